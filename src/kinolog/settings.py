@@ -1,0 +1,134 @@
+"""Settings of every process, read from `KINOLOG_*` environment variables.
+
+One class per process; a process reads its own and nothing else. Every field is an environment variable of the
+same name in capitals with the prefix `KINOLOG_` (`nats_url` is `KINOLOG_NATS_URL`). docs/settings.md lists them.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class ProcessSettings(BaseSettings):
+    """What every process reads: how loudly to log, and where its probe listens."""
+
+    model_config = SettingsConfigDict(env_prefix="KINOLOG_", extra="ignore", frozen=True)
+
+    log_level: str = Field(
+        "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR."
+    )
+    log_format: str = Field(
+        "text", pattern="^(text|json)$", description="`text` for people, `json` for machines."
+    )
+
+
+class LogSettings(ProcessSettings):
+    """How to reach the event log (NATS JetStream)."""
+
+    nats_url: str = Field(
+        "nats://127.0.0.1:4222", description="One or more nats:// URLs, separated by commas."
+    )
+    nats_user: str | None = Field(None, description="NATS user of this process.")
+    nats_password: SecretStr | None = Field(None, description="Password of that user.")
+    nats_replicas: int = Field(1, ge=1, le=5, description="Copies of each stream; 3 in production.")
+
+
+class DatabaseSettings(ProcessSettings):
+    """How to reach the read models (Postgres)."""
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"), description="A postgresql:// URL."
+    )
+    database_pool_size: int = Field(8, ge=1, le=100, description="Connections kept open by one process.")
+
+
+class ArtifactSettings(ProcessSettings):
+    """Where videos and their companions are stored."""
+
+    artifacts_url: str = Field(
+        "file:///var/lib/kinolog/artifacts", description="file://, s3://, gs:// or az:// URL of the store."
+    )
+
+
+class CatalogueSettings(ProcessSettings):
+    """Which models this installation offers."""
+
+    catalogue: Path | None = Field(
+        None, description="TOML file of models; without it the embedded model is offered."
+    )
+    model: str | None = Field(
+        None, description="Folder or hub name of one more text-to-video pipeline; it becomes the default."
+    )
+
+
+class ApiSettings(LogSettings, DatabaseSettings, ArtifactSettings, CatalogueSettings):
+    """The gRPC api process."""
+
+    api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
+    api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
+    api_key_file: Path | None = Field(None, description="File with one API key per line.")
+    tenant: str = Field("default", description="Tenant of callers that present no key.")
+
+
+class ProjectorSettings(LogSettings, DatabaseSettings):
+    """The projector process."""
+
+    projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
+    projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
+
+
+class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings):
+    """One worker process: one device."""
+
+    worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")
+    worker_device: str = Field("auto", description="`auto`, `cpu`, `cuda:0`, `mps`, ….")
+    worker_models: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Models to serve, separated by commas; empty for all."
+    )
+    worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
+    worker_scratch: Path | None = Field(None, description="Folder for files in the making.")
+    worker_threads: int = Field(0, ge=0, description="CPU threads for inference; 0 lets torch choose.")
+
+    @field_validator("worker_models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+
+class GatewaySettings(ProcessSettings):
+    """The REST and WebSocket gateway."""
+
+    gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
+    gateway_port: Port = Field(8085, description="Port of REST and WebSocket.")
+    api_target: str = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
+    api_key_file: Path | None = Field(None, description="File with one API key per line.")
+
+
+class AdminSettings(LogSettings):
+    """Creating and checking the streams; needs the administrator's NATS user."""
+
+
+class ClientSettings(ProcessSettings):
+    """The command line and the terminal dashboard: clients of the gateway."""
+
+    url: str = Field("http://127.0.0.1:8085", description="Address of the gateway.")
+    api_key: SecretStr | None = Field(None, description="API key to present.")
+
+
+def is_loopback(host: str) -> bool:
+    """True when `host` can be reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

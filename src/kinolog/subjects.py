@@ -1,0 +1,173 @@
+"""Names of streams, subjects, buckets and consumers, and who may touch which.
+
+The one place where a subject is spelled. Everything here is a pure function of its arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+EVENTS = "EVENTS"
+WORK = "WORK"
+PROGRESS = "PROGRESS"
+ADVISORIES = "ADVISORIES"
+KEYS_BUCKET = "kinolog-keys"
+WORKERS_BUCKET = "kinolog-workers"
+KEYS_STREAM = f"KV_{KEYS_BUCKET}"
+WORKERS_STREAM = f"KV_{WORKERS_BUCKET}"
+
+EVENTS_SUBJECTS = "evt.job.*"
+LIVE_SUBJECTS = "live.evt.>"
+WORK_SUBJECTS = "work.*.*.*"
+PROGRESS_SUBJECTS = "prg.*.*"
+ADVISORY_SUBJECTS = (
+    "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.WORK.*",
+    "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.WORK.*",
+)
+
+
+def events(job_id: str) -> str:
+    """Subject of a job's history."""
+    return f"evt.job.{job_id}"
+
+
+def live(job_id: str) -> str:
+    """Subject on which the server republishes a job's commits as they are stored."""
+    return f"live.evt.job.{job_id}"
+
+
+def work(model_class: str, priority: int, job_id: str) -> str:
+    """Subject of a job's ticket; `priority` is 0 (critical) to 3 (low)."""
+    return f"work.{model_class}.{priority}.{job_id}"
+
+
+def work_filter(model_class: str, priority: int) -> str:
+    """Subject filter of the consumer that serves one model class at one priority."""
+    return f"work.{model_class}.{priority}.*"
+
+
+def work_consumer(model_class: str, priority: int) -> str:
+    """Durable name of that consumer."""
+    return f"work-{model_class}-{priority}"
+
+
+def progress(job_id: str, attempt: int) -> str:
+    """Subject of an attempt's step progress, log lines and previews."""
+    return f"prg.{job_id}.{attempt}"
+
+
+def progress_of(job_id: str) -> str:
+    """Subject filter for the progress of every attempt of a job."""
+    return f"prg.{job_id}.*"
+
+
+def job_of(subject: str) -> str:
+    """The job id in a subject of EVENTS, its live copy, WORK or PROGRESS."""
+    parts = subject.split(".")
+    return parts[1] if parts[0] == "prg" else parts[-1]
+
+
+class Service(StrEnum):
+    """A process with a NATS user of its own."""
+
+    ADMIN = "admin"
+    API = "api"
+    PROJECTOR = "projector"
+    WORKER = "worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Subjects that one NATS user may publish to and subscribe to."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def inbox_prefix(service: Service) -> str:
+    """Inbox prefix of a service, so that no service can read another's replies."""
+    return f"_INBOX_{service.value}"
+
+
+def _consume(stream: str) -> tuple[str, ...]:
+    """What it takes to create, inspect and pull from consumers of `stream`."""
+    return (
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.>",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
+        f"$JS.API.CONSUMER.DELETE.{stream}.>",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    )
+
+
+def _get(stream: str) -> tuple[str, ...]:
+    """What it takes to read single messages of `stream`."""
+    return (
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+    )
+
+
+def permissions(service: Service) -> Permissions:
+    """The fewest subjects with which `service` can do its work. Source: docs/security.md."""
+    inbox = f"{inbox_prefix(service)}.>"
+    key_values = f"$KV.{KEYS_BUCKET}.>"
+    match service:
+        case Service.ADMIN:
+            return Permissions((">",), (">",))
+        case Service.API:
+            publish = (
+                "evt.job.*",
+                key_values,
+                f"$JS.API.STREAM.PURGE.{WORK}",
+                f"$JS.API.STREAM.PURGE.{PROGRESS}",
+                f"$JS.API.STREAM.PURGE.{KEYS_STREAM}",
+                "$JS.API.INFO",
+                *_get(EVENTS),
+                *_consume(EVENTS),
+                *_get(KEYS_STREAM),
+                *_get(PROGRESS),
+                *_consume(PROGRESS),
+                *_get(WORKERS_STREAM),
+                *_consume(WORKERS_STREAM),
+                *_get(WORK),
+            )
+            return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>"))
+        case Service.PROJECTOR:
+            publish = (
+                "evt.job.*",
+                "work.>",
+                f"$JS.API.STREAM.PURGE.{WORK}",
+                "$JS.API.INFO",
+                *_get(EVENTS),
+                *_consume(EVENTS),
+                *_get(WORK),
+                *_consume(WORK),
+                *_get(PROGRESS),
+                *_consume(PROGRESS),
+                *_consume(ADVISORIES),
+                *_get(ADVISORIES),
+                *_get(WORKERS_STREAM),
+                *_consume(WORKERS_STREAM),
+            )
+            return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>"))
+        case Service.WORKER:
+            publish = (
+                "evt.job.*",
+                "prg.>",
+                f"$KV.{WORKERS_BUCKET}.>",
+                "$JS.API.INFO",
+                *_get(EVENTS),
+                *_get(KEYS_STREAM),
+                *_get(WORK),
+                *_consume(WORK),
+                *_get(WORKERS_STREAM),
+            )
+            return Permissions(publish, (inbox, LIVE_SUBJECTS))
