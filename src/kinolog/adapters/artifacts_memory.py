@@ -1,0 +1,78 @@
+"""Artifact store in memory: for tests and for trying things out. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+from uuid import uuid4
+
+from kinolog.ports.artifacts import (
+    Artifact,
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStat,
+    Staged,
+    address,
+    digest_in,
+)
+
+_CHUNK_BYTES = 256 * 1024
+
+
+class MemoryArtifacts:
+    """Keeps artifacts in a dictionary."""
+
+    def __init__(self) -> None:
+        self._artifacts: dict[str, bytes] = {}
+        self._temporaries: dict[str, tuple[float, bytes]] = {}
+
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+        if isinstance(content, Path):
+            data = await asyncio.to_thread(content.read_bytes)
+        else:
+            data = b"".join([chunk async for chunk in content])
+        key = f"tmp/{uuid4().hex}"
+        self._temporaries[key] = (monotonic(), data)
+        return Staged(key, sha256(data).hexdigest(), len(data))
+
+    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+        key = address(staged.sha256, suffix)
+        there = self._artifacts.get(key)
+        if there is not None and len(there) != staged.size_bytes:
+            raise ArtifactDamaged(key)
+        if there is None:
+            if staged.temporary_key not in self._temporaries:
+                raise ArtifactMissing(staged.temporary_key)
+            self._artifacts[key] = self._temporaries[staged.temporary_key][1]
+        self._temporaries.pop(staged.temporary_key, None)
+        return Artifact(key, staged.sha256, staged.size_bytes, created=there is None)
+
+    async def discard(self, staged: Staged) -> None:
+        self._temporaries.pop(staged.temporary_key, None)
+
+    async def head(self, key: str) -> ArtifactStat | None:
+        digest_in(key)
+        data = self._artifacts.get(key)
+        return None if data is None else ArtifactStat(key, len(data))
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        digest_in(key)
+        if key not in self._artifacts:
+            raise ArtifactMissing(key)
+        wanted = self._artifacts[key][start:end]
+        for offset in range(0, len(wanted), _CHUNK_BYTES):
+            yield wanted[offset : offset + _CHUNK_BYTES]
+
+    async def delete(self, key: str) -> bool:
+        digest_in(key)
+        return self._artifacts.pop(key, None) is not None
+
+    async def sweep(self, older_than_seconds: float) -> int:
+        limit = monotonic() - older_than_seconds
+        old = [key for key, (staged_at, _) in self._temporaries.items() if staged_at <= limit]
+        for key in old:
+            del self._temporaries[key]
+        return len(old)

@@ -1,0 +1,160 @@
+"""Artifact store on an object store, through obstore: a local folder, S3, Google Cloud or Azure, by URL.
+
+Create-only is the store's own conditional write: a hard link on a file system, `If-None-Match` elsewhere
+(S3 by a multipart copy). On a file system the content is also flushed to the disk before `commit` returns,
+so that an event that names an artifact never outlives it when the power fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, S3Store, from_url
+
+from kinolog.ports.artifacts import (
+    Artifact,
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStat,
+    Staged,
+    address,
+    digest_in,
+)
+
+_CHUNK_BYTES = 1024 * 1024
+_TEMPORARY_PREFIX = "tmp"
+
+
+class ObstoreArtifacts:
+    """Keeps artifacts in an object store; `folder` is set when that store is a folder of this machine."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        self._store = store
+        self._folder = folder
+
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+        running = sha256()
+        size_bytes = 0
+
+        async def hashed() -> AsyncIterator[bytes]:
+            nonlocal size_bytes
+            async for chunk in _chunks_of(content) if isinstance(content, Path) else content:
+                running.update(chunk)
+                size_bytes += len(chunk)
+                yield chunk
+
+        key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
+        await obstore.put_async(self._store, key, hashed())
+        return Staged(key, running.hexdigest(), size_bytes)
+
+    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+        key = address(staged.sha256, suffix)
+        created = True
+        try:
+            if self._folder is not None:
+                await asyncio.to_thread(_flush, self._folder / staged.temporary_key)
+            await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
+        except AlreadyExistsError:
+            created = False
+        except (NotFoundError, FileNotFoundError):
+            created = False
+            if await self.head(key) is None:
+                raise ArtifactMissing(staged.temporary_key) from None
+        if not created:
+            there = await self.head(key)
+            if there is None or there.size_bytes != staged.size_bytes:
+                raise ArtifactDamaged(key)
+            await self.discard(staged)
+        if self._folder is not None:
+            entries = (self._folder / key).parent
+            await asyncio.to_thread(_flush, entries)
+            await asyncio.to_thread(_flush, entries.parent)
+        return Artifact(key, staged.sha256, staged.size_bytes, created)
+
+    async def discard(self, staged: Staged) -> None:
+        await self._delete(staged.temporary_key)
+
+    async def head(self, key: str) -> ArtifactStat | None:
+        digest_in(key)
+        try:
+            meta = await obstore.head_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return None
+        return ArtifactStat(key, meta["size"])
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        there = await self.head(key)
+        if there is None:
+            raise ArtifactMissing(key)
+        stop = there.size_bytes if end is None else min(end, there.size_bytes)
+        if start >= stop:
+            return
+        try:
+            answer = await obstore.get_async(self._store, key, options={"range": (start, stop)})
+        except (NotFoundError, FileNotFoundError):
+            raise ArtifactMissing(key) from None
+        async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+            yield bytes(chunk)
+
+    async def delete(self, key: str) -> bool:
+        if await self.head(key) is None:
+            return False
+        return await self._delete(key)
+
+    async def sweep(self, older_than_seconds: float) -> int:
+        limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        swept = 0
+        async for batch in obstore.list(self._store, prefix=_TEMPORARY_PREFIX):
+            for meta in batch:
+                if meta["last_modified"] <= limit:
+                    swept += await self._delete(meta["path"])
+        return swept
+
+    async def _delete(self, key: str) -> bool:
+        try:
+            await obstore.delete_async(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
+
+
+def artifacts_at(url: str) -> ObstoreArtifacts:
+    """The store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
+
+    Credentials of cloud stores come from their usual environment variables. Raises OSError when the folder
+    cannot be made, ValueError for a file:// URL that is not absolute.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise ValueError(f"a file URL needs an absolute path: {url}")
+        folder = Path(unquote(parts.path))
+        folder.mkdir(parents=True, exist_ok=True)
+        return ObstoreArtifacts(LocalStore(folder), folder)
+    if parts.scheme in ("s3", "s3a"):
+        return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))
+    return ObstoreArtifacts(from_url(url))
+
+
+async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
+
+
+def _flush(path: Path) -> None:
+    """Make a file's content, or a folder's entries, survive a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,120 @@
+"""Port: the store of finished files (videos, thumbnails, previews, manifests).
+
+A file is stored in two moves. `stage` writes it under a temporary key and hashes what it wrote; `commit`
+puts it, create-only, at the address that its hash spells. So a reader never sees half a file, no two
+contents share an address, and storing the same content twice has one effect. A key looks like
+`sha256/ab/cdef….mp4`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+_KEY = re.compile(r"sha256/[0-9a-f]{2}/[0-9a-f]{62}\.[a-z0-9]{1,8}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+class ArtifactMissing(LookupError):  # noqa: N818 - a fact about the store, named as such
+    """No artifact lies under this key."""
+
+
+class ArtifactDamaged(Exception):  # noqa: N818 - a fact about the store, named as such
+    """What lies under this key is not what its address promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """Content written under a temporary key, not yet visible to readers."""
+
+    temporary_key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Content at its address. `created` is False when it already lay there."""
+
+    key: str
+    sha256: str
+    size_bytes: int
+    created: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStat:
+    """What the store says about a key without reading the content."""
+
+    key: str
+    size_bytes: int
+
+
+class ArtifactStore(Protocol):
+    """Where artifacts lie. Errors of the store itself (network, rights) come through as they are."""
+
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+        """Write `content` under a new temporary key, hashing on the way."""
+        ...
+
+    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+        """Move staged content to its address; `suffix` is a file ending such as `.mp4`.
+
+        Content that already lies there stays as it is. Raises ArtifactDamaged when what lies there has
+        another size, ArtifactMissing when the staged content is gone (swept, or committed under another
+        suffix).
+        """
+        ...
+
+    async def discard(self, staged: Staged) -> None:
+        """Drop staged content; nothing happens when it is gone already."""
+        ...
+
+    async def head(self, key: str) -> ArtifactStat | None:
+        """Facts about the artifact, or None when there is none."""
+        ...
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Stream bytes `start` (inclusive) to `end` (exclusive; None is the end). Raises ArtifactMissing.
+
+        A range beyond the content is cut to it; an empty range yields nothing.
+        """
+        ...
+
+    async def delete(self, key: str) -> bool:
+        """Delete the artifact; False when there was none."""
+        ...
+
+    async def sweep(self, older_than_seconds: float) -> int:
+        """Delete temporaries left by writers that died; returns how many."""
+        ...
+
+
+def address(digest: str, suffix: str) -> str:
+    """The key of content with this sha256 (64 hex digits) and file ending (`.mp4`)."""
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError("a digest is 64 lower-case hex digits")
+    if not _SUFFIX.fullmatch(suffix):
+        raise ValueError("a suffix is a dot and 1 to 8 lower-case letters or digits")
+    return f"sha256/{digest[:2]}/{digest[2:]}{suffix}"
+
+
+def digest_in(key: str) -> str:
+    """The sha256 that a key spells. Raises ValueError for anything that is not an artifact key."""
+    if not _KEY.fullmatch(key):
+        raise ValueError("not an artifact key")
+    _, head, tail = key.split("/")
+    return head + tail.partition(".")[0]
+
+
+async def content_matches(store: ArtifactStore, key: str) -> bool:
+    """Whether the content, read in full, still has the hash that its key spells. Raises ArtifactMissing."""
+    running = sha256()
+    async for chunk in store.read(key):
+        running.update(chunk)
+    return running.hexdigest() == digest_in(key)

@@ -1,0 +1,188 @@
+"""What every artifact store does. Runs on memory and on a local folder through obstore."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kinolog.adapters.artifacts_memory import MemoryArtifacts
+from kinolog.adapters.artifacts_obstore import artifacts_at
+from kinolog.ports.artifacts import (
+    ArtifactMissing,
+    ArtifactStore,
+    Staged,
+    address,
+    content_matches,
+    digest_in,
+)
+
+Kind = Literal["memory", "folder"]
+
+
+def _open(kind: Kind, folder: Path) -> ArtifactStore:
+    return MemoryArtifacts() if kind == "memory" else artifacts_at((folder / "artifacts").as_uri())
+
+
+@pytest.fixture(params=["memory", "folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    """One of the stores, empty."""
+    return _open(request.param, tmp_path)
+
+
+async def _stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _read(store: ArtifactStore, key: str, start: int = 0, end: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in store.read(key, start, end)])
+
+
+async def _put(store: ArtifactStore, content: bytes, suffix: str = ".mp4") -> str:
+    return (await store.commit(await store.stage(_stream(content)), suffix)).key
+
+
+async def test_committed_content_lies_at_the_address_of_its_hash(store: ArtifactStore) -> None:
+    """Staging hashes what was written, and commit puts it where that hash says."""
+    staged = await store.stage(_stream(b"kino", b"log"))
+    artifact = await store.commit(staged, ".mp4")
+    assert artifact.sha256 == sha256(b"kinolog").hexdigest()
+    assert artifact.key == address(artifact.sha256, ".mp4")
+    assert digest_in(artifact.key) == artifact.sha256
+    assert (artifact.size_bytes, artifact.created) == (7, True)
+    assert await _read(store, artifact.key) == b"kinolog"
+
+
+async def test_a_file_can_be_staged(store: ArtifactStore, tmp_path: Path) -> None:
+    """A path is stored like a stream of the same bytes, however large."""
+    content = bytes(range(256)) * 12_000
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(content)
+    artifact = await store.commit(await store.stage(file), ".mp4")
+    assert artifact.sha256 == sha256(content).hexdigest()
+    assert await _read(store, artifact.key) == content
+
+
+async def test_staged_content_is_invisible(store: ArtifactStore) -> None:
+    """Nothing lies at the address before the commit."""
+    staged = await store.stage(_stream(b"half"))
+    assert await store.head(address(staged.sha256, ".mp4")) is None
+
+
+async def test_storing_twice_has_one_effect(store: ArtifactStore) -> None:
+    """The second commit of the same content reports what was there."""
+    first = await store.commit(await store.stage(_stream(b"same")), ".mp4")
+    second = await store.commit(await store.stage(_stream(b"same")), ".mp4")
+    assert (first.created, second.created) == (True, False)
+    assert first.key == second.key
+    assert await store.sweep(0) == 0, "the second temporary was left behind"
+
+
+async def test_a_repeated_commit_is_answered(store: ArtifactStore) -> None:
+    """Committing the same staged content again, as after a lost answer, succeeds."""
+    staged = await store.stage(_stream(b"once"))
+    first = await store.commit(staged, ".mp4")
+    again = await store.commit(staged, ".mp4")
+    assert (again.key, again.created) == (first.key, False)
+
+
+async def test_racing_commits_create_once(store: ArtifactStore) -> None:
+    """Of many writers of the same content exactly one creates it."""
+    staged = [await store.stage(_stream(b"race")) for _ in range(8)]
+    artifacts = await asyncio.gather(*(store.commit(one, ".mp4") for one in staged))
+    assert sum(artifact.created for artifact in artifacts) == 1
+
+
+async def test_commit_without_content_is_refused(store: ArtifactStore) -> None:
+    """A temporary that was discarded cannot be committed."""
+    staged = await store.stage(_stream(b"gone"))
+    await store.discard(staged)
+    await store.discard(staged)
+    with pytest.raises(ArtifactMissing):
+        await store.commit(staged, ".mp4")
+
+
+async def test_ranges_are_half_open_and_cut_to_the_content(store: ArtifactStore) -> None:
+    """A range gives bytes from start up to, not including, end."""
+    key = await _put(store, b"0123456789")
+    assert await _read(store, key, 2, 5) == b"234"
+    assert await _read(store, key, 7) == b"789"
+    assert await _read(store, key, 7, 100) == b"789"
+    assert await _read(store, key, 10) == b""
+    assert await _read(store, key, 4, 4) == b""
+
+
+async def test_head_tells_the_size(store: ArtifactStore) -> None:
+    """Head answers without reading, and with None for what is not there."""
+    key = await _put(store, b"12345")
+    stat = await store.head(key)
+    assert stat is not None
+    assert (stat.key, stat.size_bytes) == (key, 5)
+    assert await store.head(address("0" * 64, ".mp4")) is None
+
+
+async def test_deleted_content_is_gone(store: ArtifactStore) -> None:
+    """Delete says whether there was something, and reading afterwards fails."""
+    key = await _put(store, b"secret")
+    assert await store.delete(key)
+    assert not await store.delete(key)
+    assert await store.head(key) is None
+    with pytest.raises(ArtifactMissing):
+        await _read(store, key)
+
+
+async def test_sweep_takes_old_temporaries_alone(store: ArtifactStore) -> None:
+    """Sweeping removes what a dead writer left and nothing that is young or committed."""
+    key = await _put(store, b"kept")
+    await store.stage(_stream(b"left"))
+    assert await store.sweep(3600) == 0
+    assert await store.sweep(0) == 1
+    assert await _read(store, key) == b"kept"
+
+
+@pytest.mark.parametrize("key", ["../etc/passwd", "tmp/abc", "sha256/zz/0.mp4", "/abs", ""])
+async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> None:
+    """A key that no content could have is refused before the store is asked."""
+    with pytest.raises(ValueError, match="not an artifact key"):
+        await store.head(key)
+    with pytest.raises(ValueError, match="not an artifact key"):
+        await store.delete(key)
+    with pytest.raises(ValueError, match="not an artifact key"):
+        await _read(store, key)
+
+
+async def test_content_is_checked_against_its_key(store: ArtifactStore) -> None:
+    """An untouched artifact matches its address."""
+    assert await content_matches(store, await _put(store, b"true"))
+
+
+async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
+    """A byte flipped behind the store's back no longer matches its address."""
+    store = _open("folder", tmp_path)
+    key = await _put(store, b"true")
+    (tmp_path / "artifacts" / key).write_bytes(b"trve")
+    assert not await content_matches(store, key)
+
+
+@pytest.mark.parametrize("kind", ["memory", "folder"])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    chunks=st.lists(st.binary(max_size=50), max_size=5), start=st.integers(0, 60), length=st.integers(0, 60)
+)
+async def test_any_range_of_any_content_is_that_slice(
+    kind: Kind, tmp_path: Path, chunks: list[bytes], start: int, length: int
+) -> None:
+    """Reading a range equals slicing the bytes that were staged."""
+    store = _open(kind, tmp_path)
+    content = b"".join(chunks)
+    staged = await store.stage(_stream(*chunks))
+    assert isinstance(staged, Staged)
+    key = (await store.commit(staged, ".bin")).key
+    assert await _read(store, key, start, start + length) == content[start : start + length]
