@@ -1,6 +1,6 @@
 """Settings of every process, read from `KINOLOG_*` environment variables.
 
-One class per process; a process reads its own and nothing else. Every field is an environment variable of the
+One class per process; a process reads its own and nothing else. A field is an environment variable of the
 same name in capitals with the prefix `KINOLOG_` (`nats_url` is `KINOLOG_NATS_URL`). docs/settings.md lists them.
 """
 
