@@ -1,0 +1,196 @@
+"""What a command leads to. Pure: the caller brings the clock, and stores what comes back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kinolog.job import commands as c
+from kinolog.job import events as e
+from kinolog.job.state import Job
+from kinolog.job.values import JobError, Status
+
+WORKER_LOST = JobError("WORKER_LOST", "the worker stopped reporting while it held the job", True)
+
+
+class Refused(Exception):
+    """A command that a job in this state does not take.
+
+    `reason` is a word for programs, the message a sentence that says what was wrong and what to do.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class LeaseLost(Refused):
+    """A worker's command about an attempt that it no longer holds."""
+
+    def __init__(self, job: Job, attempt: int, worker: str) -> None:
+        super().__init__(
+            "LEASE_LOST",
+            f"attempt {attempt} of job {job.id} is not held by {worker}: the job is {job.status} "
+            f"in attempt {job.attempt} by {job.worker or 'no worker'}",
+        )
+
+
+def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
+    """Say what happened, or refuse.
+
+    An empty list means that there is nothing to do: the command arrived before.
+    Raises `Refused` when the job does not take the command in its state.
+    """
+    if job is None:
+        if isinstance(command, c.Submit):
+            return _submit(command, at)
+        raise Refused("JOB_NOT_FOUND", "there is no such job")
+    if command.id in job.applied_commands:
+        return []
+    match command:
+        case c.Submit():
+            return _submit_again(job, command)
+        case c.Cancel() | c.Retry() | c.Reprioritize() | c.Prefetch() | c.Erase():
+            return _steer(job, command, at)
+        case c.GiveUp():
+            return _give_up(job, command, at)
+        case c.StartAttempt():
+            return _start_attempt(job, command, at)
+        case c.FinishPrefetch():
+            return _finish_prefetch(job, command, at)
+        case _:
+            return _work(job, command, at)
+
+
+def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
+    events: list[e.Event] = [
+        e.Submitted(
+            at,
+            command.spec,
+            command.tenant,
+            command.actor,
+            command.request_id,
+            command.body_hash,
+            command.priority,
+            command.max_attempts,
+        )
+    ]
+    if command.scenes:
+        events.append(e.StoryboardPlanned(at, command.scenes))
+    events.append(e.Queued(at, 1, command.priority))
+    return events
+
+
+def _submit_again(job: Job, command: c.Submit) -> list[e.Event]:
+    if command.body_hash != job.body_hash:
+        raise Refused(
+            "REQUEST_ID_REUSED",
+            f"request_id {command.request_id} was used for job {job.id} with another body; "
+            "give each different request an id of its own",
+        )
+    return []
+
+
+def _steer(
+    job: Job, command: c.Cancel | c.Retry | c.Reprioritize | c.Prefetch | c.Erase, at: datetime
+) -> list[e.Event]:
+    match command, job.status:
+        case c.Cancel(), Status.CANCELLED:
+            return []
+        case c.Cancel(actor=actor, reason=reason), Status.QUEUED:
+            return [e.CancelRequested(at, actor, reason), e.Cancelled(at, 0)]
+        case c.Cancel(actor=actor, reason=reason), Status.PROCESSING:
+            return [] if job.cancel_requested else [e.CancelRequested(at, actor, reason)]
+        case c.Cancel(), status:
+            raise Refused("JOB_ENDED", f"job {job.id} is {status} already and cannot be cancelled")
+        case c.Retry(actor=actor), Status.FAILED | Status.CANCELLED if not job.erased:
+            return [e.Retried(at, actor), e.Queued(at, job.attempt + 1, job.priority)]
+        case c.Retry(), status:
+            why = "erased" if job.erased else str(status)
+            raise Refused("JOB_NOT_RETRYABLE", f"job {job.id} is {why}; only failed and cancelled jobs are")
+        case c.Reprioritize(priority=priority), Status.QUEUED | Status.PROCESSING:
+            return [] if priority is job.priority else [e.Reprioritized(at, priority, command.actor)]
+        case c.Reprioritize(), status:
+            raise Refused("JOB_ENDED", f"job {job.id} is {status} already; its priority no longer matters")
+        case c.Prefetch(actor=actor), Status.QUEUED:
+            return [] if job.prefetch_requested else [e.PrefetchRequested(at, actor)]
+        case c.Prefetch(), status:
+            raise Refused("JOB_NOT_QUEUED", f"job {job.id} is {status}; only queued jobs are warmed up for")
+        case c.Erase(actor=actor), status if status.terminal:
+            return [] if job.erased else [e.Erased(at, actor)]
+        case _, status:
+            raise Refused("JOB_NOT_ENDED", f"job {job.id} is {status}; cancel it before you erase it")
+
+
+def _give_up(job: Job, command: c.GiveUp, at: datetime) -> list[e.Event]:
+    if job.status.terminal:
+        return []
+    if job.cancel_requested:
+        return [*_lost(job, at), e.Cancelled(at, job.attempt)]
+    lost = [e.AttemptFailed(at, job.attempt, command.error)] if job.status is Status.PROCESSING else []
+    return [*lost, e.Failed(at, job.attempt, command.error)]
+
+
+def _lost(job: Job, at: datetime) -> list[e.Event]:
+    """The attempt that a vanished worker left behind, if there is one."""
+    if job.status is not Status.PROCESSING:
+        return []
+    return [e.AttemptFailed(at, job.attempt, WORKER_LOST)]
+
+
+def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Event]:
+    if job.status.terminal:
+        raise Refused("JOB_ENDED", f"job {job.id} is {job.status} already")
+    if job.status is Status.PROCESSING and job.worker == command.actor:
+        return []  # redelivery: this worker already holds the job
+    if job.status is Status.QUEUED and job.not_before is not None and at < job.not_before:
+        raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
+    lost = _lost(job, at)
+    if job.cancel_requested:
+        return [*lost, e.Cancelled(at, job.attempt)]
+    if job.attempt >= job.last_attempt:
+        return [*lost, e.Failed(at, job.attempt, WORKER_LOST)]
+    return [*lost, e.AttemptStarted(at, job.attempt + 1, command.actor, command.runtime)]
+
+
+def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[e.Event]:
+    if not job.prefetch_requested:
+        return []
+    return [e.PrefetchFinished(at, command.actor, command.assets, command.size_bytes)]
+
+
+_Work = c.StartStage | c.FinishStage | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+
+
+def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
+    """Commands of the worker that holds the job; all others have lost the lease."""
+    held = job.status is Status.PROCESSING and job.attempt == command.attempt
+    if not held or job.worker != command.actor:
+        raise LeaseLost(job, command.attempt, command.actor)
+    attempt = command.attempt
+    match command:
+        case c.StartStage(stage=stage, scene=scene):
+            return [e.StageStarted(at, attempt, stage, scene)]
+        case c.FinishStage(stage=stage, seconds=seconds, scene=scene):
+            return [e.StageFinished(at, attempt, stage, seconds, scene)]
+        case c.RecordScene(scene=index, artifact=artifact):
+            if not 0 <= index < len(job.scenes):
+                raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
+            return [e.SceneRendered(at, attempt, index, artifact)]
+        case c.Complete():
+            return [e.Completed(at, attempt, command.artifacts, command.media, command.gpu_seconds)]
+        case c.ConfirmCancel():
+            if not job.cancel_requested:
+                raise Refused("NOT_CANCELLED", f"nobody asked to cancel job {job.id}")
+            return [e.Cancelled(at, attempt)]
+        case c.FailAttempt():
+            return _fail_attempt(job, command, at)
+
+
+def _fail_attempt(job: Job, command: c.FailAttempt, at: datetime) -> list[e.Event]:
+    failed = e.AttemptFailed(at, command.attempt, command.error)
+    if job.cancel_requested:
+        return [failed, e.Cancelled(at, command.attempt)]
+    if command.error.retryable and job.attempt < job.last_attempt:
+        return [failed, e.Queued(at, job.attempt + 1, job.priority, command.retry_at)]
+    return [failed, e.Failed(at, command.attempt, command.error)]

@@ -1,0 +1,68 @@
+"""A job as its events have made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kinolog.job.values import (
+    Artifact,
+    Attempt,
+    JobError,
+    MediaFacts,
+    Priority,
+    Scene,
+    Spec,
+    StageState,
+    Status,
+)
+
+FOLD_VERSION = 1
+"""Version of `evolve`. A stored state of another version is folded anew from the events."""
+
+REMEMBERED_COMMANDS = 16
+"""How many ids of past commands a job keeps to recognise repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job after its last event. `version` counts the events."""
+
+    id: str
+    tenant: str
+    actor: str
+    request_id: str
+    body_hash: bytes
+    spec: Spec
+    status: Status
+    priority: Priority
+    max_attempts: int
+    last_attempt: int
+    created_at: datetime
+    updated_at: datetime
+    attempt: int = 0
+    scenes: tuple[Scene, ...] = ()
+    stages: tuple[StageState, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    media: MediaFacts | None = None
+    error: JobError | None = None
+    cancel_requested: bool = False
+    prefetch_requested: bool = False
+    erased: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    not_before: datetime | None = None
+    gpu_seconds: float = 0.0
+    version: int = 0
+    applied_commands: tuple[str, ...] = ()
+
+    @property
+    def worker(self) -> str:
+        """The worker of the current or last attempt; empty before the first."""
+        return self.attempts[-1].worker if self.attempts else ""
+
+    @property
+    def pending_scenes(self) -> tuple[Scene, ...]:
+        """Scenes that no attempt has rendered yet."""
+        return tuple(scene for scene in self.scenes if scene.artifact is None)

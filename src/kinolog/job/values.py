@@ -1,0 +1,170 @@
+"""Values that jobs are made of. Pure: standard library only, all frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Status(StrEnum):
+    """Where a job stands; the last three are terminal."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """True when only a retry or an erasure can still happen."""
+        return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+class Priority(StrEnum):
+    """How soon a job is wanted."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for critical to 3 for low, as in the subject of a ticket."""
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+class Stage(StrEnum):
+    """A part of the work, in order; denoise and decode repeat per scene."""
+
+    STORYBOARD = "storyboard"
+    PREFETCH = "prefetch"
+    ENCODE_PROMPT = "encode_prompt"
+    DENOISE = "denoise"
+    DECODE = "decode"
+    ASSEMBLE = "assemble"
+    SIGN = "sign"
+    STORE = "store"
+
+
+class ArtifactKind(StrEnum):
+    """What a file of a job is."""
+
+    VIDEO = "video"
+    THUMBNAIL = "thumbnail"
+    PREVIEW = "preview"
+    SCENE = "scene"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Ciphertext under the key of its job (AES-GCM; `nonce` is 12 bytes)."""
+
+    nonce: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is asked for, defaults filled in and personal data sealed."""
+
+    prompt: Sealed
+    negative_prompt: Sealed | None
+    model: str
+    model_class: str
+    width: int
+    height: int
+    frames: int
+    fps: int
+    steps: int
+    guidance: float
+    seed: int
+    style: str = ""
+    webhook: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job made, addressed by its content; `sha256` in hexadecimal."""
+
+    kind: ArtifactKind
+    key: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """Facts of a finished video, read back from the file."""
+
+    width: int
+    height: int
+    frames: int
+    fps: float
+    duration_seconds: float
+    codec: str
+    pixel_format: str
+    frame_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A part of the video with a prompt of its own."""
+
+    index: int
+    prompt: Sealed
+    start_seconds: float
+    duration_seconds: float
+    frames: int
+    camera: str
+    transition: str
+    seed: int
+    artifact: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job or an attempt failed: a word for programs, a sentence for people."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What an attempt ran on."""
+
+    hardware: str = ""
+    model_revision: str = ""
+    libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job by one worker, from 1."""
+
+    number: int
+    worker: str
+    runtime: Runtime
+    started_at: datetime
+    ended_at: datetime | None = None
+    error: JobError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """A stage of the current attempt; `seconds` once it has ended."""
+
+    stage: Stage
+    scene: int | None
+    started_at: datetime
+    seconds: float | None = None
