@@ -1,0 +1,57 @@
+"""Choosing TCP ports on this machine, and seeing whether one is taken."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+
+LOWEST_PORT = 16_000
+USUAL_EPHEMERAL_FLOOR = 32_768
+TRIES = 200
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """True when a server could listen on `host:port` now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Without this, a port whose last connections still linger in TIME_WAIT looks taken, and it is not.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port nobody listens on, below the range from which the system gives ports to clients.
+
+    A server that is killed and started again must get its port back. From the ephemeral range it might not: a
+    client that keeps trying to reconnect can be given the server's own port and hold it.
+    """
+    ceiling = max(_ephemeral_floor(), LOWEST_PORT + 1_000)
+    for _ in range(TRIES):
+        port = random.SystemRandom().randrange(LOWEST_PORT, ceiling)
+        if port_is_free(host, port):
+            return port
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def can_connect(host: str, port: int, timeout_seconds: float = 1.0) -> bool:
+    """True when something accepts connections on `host:port`."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_seconds):
+            return True
+    except OSError:
+        return False
+
+
+def _ephemeral_floor() -> int:
+    try:
+        text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+        return int(text.split()[0])
+    except (OSError, ValueError, IndexError):
+        return USUAL_EPHEMERAL_FLOOR

@@ -1,0 +1,23 @@
+"""Why something could not be started, and what a person can do about it."""
+
+from __future__ import annotations
+
+
+class StartError(Exception):
+    """A part of the stack cannot run. `problem` says which and why, `remedy` what to do."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}\n{remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+class PortTakenError(StartError):
+    """Somebody else listens on a port that was asked for by number."""
+
+    def __init__(self, part: str, host: str, port: int, setting: str) -> None:
+        super().__init__(
+            f"{part} cannot listen on {host}:{port}: the port is taken.",
+            f"Stop what uses it, or choose another port with {setting} (0 picks a free one).",
+        )
+        self.port = port

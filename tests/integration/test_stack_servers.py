@@ -1,0 +1,143 @@
+"""nats-server and Postgres as children: start, stop, kill, recover, refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import nats
+import nats.errors
+import psycopg
+import pytest
+
+from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.nats_cluster import NatsCluster
+from kinolog.stack.nats_server import NatsServer
+from kinolog.stack.postgres import PostgresServer
+from kinolog.subjects import Service, inbox_prefix
+
+
+async def _stored(url: str, add: bool) -> int:
+    client = await nats.connect(url)
+    try:
+        stream = client.jetstream()
+        if add:
+            await stream.add_stream(name="KEPT", subjects=["kept.>"])
+            await stream.publish("kept.one", b"1")
+        return int((await stream.stream_info("KEPT")).state.messages)
+    finally:
+        await client.close()
+
+
+async def test_nats_keeps_messages_and_port_over_kill(own_nats_server: NatsServer) -> None:
+    """A killed nats-server starts again on the same port with every acknowledged message."""
+    port = own_nats_server.port
+    await _stored(own_nats_server.url(Service.ADMIN), add=True)
+    own_nats_server.kill()
+    own_nats_server.start()
+    assert own_nats_server.port == port
+    assert await _stored(own_nats_server.url(Service.ADMIN), add=False) == 1
+
+
+async def test_nats_denies_other_subjects(own_nats_server: NatsServer) -> None:
+    """A service's user may not publish on a subject that is not its own."""
+    errors: asyncio.Queue[Exception] = asyncio.Queue()
+    report: Callable[[Exception], Awaitable[None]] = errors.put
+    client = await nats.connect(
+        own_nats_server.url(Service.WORKER),
+        error_cb=report,
+        inbox_prefix=inbox_prefix(Service.WORKER).encode(),
+    )
+    await client.publish("work.tiny.0.stolen", b"")
+    error = await asyncio.wait_for(errors.get(), 10)
+    await client.close()
+    assert "permissions violation" in str(error).lower()
+
+
+def test_nats_config_is_private(own_nats_server: NatsServer) -> None:
+    """Files that hold passwords can be read by their owner alone."""
+    for name in ("nats-server.conf", "passwords.json"):
+        assert (own_nats_server.folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_nats_says_that_its_port_is_taken(tmp_path: Path) -> None:
+    """A taken port is named in the error, together with the setting that changes it."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTakenError, match=rf"(?s){port}.*KINOLOG_NATS_PORT") as refused:
+            NatsServer(tmp_path, port=port).start()
+    assert refused.value.port == port
+
+
+def test_cluster_agrees_on_a_leader(nats_cluster: NatsCluster) -> None:
+    """Three servers see each other and name one of them leader."""
+    assert nats_cluster.leader() in nats_cluster.servers
+
+
+def _insert(server: PostgresServer) -> None:
+    with psycopg.connect(server.url()) as connection:
+        connection.execute("CREATE TABLE kept (number int)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+
+
+def _rows(server: PostgresServer) -> list[tuple[int]]:
+    with psycopg.connect(server.url()) as connection:
+        return connection.execute("SELECT number FROM kept").fetchall()
+
+
+def test_postgres_recovers_from_kill(own_postgres_server: PostgresServer) -> None:
+    """A killed Postgres starts again on the same port with every committed row."""
+    port = own_postgres_server.port
+    _insert(own_postgres_server)
+    own_postgres_server.kill()
+    assert (own_postgres_server.folder / "postmaster.pid").exists()
+    own_postgres_server.start()
+    assert own_postgres_server.port == port
+    assert _rows(own_postgres_server) == [(7,)]
+
+
+def test_postgres_ignores_the_pid_file_of_a_stranger(own_postgres_server: PostgresServer) -> None:
+    """A pid file that names a living process which is not this Postgres does not keep it from starting."""
+    own_postgres_server.kill()
+    pid_file = own_postgres_server.folder / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    own_postgres_server.start()
+    assert own_postgres_server.answers()
+
+
+def test_postgres_is_not_root_and_asks_for_a_password(own_postgres_server: PostgresServer) -> None:
+    """The server runs as an unprivileged user, and nobody logs in without the password."""
+    assert own_postgres_server.child is not None
+    assert Path(f"/proc/{own_postgres_server.child.pid}").stat().st_uid != 0
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(host=own_postgres_server.host, port=own_postgres_server.port, user="postgres")
+
+
+def test_postgres_refuses_a_damaged_folder(tmp_path: Path) -> None:
+    """A folder with files but no version is called damaged, and is left as it is."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "base").write_text("what was here")
+    with pytest.raises(StartError, match="damaged"):
+        PostgresServer(folder, fsync=False).start()
+    assert (folder / "base").read_text() == "what was here"
+
+
+def test_postgres_refuses_another_version(tmp_path: Path) -> None:
+    """A folder made by another major version is refused by both version numbers."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("16\n")
+    with pytest.raises(StartError, match=r"'16'.*Postgres 18"):
+        PostgresServer(folder, fsync=False).start()
+
+
+def test_each_test_has_its_own_database(database_url: str) -> None:
+    """The database of a test is empty when the test begins."""
+    with psycopg.connect(database_url) as connection:
+        tables = connection.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert tables == []
