@@ -1,0 +1,72 @@
+"""Commits between the domain and the bytes in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from google.protobuf.message import DecodeError
+
+from kinolog.codec.events import get_event, put_event
+from kinolog.codec.state import get_state, put_state
+from kinolog.codec.times import get_time, put_time
+from kinolog.job.commit import CommandFacts, Commit, Recorded
+from kinolog.v1 import event_pb2 as ev
+
+
+class DamagedCommit(ValueError):
+    """Bytes in the log that are no commit, or whose hash does not match."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A commit as it is stored: the message, and the SHA-256 in it."""
+
+    raw: bytes
+    digest: bytes
+
+
+def encode_commit(commit: Commit) -> Encoded:
+    """The message to store. The commit is serialised once; its hash is over exactly those bytes."""
+    wire = ev.Commit(
+        job_id=commit.job_id,
+        command=ev.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
+        events=map(put_event, commit.events),
+        state=put_state(commit.state),
+        fold_version=commit.fold_version,
+        version=commit.version,
+        previous_position=commit.previous_position,
+        previous_hash=commit.previous_hash,
+    )
+    put_time(wire.at, commit.at)
+    body = wire.SerializeToString(deterministic=True)
+    digest = sha256(body).digest()
+    return Encoded(ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest)
+
+
+def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
+    """The commit on the wire and its hash, checked. Raises `DamagedCommit`."""
+    try:
+        stored = ev.StoredCommit.FromString(raw)
+        if sha256(stored.commit).digest() != stored.hash:
+            raise DamagedCommit("the hash of a commit does not match its bytes")
+        return ev.Commit.FromString(stored.commit), stored.hash
+    except DecodeError as error:
+        raise DamagedCommit("bytes in the log that are no commit") from error
+
+
+def decode_commit(position: int, raw: bytes) -> Recorded:
+    """The commit at `position`. Raises `DamagedCommit`; `UnknownEvent` when a later version wrote it."""
+    wire, digest = parse_commit(raw)
+    commit = Commit(
+        job_id=wire.job_id,
+        command=CommandFacts(wire.command.name, wire.command.id, wire.command.actor),
+        events=tuple(map(get_event, wire.events)),
+        state=get_state(wire.state),
+        fold_version=wire.fold_version,
+        version=wire.version,
+        previous_position=wire.previous_position,
+        previous_hash=wire.previous_hash,
+        at=get_time(wire.at),
+    )
+    return Recorded(position, commit, digest, raw)

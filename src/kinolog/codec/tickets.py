@@ -1,0 +1,32 @@
+"""Tickets between the port and the wire. Model class and priority travel in the subject."""
+
+from __future__ import annotations
+
+from kinolog.codec.times import get_time, put_time
+from kinolog.job.values import Priority
+from kinolog.ports.tickets import Ticket
+from kinolog.v1 import event_pb2 as ev
+
+
+def encode_ticket(ticket: Ticket) -> bytes:
+    """The message to store."""
+    wire = ev.Ticket(
+        job_id=ticket.job_id, position=ticket.position, attempt=ticket.attempt, prefetch=ticket.prefetch
+    )
+    if ticket.not_before is not None:
+        put_time(wire.not_before, ticket.not_before)
+    return wire.SerializeToString()
+
+
+def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
+    """The ticket in a message. Raises google.protobuf.message.DecodeError."""
+    wire = ev.Ticket.FromString(raw)
+    return Ticket(
+        job_id=wire.job_id,
+        position=wire.position,
+        attempt=wire.attempt,
+        model_class=model_class,
+        priority=priority,
+        not_before=get_time(wire.not_before) if wire.HasField("not_before") else None,
+        prefetch=wire.prefetch,
+    )

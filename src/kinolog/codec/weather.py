@@ -1,0 +1,108 @@
+"""Progress messages between the ports and the wire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from google.protobuf.message import DecodeError
+
+from kinolog.codec.enums import LEVEL_FROM_WIRE, LEVEL_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.times import get_time, put_time
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, Weather
+from kinolog.v1 import event_pb2 as ev
+from kinolog.v1 import job_pb2 as pb
+
+
+def put_progress(value: Progress) -> pb.Progress:
+    """Progress to the wire."""
+    wire = pb.Progress(
+        job_id=value.job_id,
+        attempt=value.attempt,
+        stage=STAGE_TO_WIRE[value.stage],
+        scene=value.scene,
+        scenes=value.scenes,
+        step=value.step,
+        steps=value.steps,
+        percent=value.percent,
+        eta_seconds=value.eta_seconds,
+        worker=value.worker,
+    )
+    put_time(wire.at, value.at)
+    return wire
+
+
+def put_log(value: LogLine) -> pb.LogEntry:
+    """LogLine to the wire."""
+    wire = pb.LogEntry(
+        job_id=value.job_id,
+        attempt=value.attempt,
+        level=LEVEL_TO_WIRE[value.level],
+        message=value.message,
+        sequence=value.sequence,
+    )
+    put_time(wire.at, value.at)
+    return wire
+
+
+def put_preview(value: PreviewImage) -> pb.Preview:
+    """PreviewImage to the wire."""
+    wire = pb.Preview(
+        job_id=value.job_id,
+        attempt=value.attempt,
+        scene=value.scene,
+        step=value.step,
+        media_type=value.media_type,
+        image=value.image,
+    )
+    put_time(wire.at, value.at)
+    return wire
+
+
+def encode_weather(value: Weather) -> bytes:
+    """The message to publish."""
+    match value:
+        case Progress():
+            return ev.ProgressMessage(progress=put_progress(value)).SerializeToString()
+        case LogLine():
+            return ev.ProgressMessage(log=put_log(value)).SerializeToString()
+        case PreviewImage():
+            return ev.ProgressMessage(preview=put_preview(value)).SerializeToString()
+
+
+def decode_weather(raw: bytes, sequence: int = 0) -> Weather | None:
+    """What was published, or None for a message that this version cannot read.
+
+    `sequence` is the message's place in the feed; log lines carry it.
+    """
+    try:
+        wire = ev.ProgressMessage.FromString(raw)
+    except DecodeError:
+        return None
+    match wire.WhichOneof("kind"):
+        case "progress":
+            return _get_progress(wire.progress)
+        case "log":
+            log = wire.log
+            line = LogLine(log.job_id, log.attempt, get_time(log.at), LEVEL_FROM_WIRE[log.level], log.message)
+            return replace(line, sequence=sequence)
+        case "preview":
+            p = wire.preview
+            return PreviewImage(p.job_id, p.attempt, get_time(p.at), p.scene, p.step, p.media_type, p.image)
+        case _:
+            return None
+
+
+def _get_progress(wire: pb.Progress) -> Progress:
+    return Progress(
+        job_id=wire.job_id,
+        attempt=wire.attempt,
+        at=get_time(wire.at),
+        worker=wire.worker,
+        stage=STAGE_FROM_WIRE[wire.stage],
+        scene=wire.scene,
+        scenes=wire.scenes,
+        step=wire.step,
+        steps=wire.steps,
+        percent=wire.percent,
+        eta_seconds=wire.eta_seconds if wire.HasField("eta_seconds") else None,
+    )

@@ -1,0 +1,30 @@
+"""Ids of jobs, requests and commands."""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from hashlib import sha256
+from secrets import token_bytes
+
+JOB_ID = re.compile(r"[a-z0-9]{26}")
+
+
+def _word(data: bytes) -> str:
+    """26 lower-case letters and digits (130 bits) of `data`."""
+    return b32encode(data).decode("ascii").lower()[:26]
+
+
+def job_id(tenant: str, request_id: str) -> str:
+    """The id of the job that this request of this tenant makes: always the same one."""
+    return _word(sha256(f"{tenant}\0{request_id}".encode()).digest())
+
+
+def new_id() -> str:
+    """A fresh id for a request or command that brought none."""
+    return _word(token_bytes(17))
+
+
+def is_job_id(text: str) -> bool:
+    """True when `text` has the form of a job id."""
+    return JOB_ID.fullmatch(text) is not None
