@@ -1,0 +1,126 @@
+"""How every process logs: one line per event on standard error, for people or as JSON.
+
+    log = logging.getLogger(__name__)
+    log.info("job accepted", extra=fields("submit", job=job_id, position=position))
+
+`action` is the stable word to search for, the other fields are ids and measures. Prompts and secrets never go in;
+should a field of such a name arrive all the same, its value is withheld.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+PRIVATE_FIELDS = frozenset(
+    {
+        "prompt",
+        "negative_prompt",
+        "prompts",
+        "caption",
+        "storyboard",
+        "password",
+        "secret",
+        "api_key",
+        "token",
+    }
+)
+WITHHELD = "[withheld]"
+_PYDANTIC_INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)
+_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
+    "message",
+    "asctime",
+    "taskName",
+}
+
+
+def configure(process: str, level: str = "INFO", log_format: str = "text") -> None:
+    """Set up logging of this process; `log_format` is `text` or `json`. Replaces what was set up before."""
+    # These libraries warn about long prompts by printing them, through handlers of their own.
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(process) if log_format == "json" else TextLines(process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in ("kinolog", "kinolog_api", "kinolog_projector", "kinolog_worker", "kinolog_gateway"):
+        logging.getLogger(name).setLevel(level.upper())
+
+
+def fields(action: str, **values: object) -> dict[str, object]:
+    """The `extra=` of a log call. A name that logging reserves for itself gets a trailing underscore."""
+    return {"action": action} | {f"{k}_" if k in _STANDARD else k: v for k, v in values.items()}
+
+
+class TextLines(logging.Formatter):
+    """`time LEVEL process logger message action=… key=value`."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and the traceback below it when there is one."""
+        parts = [_time(record), record.levelname, self._process, record.name, _one_line(record.getMessage())]
+        parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
+        line = " ".join(parts)
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        """The traceback without the input that a validation error repeats."""
+        return _without_input(super().formatException(ei))
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line: time, level, process, logger, message, and the fields."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line whatever the record holds; what JSON cannot say is said as text."""
+        entry: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "process": self._process,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str, ensure_ascii=False)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        """The traceback without the input that a validation error repeats."""
+        return _without_input(super().formatException(ei))
+
+
+def _without_input(traceback: str) -> str:
+    return _PYDANTIC_INPUT.sub(f"input_value={WITHHELD}, input_type=", traceback)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {name: WITHHELD if name in PRIVATE_FIELDS else value for name, value in given.items()}
+
+
+def _time(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _value(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=\n\r\t') else text
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n").replace("\r", "\\r")
