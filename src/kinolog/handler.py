@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 
 from kinolog.job.commands import Command
 from kinolog.job.commit import CommandFacts, Commit
@@ -22,6 +24,12 @@ class TooBusy(Refused):
 
     def __init__(self, job_id: str) -> None:
         super().__init__("JOB_TOO_BUSY", f"job {job_id} keeps changing; try again in a moment")
+
+
+@cache
+def _name(command: type[Command]) -> str:
+    """The command's name as the log keeps it: `StartAttempt` is `start_attempt`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", command.__name__).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class JobHandler:
         state = fold(job, job_id, events, command.id)
         return Commit(
             job_id=job_id,
-            command=CommandFacts(type(command).__name__, command.id, command.actor),
+            command=CommandFacts(_name(type(command)), command.id, command.actor),
             events=tuple(events),
             state=state,
             fold_version=FOLD_VERSION,

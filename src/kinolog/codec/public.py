@@ -1,0 +1,133 @@
+"""A job as clients see it: the domain's job with its prompts opened, on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
+from kinolog.codec.times import put_time
+from kinolog.codec.values import put_artifact, put_attempt, put_error, put_media
+from kinolog.job.state import Job
+from kinolog.job.values import Scene, Spec, StageState, Status
+from kinolog.ports.progress import Progress
+from kinolog.v1 import job_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The personal data of a job, in the clear. Empty once the job is erased."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    webhook: str = ""
+    scenes: tuple[str, ...] = ()
+
+
+def public_job(job: Job, position: int, opened: Opened, progress: Progress | None = None) -> pb.Job:
+    """The job for clients. `progress` is the newest weather of its current attempt, if there is any."""
+    wire = pb.Job(
+        id=job.id,
+        tenant=job.tenant,
+        actor=job.actor,
+        request_id=job.request_id,
+        status=STATUS_TO_WIRE[job.status],
+        priority=PRIORITY_TO_WIRE[job.priority],
+        spec=public_spec(job.spec, opened),
+        attempt=job.attempt,
+        worker=job.worker,
+        percent=_percent(job, progress),
+        scenes=[public_scene(scene, opened, job) for scene in job.scenes],
+        stages=[public_stage(stage, progress) for stage in job.stages],
+        attempts=map(put_attempt, job.attempts),
+        artifacts=map(put_artifact, job.artifacts),
+        cancel_requested=job.cancel_requested,
+        erased=job.erased,
+        gpu_seconds=job.gpu_seconds,
+        version=job.version,
+        position=position,
+    )
+    if progress is not None and job.status is Status.PROCESSING:
+        wire.stage = STAGE_TO_WIRE[progress.stage]
+        if progress.eta_seconds is not None:
+            wire.eta_seconds = progress.eta_seconds
+    elif job.stages:
+        wire.stage = STAGE_TO_WIRE[job.stages[-1].stage]
+    if job.media is not None:
+        wire.media.CopyFrom(put_media(job.media))
+    if job.error is not None:
+        wire.error.CopyFrom(put_error(job.error))
+    _put_times(wire, job)
+    return wire
+
+
+def _percent(job: Job, progress: Progress | None) -> float:
+    if job.status is Status.COMPLETED:
+        return 100.0
+    return progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
+
+
+def _put_times(wire: pb.Job, job: Job) -> None:
+    put_time(wire.created_at, job.created_at)
+    put_time(wire.updated_at, job.updated_at)
+    if job.started_at is not None:
+        put_time(wire.started_at, job.started_at)
+    if job.finished_at is not None:
+        put_time(wire.finished_at, job.finished_at)
+    if job.not_before is not None:
+        put_time(wire.not_before, job.not_before)
+
+
+def public_spec(spec: Spec, opened: Opened) -> pb.JobSpec:
+    """What was asked for, in the clear."""
+    return pb.JobSpec(
+        prompt=opened.prompt,
+        negative_prompt=opened.negative_prompt,
+        model=spec.model,
+        width=spec.width,
+        height=spec.height,
+        frames=spec.frames,
+        fps=spec.fps,
+        steps=spec.steps,
+        guidance=spec.guidance,
+        seed=spec.seed,
+        style=spec.style,
+        webhook=opened.webhook,
+    )
+
+
+def public_scene(scene: Scene, opened: Opened, job: Job) -> pb.Scene:
+    """One scene, in the clear."""
+    wire = pb.Scene(
+        index=scene.index,
+        prompt=opened.scenes[scene.index] if scene.index < len(opened.scenes) else "",
+        start_seconds=scene.start_seconds,
+        duration_seconds=scene.duration_seconds,
+        frames=scene.frames,
+        camera=scene.camera,
+        transition=scene.transition,
+        seed=scene.seed,
+        status=STATUS_TO_WIRE[_scene_status(scene, job)],
+    )
+    if scene.artifact is not None:
+        wire.artifact.CopyFrom(put_artifact(scene.artifact))
+    return wire
+
+
+def _scene_status(scene: Scene, job: Job) -> Status:
+    if scene.artifact is not None or job.status is Status.COMPLETED:
+        return Status.COMPLETED
+    if job.status.terminal:
+        return job.status
+    begun = any(stage.scene == scene.index for stage in job.stages)
+    return Status.PROCESSING if begun else Status.QUEUED
+
+
+def public_stage(stage: StageState, progress: Progress | None) -> pb.StageProgress:
+    """How far a stage is: done, as the weather says, or just begun."""
+    wire = pb.StageProgress(stage=STAGE_TO_WIRE[stage.stage], scene=stage.scene, seconds=stage.seconds)
+    put_time(wire.started_at, stage.started_at)
+    if stage.seconds is not None:
+        wire.percent = 100.0
+    elif progress is not None and progress.stage is stage.stage and stage.scene in (None, progress.scene):
+        wire.percent = 100.0 * progress.step / progress.steps if progress.steps else 0.0
+    return wire
