@@ -27,9 +27,9 @@ class TooBusy(Refused):
 
 
 @cache
-def _name(command: type[Command]) -> str:
-    """The command's name as the log keeps it: `StartAttempt` is `start_attempt`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", command.__name__).lower()
+def _snake(name: str) -> str:
+    """A command's name as the log keeps it: `StartAttempt` is `start_attempt`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class JobHandler:
         state = fold(job, job_id, events, command.id)
         return Commit(
             job_id=job_id,
-            command=CommandFacts(_name(type(command)), command.id, command.actor),
+            command=CommandFacts(_snake(type(command).__name__), command.id, command.actor),
             events=tuple(events),
             state=state,
             fold_version=FOLD_VERSION,
