@@ -205,8 +205,7 @@ class JobLife(RuleBasedStateMachine):
 JobLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 
 
-class TestJobLife(JobLife.TestCase):
-    """Runs the machine above."""
+TestJobLife = JobLife.TestCase
 
 
 def test_a_worker_without_the_lease_is_told_so() -> None:
