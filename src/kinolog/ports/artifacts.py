@@ -20,11 +20,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
-class ArtifactMissing(LookupError):  # noqa: N818 - a fact about the store, named as such
+class ArtifactMissing(LookupError):
     """No artifact lies under this key."""
 
 
-class ArtifactDamaged(Exception):  # noqa: N818 - a fact about the store, named as such
+class ArtifactDamaged(Exception):
     """What lies under this key is not what its address promises."""
 
 

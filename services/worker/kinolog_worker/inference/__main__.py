@@ -1,0 +1,5 @@
+"""`python -m kinolog_worker.inference`: started by InferenceProcess, not by people."""
+
+from kinolog_worker.inference.child import main
+
+main()

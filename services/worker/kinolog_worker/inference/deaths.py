@@ -1,0 +1,34 @@
+"""What the end of a process means."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+_MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
+
+
+def out_of_memory_kills() -> int:
+    """How often the kernel killed for memory in this control group so far; 0 where it does not say."""
+    try:
+        found = re.search(r"^oom_kill (\d+)$", _MEMORY_EVENTS.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def cause_of_death(exit_code: int, killed_for_memory: bool) -> tuple[str, str]:
+    """Error code and message for a process that ended by itself; a negative exit code is a signal."""
+    if exit_code == -signal.SIGKILL and killed_for_memory:
+        return "OUT_OF_MEMORY", "the inference process was killed because memory ran out"
+    if exit_code < 0:
+        return "WORKER_CRASHED", f"the inference process was ended by {_signal_name(-exit_code)}"
+    return "WORKER_CRASHED", f"the inference process ended with exit code {exit_code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,238 @@
+"""What the supervisor and the inference process say to each other.
+
+Frames never cross: the inference process writes files and names them. Every message names its job; a run ends with
+exactly one of `Finished`, `Failed` and `RunCancelled`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from kinolog.storyboard import Scene
+from kinolog_worker.media import MediaFacts
+from kinolog_worker.renderer import LoadedFacts, ModelSource, SceneRequest
+
+
+@dataclass(frozen=True, slots=True)
+class SceneFile:
+    """A rendered scene, encoded in a file of its own."""
+
+    index: int
+    path: Path
+    sha256: str
+    frames: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactFile:
+    """A finished file: `kind` is `video`, `thumbnail` or `preview`."""
+
+    kind: str
+    path: Path
+    media_type: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """One attempt at a clip. All files are made in `folder`, which belongs to this attempt alone.
+
+    `done` lists scenes that an earlier attempt rendered: they are used again when their hash still holds.
+    """
+
+    job_id: str
+    model: ModelSource
+    scenes: tuple[Scene, ...]
+    width: int
+    height: int
+    fps: int
+    steps: int
+    guidance: float
+    folder: Path
+    negative_prompt: str = ""
+    native_width: int = 0
+    native_height: int = 0
+    native_frames: int = 0
+    done: tuple[SceneFile, ...] = ()
+    preview_interval_seconds: float = 1.0
+
+    def request(self, scene: Scene) -> SceneRequest:
+        """What the renderer is asked for one scene."""
+        return SceneRequest(
+            prompt=scene.prompt,
+            negative_prompt=self.negative_prompt,
+            width=self.width,
+            height=self.height,
+            frames=scene.frames,
+            fps=self.fps,
+            steps=self.steps,
+            guidance=self.guidance,
+            seed=scene.seed,
+            native_width=self.native_width,
+            native_height=self.native_height,
+            native_frames=self.native_frames,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model is on the device; `cached` when it was there before this job."""
+
+    job_id: str
+    facts: LoadedFacts
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A stage begins; `scene` is None for stages of the whole job."""
+
+    job_id: str
+    stage: str
+    scene: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    """A stage is over."""
+
+    job_id: str
+    stage: str
+    seconds: float
+    scene: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step done. `fraction` (0 to 1) is of the whole rendering; `eta_seconds` is until its end, once known."""
+
+    job_id: str
+    stage: str
+    scene: int
+    scenes: int
+    step: int
+    steps: int
+    fraction: float
+    step_seconds: float
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How a scene looks by now: a small JPEG."""
+
+    job_id: str
+    scene: int
+    step: int
+    steps: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """Something worth telling the owner of the job; `level` as in logging. Never holds the prompt."""
+
+    job_id: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SceneRendered:
+    """A scene lies in its file; `reused` when an earlier attempt had rendered it."""
+
+    job_id: str
+    file: SceneFile
+    seconds: float
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The clip is complete and checked. `device_seconds` is the time that the device worked for it."""
+
+    job_id: str
+    media: MediaFacts
+    files: tuple[ArtifactFile, ...]
+    device_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The run is over without a clip. `retryable` when another attempt may succeed."""
+
+    job_id: str
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled:
+    """The run stopped because it was asked to."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """The model is loaded, and the prompts of all scenes are encoded; `embeddings` of them just now."""
+
+    job_id: str
+    facts: LoadedFacts
+    cached: bool
+    embeddings: int
+    seconds: float
+
+
+Outcome: TypeAlias = Finished | Failed | RunCancelled
+Message: TypeAlias = (
+    Loaded | StageStarted | StageFinished | Step | Preview | LogLine | SceneRendered | Outcome
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """To the inference process: render this job, after those asked for before."""
+
+    run_id: int
+    job: RenderJob
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """To the inference process: load the model of this job and encode its prompts."""
+
+    run_id: int
+    job: RenderJob
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the inference process: stop this run between two steps."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the inference process: it listens."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """From the inference process: a message of one run. A job that is tried again has another run."""
+
+    run_id: int
+    message: Message | Prefetched
+
+
+Command: TypeAlias = Run | Prefetch | Cancel
+Answer: TypeAlias = Told | Ready

@@ -1,0 +1,193 @@
+"""The supervisor's handle on the inference process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from itertools import count
+
+from kinolog_worker.inference.deaths import cause_of_death, out_of_memory_kills
+from kinolog_worker.inference.messages import (
+    Answer,
+    Cancel,
+    Command,
+    Failed,
+    Finished,
+    Message,
+    Prefetch,
+    Prefetched,
+    Ready,
+    RenderJob,
+    Run,
+    RunCancelled,
+)
+from kinolog_worker.inference.wire import packed, read_answer
+
+_QUIET = {
+    "DIFFUSERS_VERBOSITY": "error",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
+"""Environment of the child: libraries say nothing that could quote a prompt, and call nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One command that is being answered."""
+
+    job_id: str
+    inbox: asyncio.Queue[Message | Prefetched] = field(default_factory=asyncio.Queue)
+
+
+class InferenceProcess:
+    """Starts the inference process when it is needed and tells what becomes of jobs in it.
+
+    The process takes one job after the other. When it dies, every job it was given ends with
+    Failed (`WORKER_CRASHED` or `OUT_OF_MEMORY`), and the next call starts a new one.
+    """
+
+    def __init__(self, device: str = "auto", threads: int = 0, models: int = 1) -> None:
+        """`threads` limits CPU threads of inference, 0 leaves it to the libraries; `models` are held at once."""
+        self._device = device
+        self._threads = threads
+        self._models = models
+        self._process: Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[int] | None = None
+        self._run_ids = count(1)
+        self._runs: dict[int, _Exchange] = {}
+        self._killed = False
+        self._starting = asyncio.Lock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while the process runs."""
+        return self._process.pid if self._process is not None and self.alive else None
+
+    async def start(self) -> None:
+        """Start the process unless it runs. Raises RuntimeError when it ends before it listens."""
+        async with self._starting:
+            if self.alive and self._ready is not None and self._ready.done():
+                return
+            await self._start()
+
+    async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
+        """Render a job: yields its messages, the last of which is Finished, Failed or RunCancelled.
+
+        Leaving the iterator early cancels the run. Raises RuntimeError when the process cannot be started.
+        """
+        async with aclosing(self._exchange(job, Run(next(self._run_ids), job))) as answers:
+            async for answer in answers:
+                if not isinstance(answer, Prefetched):
+                    yield answer
+
+    async def prefetch(self, job: RenderJob) -> Prefetched | Failed:
+        """Load the job's model and encode its prompts, so that `run` finds both ready."""
+        async with aclosing(self._exchange(job, Prefetch(next(self._run_ids), job))) as answers:
+            async for answer in answers:
+                if isinstance(answer, Prefetched | Failed):
+                    return answer
+        return Failed(job.job_id, "CANCELLED", "the prefetch was cancelled", retryable=True)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for a job to stop between two steps; its run then ends with RunCancelled."""
+        for run_id, exchange in self._runs.items():
+            if exchange.job_id == job_id:
+                self._tell(Cancel(run_id))
+
+    async def kill(self) -> None:
+        """End the process at once; jobs in it end with Failed (`WORKER_KILLED`). Returns when it is gone."""
+        if self._process is None or self._watching is None:
+            return
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await asyncio.shield(self._watching)
+
+    async def _start(self) -> None:
+        if self._watching is not None:
+            await asyncio.shield(self._watching)  # the one before is told of first
+        ours, theirs = socket.socketpair()
+        memory_kills = out_of_memory_kills()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-X", "faulthandler", "-m", "kinolog_worker.inference"),
+                *("--fd", str(theirs.fileno()), "--device", self._device, "--models", str(self._models)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sys.stderr,
+                pass_fds=(theirs.fileno(),),
+                env=self._environment(),
+            )
+        ours.setblocking(False)
+        reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        self._killed = False
+        self._ready = asyncio.get_running_loop().create_future()
+        self._watching = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
+        await self._ready
+
+    def _environment(self) -> dict[str, str]:
+        threads = {"OMP_NUM_THREADS": str(self._threads)} if self._threads else {}
+        return {**_QUIET, **os.environ, **threads}
+
+    async def _exchange(
+        self, job: RenderJob, command: Run | Prefetch
+    ) -> AsyncGenerator[Message | Prefetched, None]:
+        """Send a command about a job and yield what comes back, up to the closing message."""
+        await self.start()
+        exchange = _Exchange(job.job_id)
+        self._runs[command.run_id] = exchange
+        closed = False
+        try:
+            self._tell(command)
+            while not closed:
+                answer = await exchange.inbox.get()
+                closed = isinstance(answer, Finished | Failed | RunCancelled | Prefetched)
+                yield answer
+        finally:
+            del self._runs[command.run_id]
+            if not closed:
+                self._tell(Cancel(command.run_id))
+
+    def _tell(self, command: Command) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(packed(command))
+
+    async def _watch(
+        self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory_kills: int
+    ) -> None:
+        """Hand out messages until the process is gone, then tell every job that it was in it."""
+        while (answer := await read_answer(reader)) is not None:
+            self._deliver(answer)
+        writer.close()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()  # it hung up, so nothing more is to be had from it
+        exit_code = await process.wait()
+        code, message = cause_of_death(exit_code, out_of_memory_kills() > memory_kills)
+        if self._killed:
+            code, message = "WORKER_KILLED", "the inference process was stopped"
+        for exchange in self._runs.values():
+            exchange.inbox.put_nowait(Failed(exchange.job_id, code, message, retryable=True))
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
+
+    def _deliver(self, answer: Answer) -> None:
+        if isinstance(answer, Ready):
+            if self._ready is not None and not self._ready.done():
+                self._ready.set_result(answer.pid)
+        elif (exchange := self._runs.get(answer.run_id)) is not None:
+            exchange.inbox.put_nowait(answer.message)

@@ -1,0 +1,127 @@
+"""What a video file holds, established by decoding it from beginning to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import av
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+
+OnFrame: TypeAlias = Callable[[int, VideoFrame], None]
+
+
+class _Hash(Protocol):
+    def update(self, data: memoryview, /) -> None: ...
+
+
+class MediaInvalid(Exception):
+    """The file is not the video it should be; the message says in which way."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """Facts about a video file. Source: decoding it.
+
+    `frame_hash` is the sha256 over the Y, U and V planes of all frames in order (what
+    `ffmpeg -i FILE -f rawvideo -pix_fmt yuv420p - | sha256sum` prints), so it does not depend on the container.
+    """
+
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_seconds: float
+    size_bytes: int
+    sha256: str
+    frame_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a finished video must be."""
+
+    width: int
+    height: int
+    fps: int
+    frames: int
+
+
+def verify(path: Path, expected: Expected, on_frame: OnFrame | None = None) -> MediaFacts:
+    """Decode every frame of `path`, hand each to `on_frame`, and check the whole against `expected`.
+
+    Raises MediaInvalid when the file cannot be read, or is not H.264 in yuv420p of that size, rate and length.
+    """
+    running = sha256()
+    count = 0
+    try:
+        with av.open(str(path)) as container:
+            if len(container.streams.video) != 1:
+                raise MediaInvalid("the file does not hold one video stream")
+            stream = container.streams.video[0]
+            codec, rate = stream.codec_context.name, stream.average_rate
+            for count, frame in enumerate(container.decode(stream), start=1):
+                _check_frame(count - 1, frame, expected)
+                _hash_planes(running, frame)
+                if on_frame is not None:
+                    on_frame(count - 1, frame)
+    except FFmpegError as error:
+        raise MediaInvalid(f"the file cannot be decoded: {error.strerror}") from None
+    _check_whole(codec, rate, count, expected)
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return MediaFacts(
+        codec=codec,
+        pixel_format="yuv420p",
+        width=expected.width,
+        height=expected.height,
+        fps=float(expected.fps),
+        frames=count,
+        duration_seconds=count / expected.fps,
+        size_bytes=path.stat().st_size,
+        sha256=digest,
+        frame_hash=running.hexdigest(),
+    )
+
+
+def _check_frame(index: int, frame: VideoFrame, expected: Expected) -> None:
+    if (frame.width, frame.height) != (expected.width, expected.height):
+        raise MediaInvalid(
+            f"frame {index} is {frame.width}x{frame.height}, not {expected.width}x{expected.height}"
+        )
+    if frame.format.name != "yuv420p":
+        raise MediaInvalid(f"frame {index} is {frame.format.name}, not yuv420p")
+    if (
+        frame.pts is None
+        or frame.time_base is None
+        or frame.pts * frame.time_base != Fraction(index, expected.fps)
+    ):
+        raise MediaInvalid(f"frame {index} is not shown at {index}/{expected.fps} s")
+
+
+def _check_whole(codec: str, rate: Fraction | None, frames: int, expected: Expected) -> None:
+    if codec != "h264":
+        raise MediaInvalid(f"the codec is {codec}, not h264")
+    if frames != expected.frames:
+        raise MediaInvalid(f"the file holds {frames} frames, not {expected.frames}")
+    if frames > 1 and rate != expected.fps:
+        raise MediaInvalid(f"the rate is {rate} frames a second, not {expected.fps}")
+
+
+def _hash_planes(running: _Hash, frame: VideoFrame) -> None:
+    """Add a frame's planes without the padding at the end of their lines."""
+    for plane in frame.planes:
+        view = memoryview(plane)
+        if plane.line_size == plane.width:
+            running.update(view[: plane.width * plane.height])
+            continue
+        for line in range(plane.height):
+            start = line * plane.line_size
+            running.update(view[start : start + plane.width])

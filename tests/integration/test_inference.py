@@ -1,0 +1,333 @@
+"""The inference process: what becomes of jobs in it, and what happens when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from kinolog_worker.inference.messages import (
+    Failed,
+    Finished,
+    Loaded,
+    LogLine,
+    Message,
+    Prefetched,
+    Preview,
+    RenderJob,
+    RunCancelled,
+    SceneRendered,
+    StageFinished,
+    StageStarted,
+    Step,
+)
+from kinolog_worker.inference.process import InferenceProcess
+from kinolog_worker.media import Expected, verify
+from kinolog_worker.renderer import ModelSource
+
+from kinolog.storyboard import plan
+from tests.renderers.testcard import RENDERER
+
+ROOT = Path(__file__).parents[2]
+SECRET = "a purple unicorn whispers the launch code"
+
+
+@pytest.fixture
+async def process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InferenceProcess]:
+    """An inference process that finds the renderers of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    inference = InferenceProcess(device="cpu", threads=1)
+    yield inference
+    await inference.kill()
+    assert not inference.alive
+
+
+def _job(folder: Path, prompt: str = "A star. A ring.", frames: int = 20, **options: object) -> RenderJob:
+    return RenderJob(
+        job_id="job-1",
+        model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER, options=options),
+        scenes=plan(prompt, frames, 8, seed=7),
+        width=64,
+        height=48,
+        fps=8,
+        steps=5,
+        guidance=1.0,
+        folder=folder / "attempt",
+        preview_interval_seconds=0.0,
+    )
+
+
+async def _all(process: InferenceProcess, job: RenderJob) -> list[Message]:
+    return [message async for message in process.run(job)]
+
+
+def _only(messages: list[Message], kind: type) -> list[Message]:
+    return [message for message in messages if isinstance(message, kind)]
+
+
+async def test_a_job_becomes_a_checked_video(process: InferenceProcess, tmp_path: Path) -> None:
+    """A run ends with files that hold what was asked, and facts that match them."""
+    messages = await _all(process, _job(tmp_path))
+    finished = messages[-1]
+    assert isinstance(finished, Finished)
+    files = {file.kind: file for file in finished.files}
+    assert set(files) == {"video", "thumbnail", "preview"}
+    facts = verify(files["video"].path, Expected(64, 48, 8, 20))
+    assert facts == finished.media
+    assert (facts.codec, facts.pixel_format, facts.frames, facts.duration_seconds) == (
+        "h264",
+        "yuv420p",
+        20,
+        2.5,
+    )
+    assert files["video"].sha256 == facts.sha256
+    assert all(file.path.stat().st_size == file.size_bytes > 0 for file in finished.files)
+
+
+async def test_messages_tell_the_story_in_order(process: InferenceProcess, tmp_path: Path) -> None:
+    """Stages open and close in their order, steps count up, progress never goes back, one message closes."""
+    messages = await _all(process, _job(tmp_path))
+    stages = [
+        (message.stage, message.scene, isinstance(message, StageStarted))
+        for message in messages
+        if isinstance(message, StageStarted | StageFinished)
+    ]
+    expected: list[tuple[str, int | None]] = [("prefetch", None)]
+    expected += [(stage, scene) for scene in (0, 1) for stage in ("encode_prompt", "denoise", "decode")]
+    expected += [("assemble", None)]
+    assert stages == [(*stage, opened) for stage in expected for opened in (True, False)]
+    assert isinstance(messages[1], Loaded)
+    steps = [message for message in messages if isinstance(message, Step)]
+    assert [step.step for step in steps if step.stage == "denoise"] == [1, 2, 3, 4, 5] * 2
+    fractions = [step.fraction for step in steps]
+    assert fractions == sorted(fractions)
+    assert 0 < fractions[0] < fractions[-1] == 1.0
+    assert all(step.eta_seconds is not None and step.eta_seconds >= 0 for step in steps)
+    assert len(_only(messages, Preview)) >= 1
+    assert [type(message) for message in messages if isinstance(message, Finished | Failed)] == [Finished]
+
+
+async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, tmp_path: Path) -> None:
+    """A model is loaded once and used by the jobs that follow, in the same process."""
+    first = await _all(process, _job(tmp_path / "1"))
+    pid = process.pid
+    second = await _all(process, replace(_job(tmp_path / "2"), job_id="job-2"))
+    cached = [message.cached for message in first + second if isinstance(message, Loaded)]
+    assert cached == [False, True]
+    assert process.pid == pid
+
+
+async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_path: Path) -> None:
+    """After a prefetch the run finds the model and the embeddings of all scenes."""
+    job = _job(tmp_path)
+    first = await process.prefetch(job)
+    again = await process.prefetch(job)
+    assert isinstance(first, Prefetched)
+    assert isinstance(again, Prefetched)
+    assert (first.cached, first.embeddings) == (False, 2)
+    assert (again.cached, again.embeddings) == (True, 0)
+    (loaded,) = [message async for message in process.run(job) if isinstance(message, Loaded)]
+    assert loaded.cached
+
+
+async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Path) -> None:
+    """A cancelled run stops long before its last step and leaves no half file; the process serves on."""
+    job = replace(_job(tmp_path, step_seconds=0.02), steps=5_000)
+    messages: list[Message] = []
+    async for message in process.run(job):
+        messages.append(message)
+        if isinstance(message, Step) and message.step == 2:
+            process.cancel(job.job_id)
+    assert isinstance(messages[-1], RunCancelled)
+    assert len(_only(messages, Step)) < 1_000
+    assert list(job.folder.iterdir()) == []
+    pid = process.pid
+    assert isinstance((await _all(process, _job(tmp_path)))[-1], Finished)
+    assert process.pid == pid
+
+
+async def test_a_run_that_nobody_listens_to_stops(process: InferenceProcess, tmp_path: Path) -> None:
+    """Leaving the iterator cancels the run, so that the next one is served."""
+    job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
+    async with aclosing(process.run(job)) as messages:
+        async for message in messages:
+            if isinstance(message, Step):
+                break
+    assert isinstance((await _all(process, _job(tmp_path / "next")))[-1], Finished)
+
+
+async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
+    process: InferenceProcess, tmp_path: Path
+) -> None:
+    """A process that is killed in the middle ends the run as failed, retryable; a new one serves the next job."""
+    messages = await _all(process, _job(tmp_path, die_at_step=3))
+    failed = messages[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("WORKER_CRASHED", True)
+    assert "SIGKILL" in failed.message
+    assert isinstance((await _all(process, _job(tmp_path)))[-1], Finished)
+
+
+async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferenceProcess, tmp_path: Path) -> None:
+    """After a crash in scene 2 the next attempt renders scene 2 alone and ends with the same video."""
+    whole = (await _all(process, _job(tmp_path / "whole")))[-1]
+    assert isinstance(whole, Finished)
+    job = _job(tmp_path / "torn")
+    torn = replace(job.model, options={"die_at_step": 2, "at_seed": job.scenes[1].seed})
+    first = await _all(process, replace(job, model=torn))
+    assert isinstance(first[-1], Failed)
+    done = tuple(message.file for message in first if isinstance(message, SceneRendered))
+    assert [file.index for file in done] == [0]
+    second = await _all(process, replace(job, done=done, folder=tmp_path / "torn" / "attempt-2"))
+    assert [message.reused for message in second if isinstance(message, SceneRendered)] == [True, False]
+    assert {message.scene for message in second if isinstance(message, Step)} == {1}
+    finished = second[-1]
+    assert isinstance(finished, Finished)
+    assert finished.media == whole.media
+
+
+async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_path: Path) -> None:
+    """A scene file that no longer has its hash is not trusted, and the job's log says so."""
+    job = _job(tmp_path)
+    done = tuple(message.file for message in await _all(process, job) if isinstance(message, SceneRendered))
+    done[0].path.write_bytes(b"not a video")
+    messages = await _all(process, replace(job, done=done, folder=tmp_path / "again"))
+    assert [message.reused for message in messages if isinstance(message, SceneRendered)] == [False, True]
+    assert any("cannot be used again" in line.text for line in messages if isinstance(line, LogLine))
+    assert isinstance(messages[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "retryable"),
+    [
+        ({"fail_at_step": 2}, "REQUEST_UNSUPPORTED", False),
+        ({"starve_at_step": 2}, "OUT_OF_MEMORY", True),
+        ({"raise_at_step": 2}, "RENDER_FAILED", True),
+    ],
+)
+async def test_failures_have_codes_and_keep_the_prompt(
+    process: InferenceProcess,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    options: dict[str, int],
+    code: str,
+    retryable: bool,
+) -> None:
+    """Each misfortune has its code; the prompt is in no message and in no output; the process lives on."""
+    messages = await _all(process, _job(tmp_path, SECRET, 20, **options))
+    failed = messages[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == (code, retryable)
+    assert process.alive
+    await process.kill()
+    output = capfd.readouterr()
+    for text in (repr(messages), output.out, output.err):
+        assert "unicorn" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [
+        (ModelSource("x", "missing", renderer=RENDERER), "MODEL_NOT_FOUND"),
+        (ModelSource("x", "x", renderer="nowhere:Nothing"), "RENDERER_NOT_FOUND"),
+    ],
+)
+async def test_a_model_that_cannot_be_had_fails_for_good(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource, code: str
+) -> None:
+    """Without its model a job fails at once, and trying again is pointless."""
+    failed = (await _all(process, replace(_job(tmp_path), model=model)))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == (code, False)
+
+
+async def test_kill_ends_the_run_at_once(process: InferenceProcess, tmp_path: Path) -> None:
+    """Killing the process closes the run that was in it with a code of its own."""
+    job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
+    messages: list[Message] = []
+    async for message in process.run(job):
+        messages.append(message)
+        if isinstance(message, Step) and message.step == 1:
+            await process.kill()
+    assert isinstance(messages[-1], Failed)
+    assert messages[-1].code == "WORKER_KILLED"
+    assert not process.alive
+
+
+async def test_a_stopped_process_does_not_hold_up_its_supervisor(
+    process: InferenceProcess, tmp_path: Path
+) -> None:
+    """While the process stands still, as when a library holds the interpreter, the supervisor's loop runs on."""
+    job = replace(_job(tmp_path, step_seconds=0.01), steps=40)
+    async with aclosing(process.run(job)) as messages:
+        async for message in messages:
+            if isinstance(message, Step):
+                break
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        ticks = 0
+        for _ in range(100):
+            await asyncio.sleep(0)
+            ticks += 1
+        assert ticks == 100
+        os.kill(process.pid, signal.SIGCONT)
+        rest = [message async for message in messages]
+    assert isinstance(rest[-1], Finished)
+
+
+async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp_path: Path) -> None:
+    """Two runs at once both finish, each with its own messages alone."""
+    jobs = [replace(_job(tmp_path / str(number)), job_id=f"job-{number}") for number in (1, 2)]
+    runs = await asyncio.gather(*(_all(process, job) for job in jobs))
+    for job, messages in zip(jobs, runs, strict=True):
+        assert {message.job_id for message in messages} == {job.job_id}
+        assert isinstance(messages[-1], Finished)
+
+
+async def test_fades_and_dissolves_keep_the_length(process: InferenceProcess, tmp_path: Path) -> None:
+    """Scenes that fade and dissolve into each other make a clip of exactly the frames asked, dark at the fade."""
+    prompt = "A star. Fade to a ring. Dissolve to a ball."
+    finished = (await _all(process, _job(tmp_path, prompt, frames=48)))[-1]
+    assert isinstance(finished, Finished)
+    assert finished.media.frames == 48
+    with av.open(str(finished.files[0].path)) as container:
+        light = [float(np.mean(frame.to_ndarray(format="gray"))) for frame in container.decode(video=0)]
+    assert max(light[14:18]) < min(light[4:10])
+    assert min(light[31:34]) > min(light[14:18])
+
+
+async def test_the_process_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """When the supervisor is killed, the inference process hangs up by itself."""
+    script = (
+        "import asyncio, sys, pathlib\n"
+        "from kinolog_worker.inference.process import InferenceProcess\n"
+        "async def main():\n"
+        "    process = InferenceProcess(device='cpu')\n"
+        "    await process.start()\n"
+        "    print(process.pid, flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    supervisor = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    assert supervisor.stdout is not None
+    child_pid = int(await supervisor.stdout.readline())
+    descriptor = os.pidfd_open(child_pid)
+    gone = asyncio.Event()
+    asyncio.get_running_loop().add_reader(descriptor, gone.set)
+    try:
+        supervisor.kill()
+        await supervisor.wait()
+        await asyncio.wait_for(gone.wait(), timeout=30)
+    finally:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)

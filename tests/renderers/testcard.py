@@ -1,0 +1,122 @@
+"""A renderer for tests: moving colour bars that follow from the seed, drawn at once or as slowly as asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from kinolog_worker.geometry import canvas_for, fit
+from kinolog_worker.renderer import (
+    Cancelled,
+    Frames,
+    LoadedFacts,
+    ModelSource,
+    Observe,
+    RenderFailed,
+    SceneRequest,
+    ShouldStop,
+    StepReport,
+)
+from kinolog_worker.stills import jpeg_of
+
+RENDERER = "tests.renderers.testcard:TestcardRenderer"
+_RUN_FRAMES = 4
+
+
+class TestcardRenderer:
+    """Draws vertical bars that move to the right, one bar width in sixteen frames.
+
+    Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for misfortunes `die_at_step`
+    (the process kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step`
+    (an error that quotes the prompt). Steps count from 1; a misfortune can be bound to one scene with
+    `at_seed`, and happens once when `once_file` names a file that can be created.
+    """
+
+    __test__ = False  # the name starts like a test class
+
+    def __init__(self) -> None:
+        self._options: dict[str, object] = {}
+        self._encoded: set[str] = set()
+
+    def load(self, model: ModelSource, device: str) -> LoadedFacts:
+        started = time.perf_counter()
+        if model.location == "missing":
+            raise RenderFailed("MODEL_NOT_FOUND", "the test card is missing", retryable=False)
+        self._options = dict(model.options)
+        time.sleep(self._number("load_seconds"))
+        return LoadedFacts(
+            revision="testcard-1",
+            libraries={"numpy": np.__version__},
+            device="cpu" if device == "auto" else device,
+            hardware=platform.machine(),
+            dtype="uint8",
+            seconds=time.perf_counter() - started,
+            size_bytes=0,
+        )
+
+    def encode_prompt(self, request: SceneRequest) -> bool:
+        known = request.prompt in self._encoded
+        self._encoded.add(request.prompt)
+        return known
+
+    def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
+        canvas = canvas_for(request, multiple=2, temporal=1)
+        bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
+        for step in range(1, request.steps + 1):
+            time.sleep(self._number("step_seconds"))
+            self._misfortune(step, request)
+            if should_stop():
+                raise Cancelled
+            observe(StepReport("denoise", step, request.steps, lambda: jpeg_of(_card(bars, 0, 64, 64))))
+        drawn = 0
+        for start in range(0, canvas.frames, _RUN_FRAMES):
+            if should_stop():
+                raise Cancelled
+            places = range(start, min(start + _RUN_FRAMES, canvas.frames))
+            cards = np.stack([_card(bars, place, canvas.width, canvas.height) for place in places])
+            run = fit(cards, canvas, request)[: request.frames - drawn]
+            drawn += len(run)
+            yield run
+            observe(StepReport("decode", drawn, request.frames))
+
+    def close(self) -> None:
+        self._encoded.clear()
+
+    def _number(self, option: str) -> float:
+        value = self._options.get(option, 0)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    def _misfortune(self, step: int, request: SceneRequest) -> None:
+        due = [name for name in ("die", "fail", "starve", "raise") if self._number(f"{name}_at_step") == step]
+        if not due or self._options.get("at_seed", request.seed) != request.seed or not self._first_time():
+            return
+        match due[0]:
+            case "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "fail":
+                raise RenderFailed("REQUEST_UNSUPPORTED", "the test card was told to fail", retryable=False)
+            case "starve":
+                raise MemoryError
+            case _:
+                raise RuntimeError(f"could not draw {request.prompt!r}")
+
+    def _first_time(self) -> bool:
+        once = self._options.get("once_file")
+        if once is None:
+            return True
+        try:
+            os.close(os.open(str(once), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            return False
+        return True
+
+
+def _card(bars: Frames, place: int, width: int, height: int) -> Frames:
+    """Frame number `place`: eight bars of a picture `width` pixels wide, moved to the right."""
+    columns = (np.arange(width) - place * width // 128) * 8 // width % 8
+    line: Frames = bars[columns]
+    return np.broadcast_to(line, (height, width, 3))
