@@ -47,13 +47,13 @@ walls: setup ## Check who imports whom
 
 buf: setup ## Lint, format and breaking changes of the wire contract
 	$(BIN)/buf lint
-	$(BIN)/buf format --diff --exit-code --path proto/kinolog
-	$(BIN)/buf breaking proto --against $(BASE_IMAGE)
+	$(BIN)/buf format --diff --exit-code 
+	$(BIN)/buf breaking --against $(BASE_IMAGE)
 
 gen: setup ## Generate the code of the wire contract
-	$(BIN)/python -m grpc_tools.protoc -Iproto -Iproto/vendor --python_out=src --mypy_out=quiet:src proto/kinolog/v1/*.proto
-	$(BIN)/python -m grpc_tools.protoc -Iproto -Iproto/vendor --grpc_python_out=src --mypy_grpc_out=quiet:src proto/kinolog/v1/*_service.proto
-	$(BIN)/python -m grpc_tools.protoc -Iproto/vendor --python_out=src --mypy_out=quiet:src proto/vendor/buf/validate/validate.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/kinolog/v1/*.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --grpc_python_out=src --mypy_grpc_out=quiet:src proto/kinolog/v1/*_service.proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/buf/validate/validate.proto
 
 verify: gen ## Generated code is up to date
 	git diff --exit-code --stat -- src/kinolog/v1 src/buf
@@ -62,7 +62,7 @@ unit: setup ## Unit and contract tests without servers
 	$(BIN)/python -m pytest -q tests/unit -m "not slow"
 
 image: setup ## Record the wire contract that later changes must not break (at a release)
-	$(BIN)/buf build proto -o $(BASE_IMAGE)
+	$(BIN)/buf build -o $(BASE_IMAGE)
 
 bench: setup ## Measure against raw floors; prints a table and writes build/bench.json
 	$(BIN)/python -m tests.bench
