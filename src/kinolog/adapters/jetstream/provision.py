@@ -1,0 +1,65 @@
+"""Create the streams that are missing and check those that exist: `python -m kinolog.adapters.jetstream.provision`.
+
+Needs the administrator's NATS user. Running it again changes nothing. A stream that is not as it must be is
+named, with the setting, and left alone: the exit status is then 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from nats.aio.client import Client
+from nats.js.api import StreamConfig
+
+from kinolog.adapters.jetstream.asking import ApiError, ask
+from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.settings import AdminSettings
+from kinolog.subjects import Service
+
+logger = logging.getLogger(__name__)
+
+
+async def provision(client: Client, replicas: int) -> list[str]:
+    """Create what is missing, check the rest; names of the streams created. Raises `StreamMismatch`."""
+    created = []
+    for name, config in stream_configs(replicas).items():
+        try:
+            await check_stream(client, config)
+        except StreamMissing:
+            await _create(client, config)
+            created.append(name)
+    return created
+
+
+async def _create(client: Client, config: StreamConfig) -> None:
+    """Create a stream, then check what the server made of it: an older one ignores settings it does not know."""
+    await ask(client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
+    await check_stream(client, config)
+    logger.info("created stream %s", config.name)
+
+
+async def _run(settings: AdminSettings) -> list[str]:
+    client = await connect(settings, Service.ADMIN)
+    try:
+        return await provision(client, settings.nats_replicas)
+    finally:
+        await client.close()
+
+
+def main() -> None:
+    """Provision the server that the settings name."""
+    settings = AdminSettings()
+    logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        created = asyncio.run(_run(settings))
+    except (StreamMismatch, LogUnavailable, ApiError) as error:
+        sys.exit(f"provision: {error}")
+    print(f"streams are as they must be; created: {', '.join(created) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The streams that kinolog needs, exactly as they must be, and the check that they are so.
+
+Why each setting is what it is: docs/log.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nats.aio.client import Client
+from nats.js.api import (
+    DiscardPolicy,
+    PersistMode,
+    RePublish,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+
+from kinolog import subjects
+from kinolog.adapters.jetstream.asking import STREAM_NOT_FOUND, ApiError, ask
+from kinolog.subjects import Service
+
+DEDUPE_SECONDS = 120.0
+PROGRESS_SECONDS = 24 * 3600.0
+PROGRESS_PER_SUBJECT = 500
+PROGRESS_BYTES = 1 << 30
+ADVISORY_SECONDS = 7 * 24 * 3600.0
+ADVISORY_MESSAGES = 100_000
+WORKER_SECONDS = 30.0
+"""A worker that stops reporting disappears after this long."""
+
+
+class StreamMismatch(Exception):
+    """A stream is not as kinolog needs it. Nothing was changed."""
+
+    def __init__(self, stream: str, setting: str, expected: object, found: object) -> None:
+        super().__init__(f"stream {stream}: {setting} must be {expected!r}, but is {found!r}")
+        self.stream, self.setting, self.expected, self.found = stream, setting, expected, found
+
+
+class StreamMissing(StreamMismatch):
+    """A stream does not exist."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream, "existence", True, False)
+        self.args = (f"stream {stream} does not exist: run `python -m kinolog.adapters.jetstream.provision`",)
+
+
+USED_BY: dict[Service, tuple[str, ...]] = {
+    Service.ADMIN: (
+        subjects.EVENTS,
+        subjects.WORK,
+        subjects.PROGRESS,
+        subjects.ADVISORIES,
+        subjects.KEYS_STREAM,
+        subjects.WORKERS_STREAM,
+    ),
+    Service.API: (
+        subjects.EVENTS,
+        subjects.WORK,
+        subjects.PROGRESS,
+        subjects.KEYS_STREAM,
+        subjects.WORKERS_STREAM,
+    ),
+    Service.PROJECTOR: (
+        subjects.EVENTS,
+        subjects.WORK,
+        subjects.PROGRESS,
+        subjects.ADVISORIES,
+        subjects.KEYS_STREAM,
+        subjects.WORKERS_STREAM,
+    ),
+    Service.WORKER: (
+        subjects.EVENTS,
+        subjects.WORK,
+        subjects.PROGRESS,
+        subjects.KEYS_STREAM,
+        subjects.WORKERS_STREAM,
+    ),
+}
+"""Which streams a service touches, and so checks at its start."""
+
+
+def stream_configs(replicas: int) -> dict[str, StreamConfig]:
+    """Every stream by name, each kept on `replicas` servers."""
+    configs = (
+        _events(replicas),
+        _work(replicas),
+        _progress(replicas),
+        _advisories(replicas),
+        _keys(replicas),
+        _workers(replicas),
+    )
+    return {str(config.name): config for config in configs}
+
+
+def _events(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.EVENTS,
+        description="The log: every commit of every job",
+        subjects=[subjects.EVENTS_SUBJECTS],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        num_replicas=replicas,
+        duplicate_window=DEDUPE_SECONDS,
+        deny_delete=True,
+        deny_purge=True,
+        allow_direct=True,
+        allow_atomic=True,
+        republish=RePublish(src=subjects.EVENTS_SUBJECTS, dest="live.evt.job.{{wildcard(1)}}"),
+    )
+
+
+def _work(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.WORK,
+        description="Tickets: hints that a job may be started",
+        subjects=[subjects.WORK_SUBJECTS],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_msgs_per_subject=1,
+        num_replicas=replicas,
+        duplicate_window=DEDUPE_SECONDS,
+        allow_direct=True,
+        allow_atomic=True,
+    )
+
+
+def _progress(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.PROGRESS,
+        description="Weather: step progress, log lines, previews",
+        subjects=[subjects.PROGRESS_SUBJECTS],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_age=PROGRESS_SECONDS,
+        max_bytes=PROGRESS_BYTES,
+        max_msgs_per_subject=PROGRESS_PER_SUBJECT,
+        num_replicas=replicas,
+        duplicate_window=DEDUPE_SECONDS,
+        allow_direct=True,
+        persist_mode=_unsynced(replicas),
+    )
+
+
+def _advisories(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.ADVISORIES,
+        description="Tickets that nobody could finish",
+        subjects=list(subjects.ADVISORY_SUBJECTS),
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_age=ADVISORY_SECONDS,
+        max_msgs=ADVISORY_MESSAGES,
+        num_replicas=replicas,
+        duplicate_window=DEDUPE_SECONDS,
+        allow_direct=True,
+    )
+
+
+def _keys(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.KEYS_STREAM,
+        description="Keys under which personal data is sealed; deleting one erases what it sealed",
+        subjects=[f"$KV.{subjects.KEYS_BUCKET}.>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        num_replicas=replicas,
+        duplicate_window=DEDUPE_SECONDS,
+        allow_direct=True,
+        allow_atomic=True,
+        allow_rollup_hdrs=True,
+    )
+
+
+def _workers(replicas: int) -> StreamConfig:
+    return StreamConfig(
+        name=subjects.WORKERS_STREAM,
+        description="What workers report about themselves",
+        subjects=[f"$KV.{subjects.WORKERS_BUCKET}.>"],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        max_age=WORKER_SECONDS,
+        max_msgs_per_subject=1,
+        num_replicas=replicas,
+        duplicate_window=WORKER_SECONDS,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        persist_mode=_unsynced(replicas),
+    )
+
+
+def _unsynced(replicas: int) -> PersistMode | None:
+    """Weather need not reach the disk before it is acknowledged; the server offers that for one replica only."""
+    return PersistMode.ASYNC if replicas == 1 else None
+
+
+async def check_streams(client: Client, replicas: int, names: Iterable[str]) -> None:
+    """Check streams by name. Raises `StreamMissing`, `StreamMismatch`, `LogUnavailable`."""
+    configs = stream_configs(replicas)
+    for name in names:
+        await check_stream(client, configs[name])
+
+
+async def check_stream(client: Client, config: StreamConfig) -> None:
+    """Check that a stream is as `config` says, setting by setting."""
+    name = str(config.name)
+    try:
+        info = await ask(client, f"$JS.API.STREAM.INFO.{name}")
+    except ApiError as error:
+        if error.number == STREAM_NOT_FOUND:
+            raise StreamMissing(name) from None
+        raise
+    found = info["config"]
+    for setting, expected in config.as_dict().items():
+        if not _agree(expected, found.get(setting)):
+            raise StreamMismatch(name, setting, expected, found.get(setting))
+
+
+def _agree(expected: object, found: object) -> bool:
+    """Whether two settings are the same; the server leaves out what is zero, empty or false."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(_agree(value, found.get(name)) for name, value in expected.items())
+    return expected == found or (not expected and not found)

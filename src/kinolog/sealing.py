@@ -1,0 +1,65 @@
+"""Sealing of personal data under the key of its job. Pure, apart from the system's randomness for nonces."""
+
+from __future__ import annotations
+
+import hmac
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kinolog.job.values import Sealed
+from kinolog.ports.keys import KeyErased
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class SealBroken(Exception):
+    """Ciphertext that was not sealed under this key for this job and purpose, or was changed since."""
+
+
+def new_key() -> bytes:
+    """A fresh key for one job: 32 random bytes."""
+    return os.urandom(KEY_BYTES)
+
+
+class Sealer:
+    """Seals and opens the personal data of one job with AES-256-GCM.
+
+    Job id and purpose (such as `prompt`, `scene/0`) are authenticated with the text, so that what was sealed in
+    one place is refused in every other. Without a key (it was erased) every call raises `KeyErased`.
+    """
+
+    def __init__(self, job_id: str, key: bytes | None) -> None:
+        if key is not None and len(key) != KEY_BYTES:
+            raise ValueError(f"the key of job {job_id} has {len(key)} bytes, not {KEY_BYTES}")
+        self.job_id = job_id
+        self._key = key
+
+    def seal(self, text: str, purpose: str) -> Sealed:
+        """The text as ciphertext, under a nonce of its own."""
+        nonce = os.urandom(NONCE_BYTES)
+        return Sealed(nonce, self._cipher().encrypt(nonce, text.encode(), self._context(purpose)))
+
+    def open(self, sealed: Sealed, purpose: str) -> str:
+        """The text that was sealed. Raises `SealBroken`."""
+        try:
+            return self._cipher().decrypt(sealed.nonce, sealed.ciphertext, self._context(purpose)).decode()
+        except (InvalidTag, ValueError):
+            raise SealBroken(f"the {purpose} of job {self.job_id} does not open under its key") from None
+
+    def body_hash(self, body: bytes) -> bytes:
+        """HMAC-SHA256 of a request's body, 32 bytes: tells equal bodies without telling what they hold."""
+        return hmac.digest(self._present_key(), body, "sha256")
+
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self._present_key())
+
+    def _context(self, purpose: str) -> bytes:
+        return f"{self.job_id}\0{purpose}".encode()
+
+    def _present_key(self) -> bytes:
+        if self._key is None:
+            raise KeyErased(f"the key of job {self.job_id} is erased")
+        return self._key
