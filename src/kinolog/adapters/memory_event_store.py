@@ -32,16 +32,18 @@ class MemoryEventStore:
         return loaded(tail, fold_history(job_id, map(self._at, positions)))
 
     async def append(self, commit: Commit) -> Appended:
-        positions = self._positions.setdefault(commit.job_id, [])
+        positions = self._positions.get(commit.job_id, [])
         tail = positions[-1] if positions else 0
-        if tail != commit.previous_position:
+        if tail < commit.previous_position:
+            raise DamagedLog(f"the tail of job {commit.job_id} is {tail}, not {commit.previous_position}")
+        if tail > commit.previous_position:
             return self._repeat(commit)
         encoded = encode_commit(commit)
         self._log.append(encoded.raw)
-        positions.append(len(self._log))
+        self._positions[commit.job_id] = [*positions, len(self._log)]
         async with self._grown:
             self._grown.notify_all()
-        return Appended(positions[-1], encoded.digest)
+        return Appended(len(self._log), encoded.digest)
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
         answers: list[Appended | Conflict] = []

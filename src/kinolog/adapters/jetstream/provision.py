@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from collections.abc import Iterable
 
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
@@ -23,10 +24,15 @@ from kinolog.subjects import Service
 logger = logging.getLogger(__name__)
 
 
-async def provision(client: Client, replicas: int) -> list[str]:
-    """Create what is missing, check the rest; names of the streams created. Raises `StreamMismatch`."""
+async def provision(client: Client, replicas: int, names: Iterable[str] | None = None) -> list[str]:
+    """Create what is missing, check the rest; names of the streams created. Raises `StreamMismatch`.
+
+    `names` restricts it to some streams.
+    """
     created = []
-    for name, config in stream_configs(replicas).items():
+    configs = stream_configs(replicas)
+    for name in names or configs:
+        config = configs[name]
         try:
             await check_stream(client, config)
         except StreamMissing:

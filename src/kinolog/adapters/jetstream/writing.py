@@ -23,13 +23,15 @@ _names = NUID()
 class Message:
     """What to store, and the position of the message on its subject that it builds on (0: it is the first).
 
-    The server knows a repeat by `repeat_id` for two minutes and answers it with the first one's position.
+    The server knows a repeat by `repeat_id` for two minutes and answers it with the first one's position. `mark`
+    goes into the header `KV-Operation`.
     """
 
     subject: str
     data: bytes
     expected: int = 0
     repeat_id: str = ""
+    mark: str = ""
 
 
 async def publish(client: Client, stream: str, message: Message) -> int:
@@ -40,6 +42,8 @@ async def publish(client: Client, stream: str, message: Message) -> int:
     headers = {EXPECTED: str(message.expected), "Nats-Expected-Stream": stream}
     if message.repeat_id:
         headers["Nats-Msg-Id"] = message.repeat_id
+    if message.mark:
+        headers["KV-Operation"] = message.mark
     return await _acknowledged(client, message, headers)
 
 

@@ -1,0 +1,104 @@
+"""Keys in a key-value bucket: one message per job, overwritten on disk when it is erased."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from nats.aio.client import Client
+
+from kinolog import subjects
+from kinolog.adapters.jetstream.appending import BATCH_SIZE, Appender, Outcome
+from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError, ask
+from kinolog.adapters.jetstream.coalescing import Coalescer
+from kinolog.adapters.jetstream.leader_get import NO_MESSAGE
+from kinolog.adapters.jetstream.patience import persist
+from kinolog.adapters.jetstream.reading import Stored, StreamReader
+from kinolog.adapters.jetstream.writing import Message, publish
+from kinolog.ports.event_store import LogUnavailable
+
+PATIENCE_SECONDS = 10.0
+ERASED = "PURGE"
+"""What the bucket keeps in place of an erased key, so that no new one is made for that job."""
+
+ERASE_ROUNDS = 8
+CANNOT_DELETE = 10057
+"""Refusal to delete a message, such as one that is deleted already."""
+
+
+class JetStreamKeyStore:
+    """Keys in the bucket `kinolog-keys`. `close` it before its connection."""
+
+    def __init__(
+        self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._client = client
+        self._reader = StreamReader(client, subjects.KEYS_STREAM)
+        self._patience_seconds = patience_seconds
+        self._sure = replicas == 1
+        self._appender = Appender(client, subjects.KEYS_STREAM, self._reader, replicas, patience_seconds)
+        self._creations: Coalescer[Message, Outcome] = Coalescer(self._appender.store_first, BATCH_SIZE)
+
+    async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
+        messages = [Message(_subject(job_id), key) for job_id, key in keys.items()]
+        outcomes = await asyncio.gather(*map(self._creations.submit, messages))
+        holding = {
+            job_id: key if isinstance(outcome, int) else _key(outcome)
+            for (job_id, key), outcome in zip(keys.items(), outcomes, strict=True)
+        }
+        return {job_id: key for job_id, key in holding.items() if key is not None}
+
+    async def get(self, job_id: str) -> bytes | None:
+        tail = await persist(partial(self._appender.tail, _subject(job_id)), self._patience_seconds)
+        return _key(tail)
+
+    async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
+        read = partial(self._reader.lasts, list(map(_subject, job_ids)))
+        lasts = await persist(read, self._patience_seconds)
+        found = {job_id: _key(lasts.get(_subject(job_id))) for job_id in job_ids}
+        if not self._sure:  # the replica that answered may lag: only the leader knows that there is no key
+            missing = [job_id for job_id in found if _subject(job_id) not in lasts]
+            found |= zip(missing, await asyncio.gather(*map(self.get, missing)), strict=True)
+        return {job_id: key for job_id, key in found.items() if key is not None}
+
+    async def erase(self, job_id: str) -> None:
+        await persist(partial(self._erase, _subject(job_id)), self._patience_seconds)
+
+    async def close(self) -> None:
+        """Finish what is being written, and give up the inbox."""
+        await self._creations.close()
+        await self._reader.close()
+
+    async def _erase(self, subject: str) -> None:
+        """Overwrite the key, then leave a mark; whoever makes a key in between has it overwritten as well."""
+        for _ in range(ERASE_ROUNDS):
+            tail = await self._appender.tail(subject)
+            if tail is None:
+                try:
+                    await publish(self._client, subjects.KEYS_STREAM, Message(subject, b"", mark=ERASED))
+                except ApiError as error:
+                    if error.number not in WRONG_LAST_SEQUENCE:
+                        raise
+            elif tail.mark:
+                return
+            else:
+                await self._overwrite(tail.position)
+        raise LogUnavailable(f"{subject} cannot be erased")
+
+    async def _overwrite(self, position: int) -> None:
+        """Delete a message; the server fills its place on disk with random bytes."""
+        try:
+            await ask(self._client, f"$JS.API.STREAM.MSG.DELETE.{subjects.KEYS_STREAM}", {"seq": position})
+        except ApiError as error:
+            if error.number not in (NO_MESSAGE, CANNOT_DELETE):
+                raise
+
+
+def _subject(job_id: str) -> str:
+    return f"$KV.{subjects.KEYS_BUCKET}.{job_id}"
+
+
+def _key(stored: Stored | None) -> bytes | None:
+    """The key in a message; None for none and for the mark of an erased one."""
+    return stored.data if stored is not None and not stored.mark else None
