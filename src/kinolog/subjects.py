@@ -37,19 +37,24 @@ def live(job_id: str) -> str:
     return f"live.evt.job.{job_id}"
 
 
-def work(model_class: str, priority: int, job_id: str) -> str:
-    """Subject of a job's ticket; `priority` is 0 (critical) to 3 (low)."""
-    return f"work.{model_class}.{priority}.{job_id}"
+def work(model_class: str, lane: int | str, job_id: str) -> str:
+    """Subject of a job's ticket; `lane` is 0 (critical) to 3 (low), or `prefetch`."""
+    return f"work.{model_class}.{lane}.{job_id}"
 
 
-def work_filter(model_class: str, priority: int) -> str:
-    """Subject filter of the consumer that serves one model class at one priority."""
-    return f"work.{model_class}.{priority}.*"
+def work_filter(model_class: str, lane: int | str) -> str:
+    """Subject filter of the consumer that serves one lane of a model class."""
+    return f"work.{model_class}.{lane}.*"
 
 
-def work_consumer(model_class: str, priority: int) -> str:
-    """Durable name of that consumer."""
-    return f"work-{model_class}-{priority}"
+def work_of_job(job_id: str) -> str:
+    """Subject filter for the tickets of a job, in whatever lane they lie."""
+    return f"work.*.*.{job_id}"
+
+
+def work_consumer(model_class: str, lane: int | str) -> str:
+    """Durable name of the consumer that serves one lane of a model class."""
+    return f"work-{model_class}-{lane}"
 
 
 def progress(job_id: str, attempt: int) -> str:

@@ -26,24 +26,40 @@ class Ticket:
     prefetch: bool = False
 
 
-class TicketOffice(Protocol):
-    """Issues and withdraws tickets (the reactor and the api). At most one ticket per job lies in the queue."""
+class QueueClosed(Exception):
+    """The queue was closed while somebody waited for a ticket."""
 
-    async def issue(self, ticket: Ticket) -> None:
-        """Put a ticket into the queue; one that lies there for the same job is replaced or kept."""
+
+class TicketOffice(Protocol):
+    """Issues and withdraws tickets (the reactor and the api).
+
+    At most one ticket per job lies in the queue, and beside it at most one to warm up for the job. Every method
+    raises `LogUnavailable` when the queue does not answer. Every adapter passes tests/contract/test_tickets.py.
+    """
+
+    async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
+        """Put a ticket into the queue. Of two for the same job the one with the later position stays.
+
+        Issuing a ticket again has no effect while it lies there, held or not. A held one that is replaced is
+        gone: what its holder does with it has no effect. `first` says that the job never had a ticket before
+        (save perhaps this one), which spares looking for older ones.
+        """
         ...
 
     async def withdraw(self, job_id: str) -> None:
-        """Remove the ticket of a job, wherever it lies. Removing none is no error."""
+        """Remove the tickets of a job, wherever they lie. Removing none is no error."""
         ...
 
     async def outstanding(self) -> dict[str, Ticket]:
-        """All tickets that lie in the queue, by job id (held ones too)."""
+        """All tickets that lie in the queue, by job id (held ones too), those that only warm up left out."""
         ...
 
 
 class HeldTicket(Protocol):
-    """A ticket that one worker holds until it acknowledges, returns it, or stops reporting."""
+    """A ticket that one worker holds until it acknowledges, returns it, or stops reporting.
+
+    No method raises: what does not reach the queue is made good when the ticket is handed out again.
+    """
 
     @property
     def ticket(self) -> Ticket:
@@ -72,7 +88,10 @@ class TicketQueue(Protocol):
     """Hands tickets to a worker: higher priorities more often (8:4:2:1, with ageing), none never."""
 
     async def take(self, model_classes: Sequence[str]) -> HeldTicket:
-        """Wait for the next ticket of one of these model classes. Cancelling the wait loses no ticket."""
+        """Wait for the next ticket of one of these model classes, however long the queue is out of reach.
+
+        Cancelling the wait loses no ticket. Raises `QueueClosed`.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,72 @@
+"""Which lane of tickets to try next: higher priorities more often, none never. Pure; the caller brings the clock.
+
+A lane is what waits at one priority. Lanes share by weighted fair queuing: serving a lane moves it on by 1/weight
+of virtual time, and the lane whose next turn would end first is tried first. So under load the lanes are served in
+the ratio of their weights, interleaved; a lane that was empty neither saves up turns nor owes any. A lane that went
+unserved for long ages: its weight doubles with every `ageing_seconds`, up to that of the heaviest lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from kinolog.job.values import Priority
+
+PREFETCH_LANE = "prefetch"
+"""Warming up is short and somebody waits for it, so it has a lane beside the priorities, as heavy as the heaviest."""
+
+WEIGHTS: Mapping[str, int] = MappingProxyType(
+    {
+        Priority.CRITICAL.value: 8,
+        Priority.HIGH.value: 4,
+        Priority.MEDIUM.value: 2,
+        Priority.LOW.value: 1,
+        PREFETCH_LANE: 8,
+    }
+)
+AGEING_SECONDS = 600.0
+_MOST_DOUBLINGS = 30
+
+
+class LaneChoice:
+    """Remembers the turns and ages of the lanes between choices."""
+
+    def __init__(self, weights: Mapping[str, int] = WEIGHTS, ageing_seconds: float = AGEING_SECONDS) -> None:
+        if not weights or min(weights.values()) < 1:
+            raise ValueError("every lane weighs at least 1")
+        if ageing_seconds <= 0:
+            raise ValueError("ageing takes some time")
+        self._weights = dict(weights)
+        self._heaviest = max(weights.values())
+        self._ageing_seconds = ageing_seconds
+        self._starts = dict.fromkeys(self._weights, 0.0)
+        self._virtual_now = 0.0
+        self._unserved_since: dict[str, float] = {}
+
+    def order(self, now_seconds: float) -> tuple[str, ...]:
+        """The lanes in the order in which to try them; of equal ones the heavier first."""
+        return tuple(
+            sorted(self._weights, key=lambda lane: (self._end(lane, now_seconds), -self._weights[lane]))
+        )
+
+    def served(self, lane: str, now_seconds: float) -> None:
+        """Record that `lane` gave a ticket."""
+        self._virtual_now = max(self._virtual_now, self._starts[lane])
+        self._starts[lane] = self._end(lane, now_seconds)
+        self._unserved_since[lane] = now_seconds
+
+    def found_empty(self, lane: str, now_seconds: float) -> None:
+        """Record that nothing waits in `lane`: it starts afresh when something comes."""
+        self._starts[lane] = max(self._starts[lane], self._virtual_now)
+        self._unserved_since[lane] = now_seconds
+
+    def _end(self, lane: str, now_seconds: float) -> float:
+        """When the lane's next turn would end, in virtual time."""
+        return self._starts[lane] + 1 / self._weight(lane, now_seconds)
+
+    def _weight(self, lane: str, now_seconds: float) -> int:
+        """The weight of a lane at its age."""
+        age_seconds = now_seconds - self._unserved_since.setdefault(lane, now_seconds)
+        doublings = min(int(max(age_seconds, 0.0) / self._ageing_seconds), _MOST_DOUBLINGS)
+        return min(self._weights[lane] << doublings, self._heaviest)
