@@ -1,0 +1,75 @@
+"""The `kinolog` command: every command, and the options that all of them take."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from kinolog.cli import acting, reading
+from kinolog.cli.context import CURRENT, make_context
+
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such job, 4 refused, 5 unreachable, 6 denied, "
+    "7 cancelled, 130 interrupted."
+)
+
+app = typer.Typer(
+    name="kinolog",
+    help="Text to video on your own machines, with every job's history in an append-only log.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"kinolog {version('kinolog')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Address of the gateway (KINOLOG_URL); else the stack that runs here."),
+    ] = None,
+    api_key: Annotated[str | None, typer.Option("--api-key", help="API key (KINOLOG_API_KEY).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Set up what every command shares."""
+    CURRENT.set(make_context(url, api_key, as_json))
+
+
+for _function in (
+    acting.generate,
+    reading.jobs,
+    reading.show,
+    reading.watch,
+    acting.cancel,
+    acting.retry,
+    acting.priority,
+    acting.prefetch,
+    acting.erase,
+    reading.result,
+    reading.replay,
+    reading.models,
+    reading.workers,
+):
+    app.command()(_function)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
