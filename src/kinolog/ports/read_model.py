@@ -324,6 +324,13 @@ class ReadModel(Protocol):
         """The commits of a job as the archive keeps them, oldest first."""
         ...
 
+    async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
+        """Those of these keys in the artifact store that jobs other than `besides`, of any tenant, list too.
+
+        Files are addressed by content: two jobs that made the same bytes share them, scenes included.
+        """
+        ...
+
     async def position(self) -> int:
         """The position up to which everything has been seen."""
         ...

@@ -1,0 +1,89 @@
+"""Making a Submit command of a plan: the storyboard planned, everything personal sealed under the job's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kinolog.codec.public import Opened
+from kinolog.ids import new_id
+from kinolog.job.commands import Submit
+from kinolog.job.values import Scene, Sealed, Spec
+from kinolog.opening import NEGATIVE_PROMPT, PROMPT, WEBHOOK, scene_purpose
+from kinolog.sealing import Sealer
+from kinolog.storyboard import plan as plan_scenes
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.plans import JobPlan
+from kinolog_api.rpc import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A job that waits to be stored. `body` is the request as the hash sees it."""
+
+    job_id: str
+    request_id: str
+    plan: JobPlan
+    body: bytes
+
+
+def admission(request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_id: str) -> Admission:
+    """Of a request and its plan. A client that repeats a request sends the same fields, so the body is the same."""
+    return Admission(job_id, request_id, plan, request.SerializeToString(deterministic=True))
+
+
+def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Opened]:
+    """The command, and what it seals in the clear.
+
+    Its id is fresh: a repeat is told from another request by the body's hash, not by the command's id.
+    """
+    sealer = Sealer(item.job_id, key)
+    plan = item.plan
+    shots = plan_scenes(plan.prompt, plan.frames, plan.fps, plan.seed)
+    scenes = tuple(
+        Scene(
+            index=shot.index,
+            prompt=sealer.seal(shot.prompt, scene_purpose(shot.index)),
+            start_seconds=shot.start_seconds,
+            duration_seconds=shot.duration_seconds,
+            frames=shot.frames,
+            camera=shot.camera.value,
+            transition=shot.transition.value,
+            seed=shot.seed,
+        )
+        for shot in shots
+    )
+    command = Submit(
+        id=new_id(),
+        actor=call.actor,
+        tenant=call.tenant,
+        request_id=item.request_id,
+        body_hash=sealer.body_hash(item.body),
+        spec=_sealed_spec(plan, sealer),
+        priority=plan.priority,
+        max_attempts=plan.max_attempts,
+        scenes=scenes,
+    )
+    prompts = tuple(shot.prompt for shot in shots)
+    return command, Opened(plan.prompt, plan.negative_prompt, plan.webhook, prompts)
+
+
+def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:
+    return Spec(
+        prompt=sealer.seal(plan.prompt, PROMPT),
+        negative_prompt=_sealed(plan.negative_prompt, NEGATIVE_PROMPT, sealer),
+        model=plan.model,
+        model_class=plan.model_class,
+        width=plan.width,
+        height=plan.height,
+        frames=plan.frames,
+        fps=plan.fps,
+        steps=plan.steps,
+        guidance=plan.guidance,
+        seed=plan.seed,
+        style=plan.style,
+        webhook=_sealed(plan.webhook, WEBHOOK, sealer),
+    )
+
+
+def _sealed(text: str, purpose: str, sealer: Sealer) -> Sealed | None:
+    return sealer.seal(text, purpose) if text else None

@@ -1,0 +1,196 @@
+"""One follower of the log and of the weather per process, however many watch.
+
+The hub follows while somebody watches. Each commit and each message of the weather is opened and encoded at most
+once, and handed to every watcher that wants it; see watchers.py for what happens to slow ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+from grpc import StatusCode
+
+from kinolog.codec.public import Opened
+from kinolog.job.commit import Recorded
+from kinolog.job.state import Job
+from kinolog.logs import fields
+from kinolog.opening import open_job
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.ports.progress import Progress, ProgressFeed, Weather
+from kinolog.sealing import SealBroken
+from kinolog_api.errors import ApiError
+from kinolog_api.frames import KINDS, CommitFrame, Kind, commit_frame, weather_wire
+from kinolog_api.tenancy import Tenancy
+from kinolog_api.watchers import Interest, Watcher
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_JOBS = 5_000
+PAUSE_SECONDS = 1.0
+"""Before a follower that broke follows again."""
+
+
+class WatchHub:
+    """Fans the log and the weather out to watchers."""
+
+    def __init__(self, store: EventStore, keys: KeyStore, progress: ProgressFeed, tenancy: Tenancy) -> None:
+        self._store = store
+        self._keys = keys
+        self._progress = progress
+        self._tenancy = tenancy
+        self._watchers: set[Watcher] = set()
+        self._starting = asyncio.Lock()
+        self._followers: list[asyncio.Task[None]] = []
+        self._weather: OrderedDict[str, Progress] = OrderedDict()
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self._closed = False
+        self.position = 0
+        """Every commit up to here has been handed out."""
+
+    async def attach(self, interest: Interest) -> Watcher:
+        """A watcher that gets everything behind `position` as it is now. Raises `LogUnavailable`."""
+        async with self._starting:
+            if self._closed:
+                raise _closing()
+            if not self._followers:
+                self.position = await self._store.last_position()
+                self._followers = [
+                    asyncio.create_task(self._keep("log", self._follow_log)),
+                    asyncio.create_task(self._keep("progress", self._follow_weather)),
+                ]
+            watcher = Watcher(interest)
+            self._watchers.add(watcher)
+            return watcher
+
+    async def detach(self, watcher: Watcher) -> None:
+        """Forget a watcher; with the last one the hub stops following."""
+        self._watchers.discard(watcher)
+        async with self._starting:
+            if not self._watchers:
+                await self._stop()
+
+    async def close(self) -> None:
+        """End every watcher, who may resume at another api, and stop."""
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.end(_closing())
+        async with self._starting:
+            await self._stop()
+
+    async def frame(self, recorded: Recorded) -> CommitFrame:
+        """A commit that a watcher catches up on."""
+        (frame,) = await self.frames([recorded])
+        return frame
+
+    async def frames(self, batch: Sequence[Recorded]) -> list[CommitFrame]:
+        """Commits that a watcher catches up on, their jobs opened."""
+        opened = await self._opened(batch)
+        return [commit_frame(recorded, opened[recorded.commit.job_id], None) for recorded in batch]
+
+    async def _stop(self) -> None:
+        followers, self._followers = self._followers, []
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+        self._weather.clear()
+        self._over.clear()
+
+    async def _keep(self, name: str, follow: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Follow for ever; what breaks is logged and followed anew from where it broke."""
+        while True:
+            try:
+                await follow()
+            except Exception as error:
+                extra = fields("follow_failed", feed=name, error=type(error).__name__)
+                log.exception("following the %s broke; trying on", name, extra=extra)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _follow_log(self) -> None:
+        async for batch in self._store.follow(self.position):
+            await self._hand_out(batch)
+
+    async def _hand_out(self, batch: Sequence[Recorded]) -> None:
+        """Hand a batch to all who want it. From the last look at the watchers on, nothing awaits: whoever joins
+        meanwhile either gets the whole batch, or stands behind it."""
+        opened: dict[str, Opened] = {}
+        while missing := [r for r in batch if r.commit.job_id not in opened and self._wanted(r)]:
+            opened |= await self._opened(missing)
+        for recorded in batch:
+            job = recorded.commit.state
+            self._tenancy.learn(job.id, job.tenant)
+            self._note(job.id, job.status.terminal)
+            takers = [watcher for watcher in self._watchers if _takes(watcher.interest, recorded)]
+            if takers:
+                frame = commit_frame(recorded, opened[job.id], self._weather.get(job.id))
+                for watcher in takers:
+                    watcher.put_commit(frame)
+        self.position = batch[-1].position
+
+    def _wanted(self, recorded: Recorded) -> bool:
+        return any(_takes(watcher.interest, recorded) for watcher in self._watchers)
+
+    async def _opened(self, batch: Iterable[Recorded]) -> dict[str, Opened]:
+        """What the jobs of these commits say, as their last commit in the batch has them (erased: nothing)."""
+        jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
+        keys = await self._keys.get_many([job.id for job in jobs.values() if not job.erased])
+        return {job.id: _open(job, keys.get(job.id)) for job in jobs.values()}
+
+    def _note(self, job_id: str, ended: bool) -> None:
+        """Remember which jobs ended lately: weather that comes after is stale."""
+        if not ended:
+            self._over.pop(job_id, None)
+            return
+        self._weather.pop(job_id, None)
+        self._over[job_id] = None
+        if len(self._over) > REMEMBERED_JOBS:
+            self._over.popitem(last=False)
+
+    async def _follow_weather(self) -> None:
+        async for weather in self._progress.follow():
+            await self._pass_on(weather)
+
+    async def _pass_on(self, weather: Weather) -> None:
+        kind = KINDS[type(weather)]
+        job_id = weather.job_id
+        tenant = await self._tenancy.tenant_of(job_id)
+        if kind is not Kind.LOG and job_id in self._over:
+            return
+        if isinstance(weather, Progress):
+            self._weather[job_id] = weather
+            self._weather.move_to_end(job_id)
+            if len(self._weather) > REMEMBERED_JOBS:
+                self._weather.popitem(last=False)
+        takers = [
+            w for w in self._watchers if kind in w.interest.kinds and w.interest.job_id in (None, job_id)
+        ]
+        if not takers:
+            return
+        tenant = await self._tenancy.tenant_of(job_id)
+        wire = weather_wire(self.position, weather)
+        for watcher in takers:
+            if watcher.interest.tenant == tenant:
+                watcher.put_weather(kind, job_id, wire)
+
+
+def _open(job: Job, key: bytes | None) -> Opened:
+    """What a job says. One that does not open is shown closed: it must not stop the stream for all others."""
+    try:
+        return open_job(job, key)
+    except SealBroken as broken:
+        log.error("a job cannot be shown: %s", broken, extra=fields("seal_broken", job=job.id))
+        return Opened()
+
+
+def _takes(interest: Interest, recorded: Recorded) -> bool:
+    job = recorded.commit.state
+    return interest.tenant == job.tenant and interest.job_id in (None, job.id)
+
+
+def _closing() -> ApiError:
+    message = "this api is stopping: watch again after the last position received"
+    return ApiError(StatusCode.UNAVAILABLE, "STOPPING", message, retry_seconds=1.0)

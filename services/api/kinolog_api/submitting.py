@@ -1,0 +1,189 @@
+"""Submitting jobs, one or many: the key first, then the commit, so that no stored prompt is ever without its key."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from secrets import randbelow
+
+from kinolog.catalogue import Catalogue
+from kinolog.codec.public import Opened, public_job
+from kinolog.handler import JobHandler
+from kinolog.ids import job_id as job_id_of
+from kinolog.ids import new_id
+from kinolog.job.commit import Commit
+from kinolog.job.state import Job
+from kinolog.opening import open_job
+from kinolog.ports.event_store import Appended, Conflict, EventStore, LogUnavailable
+from kinolog.ports.keys import KeyStore
+from kinolog.sealing import new_key
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.admission import Admission, admission, sealed_submit
+from kinolog_api.errors import ApiError, invalid, request_id_spent
+from kinolog_api.plans import SEEDS, plan_job
+from kinolog_api.rpc import Call, answered
+from kinolog_api.validation import RequestRules
+
+CHUNK = 250
+"""Jobs of a batch that are stored together while the next ones are being sealed."""
+
+BREATH = 25
+"""Jobs sealed before other calls get their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job that lies in the log. `created` is False when it lay there before."""
+
+    job: Job
+    opened: Opened
+    position: int
+    created: bool
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Jobs of a batch on their way into the log; `places` are their places in the answer."""
+
+    places: list[int] = field(default_factory=list)
+    items: list[Admission] = field(default_factory=list)
+
+
+class Submitting:
+    """SubmitJob and BatchSubmitJobs."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        keys: KeyStore,
+        handler: JobHandler,
+        catalogue: Catalogue,
+        rules: RequestRules,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._handler = handler
+        self._catalogue = catalogue
+        self._rules = rules
+
+    async def submit(self, request: pb.SubmitJobRequest, call: Call) -> pb.SubmitJobResponse:
+        """SubmitJob."""
+        item = self._admit(request, call)
+        keys = await self._keys.create({item.job_id: new_key()})
+        accepted = await self._store_one(item, keys.get(item.job_id), call)
+        return pb.SubmitJobResponse(
+            job=public_job(accepted.job, accepted.position, accepted.opened),
+            position=accepted.position,
+            created=accepted.created,
+        )
+
+    async def submit_batch(
+        self, request: pb.BatchSubmitJobsRequest, call: Call
+    ) -> pb.BatchSubmitJobsResponse:
+        """BatchSubmitJobs: what is wrong with one job does not keep the others back."""
+        results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
+        chunk = _Chunk()
+        storing: list[asyncio.Task[None]] = []
+        async with asyncio.TaskGroup() as group:
+            for place, single in enumerate(request.requests):
+                try:
+                    chunk.items.append(self._checked(single, call))
+                    chunk.places.append(place)
+                except ApiError as error:
+                    results[place].error.CopyFrom(error.status())
+                if len(chunk.items) == CHUNK:
+                    storing.append(group.create_task(self._store_chunk(chunk, results, call)))
+                    chunk = _Chunk()
+                if place % BREATH == BREATH - 1:
+                    await asyncio.sleep(0)
+            if chunk.items:
+                group.create_task(self._store_chunk(chunk, results, call))
+        position = max(result.position for result in results)
+        return pb.BatchSubmitJobsResponse(results=results, position=position)
+
+    def _checked(self, request: pb.SubmitJobRequest, call: Call) -> Admission:
+        """One job of a batch, its fields checked here because the contract leaves them out of the batch's rules."""
+        violations = self._rules.violations(request)
+        if violations:
+            raise invalid(violations)
+        return self._admit(request, call)
+
+    def _admit(self, request: pb.SubmitJobRequest, call: Call) -> Admission:
+        plan = plan_job(request, self._catalogue, _draw_seed)
+        request_id = request.request_id or new_id()
+        return admission(request, plan, request_id, job_id_of(call.tenant, request_id))
+
+    async def _store_chunk(self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: Call) -> None:
+        """Store jobs of a batch together and write down what became of each."""
+        try:
+            outcomes = await self._store_many(chunk.items, call)
+        except Exception as error:
+            outcomes = [error] * len(chunk.items)
+        for place, outcome in zip(chunk.places, outcomes, strict=True):
+            result = results[place]
+            if isinstance(outcome, Exception):
+                result.error.CopyFrom(answered(outcome, "BatchSubmitJobs").status())
+            else:
+                result.job_id = outcome.job.id
+                result.position = outcome.position
+                result.created = outcome.created
+
+    async def _store_many(self, items: Sequence[Admission], call: Call) -> list[Accepted | Exception]:
+        keys = await self._keys.create({item.job_id: new_key() for item in items})
+        commits: dict[int, tuple[Commit, Opened]] = {}
+        for place, item in enumerate(items):
+            key = keys.get(item.job_id)
+            if key is not None:
+                commits[place] = self._first_commit(item, key, call)
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
+        outcomes = await self._store.append_first([commit for commit, _ in commits.values()])
+        stored = dict(zip(commits, outcomes, strict=True))
+        answers: list[Accepted | Exception] = []
+        for place, item in enumerate(items):
+            outcome = stored.get(place)
+            if isinstance(outcome, Appended):
+                commit, opened = commits[place]
+                answers.append(Accepted(commit.state, opened, outcome.position, True))
+            else:
+                answers.append(await self._found_or_error(item, keys.get(item.job_id), call))
+        return answers
+
+    async def _store_one(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
+        if key is not None:
+            commit, opened = self._first_commit(item, key, call)
+            try:
+                appended = await self._store.append(commit)
+                return Accepted(commit.state, opened, appended.position, True)
+            except Conflict:
+                pass
+        return await self._found(item, key, call)
+
+    def _first_commit(self, item: Admission, key: bytes, call: Call) -> tuple[Commit, Opened]:
+        command, opened = sealed_submit(item, key, call)
+        commit = self._handler.decide_from(item.job_id, None, command)
+        if commit is None:
+            raise AssertionError("a submitted job led to no events")
+        return commit, opened
+
+    async def _found(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
+        """The job that an earlier request with this id made, when that request had the same body."""
+        loaded = await self._store.load(item.job_id)
+        if key is None or (loaded is not None and loaded.job.erased):
+            raise request_id_spent(item.request_id, item.job_id)
+        if loaded is None:
+            raise LogUnavailable(f"job {item.job_id} lies in the log but cannot be read yet")
+        command, _ = sealed_submit(item, key, call)
+        self._handler.decide_from(item.job_id, loaded, command)  # refuses another body
+        return Accepted(loaded.job, open_job(loaded.job, key), loaded.position, False)
+
+    async def _found_or_error(self, item: Admission, key: bytes | None, call: Call) -> Accepted | Exception:
+        try:
+            return await self._found(item, key, call)
+        except Exception as error:
+            return error
+
+
+def _draw_seed() -> int:
+    return randbelow(SEEDS)
