@@ -1,0 +1,1 @@
+"""Adapters of the renderer port, named by what they drive."""

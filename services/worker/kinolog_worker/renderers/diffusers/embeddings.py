@@ -1,0 +1,94 @@
+"""Embeddings of prompts, kept for a while: a prefetched prompt is not encoded again by the render that follows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from inspect import signature
+from typing import Any
+
+import torch
+
+from kinolog_worker.renderer import SceneRequest
+from kinolog_worker.renderers.diffusers.shapes import PipelineShape
+
+_MASKED = (
+    "prompt_embeds",
+    "prompt_attention_mask",
+    "negative_prompt_embeds",
+    "negative_prompt_attention_mask",
+)
+_PLAIN = ("prompt_embeds", "negative_prompt_embeds")
+
+
+class PromptEncoder:
+    """Encodes prompts with the text encoder of one pipeline.
+
+    Works for pipelines whose `encode_prompt` gives what their call takes: embeddings, with or without masks. For
+    any other the prompt itself is handed to the call, which then encodes it each time.
+    """
+
+    def __init__(self, pipe: Any, shape: PipelineShape, capacity: int = 32) -> None:
+        self._pipe = pipe
+        self._shape = shape
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
+        encode = getattr(pipe, "encode_prompt", None)
+        self._takes = frozenset(signature(encode).parameters) if encode else frozenset()
+        names = _MASKED if "prompt_attention_mask" in shape.accepts else _PLAIN
+        self._names = (
+            names if set(names) <= shape.accepts and "do_classifier_free_guidance" in self._takes else ()
+        )
+
+    def encode(self, request: SceneRequest) -> bool:
+        """Encode and keep; True when it was kept already."""
+        if not self._names:
+            return False
+        key = _key(request)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return True
+        encoded = self._encode(request)
+        if encoded is None:
+            self._names = ()  # this pipeline answers in a shape of its own
+            return False
+        self._kept[key] = encoded
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        return False
+
+    def arguments(self, request: SceneRequest) -> dict[str, Any]:
+        """What to hand to the pipeline's call for this prompt."""
+        self.encode(request)
+        if self._names:
+            return dict(self._kept[_key(request)])
+        guided = request.guidance > 1 and request.negative_prompt and "negative_prompt" in self._shape.accepts
+        negative = {"negative_prompt": request.negative_prompt} if guided else {}
+        return {"prompt": request.prompt, **negative}
+
+    def _encode(self, request: SceneRequest) -> dict[str, Any] | None:
+        wanted = {
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt,
+            "do_classifier_free_guidance": request.guidance > 1,
+            "num_videos_per_prompt": 1,
+            "max_sequence_length": self._shape.text_tokens or self._default_tokens(),
+            "device": self._pipe._execution_device,
+        }
+        arguments = {
+            name: value for name, value in wanted.items() if name in self._takes and value is not None
+        }
+        with torch.no_grad():
+            encoded = self._pipe.encode_prompt(**arguments)
+        if not isinstance(encoded, tuple) or len(encoded) != len(self._names):
+            return None
+        return dict(zip(self._names, encoded, strict=True))
+
+    def _default_tokens(self) -> int | None:
+        """The length that the call itself would encode with, which need not be the default of `encode_prompt`."""
+        parameter = signature(type(self._pipe).__call__).parameters.get("max_sequence_length")
+        return parameter.default if parameter is not None and isinstance(parameter.default, int) else None
+
+
+def _key(request: SceneRequest) -> tuple[str, str, bool]:
+    guided = request.guidance > 1
+    return request.prompt, request.negative_prompt if guided else "", guided
