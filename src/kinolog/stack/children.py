@@ -93,8 +93,6 @@ class Child:
         status = self.process.wait(KILL_SECONDS)
         with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
             os.killpg(self.pid, signal.SIGKILL)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
         return status
 
 
@@ -112,6 +110,12 @@ def tail(log_path: Path, lines: int = 15) -> str:
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def log_says(log_path: Path) -> str:
+    """The last lines of a log file with its name, as the second half of an error message."""
+    last = tail(log_path)
+    return f"The end of {log_path}:\n{last}" if last else f"{log_path} is empty."
 
 
 def _spawn(command: Command) -> Child:

@@ -18,7 +18,7 @@ def end_postgres_on(folder: Path) -> None:
     pid in the file may since belong to any other program, which Postgres takes for a running server.
     """
     at = folder.resolve()
-    _end(lambda process: "postgres" in process.name() and Path(process.cwd()) == at, signal.SIGINT)
+    _end(lambda process: "postgres" in process.name() and Path(process.cwd()) == at, signal.SIGQUIT)
     (folder / "postmaster.pid").unlink(missing_ok=True)
 
 

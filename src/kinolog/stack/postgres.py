@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,12 +61,14 @@ class PostgresServer:
         fsync: bool = True,
         passwords_path: Path | None = None,
         log_path: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder.absolute()
         self.host = host
         self.port = port
         self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
         self.child: Child | None = None
+        self._env = env
         self._port_is_ours_to_pick = port == 0
         self._fsync = fsync
         self._passwords_path = passwords_path or self.folder.with_name(f"{self.folder.name}-passwords.json")
@@ -77,9 +80,9 @@ class PostgresServer:
         end_postgres_on(self.folder)
         for remaining in reversed(range(PORT_TRIES)):
             self._choose_port()
-            self.child = spawn(self._command(account))
+            child = self.child = spawn(self._command(account))
             try:
-                wait_until(self.answers, self.child, START_SECONDS)
+                wait_until(self.answers, child, START_SECONDS)
                 self.create_database(DATABASE, exist_ok=True)
             except StartError as error:
                 self.kill()
@@ -92,15 +95,15 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back. Nothing happens when it does not run."""
-        if self.child is not None:
-            self.child.stop()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop()
 
     def kill(self) -> None:
         """SIGKILL, as a crash would end it; `start` recovers on the same port."""
-        if self.child is not None:
-            self.child.kill()
-            self.child = None
+        child, self.child = self.child, None
+        if child is not None:
+            child.kill()
 
     def restart(self) -> None:
         """Stop and start on the same folder and port."""
@@ -223,7 +226,7 @@ class PostgresServer:
         ]
         if not self._fsync:
             argv.append("--no-sync")
-        return Command("initdb", argv, self.log_path, cwd=Path("/"), account=account)
+        return Command("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
 
     def _command(self, account: Account | None) -> Command:
         settings = {
@@ -237,6 +240,7 @@ class PostgresServer:
             name="Postgres",
             argv=[str(postgres_binary("postgres")), "-D", str(self.folder), *options],
             log_path=self.log_path,
+            env=self._env,
             cwd=Path("/"),
             account=account,
             stop_signal=signal.SIGINT,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from kinolog.stack.children import Child, tail
+from kinolog.stack.children import Child, log_says
 from kinolog.stack.errors import StartError
 
 FIRST_PAUSE_SECONDS = 0.01
@@ -21,13 +20,8 @@ def wait_until(ready: Callable[[], bool], child: Child, timeout_seconds: float) 
     while not ready():
         if not child.running:
             status = child.reap()
-            raise StartError(f"{name} ended with status {status} while it started.", _log_says(log_path))
+            raise StartError(f"{name} ended with status {status} while it started.", log_says(log_path))
         if time.monotonic() > deadline:
-            raise StartError(f"{name} was not ready within {timeout_seconds:g} s.", _log_says(log_path))
+            raise StartError(f"{name} was not ready within {timeout_seconds:g} s.", log_says(log_path))
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-def _log_says(log_path: Path) -> str:
-    last = tail(log_path)
-    return f"The end of {log_path}:\n{last}" if last else f"{log_path} is empty."

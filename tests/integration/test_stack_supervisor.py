@@ -1,0 +1,205 @@
+"""The stack: order, addresses, restarts, refusals, and that nothing is ever left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.plan import MARK
+from kinolog.stack.stack import Stack
+from tests.fixtures.small_stack import small_plan, small_settings
+
+NAMES = ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack, shared by the tests that leave it running."""
+    with Stack(small_settings(tmp_path_factory.mktemp("stack") / "data"), make_plan=small_plan) as stack:
+        yield stack
+
+
+def _marked(folder: Path) -> list[psutil.Process]:
+    """Every living process that belongs to the stack on `folder`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def _gone(folder: Path) -> bool:
+    """Wait for the processes of a stack that is ending; true when none is left."""
+    _, alive = psutil.wait_procs(_marked(folder), timeout=30)
+    return not alive and not _marked(folder)
+
+
+def test_everything_runs_and_says_where(stack: Stack) -> None:
+    """All parts run, and stack.json names their processes and addresses."""
+    said = json.loads((stack.folder.path / "stack.json").read_text())
+    assert said["state"] == "running"
+    assert said["pid"] == os.getpid()
+    assert list(said["processes"]) == NAMES
+    assert {name: about["pid"] for name, about in said["processes"].items()} == {
+        name: stack.process(name).pid for name in NAMES
+    }
+    assert httpx.get(said["addresses"]["gateway"]).status_code == 501
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_part_comes_back(stack: Stack, name: str) -> None:
+    """A part that is killed runs again, as a new process at the same address."""
+    kept = stack.process(name)
+    before, starts = kept.pid, kept.starts
+    kept.kill()
+    assert kept.wait_started(starts + 1)
+    assert kept.pid not in (None, before)
+    assert httpx.get(stack.addresses["gateway"]).status_code == 501
+
+
+def test_killed_part_takes_its_children_along(stack: Stack) -> None:
+    """What a killed process had started itself is ended before it is started again."""
+    kept = stack.process("worker-1")
+    announced: Callable[[], str] = lambda: kept.part.announced["grandchild"]  # type: ignore[attr-defined] # noqa: E731
+    grandchild, starts = psutil.Process(int(announced())), kept.starts
+    kept.kill()
+    assert kept.wait_started(starts + 1)
+    assert psutil.wait_procs([grandchild], timeout=10)[1] == []
+
+
+def test_second_stack_on_a_folder_is_refused(stack: Stack) -> None:
+    """A second stack on the same folder names the first one's process and address, and does not disturb it."""
+    with pytest.raises(StartError, match=rf"process {os.getpid()}, at {stack.addresses['gateway']}"):
+        Stack(stack.settings, make_plan=small_plan).start()
+    assert httpx.get(stack.addresses["gateway"]).status_code == 501
+
+
+def test_two_stacks_run_beside_each_other(stack: Stack, tmp_path: Path) -> None:
+    """Another folder and other ports make another stack."""
+    with Stack(small_settings(tmp_path / "data"), make_plan=small_plan) as other:
+        assert set(other.addresses.values()).isdisjoint(stack.addresses.values())
+
+
+def test_stop_leaves_nothing_and_data_survives(tmp_path: Path) -> None:
+    """After a stop no process is left; the next start finds the data, and turns the logs over."""
+    settings = small_settings(tmp_path / "data")
+    first = Stack(settings, make_plan=small_plan)
+    first.start()
+    password = json.loads((tmp_path / "data/passwords.json").read_text())["postgres"]
+    url = f"postgresql://postgres:{password}@{first.addresses['postgres']}/kinolog"
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
+    first.stop()
+    assert _gone(settings.data)
+    assert not (settings.data / "stack.json").exists()
+    with Stack(settings, make_plan=small_plan) as second:
+        url = f"postgresql://postgres:{password}@{second.addresses['postgres']}/kinolog"
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchall() == [(1,)]
+    assert (settings.data / "logs/api.log.1").exists()
+
+
+def test_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    """A taken port is refused with its number and setting, and nothing was started."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings = small_settings(tmp_path / "data").model_copy(update={"gateway_port": port})
+        with pytest.raises(PortTakenError, match=rf"(?s)gateway.*{port}.*KINOLOG_GATEWAY_PORT"):
+            Stack(settings, make_plan=small_plan).start()
+    assert not (settings.data / "nats").exists()
+    assert _gone(settings.data)
+
+
+def test_failing_service_shows_its_log_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that does not start is named with the end of its log, and everything else is stopped."""
+    monkeypatch.setenv("SMALL_FAILS", "api")
+    settings = small_settings(tmp_path / "data")
+    with pytest.raises(StartError, match=r"(?s)api ended with status 1.*told to fail"):
+        Stack(settings, make_plan=small_plan).start()
+    assert _gone(settings.data)
+
+
+def test_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """A folder with other files in it is not taken for a data folder."""
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(StartError, match=r"not a kinolog data folder: it holds thesis\.txt"):
+        Stack(small_settings(tmp_path), make_plan=small_plan).start()
+
+
+@pytest.mark.parametrize(
+    ("layout", "says"), [('{"layout": 99}', "newer kinolog"), ("{", "damaged"), ('{"layout": []}', "damaged")]
+)
+def test_unknown_layout_is_refused(tmp_path: Path, layout: str, says: str) -> None:
+    """A folder of a newer layout, or with an unreadable one, is refused and says which."""
+    (tmp_path / "layout.json").write_text(layout)
+    with pytest.raises(StartError, match=says):
+        Stack(small_settings(tmp_path), make_plan=small_plan).start()
+
+
+def test_unwritable_folder_is_refused() -> None:
+    """A folder in which nothing can be written, also not by root, is named together with what to do."""
+    with pytest.raises(StartError, match=r"(?s)/proc/kinolog cannot be used.*--data"):
+        Stack(small_settings(Path("/proc/kinolog")), make_plan=small_plan).start()
+
+
+def test_damaged_log_is_refused(tmp_path: Path) -> None:
+    """A stream that nats-server cannot recover stops the start, instead of being made anew and empty."""
+    settings = small_settings(tmp_path / "data")
+    folder = Stack(settings, make_plan=small_plan).folder
+    folder.open()
+    folder.close()
+    stream = settings.data / "nats/jetstream/$G/streams/EVENTS"
+    stream.mkdir(parents=True)
+    (stream / "meta.inf").write_text("garbage")
+    with pytest.raises(StartError, match=r"EVENTS' could not be recovered.*damaged"):
+        Stack(settings, make_plan=small_plan).start()
+    assert _gone(settings.data)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from kinolog.stack.stack import Stack
+from tests.fixtures.small_stack import small_plan, small_settings
+stack = Stack(small_settings(Path(sys.argv[1])), make_plan=small_plan)
+stack.start()
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
+    """kill -9 of the supervisor takes every process along, and the next start works on the same folder."""
+    settings = small_settings(tmp_path / "data")
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, str(settings.data)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=root,
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        assert supervisor.stdout.readline() == b"up\n"
+        names = {process.name() for process in _marked(settings.data)}
+        assert {"nats-server", "postgres"} <= names
+        supervisor.send_signal(signal.SIGKILL)
+    assert _gone(settings.data)
+    with Stack(settings, make_plan=small_plan) as again:
+        assert httpx.get(again.addresses["gateway"]).status_code == 501
