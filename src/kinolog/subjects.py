@@ -67,6 +67,11 @@ def progress_of(job_id: str) -> str:
     return f"prg.{job_id}.*"
 
 
+def worker(name: str) -> str:
+    """Subject of a worker's reports."""
+    return f"$KV.{WORKERS_BUCKET}.{name}"
+
+
 def job_of(subject: str) -> str:
     """The job id in a subject of EVENTS, its live copy, WORK or PROGRESS."""
     parts = subject.split(".")

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.tickets import JetStreamTicketOffice
 from kinolog.adapters.memory_tickets import MemoryTicketOffice
@@ -19,7 +21,7 @@ from kinolog.job.values import Priority
 from kinolog.ports.tickets import HeldTicket, QueueClosed, Ticket, TicketOffice, TicketQueue
 from kinolog.stack.nats_server import NatsServer
 from kinolog.subjects import Service
-from tests.fixtures.connections import connected
+from tests.fixtures.log import connected
 
 ACK_WAIT_SECONDS = 1.0
 SOON_SECONDS = 20.0
@@ -33,7 +35,7 @@ class Desk:
     queue: Callable[[], TicketQueue]
     model_class: str
 
-    def ticket(self, **changes: object) -> Ticket:
+    def ticket(self, **changes: Any) -> Ticket:
         """A ticket for a job of its own."""
         ticket = Ticket(
             new_id(), position=7, attempt=1, model_class=self.model_class, priority=Priority.MEDIUM
@@ -61,8 +63,10 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
         return
     server: NatsServer = request.getfixturevalue("nats_server")
     async with AsyncExitStack() as stack:
-        clients = connected(server, Service.PROJECTOR, Service.WORKER)
-        projector, worker = await stack.enter_async_context(clients)
+        admin = await stack.enter_async_context(connected(server, Service.ADMIN))
+        projector = await stack.enter_async_context(connected(server, Service.PROJECTOR))
+        worker = await stack.enter_async_context(connected(server, Service.WORKER))
+        await provision(admin, replicas=1)
         office = JetStreamTicketOffice(projector)
         stack.push_async_callback(office.close)
 

@@ -66,10 +66,14 @@ Weather: TypeAlias = Progress | LogLine | PreviewImage
 
 
 class ProgressFeed(Protocol):
-    """Carries weather from workers to whoever watches. May lose the oldest; never blocks the work."""
+    """Carries weather from workers to whoever watches. May lose the oldest; never blocks the work.
+
+    The methods that read or erase raise `LogUnavailable` when the feed does not answer. Every adapter passes
+    tests/contract/test_progress.py.
+    """
 
     async def publish(self, weather: Weather) -> None:
-        """Send one message; does not wait until it is stored."""
+        """Send one message; does not wait until it is stored, and drops it when nobody can be reached."""
         ...
 
     def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:

@@ -11,6 +11,10 @@ from typing import Protocol
 from kinolog.job.values import Stage
 
 
+PRESENT_SECONDS = 30.0
+"""How long a worker counts as present after its last report."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
     """A worker as it sees itself; memory in bytes. `job_id` is empty when it is idle."""
@@ -35,7 +39,11 @@ class WorkerReport:
 
 
 class WorkerRegistry(Protocol):
-    """Who is there. A worker that stops reporting disappears after half a minute."""
+    """Who is there. A worker that stops reporting disappears after half a minute.
+
+    Names are words of letters, digits, `-`, `_` and `.`. Every method raises `LogUnavailable` when the registry
+    does not answer. Every adapter passes tests/contract/test_workers.py.
+    """
 
     async def report(self, worker: WorkerReport) -> None:
         """Say that the worker is there."""

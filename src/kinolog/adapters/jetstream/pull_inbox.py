@@ -57,6 +57,13 @@ class PullInbox:
             raise InboxFinished
         return message
 
+    def rest(self) -> list[Msg]:
+        """The answers that are here already."""
+        answers = []
+        while self._finishing is None and not self._arrived.empty():
+            answers.append(self._arrived.get_nowait())
+        return [answer for answer in answers if answer is not None]
+
     def finish(self, forget: Callable[[PullInbox], None] = lambda inbox: None) -> None:
         """End the wait, without waiting for it; `forget` is called when nothing can arrive any more."""
         if self._finishing is not None:
@@ -85,7 +92,7 @@ class PullInbox:
         if self._subscription is None or self._client.is_closed:
             return
         try:
-            await self._subscription.drain()
+            await self._subscription.drain()  # type: ignore[no-untyped-call]  # nats-py does not annotate it
         except NO_ANSWER:  # disconnected: the server has forgotten the requests, the client has yet to
             with contextlib.suppress(nats.errors.Error):
                 await self._subscription.unsubscribe()

@@ -1,0 +1,29 @@
+"""The registry of workers in memory: for tests and for trying things out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from kinolog.ports.workers import PRESENT_SECONDS, WorkerReport
+
+
+class MemoryWorkerRegistry:
+    """Keeps the last report of each worker, with the time when it came (`now` in seconds)."""
+
+    def __init__(
+        self, present_seconds: float = PRESENT_SECONDS, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._present_seconds = present_seconds
+        self._now = now
+        self._reports: dict[str, tuple[float, WorkerReport]] = {}
+
+    async def report(self, worker: WorkerReport) -> None:
+        self._reports[worker.name] = (self._now(), worker)
+
+    async def leave(self, name: str) -> None:
+        self._reports.pop(name, None)
+
+    async def present(self) -> Sequence[WorkerReport]:
+        oldest = self._now() - self._present_seconds
+        return [report for _, (at, report) in sorted(self._reports.items()) if at > oldest]

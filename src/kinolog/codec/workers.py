@@ -1,0 +1,58 @@
+"""Workers' reports between the port and the wire."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from kinolog.codec.enums import STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.times import get_time, put_time
+from kinolog.ports.workers import WorkerReport
+from kinolog.v1 import job_pb2 as pb
+
+
+def encode_report(report: WorkerReport) -> bytes:
+    """The message to publish."""
+    wire = pb.Worker(
+        name=report.name,
+        device=report.device,
+        hardware=report.hardware,
+        models=report.models,
+        loaded_models=report.loaded_models,
+        job_id=report.job_id,
+        attempt=report.attempt,
+        stage=STAGE_TO_WIRE[report.stage] if report.stage else pb.STAGE_UNSPECIFIED,
+        step=report.step,
+        steps=report.steps,
+        memory_used_bytes=report.memory_used_bytes,
+        memory_total_bytes=report.memory_total_bytes,
+        jobs_completed=report.jobs_completed,
+        attempts_failed=report.attempts_failed,
+        libraries=dict(report.libraries),
+    )
+    put_time(wire.started_at, report.started_at)
+    put_time(wire.seen_at, report.seen_at)
+    return wire.SerializeToString()
+
+
+def decode_report(raw: bytes) -> WorkerReport:
+    """The report in a message. Raises google.protobuf.message.DecodeError."""
+    wire = pb.Worker.FromString(raw)
+    return WorkerReport(
+        name=wire.name,
+        device=wire.device,
+        hardware=wire.hardware,
+        models=tuple(wire.models),
+        loaded_models=tuple(wire.loaded_models),
+        started_at=get_time(wire.started_at),
+        seen_at=get_time(wire.seen_at),
+        job_id=wire.job_id,
+        attempt=wire.attempt,
+        stage=STAGE_FROM_WIRE.get(wire.stage),
+        step=wire.step,
+        steps=wire.steps,
+        memory_used_bytes=wire.memory_used_bytes,
+        memory_total_bytes=wire.memory_total_bytes,
+        jobs_completed=wire.jobs_completed,
+        attempts_failed=wire.attempts_failed,
+        libraries=MappingProxyType(dict(wire.libraries)),
+    )

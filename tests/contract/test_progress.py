@@ -1,0 +1,180 @@
+"""What every progress feed does, whatever carries it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.provision import provision
+from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.ids import new_id
+from kinolog.job.values import Stage
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, Weather
+from kinolog.stack.nats_server import NatsServer
+from kinolog.subjects import Service
+from tests.fixtures.log import connected
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+
+
+def progress(job_id: str, step: int = 1, attempt: int = 1) -> Progress:
+    """Progress of a job."""
+    return Progress(job_id, attempt, AT, "worker-1", Stage.DENOISE, 0, 2, step, 20, 12.5, eta_seconds=None)
+
+
+def line(job_id: str, message: str = "the model is loaded") -> LogLine:
+    """A log line of a job."""
+    return LogLine(job_id, 1, AT, LogLevel.WARNING, message)
+
+
+@dataclass
+class Feeds:
+    """The feed as workers see it, and as those see it who watch."""
+
+    sending: ProgressFeed
+    watching: ProgressFeed
+
+    async def recent(self, job_id: str, met: Callable[[Sequence[Weather]], bool]) -> list[Weather]:
+        """What the feed holds once it is as wanted: messages are published without waiting."""
+        async with asyncio.timeout(20):
+            while not met(found := await self.watching.recent(job_id)):  # noqa: ASYNC110 - a server is asked
+                await asyncio.sleep(0.01)
+        return list(found)
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
+    """A feed of each kind."""
+    if request.param == "memory":
+        memory = MemoryProgressFeed()
+        yield Feeds(memory, memory)
+        return
+    server: NatsServer = request.getfixturevalue("nats_server")
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(connected(server, Service.ADMIN))
+        worker = await stack.enter_async_context(connected(server, Service.WORKER))
+        api = await stack.enter_async_context(connected(server, Service.API))
+        await provision(admin, replicas=1)
+        sending, watching = JetStreamProgressFeed(worker), JetStreamProgressFeed(api)
+        stack.push_async_callback(sending.close)
+        stack.push_async_callback(watching.close)
+        yield Feeds(sending, watching)
+
+
+async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
+    """Progress, log lines and previews come back as they were sent, oldest first; log lines get a sequence."""
+    job_id = new_id()
+    preview = PreviewImage(job_id, 1, AT, 0, 5, "image/jpeg", b"\xff\xd8 a picture")
+    sent: list[Weather] = [
+        progress(job_id),
+        line(job_id),
+        preview,
+        replace(progress(job_id, 6), eta_seconds=3.5),
+    ]
+    for weather in sent:
+        await feeds.sending.publish(weather)
+    found = await feeds.recent(job_id, lambda found: len(found) == 4)
+    read = found[1]
+    assert isinstance(read, LogLine)
+    assert read.sequence > 0
+    assert [found[0], replace(read, sequence=0), *found[2:]] == sent
+
+
+async def test_sequences_of_log_lines_grow(feeds: Feeds) -> None:
+    """A later log line of a job has a higher sequence, in a later attempt too."""
+    job_id = new_id()
+    await feeds.sending.publish(line(job_id, "one"))
+    await feeds.sending.publish(replace(line(job_id, "two"), attempt=2))
+    found = await feeds.recent(job_id, lambda found: len(found) == 2)
+    sequences = [weather.sequence for weather in found if isinstance(weather, LogLine)]
+    assert sequences[0] < sequences[1]
+
+
+async def test_only_the_newest_are_kept(feeds: Feeds) -> None:
+    """Of one attempt the feed keeps the last five hundred messages."""
+    job_id = new_id()
+    for step in range(1, 511):
+        await feeds.sending.publish(progress(job_id, step))
+    found = await feeds.recent(job_id, lambda found: bool(found) and found[-1] == progress(job_id, 510))
+    assert found == [progress(job_id, step) for step in range(11, 511)]
+
+
+async def test_the_newest_progress_of_an_attempt(feeds: Feeds) -> None:
+    """The last progress of an attempt is found behind log lines, and apart from other attempts."""
+    job_id = new_id()
+    assert await feeds.watching.last_progress(job_id, 1) is None
+    await feeds.sending.publish(progress(job_id, 3))
+    await feeds.sending.publish(progress(job_id, 4))
+    await feeds.sending.publish(line(job_id))
+    await feeds.sending.publish(progress(job_id, 1, attempt=2))
+    await feeds.recent(job_id, lambda found: len(found) == 4)
+    assert await feeds.watching.last_progress(job_id, 1) == progress(job_id, 4)
+    assert await feeds.watching.last_progress(job_id, 2) == progress(job_id, 1, attempt=2)
+    assert await feeds.watching.last_progress(job_id, 3) is None
+
+
+async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> None:
+    """Whoever follows a job sees its messages as they come, in order, and none of other jobs."""
+    job_id, other = new_id(), new_id()
+    await feeds.sending.publish(progress(job_id, 1))
+    await feeds.recent(job_id, bool)
+    async with aclosing(feeds.watching.follow(job_id)) as following:  # type: ignore[type-var]  # it is a generator
+        seen = await _first(feeds, following, job_id)
+        assert seen != progress(job_id, 1)
+        await feeds.sending.publish(progress(other, 9))
+        await feeds.sending.publish(line(job_id, "last"))
+        async with asyncio.timeout(20):
+            async for weather in following:
+                assert weather.job_id == job_id
+                if isinstance(weather, LogLine):
+                    assert weather.sequence > 0
+                    break
+
+
+async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
+    """Whoever follows all jobs sees the messages of each."""
+    one, other = new_id(), new_id()
+    async with aclosing(feeds.watching.follow()) as following:  # type: ignore[type-var]  # it is a generator
+        await _first(feeds, following, one)
+        await feeds.sending.publish(progress(other, 2))
+        async with asyncio.timeout(20):
+            async for weather in following:
+                if weather.job_id == other:
+                    break
+        assert weather == progress(other, 2)
+
+
+async def test_erasing_forgets_a_job(feeds: Feeds) -> None:
+    """After erasing, nothing of the job is left, and other jobs keep theirs; erasing nothing is no error."""
+    job_id, other = new_id(), new_id()
+    await feeds.watching.erase(job_id)
+    for weather in (progress(job_id), line(job_id), progress(job_id, 1, attempt=2), progress(other)):
+        await feeds.sending.publish(weather)
+    await feeds.recent(other, lambda found: len(found) == 1)
+    await feeds.watching.erase(job_id)
+    assert list(await feeds.watching.recent(job_id)) == []
+    assert len(await feeds.watching.recent(other)) == 1
+
+
+async def _first(feeds: Feeds, following: AsyncIterator[Weather], job_id: str) -> Weather:
+    """Publish progress until the follower sees some of it: it begins with whatever comes once it listens."""
+
+    async def publish() -> None:
+        for step in range(2, 10_000):
+            await feeds.sending.publish(progress(job_id, step))
+            await asyncio.sleep(0.01)
+
+    publishing = asyncio.create_task(publish())
+    async with asyncio.timeout(20):
+        async for weather in following:
+            if weather.job_id == job_id:
+                break
+    publishing.cancel()
+    await asyncio.gather(publishing, return_exceptions=True)
+    return weather

@@ -1,0 +1,113 @@
+"""What every registry of workers does, whatever keeps the reports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
+from kinolog.adapters.memory_workers import MemoryWorkerRegistry
+from kinolog.job.values import Stage
+from kinolog.ports.workers import WorkerRegistry, WorkerReport
+from kinolog.stack.nats_server import NatsServer
+from kinolog.subjects import WORKERS_STREAM, Service
+from tests.fixtures.log import connected, empty_streams
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+IDLE = WorkerReport("host.1-abc", "cpu", "a laptop", ("kinolog-tiny",), (), AT, AT)
+BUSY = replace(
+    IDLE,
+    name="host.2-def",
+    loaded_models=("kinolog-tiny",),
+    job_id="a" * 26,
+    attempt=2,
+    stage=Stage.DENOISE,
+    step=3,
+    steps=20,
+    memory_used_bytes=1 << 33,
+    memory_total_bytes=1 << 36,
+    jobs_completed=7,
+    attempts_failed=1,
+    libraries={"torch": "2.9"},
+)
+
+
+@dataclass
+class Registries:
+    """The registry as workers see it, and as those see it who ask for workers."""
+
+    reporting: WorkerRegistry
+    asking: WorkerRegistry
+
+    async def until(self, met: Callable[[list[WorkerReport]], bool]) -> list[WorkerReport]:
+        """Ask until the answer is as wanted: a report is published without waiting."""
+        async with asyncio.timeout(20):
+            while not met(found := list(await self.asking.present())):  # noqa: ASYNC110 - a server is asked
+                await asyncio.sleep(0.01)
+        return found
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries]:
+    """An empty registry of each kind."""
+    if request.param == "memory":
+        memory = MemoryWorkerRegistry()
+        yield Registries(memory, memory)
+        return
+    server: NatsServer = request.getfixturevalue("nats_server")
+    await empty_streams(server, [WORKERS_STREAM])
+    async with AsyncExitStack() as stack:
+        worker = await stack.enter_async_context(connected(server, Service.WORKER))
+        api = await stack.enter_async_context(connected(server, Service.API))
+        reporting, asking = JetStreamWorkerRegistry(worker), JetStreamWorkerRegistry(api)
+        stack.push_async_callback(reporting.close)
+        stack.push_async_callback(asking.close)
+        yield Registries(reporting, asking)
+
+
+async def test_nobody_is_there_at_first(registries: Registries) -> None:
+    """A registry without reports answers that nobody is there."""
+    assert list(await registries.asking.present()) == []
+
+
+async def test_reports_are_read_as_they_were_made(registries: Registries) -> None:
+    """Everything that workers report is read back, by name."""
+    await registries.reporting.report(BUSY)
+    await registries.reporting.report(IDLE)
+    assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
+
+
+async def test_the_last_report_counts(registries: Registries) -> None:
+    """A later report of a worker takes the place of the earlier one."""
+    later = replace(IDLE, seen_at=AT + timedelta(seconds=5), job_id="b" * 26)
+    await registries.reporting.report(IDLE)
+    await registries.reporting.report(later)
+    assert await registries.until(lambda found: later in found) == [later]
+
+
+async def test_who_leaves_is_gone(registries: Registries) -> None:
+    """A worker that leaves is no longer there; leaving twice is no error, and coming back is possible."""
+    await registries.reporting.report(IDLE)
+    await registries.reporting.report(BUSY)
+    await registries.until(lambda found: len(found) == 2)
+    await registries.reporting.leave(BUSY.name)
+    await registries.reporting.leave(BUSY.name)
+    assert await registries.until(lambda found: len(found) == 1) == [IDLE]
+    await registries.reporting.report(BUSY)
+    assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
+
+
+async def test_who_falls_silent_disappears() -> None:
+    """A worker whose last report is half a minute old is no longer there."""
+    now = 100.0
+    registry = MemoryWorkerRegistry(now=lambda: now)
+    await registry.report(IDLE)
+    now = 129.0
+    await registry.report(BUSY)
+    now = 131.0
+    assert list(await registry.present()) == [BUSY]
