@@ -1,0 +1,255 @@
+"""What the renderer for diffusers promises beyond the port: the bare pipeline's pixels, and safe loading."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from kinolog_worker.renderer import Frames, ModelSource, RenderFailed, SceneRequest, StepReport
+from kinolog_worker.renderers.diffusers import DiffusersRenderer
+from kinolog_worker.renderers.diffusers.latents import can_stream, decoded_runs
+from kinolog_worker.renderers.diffusers.loading import device_named
+from kinolog_worker.tiny import EMBEDDED, built_folder
+from PIL import Image
+
+from tests.renderers.pipelines import ltx_folder
+
+_library: Any = diffusers
+REQUEST = SceneRequest("a red ball", "blue", 64, 64, frames=7, fps=8, steps=3, guidance=3.0, seed=11)
+
+
+@pytest.fixture(scope="session")
+def wan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built kinolog-tiny."""
+    return built_folder(tmp_path_factory.mktemp("wan") / "model")
+
+
+@pytest.fixture(scope="session")
+def renderer(wan: Path) -> Iterator[DiffusersRenderer]:
+    """A renderer with that model."""
+    renderer = DiffusersRenderer()
+    renderer.load(ModelSource("wan", str(wan)), "cpu")
+    yield renderer
+    renderer.close()
+
+
+@pytest.fixture(scope="session")
+def bare(wan: Path) -> Any:
+    """The bare pipeline, loaded as its documentation says."""
+    pipe = _library.WanPipeline.from_pretrained(wan, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
+    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
+
+
+def _bare(pipe: Any, request: SceneRequest, **more: Any) -> Frames:
+    video = pipe(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=request.width,
+        height=request.height,
+        num_frames=request.frames,
+        num_inference_steps=request.steps,
+        guidance_scale=request.guidance,
+        generator=torch.Generator("cpu").manual_seed(request.seed),
+        output_type="np",
+        **more,
+    ).frames[0]
+    frames: Frames = np.rint(video * 255).astype(np.uint8)
+    return frames
+
+
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_pixels_are_those_of_the_bare_pipeline(
+    renderer: DiffusersRenderer, bare: Any, guidance: float
+) -> None:
+    """Cached embeddings, streamed decoding and observation change no pixel."""
+    request = replace(REQUEST, guidance=guidance)
+    assert (_drawn(renderer, request) == _bare(bare, request, max_sequence_length=32)).all()
+
+
+def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -> None:
+    """Also a pipeline that is decoded as a whole and masks its embeddings gives what it gives by itself."""
+    folder = ltx_folder(tmp_path / "ltx")
+    renderer = DiffusersRenderer()
+    renderer.load(ModelSource("ltx", str(folder)), "cpu")
+    pipe = _library.LTXPipeline.from_pretrained(folder, dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    request = replace(REQUEST, frames=9)
+    bare = _bare(pipe, request, max_sequence_length=32, frame_rate=request.fps)
+    assert (_drawn(renderer, request) == bare).all()
+
+
+@pytest.mark.parametrize("latent_frames", [1, 2, 5])
+def test_decoding_frame_by_frame_is_bit_identical(bare: Any, latent_frames: int) -> None:
+    """Driving the Wan decoder one latent frame at a time equals its own decode in every bit."""
+    latents = torch.randn((1, 12, latent_frames, 8, 8), generator=torch.Generator().manual_seed(1))
+    runs = list(decoded_runs(bare.vae, latents))
+    with torch.no_grad():
+        whole = bare.vae.decode(latents, return_dict=False)[0]
+    assert [run.shape[2] for run in runs] == [1] + [2] * (latent_frames - 1)
+    assert torch.equal(torch.cat(runs, dim=2), whole)
+
+
+def test_tiled_decoding_is_left_to_the_library(bare: Any) -> None:
+    """A pipeline that decodes in tiles is not streamed."""
+    assert can_stream(bare)
+    bare.vae.use_tiling = True
+    try:
+        assert not can_stream(bare)
+    finally:
+        bare.vae.use_tiling = False
+
+
+def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:
+    """The preview of a late step is close to the frame that comes out: it is drawn from the clean estimate."""
+    previews: list[bytes] = []
+
+    def observe(report: StepReport) -> None:
+        if report.preview is not None:
+            previews.append(report.preview())
+
+    request = replace(REQUEST, frames=1, steps=12)
+    (final,) = np.concatenate(list(renderer.render(request, observe, lambda: False)))
+    pictures = [np.asarray(Image.open(BytesIO(preview)).convert("RGB")).astype(float) for preview in previews]
+    assert len(pictures) == 12
+    first, last = (float(np.abs(picture - final).mean()) for picture in (pictures[0], pictures[-2]))
+    assert last < first
+
+
+def test_prompts_are_padded_as_the_model_was_trained(renderer: DiffusersRenderer, bare: Any) -> None:
+    """Without a mask over the padding its length shows in the pixels: the tokenizer's own length is used."""
+    assert (_drawn(renderer, REQUEST) != _bare(bare, REQUEST, max_sequence_length=64)).any()
+
+
+def test_the_revision_follows_the_content(wan: Path, tmp_path: Path) -> None:
+    """A copy has the same revision, a changed weight another, and a hub snapshot is named by its commit."""
+    copy = shutil.copytree(wan, tmp_path / "copy")
+    snapshot = shutil.copytree(wan, tmp_path / "snapshots" / ("0" * 40))
+    revision = _revision(wan)
+    assert _revision(copy) == revision
+    assert _revision(snapshot) == "0" * 40
+    weights = copy / "vae" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert _revision(copy) != revision
+
+
+def _revision(folder: Path) -> str:
+    return DiffusersRenderer().load(ModelSource("wan", str(folder)), "cpu").revision
+
+
+def _refusal(folder: Path) -> RenderFailed:
+    with pytest.raises(RenderFailed) as refusal:
+        DiffusersRenderer().load(ModelSource("wan", str(folder)), "cpu")
+    assert not refusal.value.retryable
+    return refusal.value
+
+
+@pytest.mark.parametrize(
+    "name", ["vae/diffusion_pytorch_model.bin", "text_encoder/model.pt", "x.pkl", "a/b.CKPT"]
+)
+def test_pickled_weights_are_refused(wan: Path, tmp_path: Path, name: str) -> None:
+    """A folder that holds pickled files is refused before anything in it is read, and the file is named."""
+    folder = shutil.copytree(wan, tmp_path / "model")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"pickled")
+    refusal = _refusal(folder)
+    assert refusal.code == "MODEL_UNSAFE"
+    assert name in refusal.message
+    assert "safetensors" in refusal.message
+
+
+def test_code_in_a_folder_is_refused(wan: Path, tmp_path: Path) -> None:
+    """A folder that brings code along is refused; nothing of it is run."""
+    folder = shutil.copytree(wan, tmp_path / "model")
+    (folder / "pipeline.py").write_text("raise SystemExit('ran')")
+    assert _refusal(folder).code == "MODEL_UNSAFE"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vae": ["os", "system"]},
+        {"_class_name": ["pipeline", "Custom"]},
+        {"transformer": ["my_module", "Network"]},
+    ],
+)
+def test_an_index_that_names_other_modules_is_refused(
+    wan: Path, tmp_path: Path, change: dict[str, list[str]]
+) -> None:
+    """Components come from diffusers and transformers, whatever the index says."""
+    folder = shutil.copytree(wan, tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, **change}))
+    assert _refusal(folder).code == "MODEL_UNSAFE"
+
+
+def test_damaged_folders_are_refused(wan: Path, tmp_path: Path) -> None:
+    """A folder without an index, with a broken one or with a cut weight file is refused with a code for each."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert _refusal(empty).code == "MODEL_NOT_FOUND"
+    broken = shutil.copytree(wan, tmp_path / "broken")
+    (broken / "model_index.json").write_text("{")
+    assert _refusal(broken).code == "MODEL_DAMAGED"
+    cut = shutil.copytree(wan, tmp_path / "cut")
+    (cut / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"\x08")
+    assert _refusal(cut).code == "MODEL_DAMAGED"
+
+
+def test_a_pipeline_that_needs_a_picture_is_refused(wan: Path, tmp_path: Path) -> None:
+    """A pipeline that cannot be driven by text alone is refused by its signature."""
+    folder = shutil.copytree(wan, tmp_path / "model")
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"_class_name": "WanVideoToVideoPipeline"}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    refusal = _refusal(folder)
+    assert refusal.code == "MODEL_UNSUPPORTED"
+    assert "WanVideoToVideoPipeline" in refusal.message
+
+
+def test_nothing_is_downloaded_unless_allowed(tmp_path: Path) -> None:
+    """A hub name that is not on this machine is refused without asking the hub."""
+    source = ModelSource("far", "nobody/nothing", cache_folder=tmp_path)
+    with pytest.raises(RenderFailed, match="allows no download") as refusal:
+        DiffusersRenderer().load(source, "cpu")
+    assert refusal.value.code == "MODEL_NOT_FOUND"
+    assert not refusal.value.retryable
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "tpu", "nonsense:1"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    """A device is refused by name, instead of falling back to another one."""
+    with pytest.raises(RenderFailed, match="device"):
+        device_named(name)
+
+
+def test_the_embedded_model_needs_no_folder(tmp_path: Path) -> None:
+    """`embedded:kinolog-tiny` is found or built, and loads like any other."""
+    source = ModelSource("kinolog-tiny", EMBEDDED, cache_folder=tmp_path)
+    facts = DiffusersRenderer().load(source, "cpu")
+    assert facts.size_bytes > 1_000_000
+    assert facts.dtype == "float32"
+
+
+def test_building_twice_gives_the_same_bytes(wan: Path, tmp_path: Path) -> None:
+    """The built model follows from the code: two builds have the same files."""
+    again = built_folder(tmp_path / "again")
+    names = sorted(path.relative_to(wan) for path in wan.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    assert all((wan / name).read_bytes() == (again / name).read_bytes() for name in names)
+    assert [path.name for path in tmp_path.iterdir()] == ["again"], "a draft was left behind"
