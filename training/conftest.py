@@ -1,0 +1,6 @@
+"""Puts the training package on the path: it is its own folder, not a part of the installed distribution."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

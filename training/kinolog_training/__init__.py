@@ -1,0 +1,1 @@
+"""Training of kinolog-tiny, the embedded text-to-video model: scenes, captions, networks, export and judging."""

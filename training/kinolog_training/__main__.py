@@ -1,0 +1,5 @@
+"""Run the training program."""
+
+from kinolog_training.app import main
+
+main()

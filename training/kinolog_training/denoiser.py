@@ -1,0 +1,110 @@
+"""The denoiser: a WanTransformer3DModel of one token for each latent frame.
+
+It is trained on gathered states (48 numbers a token) and exported with the gathering and the spreading written into its
+patch embedding and output projection, so that the shipped transformer takes and gives 48x8x8 grids with patches of
+(1, 8, 8). It predicts the clean latents; the scheduler is told so (`prediction_type: sample`).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kinolog_training.latents import CHANNELS, GRID, NOISE_GAIN, offsets
+from kinolog_training.text import TEXT_DIM
+from kinolog_training.wan import UniPCMultistepScheduler, WanTransformer3DModel
+
+HEADS, HEAD_DIM, LAYERS, FFN = 4, 32, 6, 512
+FLOW_SHIFT = 8.0
+
+
+def build_denoiser(patch: int = 1) -> Any:
+    """`patch` is 1 for training on gathered states and GRID for the model that ships."""
+    return WanTransformer3DModel(
+        patch_size=(1, patch, patch),
+        num_attention_heads=HEADS,
+        attention_head_dim=HEAD_DIM,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        text_dim=TEXT_DIM,
+        freq_dim=64,
+        ffn_dim=FFN,
+        num_layers=LAYERS,
+        cross_attn_norm=True,
+        rope_max_seq_len=64,
+    )
+
+
+def build_scheduler() -> Any:
+    """UniPC along the flow, with the time shift the denoiser was trained for."""
+    return UniPCMultistepScheduler(
+        prediction_type="sample", use_flow_sigmas=True, flow_shift=FLOW_SHIFT, num_train_timesteps=1000
+    )
+
+
+def draw_times(count: int, generator: torch.Generator, device: str) -> Tensor:
+    """Flow times in (0, 1]: spread as the scheduler's steps are, with some at pure noise."""
+    u = torch.rand(count, generator=generator, device=device)
+    u = torch.where(torch.rand(count, generator=generator, device=device) < 0.05, 1.0, u).clamp_min(1e-3)
+    return FLOW_SHIFT * u / (1 + (FLOW_SHIFT - 1) * u)
+
+
+def noisy(states: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
+    """Gathered states at flow time t: the mean over the grid of (1 - t) x + t noise. states is [batch, 48, frames]."""
+    t = times.view(-1, 1, 1)
+    noise = torch.randn(states.shape, generator=generator, device=states.device)
+    return (1 - t) * states + t * NOISE_GAIN * noise
+
+
+def time_weights(times: Tensor) -> Tensor:
+    """What a squared error counts at each time: about the inverse of what the noise leaves unknown, at most 60."""
+    sigma = times * NOISE_GAIN / (1 - times).clamp_min(1e-4)
+    return (1 + 1 / sigma.square()).clamp_max(60.0)
+
+
+class SharedTextProcessor:
+    """Cross-attention for training when several clips in a row share a caption: its keys and values are made once.
+
+    The text has [captions, tokens, width] and the clips [captions * clips, frames, width]; the result is what the
+    usual processor gives for the repeated text.
+    """
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor, *_: object, **__: object
+    ) -> Tensor:
+        captions = len(encoder_hidden_states)
+        query = attn.norm_q(attn.to_q(hidden_states)).reshape(captions, -1, attn.inner_dim)
+        key = attn.norm_k(attn.to_k(encoder_hidden_states))
+        value = attn.to_v(encoder_hidden_states)
+        heads = [part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value)]
+        mixed = torch.nn.functional.scaled_dot_product_attention(*heads)
+        output: Tensor = attn.to_out[0](mixed.transpose(1, 2).reshape(hidden_states.shape))
+        return output
+
+
+def share_text(network: Any) -> None:
+    """Let the network take fewer texts than clips (see SharedTextProcessor); its weights stay the same."""
+    for block in network.blocks:
+        block.attn2.set_processor(SharedTextProcessor())
+
+
+def predict(network: Any, states: Tensor, times: Tensor, hidden: Tensor) -> Tensor:
+    """Clean states from noisy ones: [batch, 48, frames] to the same."""
+    output: Tensor = network(states[..., None, None], times * 1000, hidden, return_dict=False)[0]
+    return output[..., 0, 0]
+
+
+@torch.no_grad()
+def widened(trained: Any) -> Any:
+    """The transformer that ships: the same function on grids."""
+    wide = build_denoiser(GRID)
+    state = trained.state_dict()
+    cells = GRID * GRID
+    embed = state["patch_embedding.weight"]
+    state["patch_embedding.weight"] = (embed / cells).expand(-1, -1, 1, GRID, GRID).clone()
+    # Unpatchify reads proj_out's rows as (cell row, cell column, channel).
+    state["proj_out.weight"] = state["proj_out.weight"].repeat(cells, 1)
+    shift = offsets().permute(1, 2, 0).reshape(cells, CHANNELS)
+    state["proj_out.bias"] = (state["proj_out.bias"].cpu() + shift).reshape(-1)
+    wide.load_state_dict(state)
+    return wide

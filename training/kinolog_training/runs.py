@@ -1,0 +1,66 @@
+"""A training run: a limit of minutes, checkpoints that survive a kill, and a line of progress now and then."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kinolog_training.muon import Learner
+
+
+@dataclass
+class Run:
+    """One run of one stage. `cool` is the last part of the run over which the rates fall to a twentieth."""
+
+    folder: Path
+    stage: str
+    minutes: float
+    device: str = "cpu"
+    cool: float = 0.25
+    save_seconds: float = 120.0
+    started: float = field(default_factory=time.monotonic)
+    _saved: float = field(default_factory=time.monotonic)
+    _told: float = 0.0
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.stage}.pt"
+
+    def spent(self) -> float:
+        """The part of the run's time that has passed, 0..1."""
+        return (time.monotonic() - self.started) / (60 * self.minutes)
+
+    def pace(self) -> float:
+        """What the learning rates are multiplied by now."""
+        return max(0.05, min(1.0, (1 - self.spent()) / self.cool)) if self.cool > 0 else 1.0
+
+    def resume(self, learner: Learner) -> None:
+        """Go on from the stage's checkpoint, if there is one."""
+        if self.path.exists():
+            learner.load_state_dict(torch.load(self.path, map_location=self.device, weights_only=True))
+            print(f"{self.stage}: resumed at step {learner.steps}, {learner.samples} samples", flush=True)
+
+    def save(self, learner: Learner) -> None:
+        """Write the checkpoint in one piece: a kill leaves the old one or the new one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        torch.save(learner.state_dict(), part)
+        part.replace(self.path)
+        self._saved = time.monotonic()
+
+    def tick(self, learner: Learner, figures: dict[str, Any], every_seconds: float = 20.0) -> bool:
+        """Save and report when due; say whether there is time for another step."""
+        now = time.monotonic()
+        if now - self._saved > self.save_seconds:
+            self.save(learner)
+        if now - self._told > every_seconds:
+            self._told = now
+            shown = " ".join(f"{name} {float(value):.4f}" for name, value in figures.items())
+            seconds = now - self.started
+            print(
+                f"{self.stage} {seconds:.0f}s step {learner.steps} samples {learner.samples} {shown}",
+                flush=True,
+            )
+        return self.spent() < 1

@@ -1,0 +1,98 @@
+"""Stage `decoder`: pictures from states, in the colours and edges that the drawing has."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kinolog_training.captions import UNSAID, Brief, Thing
+from kinolog_training.decoder import FlatDecoder
+from kinolog_training.drawing import draw
+from kinolog_training.latents import CLOCK_AT, SHAPE_AT, SLOT_CHANNELS, gathered, spread
+from kinolog_training.muon import Learner
+from kinolog_training.runs import Run
+from kinolog_training.scenes import SLOTS, draw_scene, pack
+
+CLIP_FRAMES = 17
+
+
+def _anything(count: int) -> Tensor:
+    """Packed briefs that leave all open, 55 in 100 of one object."""
+    thing = Thing(UNSAID, UNSAID, -1, UNSAID, -1)
+    briefs = [Brief((thing,) if index % 20 < 11 else (thing, thing)) for index in range(count)]
+    return pack(briefs)
+
+
+def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw states [n, 48, 2] (a first frame, then a pair) and their pictures [n, 3, 3, 64, 64], in -1..1, with weights.
+
+    Returns the states and the pictures with a fourth channel: how much an error there counts.
+    """
+    packed = packed.clone()
+    unsized = torch.randint(3, packed[:, [4, 9]].shape, generator=generator, device=packed.device).to(
+        packed.dtype
+    )
+    packed[:, [4, 9]] = torch.where(packed[:, [4, 9]] == -1, unsized, packed[:, [4, 9]])
+    speeds = torch.randint(3, unsized.shape, generator=generator, device=packed.device).to(packed.dtype)
+    packed[:, [6, 11]] = torch.where(packed[:, [6, 11]] == -1, speeds, packed[:, [6, 11]])
+    scene = draw_scene(packed, CLIP_FRAMES, generator)
+    later = torch.randint(
+        1, (CLIP_FRAMES + 1) // 2, (len(packed),), generator=generator, device=packed.device
+    )
+    picks = torch.stack([torch.randint_like(later, CLIP_FRAMES), 2 * later - 1, 2 * later], 1)
+    three = scene.frames(picks)
+    pictures, covered = draw(three)
+    near = functional.max_pool2d(covered, 5, stride=1, padding=2)
+    return gathered(three), torch.cat([pictures * 2 - 1, 1 + 5 * near.unsqueeze(2)], 2)
+
+
+def disturb(states: Tensor, generator: torch.Generator) -> Tensor:
+    """Small errors of the kind a denoiser makes, in channels whose meaning is a class or unused."""
+    states = states.clone()
+    noise = torch.randn(states.shape, generator=generator, device=states.device)
+    amount = torch.zeros(states.shape[1], device=states.device)
+    for slot in range(SLOTS):
+        first = slot * SLOT_CHANNELS
+        amount[first + SHAPE_AT : first + SHAPE_AT + 8] = 0.06
+        amount[first + SLOT_CHANNELS - 1] = 0.05
+        amount[first + 6 : first + 10] = 0.01
+    amount[CLOCK_AT] = 0.3
+    return states + noise * amount.view(1, -1, 1)
+
+
+def errors(output: Tensor, target: Tensor) -> Tensor:
+    """Weighted squared error with a share of absolute error; target has the weight as its fourth channel."""
+    weight = target[..., 3:, :, :]
+    difference = output - target[..., :3, :, :]
+    return (weight * (difference.square() + 0.1 * difference.abs())).mean()
+
+
+def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matrix_lr: float = 6e-3) -> None:
+    """Train until the run's minutes are over. `batch` counts latent frames; a quarter more are first frames."""
+    torch.manual_seed(seed)
+    network = FlatDecoder().to(run.device)
+    if run.device == "cpu":
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # stubs lack it
+    learner = Learner(network, matrix_lr, 1e-3)
+    run.resume(learner)
+    forward = torch.compile(network) if compiled else network
+    generator = torch.Generator(run.device).manual_seed(seed + learner.steps)
+    packed = _anything(batch).to(run.device)
+    more = True
+    while more:
+        states, target = sample(packed, generator)
+        grids = spread(disturb(states, generator))
+        singles = len(packed) // 4
+        starts = torch.randperm(len(packed), generator=generator, device=run.device)[:singles]
+        pairs, firsts = grids[:, :, 1], grids[starts, :, 0]
+        with torch.autocast("cuda", torch.bfloat16, enabled=run.device == "cuda"):
+            two, one = forward(pairs, firsts)
+        loss = (errors(two.float(), target[:, 1:]) * 8 + errors(one.float(), target[starts, 0]) * 1) / 9
+        learner.learn(loss, run.pace(), len(packed))
+        more = run.tick(learner, {"loss": loss.detach(), "db": psnr(two.detach().float(), target[:, 1:])})
+    run.save(learner)
+
+
+def psnr(output: Tensor, target: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in decibels, over pictures in -1..1."""
+    error = (output.clamp(-1, 1) - target[..., :3, :, :]).square().mean()
+    return 10 * torch.log10(4 / error)

@@ -1,0 +1,69 @@
+"""Stage `denoiser`: flow matching on scene states, from captions, with some captions dropped for guidance."""
+
+import torch
+from torch import Tensor
+
+from kinolog_training.bank import Bank
+from kinolog_training.denoiser import build_denoiser, draw_times, noisy, predict, share_text, time_weights
+from kinolog_training.latents import channel_weights, gathered
+from kinolog_training.muon import Learner
+from kinolog_training.runs import Run
+from kinolog_training.scenes import draw_scene
+from kinolog_training.text import encode
+from kinolog_training.train_text import Reader, silenced
+
+# Clip lengths in frames and how often each is drawn; the batch shrinks so that the tokens stay about the same.
+LENGTHS: tuple[tuple[int, float], ...] = ((17, 0.62), (33, 0.26), (9, 0.06), (25, 0.06))
+DROPPED = 0.1
+CLIPS_A_CAPTION = 4
+
+
+def draw_length(generator: torch.Generator) -> int:
+    """A clip length, from a generator on the CPU."""
+    chances = torch.tensor([chance for _, chance in LENGTHS])
+    return LENGTHS[int(torch.multinomial(chances, 1, generator=generator))][0]
+
+
+def losses(prediction: Tensor, states: Tensor, times: Tensor, weights: Tensor) -> Tensor:
+    """Squared errors, weighted by channel [48] and by time [batch]."""
+    error = (prediction - states).square().mean(2)
+    return (error * weights * time_weights(times)[:, None]).mean()
+
+
+def load_reader(run: Run) -> Reader:
+    """The text encoder of stage `text`, its averaged weights, frozen."""
+    reader = Reader()
+    kept = torch.load(run.folder / "text.pt", map_location="cpu", weights_only=True)
+    reader.load_state_dict(kept["average"])
+    return reader.to(run.device).requires_grad_(False).eval()
+
+
+def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool = False) -> None:
+    """Train until the run's minutes are over. `batch` counts clips of 17 frames."""
+    torch.manual_seed(seed)
+    encoder = load_reader(run).encoder
+    network = build_denoiser().to(run.device)
+    share_text(network)
+    learner = Learner(network, 0.01, 2e-3, not_matrices=("scale_shift_table",))
+    run.resume(learner)
+    forward = torch.compile(network, dynamic=False) if compiled else network
+    bank = bank.to(run.device)
+    generator = torch.Generator(run.device).manual_seed(seed + learner.steps)
+    lengths = torch.Generator().manual_seed(seed + learner.steps)
+    weights = channel_weights().to(run.device)
+    more = True
+    while more:
+        frames = draw_length(lengths)
+        captions = max(1, batch * 9 // (frames // 2 + 1) // CLIPS_A_CAPTION)
+        ids, packed = silenced(*bank.draw(captions, generator), DROPPED, generator)
+        with torch.no_grad():
+            hidden = encode(encoder, ids)
+            states = gathered(draw_scene(packed.repeat_interleave(CLIPS_A_CAPTION, 0), frames, generator))
+            times = draw_times(len(states), generator, run.device)
+            blurred = noisy(states, times, generator)
+        with torch.autocast("cuda", torch.bfloat16, enabled=run.device == "cuda"):
+            prediction = predict(forward, blurred, times, hidden)
+        loss = losses(prediction.float(), states, times, weights)
+        learner.learn(loss, run.pace(), len(states))
+        more = run.tick(learner, {"loss": loss.detach(), "pace": run.pace()})
+    run.save(learner)

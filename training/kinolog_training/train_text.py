@@ -1,0 +1,64 @@
+"""Stage `text`: the encoder learns to sort a caption's words into the attributes of its objects."""
+
+import torch
+from torch import Tensor, nn
+
+from kinolog_training.bank import Bank
+from kinolog_training.muon import Learner
+from kinolog_training.runs import Run
+from kinolog_training.text import ANSWERS, PREFIX, AttributeHeads, build_encoder, encode
+
+
+class Reader(nn.Module):
+    """The encoder and the heads that ask it for attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = build_encoder()
+        self.heads = AttributeHeads()
+
+    def forward(self, ids: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
+        loss, right = self.heads(encode(self.encoder, ids), packed)
+        return loss, right
+
+
+def silenced(ids: Tensor, packed: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Replace a share of captions by the empty one, which asks for one thing and says nothing of it."""
+    rows = torch.rand(len(ids), generator=generator, device=ids.device) < share
+    ids, packed = ids.clone(), packed.clone()
+    ids[:, len(PREFIX) :] = torch.where(rows[:, None], 0, ids[:, len(PREFIX) :])
+    nothing = torch.tensor(
+        [-1, 1, -1, -1, -1, -1, -1, -2, -2, -2, -2, -2], device=ids.device, dtype=packed.dtype
+    )
+    return ids, torch.where(rows[:, None], nothing, packed)
+
+
+def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
+    """Train until the run's minutes are over."""
+    torch.manual_seed(seed)
+    reader = Reader().to(run.device)
+    learner = Learner(
+        reader, 0.01, 2e-3, not_matrices=("shared", "embed_tokens", "relative_attention_bias", "heads")
+    )
+    run.resume(learner)
+    bank = bank.to(run.device)
+    generator = torch.Generator(run.device).manual_seed(seed + learner.steps)
+    more = True
+    while more:
+        ids, packed = silenced(*bank.draw(batch, generator), 0.03, generator)
+        loss, right = reader(ids, packed)
+        learner.learn(loss, run.pace(), batch)
+        figures = {"loss": loss.detach(), "all": right.all(1).float().mean()}
+        more = run.tick(learner, figures, every_seconds=10)
+    run.save(learner)
+
+
+@torch.no_grad()
+def accuracy(reader: Reader, bank: Bank) -> dict[str, float]:
+    """The part of captions of which everything, and each answer, is understood."""
+    _, right = reader(bank.ids, bank.packed)
+    names = ("ground", "count", "shape1", "colour1", "size1", "motion1", "speed1",
+             "shape2", "colour2", "size2", "motion2", "speed2")  # fmt: skip
+    assert len(names) == len(ANSWERS)  # noqa: S101 - the tables above are written by hand
+    each = {name: value.item() for name, value in zip(names, right.float().mean(0), strict=True)}
+    return {"everything": right.all(1).float().mean().item(), **each}

@@ -1,0 +1,187 @@
+"""The words kinolog-tiny knows and the meaning of each: the single source for captions, judging and the model card.
+
+An attribute's value is its index in these tables. The first word of a value is its canonical name.
+"""
+
+from typing import Final
+
+SHAPES: Final[dict[str, tuple[str, ...]]] = {
+    "circle": ("circle", "ball", "disc", "disk", "dot", "sphere"),
+    "square": ("square", "box", "block", "tile", "cube"),
+    "triangle": ("triangle", "pyramid", "wedge"),
+    "star": ("star", "asterisk"),
+    "ring": ("ring", "donut", "doughnut", "hoop"),
+    "cross": ("cross", "plus", "plus sign"),
+    "heart": ("heart", "love heart"),
+    "diamond": ("diamond", "rhombus", "lozenge", "gem"),
+}
+
+PLURALS: Final[dict[str, str]] = {
+    "box": "boxes",
+    "pyramid": "pyramids",
+    "cross": "crosses",
+    "plus": "pluses",
+    "plus sign": "plus signs",
+    "rhombus": "rhombuses",
+}
+
+COLOURS: Final[dict[str, tuple[str, ...]]] = {
+    "red": ("red", "crimson", "scarlet", "ruby"),
+    "orange": ("orange", "tangerine", "amber"),
+    "yellow": ("yellow", "golden", "gold", "lemon"),
+    "green": ("green", "emerald", "lime"),
+    "cyan": ("cyan", "turquoise", "aqua", "teal"),
+    "blue": ("blue", "azure", "cobalt", "sapphire"),
+    "purple": ("purple", "violet", "indigo"),
+    "pink": ("pink", "rose", "magenta"),
+    "brown": ("brown", "chocolate", "chestnut"),
+    "white": ("white", "snowy", "ivory"),
+    "gray": ("gray", "grey", "silver"),
+    "black": ("black", "ebony", "dark"),
+}
+
+# sRGB bytes; far enough apart to be told from one another after drawing, decoding and H.264.
+PALETTE: Final[dict[str, tuple[int, int, int]]] = {
+    "red": (215, 35, 40),
+    "orange": (250, 140, 20),
+    "yellow": (250, 225, 50),
+    "green": (40, 160, 65),
+    "cyan": (60, 215, 220),
+    "blue": (35, 75, 215),
+    "purple": (125, 50, 180),
+    "pink": (250, 125, 190),
+    "brown": (125, 75, 40),
+    "white": (245, 245, 245),
+    "gray": (130, 130, 130),
+    "black": (18, 18, 18),
+}
+
+# Said before a colour; the picture's colour stays the same.
+SHADES: Final[tuple[str, ...]] = ("dark", "light", "bright", "deep", "pale")
+
+# Background phrases that name a colour by a thing.
+SCENERY: Final[dict[str, tuple[str, ...]]] = {
+    "green": ("grass", "a meadow", "a lawn"),
+    "blue": ("the sea", "the ocean", "water"),
+    "white": ("snow", "ice", "paper"),
+    "black": ("a night sky", "the night", "a dark sky", "darkness", "space"),
+    "gray": ("fog", "concrete"),
+    "cyan": ("a clear sky", "the sky", "a bright sky"),
+    "brown": ("wood", "soil"),
+    "orange": ("a sunset", "a sunset sky"),
+    "yellow": ("sand", "a desert"),
+}
+
+SIZES: Final[dict[str, tuple[str, ...]]] = {
+    "small": ("small", "little", "tiny"),
+    "medium": ("medium", "middle-sized", "medium-sized"),
+    "big": ("big", "large", "huge", "giant"),
+}
+
+SPEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "slow": ("slowly", "gently", "lazily"),
+    "normal": ("steadily", "at a steady pace"),
+    "fast": ("quickly", "fast", "rapidly", "swiftly"),
+}
+
+# Participles ("moving right") and finite verbs ("moves right") that mean each motion.
+MOTIONS: Final[tuple[str, ...]] = (
+    "still", "right", "left", "up", "down", "up right", "up left", "down right", "down left",
+    "bouncing", "circling", "spinning", "growing", "shrinking",
+)  # fmt: skip
+STEPS: Final[dict[str, tuple[int, int]]] = {
+    "right": (1, 0), "left": (-1, 0), "up": (0, -1), "down": (0, 1),
+    "up right": (1, -1), "up left": (-1, -1), "down right": (1, 1), "down left": (-1, 1),
+}  # fmt: skip
+
+GOING: Final[tuple[tuple[str, str], ...]] = (
+    ("moving", "moves"), ("going", "goes"), ("sliding", "slides"), ("gliding", "glides"), ("drifting", "drifts"),
+    ("flying", "flies"), ("travelling", "travels"), ("heading", "heads"), ("floating", "floats"),
+    ("rolling", "rolls"), ("running", "runs"),
+)  # fmt: skip
+WHERE: Final[dict[str, tuple[str, ...]]] = {
+    "right": ("right", "to the right", "rightwards", "from left to right", "towards the right", "toward the right"),
+    "left": ("left", "to the left", "leftwards", "from right to left", "towards the left", "toward the left"),
+    "up": ("up", "upwards", "upward", "to the top", "from bottom to top", "towards the top"),
+    "down": ("down", "downwards", "downward", "to the bottom", "from top to bottom", "towards the bottom"),
+    "up right": (
+        "up and to the right", "up and right", "diagonally up and right", "towards the top right corner",
+        "to the upper right", "diagonally to the top right", "up-right",
+    ),
+    "up left": (
+        "up and to the left", "up and left", "diagonally up and left", "towards the top left corner",
+        "to the upper left", "diagonally to the top left", "up-left",
+    ),
+    "down right": (
+        "down and to the right", "down and right", "diagonally down and right",
+        "towards the bottom right corner", "to the lower right", "diagonally to the bottom right", "down-right",
+    ),
+    "down left": (
+        "down and to the left", "down and left", "diagonally down and left", "towards the bottom left corner",
+        "to the lower left", "diagonally to the bottom left", "down-left",
+    ),
+}  # fmt: skip
+DOING: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "still": (
+        ("standing still", "stands still"), ("not moving", "does not move"), ("staying still", "stays still"),
+        ("resting", "rests"), ("sitting still", "sits still"), ("staying in place", "stays in place"),
+        ("motionless", "is motionless"), ("static", "is static"), ("stationary", "is stationary"),
+    ),
+    "up": (("rising", "rises"), ("ascending", "ascends"), ("climbing", "climbs")),
+    "down": (("falling", "falls"), ("dropping", "drops"), ("sinking", "sinks"), ("descending", "descends")),
+    "bouncing": (
+        ("bouncing", "bounces"), ("hopping", "hops"), ("jumping", "jumps"),
+        ("bouncing up and down", "bounces up and down"),
+        ("jumping up and down", "jumps up and down"),
+    ),
+    "circling": (
+        ("circling", "circles around"), ("orbiting", "orbits"), ("moving in a circle", "moves in a circle"),
+        ("going in circles", "goes in circles"), ("looping", "loops"),
+        ("going round and round", "goes round and round"),
+        ("flying in circles", "flies in circles"),
+    ),
+    "spinning": (
+        ("spinning", "spins"), ("rotating", "rotates"), ("turning", "turns"), ("twirling", "twirls"),
+        ("whirling", "whirls"), ("spinning around", "spins around"), ("spinning in place", "spins in place"),
+    ),
+    "growing": (
+        ("growing", "grows"), ("expanding", "expands"), ("getting bigger", "gets bigger"), ("swelling", "swells"),
+        ("getting larger", "gets larger"), ("inflating", "inflates"),
+    ),
+    "shrinking": (
+        ("shrinking", "shrinks"), ("contracting", "contracts"), ("getting smaller", "gets smaller"),
+        ("dwindling", "dwindles"), ("deflating", "deflates"),
+    ),
+}  # fmt: skip
+
+GROUNDS: Final[tuple[str, ...]] = (
+    "background",
+    "backdrop",
+    "wall",
+    "field",
+    "canvas",
+    "sky",
+    "surface",
+    "scene",
+)
+
+# Words that carry no attribute; scattered over training captions so that they are learnt to mean nothing.
+FILLERS: Final[tuple[str, ...]] = (
+    "video", "clip", "animation", "movie", "film", "picture", "image", "of", "showing", "with", "there", "is",
+    "we", "see", "can", "one", "single", "simple", "nice", "beautiful", "cute", "bright", "shiny", "please", "show",
+    "me", "watch", "as", "it", "in", "the", "frame", "screen", "across", "while", "which", "that", "this", "and",
+    "lovely", "pretty", "smooth", "plain", "solid", "flat", "over", "very", "just", "some", "generate", "make",
+    "create", "draw", "render", "short", "minimal", "clean", "front", "against", "where", "its", "own", "then",
+    "happily", "shape", "object", "thing", "coloured", "colored", "style", "quality", "high", "4k", "cinematic",
+)  # fmt: skip
+
+SHAPE_NAMES: Final = tuple(SHAPES)
+COLOUR_NAMES: Final = tuple(COLOURS)
+SIZE_NAMES: Final = tuple(SIZES)
+SPEED_NAMES: Final = tuple(SPEEDS)
+ROUND_SHAPES: Final = frozenset({"circle", "ring"})  # turning one of these cannot be seen
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a shape noun."""
+    return PLURALS.get(noun, noun + "s")
