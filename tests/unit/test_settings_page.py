@@ -1,0 +1,21 @@
+"""docs/settings.md says what the processes read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kinolog.settings_page import READERS, render
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    """The page is what `python -m kinolog.settings_page` writes."""
+    assert PAGE.read_text(encoding="utf-8") == render()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """No setting is without a description."""
+    for settings in READERS.values():
+        for name, field in settings.model_fields.items():
+            assert field.description, name
