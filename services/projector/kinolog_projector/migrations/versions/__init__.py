@@ -1,0 +1,1 @@
+"""One module per migration. A migration that was released is never changed."""

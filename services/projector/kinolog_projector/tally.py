@@ -1,0 +1,103 @@
+"""What a batch adds to counters, rollups and timings. Sums of integers, so that batches may be cut anywhere."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from kinolog.ports.read_model import SortField
+from kinolog.readmodel.buckets import BUCKET_SECONDS, bin_of, bucket_start
+from kinolog.readmodel.cells import ALL, LEVELS, SortKeys, cells_of, coarser
+
+ROLLUP_FIELDS = (
+    "submitted",
+    "completed",
+    "failed",
+    "cancelled",
+    "queued_change",
+    "processing_change",
+    "video_us",
+    "gpu_us",
+)
+_PLACE = {name: place for place, name in enumerate(ROLLUP_FIELDS)}
+
+Kind = tuple[str, int, str, str]
+"""Status, urgency, model and style of a job."""
+
+
+class Tally:
+    """Collects changes; `rows()` of each table come out once, coarser levels included."""
+
+    def __init__(self) -> None:
+        self._cells: defaultdict[tuple[str, SortField, int, int, Kind], int] = defaultdict(int)
+        self._rollups: defaultdict[tuple[str, datetime, int], list[int]] = defaultdict(
+            lambda: [0] * len(ROLLUP_FIELDS)
+        )
+        self._timings: defaultdict[tuple[str, str, datetime, int], list[int]] = defaultdict(lambda: [0, 0])
+
+    def move(
+        self,
+        tenant: str,
+        before: tuple[SortKeys, Kind] | None,
+        after: tuple[SortKeys, Kind],
+    ) -> None:
+        """A job moved from one place in the orders to another; None when it is new."""
+        if before == after:
+            return
+        old = cells_of(before[0]) if before is not None else None
+        for field, (major, cell) in cells_of(after[0]).items():
+            if before is not None and old is not None:
+                if old[field] == (major, cell) and before[1] == after[1]:
+                    continue
+                self._cells[tenant, field, *old[field], before[1]] -= 1
+            self._cells[tenant, field, major, cell, after[1]] += 1
+
+    def add(self, tenant: str, at: datetime, urgency: int, **amounts: int) -> None:
+        """Something happened at a time: amounts by rollup field."""
+        row = self._rollups[tenant, bucket_start(at, BUCKET_SECONDS[0]), urgency]
+        for name, amount in amounts.items():
+            row[_PLACE[name]] += amount
+
+    def took(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
+        """Something that ended at a time took so long."""
+        row = self._timings[tenant, measure, bucket_start(at, BUCKET_SECONDS[0]), bin_of(duration_us)]
+        row[0] += 1
+        row[1] += duration_us
+
+    def counter_rows(self) -> list[tuple[object, ...]]:
+        """Rows of `counters`, in the order of their key."""
+        totals: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        for (tenant, field, major, cell, kind), jobs in self._cells.items():
+            if not jobs:
+                continue
+            for level in range(LEVELS):
+                totals[tenant, field.value, level, major, coarser(cell, level), *kind] += jobs
+            if field is SortField.CREATED_AT:
+                totals[tenant, field.value, ALL, 0, 0, *kind] += jobs
+        return sorted((*key, jobs) for key, jobs in totals.items() if jobs)
+
+    def rollup_rows(self) -> list[tuple[object, ...]]:
+        """Rows of `rollups`, in the order of their key."""
+        totals: dict[tuple[object, ...], list[int]] = {}
+        for (tenant, minute, urgency), amounts in self._rollups.items():
+            for seconds, at in _buckets(minute):
+                row = totals.setdefault((tenant, seconds, at, urgency), [0] * len(ROLLUP_FIELDS))
+                for place, amount in enumerate(amounts):
+                    row[place] += amount
+        return sorted((*key, *row) for key, row in totals.items())
+
+    def timing_rows(self) -> list[tuple[object, ...]]:
+        """Rows of `timings`, in the order of their key."""
+        totals: dict[tuple[object, ...], list[int]] = {}
+        for (tenant, measure, minute, number), (count, total) in self._timings.items():
+            for seconds, at in _buckets(minute):
+                row = totals.setdefault((tenant, seconds, measure, at, number), [0, 0])
+                row[0] += count
+                row[1] += total
+        return sorted((*key, *row) for key, row in totals.items())
+
+
+def _buckets(minute: datetime) -> Iterator[tuple[int, datetime]]:
+    for seconds in BUCKET_SECONDS:
+        yield seconds, bucket_start(minute, seconds)

@@ -1,0 +1,140 @@
+"""Writes batches: archive, read models and checkpoints in one transaction, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import args_row
+
+from kinolog.job.commit import Recorded
+from kinolog.ports.event_store import DamagedLog
+from kinolog.readmodel import tables
+from kinolog_projector.batch import Batch
+from kinolog_projector.before import COLUMNS, Before
+from kinolog_projector.folding import Folded, fold_batch
+from kinolog_projector.statements import BulkStatement, insert, merge_counts, upsert
+from kinolog_projector.tally import ROLLUP_FIELDS
+
+Connection = AsyncConnection[Any]
+
+MOVE_LOG = sql.SQL(
+    "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = %s RETURNING position"
+)
+LOCK_LOG = sql.SQL("SELECT position, digest FROM kinolog.log_checkpoint FOR UPDATE")
+ARCHIVE = sql.SQL("COPY kinolog.archive (position, job_id, raw, digest) FROM STDIN (FORMAT BINARY)")
+
+
+class Overtaken(Exception):
+    """Another projector has moved the checkpoint; nothing of the batch was written."""
+
+
+class Projection:
+    """Writes the tables of a projection that live in one schema, inside the caller's transaction."""
+
+    def __init__(self, schema: str = tables.PROJECTION_SCHEMA) -> None:
+        self.schema = schema
+        self._move = sql.SQL("UPDATE {} SET position = %s WHERE position = %s RETURNING position").format(
+            sql.Identifier(schema, "checkpoint")
+        )
+        self._before = sql.SQL("SELECT {} FROM {} WHERE id = ANY(%s::text[])").format(
+            sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), sql.Identifier(schema, "jobs")
+        )
+        self._delete_artifacts = sql.SQL("DELETE FROM {} WHERE job_id = ANY(%s::text[])").format(
+            sql.Identifier(schema, "artifacts")
+        )
+        self._jobs = upsert(tables.jobs, schema, newest="position")
+        self._prompts = upsert(tables.prompts, schema)
+        self._scenes = upsert(tables.scenes, schema)
+        self._stages = upsert(tables.stages, schema, keep=("started_at", "seconds"))
+        self._attempts = upsert(tables.attempts, schema)
+        self._artifacts = upsert(tables.artifacts, schema)
+        self._activity = insert(tables.activity, schema)
+        self._workers = upsert(
+            tables.workers,
+            schema,
+            keep=("hardware", "first_position"),
+            add=("attempts", "completed", "failed"),
+        )
+        self._counters = merge_counts(tables.counters, schema, "jobs")
+        self._rollups = upsert(tables.rollups, schema, add=ROLLUP_FIELDS)
+        self._timings = upsert(tables.timings, schema, add=("count", "total_us"))
+
+    async def before(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, Before]:
+        """What the tables hold of some jobs."""
+        async with connection.cursor(row_factory=args_row(Before)) as cursor:
+            await cursor.execute(self._before, ["{" + ",".join(job_ids) + "}"])
+            return {row.id: row for row in await cursor.fetchall()}
+
+    async def move_checkpoint(self, connection: Connection, previous: int, position: int) -> None:
+        """Say that everything up to `position` is in. Raises `Overtaken` when the tables do not stand at `previous`."""
+        cursor = await connection.execute(self._move, [position, previous])
+        if await cursor.fetchone() is None:
+            raise Overtaken(f"the read models in schema {self.schema} do not stand at position {previous}")
+
+    async def fold(self, connection: Connection, batch: Batch) -> Folded:
+        """What a batch leads to, given what the tables hold."""
+        return fold_batch(batch, await self.before(connection, list(batch.jobs)))
+
+    async def write(self, connection: Connection, folded: Folded) -> None:
+        """Write rows of every table."""
+        async with connection.pipeline():
+            await _send(connection, self._jobs, folded.jobs)
+            await _send(connection, self._prompts, folded.prompts)
+            await _send(connection, self._scenes, folded.scenes)
+            await _send(connection, self._stages, [(*k, *v) for k, v in folded.stages.items()])
+            await _send(connection, self._attempts, folded.attempts)
+            if folded.erased:
+                await connection.execute(self._delete_artifacts, ["{" + ",".join(folded.erased) + "}"])
+            await _send(connection, self._artifacts, folded.artifacts)
+            await _send(connection, self._activity, folded.activity)
+            await _send(connection, self._workers, [tuple(row) for row in folded.workers.values()])
+            await _send(connection, self._counters, folded.tally.counter_rows())
+            await _send(connection, self._rollups, folded.tally.rollup_rows())
+            await _send(connection, self._timings, folded.tally.timing_rows())
+
+
+async def _send(connection: Connection, statement: BulkStatement, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        await connection.execute(statement.query, statement.parameters(rows))
+
+
+class LiveWriter:
+    """Applies batches to the archive and the live projection. One at a time; rivals are told apart by checkpoints."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._projection = Projection()
+        self._turn = asyncio.Lock()
+
+    async def position(self) -> tuple[int, bytes]:
+        """Position and digest of the last archived commit; 0 and empty when there is none."""
+        async with self._turn, self._connection.transaction():
+            cursor = await self._connection.execute(LOCK_LOG)
+            row = await cursor.fetchone()
+            if row is None:
+                raise DamagedLog("the database has no checkpoint of the log; run kinolog-projector migrate")
+            return row[0], bytes(row[1])
+
+    async def apply(self, batch: Batch) -> None:
+        """Write a batch. Raises `Overtaken` when a rival was faster, and writes nothing then."""
+        async with self._turn, self._connection.transaction():
+            previous = batch.first - 1
+            tail = batch.commits[-1]
+            cursor = await self._connection.execute(MOVE_LOG, [tail.position, tail.digest, previous])
+            if await cursor.fetchone() is None:
+                raise Overtaken(f"the archive does not stand at position {previous}")
+            await self._projection.move_checkpoint(self._connection, previous, batch.last)
+            await archive(self._connection, batch.commits)
+            folded = await self._projection.fold(self._connection, batch)
+            await self._projection.write(self._connection, folded)
+
+
+async def archive(connection: Connection, commits: Sequence[Recorded]) -> None:
+    """Append raw commits to the archive."""
+    async with connection.cursor() as cursor, cursor.copy(ARCHIVE) as copy:
+        copy.set_types(["int8", "text", "bytea", "bytea"])
+        for recorded in commits:
+            await copy.write_row((recorded.position, recorded.commit.job_id, recorded.raw, recorded.digest))

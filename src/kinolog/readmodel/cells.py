@@ -1,0 +1,105 @@
+"""Cells: how deep pages of a list are found without walking to them. Pure.
+
+Every order of the list cuts its jobs into cells that lie one behind the other, and the cells into coarser ones, 64
+to one. `counters` holds how many jobs of each kind lie in each cell of each level. So the job at any place of the
+list is found by adding up some hundred counters, and walking one cell.
+
+A cell is (major, cell): `major` cuts by the value that is ordered by, `cell` cuts what has equal values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from kinolog.ports.read_model import SortField
+from kinolog.readmodel.buckets import EPOCH, bin_bounds_us, bin_of
+
+LEVELS = 4
+"""Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only)."""
+
+ALL = LEVELS
+LEVEL_BITS = 6
+NUMBER_BITS = 14
+"""A finest cell of equal values holds the jobs whose first commits lie in 16,384 positions of the log."""
+SECOND_BITS = 12
+"""A finest cell of times is 4,096 seconds long."""
+
+PERCENT_DONE = 101
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeys:
+    """What the orders of the list look at."""
+
+    number: int
+    created_at: datetime
+    updated_at: datetime
+    percent: float
+    duration_us: int
+    urgency: int
+
+
+def cells_of(keys: SortKeys) -> dict[SortField, tuple[int, int]]:
+    """The finest cell (major, cell) of a job in each order."""
+    tie = keys.number >> NUMBER_BITS
+    return {
+        SortField.CREATED_AT: (0, _seconds(keys.created_at) >> SECOND_BITS),
+        SortField.UPDATED_AT: (0, _seconds(keys.updated_at) >> SECOND_BITS),
+        SortField.PROGRESS: percent_cell(keys.percent, tie),
+        SortField.DURATION: (0, tie) if keys.duration_us < 0 else (1 + bin_of(keys.duration_us), 0),
+        SortField.PRIORITY: (keys.urgency, tie),
+    }
+
+
+def percent_cell(percent: float, tie: int) -> tuple[int, int]:
+    """Nothing done and all done are shared by many jobs, so those two are cut further."""
+    if percent <= 0:
+        return 0, tie
+    return (PERCENT_DONE, tie) if percent >= 100 else (1 + int(percent), 0)
+
+
+def coarser(cell: int, level: int) -> int:
+    """The cell of `level` that holds a finest cell."""
+    return cell >> (LEVEL_BITS * level)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a finest cell lies in its order: from `lower` (included) to `upper` (excluded).
+
+    Each is the value that is ordered by and the job's number; None has no bound.
+    """
+
+    lower: tuple[object, int] | None
+    upper: tuple[object, int] | None
+
+
+def bounds_of(field: SortField, major: int, cell: int) -> Bounds:
+    """The bounds of a finest cell."""
+    ties = (cell << NUMBER_BITS, (cell + 1) << NUMBER_BITS)
+    match field:
+        case SortField.CREATED_AT | SortField.UPDATED_AT:
+            return Bounds((_time(cell), 0), (_time(cell + 1), 0))
+        case SortField.PRIORITY:
+            return Bounds((major, ties[0]), (major, ties[1]))
+        case SortField.PROGRESS if major in (0, PERCENT_DONE):
+            value = 0.0 if major == 0 else 100.0
+            return Bounds((value, ties[0]), (value, ties[1]))
+        case SortField.PROGRESS:
+            # A percentage just above 0 lies behind every job at 0, whatever its number.
+            lower = (0.0, 1 << 62) if major == 1 else (float(major - 1), 0)
+            return Bounds(lower, (float(major), 0))
+        case SortField.DURATION if major == 0:
+            return Bounds((-1, ties[0]), (-1, ties[1]))
+        case SortField.DURATION:
+            low, high = bin_bounds_us(major - 1)
+            return Bounds((low, 0), None if high is None else (high, 0))
+
+
+def _seconds(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(seconds=1)
+
+
+def _time(cell: int) -> datetime:
+    return datetime.fromtimestamp(cell << SECOND_BITS, UTC)

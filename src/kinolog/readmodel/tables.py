@@ -1,0 +1,320 @@
+"""The tables of the read models, as SQLAlchemy Core knows them.
+
+Two schemas. `kinolog` is kept for ever: the archive, the checkpoint of the log, log lines. `projection` follows from
+the log alone and is rebuilt from it: everything else. Weather columns (`jobs.percent`, `jobs.eta_seconds`) come
+from running workers and are no part of what a rebuild must reproduce. docs/read-models.md tells the story.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+KEPT_SCHEMA = "kinolog"
+PROJECTION_SCHEMA = "projection"
+
+PROJECTION_VERSION = 1
+"""Version of the tables in `projection` and of what fills them. Another one in the database asks for a rebuild."""
+
+kept = MetaData(schema=KEPT_SCHEMA)
+projection = MetaData(schema=PROJECTION_SCHEMA)
+
+Key = Text(collation="C")
+"""Ids and words for programs: compared byte by byte, whatever the database's locale."""
+
+Time = TIMESTAMP(timezone=True)
+
+archive = Table(
+    "archive",
+    kept,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Index("archive_of_job", "job_id", "position"),
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    kept,
+    Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+"""One row: the last commit that is archived. Whoever writes anything moves or locks it first."""
+
+log_lines = Table(
+    "log_lines",
+    kept,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("log_lines_of_job", "job_id", "sequence"),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    projection,
+    Column("projection_version", Integer, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+"""One row: which version of the projection this is, and up to where it has seen the log."""
+
+jobs = Table(
+    "jobs",
+    projection,
+    Column("id", Key, primary_key=True),
+    Column("number", BigInteger, nullable=False, comment="Position of its first commit; breaks ties."),
+    Column("tenant", Key, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Key, nullable=False),
+    Column("urgency", SmallInteger, nullable=False, comment="0 for low to 3 for critical."),
+    Column("model", Key, nullable=False),
+    Column("model_class", Key, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("fps", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("guidance", Double, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("style", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("stage", Key),
+    Column("percent", Double, nullable=False, comment="Weather."),
+    Column("eta_seconds", Double, comment="Weather."),
+    Column("scenes", Integer, nullable=False),
+    Column("scenes_rendered", Integer, nullable=False),
+    Column("artifacts", JSONB, nullable=False),
+    Column("media", JSONB),
+    Column("error", JSONB),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("erased", Boolean, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Column("queued_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("finished_at", Time),
+    Column("not_before", Time),
+    Column("duration_us", BigInteger, nullable=False, comment="First start to end; -1 for none."),
+    Column("gpu_seconds", Double, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    CheckConstraint(
+        "status IN ('queued', 'processing', 'completed', 'failed', 'cancelled')", name="jobs_status_known"
+    ),
+    CheckConstraint(
+        "(finished_at IS NOT NULL) = (status IN ('completed', 'failed', 'cancelled'))",
+        name="jobs_ended_have_an_end",
+    ),
+    CheckConstraint(
+        "status <> 'processing' OR (attempt > 0 AND started_at IS NOT NULL)",
+        name="jobs_running_have_an_attempt",
+    ),
+    CheckConstraint(
+        "status <> 'completed' OR (media IS NOT NULL AND percent = 100)", name="jobs_completed_have_a_video"
+    ),
+    CheckConstraint("status <> 'failed' OR error IS NOT NULL", name="jobs_failed_have_an_error"),
+    CheckConstraint("NOT erased OR finished_at IS NOT NULL", name="jobs_erased_have_ended"),
+    CheckConstraint("urgency BETWEEN 0 AND 3", name="jobs_urgency_known"),
+    CheckConstraint("percent BETWEEN 0 AND 100", name="jobs_percent_in_range"),
+    CheckConstraint("scenes_rendered BETWEEN 0 AND scenes", name="jobs_scenes_rendered_exist"),
+    CheckConstraint("number > 0 AND position >= number AND version > 0", name="jobs_lie_in_the_log"),
+)
+
+WEATHER = ("percent", "eta_seconds")
+
+_ORDERS = {
+    "created": ("created_at",),
+    "updated": ("updated_at",),
+    "progress": ("percent",),
+    "duration": ("duration_us",),
+    "urgency": ("urgency",),
+}
+for _name, _columns in _ORDERS.items():
+    Index(f"jobs_by_{_name}", jobs.c.tenant, *(jobs.c[c] for c in _columns), jobs.c.number)
+    Index(
+        f"jobs_by_status_{_name}",
+        jobs.c.tenant,
+        jobs.c.status,
+        *(jobs.c[c] for c in _columns),
+        jobs.c.number,
+    )
+Index("jobs_by_kind", jobs.c.tenant, jobs.c.model, jobs.c.style, jobs.c.status, jobs.c.urgency, jobs.c.number)
+Index(
+    "jobs_in_queue",
+    jobs.c.model_class,
+    jobs.c.urgency,
+    jobs.c.queued_at,
+    jobs.c.number,
+    postgresql_where=text("status = 'queued'"),
+)
+
+prompts = Table(
+    "prompts",
+    projection,
+    Column("job_id", Key, primary_key=True),
+    Column("prompt", Text),
+    Column("negative_prompt", Text),
+)
+"""Prompts in the clear, apart from what changes often. NULL once the job is erased."""
+
+scenes = Table(
+    "scenes",
+    projection,
+    Column("job_id", Key, nullable=False),
+    Column("scene", Integer, nullable=False),
+    Column("start_seconds", Double, nullable=False),
+    Column("duration_seconds", Double, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("camera", Text, nullable=False),
+    Column("transition", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("artifact_key", Text),
+    PrimaryKeyConstraint("job_id", "scene"),
+)
+
+stages = Table(
+    "stages",
+    projection,
+    Column("job_id", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("stage", Key, nullable=False),
+    Column("scene", Integer, nullable=False, comment="-1 where the stage is not of one scene."),
+    Column("started_at", Time),
+    Column("seconds", Double),
+    PrimaryKeyConstraint("job_id", "attempt", "stage", "scene"),
+    CheckConstraint("seconds IS NULL OR seconds >= 0", name="stages_seconds_not_negative"),
+)
+
+attempts = Table(
+    "attempts",
+    projection,
+    Column("job_id", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("hardware", Text, nullable=False),
+    Column("model_revision", Text, nullable=False),
+    Column("libraries", JSONB, nullable=False),
+    Column("started_at", Time, nullable=False),
+    Column("ended_at", Time),
+    Column("error", JSONB),
+    PrimaryKeyConstraint("job_id", "attempt"),
+    CheckConstraint("attempt > 0", name="attempts_from_one"),
+)
+
+artifacts = Table(
+    "artifacts",
+    projection,
+    Column("job_id", Key, nullable=False),
+    Column("place", Integer, nullable=False, comment="Place in the job's list of files."),
+    Column("kind", Key, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "place"),
+)
+
+activity = Table(
+    "activity",
+    projection,
+    Column("tenant", Key, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("index", SmallInteger, nullable=False),
+    Column("job_id", Key, nullable=False),
+    Column("event", Key, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    PrimaryKeyConstraint("tenant", "position", "index"),
+)
+
+workers = Table(
+    "workers",
+    projection,
+    Column("worker", Key, primary_key=True),
+    Column("hardware", Text, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("completed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+)
+"""What workers have done, by name; who is there now is in the registry of workers."""
+
+counters = Table(
+    "counters",
+    projection,
+    Column("tenant", Key, nullable=False),
+    Column("sort", Key, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("major", Integer, nullable=False),
+    Column("cell", BigInteger, nullable=False),
+    Column("status", Key, nullable=False),
+    Column("urgency", SmallInteger, nullable=False),
+    Column("model", Key, nullable=False),
+    Column("style", Key, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    PrimaryKeyConstraint(
+        "tenant", "sort", "level", "major", "cell", "status", "urgency", "model", "style", name="counters_key"
+    ),
+    CheckConstraint("jobs >= 0", name="counters_not_negative"),
+)
+"""How many jobs lie in each cell of each order; kinolog.readmodel.cells says what a cell is."""
+
+rollups = Table(
+    "rollups",
+    projection,
+    Column("tenant", Key, nullable=False),
+    Column("bucket_seconds", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("urgency", SmallInteger, nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in (
+            "submitted",
+            "completed",
+            "failed",
+            "cancelled",
+            "queued_change",
+            "processing_change",
+            "video_us",
+            "gpu_us",
+        )
+    ),
+    PrimaryKeyConstraint("tenant", "bucket_seconds", "at", "urgency"),
+)
+
+timings = Table(
+    "timings",
+    projection,
+    Column("tenant", Key, nullable=False),
+    Column("bucket_seconds", Integer, nullable=False),
+    Column("measure", Key, nullable=False, comment="run, wait or the name of a stage."),
+    Column("at", Time, nullable=False),
+    Column("bin", SmallInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("total_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "bucket_seconds", "measure", "at", "bin"),
+)
+"""Histograms of durations; kinolog.readmodel.buckets says what a bin is."""
