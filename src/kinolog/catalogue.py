@@ -11,7 +11,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -66,7 +65,7 @@ class ModelEntry(BaseModel):
     max_pixels: int = Field(2048 * 2048, ge=256)
     styles: tuple[str, ...] = STYLES
     defaults: Defaults = Defaults()
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("sizes")
     @classmethod
