@@ -15,7 +15,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kinolog.storyboard import Transition
@@ -47,6 +49,7 @@ def assemble(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> bo
 
     `check` is called between frames or scenes and may raise to stop. Raises EncodingFailed.
     """
+    clip.path.unlink(missing_ok=True)  # it may be a link to the only scene of an earlier attempt
     cuts_only = all(part.transition is Transition.CUT for part in parts)
     try:
         if cuts_only and len(parts) == 1:
@@ -62,7 +65,6 @@ def assemble(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> bo
 
 
 def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
@@ -80,6 +82,12 @@ def _alike(parts: Sequence[Part]) -> bool:
 
 
 def _join(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:
+    """Copy the packets of all scenes into one file, with new times.
+
+    Scenes differ in how far their encoder reordered frames. So decoding times are counted anew: one frame after the
+    other, as far ahead of the showing as the scene that reorders the most needs it.
+    """
+    ahead = max(_reordering(part, clip.fps) for part in parts)
     with av.open(str(clip.path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
         out: VideoStream | None = None
         frames_before = 0
@@ -88,17 +96,37 @@ def _join(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:
             with av.open(str(part.path)) as source:
                 stream = source.streams.video[0]
                 out = out or target.add_stream_from_template(stream)
-                if stream.time_base is None:
-                    raise EncodingFailed("a scene's file has no time base")
-                shift = round(frames_before / (clip.fps * stream.time_base))
-                for packet in source.demux(stream):
-                    if packet.pts is None or packet.dts is None:
-                        continue  # the mark of the end
-                    packet.pts += shift
-                    packet.dts += shift
+                ticks = _frame_ticks(stream, clip.fps)
+                for place, packet in enumerate(_packets(source, stream)):
+                    packet.dts = (frames_before + place - ahead) * ticks
+                    packet.pts = (packet.pts or 0) + frames_before * ticks
+                    packet.duration = ticks
                     packet.stream = out
                     target.mux(packet)
             frames_before += part.frames
+
+
+def _reordering(part: Part, fps: int) -> int:
+    """By how many frames a picture is decoded later than its place in the order of showing, at the most."""
+    with av.open(str(part.path)) as source:
+        stream = source.streams.video[0]
+        ticks = _frame_ticks(stream, fps)
+        places = [(packet.pts or 0) // ticks for packet in _packets(source, stream)]
+    if sorted(places) != list(range(part.frames)):
+        raise EncodingFailed("a scene's file does not hold the frames that it should")
+    return max(place - shown for place, shown in enumerate(places))
+
+
+def _packets(source: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of a file in the order of decoding, less the empty one that marks the end."""
+    return (packet for packet in source.demux(stream) if packet.pts is not None)
+
+
+def _frame_ticks(stream: VideoStream, fps: int) -> int:
+    """Length of a frame in units of the stream's time base."""
+    if stream.time_base is None:
+        raise EncodingFailed("a scene's file has no time base")
+    return round(1 / (fps * stream.time_base))
 
 
 def _blend(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:

@@ -47,10 +47,11 @@ class ClipEncoder:
         self.frames = 0
         self._size = (width, height)
         try:
+            path.touch()
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
             self._stream = add_h264_stream(self._container, width, height, fps)
         except (FFmpegError, OSError) as error:
-            raise EncodingFailed(f"the file cannot be written: {error}") from error
+            raise EncodingFailed(f"{path.name} cannot be written: {error.strerror}") from error
 
     def write(self, frames: Frames) -> None:
         """Encode a run of RGB frames, shape (n, height, width, 3)."""

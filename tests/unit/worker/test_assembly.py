@@ -1,0 +1,118 @@
+"""Scene files into one clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kinolog_worker.assembly import Clip, Part, assemble
+from kinolog_worker.encoder import ClipEncoder, EncodingFailed
+from kinolog_worker.media import Expected, MediaFacts, verify
+
+from kinolog.storyboard import Transition
+
+GREY = (60, 120, 180, 240)
+
+
+def _scene(folder: Path, index: int, frames: int, transition: Transition = Transition.CUT) -> Part:
+    """A scene of one grey, with some noise so that the encoder has something to predict from."""
+    noise = np.random.default_rng(index).integers(0, 8, size=(frames, 32, 64, 3))
+    path = folder / f"scene-{index}.mp4"
+    with ClipEncoder(path, 64, 32, 10) as encoder:
+        encoder.write((noise + GREY[index % 4]).astype(np.uint8))
+    return Part(path, frames, transition)
+
+
+def _clip(folder: Path) -> Clip:
+    return Clip(folder / "video.mp4", 64, 32, 10)
+
+
+def _verified(clip: Clip, frames: int) -> MediaFacts:
+    return verify(clip.path, Expected(64, 32, 10, frames))
+
+
+def _light(path: Path) -> list[float]:
+    """Mean brightness of each frame."""
+    with av.open(str(path)) as container:
+        return [float(np.mean(frame.to_ndarray(format="gray"))) for frame in container.decode(video=0)]
+
+
+def _go_on() -> None:
+    return None
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=4))
+def test_cut_scenes_are_joined_without_loss(tmp_path: Path, lengths: list[int]) -> None:
+    """Joining cut scenes encodes nothing again: the clip's frames are bit for bit those of the scenes."""
+    parts = [_scene(tmp_path, index, frames) for index, frames in enumerate(lengths)]
+    clip = _clip(tmp_path)
+    assert assemble(parts, clip, _go_on)
+    _verified(clip, sum(lengths))
+    assert _light(clip.path) == [light for part in parts for light in _light(part.path)]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 30), st.sampled_from(Transition)), min_size=1, max_size=4))
+def test_transitions_keep_the_length(tmp_path: Path, scenes: list[tuple[int, Transition]]) -> None:
+    """Whatever the transitions, the clip has the frames of its scenes together."""
+    parts = [_scene(tmp_path, index, frames, transition) for index, (frames, transition) in enumerate(scenes)]
+    clip = _clip(tmp_path)
+    again = assemble(parts, clip, _go_on)
+    assert again == all(transition is Transition.CUT for _, transition in scenes)
+    _verified(clip, sum(frames for frames, _ in scenes))
+
+
+def test_a_fade_goes_through_black(tmp_path: Path) -> None:
+    """The scene before a fade darkens to its end, and the one after brightens from its beginning."""
+    parts = [_scene(tmp_path, 2, 20), _scene(tmp_path, 3, 20, Transition.FADE)]
+    assemble(parts, _clip(tmp_path), _go_on)
+    light = _light(tmp_path / "video.mp4")
+    assert light[15:20] == sorted(light[15:20], reverse=True)
+    assert light[20:26] == sorted(light[20:26])
+    assert light[19] < 40
+    assert light[10] == pytest.approx(_light(parts[0].path)[10], abs=2)
+
+
+def test_a_dissolve_mixes_the_last_picture_into_the_next_scene(tmp_path: Path) -> None:
+    """A dissolve goes from the brightness of one scene to that of the other without passing black."""
+    parts = [_scene(tmp_path, 0, 20), _scene(tmp_path, 2, 20, Transition.DISSOLVE)]
+    assemble(parts, _clip(tmp_path), _go_on)
+    light = _light(tmp_path / "video.mp4")
+    assert light[19:26] == sorted(light[19:26])
+    assert min(light) > 50
+    assert light[0] + 10 < light[22] < light[-1] - 10
+
+
+def test_a_single_scene_is_the_clip(tmp_path: Path) -> None:
+    """A clip of one scene has the bytes of that scene, and making it twice is no error."""
+    part = _scene(tmp_path, 0, 7)
+    for _ in range(2):
+        assemble([part], _clip(tmp_path), _go_on)
+    assert (tmp_path / "video.mp4").read_bytes() == part.path.read_bytes()
+
+
+def test_assembling_can_be_stopped(tmp_path: Path) -> None:
+    """What `check` raises leaves `assemble`, in both ways of joining."""
+
+    class StopNow(Exception):
+        """The caller's own reason."""
+
+    def stop() -> None:
+        raise StopNow
+
+    for transition in (Transition.CUT, Transition.FADE):
+        with pytest.raises(StopNow):
+            assemble([_scene(tmp_path, 0, 4), _scene(tmp_path, 1, 4, transition)], _clip(tmp_path), stop)
+
+
+def test_a_damaged_scene_cannot_be_joined(tmp_path: Path) -> None:
+    """A scene file that is no video fails the assembly."""
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(EncodingFailed, match="cannot be joined"):
+        assemble([_scene(tmp_path, 0, 4), Part(broken, 4, Transition.CUT)], _clip(tmp_path), _go_on)

@@ -1,0 +1,190 @@
+"""Frames into H.264 files, and files looked at from beginning to end."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kinolog_worker.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
+from kinolog_worker.media import Expected, MediaInvalid, verify
+from kinolog_worker.renderer import Frames
+from kinolog_worker.stills import StillsCollector, jpeg_of
+from PIL import Image
+
+RED, BLUE = (200, 30, 30), (20, 40, 200)
+
+
+def _clip(frames: int = 9, width: int = 64, height: int = 48) -> Frames:
+    """A red square that moves over a blue ground."""
+    clip = np.empty((frames, height, width, 3), np.uint8)
+    clip[:] = BLUE
+    for place, picture in enumerate(clip):
+        picture[16:32, 2 * place : 2 * place + 16] = RED
+    return clip
+
+
+def _encoded(path: Path, clip: Frames, fps: int = 8) -> Path:
+    with ClipEncoder(path, clip.shape[2], clip.shape[1], fps) as encoder:
+        encoder.write(clip)
+    return path
+
+
+def _write(encoder: ClipEncoder | BackgroundEncoder, runs: list[Frames]) -> None:
+    with encoder:
+        for run in runs:
+            encoder.write(run)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
+def test_size_length_and_rate_are_kept(
+    tmp_path: Path, frames: int, fps: int, half_w: int, half_h: int
+) -> None:
+    """Any even size, any number of frames, at any rate: the file holds exactly that."""
+    clip = np.zeros((frames, 2 * half_h, 2 * half_w, 3), np.uint8)
+    facts = verify(_encoded(tmp_path / "clip.mp4", clip, fps), Expected(2 * half_w, 2 * half_h, fps, frames))
+    assert (facts.frames, facts.fps, facts.width, facts.height) == (frames, fps, 2 * half_w, 2 * half_h)
+    assert facts.duration_seconds == frames / fps
+
+
+def test_the_file_is_what_players_expect(tmp_path: Path) -> None:
+    """H.264 in yuv420p, tagged BT.709 in limited range, with the index in front."""
+    path = _encoded(tmp_path / "clip.mp4", _clip())
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (
+            1,
+            1,
+            1,
+            1,
+        )
+    content = path.read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+def test_colours_survive(tmp_path: Path) -> None:
+    """A flat colour comes back within a few steps: conversion and tags agree."""
+    path = _encoded(tmp_path / "clip.mp4", _clip())
+    with av.open(str(path)) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert np.abs(picture[40, 50] - BLUE).max() <= 4
+    assert np.abs(picture[24, 8] - RED).max() <= 4
+
+
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
+    """Encoding is deterministic, however the frames are handed over."""
+    clip = _clip()
+    whole = _encoded(tmp_path / "whole.mp4", clip)
+    with BackgroundEncoder(tmp_path / "pieces.mp4", 64, 48, 8) as encoder:
+        for start in range(0, 9, 2):
+            encoder.write(clip[start : start + 2])
+    assert encoder.frames == 9
+    assert (tmp_path / "pieces.mp4").read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 47), (0, 48), (64, 0)])
+def test_odd_sizes_are_refused(tmp_path: Path, width: int, height: int) -> None:
+    """A side that is odd or missing is refused before a file is made."""
+    with pytest.raises(EncodingFailed, match="even"):
+        ClipEncoder(tmp_path / "clip.mp4", width, height, 8)
+    assert not (tmp_path / "clip.mp4").exists()
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
+    """Frames that change size fail the clip, and leave no file behind."""
+    with pytest.raises(EncodingFailed, match="32x32"):
+        _write(ClipEncoder(tmp_path / "clip.mp4", 64, 48, 8), [_clip(2), _clip(1, 32, 32)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_background_encoder_tells_its_writer(tmp_path: Path) -> None:
+    """An error in the encoding thread reaches the writing thread and leaves no file behind."""
+    with pytest.raises(EncodingFailed, match="32x32"):
+        _write(BackgroundEncoder(tmp_path / "clip.mp4", 64, 48, 8), [_clip(1, 32, 32)] * 20)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A file that cannot be written is an encoding failure."""
+    with pytest.raises(EncodingFailed, match="cannot be written"):
+        ClipEncoder(tmp_path / "nowhere" / "clip.mp4", 64, 48, 8)
+
+
+def test_the_frame_hash_is_over_the_decoded_planes(tmp_path: Path) -> None:
+    """The frame hash is what any decoder gives for the raw planes of all frames, one after the other."""
+    path = _encoded(tmp_path / "clip.mp4", _clip(5, 50, 38))
+    running = sha256()
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            running.update(_planes(frame))
+    assert verify(path, Expected(50, 38, 8, 5)).frame_hash == running.hexdigest()
+
+
+def _planes(frame: av.VideoFrame) -> bytes:
+    parts = []
+    for plane in frame.planes:
+        rows = np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, plane.line_size)
+        parts.append(rows[:, : plane.width].tobytes())
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        (Expected(64, 48, 8, 8), "9 frames, not 8"),
+        (Expected(64, 48, 8, 10), "9 frames, not 10"),
+        (Expected(64, 64, 8, 9), "64x48, not 64x64"),
+        (Expected(64, 48, 16, 9), "not shown at"),
+    ],
+)
+def test_a_video_that_is_not_what_was_asked_is_refused(
+    tmp_path: Path, expected: Expected, words: str
+) -> None:
+    """Verification says what is wrong with a file."""
+    with pytest.raises(MediaInvalid, match=words):
+        verify(_encoded(tmp_path / "clip.mp4", _clip()), expected)
+
+
+def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+    """Files that are empty, cut short or something else altogether are refused."""
+    whole = _encoded(tmp_path / "clip.mp4", _clip()).read_bytes()
+    for content in (b"", b"not a video", whole[: len(whole) // 2]):
+        path = tmp_path / "broken.mp4"
+        path.write_bytes(content)
+        with pytest.raises(MediaInvalid):
+            verify(path, Expected(64, 48, 8, 9))
+
+
+def test_stills_show_the_video(tmp_path: Path) -> None:
+    """The thumbnail is the middle frame, and the preview lasts as long as the clip."""
+    path = _encoded(tmp_path / "clip.mp4", _clip(17, 640, 480))
+    stills = StillsCollector(17, 8)
+    verify(path, Expected(640, 480, 8, 17), stills.take)
+    thumbnail = Image.open(BytesIO(stills.thumbnail_jpeg()))
+    assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
+    assert np.abs(np.asarray(thumbnail)[200, 300].astype(int) - BLUE).max() <= 8
+    preview = Image.open(BytesIO(stills.preview_webp()))
+    assert (preview.format, preview.size) == ("WEBP", (160, 120))
+    assert getattr(preview, "n_frames", 1) > 1
+
+
+def test_a_clip_of_one_frame_has_stills(tmp_path: Path) -> None:
+    """One frame is enough for a thumbnail and a preview."""
+    path = _encoded(tmp_path / "clip.mp4", _clip(1))
+    stills = StillsCollector(1, 8)
+    verify(path, Expected(64, 48, 8, 1), stills.take)
+    assert stills.thumbnail_jpeg()
+    assert stills.preview_webp()
+
+
+def test_previews_are_small() -> None:
+    """A large picture becomes a small JPEG."""
+    picture = Image.open(BytesIO(jpeg_of(_clip(1, 640, 480)[0])))
+    assert (picture.format, picture.size) == ("JPEG", (160, 120))
