@@ -10,7 +10,6 @@ from typing import Protocol
 
 from kinolog.job.values import Stage
 
-
 PRESENT_SECONDS = 30.0
 """How long a worker counts as present after its last report."""
 

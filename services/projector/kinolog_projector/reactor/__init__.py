@@ -1,0 +1,1 @@
+"""Keeps the queue of tickets in step with the log."""
