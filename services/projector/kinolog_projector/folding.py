@@ -122,9 +122,9 @@ class _JobWalk:
         folded.jobs.append(job_row(state, keys, kind, self.queued_at, position, before))
         if state.id in batch.prompts and not state.erased:
             prompts = batch.prompts[state.id]
-            folded.prompts.append((state.id, prompts.prompt, prompts.negative_prompt))
+            folded.prompts.append((state.id, self.tenant, prompts.prompt, prompts.negative_prompt))
         elif self.erased or state.id in batch.prompts:
-            folded.prompts.append((state.id, None, None))
+            folded.prompts.append((state.id, self.tenant, None, None))
         if self.erased:
             folded.erased.append(state.id)
         elif self.completed:

@@ -174,6 +174,7 @@ prompts = Table(
     "prompts",
     projection,
     Column("job_id", Key, primary_key=True),
+    Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
 )

@@ -1,0 +1,53 @@
+"""A migrated database, and a projector's writer on it, for tests of the read models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from kinolog_projector.batch import Preparer
+from kinolog_projector.migrating import ensure_projection, migrate_kept
+from kinolog_projector.writer import LiveWriter
+
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.readmodel.database import Connection, writing_connection
+
+
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """A database with the read models."""
+
+    url: str
+    connection: Connection
+    writer: LiveWriter
+
+    async def catch_up(self, store: EventStore, keys: KeyStore, batch_size: int = 500) -> int:
+        """Apply what the log holds and the read models do not, in batches cut to a size."""
+        preparer = Preparer(store, keys)
+        position, _ = await self.writer.position()
+        async for commits in store.read(position):
+            for start in range(0, len(commits), batch_size):
+                part = commits[start : start + batch_size]
+                await self.writer.apply(await preparer.prepare(part[0].position - 1, part))
+                position = part[-1].position
+        return position
+
+
+async def migrate(url: str) -> None:
+    """Bring a database up to date."""
+    await asyncio.to_thread(migrate_kept, url)
+    connection = await writing_connection(url, "test")
+    async with connection:
+        await ensure_projection(connection)
+
+
+@asynccontextmanager
+async def projected(url: str) -> AsyncIterator[Projected]:
+    """A migrated database and a writer on it."""
+    await migrate(url)
+    connection = await writing_connection(url, "test")
+    async with connection:
+        yield Projected(url, connection, LiveWriter(connection))
