@@ -13,7 +13,7 @@ import nats.errors
 import psycopg
 import pytest
 
-from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.nats_cluster import NatsCluster
 from kinolog.stack.nats_server import NatsServer
 from kinolog.stack.postgres import PostgresServer
@@ -67,7 +67,7 @@ def test_nats_says_that_its_port_is_taken(tmp_path: Path) -> None:
     """A taken port is named in the error, together with the setting that changes it."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(PortTakenError, match=rf"(?s){port}.*KINOLOG_NATS_PORT") as refused:
+        with pytest.raises(PortError, match=rf"(?s){port}.*KINOLOG_NATS_PORT") as refused:
             NatsServer(tmp_path, port=port).start()
     assert refused.value.port == port
 

@@ -16,18 +16,22 @@ import psutil
 import psycopg
 import pytest
 
-from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.plan import MARK
 from kinolog.stack.stack import Stack
+from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 
 NAMES = ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """A running stack, shared by the tests that leave it running."""
-    with Stack(small_settings(tmp_path_factory.mktemp("stack") / "data"), make_plan=small_plan) as stack:
+    with (
+        temporary_folder() as folder,
+        Stack(small_settings(folder / "data"), make_plan=small_plan) as stack,
+    ):
         yield stack
 
 
@@ -89,18 +93,18 @@ def test_second_stack_on_a_folder_is_refused(stack: Stack) -> None:
     assert httpx.get(stack.addresses["gateway"]).status_code == 501
 
 
-def test_two_stacks_run_beside_each_other(stack: Stack, tmp_path: Path) -> None:
+def test_two_stacks_run_beside_each_other(stack: Stack, data_folder: Path) -> None:
     """Another folder and other ports make another stack."""
-    with Stack(small_settings(tmp_path / "data"), make_plan=small_plan) as other:
+    with Stack(small_settings(data_folder), make_plan=small_plan) as other:
         assert set(other.addresses.values()).isdisjoint(stack.addresses.values())
 
 
-def test_stop_leaves_nothing_and_data_survives(tmp_path: Path) -> None:
+def test_stop_leaves_nothing_and_data_survives(data_folder: Path) -> None:
     """After a stop no process is left; the next start finds the data, and turns the logs over."""
-    settings = small_settings(tmp_path / "data")
+    settings = small_settings(data_folder)
     first = Stack(settings, make_plan=small_plan)
     first.start()
-    password = json.loads((tmp_path / "data/passwords.json").read_text())["postgres"]
+    password = json.loads((data_folder / "passwords.json").read_text())["postgres"]
     url = f"postgresql://postgres:{password}@{first.addresses['postgres']}/kinolog"
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
@@ -114,23 +118,23 @@ def test_stop_leaves_nothing_and_data_survives(tmp_path: Path) -> None:
     assert (settings.data / "logs/api.log.1").exists()
 
 
-def test_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_taken_port_is_named_before_anything_starts(data_folder: Path) -> None:
     """A taken port is refused with its number and setting, and nothing was started."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        settings = small_settings(tmp_path / "data").model_copy(update={"gateway_port": port})
-        with pytest.raises(PortTakenError, match=rf"(?s)gateway.*{port}.*KINOLOG_GATEWAY_PORT"):
+        settings = small_settings(data_folder).model_copy(update={"gateway_port": port})
+        with pytest.raises(PortError, match=rf"(?s)gateway.*{port}.*KINOLOG_GATEWAY_PORT"):
             Stack(settings, make_plan=small_plan).start()
     assert not (settings.data / "nats").exists()
     assert _gone(settings.data)
 
 
 def test_failing_service_shows_its_log_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that does not start is named with the end of its log, and everything else is stopped."""
     monkeypatch.setenv("SMALL_FAILS", "api")
-    settings = small_settings(tmp_path / "data")
+    settings = small_settings(data_folder)
     with pytest.raises(StartError, match=r"(?s)api ended with status 1.*told to fail"):
         Stack(settings, make_plan=small_plan).start()
     assert _gone(settings.data)
@@ -159,9 +163,9 @@ def test_unwritable_folder_is_refused() -> None:
         Stack(small_settings(Path("/proc/kinolog")), make_plan=small_plan).start()
 
 
-def test_damaged_log_is_refused(tmp_path: Path) -> None:
+def test_damaged_log_is_refused(data_folder: Path) -> None:
     """A stream that nats-server cannot recover stops the start, instead of being made anew and empty."""
-    settings = small_settings(tmp_path / "data")
+    settings = small_settings(data_folder)
     folder = Stack(settings, make_plan=small_plan).folder
     folder.open()
     folder.close()
@@ -177,6 +181,7 @@ RUN = """
 import sys
 from pathlib import Path
 from kinolog.stack.stack import Stack
+from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 stack = Stack(small_settings(Path(sys.argv[1])), make_plan=small_plan)
 stack.start()
@@ -185,9 +190,9 @@ sys.stdin.read()
 """
 
 
-def test_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
+def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
     """kill -9 of the supervisor takes every process along, and the next start works on the same folder."""
-    settings = small_settings(tmp_path / "data")
+    settings = small_settings(data_folder)
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", RUN, str(settings.data)],

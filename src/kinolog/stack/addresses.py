@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from pathlib import Path
@@ -9,19 +10,29 @@ from pathlib import Path
 LOWEST_PORT = 16_000
 USUAL_EPHEMERAL_FLOOR = 32_768
 TRIES = 200
+REASONS = {
+    errno.EADDRINUSE: "the port is taken",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EACCES: "this user may not listen on that port",
+}
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """True when a server could listen on `host:port` now."""
+def listening_problem(host: str, port: int) -> str:
+    """Why a server could not listen on `host:port` now, in words; empty when it could."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # Without this, a port whose last connections still linger in TIME_WAIT looks taken, and it is not.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return REASONS.get(error.errno or 0, error.strerror or str(error))
+    return ""
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """True when a server could listen on `host:port` now."""
+    return not listening_problem(host, port)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -38,15 +49,6 @@ def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
-
-
-def can_connect(host: str, port: int, timeout_seconds: float = 1.0) -> bool:
-    """True when something accepts connections on `host:port`."""
-    try:
-        with socket.create_connection((host, port), timeout=timeout_seconds):
-            return True
-    except OSError:
-        return False
 
 
 def _ephemeral_floor() -> int:

@@ -12,12 +12,12 @@ class StartError(Exception):
         self.remedy = remedy
 
 
-class PortTakenError(StartError):
-    """Somebody else listens on a port that was asked for by number."""
+class PortError(StartError):
+    """A port that was asked for by number cannot be had."""
 
-    def __init__(self, part: str, host: str, port: int, setting: str) -> None:
+    def __init__(self, part: str, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
-            f"{part} cannot listen on {host}:{port}: the port is taken.",
-            f"Stop what uses it, or choose another port with {setting} (0 picks a free one).",
+            f"{part} cannot listen on {host}:{port}: {reason}.",
+            f"Stop what uses it, or choose another one with {setting} (0 picks a free one).",
         )
         self.port = port

@@ -59,7 +59,7 @@ class DataFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            self._check_layout()
+            self.check_layout()
             for folder in (self.artifacts, self.scratch, self.logs):
                 folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -149,7 +149,7 @@ class DataFolder:
             return int(self._lock.read_text(encoding="ascii"))
         return 0
 
-    def _check_layout(self) -> None:
+    def check_layout(self) -> None:
         """Refuse a folder of a newer layout, one that is damaged, and one that is somebody else's."""
         if not self._layout.exists():
             strangers = {entry.name for entry in self.path.iterdir()} - {"lock"}

@@ -35,7 +35,7 @@ class Part(Protocol):
 class Kept:
     """One part and the thread that watches it. Tests end parts through `kill`; the part comes back by itself."""
 
-    def __init__(self, name: str, part: Part, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, name: str, part: Part, on_change: Callable[[Kept], None] = lambda kept: None) -> None:
         self.name = name
         self.part = part
         self.state = "stopped"
@@ -133,7 +133,7 @@ class Kept:
             self.problem = problem
             self.starts += state == "running"
             self._changed.notify_all()
-        self._on_change()
+        self._on_change(self)
 
 
 def _backoff_seconds(failures: int) -> float:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from kinolog.logs import TextLines
 
 KEPT = 5
 LARGEST_BYTES = 64 * 1_048_576
@@ -28,6 +31,30 @@ def trim(log_path: Path, largest_bytes: int = LARGEST_BYTES, kept: int = KEPT) -
         shutil.copyfile(log_path, _numbered(log_path, 1))
         with log_path.open("r+b") as file:
             file.truncate(0)
+
+
+class StackLog:
+    """What the supervisor itself has to say, in a file beside those of its parts."""
+
+    def __init__(self, log_path: Path) -> None:
+        self._log_path = log_path
+        self._handler: logging.Handler | None = None
+
+    def open(self) -> None:
+        """Turn the file over and write to it from now on."""
+        turn_over(self._log_path)
+        self._handler = logging.FileHandler(self._log_path, encoding="utf-8")
+        self._handler.setFormatter(TextLines("stack"))
+        logger = logging.getLogger("kinolog.stack")
+        logger.addHandler(self._handler)
+        logger.setLevel(logging.INFO)
+
+    def close(self) -> None:
+        """Write no more; nothing happens when it is not open."""
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            logging.getLogger("kinolog.stack").removeHandler(handler)
+            handler.close()
 
 
 class Follower:

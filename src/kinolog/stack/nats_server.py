@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kinolog.stack.addresses import free_port, port_is_free
+from kinolog.stack.addresses import free_port, listening_problem, port_is_free
 from kinolog.stack.children import Child, Command, spawn
-from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.passwords import load_passwords, write_private
 from kinolog.stack.waiting import wait_until
 from kinolog.subjects import Service, permissions
@@ -176,8 +176,8 @@ class NatsServer:
     def _choose_ports(self) -> None:
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not self._port_is_ours_to_pick and not port_is_free(self.host, self.port):
-            raise PortTakenError("nats-server", self.host, self.port, "KINOLOG_NATS_PORT")
+        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+            raise PortError("nats-server", self.host, self.port, "KINOLOG_NATS_PORT", reason)
         if self.monitor_port == 0 or not port_is_free(self.host, self.monitor_port):
             self.monitor_port = free_port(self.host)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from kinolog.stack.addresses import free_port, port_is_free
+from kinolog.stack.addresses import free_port, listening_problem, port_is_free
 from kinolog.stack.children import Account, Child, Command, spawn, tail
-from kinolog.stack.errors import PortTakenError, StartError
+from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.leftovers import end_postgres_on
 from kinolog.stack.passwords import load_passwords
 from kinolog.stack.postgres_account import hand_over, open_binaries, open_way, postgres_account
@@ -251,8 +251,8 @@ class PostgresServer:
     def _choose_port(self) -> None:
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not self._port_is_ours_to_pick and not port_is_free(self.host, self.port):
-            raise PortTakenError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT")
+        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+            raise PortError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT", reason)
 
     def _explained(self, error: StartError) -> StartError:
         if "password authentication failed" in self._last_error:

@@ -14,12 +14,12 @@ from typing import Self
 from uuid import uuid4
 
 from kinolog.logs import fields
-from kinolog.stack.addresses import free_port, port_is_free
-from kinolog.stack.errors import PortTakenError
+from kinolog.stack.addresses import free_port, listening_problem
+from kinolog.stack.errors import PortError
 from kinolog.stack.folder import DataFolder, Running
 from kinolog.stack.kept import Kept, Part
 from kinolog.stack.leftovers import end_marked
-from kinolog.stack.log_files import trim, turn_over
+from kinolog.stack.log_files import StackLog, trim, turn_over
 from kinolog.stack.nats_server import NatsServer
 from kinolog.stack.plan import MARK, Plan, Ports, Site, base_env, plan, reachable, worker_devices
 from kinolog.stack.postgres import PostgresServer
@@ -35,14 +35,23 @@ log = logging.getLogger(__name__)
 class Stack:
     """`start`, then use `addresses`; `process(name)` is a part that tests may kill; `stop` ends all of it.
 
-    Names: nats-server, postgres, projector, api, worker-1 …, gateway. `make_plan` is for tests of the stack itself.
+    Names: nats-server, postgres, projector, api, worker-1 …, gateway. `tell` hears of every change of a part;
+    `make_plan` is for tests of the stack itself.
     """
 
-    def __init__(self, settings: StackSettings, *, make_plan: Callable[[Site], Plan] = plan) -> None:
+    def __init__(
+        self,
+        settings: StackSettings,
+        *,
+        tell: Callable[[Kept], None] = lambda kept: None,
+        make_plan: Callable[[Site], Plan] = plan,
+    ) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data)
         self.addresses: dict[str, str] = {}
+        self._tell = tell
         self._make_plan = make_plan
+        self._log = StackLog(self.folder.log("stack"))
         self._run = uuid4().hex
         self._sweeper = Sweeper(self._run)
         self._waves: list[list[Kept]] = []
@@ -56,6 +65,7 @@ class Stack:
         """Start everything and return when all of it serves. Raises StartError, with nothing left running."""
         self.folder.open()
         try:
+            self._log.open()
             self._say()
             ended = end_marked(MARK, str(self.folder.path))
             if ended:
@@ -75,6 +85,7 @@ class Stack:
             _together([kept.stop for kept in self._waves[-1]])
             self._waves.pop()
         self._sweeper.stop()
+        self._log.close()
         if self.folder.held:
             self.folder.say(None)
             self.folder.close()
@@ -136,7 +147,7 @@ class Stack:
     def _start_wave(self, parts: Mapping[str, Part]) -> None:
         for name in parts:
             turn_over(self.folder.log(name))
-        wave = [Kept(name, part, self._say) for name, part in parts.items()]
+        wave = [Kept(name, part, self._changed) for name, part in parts.items()]
         self._waves.append(wave)
         _together([kept.start for kept in wave], [kept.stop for kept in wave])
 
@@ -156,8 +167,8 @@ class Stack:
             ("Postgres", "127.0.0.1", self.settings.postgres_port, "KINOLOG_POSTGRES_PORT"),
         )
         for part, host, port, setting in wanted:
-            if port and not port_is_free(host, port):
-                raise PortTakenError(part, host, port, setting)
+            if port and (reason := listening_problem(host, port)):
+                raise PortError(part, host, port, setting, reason)
 
     def _choose_ports(self) -> Ports:
         return Ports(
@@ -178,6 +189,10 @@ class Stack:
         }
         for number, port in enumerate(ports.worker_probes, start=1):
             self.addresses[f"worker-{number}-probe"] = f"http://127.0.0.1:{port}"
+
+    def _changed(self, kept: Kept) -> None:
+        self._tell(kept)
+        self._say()
 
     def _say(self) -> None:
         """Write what runs where into the folder, for `kinolog doctor` and other clients."""
