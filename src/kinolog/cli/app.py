@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from kinolog.cli import acting, reading
+from kinolog.cli import acting, projections, reading
 from kinolog.cli.context import CURRENT, make_context
+from kinolog.cli.demo import demo
+from kinolog.stack.commands import doctor, up
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such job, 4 refused, 5 unreachable, 6 denied, "
@@ -49,6 +51,8 @@ def main_options(
 
 
 for _function in (
+    up,
+    demo,
     acting.generate,
     reading.jobs,
     reading.show,
@@ -62,8 +66,10 @@ for _function in (
     reading.replay,
     reading.models,
     reading.workers,
+    doctor,
 ):
     app.command()(_function)
+app.add_typer(projections.app, name="projections")
 
 
 def main() -> None:
