@@ -45,7 +45,7 @@ class Defaults(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """One model. `native_*` is what the network makes; larger whole multiples of it are scaled up."""
+    """One model. `native_*` is the most the network makes; what goes beyond it is scaled up by whole factors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,6 +59,7 @@ class ModelEntry(BaseModel):
     model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
     native_width: int | None = Field(None, ge=16)
     native_height: int | None = Field(None, ge=16)
+    native_frames: int | None = Field(None, ge=1)
     sizes: tuple[str, ...] = ()
     max_frames: int = Field(257, ge=1)
     max_steps: int = Field(200, ge=1)
@@ -111,6 +112,7 @@ TINY = ModelEntry(
     model_class="tiny",
     native_width=64,
     native_height=64,
+    native_frames=33,
     sizes=("64x64", "128x128", "256x256", "512x512"),
     max_frames=480,
     max_steps=100,

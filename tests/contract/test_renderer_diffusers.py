@@ -239,7 +239,7 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
 
 
 def test_the_embedded_model_needs_no_folder(tmp_path: Path) -> None:
-    """`embedded:kinolog-tiny` is found or built, and loads like any other."""
+    """The source `embedded` is found or built, and loads like any other."""
     source = ModelSource("kinolog-tiny", EMBEDDED, cache_folder=tmp_path)
     facts = DiffusersRenderer().load(source, "cpu")
     assert facts.size_bytes > 1_000_000

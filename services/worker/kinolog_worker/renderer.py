@@ -39,7 +39,7 @@ class RenderFailed(Exception):
 class ModelSource:
     """Where a model comes from and who drives it.
 
-    `location` is a folder, a hub name (`owner/model`), or `embedded:kinolog-tiny`. `renderer` is `module:Class`.
+    `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is `module:Class`.
     `options` are the renderer's own (JSON values); each renderer documents its options.
     """
 

@@ -13,11 +13,8 @@ import sys
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 
-EMBEDDED = "embedded:kinolog-tiny"
+EMBEDDED = "embedded"
 """The location of a ModelSource that means this model."""
-
-NATIVE_WIDTH = NATIVE_HEIGHT = 64
-NATIVE_FRAMES = 33
 
 _SHIPPED = Path(__file__).parent / "models" / "kinolog-tiny"
 _BUILT_NAME = "kinolog-tiny-built-1"

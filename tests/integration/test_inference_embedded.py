@@ -1,0 +1,141 @@
+"""The embedded model in the inference process: from a prompt to a checked file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import pytest_asyncio
+from kinolog_worker.inference.messages import (
+    Failed,
+    Finished,
+    Loaded,
+    Message,
+    Prefetched,
+    Preview,
+    RenderJob,
+    RunCancelled,
+    SceneRendered,
+    Step,
+)
+from kinolog_worker.inference.process import InferenceProcess
+from kinolog_worker.renderer import ModelSource
+from kinolog_worker.sources import source_of
+
+from kinolog.catalogue import TINY
+from kinolog.storyboard import plan
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
+    """The embedded model, built once when no trained one is shipped."""
+    return source_of(TINY, tmp_path_factory.mktemp("cache"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def process() -> AsyncIterator[InferenceProcess]:
+    """An inference process with everything that is installed; starting one takes seconds, so tests share it."""
+    inference = InferenceProcess(device="cpu", threads=1)
+    yield inference
+    await inference.kill()
+
+
+def _job(folder: Path, model: ModelSource, prompt: str, frames: int = 9) -> RenderJob:
+    return RenderJob(
+        job_id="job-1",
+        model=model,
+        scenes=plan(prompt, frames, 4, seed=7),
+        width=256,
+        height=256,
+        fps=4,
+        steps=4,
+        guidance=4.0,
+        folder=folder / "attempt",
+        native_width=TINY.native_width or 0,
+        native_height=TINY.native_height or 0,
+        native_frames=TINY.native_frames or 0,
+        preview_interval_seconds=0.0,
+    )
+
+
+async def _all(process: InferenceProcess, job: RenderJob) -> list[Message]:
+    return [message async for message in process.run(job)]
+
+
+async def test_a_prompt_becomes_a_video(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """The embedded model renders at its own size; the file has the size asked for, and each pixel is a square."""
+    job = _job(tmp_path, model, "a red circle moving right on a blue background")
+    messages = await _all(process, job)
+    finished = messages[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.media.width, finished.media.height, finished.media.frames) == (256, 256, 9)
+    assert any(isinstance(message, Preview) for message in messages)
+    (loaded,) = (message for message in messages if isinstance(message, Loaded))
+    assert loaded.facts.revision.startswith("sha256:")
+    assert {"diffusers", "torch", "transformers"} <= set(loaded.facts.libraries)
+    with av.open(str(job.folder / "video.mp4")) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    squares = picture.reshape(64, 4, 64, 4, 3)
+    assert np.abs(squares - squares.mean(axis=(1, 3), keepdims=True)).mean() < 12
+
+
+async def test_a_prefetched_scene_is_the_same(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """Prefetching changes when things happen, never what comes out; a second attempt can use the scenes."""
+    job = _job(tmp_path, model, "a star. a ring.", frames=10)
+    prefetched = await process.prefetch(job)
+    assert isinstance(prefetched, Prefetched)
+    assert prefetched.embeddings == 2
+    first = await _all(process, job)
+    done = tuple(message.file for message in first if isinstance(message, SceneRendered))
+    again = await _all(process, replace(job, folder=tmp_path / "again", done=done[:1]))
+    assert isinstance(first[-1], Finished)
+    assert isinstance(again[-1], Finished)
+    assert again[-1].media == first[-1].media
+
+
+async def test_denoising_can_be_cancelled(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """A job cancelled while it is denoised stops without decoding what there is."""
+    job = replace(_job(tmp_path, model, "a star"), steps=500)
+    messages: list[Message] = []
+    async for message in process.run(job):
+        messages.append(message)
+        if isinstance(message, Step) and message.step == 1:
+            process.cancel(job.job_id)
+    assert isinstance(messages[-1], RunCancelled)
+    assert all(message.stage == "denoise" for message in messages if isinstance(message, Step))
+    assert list(job.folder.iterdir()) == []
+
+
+async def test_the_prompt_stays_inside(
+    tmp_path: Path, model: ModelSource, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A prompt too long for the model is cut by it in silence: no output and no message quotes it."""
+    process = InferenceProcess(device="cpu", threads=1)  # started under the capture, so that it inherits it
+    job = _job(tmp_path, model, "zebra " * 500)
+    messages = await _all(process, job)
+    await process.kill()
+    output = capfd.readouterr()
+    assert isinstance(messages[-1], Finished)
+    assert "zebra" not in output.out + output.err + repr(messages)
+
+
+async def test_a_folder_without_a_pipeline_fails_for_good(
+    process: InferenceProcess, tmp_path: Path, model: ModelSource
+) -> None:
+    """A model entry that names an empty folder fails the job with a code, and the process goes on."""
+    failed = (await _all(process, _job(tmp_path, replace(model, location=str(tmp_path)), "a star")))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.retryable) == ("MODEL_NOT_FOUND", False)
+    assert process.alive
