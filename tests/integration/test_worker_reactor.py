@@ -1,0 +1,185 @@
+"""The reactor on a real server: from a stored commit to a ticket in a worker's hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from kinolog_projector.reactor.poison import PoisonControl
+from kinolog_projector.reactor.reactor import Reactor
+from kinolog_projector.reactor.reconciler import Reconciler
+from kinolog_projector.reactor.running import keep_queue
+from nats.aio.client import Client
+
+from kinolog.adapters.jetstream.advisories import JetStreamAdvisoryFeed
+from kinolog.adapters.jetstream.commit_feed import JetStreamCommitFeed
+from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.tickets import JetStreamTicketOffice
+from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
+from kinolog.handler import JobHandler
+from kinolog.ids import new_id
+from kinolog.job.commands import Cancel, Reprioritize
+from kinolog.job.values import Priority
+from kinolog.ports.clock import system_clock
+from kinolog.stack.nats_server import NatsServer
+from kinolog.subjects import Service
+from tests.fixtures.log import a_submit, connected, empty_streams
+
+SOON_SECONDS = 30.0
+
+
+@dataclass
+class Scene:
+    """A server with an empty log, and what clients and workers do."""
+
+    server: NatsServer
+    store: JetStreamEventStore
+    office: JetStreamTicketOffice
+    worker: Client
+
+    async def submit(self, priority: Priority = Priority.MEDIUM) -> str:
+        """Submit a job as the api does."""
+        job_id = new_id()
+        await JobHandler(self.store, system_clock).handle(job_id, a_submit(new_id(), priority))
+        return job_id
+
+    async def lying(self, *job_ids: str) -> None:
+        """Wait until exactly these jobs have tickets."""
+        async with asyncio.timeout(SOON_SECONDS):
+            while set(await self.office.outstanding()) != set(job_ids):  # noqa: ASYNC110 - a server is asked
+                await asyncio.sleep(0.02)
+
+    async def ended(self, job_id: str) -> str:
+        """Wait until the job has ended; its error's code."""
+        async with asyncio.timeout(SOON_SECONDS):
+            while True:
+                loaded = await self.store.load(job_id)
+                if loaded is not None and loaded.job.status.terminal:
+                    return loaded.job.error.code if loaded.job.error else loaded.job.status
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def scene(own_nats_server: NatsServer) -> AsyncIterator[Scene]:
+    """A server of its own with empty streams."""
+    await empty_streams(own_nats_server)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(connected(own_nats_server, Service.API))
+        projector = await stack.enter_async_context(connected(own_nats_server, Service.PROJECTOR))
+        worker = await stack.enter_async_context(connected(own_nats_server, Service.WORKER))
+        store = JetStreamEventStore(api)
+        office = JetStreamTicketOffice(projector)
+        stack.push_async_callback(store.close)
+        stack.push_async_callback(office.close)
+        yield Scene(own_nats_server, store, office, worker)
+
+
+@asynccontextmanager
+async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
+    """The reactor's parts as the projector runs them; they are cut off in the end, as by a crash."""
+    async with connected(scene.server, Service.PROJECTOR) as client:
+        store, office = JetStreamEventStore(client), JetStreamTicketOffice(client)
+        workers = JetStreamWorkerRegistry(client)
+        commits, advisories = JetStreamCommitFeed(client, "reactor"), JetStreamAdvisoryFeed(client, "reactor")
+
+        async def none_unfinished(since: datetime) -> list[str]:
+            return []
+
+        running = asyncio.create_task(
+            keep_queue(
+                Reactor(commits, store, office, system_clock),
+                Reconciler(none_unfinished, store, office, workers, system_clock),
+                PoisonControl(advisories, store, JobHandler(store, system_clock), office, workers),
+            )
+        )
+        yield
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        for part in (commits, advisories, store, office, workers):
+            await part.close()
+
+
+async def test_a_submitted_job_reaches_a_worker(scene: Scene) -> None:
+    """A worker that waits is handed the ticket of a job soon after it was submitted."""
+    queue = JetStreamTicketQueue(scene.worker)
+    async with reactor_runs(scene), asyncio.timeout(SOON_SECONDS):
+        taking = asyncio.create_task(queue.take(["tiny"]))
+        job_id = await scene.submit()
+        held = await taking
+    assert (held.ticket.job_id, held.ticket.position) == (job_id, 1)
+    await queue.close()
+
+
+async def test_steering_moves_tickets(scene: Scene) -> None:
+    """A new priority moves a waiting job's ticket, and cancelling removes it."""
+    handler = JobHandler(scene.store, system_clock)
+    async with reactor_runs(scene):
+        moved, cancelled = await scene.submit(Priority.LOW), await scene.submit()
+        await scene.lying(moved, cancelled)
+        await handler.handle(moved, Reprioritize(new_id(), "ann", Priority.HIGH))
+        await handler.handle(cancelled, Cancel(new_id(), "ann"))
+        await scene.lying(moved)
+        async with asyncio.timeout(SOON_SECONDS):
+            while (await scene.office.outstanding())[moved].priority is not Priority.HIGH:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+
+async def test_a_reactor_goes_on_where_the_last_one_stopped(scene: Scene) -> None:
+    """What is submitted while no reactor runs is queued by the next one, and nothing else is."""
+    async with reactor_runs(scene):
+        first = await scene.submit()
+        await scene.lying(first)
+    queue = JetStreamTicketQueue(scene.worker)
+    async with asyncio.timeout(SOON_SECONDS):
+        held = await queue.take(["tiny"])
+    second = await scene.submit()
+    async with reactor_runs(scene):
+        await scene.lying(first, second)
+        await held.done()
+        await scene.lying(second)
+    await queue.close()
+
+
+async def test_the_queue_survives_the_broker(scene: Scene) -> None:
+    """When the broker is killed and comes back, a waiting worker is handed what is submitted then."""
+    queue = JetStreamTicketQueue(scene.worker)
+    async with reactor_runs(scene):
+        taking = asyncio.create_task(queue.take(["tiny"]))
+        await asyncio.sleep(0)
+        scene.server.kill()
+        scene.server.start()
+        async with asyncio.timeout(SOON_SECONDS):
+            job_id = await scene.submit()
+            held = await taking
+    assert held.ticket.job_id == job_id
+    await queue.close()
+
+
+async def test_a_ticket_that_nobody_finishes_ends_its_job(scene: Scene) -> None:
+    """A job whose ticket came back as often as it may fails as poisoned, and its ticket is gone."""
+    queue = JetStreamTicketQueue(scene.worker, max_deliveries=2)
+    async with reactor_runs(scene):
+        job_id = await scene.submit()
+        for _ in range(2):
+            async with asyncio.timeout(SOON_SECONDS):
+                held = await queue.take(["tiny"])
+            await held.give_back()
+        asking = asyncio.create_task(queue.take(["tiny"]))
+        assert await scene.ended(job_id) == "POISONED"
+        await scene.lying()
+        asking.cancel()
+    await queue.close()
+
+
+async def test_many_jobs_at_once(scene: Scene) -> None:
+    """A bulk submit of a thousand jobs leads to a thousand tickets."""
+    handler = JobHandler(scene.store, system_clock)
+    commits = [handler.decide_from(new_id(), None, a_submit(new_id())) for _ in range(1_000)]
+    async with reactor_runs(scene):
+        await scene.store.append_first([commit for commit in commits if commit is not None])
+        await scene.lying(*(commit.job_id for commit in commits if commit is not None))
