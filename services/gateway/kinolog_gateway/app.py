@@ -1,0 +1,119 @@
+"""The gateway process: `python -m kinolog_gateway.app`, or `kinolog-gateway`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from pydantic import ValidationError
+
+from kinolog import logs, ready
+from kinolog.ports.clock import system_clock
+from kinolog.settings import GatewaySettings
+from kinolog_gateway.credentials import KeyFileError, keys_for
+from kinolog_gateway.live.protocol import LiveProtocol
+from kinolog_gateway.upstream import Upstream
+from kinolog_gateway.web import create_app
+
+NAME = "gateway"
+STOP_SECONDS = 5
+"""How long requests that are being answered may take to end when the gateway stops."""
+CLIENT_MESSAGE_BYTES = 65_536
+CANNOT_START = 2
+
+
+class GatewayServer(uvicorn.Server):
+    """uvicorn, which says when it serves and ends with success when it is told to stop."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, then say so."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            ready.announce(NAME, url=_url(sockets[0]))
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises OSError, which says what is in the way."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def server_for(settings: GatewaySettings) -> GatewayServer:
+    """The server of these settings. Raises KeyFileError."""
+    keys = keys_for(settings.gateway_host, settings.api_key_file)
+    app = create_app(lambda: Upstream(settings.api_target), keys, system_clock)
+    return GatewayServer(
+        uvicorn.Config(
+            app,
+            ws=LiveProtocol,
+            ws_max_size=CLIENT_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    try:
+        settings = GatewaySettings()
+        logs.configure(NAME, settings.log_level, settings.log_format)
+        server = server_for(settings)
+    except (KeyFileError, ValidationError) as error:
+        sys.exit(_cannot_start(str(error)))
+    try:
+        listener = listen(settings.gateway_host, settings.gateway_port)
+    except OSError as error:
+        sys.exit(
+            _cannot_start(
+                f"cannot listen on {settings.gateway_host}:{settings.gateway_port}: {error.strerror}; "
+                "set KINOLOG_GATEWAY_PORT to a free port, or to 0 for any"
+            )
+        )
+    server.run([listener])
+
+
+def _cannot_start(why: str) -> int:
+    sys.stderr.write(f"kinolog-gateway: {why}\n")
+    return CANNOT_START
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""POST /mcp/bulk: one command for many jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import TypeAlias
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.asked.queries import BulkRequest
+from kinolog_gateway.credentials import Caller
+from kinolog_gateway.problems import invalid
+from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, Now, answer
+from kinolog_gateway.upstream import BULK_SECONDS, Upstream
+from kinolog_gateway.views.answers import BulkAnswer, bulk_answer
+from kinolog_gateway.words import PRIORITY_NUMBERS
+
+router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
+
+BulkDone: TypeAlias = (
+    pb.BulkCancelJobsResponse
+    | pb.BulkRetryJobsResponse
+    | pb.BulkReprioritizeJobsResponse
+    | pb.BulkEraseJobsResponse
+)
+
+
+@router.post("/bulk", response_model=BulkAnswer, summary="Command many jobs")
+async def bulk(body: BulkRequest, api: Api, asker: Asker, now: Now) -> Response:
+    """Cancel, retry, reprioritize or erase many jobs. One that is refused does not keep the others back."""
+    _check(body)
+    done = await _command(body, api, asker, now)
+    return answer(bulk_answer(list(done.results), done.position), position=done.position)
+
+
+def _check(body: BulkRequest) -> None:
+    if body.job_ids is None and body.filter is None:
+        raise invalid("job_ids", "is required, or a filter")
+    changes_priority = body.action in ("reprioritize", "reprioritise")
+    if changes_priority and body.priority is None:
+        raise invalid("priority", "is required to reprioritize")
+    if not changes_priority and body.priority is not None:
+        raise invalid("priority", f"does not belong to {body.action}; to choose jobs, give filter.priority")
+    if body.reason is not None and body.action != "cancel":
+        raise invalid("reason", f"does not belong to {body.action}; leave it out")
+
+
+def _command(body: BulkRequest, api: Upstream, asker: Caller, now: datetime) -> Awaitable[BulkDone]:
+    jobs = pb.JobSelection(job_ids=body.job_ids or [])
+    if body.filter is not None:
+        jobs.filter.CopyFrom(body.filter.to_proto(now))
+    match body.action:
+        case "cancel":
+            cancel = pb.BulkCancelJobsRequest(selection=jobs, reason=body.reason or "")
+            return api.call(api.jobs.BulkCancelJobs, cancel, asker, BULK_SECONDS)
+        case "retry":
+            retry = pb.BulkRetryJobsRequest(selection=jobs)
+            return api.call(api.jobs.BulkRetryJobs, retry, asker, BULK_SECONDS)
+        case "erase":
+            erase = pb.BulkEraseJobsRequest(selection=jobs)
+            return api.call(api.jobs.BulkEraseJobs, erase, asker, BULK_SECONDS)
+        case _:
+            number = PRIORITY_NUMBERS[body.priority or "medium"]
+            reprioritize = pb.BulkReprioritizeJobsRequest(selection=jobs, priority=number)  # type: ignore[arg-type]  # an enum's number
+            return api.call(api.jobs.BulkReprioritizeJobs, reprioritize, asker, BULK_SECONDS)

@@ -1,0 +1,93 @@
+"""Routes of the dashboard: numbers over time, and what happened lately."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from kinolog.v1 import analytics_service_pb2 as pb
+from kinolog.v1 import job_service_pb2 as jobs
+from kinolog_gateway.asked.filters import ChartQuery, SeriesQuery
+from kinolog_gateway.asked.queries import ActivityQuery, DistributionQuery
+from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, Now, PositionHeader, answer
+from kinolog_gateway.views.answers import JobSummary
+from kinolog_gateway.views.charts import (
+    ActivityView,
+    DistributionView,
+    OverviewView,
+    QueueDepthView,
+    StageTimesView,
+    SuccessRatesView,
+    TrendsView,
+    activity_view,
+    overview_view,
+    queue_depth_view,
+    stage_times_view,
+    success_rates_view,
+    trends_view,
+)
+
+router = APIRouter(prefix="/mcp", tags=["analytics"], responses=PROBLEMS)
+
+Chart = Annotated[ChartQuery, Query()]
+Series = Annotated[SeriesQuery, Query()]
+
+
+@router.get("/analytics/overview", response_model=OverviewView, summary="The numbers on top of a dashboard")
+async def overview(query: Chart, api: Api, asker: Asker, now: Now) -> Response:
+    """Read how many jobs were submitted and ended in a span, how long they took, and what they made."""
+    request = pb.GetOverviewRequest(range=query.to_proto(now))
+    return answer(overview_view(await api.call(api.analytics.GetOverview, request, asker)))
+
+
+@router.get("/analytics/status-distribution", response_model=DistributionView, summary="Jobs by status")
+async def status_distribution(
+    query: Annotated[DistributionQuery, Query()],
+    api: Api,
+    asker: Asker,
+    now: Now,
+    read_after: PositionHeader = 0,
+) -> Response:
+    """Count jobs by status. It takes the filters of the list; without a span it counts all jobs."""
+    position = max(query.min_position, read_after)
+    request = jobs.SummarizeJobsRequest(filter=query.to_proto(now), min_position=position)
+    counted = await api.call(api.jobs.SummarizeJobs, request, asker)
+    counts = JobSummary.of(counted).model_dump()
+    return answer(DistributionView(**counts, position=counted.position), position=counted.position)
+
+
+@router.get("/analytics/success-rate", response_model=SuccessRatesView, summary="Success by priority")
+async def success_rate(query: Chart, api: Api, asker: Asker, now: Now) -> Response:
+    """Read how jobs ended, by priority."""
+    request = pb.GetSuccessRatesRequest(range=query.to_proto(now))
+    return answer(success_rates_view(await api.call(api.analytics.GetSuccessRates, request, asker)))
+
+
+@router.get("/analytics/stage-times", response_model=StageTimesView, summary="Seconds by stage")
+async def stage_times(query: Chart, api: Api, asker: Asker, now: Now) -> Response:
+    """Read how long each stage takes: mean, median and 95th percentile."""
+    request = pb.GetStageTimesRequest(range=query.to_proto(now))
+    return answer(stage_times_view(await api.call(api.analytics.GetStageTimes, request, asker)))
+
+
+@router.get("/analytics/queue-depth", response_model=QueueDepthView, summary="Depth of the queue over time")
+async def queue_depth(query: Series, api: Api, asker: Asker, now: Now) -> Response:
+    """Read how many jobs waited and ran, over time."""
+    request = pb.GetQueueDepthRequest(range=query.to_proto(now), bucket_seconds=query.bucket_seconds)
+    return answer(queue_depth_view(await api.call(api.analytics.GetQueueDepth, request, asker)))
+
+
+@router.get("/analytics/trends", response_model=TrendsView, summary="Jobs over time")
+async def trends(query: Series, api: Api, asker: Asker, now: Now) -> Response:
+    """Read how many jobs were submitted and ended, over time."""
+    request = pb.GetTrendsRequest(range=query.to_proto(now), bucket_seconds=query.bucket_seconds)
+    return answer(trends_view(await api.call(api.analytics.GetTrends, request, asker)))
+
+
+@router.get("/activity", response_model=ActivityView, summary="What happened lately")
+async def activity(query: Annotated[ActivityQuery, Query()], api: Api, asker: Asker) -> Response:
+    """Read what happened lately, newest first."""
+    request = pb.ListActivityRequest(page_size=query.limit, before_position=query.before)
+    return answer(activity_view(await api.call(api.analytics.ListActivity, request, asker)))

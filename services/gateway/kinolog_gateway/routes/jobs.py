@@ -1,0 +1,113 @@
+"""Routes that read jobs: one, a list, its scenes, its log lines, its history."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import Response
+
+from kinolog.v1 import audit_service_pb2 as audit
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.asked.filters import stamp
+from kinolog_gateway.asked.queries import JobsQuery, LogsQuery
+from kinolog_gateway.asked.words import Instant
+from kinolog_gateway.problems import invalid
+from kinolog_gateway.routes.parts import (
+    PROBLEMS,
+    Api,
+    Asker,
+    JobIdPath,
+    Now,
+    PositionHeader,
+    ReadAfter,
+    answer,
+)
+from kinolog_gateway.views.answers import JobList, job_list
+from kinolog_gateway.views.history import HistoryView, LogView, history_view, log_view
+from kinolog_gateway.views.job import JobDetail, job_detail
+from kinolog_gateway.views.result import StoryboardView, storyboard_view
+from kinolog_gateway.words import LEVEL_NUMBERS
+
+router = APIRouter(prefix="/mcp", tags=["jobs"], responses=PROBLEMS)
+
+_instant: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+
+@router.get("/status/{job_id}", response_model=JobDetail, summary="How a job stands")
+async def status(job_id: JobIdPath, api: Api, asker: Asker, _: ReadAfter) -> Response:
+    """Read a job from the log itself: it is never stale, so a minimum position is always met."""
+    found = await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), asker)
+    return answer(job_detail(found.job), position=found.job.position)
+
+
+@router.get("/jobs", response_model=JobList, summary="List jobs")
+async def jobs(
+    query: Annotated[JobsQuery, Query()], api: Api, asker: Asker, now: Now, read_after: PositionHeader = 0
+) -> Response:
+    """List jobs, with the numbers of all that the filter finds beside them."""
+    position = max(query.min_position, read_after)
+    listing = pb.ListJobsRequest(
+        filter=query.to_proto(now),
+        order_by=f"{query.sort} {query.order}",
+        page_size=query.limit,
+        page_token=query.cursor or "",
+        offset=query.offset,
+        min_position=position,
+    )
+    counting = pb.SummarizeJobsRequest(filter=query.to_proto(now, statuses=False), min_position=position)
+    page, summary = await asyncio.gather(
+        api.call(api.jobs.ListJobs, listing, asker), api.call(api.jobs.SummarizeJobs, counting, asker)
+    )
+    return answer(job_list(page, summary, query.limit, query.offset), position=page.position)
+
+
+@router.get("/storyboard/{job_id}", response_model=StoryboardView, summary="A job's scenes")
+async def storyboard(job_id: JobIdPath, api: Api, asker: Asker) -> Response:
+    """Read the scenes of a job; they are planned already while it waits."""
+    found = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), asker)
+    return answer(storyboard_view(job_id, found))
+
+
+@router.get("/logs/{job_id}", response_model=LogView, summary="A job's log lines")
+async def logs(job_id: JobIdPath, query: Annotated[LogsQuery, Query()], api: Api, asker: Asker) -> Response:
+    """Read the last log lines of a job, or the first ones after a sequence."""
+    request = pb.ListLogEntriesRequest(
+        job_id=job_id,
+        page_size=query.limit,
+        after_sequence=query.after or 0,
+        min_level=LEVEL_NUMBERS[query.level],  # type: ignore[arg-type]  # an enum's number
+    )
+    return answer(log_view(job_id, await api.call(api.jobs.ListLogEntries, request, asker)))
+
+
+@router.get("/events/{job_id}", response_model=HistoryView, summary="A job's history")
+async def events(
+    job_id: JobIdPath,
+    api: Api,
+    asker: Asker,
+    as_of: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="Up to when: a position, or a time as RFC 3339 writes it. Without it, all.",
+            examples=["42", "2026-11-22T15:00:00Z"],
+        ),
+    ] = None,
+) -> Response:
+    """Read what happened to a job, and the state it was in at a time or position."""
+    request = audit.GetHistoryRequest(job_id=job_id)
+    if as_of is not None and as_of.isdecimal() and as_of.isascii():
+        if int(as_of) >= 2**63:
+            raise invalid("as_of", "must be a position of the log, or a time")
+        request.position = int(as_of)
+    elif as_of is not None:
+        try:
+            time = stamp(_instant.validate_python(as_of))
+        except ValidationError:
+            raise invalid("as_of", "must be a position, or a time such as 2026-11-22T15:00:00Z") from None
+        request.time.CopyFrom(time)  # type: ignore[arg-type]  # None only for None
+    return answer(history_view(job_id, await api.call(api.audit.GetHistory, request, asker)))

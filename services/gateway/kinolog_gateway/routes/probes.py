@@ -1,0 +1,75 @@
+"""Routes for whoever runs the gateway: health, readiness, metrics, and the documents that describe it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from kinolog_gateway.metrics import CONTENT_TYPE, Metrics
+from kinolog_gateway.problems import ProblemError
+from kinolog_gateway.routes.parts import PROBLEMS, Api, answer
+
+router = APIRouter(tags=["running it"], responses=PROBLEMS)
+
+
+class HealthView(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyView(BaseModel):
+    """Requests can be served."""
+
+    status: Literal["ready"] = "ready"
+
+
+@router.get("/health", response_model=HealthView, summary="Does the process run?")
+async def health() -> Response:
+    """Answer as long as the process runs, whatever stands behind it."""
+    return answer(HealthView())
+
+
+@router.get("/ready", response_model=ReadyView, summary="Can it serve?")
+async def ready(api: Api) -> Response:
+    """Answer 200 when the api behind the gateway serves, else 503."""
+    if not await api.serving():
+        raise ProblemError(503, "API_UNAVAILABLE", "the api does not serve yet", headers={"Retry-After": "1"})
+    return answer(ReadyView())
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}},
+    summary="Prometheus metrics",
+)
+async def metrics(request: Request) -> Response:
+    """Answer requests, latency and WebSocket clients in the Prometheus text format."""
+    gauges: Metrics = request.app.state.metrics
+    return Response(gauges.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+
+@router.get(
+    "/openapi.json",
+    response_class=JSONResponse,
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    summary="This document",
+)
+async def openapi_document(request: Request) -> Response:
+    """Answer the OpenAPI document of these routes."""
+    return JSONResponse(request.app.openapi())
+
+
+@router.get(
+    "/asyncapi.json",
+    response_class=JSONResponse,
+    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
+    summary="The document of the WebSocket",
+)
+async def asyncapi_document(request: Request) -> Response:
+    """Answer the AsyncAPI document of /ws."""
+    return JSONResponse(request.app.state.asyncapi)
