@@ -136,17 +136,14 @@ def permissions(service: Service) -> Permissions:
             publish = (
                 "evt.job.*",
                 key_values,
+                f"$JS.API.STREAM.MSG.DELETE.{KEYS_STREAM}",
                 f"$JS.API.STREAM.PURGE.{WORK}",
                 f"$JS.API.STREAM.PURGE.{PROGRESS}",
-                f"$JS.API.STREAM.PURGE.{KEYS_STREAM}",
-                "$JS.API.INFO",
                 *_get(EVENTS),
-                *_consume(EVENTS),
                 *_get(KEYS_STREAM),
                 *_get(PROGRESS),
                 *_consume(PROGRESS),
                 *_get(WORKERS_STREAM),
-                *_consume(WORKERS_STREAM),
                 *_get(WORK),
             )
             return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>"))
@@ -155,7 +152,6 @@ def permissions(service: Service) -> Permissions:
                 "evt.job.*",
                 "work.>",
                 f"$JS.API.STREAM.PURGE.{WORK}",
-                "$JS.API.INFO",
                 *_get(EVENTS),
                 *_consume(EVENTS),
                 *_get(WORK),
@@ -164,8 +160,8 @@ def permissions(service: Service) -> Permissions:
                 *_consume(PROGRESS),
                 *_consume(ADVISORIES),
                 *_get(ADVISORIES),
+                *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
-                *_consume(WORKERS_STREAM),
             )
             return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>"))
         case Service.WORKER:
@@ -173,7 +169,7 @@ def permissions(service: Service) -> Permissions:
                 "evt.job.*",
                 "prg.>",
                 f"$KV.{WORKERS_BUCKET}.>",
-                "$JS.API.INFO",
+                f"$JS.API.STREAM.INFO.{PROGRESS}",
                 *_get(EVENTS),
                 *_get(KEYS_STREAM),
                 *_get(WORK),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.handler import JobHandler
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
+from kinolog.job.commit import Recorded
 from kinolog.job.state import FOLD_VERSION
 from kinolog.job.values import Priority, Status
 from kinolog.ports.clock import system_clock
@@ -42,8 +43,19 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
         return
     server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
     await empty_streams(server, [EVENTS])
-    async with open_stores(server, Service.API, patience_seconds=5) as stores:
+    async with open_stores(server, Service.API, patience_seconds=1.5) as stores:
         yield stores.log
+
+
+@asynccontextmanager
+async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[Sequence[Recorded]]]:
+    """A follower that is stopped in the end."""
+    batches = log.follow(after)
+    assert isinstance(batches, AsyncGenerator)
+    try:
+        yield batches
+    finally:
+        await batches.aclose()
 
 
 # --- one job ---------------------------------------------------------------------------------------------
@@ -283,27 +295,26 @@ async def test_following_gives_the_past_and_then_what_comes(log: EventStore) -> 
     seen: list[int] = []
 
     async def follow() -> None:
-        async with aclosing(log.follow(5)) as batches:
+        async with following(log, 5) as batches:
             async for batch in batches:
                 seen.extend(recorded.position for recorded in batch)
                 if seen[-1] >= 60:
                     return
 
-    following = asyncio.create_task(follow())
+    follower = asyncio.create_task(follow())
     for _ in range(4):
         await given_jobs(log, 9)
         await given_job(log)
-    await asyncio.wait_for(following, 30)
+    await asyncio.wait_for(follower, 30)
     assert seen == list(range(6, 61))
 
 
 async def test_followers_do_not_disturb_each_other(log: EventStore) -> None:
     """Given a follower that takes one batch and leaves, another still sees everything."""
     await given_jobs(log, 3)
-    async with aclosing(log.follow(0)) as leaving:
-        await anext(aiter(leaving))
-    async with aclosing(log.follow(0)) as staying:
-        batches = aiter(staying)
+    async with following(log, 0) as leaving:
+        await anext(leaving)
+    async with following(log, 0) as batches:
         assert [r.position for r in await anext(batches)] == [1, 2, 3]
         await log.append(commit_of(job_id := job_name(), None, a_submit()))
         (recorded,) = await asyncio.wait_for(anext(batches), 10)

@@ -12,17 +12,21 @@ from typing import TypeAlias
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError
+from kinolog.adapters.jetstream.coalescing import Limits
 from kinolog.adapters.jetstream.leader_get import last_at_leader
 from kinolog.adapters.jetstream.patience import persist
 from kinolog.adapters.jetstream.reading import Stored, StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish, publish_batch
 from kinolog.ports.event_store import LogUnavailable
 
-BATCH_FROM = 8
+BATCH_FROM = 24
 """From how many messages one atomic batch is faster than single publishes (measured, docs/log.md)."""
 
 BATCH_SIZE = 500
 """Most messages put into one batch."""
+
+LIMITS = Limits(singly=BATCH_FROM, together=BATCH_SIZE)
+"""How concurrent stores are coalesced."""
 
 BATCH_ROUNDS = 3
 """How often a refused batch is tried without the messages that stood in its way, before all go singly."""
@@ -73,7 +77,7 @@ class Appender:
 
     async def _store(self, message: Message) -> Outcome:
         try:
-            position = await publish(self.client, self.stream, message)
+            position = await publish(self.reader.inbox, self.stream, message)
             if position:
                 return position
         except ApiError as error:
@@ -99,7 +103,7 @@ class Appender:
             if len(messages) < BATCH_FROM:
                 break
             try:
-                last = await publish_batch(self.client, self.stream, messages)
+                last = await publish_batch(self.reader.inbox, self.stream, messages)
             except (ApiError, LogUnavailable):
                 there = await self._already_there(messages)
                 outcomes |= there

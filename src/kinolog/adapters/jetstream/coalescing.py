@@ -1,50 +1,82 @@
-"""Group commit: what arrives while a write is under way is written together by the next one."""
+"""Group commit: a few concurrent writes go singly, many go together."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Coalescer(Generic[T, R]):
-    """Hands items of concurrent callers to `write` in groups of up to `limit`, one group at a time.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`singly` writes may be under way at once; what waits behind them goes in groups of up to `together`."""
 
-    A lone caller is served at once; nobody waits for a timer. A caller that gives up waiting leaves its item in.
+    singly: int
+    together: int
+
+
+class Coalescer(Generic[T, R]):
+    """Writes the items of concurrent callers, each by itself while they are few, in groups when they are many.
+
+    Nobody waits for a timer: an item waits only while `limits.singly` others, or a group, are being written. A
+    caller that gives up waiting leaves its item in.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[Sequence[R]]], limit: int) -> None:
-        self._write = write
-        self._limit = limit
+    def __init__(
+        self,
+        write_one: Callable[[T], Awaitable[R]],
+        write_group: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        limits: Limits,
+    ) -> None:
+        self._write_one = write_one
+        self._write_group = write_group
+        self._limits = limits
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._writer: asyncio.Task[None] | None = None
+        self._single = 0
+        self._group: asyncio.Task[None] | None = None
 
     async def submit(self, item: T) -> R:
-        """What `write` answers for `item`; raises what it raised for the group."""
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._run())
-        return await future
+        """What is answered for `item`; raises what its write, or that of its group, raised."""
+        if self._group is not None or self._single >= self._limits.singly:
+            future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+            self._waiting.append((item, future))
+            return await future
+        self._single += 1
+        try:
+            return await self._write_one(item)
+        finally:
+            self._single -= 1
+            self._next()
 
     async def close(self) -> None:
-        """Wait until everything that was submitted is written, or has failed."""
-        if self._writer is not None:
-            await self._writer
+        """Wait until every group is written, or has failed."""
+        while self._group is not None:
+            await self._group
 
-    async def _run(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-            try:
-                answers = await self._write([item for item, _ in group])
-            except Exception as error:
-                for _, future in group:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), answer in zip(group, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+    def _next(self) -> None:
+        """Start on what waits, now that a write has ended."""
+        if self._waiting and self._group is None:
+            group, self._waiting = (
+                self._waiting[: self._limits.together],
+                self._waiting[self._limits.together :],
+            )
+            self._group = asyncio.create_task(self._write(group))
+
+    async def _write(self, group: list[tuple[T, asyncio.Future[R]]]) -> None:
+        try:
+            answers = await self._write_group([item for item, _ in group])
+        except Exception as error:
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
+        else:
+            for (_, future), answer in zip(group, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+        finally:
+            self._group = None
+            self._next()

@@ -28,7 +28,8 @@ REFUSED = ("authorization violation", "authentication")
 class _Reports:
     """Turns what the client reports into log lines, and notices when the server refuses the user."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, client: Client, service: Service) -> None:
+        self._client = client
         self._service = service.value
         self.refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._unreachable = False
@@ -50,7 +51,8 @@ class _Reports:
             logger.error("NATS reports: %s", text)
 
     async def disconnected(self) -> None:
-        logger.warning("disconnected from NATS")
+        if not self._client.is_closed:
+            logger.warning("disconnected from NATS")
 
     async def reconnected(self) -> None:
         self._unreachable = False
@@ -68,8 +70,8 @@ async def connect(
     Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
     caller was told that it timed out. Raises `LogUnavailable` when no server lets the user in.
     """
-    reports = _Reports(service)
     client = Client()
+    reports = _Reports(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(
         client.connect(

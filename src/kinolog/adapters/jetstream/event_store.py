@@ -15,7 +15,7 @@ from kinolog.adapters.history import (
     loaded,
     may_hold_repeat,
 )
-from kinolog.adapters.jetstream.appending import BATCH_SIZE, Appender, Outcome, TailBehind
+from kinolog.adapters.jetstream.appending import LIMITS, Appender, Outcome, TailBehind
 from kinolog.adapters.jetstream.coalescing import Coalescer
 from kinolog.adapters.jetstream.following import follow
 from kinolog.adapters.jetstream.patience import persist
@@ -42,7 +42,7 @@ class JetStreamEventStore:
         self._patience_seconds = patience_seconds
         self._log = LogReader(client, reader, patience_seconds)
         self._appender = Appender(client, subjects.EVENTS, reader, replicas, patience_seconds)
-        self._firsts: Coalescer[Message, Outcome] = Coalescer(self._appender.store_first, BATCH_SIZE)
+        self._firsts = Coalescer(self._appender.store, self._appender.store_first, LIMITS)
 
     async def load(self, job_id: str) -> Loaded | None:
         subject = subjects.events(job_id)

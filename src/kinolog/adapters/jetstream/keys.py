@@ -9,10 +9,9 @@ from functools import partial
 from nats.aio.client import Client
 
 from kinolog import subjects
-from kinolog.adapters.jetstream.appending import BATCH_SIZE, Appender, Outcome
+from kinolog.adapters.jetstream.appending import LIMITS, Appender
 from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError, ask
 from kinolog.adapters.jetstream.coalescing import Coalescer
-from kinolog.adapters.jetstream.leader_get import NO_MESSAGE
 from kinolog.adapters.jetstream.patience import persist
 from kinolog.adapters.jetstream.reading import Stored, StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish
@@ -23,8 +22,8 @@ ERASED = "PURGE"
 """What the bucket keeps in place of an erased key, so that no new one is made for that job."""
 
 ERASE_ROUNDS = 8
-CANNOT_DELETE = 10057
-"""Refusal to delete a message, such as one that is deleted already."""
+DELETED_ALREADY = (10043, 10057)
+"""Refusals to delete a message that somebody else has deleted by now."""
 
 
 class JetStreamKeyStore:
@@ -38,7 +37,7 @@ class JetStreamKeyStore:
         self._patience_seconds = patience_seconds
         self._sure = replicas == 1
         self._appender = Appender(client, subjects.KEYS_STREAM, self._reader, replicas, patience_seconds)
-        self._creations: Coalescer[Message, Outcome] = Coalescer(self._appender.store_first, BATCH_SIZE)
+        self._creations = Coalescer(self._appender.store, self._appender.store_first, LIMITS)
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
         messages = [Message(_subject(job_id), key) for job_id, key in keys.items()]
@@ -76,7 +75,9 @@ class JetStreamKeyStore:
             tail = await self._appender.tail(subject)
             if tail is None:
                 try:
-                    await publish(self._client, subjects.KEYS_STREAM, Message(subject, b"", mark=ERASED))
+                    await publish(
+                        self._reader.inbox, subjects.KEYS_STREAM, Message(subject, b"", mark=ERASED)
+                    )
                 except ApiError as error:
                     if error.number not in WRONG_LAST_SEQUENCE:
                         raise
@@ -91,7 +92,7 @@ class JetStreamKeyStore:
         try:
             await ask(self._client, f"$JS.API.STREAM.MSG.DELETE.{subjects.KEYS_STREAM}", {"seq": position})
         except ApiError as error:
-            if error.number not in (NO_MESSAGE, CANNOT_DELETE):
+            if error.number not in DELETED_ALREADY:
                 raise
 
 

@@ -74,7 +74,7 @@ class JetStreamTicketOffice:
         message = Message(subject, encode_ticket(ticket), expected)
         for _ in range(TRIES):
             try:
-                await publish(self._client, subjects.WORK, message)
+                await publish(self._reader.inbox, subjects.WORK, message)
                 return True
             except ApiError as error:
                 if error.number not in WRONG_LAST_SEQUENCE:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nats.aio.client import Client
 from nats.nuid import NUID
 
-from kinolog.adapters.jetstream.asking import ANSWER_SECONDS, NO_ANSWER, ApiError
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.adapters.jetstream.asking import ApiError
+from kinolog.adapters.jetstream.inbox import Inbox
 
 BATCH_LIMIT = 1_000
 """Most messages that the server takes as one batch."""
@@ -34,7 +33,7 @@ class Message:
     mark: str = ""
 
 
-async def publish(client: Client, stream: str, message: Message) -> int:
+async def publish(inbox: Inbox, stream: str, message: Message) -> int:
     """Store one message; its position, or 0 for a repeat whose first one is still on its way.
 
     Raises `ApiError` when the server refuses, `LogUnavailable` when nothing answers.
@@ -44,36 +43,43 @@ async def publish(client: Client, stream: str, message: Message) -> int:
         headers["Nats-Msg-Id"] = message.repeat_id
     if message.mark:
         headers["KV-Operation"] = message.mark
-    return await _acknowledged(client, message, headers)
+    return await _acknowledged(inbox, message, headers)
 
 
-async def publish_batch(client: Client, stream: str, messages: Sequence[Message]) -> int:
+async def publish_batch(inbox: Inbox, stream: str, messages: Sequence[Message]) -> int:
     """Store all messages or none, at contiguous positions; the position of the last.
 
     `repeat_id` is left aside: a batch with one repeat would be refused as a whole, and what a message builds on
     tells a repeat as well. Raises as `publish` does; after `LogUnavailable` all may be stored, or none.
     """
     name = _names.next().decode()
-    try:
-        for number, message in enumerate(messages[:-1], start=1):
-            headers = {EXPECTED: str(message.expected), **_member(name, number)}
-            await client.publish(message.subject, message.data, headers=headers)
-    except NO_ANSWER as error:
-        raise LogUnavailable(f"storing a batch: {str(error) or type(error).__name__}") from error
+    for number, message in enumerate(messages[:-1], start=1):
+        headers = {EXPECTED: str(message.expected), **_member(name, number)}
+        await inbox.send(message.subject, message.data, headers)
     last = messages[-1]
     headers = {EXPECTED: str(last.expected), **_member(name, len(messages)), "Nats-Batch-Commit": "1"}
-    return await _acknowledged(client, last, headers)
+    return await _acknowledged(inbox, last, headers)
+
+
+async def publish_in_order(inbox: Inbox, messages: Sequence[Message], after: int) -> int:
+    """Store all messages or none, right behind position `after` of the stream; the position of the last."""
+    name = _names.next().decode()
+    for number, message in enumerate(messages, start=1):
+        headers = _member(name, number)
+        if number == 1:
+            headers["Nats-Expected-Last-Sequence"] = str(after)
+        if number == len(messages):
+            return await _acknowledged(inbox, message, {**headers, "Nats-Batch-Commit": "1"})
+        await inbox.send(message.subject, message.data, headers)
+    return after
 
 
 def _member(name: str, number: int) -> dict[str, str]:
     return {"Nats-Batch-Id": name, "Nats-Batch-Sequence": str(number)}
 
 
-async def _acknowledged(client: Client, message: Message, headers: dict[str, str]) -> int:
-    try:
-        reply = await client.request(message.subject, message.data, ANSWER_SECONDS, headers=headers)
-    except NO_ANSWER as error:
-        raise LogUnavailable(f"storing at {message.subject}: {str(error) or type(error).__name__}") from error
+async def _acknowledged(inbox: Inbox, message: Message, headers: dict[str, str]) -> int:
+    reply = await inbox.request(message.subject, message.data, headers)
     answer = json.loads(reply.data)
     if "error" in answer:
         raise ApiError(message.subject, answer["error"])
