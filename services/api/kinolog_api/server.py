@@ -1,0 +1,203 @@
+"""The gRPC server: every service over the parts that it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
+from grpc_reflection.v1alpha import reflection
+
+from kinolog.catalogue import Catalogue
+from kinolog.handler import JobHandler
+from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.ports.progress import ProgressFeed
+from kinolog.ports.read_model import ReadModel
+from kinolog.ports.workers import WorkerRegistry
+from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog_api.analytics import Analytics
+from kinolog_api.audit import Audit
+from kinolog_api.callers import Callers
+from kinolog_api.catalogue_listing import CatalogueListing
+from kinolog_api.erasing import Erasing
+from kinolog_api.files import Files
+from kinolog_api.health import HealthWatch
+from kinolog_api.hub import WatchHub
+from kinolog_api.listing import Listing
+from kinolog_api.reading import Reading
+from kinolog_api.rpc import Gate, Stream, Unary, routes
+from kinolog_api.steering import Steering
+from kinolog_api.submitting import Submitting
+from kinolog_api.tenancy import Tenancy
+from kinolog_api.validation import RequestRules
+from kinolog_api.watching import Watching
+
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+"""A batch of 1,000 jobs with the longest prompts fits."""
+
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # so that a port that is taken is an error, not a second listener
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+JOBS = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
+ANALYTICS = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
+AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+
+
+class CannotListen(OSError):
+    """The address cannot be listened on; says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What stands behind the api. The composition root picks the implementations."""
+
+    store: EventStore
+    keys: KeyStore
+    progress: ProgressFeed
+    workers: WorkerRegistry
+    artifacts: ArtifactStore
+    read_model: ReadModel
+    catalogue: Catalogue
+    callers: Callers
+    clock: Clock
+
+
+class ApiServer:
+    """Serves the three services, health and reflection. Make it inside the event loop that runs it."""
+
+    def __init__(self, parts: Parts) -> None:
+        reading = Reading(parts.store, parts.keys, parts.progress, parts.read_model)
+        handler = JobHandler(parts.store, parts.clock)
+        steering = Steering(handler, reading, parts.read_model)
+        tenancy = Tenancy(parts.store)
+        self._hub = WatchHub(parts.store, parts.keys, parts.progress, tenancy)
+        self._erasing = Erasing(
+            steering,
+            reading,
+            parts.store,
+            parts.keys,
+            parts.artifacts,
+            parts.progress,
+            parts.read_model,
+        )
+        rules = RequestRules()
+        submitting = Submitting(parts.store, parts.keys, handler, parts.catalogue, rules)
+        watching = Watching(parts.store, self._hub, reading)
+        listing = CatalogueListing(parts.catalogue, parts.workers, tenancy)
+        jobs = {
+            **_writes(submitting, steering, self._erasing),
+            **_reads(parts, reading, listing, watching),
+        }
+        gate = Gate(parts.callers, rules)
+        self._health = health_aio.HealthServicer()
+        self._health_watch = HealthWatch(self._health, parts.store, parts.read_model)
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._server.add_generic_rpc_handlers(
+            (
+                routes(JOBS, gate, jobs),
+                routes(ANALYTICS, gate, _analytics(Analytics(parts.read_model, parts.clock))),
+                routes(AUDIT, gate, _audit(parts)),
+            )
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        names = [JOBS.full_name, ANALYTICS.full_name, AUDIT.full_name, health_name, reflection.SERVICE_NAME]
+        reflection.enable_server_reflection(names, self._server)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which is chosen when `port` is 0. Raises `CannotListen`."""
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            bound = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise CannotListen(
+                f"cannot listen on {address}: another program may use the port, or the address is not one of "
+                "this machine; set KINOLOG_API_PORT or KINOLOG_API_HOST"
+            ) from error
+        await self._health_watch.look()
+        await self._server.start()
+        self._tasks = [
+            asyncio.create_task(self._health_watch.run()),
+            asyncio.create_task(self._erasing.finish_interrupted()),
+        ]
+        return bound
+
+    async def stop(self, grace_seconds: float = 5.0) -> None:
+        """Say that it stops, end the streams, let calls in progress finish, then close."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._health.enter_graceful_shutdown()
+        await self._hub.close()
+        await self._server.stop(grace_seconds)
+
+
+def _writes(submitting: Submitting, steering: Steering, erasing: Erasing) -> Mapping[str, Unary | Stream]:
+    return {
+        "SubmitJob": submitting.submit,
+        "BatchSubmitJobs": submitting.submit_batch,
+        "CancelJob": steering.cancel,
+        "BulkCancelJobs": steering.bulk_cancel,
+        "RetryJob": steering.retry,
+        "BulkRetryJobs": steering.bulk_retry,
+        "ReprioritizeJob": steering.reprioritize,
+        "BulkReprioritizeJobs": steering.bulk_reprioritize,
+        "PrefetchJob": steering.prefetch,
+        "EraseJob": erasing.erase,
+        "BulkEraseJobs": erasing.bulk_erase,
+    }
+
+
+def _reads(
+    parts: Parts, reading: Reading, listing: CatalogueListing, watching: Watching
+) -> Mapping[str, Unary | Stream]:
+    lists = Listing(parts.store, parts.read_model)
+    return {
+        "GetJob": reading.get_job,
+        "GetStoryboard": reading.get_storyboard,
+        "GetResult": reading.get_result,
+        "ListLogEntries": reading.list_log_entries,
+        "ListJobs": lists.list_jobs,
+        "SummarizeJobs": lists.summarize_jobs,
+        "ReadArtifact": Files(reading, parts.artifacts).read_artifact,
+        "WatchJob": watching.watch_job,
+        "WatchJobs": watching.watch_jobs,
+        "ListModels": listing.list_models,
+        "ListWorkers": listing.list_workers,
+    }
+
+
+def _analytics(analytics: Analytics) -> Mapping[str, Unary | Stream]:
+    return {
+        "GetOverview": analytics.overview,
+        "GetSuccessRates": analytics.success_rates,
+        "GetStageTimes": analytics.stage_times,
+        "GetQueueDepth": analytics.queue_depth,
+        "GetTrends": analytics.trends,
+        "ListActivity": analytics.activity,
+    }
+
+
+def _audit(parts: Parts) -> Mapping[str, Unary | Stream]:
+    audit = Audit(parts.store, parts.keys, parts.read_model, parts.artifacts)
+    return {
+        "GetHistory": audit.get_history,
+        "VerifyJob": audit.verify_job,
+        "ReplayLog": audit.replay_log,
+    }

@@ -1,0 +1,244 @@
+"""Bad input to every method: a clear error that names the field, nothing stored, nothing logged with a prompt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kinolog.v1 import analytics_service_pb2 as an
+from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import CATALOGUE, RunningApi, refused, running_api
+
+SECRET = "Quillfeather"
+UNKNOWN = "z" * 26
+LATER = Timestamp(seconds=2_000)
+EARLIER = Timestamp(seconds=1_000)
+NO_TIME = Timestamp(seconds=10**15)
+UPSIDE_DOWN = job_pb2.JobFilter(created_from=LATER, created_before=EARLIER)
+BY_ID = pb.JobSelection(job_ids=["nonsense"])
+NOTHING = pb.JobSelection()
+MALFORMED = ["", "nonsense", "A" * 26, "a" * 27, "a" * 25 + "\n", "../" + "a" * 23, "a" * 25 + "é"]
+
+
+def submit(**fields: Any) -> pb.SubmitJobRequest:
+    """A submit with a prompt that must not be repeated anywhere."""
+    return pb.SubmitJobRequest(**({"prompt": SECRET} | fields))
+
+
+def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
+    """A span of time from the wire; `from` is a keyword in Python."""
+    return an.TimeRange(**{"from": start, "before": end})
+
+
+CASES: list[tuple[str, Any, str]] = [
+    ("SubmitJob", submit(prompt=""), "prompt"),
+    ("SubmitJob", submit(prompt=" \n\t "), "prompt"),
+    ("SubmitJob", submit(prompt=SECRET * 1_000), "prompt"),
+    ("SubmitJob", submit(negative_prompt=SECRET * 1_000), "negative_prompt"),
+    ("SubmitJob", submit(duration_seconds=0), "duration_seconds"),
+    ("SubmitJob", submit(duration_seconds=-1), "duration_seconds"),
+    ("SubmitJob", submit(duration_seconds=1e9), "duration_seconds"),
+    ("SubmitJob", submit(duration_seconds=float("nan")), "duration_seconds"),
+    ("SubmitJob", submit(duration_seconds=600), "duration_seconds"),
+    ("SubmitJob", submit(duration_seconds=1, frames=8), "duration_seconds"),
+    ("SubmitJob", submit(frames=0), "frames"),
+    ("SubmitJob", submit(frames=481), "frames"),
+    ("SubmitJob", submit(priority=99), "priority"),
+    ("SubmitJob", submit(style="brutalist"), "style"),
+    ("SubmitJob", submit(model="no-such-model"), "model"),
+    ("SubmitJob", submit(width=300), "width"),
+    ("SubmitJob", submit(height=300), "height"),
+    ("SubmitJob", submit(width=0), "width"),
+    ("SubmitJob", submit(model="large", width=833, height=480), "width"),
+    ("SubmitJob", submit(fps=0), "fps"),
+    ("SubmitJob", submit(steps=101), "steps"),
+    ("SubmitJob", submit(guidance=-1), "guidance"),
+    ("SubmitJob", submit(seed=-1), "seed"),
+    ("SubmitJob", submit(request_id="a b"), "request_id"),
+    ("SubmitJob", submit(webhook="ftp://example.com"), "webhook"),
+    ("SubmitJob", submit(max_attempts=11), "max_attempts"),
+    ("BatchSubmitJobs", pb.BatchSubmitJobsRequest(), "requests"),
+    ("BatchSubmitJobs", pb.BatchSubmitJobsRequest(requests=[submit()] * 1_001), "requests"),
+    ("ListJobs", pb.ListJobsRequest(order_by="prompt"), "order_by"),
+    ("ListJobs", pb.ListJobsRequest(order_by="created_at sideways"), "order_by"),
+    ("ListJobs", pb.ListJobsRequest(page_size=101), "page_size"),
+    ("ListJobs", pb.ListJobsRequest(page_size=-1), "page_size"),
+    ("ListJobs", pb.ListJobsRequest(offset=-1), "offset"),
+    ("ListJobs", pb.ListJobsRequest(page_token="nonsense"), "page_token"),
+    ("ListJobs", pb.ListJobsRequest(page_token="ü"), "page_token"),
+    ("ListJobs", pb.ListJobsRequest(page_token="abcd", offset=1), "offset"),
+    ("ListJobs", pb.ListJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(created_from=NO_TIME)), "filter.created_from"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(statuses=[9])), "filter.statuses[0]"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(priorities=[1, 0])), "filter.priorities[1]"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(models=[""])), "filter.models[0]"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(text="x" * 201)), "filter.text"),
+    ("SummarizeJobs", pb.SummarizeJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
+    ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, reason="x" * 501), "reason"),
+    ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, request_id="a b"), "request_id"),
+    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN), "priority"),
+    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN, priority=7), "priority"),
+    ("BulkCancelJobs", pb.BulkCancelJobsRequest(), "selection"),
+    ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=NOTHING), "selection.job_ids"),
+    ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
+    ("BulkRetryJobs", pb.BulkRetryJobsRequest(selection=NOTHING), "selection.job_ids"),
+    ("BulkEraseJobs", pb.BulkEraseJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
+    (
+        "BulkReprioritizeJobs",
+        pb.BulkReprioritizeJobsRequest(selection=pb.JobSelection(job_ids=[UNKNOWN])),
+        "priority",
+    ),
+    (
+        "BulkRetryJobs",
+        pb.BulkRetryJobsRequest(
+            selection=pb.JobSelection(filter=job_pb2.JobFilter(created_before=NO_TIME))
+        ),
+        "selection.filter.created_before",
+    ),
+    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN), "kind"),
+    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN, kind=9), "kind"),
+    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, page_size=1_001), "page_size"),
+    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, min_level=9), "min_level"),
+    ("GetOverview", an.GetOverviewRequest(range=span(LATER, EARLIER)), "range.from"),
+    ("GetOverview", an.GetOverviewRequest(range=span(Timestamp(seconds=32_503_680_000))), "range.from"),
+    ("GetSuccessRates", an.GetSuccessRatesRequest(range=span(end=NO_TIME)), "range.before"),
+    ("GetStageTimes", an.GetStageTimesRequest(range=span(LATER, EARLIER)), "range.from"),
+    ("GetQueueDepth", an.GetQueueDepthRequest(bucket_seconds=2_678_401), "bucket_seconds"),
+    ("GetTrends", an.GetTrendsRequest(range=span(NO_TIME)), "range.from"),
+    ("ListActivity", an.ListActivityRequest(page_size=101), "page_size"),
+    ("GetHistory", au.GetHistoryRequest(job_id=UNKNOWN, time=NO_TIME), "time"),
+]
+
+OF_ONE_JOB: list[tuple[str, Any]] = [
+    ("GetJob", pb.GetJobRequest),
+    ("CancelJob", pb.CancelJobRequest),
+    ("RetryJob", pb.RetryJobRequest),
+    ("ReprioritizeJob", lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=1)),
+    ("PrefetchJob", pb.PrefetchJobRequest),
+    ("EraseJob", pb.EraseJobRequest),
+    ("GetStoryboard", pb.GetStoryboardRequest),
+    ("GetResult", pb.GetResultRequest),
+    ("ReadArtifact", lambda job_id: pb.ReadArtifactRequest(job_id=job_id, kind=1)),
+    ("ListLogEntries", pb.ListLogEntriesRequest),
+    ("WatchJob", pb.WatchJobRequest),
+    ("WatchJob", lambda job_id: pb.WatchJobRequest(job_id=job_id, after=0)),
+    ("GetHistory", au.GetHistoryRequest),
+    ("VerifyJob", au.VerifyJobRequest),
+]
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+def method(api: RunningApi, name: str) -> Any:
+    """The method of that name, of whichever service has it."""
+    return next(getattr(stub, name) for stub in (api.jobs, api.analytics, api.audit) if hasattr(stub, name))
+
+
+async def test_wrong_fields_are_named(api: RunningApi, caplog: pytest.LogCaptureFixture) -> None:
+    """Each wrong field is an INVALID_ARGUMENT whose violation names it; nothing is stored or logged."""
+    caplog.set_level(logging.DEBUG)
+    for name, request, field in CASES:
+        problem = await refused(method(api, name)(request))
+        told = (name, field, problem)
+        assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, told
+        assert list(problem.fields) == [field], told
+        assert problem.fields[field], told
+        assert problem.domain == "kinolog", told
+        assert problem.reason, told
+        assert field in problem.message, told
+        assert SECRET not in str(problem), told
+    assert await api.store.last_position() == 0
+    assert SECRET not in caplog.text
+
+
+async def test_malformed_job_ids_are_named(api: RunningApi) -> None:
+    """Every method of one job refuses what cannot be an id, naming the field and the form."""
+    for name, request in OF_ONE_JOB:
+        for job_id in MALFORMED:
+            problem = await refused(method(api, name)(request(job_id=job_id)))
+            assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, (name, job_id, problem)
+            assert problem.fields == {"job_id": "must be 26 lower-case letters and digits"}
+
+
+async def test_unknown_jobs_are_not_found(api: RunningApi) -> None:
+    """Every method of one job answers NOT_FOUND for an id that no job has."""
+    for name, request in OF_ONE_JOB:
+        problem = await refused(method(api, name)(request(job_id=UNKNOWN)))
+        assert problem.code is grpc.StatusCode.NOT_FOUND, (name, problem)
+        assert (problem.reason, problem.metadata) == ("JOB_NOT_FOUND", {"job_id": UNKNOWN})
+
+
+async def test_several_wrong_fields_are_all_named(api: RunningApi) -> None:
+    """One answer names every wrong field and says what is allowed."""
+    request = submit(prompt="", fps=0, style="x" * 51, priority=99)
+    problem = await refused(api.jobs.SubmitJob(request))
+    assert set(problem.fields) == {"prompt", "fps", "style", "priority"}
+    assert problem.fields["priority"] == "must be one of critical, high, medium, low"
+
+
+async def test_limits_of_the_model_are_told(api: RunningApi) -> None:
+    """What a model cannot do is refused with what it can, all of it at once."""
+    request = submit(model="large", frames=82, steps=61, style="watercolor")
+    problem = await refused(api.jobs.SubmitJob(request))
+    assert problem.reason == "MODEL_LIMITS"
+    assert set(problem.fields) == {"frames", "steps", "style"}
+    assert "at most 81 frames" in problem.fields["frames"]
+    assert "noir" in problem.fields["style"]
+    unknown = await refused(api.jobs.SubmitJob(submit(model="x")))
+    assert all(name in unknown.fields["model"] for name in CATALOGUE.names)
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\xff", b"{}garbage"])
+async def test_bytes_that_are_no_message(
+    api: RunningApi, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bytes that do not parse are an INVALID_ARGUMENT for every kind of method, and no error in the log."""
+    calls = [
+        api.channel.unary_unary("/kinolog.v1.JobService/SubmitJob"),
+        api.channel.unary_stream("/kinolog.v1.JobService/WatchJobs"),
+        api.channel.unary_unary("/kinolog.v1.AuditService/VerifyJob"),
+    ]
+    for call in calls:
+        problem = await refused(call(raw))
+        assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_text_that_is_no_utf8(api: RunningApi) -> None:
+    """A prompt that is no UTF-8 does not parse."""
+    problem = await refused(api.channel.unary_unary("/kinolog.v1.JobService/SubmitJob")(b"\x0a\x02\xc3\x28"))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+
+
+async def test_positions_that_the_log_has_not_reached(api: RunningApi) -> None:
+    """A position behind the end of the log is OUT_OF_RANGE at once, not a wait."""
+    job_id = await api.submit()
+    for position in (2, 2**64 - 1):
+        for call in (
+            api.jobs.ListJobs(pb.ListJobsRequest(min_position=position)),
+            api.jobs.SummarizeJobs(pb.SummarizeJobsRequest(min_position=position)),
+            api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=position)),
+            api.jobs.WatchJobs(pb.WatchJobsRequest(after=position)),
+            api.audit.ReplayLog(au.ReplayLogRequest(after=position)),
+        ):
+            problem = await refused(call)
+            assert (problem.code, problem.reason) == (grpc.StatusCode.OUT_OF_RANGE, "POSITION_AHEAD")
+            assert problem.metadata == {"last_position": "1"}
+
+
+async def test_an_unknown_method(api: RunningApi) -> None:
+    """A method that no service has is UNIMPLEMENTED."""
+    problem = await refused(api.channel.unary_unary("/kinolog.v1.JobService/DropJobs")(b""))
+    assert problem.code is grpc.StatusCode.UNIMPLEMENTED

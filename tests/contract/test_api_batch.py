@@ -1,0 +1,64 @@
+"""Submitting many jobs at once, over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import PROMPT, RunningApi, running_api
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def test_every_job_gets_its_answer(api: RunningApi) -> None:
+    """Wrong jobs are answered with their errors and do not keep the others back."""
+    requests = [
+        pb.SubmitJobRequest(prompt=PROMPT, request_id="a"),
+        pb.SubmitJobRequest(prompt=""),
+        pb.SubmitJobRequest(prompt=PROMPT, model="none"),
+        pb.SubmitJobRequest(prompt="another"),
+    ]
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    assert [result.error.code for result in answer.results] == [0, 3, 3, 0]
+    assert [result.created for result in answer.results] == [True, False, False, True]
+    assert answer.position == await api.store.last_position() == 2
+    assert "prompt" in answer.results[1].error.message
+
+
+async def test_a_thousand_jobs_in_order(api: RunningApi) -> None:
+    """The largest batch is stored whole, and its answers stand in the order of the request."""
+    requests = [pb.SubmitJobRequest(prompt=f"frame {n}", request_id=f"r{n}") for n in range(1_000)]
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    assert sorted(result.position for result in answer.results) == list(range(1, 1_001))
+    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=answer.results[700].job_id))).job
+    assert (job.spec.prompt, job.request_id) == ("frame 700", "r700")
+
+
+async def test_a_repeated_batch_makes_nothing_new(api: RunningApi) -> None:
+    """A batch sent again finds its jobs; one with another body under the same id is refused alone."""
+    request = pb.BatchSubmitJobsRequest(
+        requests=[pb.SubmitJobRequest(prompt=f"frame {n}", request_id=f"r{n}") for n in range(20)]
+    )
+    first = await api.jobs.BatchSubmitJobs(request)
+    request.requests[3].prompt = "something else"
+    again = await api.jobs.BatchSubmitJobs(request)
+    assert again.results[3].error.code == 6
+    kept = [n for n in range(20) if n != 3]
+    assert [again.results[n].job_id for n in kept] == [first.results[n].job_id for n in kept]
+    assert not any(result.created for result in again.results)
+    assert await api.store.last_position() == 20
+
+
+async def test_one_id_twice_in_a_batch(api: RunningApi) -> None:
+    """Of two equal requests with one id in a batch one makes the job and the other finds it."""
+    twin = pb.SubmitJobRequest(prompt=PROMPT, request_id="twin")
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[twin, twin]))
+    assert [result.created for result in answer.results] == [True, False]
+    assert answer.results[0].job_id == answer.results[1].job_id

@@ -1,0 +1,221 @@
+"""The life of a job as a client of JobService sees it, over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def test_submit_fills_in_what_was_left_out(api: RunningApi) -> None:
+    """A job that names only its prompt gets the default model with its values, and a drawn seed."""
+    answer = await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))
+    spec = answer.job.spec
+    assert (spec.model, spec.width, spec.height, spec.frames, spec.fps) == ("kinolog-tiny", 256, 256, 17, 8)
+    assert (spec.steps, spec.guidance, spec.prompt) == (20, 4.0, PROMPT)
+    assert answer.job.status == job_pb2.STATUS_QUEUED
+    assert answer.job.priority == job_pb2.PRIORITY_MEDIUM
+    assert answer.created
+    assert answer.position == answer.job.position == 1
+    assert len(answer.job.id) == 26
+
+
+async def test_duration_becomes_frames(api: RunningApi) -> None:
+    """A length in seconds is turned into frames at the job's frame rate."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, duration_seconds=3, fps=10)
+    assert (await api.jobs.SubmitJob(request)).job.spec.frames == 30
+
+
+async def test_prompt_in_the_log_is_sealed(api: RunningApi) -> None:
+    """What the log stores does not hold the prompt."""
+    await api.submit()
+    async for batch in api.store.read(0):
+        assert all(b"Quillfeather" not in recorded.raw for recorded in batch)
+
+
+async def test_repeated_submit_finds_its_job(api: RunningApi) -> None:
+    """The same request id with the same body answers the job that it made, seed included."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="order-1")
+    first = await api.jobs.SubmitJob(request)
+    again = await api.jobs.SubmitJob(request)
+    assert first.created
+    assert not again.created
+    assert again.job == first.job
+    assert await api.store.last_position() == 1
+
+
+async def test_request_id_with_another_body_is_refused(api: RunningApi) -> None:
+    """The same request id with another body is ALREADY_EXISTS, and stores nothing."""
+    await api.submit(request_id="order-1")
+    problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="else", request_id="order-1")))
+    assert problem.code is grpc.StatusCode.ALREADY_EXISTS
+    assert problem.reason == "REQUEST_ID_REUSED"
+    assert await api.store.last_position() == 1
+
+
+async def test_get_job_is_answered_from_the_log(api: RunningApi) -> None:
+    """A job can be read the moment it is submitted, whatever the read model has seen."""
+    api.read_model.held_at = 0
+    job_id = await api.submit("A heron wades. Then it flies off over the reeds.", duration_seconds=6)
+    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    assert job.id == job_id
+    assert [scene.prompt for scene in job.scenes][0].startswith("A heron wades")
+
+
+async def test_get_job_says_the_place_in_the_queue(api: RunningApi) -> None:
+    """A waiting job says how many are before it."""
+    await api.submit()
+    second = await api.submit()
+    assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=second))).job.queue_position == 1
+
+
+async def test_get_job_survives_without_the_read_model(api: RunningApi) -> None:
+    """A job is answered without its place in the queue while the read model is away."""
+    job_id = await api.submit()
+    api.read_model.away = True
+    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    assert job.id == job_id
+    assert not job.HasField("queue_position")
+
+
+async def test_storyboard_is_planned_while_the_job_waits(api: RunningApi) -> None:
+    """Scenes can be read at once, and last as long as the job."""
+    job_id = await api.submit("A red kite rises. Then the kite dives.", duration_seconds=4, fps=8)
+    board = await api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=job_id))
+    assert board.duration_seconds == 4
+    assert sum(scene.duration_seconds for scene in board.scenes) == 4
+    assert all(scene.prompt for scene in board.scenes)
+
+
+async def test_cancel_a_waiting_job(api: RunningApi) -> None:
+    """A waiting job is cancelled at once; cancelling again changes nothing."""
+    job_id = await api.submit()
+    answer = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="c1", reason="typo"))
+    again = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="c2"))
+    assert answer.job.status == job_pb2.STATUS_CANCELLED
+    assert again.position == answer.position == 2
+
+
+async def test_cancel_a_running_job(api: RunningApi) -> None:
+    """A running job is asked to stop and goes on until its worker says so."""
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    job = (await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))).job
+    assert job.status == job_pb2.STATUS_PROCESSING
+    assert job.cancel_requested
+
+
+async def test_one_request_id_may_serve_two_kinds_of_command(api: RunningApi) -> None:
+    """An id used to cancel does not swallow the retry that uses it too."""
+    job_id = await api.submit()
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="same"))
+    retried = await api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id, request_id="same"))
+    assert retried.job.status == job_pb2.STATUS_QUEUED
+
+
+async def test_retry_needs_a_job_that_failed(api: RunningApi) -> None:
+    """A waiting job cannot be retried; a failed one can, once per request id."""
+    job_id = await api.submit()
+    problem = await refused(api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_RETRYABLE")
+    await api.fail(job_id)
+    first = await api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id, request_id="r1"))
+    again = await api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id, request_id="r1"))
+    assert first.job.status == again.job.status == job_pb2.STATUS_QUEUED
+    assert first.position == again.position
+
+
+async def test_reprioritize_and_prefetch(api: RunningApi) -> None:
+    """A waiting job takes another priority, and can be warmed up for."""
+    job_id = await api.submit(priority=job_pb2.PRIORITY_LOW)
+    request = pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_CRITICAL)
+    assert (await api.jobs.ReprioritizeJob(request)).job.priority == job_pb2.PRIORITY_CRITICAL
+    prefetched = await api.jobs.PrefetchJob(pb.PrefetchJobRequest(job_id=job_id))
+    assert prefetched.position == 3
+
+
+async def test_bulk_cancel_answers_each_job(api: RunningApi) -> None:
+    """A bulk command answers every id in the order given, unknown and ended ones with their error."""
+    first, ended = await api.submit(), await api.submit()
+    await api.complete(ended)
+    job_ids = [first, "a" * 26, ended, first]
+    selection = pb.JobSelection(job_ids=job_ids)
+    answer = await api.jobs.BulkCancelJobs(pb.BulkCancelJobsRequest(selection=selection, reason="all"))
+    assert [result.job_id for result in answer.results] == job_ids
+    assert [result.error.code for result in answer.results] == [0, 5, 9, 0]
+    assert answer.results[0].status == job_pb2.STATUS_CANCELLED
+    assert answer.position == answer.results[0].position
+
+
+async def test_bulk_commands_by_filter(api: RunningApi) -> None:
+    """A filter selects the caller's jobs for each bulk command."""
+    for _ in range(3):
+        await api.submit(priority=job_pb2.PRIORITY_LOW)
+    other = await api.submit()
+    low = pb.JobSelection(filter=job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_LOW]))
+    cancelled = await api.jobs.BulkCancelJobs(pb.BulkCancelJobsRequest(selection=low))
+    assert len(cancelled.results) == 3
+    retried = await api.jobs.BulkRetryJobs(pb.BulkRetryJobsRequest(selection=low))
+    assert {result.status for result in retried.results} == {job_pb2.STATUS_QUEUED}
+    raised = await api.jobs.BulkReprioritizeJobs(
+        pb.BulkReprioritizeJobsRequest(selection=low, priority=job_pb2.PRIORITY_HIGH)
+    )
+    assert len(raised.results) == 3
+    assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=other))).job.status == job_pb2.STATUS_QUEUED
+
+
+async def test_result_once_it_is_there(api: RunningApi) -> None:
+    """The result is refused until the job is completed, then names files and facts."""
+    job_id = await api.submit()
+    problem = await refused(api.jobs.GetResult(pb.GetResultRequest(job_id=job_id)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED")
+    artifact = await api.complete(job_id)
+    result = await api.jobs.GetResult(pb.GetResultRequest(job_id=job_id))
+    assert [found.sha256 for found in result.artifacts] == [artifact.sha256]
+    assert result.media.codec == "h264"
+    assert result.gpu_seconds == 1.5
+
+
+async def test_artifact_is_read_whole_and_in_ranges(api: RunningApi) -> None:
+    """The bytes come in pieces, the facts in the first message, and a range is exactly that range."""
+    content = bytes(range(256)) * 3_000
+    job_id = await api.submit()
+    await api.complete(job_id, content)
+    video = job_pb2.ARTIFACT_KIND_VIDEO
+
+    async def read(offset: int = 0, limit: int = 0) -> tuple[bytes, list[pb.ReadArtifactResponse]]:
+        request = pb.ReadArtifactRequest(job_id=job_id, kind=video, offset=offset, limit=limit)
+        messages = [message async for message in api.jobs.ReadArtifact(request)]
+        return b"".join(message.data for message in messages), messages
+
+    whole, messages = await read()
+    assert whole == content
+    assert [message.HasField("artifact") for message in messages] == [True] + [False] * (len(messages) - 1)
+    assert messages[0].artifact.size_bytes == len(content)
+    assert (await read(1000, 10))[0] == content[1000:1010]
+    assert (await read(len(content) - 5, 100))[0] == content[-5:]
+    assert (await read(len(content)))[0] == b""
+    ahead = pb.ReadArtifactRequest(job_id=job_id, kind=video, offset=len(content) + 1)
+    assert (await refused(api.jobs.ReadArtifact(ahead))).code is grpc.StatusCode.OUT_OF_RANGE
+    missing = pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_THUMBNAIL)
+    problem = await refused(api.jobs.ReadArtifact(missing))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT")
+
+
+async def test_models_and_their_limits(api: RunningApi) -> None:
+    """The catalogue lists every model with its limits, one of them the default."""
+    models = (await api.jobs.ListModels(pb.ListModelsRequest())).models
+    assert [(model.name, model.is_default) for model in models] == [("kinolog-tiny", True), ("large", False)]
+    assert models[1].max_frames == 81

@@ -1,0 +1,106 @@
+"""Lists, counts, pages and read-your-writes, over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.callers import TENANT_KEY
+from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+
+LOW = job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_LOW])
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def test_pages_hold_every_job_once(api: RunningApi) -> None:
+    """Following the page tokens gives each job once, the newest first."""
+    submitted = [await api.submit() for _ in range(5)]
+    request = pb.ListJobsRequest(page_size=2)
+    seen: list[str] = []
+    while True:
+        page = await api.jobs.ListJobs(request)
+        seen += [job.id for job in page.jobs]
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    assert seen == submitted[::-1]
+    assert page.total_size == 5
+    assert page.position == 5
+
+
+async def test_page_tokens_are_bound_to_their_query(api: RunningApi) -> None:
+    """A token is refused with another filter, order or tenant, or when a letter of it was changed."""
+    for _ in range(4):
+        await api.submit(priority=job_pb2.PRIORITY_LOW)
+    token = (await api.jobs.ListJobs(pb.ListJobsRequest(page_size=1))).next_page_token
+    changed = ("A" if token[-1] != "A" else "B") + token[1:]
+    calls = [
+        api.jobs.ListJobs(pb.ListJobsRequest(page_token=token, filter=LOW)),
+        api.jobs.ListJobs(pb.ListJobsRequest(page_token=token, order_by="created_at asc")),
+        api.jobs.ListJobs(pb.ListJobsRequest(page_token=token), metadata=((TENANT_KEY, "other"),)),
+        api.jobs.ListJobs(pb.ListJobsRequest(page_token=changed)),
+    ]
+    for call in calls:
+        problem = await refused(call)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN")
+        assert list(problem.fields) == ["page_token"]
+    larger = await api.jobs.ListJobs(pb.ListJobsRequest(page_token=token, page_size=3))
+    assert len(larger.jobs) == 3
+
+
+async def test_filters_narrow_and_orders_turn(api: RunningApi) -> None:
+    """Filters find what they say, in the order that is asked for."""
+    low = await api.submit("a fox in the snow", priority=job_pb2.PRIORITY_LOW)
+    high = await api.submit("a fox at night", priority=job_pb2.PRIORITY_HIGH, style="Noir")
+    by_priority = await api.jobs.ListJobs(pb.ListJobsRequest(order_by="priority desc"))
+    assert [job.id for job in by_priority.jobs] == [high, low]
+    oldest_first = await api.jobs.ListJobs(pb.ListJobsRequest(order_by="created_at"))
+    assert [job.id for job in oldest_first.jobs] == [low, high]
+    for narrowed in (LOW, job_pb2.JobFilter(text="SNOW"), job_pb2.JobFilter(text=low)):
+        assert [job.id for job in (await api.jobs.ListJobs(pb.ListJobsRequest(filter=narrowed))).jobs] == [low]
+    styled = await api.jobs.ListJobs(pb.ListJobsRequest(filter=job_pb2.JobFilter(styles=["Noir"])))
+    assert [job.spec.style for job in styled.jobs] == ["noir"]
+    passed_over = await api.jobs.ListJobs(pb.ListJobsRequest(offset=1))
+    assert [job.id for job in passed_over.jobs] == [low]
+
+
+async def test_summary_counts_by_status(api: RunningApi) -> None:
+    """The summary counts the jobs that the filter finds, by status."""
+    await api.complete(await api.submit())
+    await api.fail(await api.submit())
+    await api.submit(priority=job_pb2.PRIORITY_LOW)
+    summary = await api.jobs.SummarizeJobs(pb.SummarizeJobsRequest())
+    assert (summary.total, summary.completed, summary.failed, summary.queued) == (3, 1, 1, 1)
+    assert (await api.jobs.SummarizeJobs(pb.SummarizeJobsRequest(filter=LOW))).total == 1
+
+
+async def test_a_read_waits_for_the_position_that_it_asks_for(api: RunningApi) -> None:
+    """A list that cannot show a write in time says so and how far it has come; once it can, it does."""
+    job_id = await api.submit()
+    api.read_model.held_at = 0
+    request = pb.ListJobsRequest(min_position=1)
+    problem = await refused(api.jobs.ListJobs(request))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND")
+    assert problem.metadata == {"wanted": "1", "reached": "0"}
+    assert problem.retry_seconds == 1.0
+    api.read_model.held_at = None
+    assert [job.id for job in (await api.jobs.ListJobs(request)).jobs] == [job_id]
+
+
+async def test_lists_without_the_read_model(api: RunningApi) -> None:
+    """While the read model is away lists are UNAVAILABLE with a time to try again; submitting goes on."""
+    api.read_model.away = True
+    problem = await refused(api.jobs.SummarizeJobs(pb.SummarizeJobsRequest(min_position=1)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE")
+    assert problem.retry_seconds == 1.0
+    assert await api.submit(PROMPT)

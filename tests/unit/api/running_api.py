@@ -1,0 +1,220 @@
+"""An api that really listens, over parts in memory, and a client of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2
+from grpc import aio
+from grpc_status import rpc_status
+
+from kinolog.adapters.artifacts_memory import MemoryArtifacts
+from kinolog.adapters.memory_event_store import MemoryEventStore
+from kinolog.adapters.memory_keys import MemoryKeyStore
+from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.adapters.memory_workers import MemoryWorkerRegistry
+from kinolog.catalogue import TINY, Catalogue, Defaults, ModelEntry
+from kinolog.handler import Handled, JobHandler
+from kinolog.job import commands as c
+from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
+from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.callers import Callers
+from kinolog_api.server import ApiServer, Parts
+from tests.unit.api.read_model_in_memory import ReadModelInMemory
+
+PROMPT = "a heron named Quillfeather stands in a pond"
+LARGE = ModelEntry(
+    name="large",
+    source="/models/large",
+    model_class="large",
+    max_frames=81,
+    max_steps=60,
+    styles=("noir",),
+    defaults=Defaults(negative_prompt="blurry"),
+)
+CATALOGUE = Catalogue([TINY, LARGE], TINY.name)
+MEDIA = MediaFacts(256, 256, 17, 8.0, 2.125, "h264", "yuv420p", "f" * 64)
+_commands = count(1)
+
+ANSWER_SECONDS = 20.0
+"""A test that waits longer has failed."""
+
+
+class TickingClock:
+    """A clock that goes on by a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@dataclass(slots=True)
+class Problem:
+    """A refused call, its details unpacked."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str = ""
+    domain: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] = field(default_factory=dict)
+    retry_seconds: float | None = None
+
+
+def problem_of(error: aio.AioRpcError) -> Problem:
+    """What a refused call says."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads the three methods that both have
+    problem = Problem(error.code(), error.details() or "")
+    for detail in status.details if status else ():
+        info, bad, retry = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
+        if detail.Unpack(info):
+            problem.reason, problem.domain, problem.metadata = info.reason, info.domain, dict(info.metadata)
+        elif detail.Unpack(bad):
+            problem.fields = {v.field: v.description for v in bad.field_violations}
+        elif detail.Unpack(retry):
+            problem.retry_seconds = retry.retry_delay.ToTimedelta().total_seconds()
+    return problem
+
+
+async def refused(call: Any) -> Problem:
+    """The problem with which a call, or a stream, ends."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            if hasattr(call, "__aiter__"):
+                async for _ in call:
+                    pass
+            else:
+                await call
+    except aio.AioRpcError as error:
+        return problem_of(error)
+    raise AssertionError("the call was not refused")
+
+
+@dataclass(slots=True)
+class RunningApi:
+    """The parts behind the api, and a client in front of it."""
+
+    server: ApiServer
+    channel: aio.Channel
+    target: str
+    store: MemoryEventStore
+    keys: MemoryKeyStore
+    progress: MemoryProgressFeed
+    workers: MemoryWorkerRegistry
+    artifacts: MemoryArtifacts
+    read_model: ReadModelInMemory
+    clock: TickingClock
+
+    @property
+    def jobs(self) -> job_service_pb2_grpc.JobServiceAsyncStub:
+        """A client of JobService."""
+        return job_service_pb2_grpc.JobServiceStub(self.channel)
+
+    @property
+    def analytics(self) -> analytics_service_pb2_grpc.AnalyticsServiceAsyncStub:
+        """A client of AnalyticsService."""
+        return analytics_service_pb2_grpc.AnalyticsServiceStub(self.channel)
+
+    @property
+    def audit(self) -> audit_service_pb2_grpc.AuditServiceAsyncStub:
+        """A client of AuditService."""
+        return audit_service_pb2_grpc.AuditServiceStub(self.channel)
+
+    async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
+        """Submit a job; its id."""
+        answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))
+        return answer.job.id
+
+    async def work(self, job_id: str, *commands: c.Command) -> Handled:
+        """Give a job commands as its worker would."""
+        handler = JobHandler(self.store, self.clock)
+        for command in commands:
+            handled = await handler.handle(job_id, command)
+        return handled
+
+    async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> Handled:
+        """Let a worker take the job."""
+        return await self.work(job_id, c.StartAttempt(_id(), worker, Runtime(hardware="test")))
+
+    async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
+        """Let a worker take the job and complete it with a video of these bytes."""
+        await self.start_attempt(job_id)
+        artifact = await self.stored(content)
+        await self.work(job_id, c.Complete(_id(), "w1", 1, (artifact,), MEDIA, 1.5))
+        return artifact
+
+    async def fail(self, job_id: str) -> Handled:
+        """Let a worker take the job and fail for good."""
+        await self.start_attempt(job_id)
+        error = JobError("OUT_OF_MEMORY", "the device has too little memory", False)
+        return await self.work(job_id, c.FailAttempt(_id(), "w1", 1, error, self.clock()))
+
+    async def stored(self, content: bytes, kind: ArtifactKind = ArtifactKind.VIDEO) -> Artifact:
+        """Store a file."""
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        stored = await self.artifacts.commit(await self.artifacts.stage(pieces()), ".mp4")
+        return Artifact(kind, stored.key, stored.sha256, stored.size_bytes, "video/mp4")
+
+
+def _id() -> str:
+    return f"test-{next(_commands)}"
+
+
+@asynccontextmanager
+async def running_api(callers: Callers | None = None) -> AsyncIterator[RunningApi]:
+    """Start an api over memory on a free port, and stop it."""
+    store, keys, clock = MemoryEventStore(), MemoryKeyStore(), TickingClock()
+    progress, workers, artifacts = MemoryProgressFeed(), MemoryWorkerRegistry(), MemoryArtifacts()
+    read_model = ReadModelInMemory(store, keys)
+    parts = Parts(
+        store=store,
+        keys=keys,
+        progress=progress,
+        workers=workers,
+        artifacts=artifacts,
+        read_model=read_model,
+        catalogue=CATALOGUE,
+        callers=callers or Callers("default"),
+        clock=clock,
+    )
+    server = ApiServer(parts)
+    port = await server.start("127.0.0.1", 0)
+    target = f"127.0.0.1:{port}"
+    try:
+        async with aio.insecure_channel(target) as channel:
+            yield RunningApi(
+                server, channel, target, store, keys, progress, workers, artifacts, read_model, clock
+            )
+    finally:
+        await server.stop(grace_seconds=1.0)
+
+
+async def collected(stream: Any, number: int) -> Sequence[Any]:
+    """The next messages of a stream."""
+    found: list[Message] = []
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while len(found) < number:
+            message = await stream.read()
+            if message is aio.EOF:
+                break
+            found.append(message)
+    return found
