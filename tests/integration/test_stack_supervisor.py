@@ -125,7 +125,7 @@ def test_taken_port_is_named_before_anything_starts(data_folder: Path) -> None:
         settings = small_settings(data_folder).model_copy(update={"gateway_port": port})
         with pytest.raises(PortError, match=rf"(?s)gateway.*{port}.*KINOLOG_GATEWAY_PORT"):
             Stack(settings, make_plan=small_plan).start()
-    assert not (settings.data / "nats").exists()
+    assert not list((settings.data / "nats").iterdir())
     assert _gone(settings.data)
 
 

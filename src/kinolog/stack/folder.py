@@ -57,11 +57,11 @@ class DataFolder:
     def open(self) -> None:
         """Create what is missing and take the lock. Raises StartError, and changes nothing then."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
             self.check_layout()
-            for folder in (self.artifacts, self.scratch, self.logs):
-                folder.mkdir(exist_ok=True)
+            for folder in (self.artifacts, self.scratch, self.logs, self.nats):
+                folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are their owner's business
         except OSError as error:
             self.close()
             raise StartError(

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kinolog.stack.errors import StartError
 
 
 def load_passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """Passwords by name; the missing ones are made up and written to `path` (mode 0600)."""
+    """Passwords by name; the missing ones are made up and written to `path` (mode 0600). Raises StartError.
+
+    Servers that start side by side share the file, so whoever reads it has it alone.
+    """
     try:
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(path.parent):
+            known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            missing = [name for name in names if name not in known]
+            if missing:
+                known |= {name: secrets.token_urlsafe(24) for name in missing}
+                write_private(path, json.dumps(known, indent=1) + "\n")
+            return known
+    except (OSError, ValueError, TypeError) as error:
         raise StartError(
-            f"the passwords in {path} cannot be read: {error}",
+            f"the passwords in {path} cannot be used: {error}",
             "Restore the file from a backup; with a new one the servers refuse the old passwords.",
         ) from error
-    missing = [name for name in names if name not in known]
-    if missing:
-        known |= {name: secrets.token_urlsafe(24) for name in missing}
-        write_private(path, json.dumps(known, indent=1) + "\n")
-    return known
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, against other threads and other processes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_private(path: Path, text: str) -> None:

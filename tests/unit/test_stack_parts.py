@@ -1,0 +1,151 @@
+"""The small parts of the stack that need no server: passwords, logs, devices, ports, settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kinolog.stack import devices
+from kinolog.stack.addresses import free_port, listening_problem, port_is_free
+from kinolog.stack.devices import devices_of_workers, found_devices
+from kinolog.stack.errors import StartError
+from kinolog.stack.folder import DataFolder, Running
+from kinolog.stack.log_files import Follower, trim, turn_over
+from kinolog.stack.passwords import load_passwords
+from kinolog.stack.plan import base_env
+from kinolog.stack.settings import StackSettings
+
+
+def test_passwords_are_made_once(tmp_path: Path) -> None:
+    """Servers that start side by side agree on the passwords, and nobody's is lost."""
+    path = tmp_path / "passwords.json"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: load_passwords(path, [f"user-{number % 4}"]), range(32)))
+    final = load_passwords(path, [])
+    assert set(final) == {f"user-{number}" for number in range(4)}
+    assert all(known.items() <= final.items() for known in answers)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_damaged_passwords_are_not_replaced(tmp_path: Path) -> None:
+    """A password file that cannot be read stops the start; a new one would lock everybody out."""
+    path = tmp_path / "passwords.json"
+    path.write_text("{")
+    with pytest.raises(StartError, match="cannot be used"):
+        load_passwords(path, ["api"])
+    assert path.read_text() == "{"
+
+
+def test_logs_turn_over_and_the_oldest_goes(tmp_path: Path) -> None:
+    """Each start moves the logs on by one, and keeps as many as it should."""
+    log = tmp_path / "api.log"
+    for number in range(5):
+        log.write_text(str(number))
+        turn_over(log, kept=3)
+    assert [(tmp_path / f"api.log.{n}").read_text() for n in (1, 2, 3)] == ["4", "3", "2"]
+    assert not (tmp_path / "api.log.4").exists()
+    assert not log.exists()
+
+
+def test_a_growing_log_is_cut_under_its_writer(tmp_path: Path) -> None:
+    """A log that grew too large moves away while its process goes on writing to it."""
+    log = tmp_path / "api.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"before\n")
+        trim(log, largest_bytes=3)
+        writer.write(b"after\n")
+    assert log.read_text() == "after\n"
+    assert (tmp_path / "api.log.1").read_text() == "before\n"
+
+
+def test_follower_hands_out_whole_lines_once(tmp_path: Path) -> None:
+    """Lines come once and complete, also when a file is cut or appears late."""
+    seen: list[tuple[str, str]] = []
+    log = tmp_path / "api.log"
+    follower = Follower([log], lambda name, line: seen.append((name, line)))
+    follower.follow()
+    log.write_text("one\ntw")
+    follower.follow()
+    with log.open("a") as writer:
+        writer.write("o\n")
+    follower.follow()
+    log.write_text("3\n")
+    follower.follow()
+    assert seen == [("api", "one"), ("api", "two"), ("api", "3")]
+
+
+def test_workers_take_devices_in_turn() -> None:
+    """One worker per device unless a number is asked for; more workers than devices share them."""
+    assert devices_of_workers(None, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
+    assert devices_of_workers(3, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert devices_of_workers(0, ["cpu"]) == []
+
+
+def test_devices_follow_what_cuda_may_see(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """GPUs are counted from what the process may see, else from what the driver lists; without any it is the CPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert found_devices() == ["cuda:0", "cuda:1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("sys.platform", "linux")
+    assert found_devices() == ["cpu"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    (tmp_path / "0000:01:00.0").mkdir()
+    monkeypatch.setattr(devices, "NVIDIA_DEVICES", tmp_path)
+    assert found_devices() == ["cuda:0"]
+
+
+def test_free_ports_lie_below_those_of_clients() -> None:
+    """A chosen port is free, and no client is given it by the system while its server is away."""
+    port = free_port()
+    assert port_is_free("127.0.0.1", port)
+    assert 16_000 <= port < 32_768
+
+
+def test_why_a_port_cannot_be_had() -> None:
+    """A taken port and a foreign address are told apart."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        assert listening_problem("127.0.0.1", other.getsockname()[1]) == "the port is taken"
+    assert listening_problem("192.0.2.1", 0) == "this machine has no such address"
+
+
+def test_children_do_not_inherit_other_processes_secrets(tmp_path: Path) -> None:
+    """Log and database credentials of the surrounding environment reach no child; other settings do."""
+    around = {
+        "KINOLOG_NATS_PASSWORD": "x",
+        "KINOLOG_DATABASE_URL": "y",
+        "KINOLOG_MODEL": "/m",
+        "PATH": "/bin",
+    }
+    env = base_env(DataFolder(tmp_path), "run", around)
+    assert env["KINOLOG_MODEL"] == "/m"
+    assert env["PATH"] == "/bin"
+    assert not {"x", "y"} & set(env.values())
+
+
+def test_data_goes_where_the_user_keeps_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An ordinary user's data folder follows XDG_DATA_HOME; root's is the system's."""
+    monkeypatch.delenv("KINOLOG_DATA", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert StackSettings().data == tmp_path / "kinolog"
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert StackSettings().data == Path("/var/lib/kinolog")
+
+
+def test_a_folder_tells_what_runs_on_it_while_it_runs(tmp_path: Path) -> None:
+    """Clients read addresses while the lock is held, and nothing from what a dead stack left behind."""
+    folder = DataFolder(tmp_path)
+    folder.open()
+    try:
+        assert DataFolder(tmp_path).running() == Running(os.getpid(), "starting")
+        said = Running(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
+        folder.say(said)
+        assert DataFolder(tmp_path).running() == said
+    finally:
+        folder.close()
+    assert DataFolder(tmp_path).running() is None
