@@ -121,6 +121,26 @@ class FinishStage:
 
 
 @dataclass(frozen=True, slots=True)
+class StageMark:
+    """A stage began at `at`, or, with `seconds`, ended then after that time."""
+
+    stage: Stage
+    scene: int | None
+    at: datetime
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStages:
+    """A worker says which stages began and ended since it last said so, oldest first: one commit for all of them."""
+
+    id: str
+    actor: str
+    attempt: int
+    marks: tuple[StageMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecordScene:
     """A worker says that a scene is rendered and stored."""
 
@@ -183,6 +203,7 @@ Command: TypeAlias = (
     | StartAttempt
     | StartStage
     | FinishStage
+    | RecordStages
     | RecordScene
     | Complete
     | FailAttempt

@@ -159,7 +159,15 @@ def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[
     return [e.PrefetchFinished(at, command.actor, command.assets, command.size_bytes)]
 
 
-_Work = c.StartStage | c.FinishStage | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
+_Work = (
+    c.StartStage
+    | c.FinishStage
+    | c.RecordStages
+    | c.RecordScene
+    | c.Complete
+    | c.FailAttempt
+    | c.ConfirmCancel
+)
 
 
 def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
@@ -173,6 +181,8 @@ def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
             return [e.StageStarted(at, attempt, stage, scene)]
         case c.FinishStage(stage=stage, seconds=seconds, scene=scene):
             return [e.StageFinished(at, attempt, stage, seconds, scene)]
+        case c.RecordStages(marks=marks):
+            return [_stage_event(mark, attempt, job.updated_at, at) for mark in marks]
         case c.RecordScene(scene=index, artifact=artifact):
             if not 0 <= index < len(job.scenes):
                 raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
@@ -185,6 +195,14 @@ def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
             return [e.Cancelled(at, attempt)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
+
+
+def _stage_event(mark: c.StageMark, attempt: int, earliest: datetime, latest: datetime) -> e.Event:
+    """What a mark says, at its own time as far as the order of events allows."""
+    at = min(max(mark.at, earliest), latest)
+    if mark.seconds is None:
+        return e.StageStarted(at, attempt, mark.stage, mark.scene)
+    return e.StageFinished(at, attempt, mark.stage, mark.seconds, mark.scene)
 
 
 def _fail_attempt(job: Job, command: c.FailAttempt, at: datetime) -> list[e.Event]:

@@ -1,0 +1,78 @@
+"""Stages that a worker records together."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from kinolog.handler import JobHandler
+from kinolog.ids import new_id
+from kinolog.job import commands as c
+from kinolog.job import events as e
+from kinolog.job.decide import LeaseLost
+from kinolog.job.values import Runtime, Stage
+from kinolog.ports.event_store import Loaded
+from tests.fixtures.log import a_submit
+from tests.strategies import START
+
+
+def decided(loaded: Loaded | None, command: c.Command, at: datetime) -> tuple[tuple[e.Event, ...], Loaded]:
+    """What a command leads to at a time, and the job after it."""
+    handler = JobHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
+    commit = handler.decide_from("a" * 26, loaded, command)
+    assert commit is not None
+    return commit.events, Loaded(commit.state, 1, b"", command.id)
+
+
+@pytest.fixture
+def running() -> Loaded:
+    """A job that `worker-1` started one second after it was submitted."""
+    _, loaded = decided(None, a_submit(), START)
+    start = c.StartAttempt(new_id(), "worker-1", Runtime())
+    return decided(loaded, start, START + timedelta(seconds=1))[1]
+
+
+def record(*marks: c.StageMark, worker: str = "worker-1") -> c.RecordStages:
+    """The command of the first attempt with these marks."""
+    return c.RecordStages(new_id(), worker, 1, marks)
+
+
+def seconds(count: float) -> datetime:
+    """That long after the submit."""
+    return START + timedelta(seconds=count)
+
+
+def test_one_commit_records_many_stages_at_their_own_times(running: Loaded) -> None:
+    """Each mark becomes an event at the time when its stage began or ended."""
+    command = record(
+        c.StageMark(Stage.PREFETCH, None, seconds(2)),
+        c.StageMark(Stage.PREFETCH, None, seconds(3), seconds=1.0),
+        c.StageMark(Stage.DENOISE, 0, seconds(3.5)),
+    )
+    events, after = decided(running, command, seconds(4))
+    assert events == (
+        e.StageStarted(seconds(2), 1, Stage.PREFETCH, None),
+        e.StageFinished(seconds(3), 1, Stage.PREFETCH, 1.0, None),
+        e.StageStarted(seconds(3.5), 1, Stage.DENOISE, 0),
+    )
+    assert [(state.stage, state.seconds) for state in after.job.stages] == [
+        (Stage.PREFETCH, 1.0),
+        (Stage.DENOISE, None),
+    ]
+
+
+def test_times_never_leave_the_order_of_events(running: Loaded) -> None:
+    """A mark from before the job's last event, or from the future, is moved between that event and now."""
+    command = record(
+        c.StageMark(Stage.PREFETCH, None, seconds(0)),
+        c.StageMark(Stage.PREFETCH, None, seconds(9), seconds=9.0),
+    )
+    events, _ = decided(running, command, seconds(4))
+    assert [event.at for event in events] == [seconds(1), seconds(4)]
+
+
+def test_only_the_holder_records(running: Loaded) -> None:
+    """A worker that does not hold the attempt has lost the lease."""
+    with pytest.raises(LeaseLost):
+        decided(running, record(c.StageMark(Stage.PREFETCH, None, START), worker="worker-2"), seconds(4))
