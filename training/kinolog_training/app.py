@@ -36,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
         stage.add_argument(
             "--cool", type=float, default=0.25, help="last part of the run with falling rates; 0 for none"
         )
+        stage.add_argument(
+            "--bf16",
+            action=argparse.BooleanOptionalAction,
+            default=None,
+            help="bfloat16 arithmetic; on by default on a GPU",
+        )
         stage.add_argument("--compile", action="store_true", help="compile the network first")
     export = stages.add_parser("export", help="write a WanPipeline folder from the checkpoints")
     export.add_argument("--to", type=Path, required=True)
@@ -67,7 +73,8 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_float32_matmul_precision("high")
     batch = arguments.batch or (CUDA_BATCHES if arguments.device == "cuda" else BATCHES)[arguments.stage]
     bank = stored_bank(arguments.folder, BANK_CAPTIONS, arguments.seed)
-    run = Run(arguments.folder, arguments.stage, arguments.minutes, arguments.device, arguments.cool)
+    bf16 = arguments.device == "cuda" if arguments.bf16 is None else arguments.bf16
+    run = Run(arguments.folder, arguments.stage, arguments.minutes, arguments.device, arguments.cool, bf16)
     if arguments.stage == "decoder":
         train_decoder(run, batch, arguments.seed, arguments.compile)
         return

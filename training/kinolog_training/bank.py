@@ -1,6 +1,7 @@
 """A bank of tokenised captions with their packed briefs, made once and kept beside the checkpoints."""
 
 import itertools
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from kinolog_training.captions import captioned
 from kinolog_training.scenes import pack
-from kinolog_training.text import LENGTH, build_tokenizer
+from kinolog_training.text import LENGTH, build_tokenizer, vocabulary
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ def make_bank(count: int, seed: int, *, held: bool = False, doubles: float = 0.3
 
 
 def stored_bank(folder: Path, count: int, seed: int) -> Bank:
-    """The bank kept in `folder`, made now if there is none of that size and seed."""
-    path = folder / f"captions-{count}-{seed}.safetensors"
+    """The bank kept in `folder`, made now if there is none of that size, seed and vocabulary."""
+    words = zlib.crc32(" ".join(vocabulary()).encode())
+    path = folder / f"captions-{count}-{seed}-{words:08x}.safetensors"
     if not path.exists():
         bank = make_bank(count, seed)
         folder.mkdir(parents=True, exist_ok=True)

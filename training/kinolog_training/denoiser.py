@@ -62,30 +62,49 @@ def time_weights(times: Tensor) -> Tensor:
     return (1 + 1 / sigma.square()).clamp_max(60.0)
 
 
-class SharedTextProcessor:
-    """Cross-attention for training when several clips in a row share a caption: its keys and values are made once.
+class TrainingAttention:
+    """Attention for training: the same function as the usual processor, cheaper.
 
-    The text has [captions, tokens, width] and the clips [captions * clips, frames, width]; the result is what the
-    usual processor gives for the repeated text.
+    Several clips in a row may share a caption, whose keys and values are then made once: the text has
+    [captions, tokens, width] and the clips [captions * clips, frames, width]. The attention itself stays in float32
+    under autocast, for on a CPU its bfloat16 backward is slow.
     """
 
     def __call__(
-        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor, *_: object, **__: object
+        self,
+        attn: Any,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: None = None,
+        rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        captions = len(encoder_hidden_states)
-        query = attn.norm_q(attn.to_q(hidden_states)).reshape(captions, -1, attn.inner_dim)
-        key = attn.norm_k(attn.to_k(encoder_hidden_states))
-        value = attn.to_v(encoder_hidden_states)
-        heads = [part.unflatten(2, (attn.heads, -1)).transpose(1, 2) for part in (query, key, value)]
-        mixed = torch.nn.functional.scaled_dot_product_attention(*heads)
+        text = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        query = attn.norm_q(attn.to_q(hidden_states).float())
+        key = attn.norm_k(attn.to_k(text).float())
+        value = attn.to_v(text).float()
+        query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, value))
+        if rotary_emb is not None:
+            query, key = rotated(query, *rotary_emb), rotated(key, *rotary_emb)
+        query = query.reshape(len(text), -1, *query.shape[2:])
+        heads = [part.transpose(1, 2) for part in (query, key, value)]
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            mixed = torch.nn.functional.scaled_dot_product_attention(*heads)
         output: Tensor = attn.to_out[0](mixed.transpose(1, 2).reshape(hidden_states.shape))
         return output
 
 
-def share_text(network: Any) -> None:
-    """Let the network take fewer texts than clips (see SharedTextProcessor); its weights stay the same."""
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn pairs of channels by their place's angles: x is [batch, places, heads, channels]."""
+    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
+    c, s = cos[..., 0::2], sin[..., 1::2]
+    return torch.stack([even * c - odd * s, even * s + odd * c], -1).flatten(-2).type_as(x)
+
+
+def prepare_for_training(network: Any) -> None:
+    """Let the network take fewer texts than clips (see TrainingAttention); its weights stay the same."""
     for block in network.blocks:
-        block.attn2.set_processor(SharedTextProcessor())
+        block.attn1.set_processor(TrainingAttention())
+        block.attn2.set_processor(TrainingAttention())
 
 
 def predict(network: Any, states: Tensor, times: Tensor, hidden: Tensor) -> Tensor:

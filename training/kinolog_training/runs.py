@@ -19,6 +19,7 @@ class Run:
     minutes: float
     device: str = "cpu"
     cool: float = 0.25
+    bf16: bool = False  # compute in bfloat16 where it is safe; weights stay in float32
     save_seconds: float = 120.0
     started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)

@@ -151,7 +151,7 @@ def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> Scene
 
     frame = torch.arange(frames, device=packed.device, dtype=torch.float32).view(1, 1, -1)
     radius = _radii(size, motion, two, frame, dice)
-    largest = radius.amax(2)
+    largest = 1.17 * radius.amax(2)  # points of stars, triangles and diamonds reach out so far
     free_x = (width - 2 * largest - 2).clamp_min(0)
     free_y = (height - 2 * largest - 2).clamp_min(0)
     dx, dy, angle, span_x, span_y = _moves(motion, speed, free_x, free_y, frame, dice)
@@ -170,8 +170,8 @@ def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> Scene
 def _radii(size: Tensor, motion: Tensor, two: Tensor, frame: Tensor, dice: _Dice) -> Tensor:
     """Radius in pixels, [b, 2, frames]; only growing and shrinking change it."""
     device = size.device
-    steady = torch.tensor([[7.5, 10.5, 14.0], [6.0, 8.0, 10.5]], device=device)
-    swollen = torch.tensor([[10.5, 13.0, 16.0], [9.0, 11.0, 13.0]], device=device)
+    steady = torch.tensor([[7.5, 10.5, 14.0], [5.5, 6.8, 8.2]], device=device)
+    swollen = torch.tensor([[10.5, 13.0, 16.0], [8.0, 9.5, 11.0]], device=device)
     row = two.long()[:, None].expand_as(size)
     jitter = dice.uniform(size.float(), 0.95, 1.05)
     part = frame / max(frame.shape[2] - 1, 1)
@@ -194,7 +194,7 @@ def _moves(
     room = torch.where(
         diagonal, torch.minimum(free_x, free_y), torch.where(step[..., 0] != 0, free_x, free_y)
     )
-    travel = room * _pace(speed, dice, (0.4, 0.5), (0.65, 0.85), (0.95, 1.0))
+    travel = room * _pace(speed, dice, (0.5, 0.6), (0.7, 0.85), (0.95, 1.0))
     dx = step[..., 0:1] * travel[..., None] * part
     dy = step[..., 1:2] * travel[..., None] * part
 

@@ -84,7 +84,7 @@ def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matri
         singles = len(packed) // 4
         starts = torch.randperm(len(packed), generator=generator, device=run.device)[:singles]
         pairs, firsts = grids[:, :, 1], grids[starts, :, 0]
-        with torch.autocast("cuda", torch.bfloat16, enabled=run.device == "cuda"):
+        with torch.autocast(run.device, torch.bfloat16, enabled=run.bf16):
             two, one = forward(pairs, firsts)
         loss = (errors(two.float(), target[:, 1:]) * 8 + errors(one.float(), target[starts, 0]) * 1) / 9
         learner.learn(loss, run.pace(), len(packed))

@@ -4,7 +4,14 @@ import torch
 from torch import Tensor
 
 from kinolog_training.bank import Bank
-from kinolog_training.denoiser import build_denoiser, draw_times, noisy, predict, share_text, time_weights
+from kinolog_training.denoiser import (
+    build_denoiser,
+    draw_times,
+    noisy,
+    predict,
+    prepare_for_training,
+    time_weights,
+)
 from kinolog_training.latents import channel_weights, gathered
 from kinolog_training.muon import Learner
 from kinolog_training.runs import Run
@@ -43,7 +50,7 @@ def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool =
     torch.manual_seed(seed)
     encoder = load_reader(run).encoder
     network = build_denoiser().to(run.device)
-    share_text(network)
+    prepare_for_training(network)
     learner = Learner(network, 0.01, 2e-3, not_matrices=("scale_shift_table",))
     run.resume(learner)
     forward = torch.compile(network, dynamic=False) if compiled else network
@@ -61,7 +68,7 @@ def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool =
             states = gathered(draw_scene(packed.repeat_interleave(CLIPS_A_CAPTION, 0), frames, generator))
             times = draw_times(len(states), generator, run.device)
             blurred = noisy(states, times, generator)
-        with torch.autocast("cuda", torch.bfloat16, enabled=run.device == "cuda"):
+        with torch.autocast(run.device, torch.bfloat16, enabled=run.bf16):
             prediction = predict(forward, blurred, times, hidden)
         loss = losses(prediction.float(), states, times, weights)
         learner.learn(loss, run.pace(), len(states))

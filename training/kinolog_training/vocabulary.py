@@ -6,14 +6,27 @@ An attribute's value is its index in these tables. The first word of a value is 
 from typing import Final
 
 SHAPES: Final[dict[str, tuple[str, ...]]] = {
-    "circle": ("circle", "ball", "disc", "disk", "dot", "sphere"),
-    "square": ("square", "box", "block", "tile", "cube"),
-    "triangle": ("triangle", "pyramid", "wedge"),
-    "star": ("star", "asterisk"),
-    "ring": ("ring", "donut", "doughnut", "hoop"),
-    "cross": ("cross", "plus", "plus sign"),
-    "heart": ("heart", "love heart"),
-    "diamond": ("diamond", "rhombus", "lozenge", "gem"),
+    "circle": (
+        "circle",
+        "ball",
+        "disc",
+        "disk",
+        "dot",
+        "sphere",
+        "orb",
+        "bubble",
+        "moon",
+        "sun",
+        "planet",
+        "coin",
+    ),
+    "square": ("square", "box", "block", "tile", "cube", "brick", "crate"),
+    "triangle": ("triangle", "pyramid", "wedge", "tent"),
+    "star": ("star", "asterisk", "starfish", "five-pointed star"),
+    "ring": ("ring", "donut", "doughnut", "hoop", "bagel", "tyre", "tire"),
+    "cross": ("cross", "plus", "plus sign", "crucifix"),
+    "heart": ("heart", "love heart", "valentine"),
+    "diamond": ("diamond", "rhombus", "lozenge", "gem", "jewel", "kite", "crystal"),
 }
 
 PLURALS: Final[dict[str, str]] = {
@@ -23,21 +36,23 @@ PLURALS: Final[dict[str, str]] = {
     "plus": "pluses",
     "plus sign": "plus signs",
     "rhombus": "rhombuses",
+    "starfish": "starfish",
+    "crucifix": "crucifixes",
 }
 
 COLOURS: Final[dict[str, tuple[str, ...]]] = {
-    "red": ("red", "crimson", "scarlet", "ruby"),
-    "orange": ("orange", "tangerine", "amber"),
-    "yellow": ("yellow", "golden", "gold", "lemon"),
-    "green": ("green", "emerald", "lime"),
+    "red": ("red", "crimson", "scarlet", "ruby", "cherry", "burgundy", "maroon"),
+    "orange": ("orange", "tangerine", "amber", "apricot", "peach", "pumpkin"),
+    "yellow": ("yellow", "golden", "gold", "lemon", "mustard", "canary"),
+    "green": ("green", "emerald", "lime", "jade", "olive", "mint"),
     "cyan": ("cyan", "turquoise", "aqua", "teal"),
-    "blue": ("blue", "azure", "cobalt", "sapphire"),
-    "purple": ("purple", "violet", "indigo"),
-    "pink": ("pink", "rose", "magenta"),
-    "brown": ("brown", "chocolate", "chestnut"),
-    "white": ("white", "snowy", "ivory"),
-    "gray": ("gray", "grey", "silver"),
-    "black": ("black", "ebony", "dark"),
+    "blue": ("blue", "azure", "cobalt", "sapphire", "navy", "royal blue"),
+    "purple": ("purple", "violet", "indigo", "lavender", "lilac", "plum", "mauve"),
+    "pink": ("pink", "rose", "magenta", "fuchsia", "salmon", "hot pink"),
+    "brown": ("brown", "chocolate", "chestnut", "tan", "bronze", "copper", "coffee"),
+    "white": ("white", "snowy", "ivory", "cream", "pearl"),
+    "gray": ("gray", "grey", "silver", "slate", "ash", "charcoal"),
+    "black": ("black", "ebony", "dark", "jet black", "onyx"),
 }
 
 # sRGB bytes; far enough apart to be told from one another after drawing, decoding and H.264.
@@ -73,15 +88,15 @@ SCENERY: Final[dict[str, tuple[str, ...]]] = {
 }
 
 SIZES: Final[dict[str, tuple[str, ...]]] = {
-    "small": ("small", "little", "tiny"),
+    "small": ("small", "little", "tiny", "mini", "miniature"),
     "medium": ("medium", "middle-sized", "medium-sized"),
-    "big": ("big", "large", "huge", "giant"),
+    "big": ("big", "large", "huge", "giant", "enormous", "massive", "gigantic"),
 }
 
 SPEEDS: Final[dict[str, tuple[str, ...]]] = {
-    "slow": ("slowly", "gently", "lazily"),
+    "slow": ("slowly", "gently", "lazily", "leisurely", "very slowly"),
     "normal": ("steadily", "at a steady pace"),
-    "fast": ("quickly", "fast", "rapidly", "swiftly"),
+    "fast": ("quickly", "fast", "rapidly", "swiftly", "very fast", "speedily"),
 }
 
 # Participles ("moving right") and finite verbs ("moves right") that mean each motion.
@@ -97,13 +112,25 @@ STEPS: Final[dict[str, tuple[int, int]]] = {
 GOING: Final[tuple[tuple[str, str], ...]] = (
     ("moving", "moves"), ("going", "goes"), ("sliding", "slides"), ("gliding", "glides"), ("drifting", "drifts"),
     ("flying", "flies"), ("travelling", "travels"), ("heading", "heads"), ("floating", "floats"),
-    ("rolling", "rolls"), ("running", "runs"),
+    ("rolling", "rolls"), ("running", "runs"), ("walking", "walks"), ("swimming", "swims"), ("racing", "races"),
+    ("cruising", "cruises"), ("shifting", "shifts"), ("traveling", "travels"), ("zooming", "zooms"),
 )  # fmt: skip
 WHERE: Final[dict[str, tuple[str, ...]]] = {
-    "right": ("right", "to the right", "rightwards", "from left to right", "towards the right", "toward the right"),
-    "left": ("left", "to the left", "leftwards", "from right to left", "towards the left", "toward the left"),
-    "up": ("up", "upwards", "upward", "to the top", "from bottom to top", "towards the top"),
-    "down": ("down", "downwards", "downward", "to the bottom", "from top to bottom", "towards the bottom"),
+    "right": (
+        "right", "to the right", "rightwards", "from left to right", "towards the right", "toward the right",
+        "from the left to the right", "rightward", "left to right", "to the right side",
+    ),
+    "left": (
+        "left", "to the left", "leftwards", "from right to left", "towards the left", "toward the left",
+        "from the right to the left", "leftward", "right to left", "to the left side",
+    ),
+    "up": (
+        "up", "upwards", "upward", "to the top", "from bottom to top", "towards the top", "from the bottom to the top",
+    ),
+    "down": (
+        "down", "downwards", "downward", "to the bottom", "from top to bottom", "towards the bottom",
+        "from the top to the bottom",
+    ),
     "up right": (
         "up and to the right", "up and right", "diagonally up and right", "towards the top right corner",
         "to the upper right", "diagonally to the top right", "up-right",
@@ -126,11 +153,19 @@ DOING: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("standing still", "stands still"), ("not moving", "does not move"), ("staying still", "stays still"),
         ("resting", "rests"), ("sitting still", "sits still"), ("staying in place", "stays in place"),
         ("motionless", "is motionless"), ("static", "is static"), ("stationary", "is stationary"),
+        ("still", "is still"), ("frozen", "is frozen"),
+        ("not moving at all", "does not move at all"), ("staying put", "stays put"), ("waiting", "waits"),
     ),
-    "up": (("rising", "rises"), ("ascending", "ascends"), ("climbing", "climbs")),
-    "down": (("falling", "falls"), ("dropping", "drops"), ("sinking", "sinks"), ("descending", "descends")),
+    "up": (
+        ("rising", "rises"), ("ascending", "ascends"), ("climbing", "climbs"), ("soaring", "soars"),
+        ("lifting off", "lifts off"),
+    ),
+    "down": (
+        ("falling", "falls"), ("dropping", "drops"), ("sinking", "sinks"), ("descending", "descends"),
+        ("plunging", "plunges"), ("falling down", "falls down"), ("raining down", "rains down"),
+    ),
     "bouncing": (
-        ("bouncing", "bounces"), ("hopping", "hops"), ("jumping", "jumps"),
+        ("bouncing", "bounces"), ("hopping", "hops"), ("jumping", "jumps"), ("leaping", "leaps"), ("bobbing", "bobs"),
         ("bouncing up and down", "bounces up and down"),
         ("jumping up and down", "jumps up and down"),
     ),
@@ -138,19 +173,25 @@ DOING: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("circling", "circles around"), ("orbiting", "orbits"), ("moving in a circle", "moves in a circle"),
         ("going in circles", "goes in circles"), ("looping", "loops"),
         ("going round and round", "goes round and round"),
-        ("flying in circles", "flies in circles"),
+        ("flying in circles", "flies in circles"), ("moving in circles", "moves in circles"),
+        ("going around in circles", "goes around in circles"), ("circling around", "circles"),
+        ("travelling in a circle", "travels in a circle"),
     ),
     "spinning": (
         ("spinning", "spins"), ("rotating", "rotates"), ("turning", "turns"), ("twirling", "twirls"),
         ("whirling", "whirls"), ("spinning around", "spins around"), ("spinning in place", "spins in place"),
+        ("rotating in place", "rotates in place"), ("revolving", "revolves"), ("swirling", "swirls"),
     ),
     "growing": (
         ("growing", "grows"), ("expanding", "expands"), ("getting bigger", "gets bigger"), ("swelling", "swells"),
         ("getting larger", "gets larger"), ("inflating", "inflates"),
+        ("enlarging", "enlarges"), ("growing bigger", "grows bigger"),
+        ("becoming bigger", "becomes bigger"), ("growing in size", "grows in size"),
     ),
     "shrinking": (
         ("shrinking", "shrinks"), ("contracting", "contracts"), ("getting smaller", "gets smaller"),
-        ("dwindling", "dwindles"), ("deflating", "deflates"),
+        ("dwindling", "dwindles"), ("deflating", "deflates"), ("becoming smaller", "becomes smaller"),
+        ("shrinking down", "shrinks down"), ("diminishing", "diminishes"), ("shrinking in size", "shrinks in size"),
     ),
 }  # fmt: skip
 
@@ -173,6 +214,7 @@ FILLERS: Final[tuple[str, ...]] = (
     "lovely", "pretty", "smooth", "plain", "solid", "flat", "over", "very", "just", "some", "generate", "make",
     "create", "draw", "render", "short", "minimal", "clean", "front", "against", "where", "its", "own", "then",
     "happily", "shape", "object", "thing", "coloured", "colored", "style", "quality", "high", "4k", "cinematic",
+    "middle", "center", "centre", "side", "room", "world", "at", "by", "for", "from", "i", "want", "like", "into",
 )  # fmt: skip
 
 SHAPE_NAMES: Final = tuple(SHAPES)

@@ -6,12 +6,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+
 from kinolog_training.captions import Brief, Thing, captioned, held_out
 from kinolog_training.drawing import draw
 from kinolog_training.judging import marks, read
 from kinolog_training.scenes import SIDE, draw_scene, pack
 from kinolog_training.vocabulary import COLOUR_NAMES, MOTIONS, SHAPE_NAMES
-from numpy.typing import NDArray
 
 
 def drawn(briefs: list[Brief], frames: int = 17, seed: int = 0) -> NDArray[np.uint8]:

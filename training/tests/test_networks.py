@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from kinolog_training.bank import make_bank
 from kinolog_training.decoder import FlatDecoder, build_vae, install
-from kinolog_training.denoiser import build_denoiser, noisy, predict, share_text, widened
+from kinolog_training.denoiser import build_denoiser, noisy, predict, prepare_for_training, widened
 from kinolog_training.export import export
 from kinolog_training.latents import gathered, offsets, spread
 from kinolog_training.runs import Run
@@ -63,7 +64,7 @@ def test_sharing_a_caption_changes_nothing_but_the_cost() -> None:
     states, times, hidden = torch.randn(6, 48, 5), torch.rand(6), torch.randn(2, LENGTH, 64)
     with torch.no_grad():
         expected = predict(network, states, times, hidden.repeat_interleave(3, 0))
-        share_text(network)
+        prepare_for_training(network)
         torch.testing.assert_close(predict(network, states, times, hidden), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -92,7 +93,7 @@ def test_the_tokenizer_survives_saving(tmp_path: Path) -> None:
 
 def test_padding_does_not_change_the_words() -> None:
     """Hidden states of the words are the same with more padding, and padding is zero."""
-    encoder, ids = build_encoder().eval(), make_bank(4, 0).ids
+    encoder, ids = build_encoder().train(False), make_bank(4, 0).ids
     longer = torch.cat([ids, torch.zeros(4, 8, dtype=ids.dtype)], 1)
     with torch.no_grad():
         short, long = encode(encoder, ids), encode(encoder, longer)
