@@ -1,0 +1,77 @@
+"""What waits for a watcher: bounded, conflated, and never a commit lost in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+from kinolog_api import watchers
+from kinolog_api.errors import ApiError
+from kinolog_api.frames import CommitFrame, Kind
+from kinolog_api.watchers import Interest, Watcher
+
+JOB = "a" * 26
+
+
+def frame(position: int, *, terminal: bool = False) -> CommitFrame:
+    """A commit of the job."""
+    return CommitFrame(position, position - 1, JOB, terminal, b"commit %d" % position)
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    """A watcher of everything."""
+    return Watcher(Interest("default"))
+
+
+def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
+    """Progress and previews of a job replace the older ones; those of other jobs stay."""
+    for wire in (b"1", b"2"):
+        watcher.put_weather(Kind.PROGRESS, JOB, wire)
+    watcher.put_weather(Kind.PROGRESS, "b" * 26, b"3")
+    watcher.put_weather(Kind.PREVIEW, JOB, b"4")
+    assert watcher.take_now().weather == [b"2", b"3", b"4"]
+    assert watcher.take_now().weather == []
+
+
+def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
+    """The terminal commit takes the place of what the job's weather said, but not of its log lines."""
+    watcher.put_weather(Kind.PROGRESS, JOB, b"progress")
+    watcher.put_weather(Kind.PREVIEW, JOB, b"preview")
+    watcher.put_weather(Kind.LOG, JOB, b"line")
+    watcher.put_commit(frame(1, terminal=True))
+    waiting = watcher.take_now()
+    assert [commit.position for commit in waiting.commits] == [1]
+    assert waiting.weather == [b"line"]
+
+
+def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of log lines the last ones wait, in order."""
+    for number in range(watchers.MOST_LINES + 3):
+        watcher.put_weather(Kind.LOG, JOB, b"%d" % number)
+    lines = watcher.take_now().weather
+    assert len(lines) == watchers.MOST_LINES
+    assert (lines[0], lines[-1]) == (b"3", b"%d" % (watchers.MOST_LINES + 2))
+
+
+async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that leaves too many commits lying is ended with ABORTED rather than losing one."""
+    monkeypatch.setattr(watchers, "MOST_COMMITS", 3)
+    for position in range(1, 5):
+        watcher.put_commit(frame(position))
+    with pytest.raises(ApiError) as refusal:
+        await watcher.take()
+    assert refusal.value.reason == "WATCHER_TOO_SLOW"
+    with pytest.raises(ApiError):
+        watcher.take_now()
+
+
+def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that still reads the log is not ended: it is told to read on there."""
+    monkeypatch.setattr(watchers, "MOST_COMMITS", 3)
+    watcher.catching_up = True
+    for position in range(1, 5):
+        watcher.put_commit(frame(position))
+    assert watcher.overflowed
+    watcher.start_over()
+    assert not watcher.overflowed
+    assert watcher.take_now().commits == []
