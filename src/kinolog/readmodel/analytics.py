@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy import Integer, Interval, Table, Text, and_, any_, bindparam, func, or_, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Priority, Stage
 from kinolog.ports.read_model import (
@@ -20,8 +22,15 @@ from kinolog.ports.read_model import (
     TrendPoint,
     Trends,
 )
-from kinolog.readmodel.asking import rows
-from kinolog.readmodel.buckets import BUCKET_SECONDS, EPOCH, bucket_start, percentile_seconds, stretches
+from kinolog.readmodel.asking import Question
+from kinolog.readmodel.buckets import (
+    BUCKET_SECONDS,
+    EPOCH,
+    Stretch,
+    bucket_start,
+    percentile_seconds,
+    stretches,
+)
 from kinolog.readmodel.conditions import Condition, urgency_of
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import rollups, timings
@@ -30,30 +39,87 @@ SECOND_US = 1_000_000
 CHOICES_SECONDS = (60, 300, 900, 3_600, 3 * 3_600, 6 * 3_600, 86_400, 7 * 86_400, 28 * 86_400)
 CHOSEN_POINTS = 200
 MOST_POINTS = 1_500
+MOST_STRETCHES = 2 * len(BUCKET_SECONDS) - 1
+
+OVERVIEW = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us")
+ENDS = ("completed", "failed", "cancelled")
+TRENDS = ("submitted", *ENDS)
+CHANGES = ("queued_change", "processing_change")
+
+_TENANT = bindparam("tenant", type_=Text())
 
 
-def _within(table: Table, start: datetime, end: datetime) -> Condition:
-    """Rows of exactly the buckets that cover a span."""
-    parts = [
-        and_(table.c.bucket_seconds == part.bucket_seconds, table.c.at >= part.start, table.c.at < part.end)
-        for part in stretches(start, end)
-    ]
-    return or_(*parts) if parts else table.c.bucket_seconds < 0
+def _within(table: Table) -> Condition:
+    """Rows of exactly the buckets that cover a span; `_span_values` has the values."""
+    time = table.c.at.type
+    return or_(
+        *(
+            and_(
+                table.c.bucket_seconds == bindparam(f"seconds_{place}", type_=Integer()),
+                table.c.at >= bindparam(f"start_{place}", type_=time),
+                table.c.at < bindparam(f"end_{place}", type_=time),
+            )
+            for place in range(MOST_STRETCHES)
+        )
+    )
+
+
+def _span_values(tenant: str, start: datetime, end: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"tenant": tenant}
+    parts = list(stretches(start, end))
+    parts += [Stretch(BUCKET_SECONDS[0], EPOCH, EPOCH)] * (MOST_STRETCHES - len(parts))
+    for place, part in enumerate(parts):
+        values[f"seconds_{place}"] = part.bucket_seconds
+        values[f"start_{place}"], values[f"end_{place}"] = part.start, part.end
+    return values
+
+
+def _sums(names: Iterable[str]) -> list[Any]:
+    return [func.sum(rollups.c[name]) for name in names]
+
+
+_OVERVIEW = Question(select(*_sums(OVERVIEW)).where(rollups.c.tenant == _TENANT, _within(rollups)))
+_CHANGES = Question(select(*_sums(CHANGES)).where(rollups.c.tenant == _TENANT, _within(rollups)))
+_RATES = Question(
+    select(rollups.c.urgency, *_sums(ENDS))
+    .where(rollups.c.tenant == _TENANT, _within(rollups))
+    .group_by(rollups.c.urgency)
+)
+_TIMINGS = Question(
+    select(timings.c.measure, timings.c.bin, func.sum(timings.c.count), func.sum(timings.c.total_us))
+    .where(
+        timings.c.tenant == _TENANT,
+        timings.c.measure == any_(bindparam("measures", type_=ARRAY(Text()))),
+        _within(timings),
+    )
+    .group_by(timings.c.measure, timings.c.bin)
+)
+
+
+@lru_cache(maxsize=8)
+def _series(names: tuple[str, ...]) -> Question:
+    time = rollups.c.at.type
+    bucket = func.date_bin(bindparam("width", type_=Interval()), rollups.c.at, bindparam("epoch", type_=time))
+    return Question(
+        select(bucket.label("bucket"), *_sums(names))
+        .where(
+            rollups.c.tenant == _TENANT,
+            rollups.c.bucket_seconds == bindparam("kept", type_=Integer()),
+            rollups.c.at >= bindparam("start", type_=time),
+            rollups.c.at < bindparam("end", type_=time),
+        )
+        # By name: the same expression twice would carry its parameters twice, and look like two.
+        .group_by(text("bucket"))
+    )
 
 
 async def overview(connection: Connection, tenant: str, span: TimeRange, now: dict[str, int]) -> Overview:
     """The numbers on top of a dashboard; `now` counts the jobs by status as they stand."""
-    names = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us")
-    statement = select(*(func.sum(rollups.c[name]) for name in names)).where(
-        rollups.c.tenant == tenant, _within(rollups, span.start, span.end)
-    )
-    amounts = {
-        name: int(value or 0)
-        for name, value in zip(names, (await rows(connection, statement))[0], strict=True)
-    }
+    found = await _OVERVIEW.rows(connection, _span_values(tenant, span.start, span.end))
+    amounts = {name: int(value or 0) for name, value in zip(OVERVIEW, found[0], strict=True)}
     times = await _timings(connection, tenant, span, ("run", "wait"))
     run, wait = times["run"], times["wait"]
-    ended = amounts["completed"] + amounts["failed"] + amounts["cancelled"]
+    ended = sum(amounts[name] for name in ENDS)
     return Overview(
         submitted=amounts["submitted"],
         completed=amounts["completed"],
@@ -73,13 +139,8 @@ async def overview(connection: Connection, tenant: str, span: TimeRange, now: di
 
 async def success_rates(connection: Connection, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
     """How jobs ended, by priority."""
-    names = ("completed", "failed", "cancelled")
-    statement = (
-        select(rollups.c.urgency, *(func.sum(rollups.c[name]) for name in names))
-        .where(rollups.c.tenant == tenant, _within(rollups, span.start, span.end))
-        .group_by(rollups.c.urgency)
-    )
-    found = {row[0]: tuple(int(value) for value in row[1:]) for row in await rows(connection, statement)}
+    rows = await _RATES.rows(connection, _span_values(tenant, span.start, span.end))
+    found = {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
     rates = []
     for priority in Priority:
         completed, failed, cancelled = found.get(urgency_of(priority), (0, 0, 0))
@@ -96,13 +157,9 @@ async def stage_times(connection: Connection, tenant: str, span: TimeRange) -> t
     found = []
     for stage in Stage:
         its = times[stage.value]
-        mean, p50, p95 = (
-            its.mean_seconds,
-            percentile_seconds(its.bins, 0.5),
-            percentile_seconds(its.bins, 0.95),
-        )
-        if mean is not None and p50 is not None and p95 is not None:
-            found.append(StageTime(stage, its.count, mean, p50, p95))
+        p50, p95 = percentile_seconds(its.bins, 0.5), percentile_seconds(its.bins, 0.95)
+        if its.mean_seconds is not None and p50 is not None and p95 is not None:
+            found.append(StageTime(stage, its.count, its.mean_seconds, p50, p95))
     return tuple(found)
 
 
@@ -125,17 +182,9 @@ class _Times:
 async def _timings(
     connection: Connection, tenant: str, span: TimeRange, measures: Iterable[str]
 ) -> defaultdict[str, _Times]:
-    statement = (
-        select(timings.c.measure, timings.c.bin, func.sum(timings.c.count), func.sum(timings.c.total_us))
-        .where(
-            timings.c.tenant == tenant,
-            timings.c.measure.in_(list(measures)),
-            _within(timings, span.start, span.end),
-        )
-        .group_by(timings.c.measure, timings.c.bin)
-    )
+    values = _span_values(tenant, span.start, span.end) | {"measures": list(measures)}
     found: defaultdict[str, _Times] = defaultdict(_Times)
-    for measure, number, count, total_us in await rows(connection, statement):
+    for measure, number, count, total_us in await _TIMINGS.rows(connection, values):
         found[measure].bins[number] = int(count)
         found[measure].total_us += int(total_us)
     return found
@@ -147,11 +196,9 @@ async def queue_depth(
     """How many jobs waited and ran: what was there before the span, and what changed since."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
-    changes = (rollups.c.queued_change, rollups.c.processing_change)
-    sums = [func.sum(change) for change in changes]
-    before = select(*sums).where(rollups.c.tenant == tenant, _within(rollups, EPOCH, start))
-    queued, processing = (int(value or 0) for value in (await rows(connection, before))[0])
-    found = await _series(connection, tenant, start, span.end, bucket_seconds, sums)
+    before = await _CHANGES.rows(connection, _span_values(tenant, EPOCH, start))
+    queued, processing = (int(value or 0) for value in before[0])
+    found = await _buckets(connection, tenant, start, span.end, bucket_seconds, CHANGES)
     points = []
     for at in _bucket_starts(start, span.end, bucket_seconds):
         change = found.get(at, (0, 0))
@@ -165,8 +212,7 @@ async def trends(connection: Connection, tenant: str, span: TimeRange, bucket_se
     """How many jobs were submitted and ended in each bucket."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
-    sums = [func.sum(rollups.c[name]) for name in ("submitted", "completed", "failed", "cancelled")]
-    found = await _series(connection, tenant, start, span.end, bucket_seconds, sums)
+    found = await _buckets(connection, tenant, start, span.end, bucket_seconds, TRENDS)
     points = tuple(
         TrendPoint(at, *found.get(at, (0, 0, 0, 0))) for at in _bucket_starts(start, span.end, bucket_seconds)
     )
@@ -183,30 +229,24 @@ def choose_bucket(span: TimeRange, bucket_seconds: int) -> int:
     return max(60, -(-max(bucket_seconds, least) // 60) * 60)
 
 
-async def _series(
+async def _buckets(
     connection: Connection,
     tenant: str,
     start: datetime,
     end: datetime,
     bucket_seconds: int,
-    sums: list[Any],
+    names: tuple[str, ...],
 ) -> dict[datetime, tuple[int, ...]]:
-    kept = max(seconds for seconds in BUCKET_SECONDS if bucket_seconds % seconds == 0)
-    bucket = func.date_bin(timedelta(seconds=bucket_seconds), rollups.c.at, EPOCH)
-    statement: Select[Any] = (
-        select(bucket, *sums)
-        .where(
-            rollups.c.tenant == tenant,
-            rollups.c.bucket_seconds == kept,
-            rollups.c.at >= start,
-            rollups.c.at < end,
-        )
-        .group_by(bucket)
-    )
-    # Grouped by place: the same expression twice would carry two parameters and look like two.
-    statement = statement.with_only_columns(bucket.label("bucket"), *sums).group_by(None)
-    statement = statement.group_by("bucket")
-    return {row[0]: tuple(int(value) for value in row[1:]) for row in await rows(connection, statement)}
+    values = {
+        "tenant": tenant,
+        "start": start,
+        "end": end,
+        "kept": max(seconds for seconds in BUCKET_SECONDS if bucket_seconds % seconds == 0),
+        "width": timedelta(seconds=bucket_seconds),
+        "epoch": EPOCH,
+    }
+    rows = await _series(names).rows(connection, values)
+    return {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
 
 
 def _bucket_starts(start: datetime, end: datetime, bucket_seconds: int) -> Iterable[datetime]:

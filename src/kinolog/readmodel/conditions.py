@@ -1,11 +1,17 @@
-"""Filters as conditions on tables."""
+"""Filters as conditions on tables, and the values that go into them.
+
+The shape of a filter says which fields narrow it and whether they hold one value or several; filters of one shape
+share their statements.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, or_, select
+from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import JobFilter
@@ -13,64 +19,120 @@ from kinolog.readmodel.tables import jobs, prompts
 
 Condition = ColumnElement[bool]
 
+NONE, ONE, MANY = 0, 1, 2
+"""How many values a field holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which fields narrow a filter. `statuses` is 0 where none is left out."""
+
+    statuses: int
+    urgencies: int
+    models: int
+    styles: int
+    created_from: bool
+    created_before: bool
+    text: bool
+
+    @property
+    def dated(self) -> bool:
+        """Whether the time of submission matters."""
+        return self.created_from or self.created_before
+
+    @property
+    def of_kinds_only(self) -> Shape:
+        """The shape without dates and text: what counters can tell."""
+        return replace(self, created_from=False, created_before=False, text=False)
+
+
+def shape_of(wanted: JobFilter) -> Shape:
+    """The shape of a filter."""
+    return Shape(
+        statuses=0 if set(wanted.statuses) == set(Status) else len(set(wanted.statuses)),
+        urgencies=min(len(wanted.priorities), MANY),
+        models=min(len(wanted.models), MANY),
+        styles=min(len(wanted.styles), MANY),
+        created_from=wanted.created_from is not None,
+        created_before=wanted.created_before is not None,
+        text=bool(wanted.text),
+    )
+
+
+def values_of(tenant: str, wanted: JobFilter) -> dict[str, Any]:
+    """The values that a filter's statements name."""
+    statuses = [status.value for status in dict.fromkeys(wanted.statuses)]
+    urgencies = [urgency_of(priority) for priority in wanted.priorities]
+    text = wanted.text.replace("\0", "\ufffd")
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return {
+        "tenant": tenant,
+        **{f"status_{place}": status for place, status in enumerate(statuses)},
+        **_one_and_all("status", statuses),
+        **_one_and_all("urgency", urgencies),
+        **_one_and_all("model", wanted.models),
+        **_one_and_all("style", wanted.styles),
+        "created_from": wanted.created_from,
+        "created_before": wanted.created_before,
+        "pattern": f"%{escaped}%",
+        "id_pattern": f"%{escaped.lower()}%",
+    }
+
 
 def urgency_of(priority: Priority) -> int:
     """0 for low to 3 for critical: what `priority` is ordered by."""
     return 3 - priority.rank
 
 
-def kind_conditions(table: FromClause, wanted: JobFilter, *, statuses: bool = True) -> list[Condition]:
-    """Conditions on status, priority, model and style, for `jobs` and `counters` alike."""
+def kind_conditions(table: FromClause, shape: Shape, *, statuses: bool = True) -> list[Condition]:
+    """Conditions on tenant, status, priority, model and style, for `jobs` and `counters` alike."""
     columns = table.c
-    conditions: list[Condition] = []
-    if statuses and wanted.statuses and not wants_every_status(wanted):
-        conditions.append(_one_of(columns.status, [status.value for status in wanted.statuses]))
-    if wanted.priorities:
-        conditions.append(_one_of(columns.urgency, [urgency_of(p) for p in wanted.priorities]))
-    if wanted.models:
-        conditions.append(_one_of(columns.model, wanted.models))
-    if wanted.styles:
-        conditions.append(_one_of(columns.style, wanted.styles))
+    conditions: list[Condition] = [columns.tenant == bindparam("tenant", type_=Text())]
+    if statuses:
+        conditions += _matches(columns.status, "status", shape.statuses)
+    conditions += _matches(columns.urgency, "urgency", shape.urgencies)
+    conditions += _matches(columns.model, "model", shape.models)
+    conditions += _matches(columns.style, "style", shape.styles)
     return conditions
 
 
-def wants_every_status(wanted: JobFilter) -> bool:
-    """Whether the filter leaves no status out."""
-    return not wanted.statuses or set(wanted.statuses) == set(Status)
-
-
-def date_conditions(wanted: JobFilter) -> list[Condition]:
-    """Conditions on the time of submission."""
-    conditions: list[Condition] = []
-    if wanted.created_from is not None:
-        conditions.append(jobs.c.created_at >= wanted.created_from)
-    if wanted.created_before is not None:
-        conditions.append(jobs.c.created_at < wanted.created_before)
-    return conditions
-
-
-def text_condition(text: str) -> Condition:
-    """The text is part of the prompt or the id, in any case."""
-    return or_(
-        prompts.c.prompt.icontains(text, autoescape=True),
-        prompts.c.job_id.contains(text.lower(), autoescape=True),
-    )
-
-
-def of_jobs(tenant: str, wanted: JobFilter, *, statuses: bool = True) -> list[Condition]:
-    """All conditions on `jobs`; a text is looked for in `prompts` of the same tenant."""
-    conditions = [
-        jobs.c.tenant == tenant,
-        *kind_conditions(jobs, wanted, statuses=statuses),
-        *date_conditions(wanted),
-    ]
-    if wanted.text:
-        found = select(prompts.c.job_id).where(
-            prompts.c.job_id == jobs.c.id, prompts.c.tenant == tenant, text_condition(wanted.text)
-        )
+def job_conditions(shape: Shape, *, statuses: bool = True) -> list[Condition]:
+    """All conditions on `jobs`; a text is looked for in `prompts`."""
+    conditions = kind_conditions(jobs, shape, statuses=statuses)
+    if shape.created_from:
+        conditions.append(jobs.c.created_at >= bindparam("created_from", type_=jobs.c.created_at.type))
+    if shape.created_before:
+        conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
+    if shape.text:
+        found = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions())
         conditions.append(found.exists())
     return conditions
 
 
-def _one_of(column: ColumnElement[Any], values: Sequence[Any]) -> Condition:
-    return column == values[0] if len(values) == 1 else column.in_(values)
+def text_conditions() -> list[Condition]:
+    """The text is part of the prompt, in any case, or of the id."""
+    return [
+        prompts.c.tenant == bindparam("tenant", type_=Text()),
+        or_(
+            prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
+            prompts.c.job_id.like(bindparam("id_pattern", type_=Text())),
+        ),
+    ]
+
+
+def one_status(place: int) -> Condition:
+    """The job has the status at this place of the filter."""
+    return jobs.c.status == bindparam(f"status_{place}", type_=Text())
+
+
+def _matches(column: ColumnElement[Any], name: str, count: int) -> list[Condition]:
+    if count == NONE:
+        return []
+    if count == ONE:
+        return [column == bindparam(f"one_{name}", type_=column.type)]
+    kind = Text() if isinstance(column.type, Text) else column.type
+    return [column == any_(bindparam(f"all_{name}", type_=ARRAY(kind)))]
+
+
+def _one_and_all(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {f"one_{name}": values[0] if values else None, f"all_{name}": list(values)}

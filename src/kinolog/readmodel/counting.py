@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, func, or_, select
 
 from kinolog.ports.read_model import JobFilter, Order, SortField
-from kinolog.readmodel.asking import rows
+from kinolog.readmodel.asking import Question
 from kinolog.readmodel.buckets import EPOCH
 from kinolog.readmodel.cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS
-from kinolog.readmodel.conditions import kind_conditions
+from kinolog.readmodel.conditions import Shape, kind_conditions, shape_of, values_of
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import counters, jobs
 
@@ -39,7 +40,7 @@ async def count(connection: Connection, tenant: str, wanted: JobFilter) -> Count
     if wanted.created_from is None:
         return total
     early = await _count_before(connection, tenant, wanted, wanted.created_from)
-    return {status: jobs - early.get(status, 0) for status, jobs in total.items()}
+    return {status: found - early.get(status, 0) for status, found in total.items()}
 
 
 async def count_outside(connection: Connection, tenant: str, wanted: JobFilter, *, late: bool) -> int:
@@ -60,54 +61,6 @@ async def count_tenant(connection: Connection, tenant: str) -> int:
     return sum((await _count_all(connection, tenant, JobFilter())).values())
 
 
-async def _count_all(connection: Connection, tenant: str, wanted: JobFilter) -> Counts:
-    statement = _by_status().where(
-        counters.c.tenant == tenant,
-        counters.c.sort == SortField.CREATED_AT.value,
-        counters.c.level == ALL,
-        *kind_conditions(counters, wanted),
-    )
-    return {status: int(total) for status, total in await rows(connection, statement)}
-
-
-async def _count_before(connection: Connection, tenant: str, wanted: JobFilter, time: datetime) -> Counts:
-    """Jobs submitted before a time: whole cells from the counters, the rest of a cell from the jobs."""
-    cell = int((time - EPOCH).total_seconds() // 1) >> SECOND_BITS
-    ranges = []
-    for level in range(LEVELS):
-        end = cell >> (LEVEL_BITS * level)
-        start = (cell >> (LEVEL_BITS * (level + 1))) << LEVEL_BITS if level < LEVELS - 1 else 0
-        if start < end:
-            ranges.append(and_(counters.c.level == level, counters.c.cell >= start, counters.c.cell < end))
-    found: Counts = {}
-    if ranges:
-        statement = _by_status().where(
-            counters.c.tenant == tenant,
-            counters.c.sort == SortField.CREATED_AT.value,
-            counters.c.major == 0,
-            or_(*ranges),
-            *kind_conditions(counters, wanted),
-        )
-        found = {status: int(total) for status, total in await rows(connection, statement)}
-    rest = (
-        select(jobs.c.status, func.count())
-        .where(
-            jobs.c.tenant == tenant,
-            jobs.c.created_at >= datetime.fromtimestamp(cell << SECOND_BITS, UTC),
-            jobs.c.created_at < time,
-            *kind_conditions(jobs, wanted),
-        )
-        .group_by(jobs.c.status)
-    )
-    for status, total in await rows(connection, rest):
-        found[status] = found.get(status, 0) + total
-    return found
-
-
-def _by_status() -> Select[Any]:
-    return select(counters.c.status, func.sum(counters.c.jobs)).group_by(counters.c.status)
-
-
 async def locate(
     connection: Connection, tenant: str, wanted: JobFilter, order: Order, passed_over: int
 ) -> Place | None:
@@ -115,31 +68,18 @@ async def locate(
 
     Looks at status, priority, model and style alone.
     """
-    left = passed_over
-    major = cell = 0
+    place = Place(0, 0, passed_over)
+    values = values_of(tenant, wanted) | {"sort": order.field.value}
     for level in reversed(range(LEVELS)):
-        statement = (
-            select(counters.c.major, counters.c.cell, func.sum(counters.c.jobs))
-            .where(
-                counters.c.tenant == tenant,
-                counters.c.sort == order.field.value,
-                counters.c.level == level,
-                *kind_conditions(counters, wanted),
-            )
-            .group_by(counters.c.major, counters.c.cell)
-        )
-        if level < LEVELS - 1:
-            first = cell << LEVEL_BITS
-            statement = statement.where(
-                counters.c.major == major,
-                counters.c.cell >= first,
-                counters.c.cell < first + (1 << LEVEL_BITS),
-            )
-        place = _place_in(sorted(await rows(connection, statement), reverse=order.descending), left)
-        if place is None:
+        first = place.cell << LEVEL_BITS
+        values |= {"level": level, "major": place.major, "first": first, "end": first + (1 << LEVEL_BITS)}
+        question = _cells(shape_of(wanted).of_kinds_only, level == LEVELS - 1)
+        found = sorted(await question.rows(connection, values), reverse=order.descending)
+        inner = _place_in(found, place.skip)
+        if inner is None:
             return None
-        major, cell, left = place.major, place.cell, place.skip
-    return Place(major, cell, left)
+        place = inner
+    return place
 
 
 def _place_in(cells: Sequence[tuple[Any, ...]], skip: int) -> Place | None:
@@ -149,3 +89,93 @@ def _place_in(cells: Sequence[tuple[Any, ...]], skip: int) -> Place | None:
             return Place(major, cell, skip)
         skip -= int(total)
     return None
+
+
+async def _count_all(connection: Connection, tenant: str, wanted: JobFilter) -> Counts:
+    found = await _all(shape_of(wanted).of_kinds_only).rows(connection, values_of(tenant, wanted))
+    return {status: int(total) for status, total in found}
+
+
+async def _count_before(connection: Connection, tenant: str, wanted: JobFilter, time: datetime) -> Counts:
+    """Jobs submitted before a time: whole cells from the counters, the rest of a cell from the jobs."""
+    shape = shape_of(wanted).of_kinds_only
+    cell = ((time - EPOCH) // timedelta(seconds=1)) >> SECOND_BITS
+    values = values_of(tenant, wanted)
+    for level in range(LEVELS):
+        values[f"end_{level}"] = cell >> (LEVEL_BITS * level)
+        coarser = cell >> (LEVEL_BITS * (level + 1))
+        values[f"start_{level}"] = coarser << LEVEL_BITS if level < LEVELS - 1 else -(1 << 40)
+    found = {status: int(total) for status, total in await _before(shape).rows(connection, values)}
+    values |= {"cell_start": datetime.fromtimestamp(cell << SECOND_BITS, UTC), "time": time}
+    for status, total in await _rest(shape).rows(connection, values):
+        found[status] = found.get(status, 0) + int(total)
+    return found
+
+
+def _by_status() -> Select[Any]:
+    return select(counters.c.status, func.sum(counters.c.jobs)).group_by(counters.c.status)
+
+
+@lru_cache(maxsize=256)
+def _all(shape: Shape) -> Question:
+    return Question(
+        _by_status().where(
+            *kind_conditions(counters, shape),
+            counters.c.sort == SortField.CREATED_AT.value,
+            counters.c.level == ALL,
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def _before(shape: Shape) -> Question:
+    ranges = [
+        and_(
+            counters.c.level == level,
+            counters.c.cell >= bindparam(f"start_{level}", type_=BigInteger()),
+            counters.c.cell < bindparam(f"end_{level}", type_=BigInteger()),
+        )
+        for level in range(LEVELS)
+    ]
+    return Question(
+        _by_status().where(
+            *kind_conditions(counters, shape),
+            counters.c.sort == SortField.CREATED_AT.value,
+            counters.c.major == 0,
+            or_(*ranges),
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def _rest(shape: Shape) -> Question:
+    time = jobs.c.created_at.type
+    return Question(
+        select(jobs.c.status, func.count())
+        .where(
+            *kind_conditions(jobs, shape),
+            jobs.c.created_at >= bindparam("cell_start", type_=time),
+            jobs.c.created_at < bindparam("time", type_=time),
+        )
+        .group_by(jobs.c.status)
+    )
+
+
+@lru_cache(maxsize=256)
+def _cells(shape: Shape, coarsest: bool) -> Question:
+    statement = (
+        select(counters.c.major, counters.c.cell, func.sum(counters.c.jobs))
+        .where(
+            *kind_conditions(counters, shape),
+            counters.c.sort == bindparam("sort", type_=Text()),
+            counters.c.level == bindparam("level", type_=Integer()),
+        )
+        .group_by(counters.c.major, counters.c.cell)
+    )
+    if not coarsest:
+        statement = statement.where(
+            counters.c.major == bindparam("major", type_=Integer()),
+            counters.c.cell >= bindparam("first", type_=BigInteger()),
+            counters.c.cell < bindparam("end", type_=BigInteger()),
+        )
+    return Question(statement)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 
 from kinolog.job.values import Status
 from kinolog.ports.progress import LogLevel, LogLine
@@ -25,12 +26,28 @@ from kinolog.ports.read_model import (
     Trends,
 )
 from kinolog.readmodel import analytics, counting, feeds
-from kinolog.readmodel.asking import rows, scalar
-from kinolog.readmodel.conditions import of_jobs
+from kinolog.readmodel.asking import Question
+from kinolog.readmodel.conditions import Shape, job_conditions, shape_of, values_of
 from kinolog.readmodel.database import reading, reading_pool
-from kinolog.readmodel.listing import Listing
-from kinolog.readmodel.tables import checkpoint, jobs
+from kinolog.readmodel.listing import POSITION, Listing
+from kinolog.readmodel.tables import jobs
 from kinolog.readmodel.waiting import PositionWatch
+
+
+@lru_cache(maxsize=256)
+def _counted(shape: Shape) -> Question:
+    """Numbers of jobs by status, counted one by one: for texts."""
+    statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
+    return Question(statement.group_by(jobs.c.status))
+
+
+@lru_cache(maxsize=256)
+def _selected(shape: Shape) -> Question:
+    """Ids, oldest first."""
+    statement = select(jobs.c.id).where(*job_conditions(shape))
+    return Question(
+        statement.order_by(jobs.c.created_at, jobs.c.number).limit(bindparam("limit", type_=BigInteger()))
+    )
 
 
 class PostgresReadModel:
@@ -55,27 +72,19 @@ class PostgresReadModel:
 
     async def summarize(self, tenant: str, job_filter: JobFilter) -> Summary:
         async with reading(self._pool) as connection:
-            position = await scalar(connection, select(checkpoint.c.position)) or 0
+            position = int(await POSITION.scalar(connection) or 0)
             if job_filter.text:
-                statement = (
-                    select(jobs.c.status, func.count())
-                    .where(*of_jobs(tenant, job_filter))
-                    .group_by(jobs.c.status)
-                )
-                counts = {status: int(total) for status, total in await rows(connection, statement)}
+                question = _counted(shape_of(job_filter))
+                rows = await question.rows(connection, values_of(tenant, job_filter))
+                counts = {status: int(total) for status, total in rows}
             else:
                 counts = await counting.count(connection, tenant, job_filter)
             return Summary({status: counts.get(status.value, 0) for status in Status}, position)
 
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
-        statement = (
-            select(jobs.c.id)
-            .where(*of_jobs(tenant, job_filter))
-            .order_by(jobs.c.created_at, jobs.c.number)
-            .limit(limit)
-        )
+        values = values_of(tenant, job_filter) | {"limit": limit}
         async with reading(self._pool) as connection:
-            return [row[0] for row in await rows(connection, statement)]
+            return [row[0] for row in await _selected(shape_of(job_filter)).rows(connection, values)]
 
     async def queue_position(self, job_id: str) -> int | None:
         async with reading(self._pool) as connection:
@@ -124,7 +133,7 @@ class PostgresReadModel:
 
     async def position(self) -> int:
         async with reading(self._pool) as connection:
-            return int(await scalar(connection, select(checkpoint.c.position)) or 0)
+            return int(await POSITION.scalar(connection) or 0)
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         return await self._watch.wait(position, timeout_seconds)
