@@ -1,0 +1,199 @@
+"""From a prompt to a video, as a person does it: with the kinolog command against a running kinolog."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from kinolog.cli.exits import Exit
+from kinolog.cli.gateway import Gateway
+from kinolog.cli.live import follow
+from kinolog.stack.stack import Stack
+
+PROMPT = "a red circle moving right on a blue background"
+
+
+def kinolog(stack: Stack, *arguments: str) -> tuple[int, str, str]:
+    """Run the command against the stack; exit code, output, and what it told the person."""
+    env = dict(os.environ) | {
+        "KINOLOG_URL": stack.addresses["gateway"],
+        "KINOLOG_DATA": str(stack.folder.path),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "kinolog.cli.app", *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """One finished job of the embedded model: its id and its video."""
+    video = tmp_path_factory.mktemp("made") / "film.mp4"
+    code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "-o", str(video))
+    assert code == Exit.OK, err
+    final = json.loads(out.splitlines()[-1])
+    assert final["status"] == "completed"
+    return final["job_id"], video
+
+
+def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: Gateway) -> None:
+    """The MP4 is H.264 in yuv420p with the size, frames and rate that the job says it was asked for."""
+    job = gateway.get(f"/mcp/status/{made[0]}")
+    with av.open(str(made[1])) as file:
+        stream = file.streams.video[0]
+        frames = sum(1 for _ in file.decode(stream))
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert f"{stream.width}x{stream.height}" == job["size"] == "256x256"
+        assert stream.average_rate == job["fps"]
+        assert frames == job["frames"] == job["media"]["frames"]
+
+
+def test_the_file_matches_the_record(made: tuple[str, Path], gateway: Gateway) -> None:
+    """The hash in the job's record is the hash of the file, and the manifest names the seed it was made from."""
+    manifest = gateway.get(f"/mcp/result/{made[0]}/manifest")
+    recorded = next(a["sha256"] for a in manifest["artifacts"] if a["kind"] == "video")
+    assert recorded == sha256(made[1].read_bytes()).hexdigest()
+    assert manifest["spec"]["seed"] == 7
+
+
+def test_the_same_seed_gives_the_same_frames(made: tuple[str, Path], stack: Stack, gateway: Gateway) -> None:
+    """Another job with the same prompt and seed decodes to the same frames."""
+    code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "--watch")
+    assert code == Exit.OK, err
+    again = json.loads(out.splitlines()[-1])
+    first = gateway.get(f"/mcp/status/{made[0]}")
+    assert again["media"]["frame_hash"] == first["media"]["frame_hash"]
+
+
+def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], stack: Stack) -> None:
+    """`kinolog replay` prints every event; with --at it stops there and shows the state of that moment."""
+    code, out, _ = kinolog(stack, "--json", "replay", made[0])
+    assert code == Exit.OK
+    history = json.loads(out)
+    types = [event["type"] for commit in history["commits"] for event in commit["events"]]
+    assert types[:3] == ["submitted", "storyboard_planned", "queued"]
+    assert types[-1] == "completed"
+    assert types.count("completed") == 1
+    first = history["commits"][0]["position"]
+    code, out, _ = kinolog(stack, "replay", made[0], "--at", str(first))
+    assert code == Exit.OK
+    assert "queued, attempt 0" in out
+    assert "completed" not in out
+    moment = history["commits"][0]["at"]
+    code, out, _ = kinolog(stack, "--json", "replay", made[0], "--at", moment)
+    assert json.loads(out)["job"]["status"] == "queued"
+
+
+def test_live_progress_ends_with_the_end(stack: Stack, gateway: Gateway) -> None:
+    """Who follows a job sees it go through its stages, never backwards, and its end exactly once."""
+    job = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 20})
+    messages = list(follow(gateway, job["job_id"]))
+    ends = [m for m in messages if m["type"] in ("job_completed", "job_failed", "job_cancelled")]
+    assert [m["type"] for m in ends] == ["job_completed"]
+    assert messages[-1] is ends[0]
+    running = [m["data"]["percent"] for m in messages if m["data"]["status"] == "processing"]
+    assert running == sorted(running)
+    assert len(set(running)) > 5
+    stages = {m["data"].get("stage") for m in messages}
+    assert {"denoise"} <= stages
+
+
+def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: Gateway) -> None:
+    """Cancelling a job that denoises ends it as cancelled, long before its last step."""
+    job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 900})["job_id"]
+    for message in follow(gateway, job_id):
+        if message["data"].get("step"):
+            break
+    code, out, err = kinolog(stack, "cancel", job_id, "--reason", "enough")
+    assert code == Exit.OK, err
+    assert "cancelling" in out
+    last: dict[str, Any] = {}
+    for message in follow(gateway, job_id):
+        last = message
+    assert last["data"]["status"] == "cancelled"
+    code, _, err = kinolog(stack, "cancel", job_id)
+    assert code == Exit.OK, err  # cancelling twice is no error
+    code, _, err = kinolog(stack, "retry", job_id)
+    assert code == Exit.OK, err
+    kinolog(stack, "cancel", job_id)
+
+
+def test_scenes_are_rendered_one_by_one_and_joined(stack: Stack, gateway: Gateway) -> None:
+    """A prompt of three sentences becomes three scenes whose lengths add up, joined into one video."""
+    asked = {"prompt": "A red square. Then a blue ring. Then a green star.", "model": "card", "duration": 6.0}
+    job_id = gateway.post("/mcp/generate", asked)["job_id"]
+    for _ in follow(gateway, job_id):
+        pass
+    storyboard = gateway.get(f"/mcp/storyboard/{job_id}")
+    assert len(storyboard["scenes"]) == 3
+    assert sum(scene["duration_seconds"] for scene in storyboard["scenes"]) == pytest.approx(6.0)
+    assert gateway.get(f"/mcp/result/{job_id}")["media"]["frames"] == 48
+
+
+def test_the_lists_and_counts_know_the_jobs(made: tuple[str, Path], stack: Stack, gateway: Gateway) -> None:
+    """The job stands in the list, found by its prompt, and the counts add up."""
+    position = gateway.get(f"/mcp/status/{made[0]}")["position"]
+    page = gateway.get("/mcp/jobs", {"text": "red circle", "min_position": position})
+    assert made[0] in [job["job_id"] for job in page["jobs"]]
+    counts = dict(page["summary"])
+    assert counts.pop("total") == sum(counts.values())
+    code, out, _ = kinolog(stack, "jobs", "--status", "completed")
+    assert code == Exit.OK
+    assert made[0] in out
+
+
+def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: Gateway) -> None:
+    """After an erasure neither the job, nor lists, nor its files tell what was asked; its history stays."""
+    secret = "an unmistakable zebrafinch in a teacup"
+    job_id = gateway.post("/mcp/generate", {"prompt": secret, "model": "card"})["job_id"]
+    for _ in follow(gateway, job_id):
+        pass
+    code, _, err = kinolog(stack, "erase", job_id, "--yes")
+    assert code == Exit.OK, err
+    job = gateway.get(f"/mcp/status/{job_id}")
+    assert job["erased"]
+    assert job["prompt"] is None
+    page = gateway.get("/mcp/jobs", {"text": "zebrafinch", "min_position": job["position"]})
+    assert page["jobs"] == []
+    code, out, _ = kinolog(stack, "--json", "replay", job_id)
+    assert code == Exit.OK
+    assert "zebrafinch" not in out
+    code, _, _ = kinolog(stack, "result", job_id)
+    assert code == Exit.REFUSED
+
+
+def test_prompts_are_in_no_log_and_not_in_the_event_log(made: tuple[str, Path], stack: Stack) -> None:
+    """No process wrote the prompt into its log, and the stored events hold it only sealed."""
+    for file in (*stack.folder.logs.iterdir(), *stack.folder.nats.rglob("*.blk")):
+        assert b"red circle" not in file.read_bytes(), file
+
+
+def test_rebuilding_the_read_models_changes_nothing(made: tuple[str, Path], stack: Stack) -> None:
+    """`kinolog projections rebuild` ends with the hashes that the read models had before."""
+    code, before, err = kinolog(stack, "projections", "hash")
+    assert code == Exit.OK, err
+    code, _, err = kinolog(stack, "projections", "rebuild")
+    assert code == Exit.OK, err
+    code, after, _ = kinolog(stack, "projections", "hash")
+    assert code == Exit.OK
+    assert before == after
+
+
+def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
+    """On a healthy stack `kinolog doctor` says so of every part and exits with 0."""
+    code, out, err = kinolog(stack, "doctor", "--json")
+    assert code == 0, out + err
+    assert json.loads(out)["healthy"]
