@@ -25,7 +25,7 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
-from kinolog.readmodel import analytics, counting, feeds
+from kinolog.readmodel import analytics, counting, feeds, sharing
 from kinolog.readmodel.asking import Question
 from kinolog.readmodel.conditions import Shape, job_conditions, shape_of, values_of
 from kinolog.readmodel.database import reading, reading_pool
@@ -130,6 +130,10 @@ class PostgresReadModel:
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         async with reading(self._pool) as connection:
             return await feeds.archived_commits(connection, job_id)
+
+    async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
+        async with reading(self._pool) as connection:
+            return await sharing.artifacts_in_use(connection, keys, besides)
 
     async def position(self) -> int:
         async with reading(self._pool) as connection:

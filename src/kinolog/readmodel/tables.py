@@ -193,6 +193,7 @@ scenes = Table(
     Column("seed", BigInteger, nullable=False),
     Column("artifact_key", Text),
     PrimaryKeyConstraint("job_id", "scene"),
+    Index("scenes_by_artifact", "artifact_key"),
 )
 
 stages = Table(
@@ -235,6 +236,7 @@ artifacts = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("media_type", Text, nullable=False),
     PrimaryKeyConstraint("job_id", "place"),
+    Index("artifacts_by_key", "key"),
 )
 
 activity = Table(
