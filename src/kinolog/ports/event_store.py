@@ -54,7 +54,8 @@ class EventStore(Protocol):
         """Store a commit behind `commit.previous_position`.
 
         Storing the same commit (same job, same command id) again answers where it lies already. Raises `Conflict`
-        when another commit lies there, `LogUnavailable` when no answer came.
+        when another commit lies there, `LogUnavailable` when no answer came, `DamagedLog` when the job's history
+        does not reach that position.
         """
         ...
 
@@ -67,7 +68,10 @@ class EventStore(Protocol):
         ...
 
     def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
-        """All commits behind `after`, up to `until` or the position that is last now, in batches, then end."""
+        """All commits behind `after`, up to `until` or the position that is last now, in batches, then end.
+
+        Raises `DamagedLog` when the log ends before `after` or has a hole; so does `follow`.
+        """
         ...
 
     def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:

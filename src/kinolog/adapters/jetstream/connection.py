@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -62,6 +63,14 @@ class _Reports:
         logger.info("connection to NATS closed")
 
 
+class _Connection(Client):
+    """The client, with an end that does not mind when the server is gone already."""
+
+    async def close(self) -> None:
+        with contextlib.suppress(OSError):
+            await super().close()
+
+
 async def connect(
     settings: LogSettings, service: Service, *, connect_seconds: float = CONNECT_SECONDS
 ) -> Client:
@@ -70,7 +79,7 @@ async def connect(
     Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
     caller was told that it timed out. Raises `LogUnavailable` when no server lets the user in.
     """
-    client = Client()
+    client = _Connection()
     reports = _Reports(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(

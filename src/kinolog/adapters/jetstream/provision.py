@@ -10,18 +10,23 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterable
+from functools import partial
 
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
 from kinolog.adapters.jetstream.asking import ApiError, ask
 from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.patience import persist
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.settings import AdminSettings
 from kinolog.subjects import Service
 
 logger = logging.getLogger(__name__)
+
+CREATE_SECONDS = 30.0
+"""How long the members of a cluster that starts may take to find each other."""
 
 
 async def provision(client: Client, replicas: int, names: Iterable[str] | None = None) -> list[str]:
@@ -43,7 +48,8 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
 
 async def _create(client: Client, config: StreamConfig) -> None:
     """Create a stream, then check what the server made of it: an older one ignores settings it does not know."""
-    await ask(client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
+    create = partial(ask, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
+    await persist(create, CREATE_SECONDS)
     await check_stream(client, config)
     logger.info("created stream %s", config.name)
 

@@ -31,6 +31,13 @@ WORKER_SECONDS = 30.0
 """A worker that stops reporting disappears after this long."""
 
 
+OFF: tuple[object, ...] = (None, 0, -1, False, "", "none", "default", {}, [])
+"""Ways to say that a setting is not in force."""
+
+NOT_OURS = {"description", "metadata", "placement"}
+"""Settings that are the server's or the operator's, or only for people."""
+
+
 class StreamMismatch(Exception):
     """A stream is not as kinolog needs it. Nothing was changed."""
 
@@ -219,14 +226,14 @@ async def check_stream(client: Client, config: StreamConfig) -> None:
         if error.number == STREAM_NOT_FOUND:
             raise StreamMissing(name) from None
         raise
-    found = info["config"]
-    for setting, expected in config.as_dict().items():
-        if not _agree(expected, found.get(setting)):
-            raise StreamMismatch(name, setting, expected, found.get(setting))
+    found, wanted = info["config"], config.as_dict()
+    for setting in sorted((wanted.keys() | found.keys()) - NOT_OURS):
+        if not _agree(wanted.get(setting), found.get(setting)):
+            raise StreamMismatch(name, setting, wanted.get(setting), found.get(setting))
 
 
-def _agree(expected: object, found: object) -> bool:
-    """Whether two settings are the same; the server leaves out what is zero, empty or false."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        return all(_agree(value, found.get(name)) for name, value in expected.items())
-    return expected == found or (not expected and not found)
+def _agree(wanted: object, found: object) -> bool:
+    """Whether two settings are the same; the server leaves out or names what is unlimited, empty or off."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(_agree(wanted.get(name), found.get(name)) for name in wanted.keys() | found.keys())
+    return wanted == found or (wanted in OFF and found in OFF)
