@@ -75,6 +75,9 @@ def up(
         if error.remedy:
             _say(error.remedy)
         raise typer.Exit(FAILED) from error
+    except OSError as error:
+        _say(f"kinolog did not start: {error}")
+        raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     finally:

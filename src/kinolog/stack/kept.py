@@ -117,12 +117,12 @@ class Kept:
             failures += 1
             try:
                 self.part.start()
-            except StartError as error:
+            except Exception as error:  # whatever it is, the part is wanted: try again
                 if not self._stopping.is_set():
                     log.error(
                         "a part does not start", extra=fields("restart", part=self.name, problem=str(error))
                     )
-                    self._set("restarting", error.problem)
+                    self._set("restarting", error.problem if isinstance(error, StartError) else str(error))
             else:
                 break
         return failures

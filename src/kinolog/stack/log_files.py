@@ -24,7 +24,7 @@ def turn_over(log_path: Path, kept: int = KEPT) -> None:
 
 def trim(log_path: Path, largest_bytes: int = LARGEST_BYTES, kept: int = KEPT) -> None:
     """Turn over a file that a process holds open: copy it away and cut it; the process appends to what is left."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # not there, or no room for the copy: try again later
         if log_path.stat().st_size <= largest_bytes:
             return
         _make_room(log_path, kept)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from kinolog.stack.addresses import free_port
 from kinolog.stack.errors import StartError
-from kinolog.stack.nats_server import START_SECONDS, NatsServer, Route
+from kinolog.stack.nats_server import NatsServer, Route
 from kinolog.subjects import Service
 
 MEMBERS = 3
+START_SECONDS = 60.0
 
 
 class NatsCluster:
@@ -42,7 +43,7 @@ class NatsCluster:
             for server in self.servers:
                 server.launch()
             for server in self.servers:
-                server.wait_ready()
+                server.wait_ready(START_SECONDS)
             self._wait_for_leader()
         except StartError:
             self.stop()

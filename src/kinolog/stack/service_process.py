@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import threading
@@ -69,7 +70,8 @@ class ServiceProcess:
                 if announced is not None and news is self._news:
                     self.announced = announced
                     news.set()
-                log.write(line)
+                with contextlib.suppress(OSError):  # a full disk must not block the process
+                    log.write(line)
         stdout.close()
         news.set()
 

@@ -192,7 +192,10 @@ class Stack:
 
     def _changed(self, kept: Kept) -> None:
         self._tell(kept)
-        self._say()
+        try:
+            self._say()
+        except OSError as error:  # a full disk must not end the supervision
+            log.warning("cannot write stack.json", extra=fields("say", problem=str(error)))
 
     def _say(self) -> None:
         """Write what runs where into the folder, for `kinolog doctor` and other clients."""
