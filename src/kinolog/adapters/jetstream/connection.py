@@ -63,8 +63,18 @@ class _Reports:
         logger.info("connection to NATS closed")
 
 
-class _Connection(Client):
-    """The client, with an end that does not mind when the server is gone already."""
+class Connection(Client):
+    """The client, with cheaper headers, and an end that does not mind when the server is gone already."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """Headers from `Name: value` lines; a test holds it to the client's, which took half of a read's time."""
+        headers = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers[name.strip()] = value.strip()
+        return headers
 
     async def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -79,7 +89,7 @@ async def connect(
     Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
     caller was told that it timed out. Raises `LogUnavailable` when no server lets the user in.
     """
-    client = _Connection()
+    client = Connection()
     reports = _Reports(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(
