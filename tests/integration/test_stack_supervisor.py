@@ -208,3 +208,14 @@ def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
     assert _gone(settings.data)
     with Stack(settings, make_plan=small_plan) as again:
         assert httpx.get(again.addresses["gateway"]).status_code == 501
+
+
+def test_start_ends_what_an_earlier_run_left(data_folder: Path) -> None:
+    """A process of an earlier run on the folder is ended before anything new is started."""
+    env = os.environ | {MARK: str(data_folder)}
+    with (
+        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as left,
+        Stack(small_settings(data_folder), make_plan=small_plan) as stack,
+    ):
+        assert left.pid not in [process.pid for process in _marked(data_folder)]
+        assert stack.process("gateway").pid is not None
