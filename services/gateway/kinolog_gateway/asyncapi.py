@@ -4,7 +4,8 @@ as docs/asyncapi.yaml holds it."""
 from __future__ import annotations
 
 import sys
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -69,8 +70,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@cache
 def asyncapi_document() -> dict[str, Any]:
-    """The document."""
+    """The document; made once."""
     models = (*SERVER_MESSAGES, *SUBSCRIBER_MESSAGES)
     modes = [(model, "serialization" if model in SERVER_MESSAGES else "validation") for model in models]
     _, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # two literals
@@ -98,7 +100,7 @@ def asyncapi_document() -> dict[str, Any]:
 
 def _name(model: type[BaseModel]) -> str:
     """Name of a message: the word in its `type`."""
-    return str(model.model_json_schema()["properties"]["type"]["const"])
+    return str(get_args(model.model_fields["type"].annotation)[0])
 
 
 def _operation(action: str, summary: str, models: tuple[type[BaseModel], ...]) -> dict[str, Any]:

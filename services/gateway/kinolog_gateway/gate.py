@@ -91,7 +91,8 @@ class Gate:
         headers = Headers(scope=scope)
         try:
             scope[CALLER] = self._admit(scope, headers)
-            _check_body(scope, headers)
+            if scope["type"] == "http" and scope["method"] not in _SAFE and scope["path"].startswith("/mcp"):
+                receive = await _read_body(headers, receive)
             await self._app(scope, receive, send)
         except ProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
@@ -134,16 +135,38 @@ def _check_origin(scope: Scope, headers: Headers) -> None:
         )
 
 
-def _check_body(scope: Scope, headers: Headers) -> None:
-    """Refuse a body that is too large by its own account, or of the wrong type, before it is read."""
-    if scope["type"] != "http" or scope["method"] in _SAFE:
-        return
+async def _read_body(headers: Headers, receive: Receive) -> Receive:
+    """Read the body of a command, and give it on whole. Refuses one that is too large or of the wrong type."""
     length = headers.get("content-length", "")
-    size = int(length) if length.isdecimal() else 0
-    if size > MAX_BODY_BYTES:
-        raise ProblemError(413, "BODY_TOO_LARGE", "the body is larger than 1 MB; send less")
-    if (size or "transfer-encoding" in headers) and scope["path"].startswith("/mcp"):
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    if body:
         _check_type(headers)
+    given = False
+
+    async def whole() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return whole
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(
+        413, "BODY_TOO_LARGE", "the body is larger than 1 MB; send less", headers={"Connection": "close"}
+    )
 
 
 def _check_type(headers: Headers) -> None:

@@ -16,9 +16,8 @@ from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway import grpc_errors, request_errors
-from kinolog_gateway.asyncapi import asyncapi_document
 from kinolog_gateway.credentials import KeyRing
-from kinolog_gateway.gate import MAX_BODY_BYTES, Gate, Instruments
+from kinolog_gateway.gate import Gate, Instruments
 from kinolog_gateway.live.hubs import Hubs
 from kinolog_gateway.live.socket import router as live
 from kinolog_gateway.metrics import Metrics
@@ -62,7 +61,6 @@ def create_app(upstream: Callable[[], Upstream], keys: KeyRing, clock: Clock) ->
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        max_body_size=MAX_BODY_BYTES,
         middleware=[Middleware(Instruments, metrics=metrics), Middleware(Gate, keys=keys)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
@@ -75,7 +73,7 @@ def create_app(upstream: Callable[[], Upstream], keys: KeyRing, clock: Clock) ->
     )
     for router in ROUTERS:
         app.include_router(router)
-    app.state.metrics, app.state.clock, app.state.asyncapi = metrics, clock, asyncapi_document()
+    app.state.metrics, app.state.clock = metrics, clock
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # the way FastAPI documents
     return app
 

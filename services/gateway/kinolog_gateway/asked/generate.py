@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.asked.words import Asked, Name, Priority, Prompt, RequestId, Size, Style, Text
+from kinolog_gateway.asked.words import Address, Asked, Name, Priority, Prompt, RequestId, Size, Style, Text
 from kinolog_gateway.words import PRIORITY_NUMBERS
 
 Whole = Annotated[int, Field(strict=True)]
@@ -66,7 +66,7 @@ class GenerateRequest(Asked):
         None,
         description="Submitting twice with the same id makes one job. The header Idempotency-Key does the same.",
     )
-    webhook: Annotated[str, Field(pattern=r"^https?://[^/ ]+", max_length=2000)] | None = Field(
+    webhook: Address | None = Field(
         None, description="Address that is told when the job ends.", examples=["https://example.org/done"]
     )
 

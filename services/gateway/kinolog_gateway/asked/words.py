@@ -42,9 +42,11 @@ def _split_lower(value: Any) -> Any:
     return [_lower(part) for part in value] if isinstance(value, list) else value
 
 
-def _no_nul(value: str) -> str:
+def _storable(value: str) -> str:
     if "\0" in value:
         raise ValueError("must not hold NUL characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("must not hold half characters (lone surrogates)")
     return value
 
 
@@ -81,15 +83,16 @@ def _to_size(value: str) -> str:
 Priority = Annotated[PriorityWord, BeforeValidator(_lower)]
 Statuses = Annotated[list[StatusWord], BeforeValidator(_split_lower), Field(max_length=5)]
 Priorities = Annotated[list[PriorityWord], BeforeValidator(_split_lower), Field(max_length=4)]
-Name = Annotated[str, AfterValidator(_no_nul), Field(min_length=1, max_length=200)]
-Style = Annotated[str, BeforeValidator(_lower), AfterValidator(_no_nul), Field(min_length=1, max_length=50)]
+Name = Annotated[str, AfterValidator(_storable), Field(min_length=1, max_length=200)]
+Style = Annotated[str, BeforeValidator(_lower), AfterValidator(_storable), Field(min_length=1, max_length=50)]
 Names = Annotated[list[Name], BeforeValidator(_split), Field(max_length=20)]
 Styles = Annotated[list[Style], BeforeValidator(_split_lower), Field(max_length=20)]
-Text = Annotated[str, AfterValidator(_no_nul), Field(max_length=4000)]
-Prompt = Annotated[str, AfterValidator(_no_nul), AfterValidator(_not_blank), Field(max_length=4000)]
+Text = Annotated[str, AfterValidator(_storable), Field(max_length=4000)]
+Prompt = Annotated[str, AfterValidator(_storable), AfterValidator(_not_blank), Field(max_length=4000)]
 Instant = Annotated[
     datetime, BeforeValidator(_to_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
+Address = Annotated[str, AfterValidator(_storable), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
 JobId = Annotated[str, Field(pattern=r"^[a-z0-9]{26}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]

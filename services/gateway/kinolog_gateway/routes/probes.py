@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
+from kinolog_gateway.asyncapi import asyncapi_document
 from kinolog_gateway.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.problems import ProblemError
 from kinolog_gateway.routes.parts import PROBLEMS, Api, answer
@@ -70,6 +71,6 @@ async def openapi_document(request: Request) -> Response:
     responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}},
     summary="The document of the WebSocket",
 )
-async def asyncapi_document(request: Request) -> Response:
+async def live_document() -> Response:
     """Answer the AsyncAPI document of /ws."""
-    return JSONResponse(request.app.state.asyncapi)
+    return JSONResponse(asyncapi_document())

@@ -1,0 +1,75 @@
+"""A gateway that really serves, in front of an api that records what it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from kinolog_gateway.app import GatewayServer, listen, server_for
+
+from kinolog.settings import GatewaySettings
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+class Running:
+    """A gateway: where it is, and a client of it."""
+
+    def __init__(self, url: str, client: httpx.AsyncClient, server: GatewayServer) -> None:
+        self.url = url
+        self.client = client
+        self.server = server
+
+    @property
+    def ws_url(self) -> str:
+        """Where its WebSocket is."""
+        return self.url.replace("http://", "ws://") + "/ws"
+
+    @property
+    def state(self) -> Any:
+        """What the application keeps."""
+        app: Any = self.server.config.app
+        return app.state
+
+
+@contextmanager
+def _no_signals() -> Any:
+    yield
+
+
+@asynccontextmanager
+async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[Running]:
+    """A gateway on a free port, in this event loop."""
+    settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
+    server = server_for(settings)
+    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the test keeps its signals
+    listener = listen(settings.gateway_host, 0)
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    serving = asyncio.get_running_loop().create_task(server.serve([listener]))
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+            yield Running(url, client, server)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RecordingApi]:
+    """The api behind the gateway."""
+    recording = RecordingApi()
+    await recording.start()
+    yield recording
+    await recording.stop()
+
+
+@pytest.fixture
+async def gateway(api: RecordingApi) -> AsyncIterator[Running]:
+    """A gateway without keys in front of that api."""
+    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+        yield running

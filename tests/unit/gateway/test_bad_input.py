@@ -1,0 +1,257 @@
+"""Requests that are wrong: each gets a problem that names the field, and the api never hears of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.recording_api import RecordingApi
+
+SECRET = "a private prompt that nobody may repeat"
+ID = "a" * 26
+
+BODIES: list[tuple[dict[str, Any], str]] = [
+    ({}, "prompt"),
+    ({"prompt": ""}, "prompt"),
+    ({"prompt": " \n\t "}, "prompt"),
+    ({"prompt": "x" * 10_000}, "prompt"),
+    ({"prompt": 5}, "prompt"),
+    ({"prompt": None}, "prompt"),
+    ({"prompt": "nul \0"}, "prompt"),
+    ({"prompt": SECRET, "duration": 0}, "duration"),
+    ({"prompt": SECRET, "duration": -1}, "duration"),
+    ({"prompt": SECRET, "duration": 1e9}, "duration"),
+    ({"prompt": SECRET, "duration": "2"}, "duration"),
+    ({"prompt": SECRET, "duration": True}, "duration"),
+    ({"prompt": SECRET, "priority": "urgent"}, "priority"),
+    ({"prompt": SECRET, "priority": 1}, "priority"),
+    ({"prompt": SECRET, "style": ""}, "style"),
+    ({"prompt": SECRET, "style": "x" * 51}, "style"),
+    ({"prompt": SECRET, "size": "big"}, "size"),
+    ({"prompt": SECRET, "size": "15x64"}, "size"),
+    ({"prompt": SECRET, "size": "9000x64"}, "size"),
+    ({"prompt": SECRET, "fps": 0}, "fps"),
+    ({"prompt": SECRET, "fps": 24.5}, "fps"),
+    ({"prompt": SECRET, "steps": 1001}, "steps"),
+    ({"prompt": SECRET, "steps": True}, "steps"),
+    ({"prompt": SECRET, "guidance": 101}, "guidance"),
+    ({"prompt": SECRET, "seed": -1}, "seed"),
+    ({"prompt": SECRET, "seed": 2**63}, "seed"),
+    ({"prompt": SECRET, "request_id": "no spaces"}, "request_id"),
+    ({"prompt": SECRET, "request_id": "x" * 129}, "request_id"),
+    ({"prompt": SECRET, "webhook": "ftp://example.org"}, "webhook"),
+    ({"prompt": SECRET, "max_attempts": 11}, "max_attempts"),
+    ({"prompt": SECRET, "duration": 1, "frames": 8}, "frames"),
+    ({"prompt": SECRET, "colour": "red"}, "colour"),
+]
+
+QUERIES = [
+    ("/mcp/jobs?limit=0", "limit"),
+    ("/mcp/jobs?limit=101", "limit"),
+    ("/mcp/jobs?limit=ten", "limit"),
+    ("/mcp/jobs?offset=-1", "offset"),
+    ("/mcp/jobs?sort=colour", "sort"),
+    ("/mcp/jobs?order=up", "order"),
+    ("/mcp/jobs?status=done", "status[0]"),
+    ("/mcp/jobs?status=queued,done", "status[1]"),
+    ("/mcp/jobs?priority=urgent", "priority[0]"),
+    ("/mcp/jobs?date_range=yesterday", "date_range"),
+    ("/mcp/jobs?from=yesterday", "from"),
+    ("/mcp/jobs?from=2026-11-22", "from"),
+    ("/mcp/jobs?from=1700000000", "from"),
+    ("/mcp/jobs?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
+    ("/mcp/jobs?from=2026-11-22T10:00:00Z&to=2026-11-22T10:00:00Z", "to"),
+    ("/mcp/jobs?date_range=today&from=2026-11-22T10:00:00Z", "from"),
+    ("/mcp/jobs?cursor=abc&offset=5", "cursor"),
+    ("/mcp/jobs?min_position=-1", "min_position"),
+    ("/mcp/jobs?page=2", "page"),
+    (f"/mcp/jobs?text={'x' * 201}", "text"),
+    ("/mcp/status/short", "job_id"),
+    (f"/mcp/status/{'A' * 26}", "job_id"),
+    (f"/mcp/status/{ID}?min_position=x", "min_position"),
+    ("/mcp/result/short/video", "job_id"),
+    (f"/mcp/result/{ID}/scenes/-1", "index"),
+    (f"/mcp/logs/{ID}?limit=1001", "limit"),
+    (f"/mcp/logs/{ID}?after=-1", "after"),
+    (f"/mcp/logs/{ID}?level=loud", "level"),
+    (f"/mcp/events/{ID}?as_of=once", "as_of"),
+    (f"/mcp/events/{ID}?as_of=2026-11-22T10:00:00", "as_of"),
+    (f"/mcp/events/{ID}?as_of={'9' * 30}", "as_of"),
+    ("/mcp/analytics/trends?bucket_seconds=-1", "bucket_seconds"),
+    ("/mcp/analytics/overview?from=2026-11-22T10:00:00Z&to=2026-11-21T10:00:00Z", "to"),
+    ("/mcp/activity?limit=101", "limit"),
+    ("/mcp/activity?before=-1", "before"),
+]
+
+BULKS: list[tuple[dict[str, Any], str]] = [
+    ({"action": "explode", "job_ids": [ID]}, "action"),
+    ({"action": "cancel"}, "job_ids"),
+    ({"action": "cancel", "job_ids": []}, "job_ids"),
+    ({"action": "cancel", "job_ids": [ID, "short"]}, "job_ids[1]"),
+    ({"action": "cancel", "job_ids": [ID] * 1001}, "job_ids"),
+    ({"action": "cancel", "job_ids": [ID], "filter": {"status": ["queued"]}}, "filter"),
+    ({"action": "cancel", "filter": {}}, "filter"),
+    ({"action": "cancel", "filter": {"status": ["done"]}}, "filter.status[0]"),
+    (
+        {"action": "cancel", "filter": {"from": "2026-11-22T10:00:00Z", "to": "2020-01-01T00:00:00Z"}},
+        "filter.to",
+    ),
+    ({"action": "reprioritize", "job_ids": [ID]}, "priority"),
+    ({"action": "retry", "job_ids": [ID], "priority": "high"}, "priority"),
+    ({"action": "retry", "job_ids": [ID], "reason": "because"}, "reason"),
+]
+
+
+def problem_of(answer: Any, status: int = 400) -> dict[str, Any]:
+    """The problem in an answer, after checking its form."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert set(problem) == {"type", "title", "status", "detail", "reason", "violations"}
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert SECRET not in answer.text
+    return problem
+
+
+def fields_of(problem: dict[str, Any]) -> list[str]:
+    """The fields that a problem names."""
+    return [violation["field"] for violation in problem["violations"]]
+
+
+async def test_bodies_of_generate(
+    gateway: Running, api: RecordingApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong field of a submission is named, nothing is submitted, and nothing of the body is logged."""
+    with caplog.at_level(logging.DEBUG):
+        for body, field in BODIES:
+            problem = problem_of(await gateway.client.post("/mcp/generate", json=body))
+            assert fields_of(problem) == [field], body
+            assert field in problem["detail"]
+    assert not api.calls
+    assert SECRET not in caplog.text
+
+
+async def test_all_queries(gateway: Running, api: RecordingApi) -> None:
+    """A wrong parameter of a read is named, and the api is not asked."""
+    for path, field in QUERIES:
+        problem = problem_of(await gateway.client.get(path))
+        assert fields_of(problem) == [field], path
+    assert not api.calls
+
+
+async def test_bulk_bodies(gateway: Running, api: RecordingApi) -> None:
+    """A wrong field of a bulk command is named, and no job is touched."""
+    for body, field in BULKS:
+        problem = problem_of(await gateway.client.post("/mcp/bulk", json=body))
+        assert fields_of(problem) == [field], body
+    assert not api.calls
+
+
+RAW = [
+    (b"", 400, "body"),
+    (b"{", 400, "body"),
+    (b'{"prompt": "x",}', 400, "body"),
+    (b"[]", 400, "body"),
+    (b'"text"', 400, "body"),
+    (b"null", 400, "body"),
+    (b'{"prompt": "x", "duration": NaN}', 400, "duration"),
+    (b'{"prompt": "x", "guidance": Infinity}', 400, "guidance"),
+    (b'{"prompt": "x", "duration": 1e999}', 400, "duration"),
+    (b'{"prompt": "\\ud800"}', 400, "prompt"),
+    (b"[" * 100_000, 400, None),
+    (b"\xff\xfe\x00", 400, None),
+]
+
+
+async def test_bodies_that_are_no_json(gateway: Running, api: RecordingApi) -> None:
+    """Malformed JSON, NaN, lone surrogates and deep nesting are refused as what they are."""
+    for content, status, field in RAW:
+        headers = {"Content-Type": "application/json"}
+        answer = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+        problem = problem_of(answer, status)
+        assert field is None or fields_of(problem) == [field], content[:40]
+    assert not api.calls
+
+
+async def test_wrong_media_types(gateway: Running, api: RecordingApi) -> None:
+    """A body that does not say it is JSON is not read; neither is one in another encoding."""
+    body = json.dumps({"prompt": SECRET}).encode()
+    for media_type in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+    ):
+        headers = {"Content-Type": media_type} if media_type else {}
+        answer = await gateway.client.post("/mcp/generate", content=body, headers=headers)
+        assert problem_of(answer, 415)["reason"] == "UNSUPPORTED_MEDIA_TYPE"
+    latin = {"Content-Type": "application/json; charset=latin-1"}
+    problem_of(await gateway.client.post("/mcp/generate", content=body, headers=latin), 400)
+    for good in ("application/json; charset=UTF-8", "application/vnd.kinolog+json"):
+        answer = await gateway.client.post("/mcp/generate", content=body, headers={"Content-Type": good})
+        assert answer.status_code == 202
+    assert len(api.calls) == 2
+
+
+async def test_large_bodies(gateway: Running, api: RecordingApi) -> None:
+    """A body over 1 MB is refused, whether or not it says how long it is."""
+    content = b'{"prompt": "' + b"x" * 1_000_000 + b'"}'
+    headers = {"Content-Type": "application/json"}
+    answer = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+    assert problem_of(answer, 413)["reason"] == "BODY_TOO_LARGE"
+
+    async def parts() -> Any:
+        for start in range(0, len(content), 100_000):
+            yield content[start : start + 100_000]
+
+    answer = await gateway.client.post("/mcp/generate", content=parts(), headers=headers)
+    assert problem_of(answer, 413)["reason"] == "BODY_TOO_LARGE"
+    assert not api.calls
+
+
+async def test_unknown_routes_and_methods(gateway: Running) -> None:
+    """What is not there is a problem too; so are the places of what comes later."""
+    for path in (
+        "/",
+        "/mcp",
+        "/mcp/nothing",
+        "/mcp/jobs/",
+        "/v1/videos",
+        "/mcp/keys",
+        "/docs",
+        "/mcp/generate/x",
+    ):
+        answer = await gateway.client.get(path)
+        assert problem_of(answer, 404)["reason"] == "ROUTE_NOT_FOUND", path
+    answer = await gateway.client.post("/mcp")
+    problem_of(answer, 404)
+    answer = await gateway.client.get("/mcp/generate")
+    assert problem_of(answer, 405)["reason"] == "METHOD_NOT_ALLOWED"
+    assert answer.headers["allow"] == "POST"
+    problem_of(await gateway.client.put("/mcp/jobs", json={}), 405)
+
+
+async def test_two_request_ids_that_differ(gateway: Running, api: RecordingApi) -> None:
+    """A request id in the body and another in the header is refused."""
+    answer = await gateway.client.post(
+        "/mcp/generate", json={"prompt": "x", "request_id": "a"}, headers={"Idempotency-Key": "b"}
+    )
+    assert fields_of(problem_of(answer)) == ["request_id"]
+    answer = await gateway.client.post(
+        "/mcp/generate", json={"prompt": "x"}, headers={"Idempotency-Key": "a b"}
+    )
+    assert fields_of(problem_of(answer)) == ["Idempotency-Key"]
+    assert not api.calls
+
+
+async def test_every_wrong_field_is_named(gateway: Running) -> None:
+    """A request with several wrong fields learns of all of them at once."""
+    answer = await gateway.client.post("/mcp/generate", json={"prompt": "", "fps": 0, "what": 1})
+    problem = problem_of(answer)
+    assert set(fields_of(problem)) == {"prompt", "fps", "what"}
+    assert "2 more" in problem["detail"]

@@ -1,0 +1,181 @@
+"""A result's files: ranges, tags, heads, and what happens when they cannot be read."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from kinolog_gateway.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
+
+from kinolog.v1 import job_pb2 as pb
+from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.recording_api import RecordingApi, Refusal
+from tests.unit.gateway.test_bad_input import problem_of
+
+THUMBNAIL = b"RIFFwebp"
+
+
+def finished(api: RecordingApi) -> pb.Job:
+    """A completed job with a video and a thumbnail."""
+    job = canned.completed(
+        api.add_job(),
+        canned.artifact(),
+        canned.artifact(pb.ARTIFACT_KIND_THUMBNAIL, THUMBNAIL),
+    )
+    api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
+    api.files[job.id, pb.ARTIFACT_KIND_THUMBNAIL, 0] = THUMBNAIL
+    return api.commit(job, "completed")
+
+
+async def test_facts_of_a_result(gateway: Running, api: RecordingApi) -> None:
+    """A result tells the facts of the video and links to the files that there are."""
+    job = finished(api)
+    body = (await gateway.client.get(f"/mcp/result/{job.id}")).json()
+    assert (body["media"]["codec"], body["media"]["frames"]) == ("h264", 16)
+    assert body["artifacts"][0]["sha256"] == canned.HASH
+    assert body["links"]["video"] == f"/mcp/result/{job.id}/video"
+    assert body["links"]["thumbnail"] == f"/mcp/result/{job.id}/thumbnail"
+    assert body["links"]["preview"] is None
+    assert body["completed_at"] == "2026-11-22T15:00:15Z"
+
+
+async def test_a_result_that_is_not_there_yet(gateway: Running, api: RecordingApi) -> None:
+    """Before the job is completed, its result and its files are refused with 409."""
+    job = api.add_job()
+    for path in ("", "/video", "/thumbnail", "/manifest"):
+        problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}{path}"), 409)
+        assert problem["reason"] == "NOT_COMPLETED"
+
+
+async def test_the_whole_video(gateway: Running, api: RecordingApi) -> None:
+    """A video comes whole, with its length, type, name and tag."""
+    job = finished(api)
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/video")
+    assert answer.status_code == 200
+    assert answer.content == canned.VIDEO
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["content-length"] == str(len(canned.VIDEO))
+    assert answer.headers["etag"] == f'"{canned.HASH}"'
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-disposition"] == f'inline; filename="{job.id}.mp4"'
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-99", 0, 99),
+        ("bytes=100-", 100, len(canned.VIDEO) - 1),
+        ("bytes=-5", len(canned.VIDEO) - 5, len(canned.VIDEO) - 1),
+        ("bytes=255990-999999999", 255_990, len(canned.VIDEO) - 1),
+    ],
+)
+async def test_a_part_of_the_video(
+    gateway: Running, api: RecordingApi, asked: str, first: int, last: int
+) -> None:
+    """Range brings these bytes alone, and no more is read from the api."""
+    job = finished(api)
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == canned.VIDEO[first : last + 1]
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(canned.VIDEO)}"
+    assert answer.headers["content-length"] == str(last - first + 1)
+    assert api.read_bytes == last - first + 1
+
+
+async def test_a_range_behind_the_end(gateway: Running, api: RecordingApi) -> None:
+    """A range behind the end is refused with the size of the file."""
+    job = finished(api)
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
+    assert problem_of(answer, 416)["reason"] == "RANGE_NOT_SATISFIABLE"
+    assert answer.headers["content-range"] == "bytes */256000"
+
+
+async def test_a_video_that_the_client_has(gateway: Running, api: RecordingApi) -> None:
+    """If-None-Match with the tag answers 304 and reads nothing; with another tag the video comes."""
+    job = finished(api)
+    path, tag = f"/mcp/result/{job.id}/video", f'"{canned.HASH}"'
+    for value in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        answer = await gateway.client.get(path, headers={"If-None-Match": value})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == tag
+    assert api.read_bytes == 0
+    assert (await gateway.client.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+async def test_a_range_of_another_version(gateway: Running, api: RecordingApi) -> None:
+    """If-Range with another tag brings the whole video."""
+    job = finished(api)
+    headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers=headers)
+    assert (answer.status_code, len(answer.content)) == (200, len(canned.VIDEO))
+
+
+async def test_heads(gateway: Running, api: RecordingApi) -> None:
+    """HEAD answers what GET would, without reading the file."""
+    job = finished(api)
+    answer = await gateway.client.head(f"/mcp/result/{job.id}/video")
+    assert (answer.status_code, answer.headers["content-length"]) == (200, "256000")
+    assert answer.headers["etag"] == f'"{canned.HASH}"'
+    part = await gateway.client.head(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=0-9"})
+    assert (part.status_code, part.headers["content-length"]) == (206, "10")
+    assert api.read_bytes == 0
+
+
+async def test_other_files(gateway: Running, api: RecordingApi) -> None:
+    """A thumbnail comes with its own type; a file that the job did not make is 404."""
+    job = finished(api)
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/thumbnail")
+    assert (answer.content, answer.headers["content-type"]) == (THUMBNAIL, "image/webp")
+    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/preview"), 404)
+    assert problem["reason"] == "ARTIFACT_NOT_FOUND"
+
+
+async def test_a_scene_of_a_running_job(gateway: Running, api: RecordingApi) -> None:
+    """A rendered scene can be read while the job runs; one that is not rendered is 404."""
+    job = canned.started(api.add_job())
+    job.scenes[1].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
+    api.commit(job, "scene_rendered")
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE, 1] = b"scene"
+    assert (await gateway.client.get(f"/mcp/result/{job.id}/scenes/1")).content == b"scene"
+    problem_of(await gateway.client.get(f"/mcp/result/{job.id}/scenes/0"), 404)
+    board = (await gateway.client.get(f"/mcp/storyboard/{job.id}")).json()
+    assert [scene["video"] for scene in board["scenes"]] == [None, f"/mcp/result/{job.id}/scenes/1"]
+
+
+async def test_a_manifest(gateway: Running, api: RecordingApi) -> None:
+    """A manifest holds what is needed to check and repeat the video, and no prompt."""
+    job = finished(api)
+    answer = await gateway.client.get(f"/mcp/result/{job.id}/manifest")
+    body = answer.json()
+    assert body["spec"]["seed"] == 7
+    assert body["artifacts"][0]["sha256"] == canned.HASH
+    assert body["record"] == {"commits": 2, "events": 3, "position": job.position, "hash": "cd" * 32}
+    assert canned.PROMPT not in answer.text
+
+
+async def test_a_file_that_cannot_be_read(gateway: Running, api: RecordingApi) -> None:
+    """An error before the first byte is a problem, not a broken download."""
+    job = finished(api)
+    api.failures["ReadArtifact"] = Refusal(grpc.StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "not stored")
+    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/video"), 500)
+    assert problem["reason"] == "ARTIFACT_MISSING"
+
+
+def test_ranges_that_are_ignored() -> None:
+    """Several ranges, other units and nonsense bring the whole file, as RFC 9110 allows."""
+    for text in ("bytes=0-1,5-6", "pages=1-2", "bytes=-", "bytes=9-3", "bytes", "bytes=a-b"):
+        assert asked_range({"range": text}, '"t"', 10) is None
+
+
+def test_ranges_at_the_edges() -> None:
+    """The last byte, a suffix longer than the file, and an empty file."""
+    assert asked_range({"range": "bytes=9-9"}, '"t"', 10) == ByteRange(9, 9, 10)
+    assert asked_range({"range": "bytes=-99"}, '"t"', 10) == ByteRange(0, 9, 10)
+    for text, size in (("bytes=10-", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-1", 0)):
+        with pytest.raises(Unsatisfiable):
+            asked_range({"range": text}, '"t"', size)
+
+
+def test_no_tag_no_match() -> None:
+    """A request without If-None-Match has nothing."""
+    assert not not_modified({}, '"t"')

@@ -1,0 +1,184 @@
+"""Routes that read, against a recording api."""
+
+from __future__ import annotations
+
+from kinolog.v1 import job_pb2 as pb
+from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+async def test_status_of_a_running_job(gateway: Running, api: RecordingApi) -> None:
+    """Status shows percent, stages, scene, attempt and timings of a running job."""
+    job = canned.started(api.add_job())
+    job.percent, job.eta_seconds = 40.0, 12.5
+    api.commit(job, "attempt_started")
+    answer = await gateway.client.get(f"/mcp/status/{job.id}")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["job_id"] == job.id
+    assert (body["status"], body["stage"], body["scene"], body["scenes"]) == ("processing", "denoise", 0, 2)
+    assert (body["percent"], body["eta_seconds"], body["queue_position"]) == (40.0, 12.5, None)
+    assert body["stages"][0] == {
+        "stage": "prefetch",
+        "scene": None,
+        "percent": 100.0,
+        "started_at": "2026-11-22T15:00:05Z",
+        "seconds": 1.0,
+    }
+    assert body["timings"] == {"wait_seconds": 5.0, "run_seconds": None, "total_seconds": None}
+    assert (body["size"], body["duration"], body["prompt"]) == ("256x128", 2.0, canned.PROMPT)
+    assert body["links"]["video"] is None
+    assert answer.headers["x-kinolog-position"] == str(job.position) == str(body["position"])
+
+
+async def test_a_list_with_filters(gateway: Running, api: RecordingApi) -> None:
+    """Filters, order and page reach the api in its own words; the summary counts every status."""
+    api.add_job()
+    api.commit(canned.completed(api.add_job()), "completed")
+    answer = await gateway.client.get(
+        "/mcp/jobs?status=queued,failed&status=Cancelled&priority=low&model=m1&style=Noir&text=circle"
+        "&from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00%2B01:00&sort=progress&order=asc&limit=5&offset=0"
+        "&min_position=2"
+    )
+    assert answer.status_code == 200, answer.text
+    (asked,) = api.asked("ListJobs")
+    assert list(asked.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED, pb.STATUS_CANCELLED]
+    assert list(asked.filter.priorities) == [pb.PRIORITY_LOW]
+    assert (list(asked.filter.models), list(asked.filter.styles)) == (["m1"], ["noir"])
+    assert asked.filter.text == "circle"
+    assert asked.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
+    assert asked.filter.created_before.ToJsonString() == "2026-11-29T23:00:00Z"
+    assert (asked.order_by, asked.page_size, asked.min_position) == ("progress asc", 5, 2)
+    (counted,) = api.asked("SummarizeJobs")
+    assert not counted.filter.statuses
+    assert list(counted.filter.models) == ["m1"]
+    body = answer.json()
+    assert body["summary"] == {
+        "total": 2,
+        "queued": 1,
+        "processing": 0,
+        "completed": 1,
+        "failed": 0,
+        "cancelled": 0,
+    }
+    assert (body["limit"], body["offset"], body["total"], body["next_cursor"]) == (5, 0, 1, None)
+    assert [job["status"] for job in body["jobs"]] == ["queued"]
+
+
+async def test_a_cursor_is_handed_on(gateway: Running, api: RecordingApi) -> None:
+    """The cursor of a page is the token of the next one."""
+    for _ in range(3):
+        api.add_job()
+    first = (await gateway.client.get("/mcp/jobs?limit=2")).json()
+    assert first["next_cursor"] == "more"
+    await gateway.client.get("/mcp/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
+    assert api.asked("ListJobs")[-1].page_token == "more"
+
+
+async def test_a_position_in_the_header_is_waited_for(gateway: Running, api: RecordingApi) -> None:
+    """X-Kinolog-Position does what min_position does; the greater of both counts."""
+    headers = {"X-Kinolog-Position": "7"}
+    await gateway.client.get("/mcp/jobs?min_position=5", headers=headers)
+    await gateway.client.get("/mcp/analytics/status-distribution?min_position=9", headers=headers)
+    assert api.asked("ListJobs")[0].min_position == 7
+    assert api.asked("SummarizeJobs")[-1].min_position == 9
+
+
+async def test_date_ranges_by_name(gateway: Running, api: RecordingApi) -> None:
+    """A span by its name begins at a midnight in UTC; all_time is open."""
+    for word in ("today", "This Week", "this_month", "last_7_days", "all_time"):
+        answer = await gateway.client.get("/mcp/jobs", params={"date_range": word})
+        assert answer.status_code == 200, answer.text
+    today, week, month, days, ever = (request.filter for request in api.asked("ListJobs"))
+    assert today.created_from.seconds % 86_400 == 0
+    assert week.created_from.ToDatetime().weekday() == 0
+    assert month.created_from.ToDatetime().day == 1
+    assert not today.HasField("created_before")
+    assert days.HasField("created_from")
+    assert not ever.HasField("created_from")
+
+
+async def test_a_storyboard(gateway: Running, api: RecordingApi) -> None:
+    """A storyboard shows each scene with its prompt, timing and camera."""
+    job = api.add_job()
+    body = (await gateway.client.get(f"/mcp/storyboard/{job.id}")).json()
+    assert body["duration_seconds"] == 2.0
+    assert body["scenes"][1] == {
+        "index": 1,
+        "prompt": "scene 1",
+        "start_seconds": 1.0,
+        "duration_seconds": 1.0,
+        "frames": 8,
+        "camera": "pan left",
+        "transition": "cut",
+        "seed": 8,
+        "status": "queued",
+        "video": None,
+        "thumbnail": None,
+    }
+
+
+async def test_log_lines(gateway: Running, api: RecordingApi) -> None:
+    """Log lines come with the sequence after which the next ones follow."""
+    job = api.add_job()
+    for sequence in range(1, 6):
+        api.weather(log=canned.line(job, sequence))
+    body = (await gateway.client.get(f"/mcp/logs/{job.id}?after=2&limit=2&level=info")).json()
+    assert [entry["message"] for entry in body["entries"]] == ["line 3", "line 4"]
+    assert body["next_after"] == 4
+    asked = api.asked("ListLogEntries")[0]
+    assert (asked.page_size, asked.after_sequence, asked.min_level) == (2, 2, pb.LOG_LEVEL_INFO)
+
+
+async def test_history_at_a_position(gateway: Running, api: RecordingApi) -> None:
+    """History up to a position holds the commits until then, sealed texts left out, and the state of then."""
+    job = api.add_job()
+    first = job.position
+    api.commit(canned.started(job), "attempt_started")
+    body = (await gateway.client.get(f"/mcp/events/{job.id}?as_of={first}")).json()
+    assert [commit["position"] for commit in body["commits"]] == [first]
+    assert [event["type"] for event in body["commits"][0]["events"]] == ["submitted", "queued"]
+    assert body["commits"][0]["events"][0]["data"] == {"spec": {"model": "kinolog-tiny"}, "priority": "high"}
+    assert body["job"]["status"] == "queued"
+    later = (await gateway.client.get(f"/mcp/events/{job.id}")).json()
+    assert later["job"]["status"] == "processing"
+
+
+async def test_history_at_a_time(gateway: Running, api: RecordingApi) -> None:
+    """as_of may be a time, also one whose plus was lost in the query."""
+    job = api.add_job()
+    for text in ("2026-11-22T16:00:00+01:00", "2026-11-22T15:00:00Z"):
+        answer = await gateway.client.get(f"/mcp/events/{job.id}?as_of={text}")
+        assert answer.status_code == 200, answer.text
+    assert {request.time.ToJsonString() for request in api.asked("GetHistory")} == {"2026-11-22T15:00:00Z"}
+
+
+async def test_charts(gateway: Running, api: RecordingApi) -> None:
+    """Every chart answers; what is not known is null."""
+    overview = (await gateway.client.get("/mcp/analytics/overview?date_range=last_30_days")).json()
+    assert overview["submitted"] == 5
+    assert (overview["success_rate"], overview["mean_seconds"]) == (0.0, None)
+    rates = (await gateway.client.get("/mcp/analytics/success-rate")).json()
+    assert [(rate["priority"], rate["rate"]) for rate in rates["rates"]] == [("high", 0.75), ("low", None)]
+    stages = (await gateway.client.get("/mcp/analytics/stage-times")).json()
+    assert stages["stages"][0]["stage"] == "denoise"
+    depth = (await gateway.client.get("/mcp/analytics/queue-depth?bucket_seconds=60")).json()
+    assert depth["points"][0]["queued"] == 2
+    trends = (await gateway.client.get("/mcp/analytics/trends")).json()
+    assert trends["points"][0]["submitted"] == 4
+    assert not api.asked("GetTrends")[0].range.HasField("from")
+    assert api.asked("GetOverview")[0].range.HasField("from")
+    assert api.asked("GetQueueDepth")[0].bucket_seconds == 60
+    feed = (await gateway.client.get("/mcp/activity?limit=5&before=10")).json()
+    assert feed["entries"][0]["event"] == "completed"
+    assert feed["next_before"] == 9
+
+
+async def test_the_catalogue(gateway: Running, api: RecordingApi) -> None:
+    """Models and workers are listed with what a form needs to know."""
+    (model,) = (await gateway.client.get("/mcp/models")).json()["models"]
+    assert model["is_default"]
+    assert (model["defaults"]["size"], model["defaults"]["duration"]) == ("256x256", 17 / 8)
+    (worker,) = (await gateway.client.get("/mcp/workers")).json()["workers"]
+    assert (worker["name"], worker["stage"], worker["step"]) == ("worker-1", "denoise", 3)

@@ -1,0 +1,130 @@
+"""Errors of the api, as REST tells them."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.rpc import status_pb2
+from kinolog_gateway.grpc_errors import from_rpc_status, rest_field
+
+from tests.unit.gateway.conftest import Running, running_gateway
+from tests.unit.gateway.recording_api import RecordingApi, Refusal
+from tests.unit.gateway.test_bad_input import ID, fields_of, problem_of
+
+
+async def test_a_job_that_is_not_there(gateway: Running) -> None:
+    """An unknown id is 404 on every route about one job."""
+    for method, path in (
+        ("GET", f"/mcp/status/{ID}"),
+        ("GET", f"/mcp/storyboard/{ID}"),
+        ("GET", f"/mcp/logs/{ID}"),
+        ("GET", f"/mcp/events/{ID}"),
+        ("GET", f"/mcp/result/{ID}"),
+        ("GET", f"/mcp/result/{ID}/video"),
+        ("GET", f"/mcp/result/{ID}/scenes/0"),
+        ("POST", f"/mcp/cancel/{ID}"),
+        ("POST", f"/mcp/retry/{ID}"),
+        ("POST", f"/mcp/prefetch/{ID}"),
+        ("DELETE", f"/mcp/jobs/{ID}"),
+    ):
+        problem = problem_of(await gateway.client.request(method, path), 404)
+        assert problem["reason"] == "JOB_NOT_FOUND", path
+
+
+async def test_violations_get_the_names_of_rest(gateway: Running, api: RecordingApi) -> None:
+    """Fields that only the api finds wrong are named as the request spelled them."""
+    api.failures["SubmitJob"] = Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "INVALID_FIELDS",
+        "width: must be one of the model's",
+        {"width": "must be one of 256x256", "duration_seconds": "duration_seconds must be at most 60"},
+    )
+    answer = await gateway.client.post("/mcp/generate", json={"prompt": "x", "size": "64x64"})
+    problem = problem_of(answer)
+    assert fields_of(problem) == ["size", "duration"]
+    assert problem["detail"] == "size must be one of 256x256; duration duration must be at most 60"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "retry"),
+    [
+        (grpc.StatusCode.FAILED_PRECONDITION, 409, None),
+        (grpc.StatusCode.ABORTED, 409, None),
+        (grpc.StatusCode.PERMISSION_DENIED, 403, None),
+        (grpc.StatusCode.UNAUTHENTICATED, 401, None),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, 429, "1"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, 504, None),
+        (grpc.StatusCode.UNIMPLEMENTED, 501, None),
+        (grpc.StatusCode.INTERNAL, 500, None),
+        (grpc.StatusCode.DATA_LOSS, 500, None),
+    ],
+)
+async def test_codes(
+    gateway: Running, api: RecordingApi, code: grpc.StatusCode, status: int, retry: str | None
+) -> None:
+    """Every code of gRPC has a status of HTTP, and the reason comes along."""
+    api.failures["GetJob"] = Refusal(code, "SOME_REASON", "some words")
+    answer = await gateway.client.get(f"/mcp/status/{ID}")
+    problem = problem_of(answer, status)
+    assert (problem["reason"], problem["detail"]) == ("SOME_REASON", "some words")
+    assert answer.headers.get("retry-after") == retry
+    assert ("www-authenticate" in answer.headers) == (status == 401)
+
+
+async def test_an_api_that_is_away() -> None:
+    """Without an api the gateway runs, is not ready, and answers 503 with when to try again."""
+    async with running_gateway("127.0.0.1:1") as gateway:
+        assert (await gateway.client.get("/health")).json() == {"status": "ok"}
+        problem = problem_of(await gateway.client.get("/ready"), 503)
+        assert problem["reason"] == "API_UNAVAILABLE"
+        answer = await gateway.client.get("/mcp/models")
+        problem = problem_of(answer, 503)
+        assert problem["reason"] == "UNAVAILABLE"
+        assert answer.headers["retry-after"] == "1"
+        assert "127.0.0.1" not in answer.text
+
+
+async def test_an_api_that_restarts_under_a_call(gateway: Running, api: RecordingApi) -> None:
+    """Once the api is back, the gateway works with it again by itself."""
+    job = api.add_job()
+    assert (await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 200
+    await api.stop()
+    problem_of(await gateway.client.get(f"/mcp/status/{job.id}"), 503)
+    await api.start()
+    while (answer := await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 503:
+        pass
+    assert answer.status_code == 200
+    assert (await gateway.client.get("/ready")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("wire", "rest"),
+    [
+        ("duration_seconds", "duration"),
+        ("page_size", "limit"),
+        ("page_token", "cursor"),
+        ("order_by", "sort"),
+        ("filter.statuses[1]", "status[1]"),
+        ("filter.created_before", "to"),
+        ("filter", "from"),
+        ("selection.job_ids[3]", "job_ids[3]"),
+        ("selection.filter.priorities[0]", "filter.priority[0]"),
+        ("selection.filter.created_from", "filter.from"),
+        ("selection", "job_ids"),
+        ("range.from", "from"),
+        ("range.before", "to"),
+        ("height", "size"),
+        ("prompt", "prompt"),
+        ("after_sequence", "after"),
+    ],
+)
+def test_names_of_fields(wire: str, rest: str) -> None:
+    """Each field of a gRPC request has the name that REST gives it."""
+    assert rest_field(wire) == rest
+
+
+def test_a_status_without_details() -> None:
+    """A bare status still makes a whole problem."""
+    problem = from_rpc_status(status_pb2.Status(code=5, message="no such job"))
+    assert (problem.status, problem.reason, problem.detail) == (404, "NOT_FOUND", "no such job")
+    assert problem.type == "urn:kinolog:problem:not-found"
