@@ -11,8 +11,8 @@ from PIL import Image
 from kinolog_worker.renderer import Frames
 
 THUMBNAIL_SIDE_PIXELS = 320
-PREVIEW_SIDE_PIXELS = 160
-PREVIEW_PICTURES = 12
+PREVIEW_SIDE_PIXELS = 128
+PREVIEW_PICTURES = 8
 
 
 class StillsCollector:

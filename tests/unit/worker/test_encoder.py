@@ -171,7 +171,7 @@ def test_stills_show_the_video(tmp_path: Path) -> None:
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
     assert np.abs(np.asarray(thumbnail)[200, 300].astype(int) - BLUE).max() <= 8
     preview = Image.open(BytesIO(stills.preview_webp()))
-    assert (preview.format, preview.size) == ("WEBP", (160, 120))
+    assert (preview.format, preview.size) == ("WEBP", (128, 96))
     assert getattr(preview, "n_frames", 1) > 1
 
 
@@ -187,4 +187,4 @@ def test_a_clip_of_one_frame_has_stills(tmp_path: Path) -> None:
 def test_previews_are_small() -> None:
     """A large picture becomes a small JPEG."""
     picture = Image.open(BytesIO(jpeg_of(_clip(1, 640, 480)[0])))
-    assert (picture.format, picture.size) == ("JPEG", (160, 120))
+    assert (picture.format, picture.size) == ("JPEG", (128, 96))
