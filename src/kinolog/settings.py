@@ -95,6 +95,18 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings):
     worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     worker_scratch: Path | None = Field(None, description="Folder for files in the making.")
     worker_threads: int = Field(0, ge=0, description="CPU threads for inference; 0 lets torch choose.")
+    worker_lease_seconds: float = Field(
+        30.0, ge=1.0, description="A worker that is silent for this long loses its job to another one."
+    )
+    worker_retry_seconds: float = Field(
+        5.0, ge=0.0, description="Pause before a second attempt; it doubles with every further one."
+    )
+    worker_stall_seconds: float = Field(
+        1800.0, gt=0.0, description="A renderer that makes no progress for this long is stopped."
+    )
+    worker_grace_seconds: float = Field(
+        5.0, ge=0.0, description="How long a running job may take to end when the worker is told to stop."
+    )
 
     @field_validator("worker_models", mode="before")
     @classmethod

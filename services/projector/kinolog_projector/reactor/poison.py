@@ -10,11 +10,11 @@ from kinolog.job.commands import GiveUp
 from kinolog.job.decide import Refused
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
+from kinolog.outages import until_available
 from kinolog.ports.advisories import AdvisoryFeed, Exhausted
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.tickets import TicketOffice
 from kinolog.ports.workers import WorkerRegistry
-from kinolog_projector.reactor.patience import until_available
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from functools import partial
 
 from kinolog.job.commit import Recorded
 from kinolog.job.values import Status
+from kinolog.outages import until_available
 from kinolog.ports.clock import Clock
 from kinolog.ports.commit_feed import CommitFeed
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.tickets import TicketOffice
-from kinolog_projector.reactor.patience import until_available
 from kinolog_projector.reactor.rule import (
     IssueFirst,
     Look,

@@ -1,4 +1,4 @@
-"""Trying again while the log or the queue cannot be reached."""
+"""Trying again while the log cannot be reached."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 2.0
 
 
 async def until_available(attempt: Callable[[], Awaitable[T]], what: str) -> T:

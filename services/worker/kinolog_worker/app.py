@@ -1,0 +1,170 @@
+"""A worker process: `python -m kinolog_worker.app`, or `kinolog-worker`. The one place that picks implementations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import gettempdir
+
+import uvloop
+from pydantic import ValidationError
+
+from kinolog import logs, ready
+from kinolog.adapters.artifacts_obstore import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.job_watch import JetStreamJobWatch
+from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
+from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
+from kinolog.catalogue import Catalogue, CatalogueError, load_catalogue
+from kinolog.handler import JobHandler
+from kinolog.ports.clock import system_clock
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.probe import Probe
+from kinolog.settings import WorkerSettings
+from kinolog.subjects import Service
+from kinolog_worker.inference.process import InferenceProcess
+from kinolog_worker.supervisor.identity import instance_name, libraries
+from kinolog_worker.supervisor.parts import Parts, Timing
+from kinolog_worker.supervisor.reporting import metrics_of
+from kinolog_worker.supervisor.scratch import scratch_folder
+from kinolog_worker.supervisor.supervisor import Supervisor
+from kinolog_worker.supervisor.worker_status import WorkerStatus
+
+log = logging.getLogger(__name__)
+
+NAME = "worker"
+CANNOT_START = 2
+
+
+class CannotWork(Exception):
+    """What a setting asks for cannot be had; says which and why."""
+
+
+def _artifacts(url: str) -> ObstoreArtifacts:
+    try:
+        return artifacts_at(url)
+    except (OSError, ValueError) as error:
+        raise CannotWork(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+
+
+def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
+    """Names of the models to serve."""
+    unknown = [name for name in settings.worker_models if name not in catalogue.names]
+    if unknown:
+        known = ", ".join(catalogue.names)
+        raise CannotWork(
+            f"KINOLOG_WORKER_MODELS: there is no model {unknown[0]!r}; the catalogue has {known}"
+        )
+    return frozenset(settings.worker_models or catalogue.names)
+
+
+@asynccontextmanager
+async def parts_of(settings: WorkerSettings) -> AsyncIterator[Parts]:
+    """The real parts, connected and checked. Raises what keeps the worker from starting."""
+    catalogue = load_catalogue(settings)
+    served = _served(settings, catalogue)
+    artifacts = _artifacts(settings.artifacts_url)
+    name = instance_name(settings.worker_name)
+    async with AsyncExitStack() as stack:
+        client = await connect(settings, Service.WORKER)
+        stack.push_async_callback(client.close)
+        await check_streams(client, settings.nats_replicas, USED_BY[Service.WORKER])
+        store = JetStreamEventStore(client, replicas=settings.nats_replicas)
+        keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
+        progress = JetStreamProgressFeed(client)
+        workers = JetStreamWorkerRegistry(client)
+        for part in (store, keys, progress, workers):
+            stack.push_async_callback(part.close)
+        root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
+        yield Parts(
+            worker=name,
+            served=served,
+            catalogue=catalogue,
+            clock=system_clock,
+            store=store,
+            handler=JobHandler(store, system_clock),
+            keys=keys,
+            queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_lease_seconds),
+            progress=progress,
+            workers=workers,
+            watch=JetStreamJobWatch(client),
+            artifacts=artifacts,
+            inference=InferenceProcess(settings.worker_device, settings.worker_threads),
+            scratch=stack.enter_context(scratch_folder(root, name)),
+            status=WorkerStatus(
+                name, settings.worker_device, tuple(sorted(served)), system_clock(), libraries=libraries()
+            ),
+            timing=_timing(settings),
+        )
+
+
+def _timing(settings: WorkerSettings) -> Timing:
+    return Timing(
+        keep_seconds=settings.worker_lease_seconds / 3,
+        retry_seconds=settings.worker_retry_seconds,
+        stall_seconds=settings.worker_stall_seconds,
+        grace_seconds=settings.worker_grace_seconds,
+    )
+
+
+async def serve(settings: WorkerSettings) -> None:
+    """Work until SIGTERM or SIGINT, then let the running job end or hand it back."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with parts_of(settings) as parts:
+        supervisor = Supervisor(parts)
+        probe = Probe(
+            settings.worker_probe_port,
+            missing=lambda: [] if supervisor.ready.is_set() else ["the inference process"],
+            metrics=[partial(metrics_of, parts)],
+        )
+        await probe.start()
+        working = asyncio.create_task(supervisor.run())
+        try:
+            log.info("working", extra=logs.fields("working", worker=parts.worker, device=parts.status.device))
+            ready.announce(NAME, worker=parts.worker, probe=probe.url)
+            told = asyncio.create_task(stopping.wait())
+            await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            log.info("stopping", extra=logs.fields("stopping"))
+            supervisor.stop()
+            await working
+        finally:
+            await probe.stop()
+
+
+def main() -> None:
+    """Work until told to stop; the exit status is 2 when the worker cannot start."""
+    try:
+        settings = WorkerSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        sys.exit(_cannot_start(f"KINOLOG_{name}: {first['msg']}"))
+    logs.configure(NAME, settings.log_level, settings.log_format)
+    try:
+        uvloop.run(serve(settings))
+    except (CannotWork, CatalogueError, StreamMismatch, LogUnavailable, OSError) as error:
+        sys.exit(_cannot_start(str(error)))
+
+
+def _cannot_start(why: str) -> int:
+    sys.stderr.write(f"kinolog-worker: {why}\n")
+    return CANNOT_START
+
+
+if __name__ == "__main__":
+    main()

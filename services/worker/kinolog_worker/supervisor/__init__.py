@@ -1,0 +1,1 @@
+"""The supervisor: takes tickets, has jobs rendered, and tells the log."""

@@ -1,0 +1,57 @@
+"""Memory of the device that a worker uses."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+QUERY_SECONDS = 5.0
+
+
+async def device_memory(device: str, pid: int | None) -> tuple[int, int]:
+    """Bytes in use and bytes in all; zeros where nobody can say.
+
+    Of a GPU the whole device counts, as nvidia-smi tells; of a CPU the inference process, against the machine.
+    """
+    if device.startswith("cuda"):
+        return await _of_gpu(device)
+    return _resident_bytes(pid), _machine_bytes()
+
+
+async def _of_gpu(device: str) -> tuple[int, int]:
+    index = device.partition(":")[2] or "0"
+    query = ("--query-gpu=memory.used,memory.total", "--format=csv,noheader,nounits", f"--id={index}")
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "nvidia-smi", *query, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError:
+        return 0, 0
+    try:
+        async with asyncio.timeout(QUERY_SECONDS):
+            output, _ = await process.communicate()
+        used, total = (int(part) << 20 for part in output.decode().split(","))
+    except (TimeoutError, ValueError):
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        return 0, 0
+    return used, total
+
+
+def _resident_bytes(pid: int | None) -> int:
+    if pid is None:
+        return 0
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _machine_bytes() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return 0
