@@ -246,6 +246,16 @@ def test_the_embedded_model_needs_no_folder(tmp_path: Path) -> None:
     assert facts.dtype == "float32"
 
 
+def test_other_precisions_keep_the_autoencoder_exact(wan: Path) -> None:
+    """With the network in bfloat16 the autoencoder stays in float32, and a scene still comes out as asked."""
+    renderer = DiffusersRenderer()
+    assert renderer.load(ModelSource("wan", str(wan), dtype="bfloat16"), "cpu").dtype == "bfloat16"
+    pictures = _drawn(renderer, REQUEST)
+    assert pictures.shape == (7, 64, 64, 3)
+    with pytest.raises(RenderFailed, match="dtype"):
+        DiffusersRenderer().load(ModelSource("wan", str(wan), dtype="int3"), "cpu")
+
+
 def test_building_twice_gives_the_same_bytes(wan: Path, tmp_path: Path) -> None:
     """The built model follows from the code: two builds have the same files."""
     again = built_folder(tmp_path / "again")
