@@ -180,23 +180,28 @@ def _id() -> str:
 
 
 @asynccontextmanager
-async def running_api(callers: Callers | None = None) -> AsyncIterator[RunningApi]:
-    """Start an api over memory on a free port, and stop it."""
-    store, keys, clock = MemoryEventStore(), MemoryKeyStore(), TickingClock()
-    progress, workers, artifacts = MemoryProgressFeed(), MemoryWorkerRegistry(), MemoryArtifacts()
+async def running_api(
+    callers: Callers | None = None, parts: RunningApi | None = None
+) -> AsyncIterator[RunningApi]:
+    """Start an api over memory on a free port, or over the parts of another one, and stop it."""
+    store = parts.store if parts else MemoryEventStore()
+    keys = parts.keys if parts else MemoryKeyStore()
+    artifacts = parts.artifacts if parts else MemoryArtifacts()
+    clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     read_model = ReadModelInMemory(store, keys)
-    parts = Parts(
-        store=store,
-        keys=keys,
-        progress=progress,
-        workers=workers,
-        artifacts=artifacts,
-        read_model=read_model,
-        catalogue=CATALOGUE,
-        callers=callers or Callers("default"),
-        clock=clock,
+    server = ApiServer(
+        Parts(
+            store=store,
+            keys=keys,
+            progress=progress,
+            workers=workers,
+            artifacts=artifacts,
+            read_model=read_model,
+            catalogue=CATALOGUE,
+            callers=callers or Callers("default"),
+            clock=clock,
+        )
     )
-    server = ApiServer(parts)
     port = await server.start("127.0.0.1", 0)
     target = f"127.0.0.1:{port}"
     try:

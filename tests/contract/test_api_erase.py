@@ -1,0 +1,141 @@
+"""Erasing jobs for good, over a real connection: what goes, what stays, and what happens when it is cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api import erasing
+from tests.unit.api.running_api import ANSWER_SECONDS, PROMPT, RunningApi, refused, running_api
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def test_erasing_takes_prompts_files_and_weather(api: RunningApi) -> None:
+    """After an erasure nothing shows the prompt, the files and the weather are gone, and the history stays."""
+    job_id = await api.submit()
+    artifact = await api.complete(job_id)
+    await api.progress.publish(LogLine(job_id, 1, api.clock(), LogLevel.INFO, "frame 3 of 17"))
+    answer = await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    assert answer.job.erased
+    assert answer.job.spec.prompt == ""
+    assert not answer.job.artifacts
+    assert await api.keys.get(job_id) is None
+    assert await api.artifacts.head(artifact.key) is None
+    assert await api.progress.recent(job_id) == []
+    history = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
+    assert [commit.command.name for commit in history.commits][-1] == "erase"
+    assert PROMPT not in str(history)
+    verdict = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
+    assert verdict.valid
+
+
+async def test_what_an_erased_job_answers(api: RunningApi) -> None:
+    """Result and files of an erased job are refused as erased; its storyboard keeps times without prompts."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    for call in (
+        api.jobs.GetResult(pb.GetResultRequest(job_id=job_id)),
+        api.jobs.ReadArtifact(pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_VIDEO)),
+    ):
+        problem = await refused(call)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_ERASED")
+    board = await api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=job_id))
+    assert [scene.prompt for scene in board.scenes] == [""]
+
+
+async def test_only_ended_jobs_are_erased(api: RunningApi) -> None:
+    """A waiting job is refused and keeps its key."""
+    job_id = await api.submit()
+    problem = await refused(api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_ENDED")
+    assert await api.keys.get(job_id) is not None
+
+
+async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -> None:
+    """Submitting again with the request id of an erased job is refused, alone and in a batch."""
+    job_id = await api.submit(request_id="once")
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="once")
+    problem = await refused(api.jobs.SubmitJob(request))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+    batch = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[request]))
+    assert batch.results[0].error.code == 6
+    assert await api.keys.get(job_id) is None
+
+
+async def test_files_that_another_job_lists_stay(api: RunningApi) -> None:
+    """Two jobs that made the same bytes share a file; it goes with the last of them."""
+    first, second = await api.submit(), await api.submit()
+    artifact = await api.complete(first, b"the same bytes")
+    assert (await api.complete(second, b"the same bytes")).key == artifact.key
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=first))
+    assert await api.artifacts.head(artifact.key) is not None
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=second))
+    assert await api.artifacts.head(artifact.key) is None
+
+
+async def test_bulk_erase_answers_each_job(api: RunningApi) -> None:
+    """Ended jobs are erased, others answered with why not."""
+    ended, waiting = await api.submit(), await api.submit()
+    await api.complete(ended)
+    selection = pb.JobSelection(job_ids=[ended, waiting])
+    answer = await api.jobs.BulkEraseJobs(pb.BulkEraseJobsRequest(selection=selection))
+    assert [result.error.code for result in answer.results] == [0, 9]
+
+
+async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the key store fails after the event, the caller is told to try again, and trying again finishes."""
+    job_id = await api.submit()
+    artifact = await api.complete(job_id)
+    erase_key = api.keys.erase
+
+    async def fails(job_id: str) -> None:
+        raise LogUnavailable("no answer")
+
+    monkeypatch.setattr(api.keys, "erase", fails)
+    problem = await refused(api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id, request_id="e1")))
+    assert (problem.code, problem.retry_seconds) == (grpc.StatusCode.UNAVAILABLE, 1.0)
+    shown = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    assert shown.erased
+    assert shown.spec.prompt == ""
+    monkeypatch.setattr(api.keys, "erase", erase_key)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id, request_id="e1"))
+    assert await api.keys.get(job_id) is None
+    assert await api.artifacts.head(artifact.key) is None
+
+
+async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An api that starts finds erasures that another one left undone, and finishes them."""
+    monkeypatch.setattr(erasing, "PAUSE_SECONDS", 0.01)
+    async with running_api() as first:
+        job_id = await first.submit()
+        await first.complete(job_id)
+
+        async def dies(job_id: str) -> None:
+            raise LogUnavailable("died here")
+
+        working = first.keys.erase
+        first.keys.erase = dies  # type: ignore[method-assign]  # the api dies before it erases the key
+        await refused(first.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)))
+        await first.server.stop(0)
+        first.keys.erase = working  # type: ignore[method-assign]
+        assert await first.keys.get(job_id) is not None
+        async with running_api(parts=first) as second, asyncio.timeout(ANSWER_SECONDS):
+            while await second.keys.get(job_id) is not None:
+                await asyncio.sleep(0.01)
