@@ -24,7 +24,6 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.renderer import ModelSource
-from kinolog_worker.sources import source_of
 
 from kinolog.catalogue import TINY
 from kinolog.storyboard import plan
@@ -35,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
     """The embedded model, built once when no trained one is shipped."""
-    return source_of(TINY, tmp_path_factory.mktemp("cache"))
+    return ModelSource(TINY.name, TINY.source, cache_folder=tmp_path_factory.mktemp("cache"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -31,6 +31,7 @@ def render_job(
         negative_prompt=opened.negative_prompt,
         native_width=entry.native_width or 0,
         native_height=entry.native_height or 0,
+        native_frames=entry.native_frames or 0,
         done=tuple(done),
     )
 
@@ -39,7 +40,7 @@ def model_source(entry: ModelEntry) -> ModelSource:
     """Where the model of a catalogue entry comes from. Options named like settings of a source become those."""
     options = dict(entry.options)
     dtype = options.pop("dtype", "auto")
-    allow_download = options.pop("allow_download", True)
+    allow_download = options.pop("allow_download", False)
     cache_folder = options.pop("cache_folder", None)
     return ModelSource(
         name=entry.name,
