@@ -23,7 +23,7 @@ from kinolog.adapters.jetstream.streams import (
     check_streams,
     stream_configs,
 )
-from kinolog.ports.event_store import DamagedLog
+from kinolog.ports.event_store import Appended, DamagedLog
 from kinolog.sealing import new_key
 from kinolog.stack.nats_cluster import NatsCluster
 from kinolog.stack.nats_server import NatsServer
@@ -32,6 +32,7 @@ from tests.fixtures.log import (
     all_of,
     connected,
     empty_streams,
+    first_commit,
     given_job,
     given_jobs,
     job_name,
@@ -140,6 +141,20 @@ async def test_foreign_bytes_in_the_log_are_damage(own_nats_server: NatsServer) 
         await ask(client, "evt.job.foreign", {"not": "a commit"})
         with pytest.raises(DamagedLog, match="position 1"):
             await stores.log.load("foreign")
+
+
+@pytest.mark.parametrize("size", [1_047_000, 1_100_000])
+async def test_a_commit_that_is_too_large_is_refused(own_nats_server: NatsServer, size: int) -> None:
+    """A commit larger than the server's limit is refused, and others beside it are stored."""
+    await empty_streams(own_nats_server)
+    commit = first_commit(job_name())
+    huge = replace(commit, state=replace(commit.state, tenant="t" * size))
+    others = [first_commit(job_name()) for _ in range(100)]
+    async with open_stores(own_nats_server, Service.API, patience_seconds=1) as stores:
+        appends = map(stores.log.append, [*others[:50], huge, *others[50:]])
+        answers = await asyncio.gather(*appends, return_exceptions=True)
+        assert isinstance(answers.pop(50), ValueError)
+        assert all(isinstance(answer, Appended) for answer in answers)
 
 
 async def test_an_erased_key_leaves_the_disk(own_nats_server: NatsServer) -> None:

@@ -29,7 +29,7 @@ REFUSED = ("authorization violation", "authentication")
 class _Reports:
     """Turns what the client reports into log lines, and notices when the server refuses the user."""
 
-    def __init__(self, client: Client, service: Service) -> None:
+    def __init__(self, client: Connection, service: Service) -> None:
         self._client = client
         self._service = service.value
         self.refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -60,7 +60,10 @@ class _Reports:
         logger.info("connected to NATS again")
 
     async def closed(self) -> None:
-        logger.info("connection to NATS closed")
+        if self._client.ended:
+            logger.info("connection to NATS closed")
+        else:  # the client gives up on errors that it does not know
+            logger.critical("NATS ended the connection for good; this process must be started again")
 
 
 class Connection(Client):
@@ -76,7 +79,11 @@ class Connection(Client):
                 headers[name.strip()] = value.strip()
         return headers
 
+    ended = False
+    """Whether this side closed it."""
+
     async def close(self) -> None:
+        self.ended = True
         with contextlib.suppress(OSError):
             await super().close()
 

@@ -58,6 +58,7 @@ class JetStreamEventStore:
     async def append(self, commit: Commit) -> Appended:
         encoded = encode_commit(commit)
         message = _message(commit, encoded)
+        self._reader.inbox.check_size(message.subject, message.data)  # alone: it must not sink its group
         if commit.previous_position == 0:
             return await self._settle(commit, encoded, await self._firsts.submit(message))
         try:
@@ -68,7 +69,10 @@ class JetStreamEventStore:
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
         encoded = [encode_commit(commit) for commit in commits]
-        outcomes = await self._appender.store_first(list(map(_message, commits, encoded)))
+        messages = list(map(_message, commits, encoded))
+        for message in messages:
+            self._reader.inbox.check_size(message.subject, message.data)
+        outcomes = await self._appender.store_first(messages)
         answers: list[Appended | Conflict] = []
         for commit, code, outcome in zip(commits, encoded, outcomes, strict=True):
             try:

@@ -15,6 +15,12 @@ from kinolog.adapters.jetstream.asking import ANSWER_SECONDS, NO_ANSWER
 from kinolog.ports.event_store import LogUnavailable
 
 NOBODY_LISTENS = "503"
+HEADER_BYTES = 4096
+"""Room for headers, which count towards the largest message that a server takes."""
+
+
+class TooLarge(ValueError):
+    """A message that no server would take; trying again does not help."""
 
 
 class Exchange:
@@ -69,7 +75,8 @@ class Inbox:
         self._subscribing = asyncio.Lock()
 
     async def send(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
-        """Publish without waiting for an answer. Raises `LogUnavailable` while disconnected."""
+        """Publish without waiting for an answer. Raises `LogUnavailable` while disconnected, `TooLarge`."""
+        self.check_size(subject, data)
         try:
             await self._client.publish(subject, data, headers=headers)
         except NO_ANSWER as error:
@@ -89,8 +96,9 @@ class Inbox:
     ) -> list[Msg]:
         """The answers to a request up to the one that makes them `complete`, that one included.
 
-        Raises `LogUnavailable` when none comes for `ANSWER_SECONDS`.
+        Raises `LogUnavailable` when none comes for `ANSWER_SECONDS`, `TooLarge`.
         """
+        self.check_size(subject, data)
         token = str(next(self._tokens))
         exchange = self._exchanges[token] = Exchange(complete)
         try:
@@ -115,6 +123,12 @@ class Inbox:
         if self._subscription is not None and not self._client.is_closed:
             await self._subscription.unsubscribe()
         self._subscription = None
+
+    def check_size(self, subject: str, data: bytes) -> None:
+        """Raise `TooLarge` for a message whose sending would make the server end the connection."""
+        limit = self._client.max_payload - HEADER_BYTES
+        if len(data) > limit:
+            raise TooLarge(f"{subject}: {len(data)} bytes are more than the {limit} that the server takes")
 
     async def _wait(self, exchange: Exchange) -> None:
         """Wait for the last answer, as long as others keep coming."""

@@ -16,8 +16,8 @@ LONGEST_PAUSE_SECONDS = 0.5
 PASSING_STATUS = 503
 """Status of refusals that pass: no leader yet, still recovering, too much at once."""
 
-NO_PEERS = 10005
-"""Refusal to place a stream on servers of which some have not shown up yet; passes as well."""
+PASSING = (10005, 10158)
+"""Other refusals that pass: servers of a cluster that have not shown up yet; the same message is on its way."""
 
 
 async def persist(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
@@ -33,7 +33,7 @@ async def persist(attempt: Callable[[], Awaitable[T]], patience_seconds: float) 
         except LogUnavailable as error:
             unavailable = error
         except ApiError as error:
-            if error.status != PASSING_STATUS and error.number != NO_PEERS:
+            if error.status != PASSING_STATUS and error.number not in PASSING:
                 raise LogUnavailable(str(error)) from error
             unavailable = LogUnavailable(str(error))
         if asyncio.get_running_loop().time() + pause > deadline:
