@@ -8,12 +8,12 @@ from dataclasses import replace
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from kinolog_api.callers import TENANT_KEY
 
 from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.callers import TENANT_KEY
 from tests.unit.api.running_api import PROMPT, RunningApi, collected, refused, running_api
 
 

@@ -24,6 +24,8 @@ NO_TIME = Timestamp(seconds=10**15)
 UPSIDE_DOWN = job_pb2.JobFilter(created_from=LATER, created_before=EARLIER)
 BY_ID = pb.JobSelection(job_ids=["nonsense"])
 NOTHING = pb.JobSelection()
+BEYOND: Any = 99
+"""A number that no enum has."""
 MALFORMED = ["", "nonsense", "A" * 26, "a" * 27, "a" * 25 + "\n", "../" + "a" * 23, "a" * 25 + "é"]
 
 
@@ -76,15 +78,21 @@ CASES: list[tuple[str, Any, str]] = [
     ("ListJobs", pb.ListJobsRequest(page_token="abcd", offset=1), "offset"),
     ("ListJobs", pb.ListJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
     ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(created_from=NO_TIME)), "filter.created_from"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(statuses=[9])), "filter.statuses[0]"),
-    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(priorities=[1, 0])), "filter.priorities[1]"),
+    ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(statuses=[BEYOND])), "filter.statuses[0]"),
+    (
+        "ListJobs",
+        pb.ListJobsRequest(
+            filter=job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_HIGH, job_pb2.PRIORITY_UNSPECIFIED])
+        ),
+        "filter.priorities[1]",
+    ),
     ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(models=[""])), "filter.models[0]"),
     ("ListJobs", pb.ListJobsRequest(filter=job_pb2.JobFilter(text="x" * 201)), "filter.text"),
     ("SummarizeJobs", pb.SummarizeJobsRequest(filter=UPSIDE_DOWN), "filter.created_from"),
     ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, reason="x" * 501), "reason"),
     ("CancelJob", pb.CancelJobRequest(job_id=UNKNOWN, request_id="a b"), "request_id"),
     ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN), "priority"),
-    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN, priority=7), "priority"),
+    ("ReprioritizeJob", pb.ReprioritizeJobRequest(job_id=UNKNOWN, priority=BEYOND), "priority"),
     ("BulkCancelJobs", pb.BulkCancelJobsRequest(), "selection"),
     ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=NOTHING), "selection.job_ids"),
     ("BulkCancelJobs", pb.BulkCancelJobsRequest(selection=BY_ID), "selection.job_ids[0]"),
@@ -97,15 +105,13 @@ CASES: list[tuple[str, Any, str]] = [
     ),
     (
         "BulkRetryJobs",
-        pb.BulkRetryJobsRequest(
-            selection=pb.JobSelection(filter=job_pb2.JobFilter(created_before=NO_TIME))
-        ),
+        pb.BulkRetryJobsRequest(selection=pb.JobSelection(filter=job_pb2.JobFilter(created_before=NO_TIME))),
         "selection.filter.created_before",
     ),
     ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN), "kind"),
-    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN, kind=9), "kind"),
+    ("ReadArtifact", pb.ReadArtifactRequest(job_id=UNKNOWN, kind=BEYOND), "kind"),
     ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, page_size=1_001), "page_size"),
-    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, min_level=9), "min_level"),
+    ("ListLogEntries", pb.ListLogEntriesRequest(job_id=UNKNOWN, min_level=BEYOND), "min_level"),
     ("GetOverview", an.GetOverviewRequest(range=span(LATER, EARLIER)), "range.from"),
     ("GetOverview", an.GetOverviewRequest(range=span(Timestamp(seconds=32_503_680_000))), "range.from"),
     ("GetSuccessRates", an.GetSuccessRatesRequest(range=span(end=NO_TIME)), "range.before"),
@@ -120,12 +126,15 @@ OF_ONE_JOB: list[tuple[str, Any]] = [
     ("GetJob", pb.GetJobRequest),
     ("CancelJob", pb.CancelJobRequest),
     ("RetryJob", pb.RetryJobRequest),
-    ("ReprioritizeJob", lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=1)),
+    (
+        "ReprioritizeJob",
+        lambda job_id: pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_HIGH),
+    ),
     ("PrefetchJob", pb.PrefetchJobRequest),
     ("EraseJob", pb.EraseJobRequest),
     ("GetStoryboard", pb.GetStoryboardRequest),
     ("GetResult", pb.GetResultRequest),
-    ("ReadArtifact", lambda job_id: pb.ReadArtifactRequest(job_id=job_id, kind=1)),
+    ("ReadArtifact", lambda job_id: pb.ReadArtifactRequest(job_id=job_id, kind=job_pb2.ARTIFACT_KIND_VIDEO)),
     ("ListLogEntries", pb.ListLogEntriesRequest),
     ("WatchJob", pb.WatchJobRequest),
     ("WatchJob", lambda job_id: pb.WatchJobRequest(job_id=job_id, after=0)),
@@ -205,10 +214,11 @@ async def test_bytes_that_are_no_message(
     api: RunningApi, raw: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Bytes that do not parse are an INVALID_ARGUMENT for every kind of method, and no error in the log."""
+    channel: Any = api.channel
     calls = [
-        api.channel.unary_unary("/kinolog.v1.JobService/SubmitJob"),
-        api.channel.unary_stream("/kinolog.v1.JobService/WatchJobs"),
-        api.channel.unary_unary("/kinolog.v1.AuditService/VerifyJob"),
+        channel.unary_unary("/kinolog.v1.JobService/SubmitJob"),
+        channel.unary_stream("/kinolog.v1.JobService/WatchJobs"),
+        channel.unary_unary("/kinolog.v1.AuditService/VerifyJob"),
     ]
     for call in calls:
         problem = await refused(call(raw))
@@ -218,7 +228,8 @@ async def test_bytes_that_are_no_message(
 
 async def test_text_that_is_no_utf8(api: RunningApi) -> None:
     """A prompt that is no UTF-8 does not parse."""
-    problem = await refused(api.channel.unary_unary("/kinolog.v1.JobService/SubmitJob")(b"\x0a\x02\xc3\x28"))
+    channel: Any = api.channel
+    problem = await refused(channel.unary_unary("/kinolog.v1.JobService/SubmitJob")(b"\x0a\x02\xc3\x28"))
     assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
 
 
@@ -240,5 +251,6 @@ async def test_positions_that_the_log_has_not_reached(api: RunningApi) -> None:
 
 async def test_an_unknown_method(api: RunningApi) -> None:
     """A method that no service has is UNIMPLEMENTED."""
-    problem = await refused(api.channel.unary_unary("/kinolog.v1.JobService/DropJobs")(b""))
+    channel: Any = api.channel
+    problem = await refused(channel.unary_unary("/kinolog.v1.JobService/DropJobs")(b""))
     assert problem.code is grpc.StatusCode.UNIMPLEMENTED

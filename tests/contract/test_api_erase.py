@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from kinolog_api import erasing
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api import erasing
-from tests.unit.api.running_api import ANSWER_SECONDS, PROMPT, RunningApi, refused, running_api
+from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api, until
 
 
 @pytest.fixture
@@ -136,6 +135,9 @@ async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch)
         await first.server.stop(0)
         first.keys.erase = working  # type: ignore[method-assign]
         assert await first.keys.get(job_id) is not None
-        async with running_api(parts=first) as second, asyncio.timeout(ANSWER_SECONDS):
-            while await second.keys.get(job_id) is not None:
-                await asyncio.sleep(0.01)
+
+        async def finished() -> bool:
+            return await first.keys.get(job_id) is None
+
+        async with running_api(parts=first):
+            await until(finished)

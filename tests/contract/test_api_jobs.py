@@ -71,7 +71,7 @@ async def test_get_job_is_answered_from_the_log(api: RunningApi) -> None:
     job_id = await api.submit("A heron wades. Then it flies off over the reeds.", duration_seconds=6)
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
     assert job.id == job_id
-    assert [scene.prompt for scene in job.scenes][0].startswith("A heron wades")
+    assert job.scenes[0].prompt.startswith("A heron wades")
 
 
 async def test_get_job_says_the_place_in_the_queue(api: RunningApi) -> None:

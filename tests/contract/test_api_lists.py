@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from kinolog_api.callers import TENANT_KEY
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.callers import TENANT_KEY
 from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
 
 LOW = job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_LOW])
@@ -67,7 +67,9 @@ async def test_filters_narrow_and_orders_turn(api: RunningApi) -> None:
     oldest_first = await api.jobs.ListJobs(pb.ListJobsRequest(order_by="created_at"))
     assert [job.id for job in oldest_first.jobs] == [low, high]
     for narrowed in (LOW, job_pb2.JobFilter(text="SNOW"), job_pb2.JobFilter(text=low)):
-        assert [job.id for job in (await api.jobs.ListJobs(pb.ListJobsRequest(filter=narrowed))).jobs] == [low]
+        assert [job.id for job in (await api.jobs.ListJobs(pb.ListJobsRequest(filter=narrowed))).jobs] == [
+            low
+        ]
     styled = await api.jobs.ListJobs(pb.ListJobsRequest(filter=job_pb2.JobFilter(styles=["Noir"])))
     assert [job.spec.style for job in styled.jobs] == ["noir"]
     passed_over = await api.jobs.ListJobs(pb.ListJobsRequest(offset=1))

@@ -8,15 +8,15 @@ from typing import Any
 
 import grpc
 import pytest
+from kinolog_api import watchers
+from kinolog_api.callers import TENANT_KEY
 
 from kinolog.job import commands as c
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api import watchers
-from kinolog_api.callers import TENANT_KEY
-from tests.unit.api.running_api import ANSWER_SECONDS, RunningApi, collected, refused, running_api
+from tests.unit.api.running_api import RunningApi, collected, refused, running_api, until
 
 
 @pytest.fixture
@@ -33,9 +33,11 @@ async def rest_of(stream: Any) -> list[Any]:
 
 async def watching(api: RunningApi, watchers_now: int = 1) -> None:
     """Wait until so many streams stand at the hub."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while len(api.server._hub._watchers) != watchers_now:
-            await asyncio.sleep(0.005)
+
+    async def there() -> bool:
+        return len(api.server._hub._watchers) == watchers_now
+
+    await until(there)
 
 
 def progress(api: RunningApi, job_id: str, percent: float = 40.0) -> Progress:
@@ -126,13 +128,15 @@ async def test_overflow_while_catching_up(api: RunningApi, monkeypatch: pytest.M
         await api.submit(f"before {number}")
     store_read = api.store.read
 
-    async def slow_read(after: int, until: int | None = None) -> AsyncIterator[Any]:
-        async for batch in store_read(after, until):
+    async def handed_out() -> bool:
+        return api.server._hub.position >= 90
+
+    async def slow_read(after: int, last: int | None = None) -> AsyncIterator[Any]:
+        async for batch in store_read(after, last):
             if after == 0:
                 for number in range(40):
                     await api.submit(f"meanwhile {number}")
-                while api.server._hub.position < 90:
-                    await asyncio.sleep(0)
+                await until(handed_out)
             yield batch
 
     monkeypatch.setattr(api.store, "read", slow_read)

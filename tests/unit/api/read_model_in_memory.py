@@ -94,7 +94,9 @@ class ReadModelInMemory:
         self, tenant: str, before_position: int | None = None, limit: int = 20
     ) -> tuple[rm.Activity, ...]:
         entries = [
-            rm.Activity(r.position, index, r.commit.job_id, type(event).__name__, r.commit.command.actor, event.at)
+            rm.Activity(
+                r.position, index, r.commit.job_id, type(event).__name__, r.commit.command.actor, event.at
+            )
             for r in reversed(await self._seen())
             if r.commit.state.tenant == tenant and (before_position is None or r.position < before_position)
             for index, event in enumerate(r.commit.events)
@@ -137,8 +139,7 @@ class ReadModelInMemory:
     async def position(self) -> int:
         if self.away:
             raise rm.ReadModelUnavailable("away")
-        last = await self._store.last_position()
-        return last if self.held_at is None else min(self.held_at, last)
+        return await self._store.last_position() if self.held_at is None else self.held_at
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         reached = await self.position()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,10 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc import aio
+from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
+from kinolog_api.callers import Callers
+from kinolog_api.server import ApiServer, Parts
 
 from kinolog.adapters.artifacts_memory import MemoryArtifacts
 from kinolog.adapters.memory_event_store import MemoryEventStore
@@ -27,8 +30,6 @@ from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.callers import Callers
-from kinolog_api.server import ApiServer, Parts
 from tests.unit.api.read_model_in_memory import ReadModelInMemory
 
 PROMPT = "a heron named Quillfeather stands in a pond"
@@ -213,13 +214,20 @@ async def running_api(
         await server.stop(grace_seconds=1.0)
 
 
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that gives no signal to a test."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+
+
 async def collected(stream: Any, number: int) -> Sequence[Any]:
     """The next messages of a stream."""
     found: list[Message] = []
     async with asyncio.timeout(ANSWER_SECONDS):
         while len(found) < number:
             message = await stream.read()
-            if message is aio.EOF:
+            if message is EOF:
                 break
             found.append(message)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from kinolog_api import watchers
 from kinolog_api.errors import ApiError
 from kinolog_api.frames import CommitFrame, Kind

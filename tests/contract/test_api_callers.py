@@ -1,0 +1,115 @@
+"""Who may call, as whom, and what tenants see of each other; over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import grpc
+import pytest
+from kinolog_api.callers import ACTOR_KEY, TENANT_KEY, Callers, KeyHolder
+
+from kinolog.ports.workers import WorkerReport
+from kinolog.v1 import analytics_service_pb2 as an
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+
+OTHER = ((TENANT_KEY, "other"), (ACTOR_KEY, "eve"))
+GATEWAY, TEAM = "gateway-key-0123456789", "team-key-0123456789"
+KEYS = {
+    sha256(GATEWAY.encode()).digest(): KeyHolder(),
+    sha256(TEAM.encode()).digest(): KeyHolder("team", "robot"),
+}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+@pytest.fixture
+async def locked() -> AsyncIterator[RunningApi]:
+    """An api that asks for keys."""
+    async with running_api(Callers("default", KEYS)) as running:
+        yield running
+
+
+def bearer(key: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """The metadata of a call with a key."""
+    return (("authorization", f"Bearer {key}"), *more)
+
+
+async def test_actor_and_tenant_of_the_metadata(api: RunningApi) -> None:
+    """A job belongs to the tenant and actor that the gateway names, or to nobody in particular."""
+    theirs = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=OTHER)).job
+    assert (theirs.tenant, theirs.actor) == ("other", "eve")
+    mine = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))).job
+    assert (mine.tenant, mine.actor) == ("default", "anonymous")
+
+
+async def test_tenants_are_apart(api: RunningApi) -> None:
+    """A tenant finds neither the jobs of another by id, nor in lists, nor by the same request id."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="same")
+    theirs = (await api.jobs.SubmitJob(request, metadata=OTHER)).job
+    mine = (await api.jobs.SubmitJob(request)).job
+    assert mine.id != theirs.id
+    calls = [
+        api.jobs.GetJob(pb.GetJobRequest(job_id=theirs.id)),
+        api.jobs.CancelJob(pb.CancelJobRequest(job_id=theirs.id)),
+        api.jobs.EraseJob(pb.EraseJobRequest(job_id=theirs.id)),
+        api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=theirs.id)),
+    ]
+    for call in calls:
+        assert (await refused(call)).code is grpc.StatusCode.NOT_FOUND
+    listed = await api.jobs.ListJobs(pb.ListJobsRequest())
+    assert [job.id for job in listed.jobs] == [mine.id]
+    selection = pb.JobSelection(job_ids=[theirs.id])
+    bulk = await api.jobs.BulkCancelJobs(pb.BulkCancelJobsRequest(selection=selection))
+    assert bulk.results[0].error.code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+async def test_metadata_that_names_nobody(api: RunningApi) -> None:
+    """Names with strange characters are refused, the metadata key named."""
+    metadata = ((TENANT_KEY, "a/b"), (ACTOR_KEY, "x" * 200))
+    problem = await refused(api.jobs.ListModels(pb.ListModelsRequest(), metadata=metadata))
+    assert set(problem.fields) == {TENANT_KEY, ACTOR_KEY}
+
+
+async def test_a_key_is_asked_for(locked: RunningApi) -> None:
+    """With a key file a call without a key, or with a wrong one, is UNAUTHENTICATED for every kind of method."""
+    for metadata in ((), bearer("wrong-key-0123456789"), (("authorization", GATEWAY),), OTHER):
+        for call in (
+            locked.jobs.ListModels(pb.ListModelsRequest(), metadata=metadata),
+            locked.jobs.WatchJobs(pb.WatchJobsRequest(), metadata=metadata),
+            locked.analytics.GetOverview(an.GetOverviewRequest(), metadata=metadata),
+        ):
+            problem = await refused(call)
+            assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED")
+
+
+async def test_a_key_says_who_calls(locked: RunningApi) -> None:
+    """A key with a tenant speaks for that one alone; the gateway's key for whom the metadata names."""
+    request = pb.SubmitJobRequest(prompt=PROMPT)
+    team = (await locked.jobs.SubmitJob(request, metadata=bearer(TEAM, (ACTOR_KEY, "eve")))).job
+    assert (team.tenant, team.actor) == ("team", "robot")
+    passed_on = (await locked.jobs.SubmitJob(request, metadata=bearer(GATEWAY, *OTHER))).job
+    assert (passed_on.tenant, passed_on.actor) == ("other", "eve")
+    problem = await refused(locked.jobs.SubmitJob(request, metadata=bearer(TEAM, *OTHER)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.PERMISSION_DENIED, "OTHER_TENANT")
+
+
+async def test_workers_are_shared_but_not_their_jobs(api: RunningApi) -> None:
+    """Everybody sees the workers and the models they serve; the job one works on only its own tenant."""
+    theirs = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=OTHER)).job
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    report = WorkerReport("w1", "cpu", "a laptop", ("kinolog-tiny",), (), at, at, theirs.id, 1)
+    await api.workers.report(report)
+    (seen,) = (await api.jobs.ListWorkers(pb.ListWorkersRequest())).workers
+    assert (seen.name, seen.job_id, seen.attempt) == ("w1", "", 0)
+    (owned,) = (await api.jobs.ListWorkers(pb.ListWorkersRequest(), metadata=OTHER)).workers
+    assert (owned.job_id, owned.attempt) == (theirs.id, 1)
+    models = (await api.jobs.ListModels(pb.ListModelsRequest())).models
+    assert [list(model.workers) for model in models] == [["w1"], []]

@@ -1,0 +1,171 @@
+"""Health, reflection, failures inside, and charts; over a real connection."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from kinolog_api.callers import TENANT_KEY
+from kinolog_api.server import CannotListen
+
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.v1 import analytics_service_pb2 as an
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+
+SERVICES = ["", "kinolog.v1.JobService", "kinolog.v1.AnalyticsService", "kinolog.v1.AuditService"]
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def health(api: RunningApi) -> list[int]:
+    """The health of each service."""
+    stub = health_pb2_grpc.HealthStub(api.channel)
+    return [(await stub.Check(health_pb2.HealthCheckRequest(service=service))).status for service in SERVICES]
+
+
+async def test_health_follows_the_parts(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service serves while the parts that it needs answer, and serves again when they are back."""
+    assert await health(api) == [SERVING] * 4
+    api.read_model.away = True
+    await api.server._health_watch.look()
+    assert await health(api) == [NOT_SERVING] * 4
+    api.read_model.away, api.read_model.held_at = False, 0
+
+    async def away() -> int:
+        raise LogUnavailable("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "last_position", away)
+        await api.server._health_watch.look()
+        assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING]
+    await api.server._health_watch.look()
+    assert await health(api) == [SERVING] * 4
+
+
+async def test_health_of_an_unknown_service(api: RunningApi) -> None:
+    """The health of a service that is not there is NOT_FOUND."""
+    stub = health_pb2_grpc.HealthStub(api.channel)
+    problem = await refused(stub.Check(health_pb2.HealthCheckRequest(service="nothing")))
+    assert problem.code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_reflection_lists_the_services(api: RunningApi) -> None:
+    """Tools can ask which services there are, and for their description."""
+    stub = reflection_pb2_grpc.ServerReflectionStub(api.channel)
+    requests = [
+        reflection_pb2.ServerReflectionRequest(list_services=""),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="kinolog.v1.JobService"),
+    ]
+    answers = [answer async for answer in stub.ServerReflectionInfo(iter(requests))]
+    names = {service.name for service in answers[0].list_services_response.service}
+    assert set(SERVICES[1:]) < names
+    assert answers[1].file_descriptor_response.file_descriptor_proto
+
+
+async def test_a_port_that_is_taken(api: RunningApi) -> None:
+    """An address that cannot be listened on is named, with what to set."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"127.0.0.1:{port}.*KINOLOG_API_PORT"):
+            await api.server.start("127.0.0.1", port)
+
+
+async def test_what_nobody_foresaw(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An unforeseen failure is INTERNAL with a reference to the log, and neither of them repeats the prompt."""
+
+    async def breaks(*arguments: object) -> None:
+        raise RuntimeError(f"cannot handle {PROMPT}")
+
+    monkeypatch.setattr(api.keys, "create", breaks)
+    problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert problem.metadata["reference"] in problem.message
+    logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [getattr(record, "reference", "") for record in logged] == [problem.metadata["reference"]]
+    assert "Quillfeather" not in caplog.text + problem.message
+    batch = pb.BatchSubmitJobsRequest(requests=[pb.SubmitJobRequest(prompt=PROMPT)] * 2)
+    answer = await api.jobs.BatchSubmitJobs(batch)
+    assert [result.error.code for result in answer.results] == [13, 13]
+
+
+async def test_the_log_is_away(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the log does not answer, writes are UNAVAILABLE with a time to try again."""
+
+    async def away(commit: object) -> None:
+        raise LogUnavailable("no answer")
+
+    monkeypatch.setattr(api.store, "append", away)
+    problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE")
+    assert problem.retry_seconds == 1.0
+
+
+async def test_log_lines_of_a_job(api: RunningApi) -> None:
+    """Log lines come oldest first: the last ones, or the first behind a sequence, at least so severe."""
+    job_id = await api.submit()
+    levels = [LogLevel.INFO, LogLevel.WARNING, LogLevel.INFO]
+    api.read_model.lines = [
+        LogLine(job_id, 1, api.clock(), level, f"line {number}", number)
+        for number, level in enumerate(levels, 1)
+    ]
+
+    async def lines(**fields: Any) -> list[str]:
+        request = pb.ListLogEntriesRequest(job_id=job_id, **fields)
+        return [entry.message for entry in (await api.jobs.ListLogEntries(request)).entries]
+
+    assert await lines() == ["line 1", "line 2", "line 3"]
+    assert await lines(page_size=1) == ["line 3"]
+    assert await lines(after_sequence=1, page_size=1) == ["line 2"]
+    assert await lines(min_level=job_pb2.LOG_LEVEL_WARNING) == ["line 2"]
+    assert await lines(after_sequence=2**64 - 1) == []
+
+
+async def test_charts_of_the_last_week(api: RunningApi) -> None:
+    """Charts cover the seven days up to now unless a span is given, and carry what the read model says."""
+    await api.complete(await api.submit())
+    await api.fail(await api.submit())
+    overview = await api.analytics.GetOverview(an.GetOverviewRequest())
+    assert (overview.submitted, overview.success_rate) == (2, 0.5)
+    assert not overview.HasField("p95_seconds")
+    span = api.read_model.spans[-1]
+    assert (span.end - span.start).days == 7
+    rates = await api.analytics.GetSuccessRates(an.GetSuccessRatesRequest())
+    assert [rate.priority for rate in rates.rates] == [1, 2, 3, 4]
+    depth = await api.analytics.GetQueueDepth(an.GetQueueDepthRequest(bucket_seconds=300))
+    assert (depth.bucket_seconds, depth.points[0].queued) == (300, 1)
+    trends = await api.analytics.GetTrends(an.GetTrendsRequest())
+    assert (trends.points[0].submitted, trends.points[0].cancelled) == (4, 1)
+    assert not (await api.analytics.GetStageTimes(an.GetStageTimesRequest())).stages
+
+
+async def test_activity_of_the_tenant(api: RunningApi) -> None:
+    """The feed tells the tenant's events, newest first, and pages by position."""
+    await api.submit()
+    await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="x"), metadata=((TENANT_KEY, "other"),))
+    await api.submit()
+    feed = await api.analytics.ListActivity(an.ListActivityRequest())
+    assert [entry.position for entry in feed.entries][::3] == [3, 1]
+    earlier = await api.analytics.ListActivity(an.ListActivityRequest(before_position=3, page_size=1))
+    assert [entry.position for entry in earlier.entries] == [1]
+    everything = await api.analytics.ListActivity(an.ListActivityRequest(before_position=2**64 - 1))
+    assert len(everything.entries) == len(feed.entries)

@@ -1,0 +1,61 @@
+"""Errors on the wire: one code, reason and retry for each thing that can fail."""
+
+from __future__ import annotations
+
+import pytest
+from google.rpc import error_details_pb2
+from grpc import StatusCode
+from kinolog_api.errors import SHOWN_VIOLATIONS, Violation, invalid, translated
+
+from kinolog.codec.commits import DamagedCommit
+from kinolog.job.decide import Refused
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
+from kinolog.ports.keys import KeyErased
+from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
+from kinolog.sealing import SealBroken
+
+CASES = [
+    (Refused("JOB_NOT_FOUND", "none"), StatusCode.NOT_FOUND, "JOB_NOT_FOUND", False),
+    (Refused("REQUEST_ID_REUSED", "used"), StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", False),
+    (Refused("JOB_ENDED", "over"), StatusCode.FAILED_PRECONDITION, "JOB_ENDED", False),
+    (Refused("JOB_TOO_BUSY", "busy"), StatusCode.ABORTED, "JOB_TOO_BUSY", True),
+    (LogUnavailable("gone"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
+    (ReadModelUnavailable("gone"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
+    (NotYet(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
+    (BadCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
+    (KeyErased("gone"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
+    (DamagedLog("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
+    (DamagedCommit("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
+    (SealBroken("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
+    (ArtifactDamaged("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
+    (ArtifactMissing("none"), StatusCode.DATA_LOSS, "ARTIFACT_MISSING", False),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "reason", "passes"), CASES)
+def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: str, passes: bool) -> None:
+    """Each failure has one code and reason; those that pass by themselves say when to try again."""
+    answer = translated(error)
+    assert answer is not None
+    status = answer.status()
+    assert status.code == code.value[0]
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    assert (info.reason, info.domain) == (reason, "kinolog")
+    assert any(part.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for part in status.details) == passes
+
+
+def test_what_nobody_foresaw_is_not_translated() -> None:
+    """An error of the program itself is no answer."""
+    assert translated(KeyError("x")) is None
+
+
+def test_many_violations_are_cut_short_in_the_message_alone() -> None:
+    """The message names the first few wrong fields, the details all of them."""
+    found = [Violation(f"field_{number}", "is wrong") for number in range(SHOWN_VIOLATIONS + 2)]
+    answer = invalid(found)
+    assert answer.message.endswith("; and 2 more")
+    bad = error_details_pb2.BadRequest()
+    assert answer.status().details[1].Unpack(bad)
+    assert len(bad.field_violations) == len(found)
