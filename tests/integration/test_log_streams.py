@@ -240,3 +240,17 @@ async def test_a_restore_that_cannot_be_right_is_refused(own_nats_server: NatsSe
         await given_job(stores.log)
         with pytest.raises(DamagedLog, match="another commit at 1"):
             await restore(client, _archive(rows))
+
+
+async def test_a_restore_does_not_pass_over_a_hole(own_nats_server: NatsServer) -> None:
+    """Given a log that lost a commit in the middle, restoring says which instead of calling it complete."""
+    _, rows = await _archived(own_nats_server)
+    await empty_streams(own_nats_server)
+    async with connected(own_nats_server, Service.ADMIN) as client:
+        await ask(client, f"$JS.API.STREAM.DELETE.{EVENTS}")
+        config = replace(stream_configs(1)[EVENTS], deny_delete=False)
+        await ask(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
+        assert await restore(client, _archive(rows)) == 1103
+        await ask(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 77})
+        with pytest.raises(DamagedLog, match="lost position 77"):
+            await restore(client, _archive(rows))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from nats.aio.client import Client
 
 from kinolog import subjects
 from kinolog.adapters.jetstream.asking import ApiError
-from kinolog.adapters.jetstream.leader_get import at_leader
+from kinolog.adapters.jetstream.inbox import Inbox
 from kinolog.adapters.jetstream.raw_pull import LogReader
 from kinolog.adapters.jetstream.reading import StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish_in_order
@@ -23,75 +24,81 @@ from kinolog.ports.event_store import DamagedLog
 
 logger = logging.getLogger(__name__)
 
+Rows: TypeAlias = Sequence[tuple[int, bytes]]
+"""Positions and raw messages, in order."""
+
 PATIENCE_SECONDS = 10.0
 BATCH_SIZE = 500
 
 
 @dataclass(slots=True)
 class _Refill:
-    """How far a restore has come. `waiting` follows `stored` without a gap."""
+    """How far a restore has come. The log held `held` commits before; `waiting` follows `stored` without a gap."""
 
-    client: Client
-    reader: StreamReader
+    log: LogReader
+    inbox: Inbox
+    held: int
     stored: int
-    restored: int = 0
     waiting: list[Message] = field(default_factory=list)
 
+    async def compare(self, rows: Rows) -> None:
+        """Compare rows of the archive with what the log holds already."""
+        stored = self.log.between(rows[0][0] - 1, rows[-1][0])
+        raws = [recorded.raw async for batch in stored for recorded in batch]
+        for (position, raw), there in zip(rows, raws, strict=True):
+            if raw != there:
+                raise DamagedLog(f"the log holds another commit at {position} than the archive")
+
     async def take(self, position: int, raw: bytes) -> None:
-        """Store the next message of the archive, or compare it when it is there already."""
-        message = _message(position, raw)
-        if position <= self.stored and not self.waiting:
-            if position == self.stored:
-                await self._compare(position, raw)
-            return
-        self.waiting.append(message)
+        """Store the next message of the archive, with others in one atomic batch."""
+        self.waiting.append(_message(position, raw))
         if len(self.waiting) == BATCH_SIZE:
             await self.write()
 
     async def write(self) -> None:
-        """Store what waits, in one atomic batch."""
+        """Store what waits."""
         if not self.waiting:
             return
         try:
-            last = await publish_in_order(self.reader.inbox, self.waiting, self.stored)
+            last = await publish_in_order(self.inbox, self.waiting, self.stored)
         except ApiError as error:
             raise DamagedLog(f"the log changed while it was restored: {error}") from error
-        self.restored += len(self.waiting)
         self.stored += len(self.waiting)
         self.waiting = []
         if last != self.stored:
             raise DamagedLog(f"position {self.stored} of the archive was stored at {last}")
 
-    async def _compare(self, position: int, raw: bytes) -> None:
-        stored = await at_leader(self.client, subjects.EVENTS, position)
-        if stored is None or stored.data != raw:
-            raise DamagedLog(f"the log holds another commit at {position} than the archive")
 
-
-async def restore(client: Client, archive: AsyncIterable[Sequence[tuple[int, bytes]]]) -> int:
+async def restore(client: Client, archive: AsyncIterable[Rows]) -> int:
     """Fill EVENTS from batches of (position, raw message) that begin at 1; how many were stored.
 
-    Raises `DamagedLog` when the archive has a gap or damage, or when the log holds something else. A log that
-    holds all of the archive is left as it is. Run it as a user that may append to EVENTS, all services stopped.
+    Raises `DamagedLog` when the archive has a gap or damage, or when the log holds something else than the
+    archive, a hole included: then delete the stream, provision it, and restore all of it. A log that holds all of
+    the archive is left as it is. Run it as a user that may append to EVENTS, all services stopped.
     """
     reader = StreamReader(client, subjects.EVENTS)
     try:
-        last = await LogReader(client, reader, PATIENCE_SECONDS).last_position()
-        refill = _Refill(client, reader, stored=last)
+        log = LogReader(client, reader, PATIENCE_SECONDS)
+        held = await log.last_position()
+        refill = _Refill(log, reader.inbox, held, held)
         seen = 0
         async for rows in archive:
-            for position, raw in rows:
-                if position != seen + 1:
+            for expected, (position, _) in enumerate(rows, start=seen + 1):
+                if position != expected:
                     raise DamagedLog(f"the archive has a gap before position {position}")
+            seen += len(rows)
+            there = [row for row in rows if row[0] <= held]
+            if there:
+                await refill.compare(there)
+            for position, raw in rows[len(there) :]:
                 await refill.take(position, raw)
-                seen = position
             logger.info("restored the log up to %d", refill.stored)
         await refill.write()
         if refill.stored > seen:
             raise DamagedLog(
                 f"the log ends at {refill.stored}, behind the archive at {seen}: nothing to restore"
             )
-        return refill.restored
+        return refill.stored - held
     finally:
         await reader.close()
 
