@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import AsyncConnection, sql
 from sqlalchemy.dialects.postgresql import dialect
-from sqlalchemy.schema import CreateIndex, CreateTable, MetaData, Table
+from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, projection
 
@@ -64,15 +64,23 @@ async def drop_projection(connection: Connection, schema: str) -> None:
     await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
-async def swap_projection(connection: Connection, fresh: str, retired: str) -> None:
+async def swap_projection(connection: Connection, fresh: str, retired: str | None) -> None:
     """Put `fresh` in the place of the live projection, in the caller's transaction.
 
-    Names are looked up when a statement begins, so a statement reads the one or the other, whole.
+    The live one becomes `retired`; None when there is no live one. Names are looked up when a statement begins, so
+    a statement reads the one or the other, whole.
     """
     rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
     live = sql.Identifier(PROJECTION_SCHEMA)
-    await connection.execute(rename.format(live, sql.Identifier(retired)))
+    if retired is not None:
+        await connection.execute(rename.format(live, sql.Identifier(retired)))
     await connection.execute(rename.format(sql.Identifier(fresh), live))
+
+
+async def analyze(connection: Connection, schema: str) -> None:
+    """Have the planner look at freshly loaded tables, and make index-only scans possible."""
+    for name in table_names():
+        await connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(schema, name)))
 
 
 async def projection_version(connection: Connection) -> int | None:
@@ -100,4 +108,4 @@ async def _run(connection: Connection, element: CreateTable | CreateIndex) -> No
 
 def table_names() -> list[str]:
     """Names of the projection's tables."""
-    return [table.name for table in projection.sorted_tables if isinstance(table, Table)]
+    return [table.name for table in projection.sorted_tables]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 from psycopg.rows import args_row
 
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel import tables
+from kinolog.readmodel.database import Connection
 from kinolog_projector.batch import Batch
 from kinolog_projector.before import COLUMNS, Before
 from kinolog_projector.folding import Folded, fold_batch
 from kinolog_projector.statements import BulkStatement, insert, merge_counts, upsert
-from kinolog_projector.tally import ROLLUP_FIELDS
-
-Connection = AsyncConnection[Any]
+from kinolog_projector.tally import ROLLUP_FIELDS, Tally
 
 MOVE_LOG = sql.SQL(
     "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = %s RETURNING position"
@@ -91,9 +91,13 @@ class Projection:
             await _send(connection, self._artifacts, folded.artifacts)
             await _send(connection, self._activity, folded.activity)
             await _send(connection, self._workers, [tuple(row) for row in folded.workers.values()])
-            await _send(connection, self._counters, folded.tally.counter_rows())
+            await self.count(connection, folded.tally)
             await _send(connection, self._rollups, folded.tally.rollup_rows())
             await _send(connection, self._timings, folded.tally.timing_rows())
+
+    async def count(self, connection: Connection, tally: Tally) -> None:
+        """Write what a tally adds to the counters."""
+        await _send(connection, self._counters, tally.counter_rows())
 
 
 async def _send(connection: Connection, statement: BulkStatement, rows: Sequence[Sequence[Any]]) -> None:
@@ -117,6 +121,19 @@ class LiveWriter:
             if row is None:
                 raise DamagedLog("the database has no checkpoint of the log; run kinolog-projector migrate")
             return row[0], bytes(row[1])
+
+    async def ids(self, query: sql.SQL, values: Sequence[Any]) -> list[str]:
+        """Ids that a query finds."""
+        async with self._turn:
+            cursor = await self._connection.execute(query, values)
+            return [row[0] for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[tuple[Connection, Projection]]:
+        """A transaction in which nobody else writes, this process or another; the log does not move in it."""
+        async with self._turn, self._connection.transaction():
+            await self._connection.execute(LOCK_LOG)
+            yield self._connection, self._projection
 
     async def apply(self, batch: Batch) -> None:
         """Write a batch. Raises `Overtaken` when a rival was faster, and writes nothing then."""

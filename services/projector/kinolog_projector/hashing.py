@@ -1,0 +1,40 @@
+"""Hashes of the projection's tables: equal when the rows are, in whatever order they lie.
+
+Left out is what does not follow from the log: the weather columns, and the counters of the order by progress.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from kinolog.readmodel.database import Connection
+from kinolog.readmodel.tables import PROJECTION_SCHEMA, WEATHER, projection
+
+HASH = """
+SELECT count(*),
+    coalesce(sum(('x' || substr(digest, 1, 16))::bit(64)::bigint::numeric), 0),
+    coalesce(sum(('x' || substr(digest, 17, 16))::bit(64)::bigint::numeric), 0)
+FROM (SELECT md5(ROW({columns})::text) AS digest FROM {table} {where}) AS rows
+"""
+
+
+async def table_hashes(connection: Connection, schema: str = PROJECTION_SCHEMA) -> dict[str, str]:
+    """A line per table: number of rows and a hash over all of them. Of one state of the database."""
+    found = {}
+    async with connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await connection.execute("SET LOCAL timezone = 'UTC'")
+        for table in projection.sorted_tables:
+            columns = [sql.Identifier(c.name) for c in table.columns if c.name not in WEATHER]
+            where = "WHERE sort <> 'progress'" if table.name == "counters" else ""
+            query = sql.SQL(HASH).format(
+                columns=sql.SQL(", ").join(columns),
+                table=sql.Identifier(schema, table.name),
+                where=sql.SQL(where),
+            )
+            cursor = await connection.execute(query)
+            row = await cursor.fetchone()
+            if row is not None:
+                rows, first, second = row
+                found[table.name] = f"{rows}:{int(first) % 2**64:016x}{int(second) % 2**64:016x}"
+    return found

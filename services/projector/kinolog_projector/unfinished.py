@@ -1,0 +1,28 @@
+"""Jobs that should be moving, for the reconciler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from psycopg_pool import AsyncConnectionPool
+
+from kinolog.readmodel.database import Connection, reading
+
+QUERY = (
+    "SELECT id FROM projection.jobs WHERE status IN ('queued', 'processing') AND updated_at < %s"
+    " ORDER BY updated_at LIMIT 10000"
+)
+
+
+class UnfinishedInReadModel:
+    """Ids of jobs that are queued or processing and have not changed since a time, longest first."""
+
+    def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
+        self._pool = pool
+
+    async def __call__(self, unchanged_since: datetime) -> Sequence[str]:
+        """The ids. Raises `ReadModelUnavailable`."""
+        async with reading(self._pool) as connection:
+            cursor = await connection.execute(QUERY, [unchanged_since])
+            return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,227 @@
+"""What the projector writes: the same rows however the log is cut, all of a batch or nothing, nobody twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+
+import psycopg
+import pytest
+from kinolog_projector.batch import Preparer
+from kinolog_projector.hashing import table_hashes
+from kinolog_projector.writer import LiveWriter, Overtaken
+
+from kinolog.adapters.memory_event_store import MemoryEventStore
+from kinolog.job.commit import Recorded
+from kinolog.ports.event_store import DamagedLog
+from kinolog.readmodel.database import writing_connection
+from kinolog.stack.postgres import PostgresServer
+from tests.fixtures.histories import Studio
+from tests.integration.readmodel_database import Projected, migrate, projected
+
+TABLES = {
+    "activity",
+    "artifacts",
+    "attempts",
+    "checkpoint",
+    "counters",
+    "jobs",
+    "prompts",
+    "rollups",
+    "scenes",
+    "stages",
+    "timings",
+    "workers",
+}
+
+
+@pytest.fixture
+async def studio() -> Studio:
+    """A log with jobs of every kind."""
+    made = Studio()
+    await made.many(120)
+    return made
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Projected]:
+    """An empty read model."""
+    async with projected(database_url) as its:
+        yield its
+
+
+async def _commits(store: MemoryEventStore) -> list[Recorded]:
+    return [one async for batch in store.read(0) for one in batch]
+
+
+async def _archive(database: Projected) -> list[tuple[int, bytes, bytes]]:
+    cursor = await database.connection.execute(
+        "SELECT position, raw, digest FROM kinolog.archive ORDER BY position"
+    )
+    return [(row[0], bytes(row[1]), bytes(row[2])) for row in await cursor.fetchall()]
+
+
+async def test_rows_do_not_depend_on_how_the_log_is_cut(
+    studio: Studio, postgres_server: PostgresServer
+) -> None:
+    """One commit at a time, by sevens or all at once: every table ends with the same rows."""
+    hashes = []
+    for batch_size in (1, 7, 10_000):
+        name = f"cut_{batch_size}"
+        postgres_server.create_database(name)
+        async with projected(postgres_server.url(name)) as database:
+            await database.catch_up(studio.store, studio.keys, batch_size)
+            hashes.append(await table_hashes(database.connection))
+        postgres_server.drop_database(name)
+    assert set(hashes[0]) == TABLES
+    assert hashes[1] == hashes[0]
+    assert hashes[2] == hashes[0]
+
+
+async def test_the_archive_holds_every_commit_as_it_was_stored(studio: Studio, database: Projected) -> None:
+    """Position, bytes and digest of each commit lie in the archive."""
+    last = await database.catch_up(studio.store, studio.keys)
+    expected = [(one.position, one.raw, one.digest) for one in await _commits(studio.store)]
+    assert await _archive(database) == expected
+    assert await database.writer.position() == (last, expected[-1][2])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE kinolog.archive SET raw = ''",
+        "DELETE FROM kinolog.archive",
+        "TRUNCATE kinolog.archive",
+    ],
+)
+async def test_the_archive_refuses_changes(studio: Studio, database: Projected, change: str) -> None:
+    """Nobody changes or deletes what is archived by accident."""
+    await database.catch_up(studio.store, studio.keys)
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        await database.connection.execute(change)
+
+
+async def test_a_batch_that_breaks_off_leaves_nothing_behind(studio: Studio, database_url: str) -> None:
+    """A connection that dies in the middle of a batch loses the whole batch, and the next try writes all of it."""
+    commits = await _commits(studio.store)
+    preparer = Preparer(studio.store, studio.keys)
+    async with projected(database_url) as database:
+        await database.writer.apply(await preparer.prepare(0, commits[:50]))
+        before = await table_hashes(database.connection)
+    dying = await writing_connection(database_url, "dying")
+    writer = LiveWriter(dying)
+    killer = await writing_connection(database_url, "killer")
+    async with killer:
+        await killer.execute("BEGIN")
+        # The writer waits at the projection, its archive rows written already, when its connection is cut.
+        await killer.execute("LOCK TABLE projection.jobs IN ACCESS EXCLUSIVE MODE")
+        writing = asyncio.create_task(writer.apply(await preparer.prepare(50, commits[50:200])))
+        await _until_blocked(killer, dying.info.backend_pid)
+        await killer.execute("SELECT pg_terminate_backend(%s)", [dying.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            await writing
+        await killer.execute("ROLLBACK")
+    with suppress(psycopg.Error):
+        await dying.close()
+    async with projected(database_url) as database:
+        assert (await database.writer.position())[0] == 50
+        assert len(await _archive(database)) == 50
+        assert await table_hashes(database.connection) == before
+        await database.catch_up(studio.store, studio.keys)
+        assert len(await _archive(database)) == len(commits)
+
+
+async def _until_blocked(connection: psycopg.AsyncConnection[tuple[object, ...]], process: int) -> None:
+    """Wait until another connection waits for a lock."""
+    async with asyncio.timeout(30):
+        while True:
+            cursor = await connection.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [process])
+            row = await cursor.fetchone()
+            if row is not None and row[0]:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_racing_writers_write_each_commit_once(
+    studio: Studio, database_url: str, postgres_server: PostgresServer
+) -> None:
+    """Three writers that take no turns end with the rows that one alone writes; the late ones are told."""
+    commits = await _commits(studio.store)
+    preparer = Preparer(studio.store, studio.keys)
+    await migrate(database_url)
+
+    async def race(size: int) -> int:
+        overtaken = 0
+        async with await writing_connection(database_url, "racer") as connection:
+            writer = LiveWriter(connection)
+            while (position := (await writer.position())[0]) < len(commits):
+                part = commits[position : position + size]
+                try:
+                    await writer.apply(await preparer.prepare(position, part))
+                except Overtaken:
+                    overtaken += 1
+        return overtaken
+
+    overtaken = await asyncio.gather(race(5), race(11), race(17))
+    assert sum(overtaken) > 0
+    async with projected(database_url) as database:
+        assert len(await _archive(database)) == len(commits)
+        raced = await table_hashes(database.connection)
+    postgres_server.create_database("unraced")
+    async with projected(postgres_server.url("unraced")) as database:
+        await database.catch_up(studio.store, studio.keys)
+        assert await table_hashes(database.connection) == raced
+    postgres_server.drop_database("unraced")
+
+
+async def test_a_gap_is_refused(studio: Studio, database: Projected) -> None:
+    """Commits that do not follow the last one are not written; the message says where the gap is."""
+    commits = await _commits(studio.store)
+    preparer = Preparer(studio.store, studio.keys)
+    holes: Sequence[list[Recorded]] = (commits[1:5], [*commits[:3], *commits[4:6]])
+    for some in holes:
+        with pytest.raises(DamagedLog, match="commits are missing"):
+            await preparer.prepare(0, some)
+    assert (await database.writer.position())[0] == 0
+
+
+async def test_erased_jobs_keep_no_prompt(database: Projected) -> None:
+    """The prompt is readable until the job is erased, and NULL from then on; its files are gone too."""
+    studio = Studio()
+    job_id = await studio.submit("a very private prompt")
+    await studio.complete(job_id)
+    await database.catch_up(studio.store, studio.keys)
+    assert await _prompt(database, job_id) == "a very private prompt"
+    await studio.erase(job_id)
+    await database.catch_up(studio.store, studio.keys)
+    assert await _prompt(database, job_id) is None
+    cursor = await database.connection.execute(
+        "SELECT (SELECT count(*) FROM projection.artifacts), erased, artifacts FROM projection.jobs"
+    )
+    assert await cursor.fetchone() == (0, True, [])
+
+
+async def _prompt(database: Projected, job_id: str) -> str | None:
+    cursor = await database.connection.execute(
+        "SELECT prompt FROM projection.prompts WHERE job_id = %s", [job_id]
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return None if row[0] is None else str(row[0])
+
+
+async def test_impossible_rows_are_refused_by_the_database(studio: Studio, database: Projected) -> None:
+    """The invariants of jobs stand in the database too, whatever a program tries to write."""
+    await database.catch_up(studio.store, studio.keys)
+    for change in (
+        "UPDATE projection.jobs SET status = 'lost'",
+        "UPDATE projection.jobs SET media = NULL WHERE status = 'completed'",
+        "UPDATE projection.jobs SET finished_at = NULL WHERE status = 'failed'",
+        "UPDATE projection.jobs SET percent = 101",
+        "UPDATE projection.jobs SET scenes_rendered = scenes + 1",
+        "UPDATE projection.jobs SET urgency = 4",
+        "UPDATE projection.counters SET jobs = -1",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            await database.connection.execute(change)

@@ -1,0 +1,250 @@
+"""The projector at work: it follows the log, stands by, halts when the log is not what it was, keeps the weather."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from kinolog_projector.migrating import WrongSchema
+from kinolog_projector.projector import Projector
+
+from kinolog.adapters.memory_event_store import MemoryEventStore
+from kinolog.adapters.memory_keys import MemoryKeyStore
+from kinolog.job.commit import Recorded
+from kinolog.job.values import Stage, Status
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, Weather
+from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField
+from kinolog.readmodel.postgres import PostgresReadModel
+from tests.fixtures.histories import START, Studio
+from tests.integration.readmodel_database import migrate, projected
+
+
+class Feed:
+    """A progress feed of one process: what is published waits until it is followed."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[Weather] = asyncio.Queue()
+        self.held: list[Weather] = []
+
+    async def publish(self, weather: Weather) -> None:
+        self.waiting.put_nowait(weather)
+
+    async def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:
+        while True:
+            yield await self.waiting.get()
+
+    async def recent(self, job_id: str) -> Sequence[Weather]:
+        return [one for one in self.held if one.job_id == job_id]
+
+    async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
+        return None
+
+    async def erase(self, job_id: str) -> None:
+        self.held = [one for one in self.held if one.job_id != job_id]
+
+
+@pytest.fixture
+async def studio() -> Studio:
+    """A log with a few jobs."""
+    made = Studio()
+    await made.many(20)
+    return made
+
+
+@pytest.fixture
+async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
+    """A migrated database, read."""
+    await migrate(database_url)
+    model = await PostgresReadModel.connect(database_url, 2)
+    yield model
+    await model.close()
+
+
+@asynccontextmanager
+async def projecting(
+    url: str, studio: Studio, feed: Feed | None = None, store: MemoryEventStore | None = None
+) -> AsyncIterator[Projector]:
+    """A projector that runs."""
+    projector = Projector(url, store or studio.store, studio.keys, feed or Feed(), batch_size=50)
+    running = asyncio.create_task(projector.run())
+    try:
+        yield projector
+        if running.done():
+            running.result()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_is_appended_can_be_read_at_its_position(
+    studio: Studio, database_url: str, read_model: PostgresReadModel
+) -> None:
+    """Who waits for the position of a commit reads what it did."""
+    async with projecting(database_url, studio):
+        for _ in range(5):
+            job_id = await studio.submit("something new")
+            position = await studio.store.last_position()
+            assert await read_model.wait_for(position, 20) >= position
+            page = await read_model.list_jobs("default", JobQuery(page_size=1))
+            assert page.rows[0].id == job_id
+            assert page.position >= position
+
+
+async def test_one_leads_and_another_takes_over(
+    studio: Studio, database_url: str, read_model: PostgresReadModel
+) -> None:
+    """The second projector stands by, ready, and goes on where the first one stopped."""
+    async with projecting(database_url, studio) as second:
+        await read_model.wait_for(await studio.store.last_position(), 20)
+        first = second
+        async with projecting(database_url, studio) as second:
+            await asyncio.wait_for(second.checked.wait(), 20)
+            assert (first.leads, second.leads) == (True, False)
+            assert second.missing() == []
+            await _cut_leader(database_url)
+            await studio.many(5)
+            await read_model.wait_for(await studio.store.last_position(), 20)
+            assert second.leads or first.leads
+            summary = await read_model.summarize("other", JobFilter())
+            assert summary.position == await studio.store.last_position()
+
+
+async def _cut_leader(database_url: str) -> None:
+    """Cut the connection of the one that leads, as a failing network would."""
+    async with projected(database_url) as database:
+        await database.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
+        )
+
+
+async def test_a_log_that_lost_its_end_halts_the_projector(
+    studio: Studio, database_url: str, read_model: PostgresReadModel
+) -> None:
+    """A log that ends before what was archived is not followed; the message says what to do."""
+    async with projected(database_url) as database:
+        await database.catch_up(studio.store, studio.keys)
+    shorter = Studio()
+    await shorter.many(3)
+    projector = Projector(database_url, shorter.store, shorter.keys, Feed())
+    with pytest.raises(DamagedLog, match=r"has lost its end.*restore"):
+        await asyncio.wait_for(projector.run(), 20)
+
+
+async def test_another_log_halts_the_projector(
+    studio: Studio, database_url: str, read_model: PostgresReadModel
+) -> None:
+    """A log that holds another commit where the archive ends is not followed."""
+    async with projected(database_url) as database:
+        await database.catch_up(studio.store, studio.keys)
+    other = Studio(now=START + timedelta(days=1))
+    await other.many(30)
+    projector = Projector(database_url, other.store, other.keys, Feed())
+    with pytest.raises(DamagedLog, match="another commit"):
+        await asyncio.wait_for(projector.run(), 20)
+
+
+class HoledStore(MemoryEventStore):
+    """A log from which one commit is missing."""
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        async for batch in super().follow(after):
+            yield [recorded for recorded in batch if recorded.position != 7]
+
+
+async def test_a_gap_in_the_log_halts_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
+    """A missing commit ends the process's work instead of being passed over."""
+    studio = Studio(store=HoledStore())
+    await studio.many(10)
+    projector = Projector(database_url, studio.store, studio.keys, Feed())
+    with pytest.raises(DamagedLog, match="from position 6 to 8"):
+        await asyncio.wait_for(projector.run(), 20)
+    assert await read_model.position() == 0
+
+
+class AwayKeys(MemoryKeyStore):
+    """Keys that cannot be reached at first."""
+
+    refusals = 2
+
+    async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
+        if self.refusals:
+            self.refusals -= 1
+            raise LogUnavailable("no answer")
+        return await super().get_many(job_ids)
+
+
+async def test_keys_out_of_reach_are_waited_for(database_url: str, read_model: PostgresReadModel) -> None:
+    """A prompt is never left out because its key could not be asked for."""
+    studio = Studio(keys=AwayKeys())
+    await studio.submit("worth waiting for")
+    async with projecting(database_url, studio):
+        await read_model.wait_for(1, 20)
+    page = await read_model.list_jobs("default", JobQuery())
+    assert page.rows[0].prompt == "worth waiting for"
+
+
+async def test_a_database_that_was_not_migrated_is_refused(studio: Studio, database_url: str) -> None:
+    """The projector says which command to run instead of writing into the wrong tables."""
+    projector = Projector(database_url, studio.store, studio.keys, Feed())
+    with pytest.raises(WrongSchema, match="kinolog-projector migrate"):
+        await asyncio.wait_for(projector.run(), 20)
+    await migrate(database_url)
+    async with projected(database_url) as database:
+        await database.connection.execute("UPDATE projection.checkpoint SET projection_version = 0")
+    with pytest.raises(WrongSchema, match="kinolog-projector rebuild"):
+        await asyncio.wait_for(projector.run(), 20)
+
+
+async def test_progress_and_log_lines_reach_the_lists(
+    database_url: str, read_model: PostgresReadModel
+) -> None:
+    """The percentage of a running job moves it in the order by progress; log lines are kept once each."""
+    studio, feed = Studio(), Feed()
+    waiting, running = await studio.submit(), await studio.submit()
+    attempt = await studio.start(running)
+    at = studio.now
+
+    def line(number: int, level: LogLevel) -> LogLine:
+        return LogLine(running, attempt, at, level, f'line {number} with "quotes", \\ and {{braces}}', number)
+
+    feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
+    async with projecting(database_url, studio, feed):
+        await read_model.wait_for(3, 20)
+        for percent in (10.0, 20.5, 37.25):
+            await feed.publish(
+                Progress(running, attempt, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, percent, 12.5)
+            )
+        await feed.publish(Progress(running, 9, at, "worker-9", Stage.DENOISE, 0, 1, 3, 10, 99.0))
+        await feed.publish(Progress(waiting, 1, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, 50.0))
+        await feed.publish(PreviewImage(running, attempt, at, 0, 1, "image/webp", b"picture"))
+        await feed.publish(
+            Progress(running, attempt, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, 37.25, 12.5)
+        )
+        for number in (2, 3, 3):
+            await feed.publish(line(number, LogLevel.DEBUG if number == 3 else LogLevel.WARNING))
+        await _until_written(read_model, running)
+    by_progress = await read_model.list_jobs("default", JobQuery(order=Order(SortField.PROGRESS)))
+    assert [(row.id, row.percent, row.eta_seconds) for row in by_progress.rows] == [
+        (running, 37.25, 12.5),
+        (waiting, 0.0, None),
+    ]
+    lines = await read_model.list_log_entries(running, min_level=LogLevel.INFO)
+    assert lines == (line(1, LogLevel.INFO), line(2, LogLevel.WARNING))
+    assert [one.sequence for one in await read_model.list_log_entries(running, 1)] == [3]
+    assert [one.sequence for one in await read_model.list_log_entries(running, 5, after_sequence=1)] == [2, 3]
+
+
+async def _until_written(read_model: PostgresReadModel, running: str) -> None:
+    """Wait for the last of what was published; nothing but the tables tells that it is written."""
+    async with asyncio.timeout(20):
+        while True:
+            lines = await read_model.list_log_entries(running)
+            page = await read_model.list_jobs("default", JobQuery(JobFilter(statuses=(Status.PROCESSING,))))
+            if len(lines) == 3 and page.rows and page.rows[0].percent == 37.25:
+                return
+            await asyncio.sleep(0.05)

@@ -1,0 +1,137 @@
+"""Rebuilding the read models beside the live ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from kinolog_projector.hashing import table_hashes
+from kinolog_projector.rebuilding import Rebuild
+from kinolog_projector.weather import write_weather
+
+from kinolog.job.values import Stage, Status
+from kinolog.ports.progress import Progress
+from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField, TimeRange
+from kinolog.readmodel import listing
+from kinolog.readmodel.postgres import PostgresReadModel
+from tests.fixtures.histories import START, Studio
+from tests.integration.readmodel_database import Projected, projected
+from tests.integration.test_projector_follows import projecting
+
+SPAN = TimeRange(START, START.replace(day=2))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Projected]:
+    """An empty read model."""
+    async with projected(database_url) as its:
+        yield its
+
+
+async def test_a_rebuild_ends_with_the_same_rows(database: Projected) -> None:
+    """Nothing but the log is needed to make every row again; indexes and counters come back too."""
+    studio = Studio()
+    await studio.many(150)
+    position = await database.catch_up(studio.store, studio.keys, 31)
+    before = await table_hashes(database.connection)
+    indexes = await _indexes(database)
+    rebuilt = await Rebuild(database.url, studio.store, studio.keys, batch_size=200).run()
+    assert rebuilt.position == position
+    assert await table_hashes(database.connection) == before
+    assert await _indexes(database) == indexes
+    assert await _schemas(database) == ["projection"]
+    await studio.many(10)
+    await database.catch_up(studio.store, studio.keys)
+
+
+async def test_a_rebuild_that_died_is_begun_anew(database: Projected) -> None:
+    """What an earlier rebuild left behind is in nobody's way."""
+    studio = Studio()
+    await studio.many(10)
+    await database.catch_up(studio.store, studio.keys)
+    before = await table_hashes(database.connection)
+    await database.connection.execute("CREATE SCHEMA projection_fresh")
+    await database.connection.execute("CREATE TABLE projection_fresh.jobs (id text)")
+    await Rebuild(database.url, studio.store, studio.keys).run()
+    assert await table_hashes(database.connection) == before
+
+
+async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected) -> None:
+    """What workers said last is carried over, in the row and in the order by progress."""
+    studio = Studio()
+    job_id = await studio.submit()
+    attempt = await studio.start(job_id)
+    await database.catch_up(studio.store, studio.keys)
+    said = Progress(job_id, attempt, studio.now, "worker-1", Stage.DENOISE, 0, 1, 4, 10, 42.0, 3.5)
+    await write_weather(database.writer, [said], [])
+    await Rebuild(database.url, studio.store, studio.keys).run()
+    cursor = await database.connection.execute("SELECT percent, eta_seconds FROM projection.jobs")
+    assert await cursor.fetchone() == (42.0, 3.5)
+    await studio.stages(job_id, attempt)
+    await database.catch_up(studio.store, studio.keys)  # the counters would go below zero were they not moved
+
+
+async def test_no_read_fails_while_a_rebuild_is_swapped_in(
+    database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under load, readers of every kind get answers throughout, and the rows end as the log says."""
+    monkeypatch.setattr(listing, "SHALLOW", 0)
+    studio = Studio()
+    await studio.many(120)
+    stop = asyncio.Event()
+    reads = 0
+
+    async def read(model: PostgresReadModel) -> None:
+        nonlocal reads
+        seen = 0
+        while not stop.is_set():
+            page = await model.list_jobs("default", JobQuery(page_size=5, offset=3))
+            assert page.position >= seen
+            assert len(page.rows) == 5
+            seen = page.position
+            queued = JobFilter(statuses=(Status.QUEUED, Status.COMPLETED))
+            listed = await model.list_jobs("default", JobQuery(queued, Order(SortField.PRIORITY), 1_000))
+            assert listed.total == len(listed.rows)
+            summary = await model.summarize("default", JobFilter())
+            assert summary.total > 0
+            assert (await model.overview("default", SPAN)).submitted >= summary.total
+            reads += 4
+
+    async def write() -> None:
+        while not stop.is_set():
+            await studio.many(2)
+            await asyncio.sleep(0.01)
+
+    model = await PostgresReadModel.connect(database_url, 4)
+    async with projecting(database_url, studio):
+        await model.wait_for(await studio.store.last_position(), 30)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write())
+            for _ in range(3):
+                group.create_task(read(model))
+            for _ in range(3):
+                await Rebuild(database_url, studio.store, studio.keys, batch_size=300).run()
+            stop.set()
+        last = await studio.store.last_position()
+        await model.wait_for(last, 30)
+    await model.close()
+    assert reads > 20
+    live = await table_hashes(database.connection)
+    await Rebuild(database_url, studio.store, studio.keys).run()
+    assert await table_hashes(database.connection) == live
+    assert await _schemas(database) == ["projection"]
+
+
+async def _schemas(database: Projected) -> list[str]:
+    cursor = await database.connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'projection%' ORDER BY nspname"
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def _indexes(database: Projected) -> list[tuple[str, str]]:
+    cursor = await database.connection.execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'projection' ORDER BY indexname"
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
