@@ -18,20 +18,16 @@ class Reporting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._changed = asyncio.Event()
-
-    def changed(self) -> None:
-        """Report soon."""
-        self._changed.set()
 
     async def run(self) -> None:
         """Report for ever; a report that gets lost is followed by the next one."""
+        changed = self._parts.status.changed
         while True:
-            self._changed.clear()
+            changed.clear()
             await self._report()
             try:
                 async with asyncio.timeout(self._parts.timing.report_seconds):
-                    await self._changed.wait()
+                    await changed.wait()
             except TimeoutError:
                 continue
 

@@ -22,8 +22,10 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     _clear(root)
     folder = root / name
     folder.mkdir()
-    with (folder / LOCK).open("w") as lock:
+    draft = folder / f"{LOCK}-draft"
+    with draft.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.rename(folder / LOCK)  # locked before anybody looks for it
         try:
             yield folder
         finally:

@@ -83,7 +83,6 @@ class Supervisor:
             asyncio.create_task(self._keep(held)),
             asyncio.create_task(self._hurry()),
         ]
-        self._reporting.changed()
         try:
             await asyncio.wait([working, beside[1]], return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -98,7 +97,6 @@ class Supervisor:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            self._reporting.changed()
 
     async def _keep(self, held: HeldTicket) -> None:
         while True:
@@ -155,7 +153,6 @@ class Supervisor:
             logger.error("%s cannot be loaded: %s: %s", entry.name, result.code, result.message)
             return
         parts.status.loaded(entry.name, result.facts)
-        self._reporting.changed()
         what = fields("loaded", model=entry.name, seconds=result.seconds, device=result.facts.device)
         logger.info("model loaded", extra=what)
 

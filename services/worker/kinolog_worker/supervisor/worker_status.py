@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,8 @@ class WorkerStatus:
     attempts_failed: int = 0
     memory_used_bytes: int = 0
     memory_total_bytes: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with every change that is worth a report."""
 
     def loaded(self, model: str, facts: LoadedFacts) -> None:
         """A model is on the device."""
@@ -40,6 +43,7 @@ class WorkerStatus:
         self.revisions[model] = facts.revision
         self.device, self.hardware = facts.device, facts.hardware
         self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
+        self.changed.set()
 
     def unloaded(self) -> None:
         """The inference process is gone, and what it held with it."""
@@ -48,6 +52,7 @@ class WorkerStatus:
     def works_on(self, job_id: str, attempt: int) -> None:
         """An attempt begins."""
         self.job_id, self.attempt, self.stage, self.step, self.steps = job_id, attempt, None, 0, 0
+        self.changed.set()
 
     def idle(self) -> None:
         """No attempt is under way."""
