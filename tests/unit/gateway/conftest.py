@@ -14,6 +14,7 @@ from kinolog_gateway.app import GatewayServer, listen, server_for
 
 from kinolog.settings import GatewaySettings
 from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_services import serve_all
 
 
 class Running:
@@ -62,7 +63,7 @@ async def running_gateway(api_target: str, key_file: Path | None = None) -> Asyn
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
     """The api behind the gateway."""
-    recording = RecordingApi()
+    recording = RecordingApi(serve_all)
     await recording.start()
     yield recording
     await recording.stop()

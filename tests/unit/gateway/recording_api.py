@@ -20,10 +20,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from kinolog.ids import job_id as id_of
 from kinolog.ids import new_id
-from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, event_pb2, job_service_pb2_grpc
-from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
 from tests.unit.gateway import canned
@@ -61,7 +58,8 @@ def not_found(job_id: str) -> Refusal:
 class RecordingApi:
     """The api: what it was asked, what it knows, and how it shall fail."""
 
-    def __init__(self, first_position: int = 0) -> None:
+    def __init__(self, *services: Callable[[RecordingApi, aio.Server], None]) -> None:
+        self._services = services
         self.calls: list[tuple[str, Any, dict[str, str]]] = []
         self.failures: dict[str, Refusal] = {}
         self.jobs: dict[str, pb.Job] = {}
@@ -70,7 +68,7 @@ class RecordingApi:
         self.files: dict[tuple[str, int, int], bytes] = {}
         self.read_bytes = 0
         self.open_streams = 0
-        self.position = first_position
+        self.position = 0
         self._watchers: set[asyncio.Queue[jobs.WatchJobsResponse | None]] = set()
         self._moved = asyncio.Condition()
         self._validator = protovalidate.Validator()
@@ -80,9 +78,8 @@ class RecordingApi:
     async def start(self) -> str:
         """Serve, on the port it had before if any; the target to reach it."""
         server = aio.server()
-        job_service_pb2_grpc.add_JobServiceServicer_to_server(_Jobs(self), server)
-        analytics_service_pb2_grpc.add_AnalyticsServiceServicer_to_server(_Analytics(self), server)
-        audit_service_pb2_grpc.add_AuditServiceServicer_to_server(_Audit(self), server)
+        for add in self._services:
+            add(self, server)
         health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -177,230 +174,3 @@ class RecordingApi:
         async with self._moved:
             self.open_streams += change
             self._moved.notify_all()
-
-
-async def _refuse(context: Any, refusal: Refusal) -> None:
-    trailing = (("grpc-status-details-bin", refusal.status.SerializeToString()),)
-    await context.abort(refusal.code, refusal.status.message, trailing)
-
-
-def _unary(answer: Callable[..., Any]) -> Any:
-    """A servicer's method from a function of api and request."""
-
-    async def method(self: Any, request: Any, context: Any) -> Any:
-        try:
-            self.api.admit(answer.__name__, request, context)
-            return answer(self.api, request)
-        except Refusal as refusal:
-            await _refuse(context, refusal)
-
-    return method
-
-
-def _moves(response: type[Any], status: pb.Status.ValueType | None, *events: str) -> Callable[..., Any]:
-    def answer(api: RecordingApi, request: Any) -> Any:
-        job = api.get(request.job_id)
-        changed = pb.Job()
-        changed.CopyFrom(job)
-        if status is not None:
-            changed.status = status
-        if hasattr(request, "priority"):
-            changed.priority = request.priority
-        api.commit(changed, *events)
-        return response(job=changed, position=api.position)
-
-    return answer
-
-
-def SubmitJob(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJobResponse:  # noqa: N802
-    """Make a job, or find the one of the same request id."""
-    job_id = id_of("default", request.request_id)
-    if job_id in api.jobs:
-        job = api.jobs[job_id]
-        if job.spec.prompt != request.prompt:
-            raise Refusal(
-                grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", "another body had this request_id"
-            )
-        return jobs.SubmitJobResponse(job=job, position=job.position, created=False)
-    job = api.add_job(id=job_id, prompt=request.prompt, request_id=request.request_id)
-    return jobs.SubmitJobResponse(job=job, position=job.position, created=True)
-
-
-def GetJob(api: RecordingApi, request: jobs.GetJobRequest) -> jobs.GetJobResponse:  # noqa: N802
-    """Find a job."""
-    return jobs.GetJobResponse(job=api.get(request.job_id))
-
-
-def ListJobs(api: RecordingApi, request: jobs.ListJobsRequest) -> jobs.ListJobsResponse:  # noqa: N802
-    """List jobs of these statuses."""
-    found = [
-        job
-        for job in api.jobs.values()
-        if not request.filter.statuses or job.status in request.filter.statuses
-    ]
-    size = request.page_size or 20
-    page = found[request.offset : request.offset + size]
-    token = "more" if len(found) > request.offset + size else ""
-    return jobs.ListJobsResponse(
-        jobs=page, next_page_token=token, total_size=len(found), position=api.position
-    )
-
-
-def SummarizeJobs(api: RecordingApi, request: jobs.SummarizeJobsRequest) -> jobs.SummarizeJobsResponse:  # noqa: N802
-    """Count jobs by status."""
-    counts = canned.counts(list(api.jobs.values()))
-    return jobs.SummarizeJobsResponse(**counts, position=api.position)
-
-
-def GetStoryboard(api: RecordingApi, request: jobs.GetStoryboardRequest) -> jobs.GetStoryboardResponse:  # noqa: N802
-    """The scenes of a job."""
-    scenes = api.get(request.job_id).scenes
-    return jobs.GetStoryboardResponse(scenes=scenes, duration_seconds=sum(s.duration_seconds for s in scenes))
-
-
-def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResultResponse:  # noqa: N802
-    """The result of a completed job."""
-    job = api.get(request.job_id)
-    if job.status != pb.STATUS_COMPLETED:
-        raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_COMPLETED", "the job is not completed yet")
-    return jobs.GetResultResponse(
-        artifacts=job.artifacts, media=job.media, completed_at=job.finished_at, gpu_seconds=job.gpu_seconds
-    )
-
-
-def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jobs.ListLogEntriesResponse:  # noqa: N802
-    """The last lines, or the first ones after a sequence."""
-    api.get(request.job_id)
-    size = request.page_size or 20
-    lines = [line for line in api.lines.get(request.job_id, []) if line.level >= request.min_level]
-    if request.after_sequence:
-        lines = [line for line in lines if line.sequence > request.after_sequence][:size]
-    return jobs.ListLogEntriesResponse(entries=lines[-size:])
-
-
-def ListModels(api: RecordingApi, request: jobs.ListModelsRequest) -> jobs.ListModelsResponse:  # noqa: N802
-    """The catalogue."""
-    return jobs.ListModelsResponse(models=[canned.model()])
-
-
-def ListWorkers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.ListWorkersResponse:  # noqa: N802
-    """The workers."""
-    return jobs.ListWorkersResponse(workers=[canned.worker()])
-
-
-def GetHistory(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:  # noqa: N802
-    """The commits of a job up to a position."""
-    api.get(request.job_id)
-    until = request.position if request.HasField("position") else api.position
-    found = [u for u in api.log if u.job.id == request.job_id and u.position <= until]
-    answer = audit.GetHistoryResponse(commits=[canned.recorded_commit(u) for u in found])
-    if found:
-        answer.job.CopyFrom(found[-1].job)
-    return answer
-
-
-def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Callable[..., Any]:
-    def answer(api: RecordingApi, request: Any) -> Any:
-        results = []
-        for job_id in request.selection.job_ids or list(api.jobs):
-            if job_id in api.jobs:
-                job = api.jobs[job_id]
-                job.status = status
-                api.commit(job, event)
-                results.append(jobs.BulkResult(job_id=job_id, position=job.position, status=status))
-            else:
-                results.append(jobs.BulkResult(job_id=job_id, error=not_found(job_id).status))
-        return response(results=results, position=api.position)
-
-    return answer
-
-
-def _named(name: str, answer: Callable[..., Any]) -> Any:
-    answer.__name__ = name
-    return _unary(answer)
-
-
-class _Jobs(job_service_pb2_grpc.JobServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    SubmitJob = _unary(SubmitJob)
-    GetJob = _unary(GetJob)
-    ListJobs = _unary(ListJobs)
-    SummarizeJobs = _unary(SummarizeJobs)
-    GetStoryboard = _unary(GetStoryboard)
-    GetResult = _unary(GetResult)
-    ListLogEntries = _unary(ListLogEntries)
-    ListModels = _unary(ListModels)
-    ListWorkers = _unary(ListWorkers)
-    CancelJob = _named(
-        "CancelJob", _moves(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled")
-    )
-    RetryJob = _named("RetryJob", _moves(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"))
-    ReprioritizeJob = _named("ReprioritizeJob", _moves(jobs.ReprioritizeJobResponse, None, "reprioritized"))
-    PrefetchJob = _named("PrefetchJob", _moves(jobs.PrefetchJobResponse, None, "prefetch_requested"))
-    EraseJob = _named("EraseJob", _moves(jobs.EraseJobResponse, None, "erased"))
-    BulkCancelJobs = _named(
-        "BulkCancelJobs", _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled")
-    )
-    BulkRetryJobs = _named("BulkRetryJobs", _bulk(jobs.BulkRetryJobsResponse, pb.STATUS_QUEUED, "retried"))
-    BulkReprioritizeJobs = _named(
-        "BulkReprioritizeJobs", _bulk(jobs.BulkReprioritizeJobsResponse, pb.STATUS_QUEUED, "reprioritized")
-    )
-    BulkEraseJobs = _named("BulkEraseJobs", _bulk(jobs.BulkEraseJobsResponse, pb.STATUS_COMPLETED, "erased"))
-
-    async def ReadArtifact(self, request: Any, context: Any) -> Any:
-        try:
-            self.api.admit("ReadArtifact", request, context)
-            data = self.api.files[request.job_id, request.kind, request.scene]
-            end = request.offset + request.limit if request.limit else len(data)
-            for start in range(request.offset, end, 65_536):
-                part = data[start : min(end, start + 65_536)]
-                self.api.read_bytes += len(part)
-                yield jobs.ReadArtifactResponse(data=part)
-        except Refusal as refusal:
-            await _refuse(context, refusal)
-
-    async def WatchJob(self, request: Any, context: Any) -> Any:
-        try:
-            self.api.admit("WatchJob", request, context)
-            self.api.get(request.job_id)
-            after = request.after if request.HasField("after") else 0
-            async for update in self.api.watch(after, lambda u: u.job.id == request.job_id):
-                yield update
-        except Refusal as refusal:
-            await _refuse(context, refusal)
-
-    async def WatchJobs(self, request: Any, context: Any) -> Any:
-        try:
-            self.api.admit("WatchJobs", request, context)
-            after = request.after if request.HasField("after") else None
-            kinds = {"job", *(kind for kind in ("progress",) if request.progress)}
-            kinds |= {"log"} if request.logs else set()
-            kinds |= {"preview"} if request.previews else set()
-            async for update in self.api.watch(after, lambda u: u.WhichOneof("update") in kinds):
-                yield update
-        except Refusal as refusal:
-            await _refuse(context, refusal)
-
-
-class _Analytics(analytics_service_pb2_grpc.AnalyticsServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    GetOverview = _named("GetOverview", lambda api, request: canned.overview())
-    GetSuccessRates = _named("GetSuccessRates", lambda api, request: canned.success_rates())
-    GetStageTimes = _named("GetStageTimes", lambda api, request: canned.stage_times())
-    GetQueueDepth = _named("GetQueueDepth", lambda api, request: canned.queue_depth())
-    GetTrends = _named("GetTrends", lambda api, request: canned.trends())
-    ListActivity = _named("ListActivity", lambda api, request: canned.activity())
-
-
-class _Audit(audit_service_pb2_grpc.AuditServiceServicer):
-    def __init__(self, api: RecordingApi) -> None:
-        self.api = api
-
-    GetHistory = _unary(GetHistory)
-
-
-__all__ = ["RecordingApi", "Refusal", "event_pb2", "not_found"]

@@ -1,0 +1,242 @@
+"""The documents of REST and WebSocket say what is served, and what is served fits them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+from kinolog_gateway.asyncapi import EXAMPLES, asyncapi_document, yaml_text
+from kinolog_gateway.web import ROUTERS
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from kinolog.v1 import job_pb2 as pb
+from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import Running, running_gateway
+from tests.unit.gateway.listening import listening
+from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_services import serve_all
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RecordingApi]:
+    """The api behind the gateway."""
+    recording = RecordingApi(serve_all)
+    await recording.start()
+    yield recording
+    await recording.stop()
+
+
+@pytest.fixture
+async def gateway(api: RecordingApi) -> AsyncIterator[Running]:
+    """A gateway in front of it."""
+    async with running_gateway(f"127.0.0.1:{api.port}") as running:
+        yield running
+
+
+def served() -> set[tuple[str, str]]:
+    """Method and path of every route."""
+    return {
+        (method, route.path)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+
+
+def validator(document: dict[str, Any], reference: str) -> Draft202012Validator:
+    """A validator for a schema inside a document."""
+    registry: Registry[Any] = Registry().with_resource("doc", DRAFT202012.create_resource(document))
+    return Draft202012Validator({"$ref": f"doc{reference}"}, registry=registry)
+
+
+def test_the_routes_are_those_of_the_contract() -> None:
+    """Every route of the contract is served; those of later parts are not, and so answer 404."""
+    routes = served()
+    for method, path in (
+        ("POST", "/mcp/generate"),
+        ("GET", "/mcp/status/{job_id}"),
+        ("GET", "/mcp/jobs"),
+        ("POST", "/mcp/cancel/{job_id}"),
+        ("GET", "/mcp/result/{job_id}"),
+        ("GET", "/mcp/result/{job_id}/video"),
+        ("HEAD", "/mcp/result/{job_id}/video"),
+        ("GET", "/mcp/result/{job_id}/thumbnail"),
+        ("GET", "/mcp/result/{job_id}/preview"),
+        ("GET", "/mcp/result/{job_id}/manifest"),
+        ("GET", "/mcp/storyboard/{job_id}"),
+        ("POST", "/mcp/prefetch/{job_id}"),
+        ("POST", "/mcp/retry/{job_id}"),
+        ("POST", "/mcp/priority/{job_id}"),
+        ("DELETE", "/mcp/jobs/{job_id}"),
+        ("POST", "/mcp/bulk"),
+        ("GET", "/mcp/logs/{job_id}"),
+        ("GET", "/mcp/events/{job_id}"),
+        ("GET", "/mcp/analytics/overview"),
+        ("GET", "/mcp/analytics/status-distribution"),
+        ("GET", "/mcp/analytics/success-rate"),
+        ("GET", "/mcp/analytics/stage-times"),
+        ("GET", "/mcp/analytics/queue-depth"),
+        ("GET", "/mcp/analytics/trends"),
+        ("GET", "/mcp/models"),
+        ("GET", "/mcp/workers"),
+        ("GET", "/health"),
+        ("GET", "/ready"),
+        ("GET", "/metrics"),
+        ("GET", "/openapi.json"),
+    ):
+        assert (method, path) in routes, path
+
+
+async def test_every_route_is_described(gateway: Running) -> None:
+    """Each route stands in the OpenAPI document and in docs/rest.md, and neither names another."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    described = {
+        (method.upper(), path) for path, operations in document["paths"].items() for method in operations
+    }
+    page = set(re.findall(r"^\| `([A-Z]+) (\S+)` \|", (DOCS / "rest.md").read_text(), re.MULTILINE))
+    assert described == served()
+    assert page == served()
+
+
+async def test_every_operation_is_whole(gateway: Running) -> None:
+    """Each operation has a summary, a description, an answer with a schema, and problems for errors."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            where = f"{method} {path}"
+            assert operation["summary"], where
+            assert operation["description"], where
+            assert "422" not in operation["responses"], where
+            for status in ("4XX", "5XX"):
+                content = operation["responses"][status]["content"]["application/problem+json"]
+                assert content["schema"]["$ref"] == "#/components/schemas/Problem", where
+            for parameter in operation.get("parameters", []):
+                assert parameter.get("description"), f"{where} {parameter['name']}"
+    assert len({o["operationId"] for p in document["paths"].values() for o in p.values()}) == len(served())
+    for name, schema in document["components"]["schemas"].items():
+        assert schema.get("description"), name
+
+
+async def test_examples_fit_their_schemas(gateway: Running) -> None:
+    """The examples of request bodies are accepted by the schemas that show them, and by the gateway."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    checked = 0
+    for name in ("GenerateRequest", "BulkRequest", "Problem"):
+        for example in schemas[name]["examples"]:
+            validator(document, f"#/components/schemas/{name}").validate(example)
+            checked += 1
+    assert checked >= 5
+    for example in schemas["GenerateRequest"]["examples"]:
+        assert (await gateway.client.post("/mcp/generate", json=example)).status_code == 202
+    for example in schemas["BulkRequest"]["examples"]:
+        assert (await gateway.client.post("/mcp/bulk", json=example)).status_code == 200
+
+
+def finished_job(api: RecordingApi) -> pb.Job:
+    """A job with everything that a job can have."""
+    job = canned.completed(canned.started(api.add_job()), canned.artifact())
+    job.attempts[0].error.CopyFrom(pb.JobError(code="WORKER_LOST", message="gone", retryable=True))
+    api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
+    api.weather(log=canned.line(job, 1))
+    return api.commit(job, "completed")
+
+
+async def test_every_answer_fits_its_schema(gateway: Running, api: RecordingApi) -> None:
+    """What each route answers validates against the schema that the OpenAPI document gives for it."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    job = finished_job(api)
+    bodies = {
+        "/mcp/generate": {"prompt": "x"},
+        "/mcp/priority/{job_id}": {"priority": "high"},
+        "/mcp/bulk": {"action": "retry", "job_ids": [job.id, "z" * 26]},
+    }
+    for method, path in sorted(served()):
+        if method == "HEAD" or path.endswith(("/video", "/thumbnail", "/preview", "/{index}", "/metrics")):
+            continue
+        filled = path.format(job_id=job.id)
+        if method in ("POST", "DELETE"):
+            answer = await gateway.client.request(method, filled, json=bodies.get(path))
+            api.commit(job, "completed")
+        else:
+            answer = await gateway.client.get(filled)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        escaped = path.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
+        pointer = f"#/paths/{escaped}/{method.lower()}/responses/{answer.status_code}/content/application~1json/schema"
+        validator(document, pointer).validate(answer.json())
+
+
+def test_the_page_of_the_websocket_is_current() -> None:
+    """docs/asyncapi.yaml is the document that the messages make; `python -m kinolog_gateway.asyncapi` prints it."""
+    page = (DOCS / "asyncapi.yaml").read_text()
+    assert page == yaml_text()
+    assert yaml.safe_load(page) == asyncapi_document()
+
+
+async def test_the_served_document_is_the_page(gateway: Running) -> None:
+    """GET /asyncapi.json serves what docs/asyncapi.yaml holds."""
+    assert (await gateway.client.get("/asyncapi.json")).json() == yaml.safe_load(
+        (DOCS / "asyncapi.yaml").read_text()
+    )
+
+
+def test_references_of_the_document_lead_somewhere() -> None:
+    """Every $ref of the AsyncAPI document points into it, and every example fits its message."""
+    document = asyncapi_document()
+    text = str(document)
+    for reference in re.findall(r"'\$ref': '#/([^']+)'", text):
+        part: Any = document
+        for step in reference.split("/"):
+            part = part[step]
+    for name, examples in EXAMPLES.items():
+        for example in examples:
+            validator(document, f"#/components/schemas/{name}").validate(example)
+
+
+async def test_every_message_fits_the_document(gateway: Running, api: RecordingApi) -> None:
+    """Every type of message is sent once and validates against its schema; docs/websocket.md names each."""
+    document = asyncapi_document()
+    job = canned.started(api.add_job())
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        await client.subscribe("queue")
+        await api.watched()
+        api.commit(job, "attempt_started")
+        await client.subscribe(f"job:{job.id}")
+        await client.subscribe(f"logs:{job.id}")
+        api.weather(progress=canned.progress(job, 3))
+        await client.hear_type("job_status_update")
+        api.weather(preview=canned.preview(job, 1))
+        await client.hear_type("job_preview")
+        api.weather(log=canned.line(job, 1))
+        await client.hear_type("job_log_entry")
+        await client.say(type="nonsense")
+        await client.hear_type("error")
+        api.commit(canned.completed(job), "completed")
+        await client.hear_type("job_completed")
+        api.commit(canned.failed(api.add_job()), "failed")
+        await client.hear_type("job_failed")
+        cancelled = api.add_job()
+        cancelled.status = pb.STATUS_CANCELLED
+        api.commit(cancelled, "cancelled")
+        await client.hear_type("job_cancelled")
+        await client.hear_type("queue_updated")
+    messages = document["components"]["messages"]
+    for message in client.heard:
+        schema = messages[message["type"]]["payload"]["$ref"]
+        validator(document, schema).validate(message)
+    sent = {reference["$ref"].rsplit("/", 1)[1] for reference in document["operations"]["tell"]["messages"]}
+    assert {message["type"] for message in client.heard} == sent
+    page = (DOCS / "websocket.md").read_text()
+    for name in messages:
+        assert re.search(rf"`{name}`|\"type\": \"{name}\"", page), name

@@ -1,0 +1,145 @@
+"""Keys, hosts and metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kinolog_gateway.credentials import Caller, KeyFileError, keys_for, presented_key, read_keys
+from websockets.exceptions import InvalidStatus
+
+from tests.unit.gateway.conftest import Running, running_gateway
+from tests.unit.gateway.listening import listening
+from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.test_bad_input import problem_of
+
+ADA, BOB = "ada-0123456789abcdef", "bob-0123456789abcdef"
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A file with two keys, each of another tenant."""
+    path = tmp_path / "keys"
+    path.write_text(f"# who may come in\n{ADA} studio ada\n\n{BOB} lab  # the night shift\n")
+    return path
+
+
+async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> None:
+    """With keys, a request needs one of them, in either header; it is handed on to the api."""
+    async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
+        answer = await gateway.client.get("/mcp/models")
+        assert problem_of(answer, 401)["reason"] == "KEY_REQUIRED"
+        assert answer.headers["www-authenticate"] == "Bearer"
+        for headers in (
+            {"Authorization": f"Bearer {ADA}"},
+            {"X-API-Key": ADA},
+            {"authorization": f"bearer  {ADA}"},
+        ):
+            assert (await gateway.client.get("/mcp/models", headers=headers)).status_code == 200
+        for wrong in ("Bearer nothing", f"Basic {ADA}", f"Bearer {ADA}x", "Bearer"):
+            problem_of(await gateway.client.get("/mcp/models", headers={"Authorization": wrong}), 401)
+        problem_of(await gateway.client.get("/mcp/nothing"), 401)
+        problem_of(await gateway.client.get("/metrics"), 401)
+        for path in ("/health", "/ready", "/openapi.json", "/asyncapi.json"):
+            assert (await gateway.client.get(path)).status_code == 200
+    assert {metadata["authorization"] for _, _, metadata in api.calls} == {f"Bearer {ADA}"}
+
+
+async def test_a_key_opens_the_websocket(api: RecordingApi, key_file: Path) -> None:
+    """The handshake needs a key too; clients of one tenant share a stream, those of another have their own."""
+    async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
+        with pytest.raises(InvalidStatus) as refused:
+            async with listening(gateway.ws_url):
+                pass
+        assert refused.value.response.status_code == 401
+        async with (
+            listening(gateway.ws_url, Authorization=f"Bearer {ADA}") as first,
+            listening(gateway.ws_url, **{"X-API-Key": ADA}) as second,
+            listening(gateway.ws_url, Authorization=f"Bearer {BOB}") as other,
+        ):
+            for client in (first, second, other):
+                await client.subscribe("jobs")
+            await api.watched(2)
+
+
+async def test_other_host_names(gateway: Running) -> None:
+    """Without keys, the gateway answers to the names of this machine alone."""
+    for host in ("elsewhere.example", "10.0.0.1:8085", "[::2]", "["):
+        answer = await gateway.client.get("/health", headers={"Host": host})
+        assert problem_of(answer, 403)["reason"] == "FOREIGN_HOST"
+    for host in ("localhost", "127.0.0.1:9", "[::1]:8085", "LOCALHOST:1"):
+        assert (await gateway.client.get("/health", headers={"Host": host})).status_code == 200
+
+
+async def test_commands_from_other_pages(gateway: Running, api: RecordingApi) -> None:
+    """A command that a foreign web page sends is refused; there is no CORS."""
+    job = api.add_job()
+    for origin in ("https://elsewhere.example", "null"):
+        answer = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": origin})
+        assert problem_of(answer, 403)["reason"] == "FOREIGN_ORIGIN"
+    answer = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": gateway.url})
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_metrics(gateway: Running, api: RecordingApi) -> None:
+    """Requests are counted by the template of their route; no id and no prompt becomes a label."""
+    job = api.add_job()
+    await gateway.client.get(f"/mcp/status/{job.id}")
+    await gateway.client.get("/mcp/nothing")
+    await gateway.client.request("PROPFIND", "/mcp/jobs")
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        page = (await gateway.client.get("/metrics")).text
+    assert (
+        'kinolog_gateway_requests_total{method="GET",route="/mcp/status/{job_id}",status="200"} 1.0' in page
+    )
+    assert 'route="unmatched",status="404"' in page
+    assert 'method="OTHER"' in page
+    assert "kinolog_gateway_websocket_clients 1.0" in page
+    assert "kinolog_gateway_websocket_messages_total 1.0" in page
+    assert 'kinolog_gateway_request_seconds_count{method="GET",route="/mcp/status/{job_id}"} 1.0' in page
+    assert job.id not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "holds no key"), ("# nothing\n", "holds no key"), ("short\n", "line 1: a key needs at least 16")],
+)
+def test_key_files_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
+    """A key file without usable keys is refused with the line, never with the key."""
+    path = tmp_path / "keys"
+    path.write_text(text)
+    with pytest.raises(KeyFileError, match=words) as refused:
+        read_keys(path)
+    assert "short" not in str(refused.value)
+    with pytest.raises(KeyFileError, match="cannot read"):
+        read_keys(tmp_path / "missing")
+
+
+def test_other_addresses_need_keys(key_file: Path) -> None:
+    """An address that others can reach needs a key file; loopback does not."""
+    with pytest.raises(KeyFileError, match="KINOLOG_API_KEY_FILE"):
+        keys_for("0.0.0.0", None)
+    with pytest.raises(KeyFileError):
+        keys_for("gateway.example", None)
+    assert not keys_for("127.0.0.1", None)
+    assert keys_for("0.0.0.0", key_file)
+
+
+def test_who_a_key_is_for(key_file: Path) -> None:
+    """A key belongs to its tenant; callers of one tenant are one audience."""
+    keys = read_keys(key_file)
+    ada = keys.identify(ADA)
+    assert ada == Caller(ADA, "studio")
+    assert keys.identify(None) is None
+    assert keys.identify(ADA[:-1]) is None
+    assert Caller("another key", "studio").audience == ada.audience
+    assert Caller("k1").audience != Caller("k2").audience
+
+
+def test_keys_that_are_no_header_text() -> None:
+    """A key that no header can carry onwards is no key."""
+    assert presented_key({"x-api-key": "ключ"}) is None
+    assert presented_key({"authorization": "Bearer "}) is None
+    assert presented_key({}) is None

@@ -1,0 +1,74 @@
+"""The gateway as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kinolog import ready
+
+
+def start(**environment: str) -> subprocess.Popen[str]:
+    """The gateway with these settings."""
+    settings = {f"KINOLOG_{name.upper()}": value for name, value in environment.items()}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "kinolog_gateway.app"],
+        env=kept | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_start_and_stop(number: signal.Signals) -> None:
+    """The process says where it serves, serves, and ends with success when told to stop."""
+    with start(gateway_port="0", api_target="127.0.0.1:1") as process:
+        assert process.stdout is not None
+        announced = ready.parse(process.stdout.readline())
+        assert announced is not None
+        assert announced["name"] == "gateway"
+        assert httpx.get(f"{announced['url']}/health").json() == {"status": "ok"}
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in err
+
+
+def test_an_address_without_keys() -> None:
+    """An address that others can reach is refused without keys, with what to do."""
+    with start(gateway_host="0.0.0.0", gateway_port="0") as process:
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert "KINOLOG_API_KEY_FILE" in err
+    assert "Traceback" not in err
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """A port that is taken is named, with what to do."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with start(gateway_port=port) as process:
+            out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert f"127.0.0.1:{port}" in err
+    assert "KINOLOG_GATEWAY_PORT" in err
+
+
+def test_a_port_that_is_none() -> None:
+    """A setting that cannot be is named."""
+    with start(gateway_port="99999") as process:
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "gateway_port" in err
+    assert "Traceback" not in err
