@@ -46,6 +46,9 @@ class Context:
         sys.stdout.flush()
 
 
+PIPED_WIDTH = 200
+"""Columns of output that goes into a file or another program."""
+
 CURRENT: ContextVar[Context] = ContextVar("kinolog_cli")
 """The context of the call that runs; set before any command does."""
 
@@ -62,7 +65,10 @@ def make_context(url: str | None, api_key: str | None, as_json: bool) -> Context
     settings = ClientSettings()
     key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
     address = url or (settings.url if "KINOLOG_URL" in os.environ else running_stack() or settings.url)
-    return Context(address, key, as_json, Console(highlight=False), Console(stderr=True, highlight=False))
+    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    if not out.is_terminal:
+        out.width = PIPED_WIDTH
+    return Context(address, key, as_json, out, err)
 
 
 def running_stack() -> str | None:

@@ -13,7 +13,7 @@ from kinolog.cli.context import Context, JsonOption, begin, command
 from kinolog.cli.exits import BY_JOB_STATUS, Exit
 from kinolog.cli.gateway import Gateway, GatewayError
 from kinolog.cli.reading import save_video, watch_job
-from kinolog.cli.screen import history_table
+from kinolog.cli.screen import history_outline
 from kinolog.ids import new_id
 from kinolog.stack.errors import StartError
 from kinolog.stack.folder import DataFolder
@@ -46,7 +46,7 @@ def demo(
     if context.as_json:
         context.print_json({"job": final, "history": history, "saved": str(output.absolute())})
         return code
-    context.out.print(history_table(history["commits"]))
+    context.out.print(history_outline(history["commits"]))
     if code is Exit.OK:
         media = final["media"]
         facts = f"{media['width']}x{media['height']}, {media['frames']} frames at {media['fps']:g} per second"

@@ -96,6 +96,33 @@ def history_table(commits: Iterable[Json]) -> Table:
     return table
 
 
+def history_outline(commits: Iterable[Json]) -> Table:
+    """A job's history in a few lines: what happened when, stages with how long they took."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for commit in commits:
+        words = [word for event in commit["events"] if (word := _outline(event))]
+        if words:
+            when = datetime.fromisoformat(commit["at"]).astimezone().strftime("%H:%M:%S")
+            table.add_row(str(commit["position"]), when, ", ".join(words), Text(commit["actor"], style="dim"))
+    return table
+
+
+def _outline(event: Json) -> str:
+    data = event["data"]
+    match event["type"]:
+        case "stage_started" | "cancel_requested":
+            return ""
+        case "stage_finished":
+            scene = f" {data['scene'] + 1}" if data.get("scene") else ""
+            return f"{data['stage']}{scene} {span(data['seconds'])}"
+        case "attempt_started":
+            return f"attempt {data['attempt']} started on {data['hardware']}"
+        case "attempt_failed":
+            return f"attempt {data['attempt']} failed: {data['error']['code']}"
+        case name:
+            return str(name).replace("_", " ")
+
+
 def _summary(facts: Json) -> str:
     """The short facts of an event: what fits, without what is nested deep."""
     words = []
