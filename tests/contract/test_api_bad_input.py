@@ -23,6 +23,8 @@ EARLIER = Timestamp(seconds=1_000)
 NO_TIME = Timestamp(seconds=10**15)
 UPSIDE_DOWN = job_pb2.JobFilter(created_from=LATER, created_before=EARLIER)
 BY_ID = pb.JobSelection(job_ids=["nonsense"])
+REPEATED = f"{SECRET} " * 150 + "\n" + "\n".join(f"Scene {n}: it moves." for n in range(1, 33))
+"""A short prompt of which each of many scenes repeats the beginning."""
 NOTHING = pb.JobSelection()
 BEYOND: Any = 99
 """A number that no enum has."""
@@ -43,6 +45,7 @@ CASES: list[tuple[str, Any, str]] = [
     ("SubmitJob", submit(prompt=""), "prompt"),
     ("SubmitJob", submit(prompt=" \n\t "), "prompt"),
     ("SubmitJob", submit(prompt=SECRET * 1_000), "prompt"),
+    ("SubmitJob", submit(prompt=REPEATED, duration_seconds=60), "prompt"),
     ("SubmitJob", submit(negative_prompt=SECRET * 1_000), "negative_prompt"),
     ("SubmitJob", submit(duration_seconds=0), "duration_seconds"),
     ("SubmitJob", submit(duration_seconds=-1), "duration_seconds"),

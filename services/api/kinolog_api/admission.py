@@ -12,8 +12,12 @@ from kinolog.opening import NEGATIVE_PROMPT, PROMPT, WEBHOOK, scene_purpose
 from kinolog.sealing import Sealer
 from kinolog.storyboard import plan as plan_scenes
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.errors import Violation, invalid
 from kinolog_api.plans import JobPlan
 from kinolog_api.rpc import Call
+
+MOST_SCENE_CHARACTERS = 40_000
+"""Of the prompts of all scenes. What stands before scene 1 is repeated in each, and a commit holds them twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,11 @@ def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Open
     sealer = Sealer(item.job_id, key)
     plan = item.plan
     shots = plan_scenes(plan.prompt, plan.frames, plan.fps, plan.seed)
+    if len(shots) > 1 and sum(len(shot.prompt) for shot in shots) > MOST_SCENE_CHARACTERS:
+        description = (
+            f"its {len(shots)} scenes repeat more text than {MOST_SCENE_CHARACTERS} characters in all"
+        )
+        raise invalid([Violation("prompt", description)])
     scenes = tuple(
         Scene(
             index=shot.index,

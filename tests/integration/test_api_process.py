@@ -1,0 +1,250 @@
+"""The api as a process of its own, over a real nats-server and Postgres, with a real projector beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kinolog.stack.nats_server import NatsServer
+from kinolog.stack.service_process import OneOff, ServiceProcess, ServiceSpec
+from kinolog.subjects import Service
+from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import collected, refused, until
+
+PROMPT = "a heron named Quillfeather stands in a pond"
+SECONDS = 30.0
+"""How long an answer may take here, restarts of servers included."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Servers, and the environment with which processes reach them."""
+
+    nats: NatsServer
+    database_url: str
+    folder: Path
+
+    def env(self, service: Service, **more: str) -> dict[str, str]:
+        """The environment of a process of `service`."""
+        return {
+            **os.environ,
+            **self.nats.settings_env(service),
+            "KINOLOG_DATABASE_URL": self.database_url,
+            "KINOLOG_ARTIFACTS_URL": (self.folder / "artifacts").as_uri(),
+            "KINOLOG_API_PORT": "0",
+            **more,
+        }
+
+    def run(self, name: str, service: Service, *argv: str) -> None:
+        """Run something to its end."""
+        spec = ServiceSpec(name, (sys.executable, "-m", *argv), self.env(service))
+        OneOff(spec, self.folder / f"{name}.log").start()
+
+    def process(self, name: str, service: Service, module: str, **more: str) -> ServiceProcess:
+        """A process, not started."""
+        spec = ServiceSpec(name, (sys.executable, "-m", module), self.env(service, **more))
+        return ServiceProcess(spec, self.folder / f"{name}.log")
+
+    def log(self, name: str) -> str:
+        """What a process has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+
+@pytest.fixture
+def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
+    """Servers with streams and tables."""
+    site = Site(own_nats_server, database_url, tmp_path)
+    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
+    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
+    return site
+
+
+@pytest.fixture
+def api(site: Site) -> Iterator[ServiceProcess]:
+    """A running api."""
+    process = site.process("api", Service.API, "kinolog_api.app")
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def projector(site: Site) -> Iterator[ServiceProcess]:
+    """A running projector."""
+    process = site.process("projector", Service.PROJECTOR, "kinolog_projector.app")
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+async def channel(api: ServiceProcess) -> AsyncIterator[aio.Channel]:
+    """A channel to the api."""
+    async with aio.insecure_channel(api.announced["target"]) as channel:
+        yield channel
+
+
+def jobs_of(channel: aio.Channel) -> job_service_pb2_grpc.JobServiceAsyncStub:
+    """A client of JobService."""
+    return job_service_pb2_grpc.JobServiceStub(channel)
+
+
+async def is_serving(channel: aio.Channel) -> bool:
+    """Whether the api says that it serves."""
+    try:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    except aio.AioRpcError:
+        return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def test_a_job_through_log_and_database(
+    site: Site, projector: ServiceProcess, channel: aio.Channel
+) -> None:
+    """A job is submitted, listed at the position of its write, watched, cancelled, verified and erased."""
+    jobs = jobs_of(channel)
+    stream = jobs.WatchJobs(pb.WatchJobsRequest(after=0))
+    submitted = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, request_id="r1"), timeout=SECONDS)
+    (told,) = await collected(stream, 1)
+    assert (told.job.id, told.job.spec.prompt) == (submitted.job.id, PROMPT)
+    again = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, request_id="r1"), timeout=SECONDS)
+    assert (again.created, again.job.spec) == (False, submitted.job.spec)
+    listing = pb.ListJobsRequest(min_position=submitted.position, filter=job_pb2.JobFilter(text="heron"))
+    page = await jobs.ListJobs(listing, timeout=SECONDS)
+    assert [job.spec.prompt for job in page.jobs] == [PROMPT]
+    job_id = submitted.job.id
+    found = await jobs.GetJob(pb.GetJobRequest(job_id=job_id), timeout=SECONDS)
+    assert found.job.queue_position == 0
+    cancelled = await jobs.CancelJob(pb.CancelJobRequest(job_id=job_id), timeout=SECONDS)
+    counted = await jobs.SummarizeJobs(
+        pb.SummarizeJobsRequest(min_position=cancelled.position), timeout=SECONDS
+    )
+    assert (counted.total, counted.cancelled) == (1, 1)
+    audit = audit_service_pb2_grpc.AuditServiceStub(channel)
+    verdict = await audit.VerifyJob(au.VerifyJobRequest(job_id=job_id), timeout=SECONDS)
+    assert verdict.valid, verdict
+    erased = await jobs.EraseJob(pb.EraseJobRequest(job_id=job_id), timeout=SECONDS)
+    assert erased.job.spec.prompt == ""
+    listing = pb.ListJobsRequest(min_position=erased.position)
+    assert [job.spec.prompt for job in (await jobs.ListJobs(listing, timeout=SECONDS)).jobs] == [""]
+    stream.cancel()
+    assert "Quillfeather" not in site.log("api")
+
+
+async def test_a_batch_in_the_log(channel: aio.Channel) -> None:
+    """A large batch is stored durably, every job once, and can be read back."""
+    requests = [pb.SubmitJobRequest(prompt=f"frame {n}", request_id=f"r{n}") for n in range(600)]
+    batch = pb.BatchSubmitJobsRequest(requests=requests)
+    first = await jobs_of(channel).BatchSubmitJobs(batch, timeout=SECONDS)
+    again = await jobs_of(channel).BatchSubmitJobs(batch, timeout=SECONDS)
+    assert all(result.created for result in first.results)
+    assert not any(result.created for result in again.results)
+    assert sorted(result.position for result in first.results) == list(range(1, 601))
+    last = await jobs_of(channel).GetJob(pb.GetJobRequest(job_id=first.results[-1].job_id), timeout=SECONDS)
+    assert last.job.spec.prompt == "frame 599"
+
+
+async def test_the_log_server_dies_and_comes_back(
+    site: Site, projector: ServiceProcess, channel: aio.Channel
+) -> None:
+    """While nats-server is dead the api is NOT_SERVING; afterwards writes and open streams go on by themselves."""
+    jobs = jobs_of(channel)
+    first = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), timeout=SECONDS)
+    stream = jobs.WatchJobs(pb.WatchJobsRequest(after=first.position))
+    site.nats.kill()
+
+    async def away() -> bool:
+        return not await is_serving(channel)
+
+    await until(away)
+    site.nats.start()
+    second = await jobs.SubmitJob(pb.SubmitJobRequest(prompt="again"), timeout=SECONDS)
+    (told,) = await collected(stream, 1)
+    assert (told.position, told.job.id) == (second.position, second.job.id)
+    await until(lambda: is_serving(channel))
+    stream.cancel()
+
+
+async def test_killed_between_two_calls(site: Site, api: ServiceProcess) -> None:
+    """A killed api that starts again knows every job that was acknowledged, and a stream resumes without a gap."""
+    async with aio.insecure_channel(api.announced["target"]) as channel:
+        positions = []
+        for number in range(5):
+            request = pb.SubmitJobRequest(prompt=f"job {number}")
+            positions.append((await jobs_of(channel).SubmitJob(request, timeout=SECONDS)).position)
+        stream = jobs_of(channel).WatchJobs(pb.WatchJobsRequest(after=0))
+        seen = [message.position for message in await collected(stream, 2)]
+        assert api.child is not None
+        api.child.kill()
+        with pytest.raises(aio.AioRpcError, match="UNAVAILABLE"):
+            await collected(stream, 100)
+    api.start()
+    async with aio.insecure_channel(api.announced["target"]) as channel:
+        stream = jobs_of(channel).WatchJobs(pb.WatchJobsRequest(after=seen[-1]))
+        seen += [message.position for message in await collected(stream, 3)]
+        stream.cancel()
+    assert seen == positions
+
+
+async def test_stopping_ends_streams_and_the_process(api: ServiceProcess) -> None:
+    """SIGTERM ends open streams as UNAVAILABLE and the process with status 0, well within its time."""
+    async with aio.insecure_channel(api.announced["target"]) as channel:
+        stream: Any = jobs_of(channel).WatchJobs(pb.WatchJobsRequest())
+        reading = asyncio.create_task(refused(stream))
+        await jobs_of(channel).ListModels(pb.ListModelsRequest(), timeout=SECONDS)
+        assert api.child is not None
+        process = api.child.process
+        process.terminate()
+        assert (await reading).code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        assert await asyncio.to_thread(process.wait, SECONDS) == 0
+
+
+def cannot_start(site: Site, **env: str) -> str:
+    """What an api says that cannot start."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "kinolog_api.app"],
+        env=site.env(Service.API, **env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr.splitlines()[-1]
+
+
+def test_starts_that_cannot_work(site: Site, api: ServiceProcess, tmp_path: Path) -> None:
+    """A start that cannot work says in one line what is wrong and what to set, with exit status 2."""
+    port = api.announced["target"].rpartition(":")[2]
+    assert "KINOLOG_API_PORT" in cannot_start(site, KINOLOG_API_PORT=port)
+    assert "KINOLOG_API_KEY_FILE" in cannot_start(site, KINOLOG_API_HOST="0.0.0.0")
+    assert "KINOLOG_API_PORT" in cannot_start(site, KINOLOG_API_PORT="70000")
+    assert "missing.toml" in cannot_start(site, KINOLOG_CATALOGUE=str(tmp_path / "missing.toml"))
+    taken = tmp_path / "file"
+    taken.write_text("")
+    assert "KINOLOG_ARTIFACTS_URL" in cannot_start(site, KINOLOG_ARTIFACTS_URL=(taken / "x").as_uri())
+    assert "NATS" in cannot_start(site, KINOLOG_NATS_PASSWORD="wrong")
+
+
+def test_health_from_outside(site: Site, api: ServiceProcess) -> None:
+    """`python -m kinolog_api.health` tells by its exit status whether everything is served."""
+    program = [sys.executable, "-m", "kinolog_api.health"]
+    serving = subprocess.run([*program, api.announced["target"]], check=False)
+    assert serving.returncode == 0
+    dead = subprocess.run([*program, "127.0.0.1:1"], capture_output=True, text=True, check=False)
+    assert dead.returncode == 1
+    assert "does not answer" in dead.stderr
