@@ -27,6 +27,16 @@ RARE_TEXT = 5_000
 POSITION = Question(select(checkpoint.c.position))
 
 
+async def position(connection: Connection) -> int:
+    """Up to where the read model has seen the log."""
+    return int(await POSITION.scalar(connection) or 0)
+
+
+async def list_jobs(connection: Connection, tenant: str, query: JobQuery) -> JobPage:
+    """A page of a list. Raises `BadCursor`."""
+    return await Listing(connection, tenant, query).page()
+
+
 class Listing:
     """One list of one tenant, asked for one page."""
 
@@ -43,14 +53,14 @@ class Listing:
         mark, marked, skip = None, "", query.offset
         if query.cursor:
             mark, marked = read_cursor(self._tenant, query.filter, query.order, query.cursor), BEHIND
-        position = int(await POSITION.scalar(self._connection) or 0)
+        seen = await position(self._connection)
         total = await self._total()
         if total == 0 or (total is not None and query.offset >= total):
-            return JobPage((), "", total, position)
+            return JobPage((), "", total, seen)
         if skip > SHALLOW and self._has_places():
             mark, marked, skip = await self._start_at(skip), FROM, 0
             if mark is None:
-                return JobPage((), "", total, position)
+                return JobPage((), "", total, seen)
         shape = replace(self._shape, marked=marked, gathered=await self._is_rare(total))
         found = await pages.page(shape).rows(self._connection, self._page_values(mark, skip))
         shown = tuple(job_from_row(row) for row in found[: query.page_size])
@@ -58,7 +68,7 @@ class Listing:
         if len(found) > query.page_size:
             last = Mark(*found[query.page_size - 1][-2:])
             cursor = write_cursor(self._tenant, query.filter, query.order, last)
-        return JobPage(shown, cursor, total, position)
+        return JobPage(shown, cursor, total, seen)
 
     def _page_values(self, mark: Mark | None, skip: int) -> dict[str, Any]:
         limit = self._query.page_size + 1

@@ -1,0 +1,55 @@
+"""Numbers of jobs, and selections of them for bulk commands."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from sqlalchemy import BigInteger, bindparam, func, select
+
+from kinolog.job.values import Status
+from kinolog.ports.read_model import JobFilter, Overview, Summary, TimeRange
+from kinolog.readmodel import analytics, counting
+from kinolog.readmodel.asking import Question
+from kinolog.readmodel.conditions import Shape, job_conditions, shape_of, values_of
+from kinolog.readmodel.database import Connection
+from kinolog.readmodel.listing import position
+from kinolog.readmodel.tables import jobs
+
+
+@lru_cache(maxsize=256)
+def _counted(shape: Shape) -> Question:
+    """Numbers of jobs by status, counted one by one: for texts."""
+    statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
+    return Question(statement.group_by(jobs.c.status))
+
+
+@lru_cache(maxsize=256)
+def _selected(shape: Shape) -> Question:
+    """Ids, oldest first."""
+    statement = select(jobs.c.id).where(*job_conditions(shape))
+    return Question(
+        statement.order_by(jobs.c.created_at, jobs.c.number).limit(bindparam("limit", type_=BigInteger()))
+    )
+
+
+async def summarize(connection: Connection, tenant: str, wanted: JobFilter) -> Summary:
+    """Numbers of jobs by status: from counters, unless a text is looked for."""
+    seen = await position(connection)
+    if wanted.text:
+        rows = await _counted(shape_of(wanted)).rows(connection, values_of(tenant, wanted))
+        counts = {status: int(total) for status, total in rows}
+    else:
+        counts = await counting.count(connection, tenant, wanted)
+    return Summary({status: counts.get(status.value, 0) for status in Status}, seen)
+
+
+async def select_ids(connection: Connection, tenant: str, wanted: JobFilter, limit: int) -> list[str]:
+    """Ids of the first jobs that match, oldest first."""
+    values = values_of(tenant, wanted) | {"limit": limit}
+    return [row[0] for row in await _selected(shape_of(wanted)).rows(connection, values)]
+
+
+async def overview(connection: Connection, tenant: str, span: TimeRange) -> Overview:
+    """The numbers on top of a dashboard."""
+    now = await counting.count(connection, tenant, JobFilter())
+    return await analytics.overview(connection, tenant, span, now)
