@@ -65,7 +65,9 @@ class JobRun:
         self._stage: _Stage | None = None
         self._scene_started = 0.0
         self._device_seconds = 0.0
-        self._next_preview_at = 0.0
+        self._next_preview_at = (
+            perf_counter() + job.preview_interval_seconds / 4
+        )  # the first steps show noise
 
     def execute(self) -> Finished:
         """Do everything; returns the closing message. Raises Cancelled, RenderFailed, EncodingFailed and others."""
