@@ -151,6 +151,7 @@ class Attempt:
             )
             return
         lease = self._lease
+        await self._course.book.flush()  # its stages stand before it in the history
         await lease.record(RecordScene(new_id(), self._parts.worker, lease.attempt, file.index, artifact))
 
     async def _watch(self) -> None:

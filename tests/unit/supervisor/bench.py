@@ -1,0 +1,266 @@
+"""A worker's workbench: log, queue and stores in memory, and an inference process that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from kinolog_worker.inference.messages import (
+    ArtifactFile,
+    Failed,
+    Finished,
+    Loaded,
+    Message,
+    Prefetched,
+    RenderJob,
+    RunCancelled,
+    SceneFile,
+    SceneRendered,
+    StageFinished,
+    StageStarted,
+    Step,
+)
+from kinolog_worker.media import MediaFacts
+from kinolog_worker.renderer import LoadedFacts
+from kinolog_worker.supervisor.desk import Desk
+from kinolog_worker.supervisor.parts import Parts, Timing
+from kinolog_worker.supervisor.worker_status import WorkerStatus
+
+from kinolog.adapters.artifacts_memory import MemoryArtifacts
+from kinolog.adapters.memory_event_store import MemoryEventStore
+from kinolog.adapters.memory_job_watch import MemoryJobWatch
+from kinolog.adapters.memory_keys import MemoryKeyStore
+from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.adapters.memory_tickets import MemoryTicketOffice
+from kinolog.adapters.memory_workers import MemoryWorkerRegistry
+from kinolog.catalogue import Catalogue, ModelEntry
+from kinolog.handler import JobHandler
+from kinolog.ids import new_id
+from kinolog.job.commands import Command, StartAttempt, Submit
+from kinolog.job.events import Event
+from kinolog.job.state import Job
+from kinolog.job.values import Priority, Runtime, Scene, Spec
+from kinolog.opening import PROMPT, scene_purpose
+from kinolog.ports.tickets import HeldTicket, Ticket
+from kinolog.sealing import Sealer, new_key
+from kinolog.storyboard import plan
+
+START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+ME = "worker-me"
+FACTS = LoadedFacts("revision-1", {"torch": "2"}, "cpu", "a laptop", "float32", 1.5, 1_000)
+MEDIA = MediaFacts("h264", "yuv420p", 64, 48, 8.0, 16, 2.0, 10, "0" * 64, "1" * 64)
+CATALOGUE = Catalogue(
+    [
+        ModelEntry(name="card", source="embedded:card", model_class="tiny"),
+        ModelEntry(name="big", source="owner/big", model_class="tiny"),
+    ],
+    default="card",
+)
+
+
+class ToldInference:
+    """Renders as it is told: `script` takes the order and yields messages."""
+
+    def __init__(self) -> None:
+        self.script: Callable[[ToldInference, RenderJob], AsyncGenerator[Message, None]] = rendering
+        self.orders: list[RenderJob] = []
+        self.cancelled = asyncio.Event()
+        self.killed = asyncio.Event()
+        self.alive = True
+        self.pid: int | None = None
+
+    async def start(self) -> None:
+        """Nothing to start."""
+
+    async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
+        self.orders.append(job)
+        async for message in self.script(self, job):
+            yield message
+
+    async def prefetch(self, job: RenderJob) -> Prefetched | Failed:
+        self.orders.append(job)
+        return Prefetched(job.job_id, FACTS, False, len(job.scenes), 0.5)
+
+    def cancel(self, job_id: str) -> None:
+        self.cancelled.set()
+
+    async def kill(self) -> None:
+        self.killed.set()
+
+
+async def rendering(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    """A run in which all goes well."""
+    yield StageStarted(job.job_id, "prefetch")
+    yield Loaded(job.job_id, FACTS, cached=False)
+    yield StageFinished(job.job_id, "prefetch", 1.5)
+    for scene in job.scenes:
+        if any(file.index == scene.index for file in job.done):
+            done = next(file for file in job.done if file.index == scene.index)
+            yield SceneRendered(job.job_id, done, 0.0, reused=True)
+            continue
+        yield StageStarted(job.job_id, "denoise", scene.index)
+        for step in range(1, job.steps + 1):
+            fraction = step / job.steps
+            count = len(job.scenes)
+            yield Step(job.job_id, "denoise", scene.index, count, step, job.steps, fraction, 0.1, None)
+        yield StageFinished(job.job_id, "denoise", 1.0, scene.index)
+        path = job.folder / f"scene-{scene.index}.mp4"
+        path.write_bytes(f"scene {scene.index}".encode())
+        yield SceneRendered(job.job_id, _scene_file(path, scene.index, scene.frames), 1.0, reused=False)
+    yield finished(job)
+
+
+def finished(job: RenderJob) -> Finished:
+    """The end of a run that went well, with its files."""
+    files = []
+    for kind, name in (("video", "video.mp4"), ("thumbnail", "thumbnail.jpg"), ("preview", "preview.webp")):
+        path = job.folder / name
+        path.write_bytes(kind.encode())
+        files.append(ArtifactFile(kind, path, "x/y", sha256(kind.encode()).hexdigest(), len(kind)))
+    return Finished(job.job_id, MEDIA, tuple(files), 2.5, 3.0)
+
+
+async def endless(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    """A run that goes on until it is asked to stop."""
+    yield StageStarted(job.job_id, "denoise", 0)
+    await inference.cancelled.wait()
+    yield RunCancelled(job.job_id)
+
+
+async def deaf(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    """A run that does not stop before it is killed."""
+    yield StageStarted(job.job_id, "denoise", 0)
+    await inference.killed.wait()
+    yield Failed(job.job_id, "WORKER_KILLED", "the inference process was stopped", True)
+
+
+def failing(
+    code: str, *, retryable: bool
+) -> Callable[[ToldInference, RenderJob], AsyncGenerator[Message, None]]:
+    """A run that fails."""
+
+    async def run(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        yield Failed(job.job_id, code, "it was told to", retryable)
+
+    return run
+
+
+def _scene_file(path: Path, index: int, frames: int) -> SceneFile:
+    content = path.read_bytes()
+    return SceneFile(index, path, sha256(content).hexdigest(), frames, len(content))
+
+
+@dataclass
+class Bench:
+    """Everything that a desk needs."""
+
+    folder: Path
+    now: datetime = START
+    store: MemoryEventStore = field(default_factory=MemoryEventStore)
+    keys: MemoryKeyStore = field(default_factory=MemoryKeyStore)
+    office: MemoryTicketOffice = field(default_factory=MemoryTicketOffice)
+    progress: MemoryProgressFeed = field(default_factory=MemoryProgressFeed)
+    workers: MemoryWorkerRegistry = field(default_factory=MemoryWorkerRegistry)
+    artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
+    inference: ToldInference = field(default_factory=ToldInference)
+    timing: Timing = field(default_factory=lambda: Timing(look_seconds=0.05, obey_seconds=0.05))
+    served: frozenset[str] = frozenset({"card"})
+
+    def __post_init__(self) -> None:
+        self.handler = JobHandler(self.store, self.clock)
+        self.parts = Parts(
+            worker=ME,
+            served=self.served,
+            catalogue=CATALOGUE,
+            clock=self.clock,
+            store=self.store,
+            handler=self.handler,
+            keys=self.keys,
+            queue=self.office.queue(),
+            progress=self.progress,
+            workers=self.workers,
+            watch=MemoryJobWatch(self.store),
+            artifacts=self.artifacts,
+            inference=self.inference,
+            scratch=self.folder,
+            status=WorkerStatus(ME, "cpu", ("card",), START),
+            timing=self.timing,
+        )
+        self.desk = Desk(self.parts)
+
+    def with_timing(self, **seconds: float) -> None:
+        """Wait for other times."""
+        self.timing = replace(self.timing, **seconds)
+        self.__post_init__()
+
+    def clock(self) -> datetime:
+        """The time: a millisecond later with every look."""
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    async def submitted(self, prompt: str = "A star. A ring.", model: str = "card") -> str:
+        """A job as the api submits it."""
+        job_id = new_id()
+        key = new_key()
+        await self.keys.create({job_id: key})
+        sealer = Sealer(job_id, key)
+        scenes = tuple(
+            Scene(
+                shot.index,
+                sealer.seal(shot.prompt, scene_purpose(shot.index)),
+                shot.start_seconds,
+                shot.duration_seconds,
+                shot.frames,
+                shot.camera.value,
+                shot.transition.value,
+                shot.seed,
+            )
+            for shot in plan(prompt, 16, 8, 7)
+        )
+        spec = Spec(sealer.seal(prompt, PROMPT), None, model, "tiny", 64, 48, 16, 8, 4, 1.0, 7)
+        await self.give(
+            job_id, Submit(new_id(), "ann", "default", job_id, b"h", spec, Priority.MEDIUM, 3, scenes)
+        )
+        return job_id
+
+    async def give(self, job_id: str, *commands: Command) -> None:
+        """Give commands to a job."""
+        for command in commands:
+            await self.handler.handle(job_id, command)
+
+    async def taken_over(self, job_id: str, worker: str = "worker-other") -> None:
+        """Another worker starts an attempt."""
+        await self.give(job_id, StartAttempt(new_id(), worker, Runtime()))
+
+    async def ticket(self, job_id: str, *, prefetch: bool = False) -> HeldTicket:
+        """The job's ticket, in this worker's hands."""
+        job = await self.job(job_id)
+        ticket = Ticket(job_id, 1, job.attempt + 1, "tiny", job.priority, None, prefetch)
+        await self.office.issue(ticket)
+        return await self.parts.queue.take(["tiny"])
+
+    async def work(self, job_id: str) -> Job:
+        """Take the job's ticket, deal with it, and see what has become of the job."""
+        async with asyncio.timeout(30):
+            await self.desk.work(await self.ticket(job_id))
+        return await self.job(job_id)
+
+    async def job(self, job_id: str) -> Job:
+        """The job as the log has it."""
+        loaded = await self.store.load(job_id)
+        assert loaded is not None
+        return loaded.job
+
+    async def events(self, job_id: str) -> Sequence[Event]:
+        """Everything that happened to the job."""
+        return [event async for recorded in self.store.history(job_id) for event in recorded.commit.events]
+
+    async def until(self, job_id: str, met: Callable[[Job], object]) -> None:
+        """Wait until the job is as wanted."""
+        async with asyncio.timeout(30):
+            while not met(await self.job(job_id)):  # noqa: ASYNC110 - the log in memory has no bell for tests
+                await asyncio.sleep(0)
