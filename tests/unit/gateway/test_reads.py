@@ -76,6 +76,21 @@ async def test_a_cursor_is_handed_on(gateway: Running, api: RecordingApi) -> Non
     assert api.asked("ListJobs")[-1].page_token == "more"
 
 
+async def test_a_span_by_its_name_stays_the_same_on_every_page(gateway: Running, api: RecordingApi) -> None:
+    """The next page of the last seven days begins where the first did; a cursor that was altered is refused."""
+    for _ in range(3):
+        api.add_job()
+    params: dict[str, str | int] = {"limit": 1, "date_range": "last_7_days"}
+    for _ in range(3):
+        page = (await gateway.client.get("/mcp/jobs", params=params)).json()
+        params["cursor"] = page["next_cursor"]
+    first, second, third = api.asked("ListJobs")
+    assert first.filter == second.filter == third.filter
+    assert second.page_token == third.page_token == "more"
+    answer = await gateway.client.get("/mcp/jobs?date_range=today&cursor=more~!")
+    assert answer.json()["violations"][0]["field"] == "cursor"
+
+
 async def test_a_position_in_the_header_is_waited_for(gateway: Running, api: RecordingApi) -> None:
     """X-Kinolog-Position does what min_position does; the greater of both counts."""
     headers = {"X-Kinolog-Position": "7"}

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from kinolog_gateway.asked.filters import JobFilter
 from kinolog_gateway.asked.words import Asked, JobId, Priority, Text
+from kinolog_gateway.problems import invalid
 from kinolog_gateway.words import LevelWord
 
 SortField: TypeAlias = Literal["created_at", "updated_at", "progress", "duration", "priority"]
 Limit = Annotated[int, Field(ge=1, le=100)]
 MinPosition = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Reason = Annotated[Text, Field(max_length=500)]
+
+
+CURSOR_SPAN = "~"
+"""Parts the api's token from the start of the span that the first page was asked for."""
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"
 
 
 class JobsQuery(JobFilter):
@@ -31,6 +45,28 @@ class JobsQuery(JobFilter):
         None, description="next_cursor of the page before; the rest of the query must be the same."
     )
     min_position: MinPosition = Field(0, description="Wait until the lists have seen this position.")
+
+    @property
+    def token(self) -> str:
+        """The api's token in the cursor."""
+        return (self.cursor or "").partition(CURSOR_SPAN)[0]
+
+    def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Start and end. On later pages, a span by its name still begins where it began on the first."""
+        start = (self.cursor or "").partition(CURSOR_SPAN)[2]
+        if not start:
+            return super().bounds(now)
+        try:
+            return datetime.fromtimestamp(int(start, 36) / 1_000_000, UTC), None
+        except (ValueError, OverflowError, OSError):
+            raise invalid("cursor", "must be the next_cursor of the page before") from None
+
+    def next_cursor(self, token: str, now: datetime) -> str | None:
+        """The cursor of the next page; None behind the last."""
+        start, _ = self.bounds(now)
+        if not token or self.date_range is None or start is None:
+            return token or None
+        return f"{token}{CURSOR_SPAN}{_base36(round(start.timestamp() * 1_000_000))}"
 
     @field_validator("cursor")
     @classmethod

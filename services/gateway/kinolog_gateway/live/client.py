@@ -32,7 +32,7 @@ class Subscription:
     floor: int = 0
     sequence: int = 0
     lines: list[Outgoing] | None = None
-    """Live log lines that wait until the earlier ones are read; None when they go at once."""
+    """The last log lines, which wait until the earlier ones are read; None when they go at once."""
 
     def wants(self, message: Outgoing) -> bool:
         """True for a commit that belongs to the channel and lies behind what the client has."""
@@ -89,7 +89,8 @@ class Client:
             case "queue":
                 self.hub.queue.welcome(self)
             case "logs":
-                subscription.sequence, subscription.lines = (-1 if after is None else after), []
+                subscription.sequence = -1 if after is None else after
+                subscription.lines = [line for line in self.hub.lines if line.job_id == channel.job_id]
                 self.todo.put_nowait(subscription)
             case "job":
                 if after is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 
 import grpc
@@ -35,6 +35,7 @@ FLUSH_SECONDS = 0.1
 LOOK_BACK = 1_000
 """Positions behind the end of the log at which a new hub begins, so that clients which were away find them here."""
 KNOWN_JOBS = 5_000
+REMEMBERED_LINES = 2_000
 LONGEST_PAUSE_SECONDS = 2.0
 POLICY_VIOLATION = 1008
 SERVICE_RESTART = 1012
@@ -56,6 +57,8 @@ class Hub:
         """Everything up to here has been handed out."""
         self.refused: AioRpcError | None = None
         """Why the api turned this audience away, if it did."""
+        self.lines: deque[Outgoing] = deque(maxlen=REMEMBERED_LINES)
+        """The last log lines: those of the last moment may not be in the lists yet."""
         self.clients: set[Client] = set()
         self._subscribers: defaultdict[Channel, set[Client]] = defaultdict(set)
         self._first = 0
@@ -180,6 +183,7 @@ class Hub:
             self._keep(outgoing.preview(max(self.position, update.position), update.preview))
         elif kind == "log":
             line = outgoing.log(max(self.position, update.position), update.log)
+            self.lines.append(line)
             for client in self.subscribers(Channel("logs", line.job_id)):
                 client.offer_line(line)
         self.position = max(self.position, update.position)

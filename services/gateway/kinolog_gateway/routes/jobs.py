@@ -54,7 +54,7 @@ async def jobs(
         filter=query.to_proto(now),
         order_by=f"{query.sort} {query.order}",
         page_size=query.limit,
-        page_token=query.cursor or "",
+        page_token=query.token,
         offset=query.offset,
         min_position=position,
     )
@@ -62,7 +62,8 @@ async def jobs(
     page, summary = await asyncio.gather(
         api.call(api.jobs.ListJobs, listing, asker), api.call(api.jobs.SummarizeJobs, counting, asker)
     )
-    return answer(job_list(page, summary, query.limit, query.offset), position=page.position)
+    cursor = query.next_cursor(page.next_page_token, now)
+    return answer(job_list(page, summary, query.limit, query.offset, cursor), position=page.position)
 
 
 @router.get("/storyboard/{job_id}", response_model=StoryboardView, summary="A job's scenes")

@@ -124,7 +124,11 @@ def _bulk_result(result: jobs.BulkResult) -> BulkResult:
 
 
 def job_list(
-    page: jobs.ListJobsResponse, summary: jobs.SummarizeJobsResponse, limit: int, offset: int
+    page: jobs.ListJobsResponse,
+    summary: jobs.SummarizeJobsResponse,
+    limit: int,
+    offset: int,
+    next_cursor: str | None,
 ) -> JobList:
     """A page of jobs with the counts beside it."""
     return JobList(
@@ -133,6 +137,6 @@ def job_list(
         limit=limit,
         offset=offset,
         total=page.total_size if page.HasField("total_size") else None,
-        next_cursor=page.next_page_token or None,
+        next_cursor=next_cursor,
         position=page.position,
     )

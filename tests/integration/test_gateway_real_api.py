@@ -1,0 +1,253 @@
+"""The gateway in front of the real api, over memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from kinolog.job.values import Stage
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
+from tests.unit.api.running_api import RunningApi, running_api
+from tests.unit.gateway.conftest import Running, running_gateway
+from tests.unit.gateway.listening import Listener, listening, positions
+
+PROMPT = "a heron named Quillfeather stands in a pond"
+AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """The real api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway(api: RunningApi) -> AsyncIterator[Running]:
+    """A gateway in front of it."""
+    async with running_gateway(api.target) as running:
+        yield running
+
+
+async def generate(gateway: Running, **fields: Any) -> dict[str, Any]:
+    """Submit a job; the answer."""
+    answer = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+    assert answer.status_code == 202, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def progress(job_id: str, step: int) -> Progress:
+    """A denoising step that is finished."""
+    return Progress(
+        job_id=job_id,
+        attempt=1,
+        at=AT,
+        worker="w1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=step,
+        steps=20,
+        percent=step * 5.0,
+        eta_seconds=20.0 - step,
+    )
+
+
+async def test_a_job_through_every_read(gateway: Running, api: RunningApi) -> None:
+    """A job that was submitted over REST is worked on, completed, and read back from every route about it."""
+    submitted = await generate(gateway, style="Cinematic", priority="High", duration=2, seed=11)
+    job_id = submitted["job_id"]
+    job = submitted["job"]
+    assert (job["style"], job["priority"], job["seed"]) == ("cinematic", "high", 11)
+    assert job["duration"] == pytest.approx(2.0, abs=0.2)
+    content = bytes(range(256)) * 64
+    await api.complete(job_id, content)
+    get = gateway.client.get
+    status = (await get(f"/mcp/status/{job_id}")).json()
+    assert (status["status"], status["percent"], status["prompt"]) == ("completed", 100.0, PROMPT)
+    assert (await get(f"/mcp/storyboard/{job_id}")).json()["scenes"][0]["prompt"]
+    result = (await get(f"/mcp/result/{job_id}")).json()
+    video = await get(result["links"]["video"])
+    assert video.content == content
+    part = await get(result["links"]["video"], headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, content[100:200])
+    history = (await get(f"/mcp/events/{job_id}")).json()
+    names = [event["type"] for commit in history["commits"] for event in commit["events"]]
+    assert names[0] == "submitted"
+    assert names[-1] == "completed"
+    assert PROMPT not in str(history["commits"])
+    first = history["commits"][0]["position"]
+    earlier = (await get(f"/mcp/events/{job_id}?as_of={first}")).json()
+    assert earlier["job"]["status"] == "queued"
+    manifest = (await get(result["links"]["manifest"])).json()
+    assert manifest["record"]["hash"] == history["commits"][-1]["hash"]
+    listed = (await get(f"/mcp/jobs?min_position={status['position']}&text=Quillfeather")).json()
+    assert [item["job_id"] for item in listed["jobs"]] == [job_id]
+    assert listed["summary"]["completed"] == 1
+
+
+async def test_what_only_the_api_knows_is_wrong(gateway: Running) -> None:
+    """Unknown models, styles and sizes are refused with the field as REST names it."""
+    for fields, field in (
+        ({"model": "nothing"}, "model"),
+        ({"style": "baroque"}, "style"),
+        ({"size": "100x100"}, "size"),
+        ({"steps": 1000}, "steps"),
+        ({"duration": 600, "fps": 120}, "duration"),
+    ):
+        answer = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+        assert answer.status_code == 400, answer.text
+        assert [violation["field"] for violation in answer.json()["violations"]] == [field], answer.text
+        assert PROMPT not in answer.text
+
+
+async def test_commands(gateway: Running, api: RunningApi) -> None:
+    """Cancel, retry, reprioritize, prefetch and erase do what they say, and say when they cannot."""
+    post = gateway.client.post
+    job_id = (await generate(gateway))["job_id"]
+    assert (await post(f"/mcp/prefetch/{job_id}")).status_code == 200
+    changed = await post(f"/mcp/priority/{job_id}", json={"priority": "critical"})
+    assert changed.json()["job"]["priority"] == "critical"
+    assert (await gateway.client.get(f"/mcp/result/{job_id}")).status_code == 409
+    assert (await gateway.client.delete(f"/mcp/jobs/{job_id}")).status_code == 409
+    cancelled = await post(f"/mcp/cancel/{job_id}", json={"reason": "wrong colour"})
+    assert cancelled.json()["status"] == "cancelled"
+    assert (await post(f"/mcp/retry/{job_id}")).json()["status"] == "queued"
+    assert (await post(f"/mcp/cancel/{job_id}")).json()["status"] == "cancelled"
+    erased = await gateway.client.delete(f"/mcp/jobs/{job_id}")
+    assert erased.status_code == 200, erased.text
+    assert erased.json()["job"]["erased"]
+    assert erased.json()["job"]["prompt"] is None
+
+
+async def test_the_same_request_twice(gateway: Running) -> None:
+    """The same key finds the same job; with another body it is refused."""
+    headers = {"Idempotency-Key": "nightly"}
+    body = {"prompt": PROMPT}
+    first = await gateway.client.post("/mcp/generate", json=body, headers=headers)
+    again = await gateway.client.post("/mcp/generate", json=body, headers=headers)
+    other = await gateway.client.post("/mcp/generate", json={"prompt": "else"}, headers=headers)
+    assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
+    assert first.json()["job_id"] == again.json()["job_id"]
+
+
+async def test_bulk(gateway: Running) -> None:
+    """A bulk command by filter answers for each job that it found."""
+    low = [(await generate(gateway, priority="low"))["job_id"] for _ in range(3)]
+    high = (await generate(gateway, priority="high"))["job_id"]
+    body = {"action": "cancel", "filter": {"priority": ["low"]}}
+    answer = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    assert sorted(result["job_id"] for result in answer["results"]) == sorted(low)
+    assert answer["succeeded"] == 3
+    assert (await gateway.client.get(f"/mcp/status/{high}")).json()["status"] == "queued"
+    body = {"action": "retry", "job_ids": [low[0], high, "z" * 26]}
+    answer = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    assert [result["ok"] for result in answer["results"]] == [True, False, False]
+    assert [result["error"]["status"] for result in answer["results"][1:]] == [409, 404]
+
+
+async def test_charts_and_catalogue(gateway: Running, api: RunningApi) -> None:
+    """Charts, activity, models and workers answer from the real api."""
+    job_id = (await generate(gateway))["job_id"]
+    await api.complete(job_id)
+    for path in (
+        "/mcp/analytics/overview?date_range=all_time",
+        "/mcp/analytics/status-distribution",
+        "/mcp/analytics/success-rate?from=2026-04-01T00:00:00Z",
+        "/mcp/analytics/stage-times",
+        "/mcp/analytics/queue-depth?from=2026-04-30T00:00:00Z&to=2026-05-02T00:00:00Z",
+        "/mcp/analytics/trends?bucket_seconds=86400",
+        "/mcp/activity",
+        "/mcp/models",
+        "/mcp/workers",
+        "/ready",
+    ):
+        answer = await gateway.client.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+    models = (await gateway.client.get("/mcp/models")).json()["models"]
+    assert "kinolog-tiny" in [model["name"] for model in models]
+
+
+async def hear_step(client: Listener, step: int) -> dict[str, Any]:
+    """The progress of a step."""
+    while (message := await client.hear_type("job_status_update"))["data"]["step"] != step:
+        pass
+    return message
+
+
+async def test_a_job_live(gateway: Running, api: RunningApi) -> None:
+    """Commits, progress, previews and log lines of the real api arrive, each in its message."""
+    job_id = (await generate(gateway))["job_id"]
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe(f"job:{job_id}")
+        await client.subscribe(f"logs:{job_id}")
+        await api.start_attempt(job_id)
+        while "attempt_started" not in (await client.hear_type("job_status_update"))["data"]["events"]:
+            pass
+        await api.progress.publish(progress(job_id, 4))
+        message = await hear_step(client, 4)
+        assert (message["data"]["stage"], message["data"]["percent"]) == ("denoise", 20.0)
+        picture = PreviewImage(job_id, 1, AT, 0, 4, "image/jpeg", b"\xff\xd8")
+        await api.progress.publish(picture)
+        assert (await client.hear_type("job_preview"))["data"]["media_type"] == "image/jpeg"
+        await api.progress.publish(LogLine(job_id, 1, AT, LogLevel.INFO, "weights loaded"))
+        assert (await client.hear_type("job_log_entry"))["data"]["message"] == "weights loaded"
+        await gateway.client.post(f"/mcp/cancel/{job_id}")
+        message = await client.hear_type("job_status_update")
+        assert message["data"]["job"]["cancel_requested"]
+    async with listening(gateway.ws_url) as client:
+        await client.say(type="subscribe", channel=f"logs:{job_id}", after=0)
+        assert (await client.hear())["data"]["message"] == "weights loaded"
+
+
+async def test_coming_back(gateway: Running, api: RunningApi) -> None:
+    """Clients that reconnect while jobs move see each end exactly once, whoever of them remembers."""
+    ids = [(await generate(gateway))["job_id"] for _ in range(20)]
+    ended: list[str] = []
+
+    async def watch() -> None:
+        position = 0
+        while len(ended) < len(ids):
+            async with listening(gateway.ws_url) as client:
+                await client.say(type="subscribe", channel="jobs", after=position)
+                for _ in range(9):
+                    if len(ended) == len(ids):
+                        break
+                    message = await client.hear()
+                    position = max(position, message["position"])
+                    if message["type"] == "job_completed":
+                        ended.append(message["job_id"])
+
+    async def work() -> None:
+        for job_id in ids:
+            await api.complete(job_id)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(watch(), work())
+    assert sorted(ended) == sorted(ids)
+
+
+async def test_a_position_ahead_of_the_log(gateway: Running) -> None:
+    """A position that the log has not reached is answered with an error that names the channel."""
+    async with listening(gateway.ws_url) as client:
+        await client.say(type="subscribe", channel="jobs", after=10**9)
+        message = await client.hear()
+    assert (message["data"]["reason"], message["data"]["channel"]) == ("POSITION_AHEAD", "jobs")
+
+
+async def test_an_erased_job_leaves_no_prompt(gateway: Running) -> None:
+    """Once a job is erased, no message tells its prompt, not even to a client that comes back from before."""
+    submitted = await generate(gateway)
+    job_id = submitted["job_id"]
+    await gateway.client.post(f"/mcp/cancel/{job_id}")
+    erased = (await gateway.client.delete(f"/mcp/jobs/{job_id}")).json()
+    async with listening(gateway.ws_url) as client:
+        await client.say(type="subscribe", channel="jobs", after=0)
+        heard = await client.hear_until(erased["position"])
+    assert len(positions(heard)) >= 3
+    assert PROMPT not in str(heard)
