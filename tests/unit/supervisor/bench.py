@@ -74,7 +74,7 @@ class ToldInference:
         self.pid: int | None = None
 
     async def start(self) -> None:
-        """Nothing to start."""
+        self.alive = True
 
     async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
         self.orders.append(job)

@@ -1,0 +1,152 @@
+"""Small parts of the supervisor: pauses, orders, names, scratch folders, weather."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kinolog_worker.supervisor.backoff import LONGEST_SECONDS, retry_at
+from kinolog_worker.supervisor.identity import instance_name, libraries
+from kinolog_worker.supervisor.memory import device_memory
+from kinolog_worker.supervisor.order import model_source, render_job
+from kinolog_worker.supervisor.reporting import metrics_of
+from kinolog_worker.supervisor.scratch import scratch_folder
+from kinolog_worker.supervisor.weather import LINES_KEPT, WeatherReporter
+
+from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.catalogue import ModelEntry
+from kinolog.codec.public import Opened
+from kinolog.job.values import Stage
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, Weather
+from tests.unit.supervisor.bench import START, Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """An empty bench."""
+    return Bench(tmp_path)
+
+
+async def test_pauses_double_and_are_always_the_same(bench: Bench) -> None:
+    """The pause before another attempt doubles with each, counted from the last retry by a person, up to a limit."""
+    job = await bench.job(await bench.submitted())
+
+    def pause(attempt: int, last_attempt: int = 3) -> float:
+        tried = replace(job, attempt=attempt, last_attempt=last_attempt)
+        return (retry_at(tried, START, 5.0) - START).total_seconds()
+
+    assert [pause(attempt) for attempt in (1, 2, 3)] == [5.0, 10.0, 20.0]
+    assert pause(4, last_attempt=6) == 5.0
+    assert pause(1_000_000, last_attempt=1_000_000 + 2) == 5.0
+    assert (retry_at(replace(job, attempt=99), START, 5.0) - START).total_seconds() == LONGEST_SECONDS
+
+
+async def test_a_style_is_the_last_word_of_a_prompt(bench: Bench) -> None:
+    """The style that was asked for is put behind the prompt of each scene."""
+    job = await bench.job(await bench.submitted("A star. A ring."))
+    styled = replace(job, spec=replace(job.spec, style="watercolor"))
+    opened = Opened(prompt="A star. A ring.", scenes=("A star.", "A ring."))
+    order = render_job(styled, opened, ModelEntry(name="card", source="embedded"), bench.folder)
+    assert [scene.prompt for scene in order.scenes] == [
+        "A star, watercolor style",
+        "A ring, watercolor style",
+    ]
+
+
+async def test_a_job_without_storyboard_is_one_scene(bench: Bench) -> None:
+    """A job that was stored without scenes is rendered as one, with the job's seed and length."""
+    job = replace(await bench.job(await bench.submitted()), scenes=())
+    order = render_job(
+        job, Opened(prompt="A star."), ModelEntry(name="card", source="embedded"), bench.folder
+    )
+    (scene,) = order.scenes
+    assert (scene.prompt, scene.frames, scene.seed) == ("A star.", 16, 7)
+
+
+def test_options_that_are_settings_of_the_source() -> None:
+    """Where a model comes from is told apart from the renderer's own options."""
+    options = {"dtype": "bfloat16", "allow_download": False, "cache_folder": "/models", "attention": "sdpa"}
+    source = model_source(ModelEntry(name="wan", source="owner/wan", revision="main", options=options))
+    assert (source.dtype, source.allow_download, source.cache_folder) == ("bfloat16", False, Path("/models"))
+    assert (source.location, source.revision, dict(source.options)) == (
+        "owner/wan",
+        "main",
+        {"attention": "sdpa"},
+    )
+
+
+def test_names_are_unique_words() -> None:
+    """No two starts of a worker have one name, and a name fits into a subject whatever the machine is called."""
+    names = {instance_name("my worker.local *>") for _ in range(50)}
+    assert len(names) == 50
+    assert all(name.startswith("my-worker-local-") for name in names)
+    assert instance_name(None) != instance_name(None)
+    assert len(instance_name("x" * 300)) < 64
+
+
+def test_libraries_are_named() -> None:
+    """The record of an attempt says which Python and which kinolog it ran on."""
+    assert {"python", "kinolog"} <= set(libraries())
+
+
+async def test_memory_of_a_cpu() -> None:
+    """On a CPU the process counts against the machine, and a process that is gone uses nothing."""
+    used, total = await device_memory("cpu", pid=None)
+    assert used == 0 < total
+
+
+async def test_memory_of_a_gpu_that_nobody_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nvidia-smi is not installed nothing is claimed about a GPU."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert await device_memory("cuda:0", pid=1) == (0, 0)
+
+
+def test_scratch_folders(tmp_path: Path) -> None:
+    """A worker's folder is its own and removed in the end; folders of dead workers are removed, of living ones not."""
+    dead = tmp_path / "dead"
+    dead.mkdir()
+    (dead / ".in-use").touch()
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    with scratch_folder(tmp_path, "one") as one, scratch_folder(tmp_path, "two") as two:
+        assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "foreign"}
+        (one / "file").touch()
+        assert two.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["foreign"]
+
+
+def test_metrics(bench: Bench) -> None:
+    """A worker's metrics name what it did."""
+    bench.parts.status.jobs_completed = 3
+    assert "kinolog_worker_jobs_completed_total 3\n" in metrics_of(bench.parts)
+
+
+async def test_weather_is_conflated(bench: Bench) -> None:
+    """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
+    feed = MemoryProgressFeed()
+    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock)
+    for number in range(LINES_KEPT + 10):
+        reporter.progress(Progress("a" * 26, 1, START, "w", Stage.DENOISE, 0, 1, number, 300, 1.0))
+        reporter.preview(0, number, b"jpeg")
+        reporter.line("WARNING" if number % 2 else "odd level", f"line {number}")
+    running = asyncio.create_task(reporter.run())
+    following = [w async for w in _first(feed, LINES_KEPT + 2)]
+    running.cancel()
+    lines = [w.message for w in following if isinstance(w, LogLine)]
+    assert lines == [f"line {number}" for number in range(10, LINES_KEPT + 10)]
+    assert [w.step for w in following if isinstance(w, PreviewImage)] == [LINES_KEPT + 9]
+    assert isinstance(following[-1], Progress)
+    assert following[-1].step == LINES_KEPT + 9
+
+
+async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[Weather]:
+    """What a follower sees first."""
+    seen = 0
+    async for weather in feed.follow():
+        yield weather
+        seen += 1
+        if seen == count:
+            return
