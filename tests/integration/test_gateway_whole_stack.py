@@ -1,0 +1,158 @@
+"""The gateway in a whole stack: a prompt over REST, followed over WebSocket, down to the bytes of the video."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import pytest
+
+from kinolog.stack.stack import Stack
+from tests.unit.gateway.listening import Listener, listening
+
+PROMPT = "a lantern called Marigold drifts over a lake"
+ENDS = {"job_completed", "job_failed", "job_cancelled"}
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the stack's gateway."""
+    async with httpx.AsyncClient(base_url=stack.addresses["gateway"], timeout=60) as made:
+        yield made
+
+
+@pytest.fixture
+def ws_url(stack: Stack) -> str:
+    """Where its WebSocket is."""
+    return stack.addresses["gateway"].replace("http://", "ws://") + "/ws"
+
+
+async def generate(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    """Submit a job of the fast model; the answer."""
+    answer = await client.post("/mcp/generate", json={"prompt": PROMPT, "model": "card", **fields})
+    assert answer.status_code == 202, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def hear_end(listener: Listener, job_id: str) -> dict[str, Any]:
+    """The message with which a job ends."""
+    while True:
+        message = await listener.hear()
+        if message["type"] in ENDS and message["job_id"] == job_id:
+            return message
+
+
+async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str) -> None:
+    """A job is heard from its submission to its end, and its files are what the log says they are."""
+    async with listening(ws_url) as listener:
+        await listener.subscribe("jobs")
+        await listener.subscribe("queue")
+        job_id = (await generate(client, style="noir"))["job_id"]
+        await listener.subscribe(f"job:{job_id}")
+        end = await hear_end(listener, job_id)
+    assert end["type"] == "job_completed", end
+    mine = [message for message in listener.heard if message.get("job_id") == job_id]
+    events = [name for message in mine for name in message["data"].get("events", [])]
+    assert "completed" in events
+    positions = [message["position"] for message in mine if message["data"].get("job")]
+    assert positions == sorted(set(positions))
+    assert any(message["type"] == "queue_updated" for message in listener.heard)
+    result = (await client.get(f"/mcp/result/{job_id}")).json()
+    for artifact in result["artifacts"]:
+        link = result["links"].get(artifact["kind"])
+        if link is None:
+            continue
+        whole = await client.get(link)
+        assert sha256(whole.content).hexdigest() == artifact["sha256"]
+        assert whole.headers["etag"] == f'"{artifact["sha256"]}"'
+        assert len(whole.content) == artifact["size_bytes"]
+        part = await client.get(link, headers={"Range": "bytes=-16"})
+        assert (part.status_code, part.content) == (206, whole.content[-16:])
+        known = await client.get(link, headers={"If-None-Match": whole.headers["etag"]})
+        assert known.status_code == 304
+    assert result["media"]["codec"] == "h264"
+
+
+async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: str) -> None:
+    """Every route answers about a finished job; lists wait for the position that the end told."""
+    job_id = (await generate(client))["job_id"]
+    async with listening(ws_url) as listener:
+        await listener.say(type="subscribe", channel=f"job:{job_id}")
+        end = await hear_end(listener, job_id)
+    query = f"min_position={end['position']}"
+    listed = (await client.get(f"/mcp/jobs?{query}&status=completed&sort=updated_at&limit=100")).json()
+    assert job_id in [job["job_id"] for job in listed["jobs"]]
+    for path in (
+        f"/mcp/status/{job_id}",
+        f"/mcp/storyboard/{job_id}",
+        f"/mcp/logs/{job_id}",
+        f"/mcp/events/{job_id}",
+        f"/mcp/result/{job_id}/manifest",
+        f"/mcp/jobs?text=Marigold&{query}",
+        "/mcp/jobs?date_range=today&sort=duration&order=asc",
+        "/mcp/analytics/overview?date_range=today",
+        "/mcp/analytics/status-distribution?date_range=all_time",
+        "/mcp/analytics/success-rate",
+        "/mcp/analytics/stage-times?date_range=last_24_hours",
+        "/mcp/analytics/queue-depth",
+        "/mcp/analytics/queue-depth?date_range=all_time",
+        "/mcp/analytics/trends?date_range=this_month",
+        "/mcp/analytics/trends?date_range=all_time",
+        "/mcp/activity?limit=100",
+        "/mcp/models",
+        "/mcp/workers",
+        "/ready",
+        "/metrics",
+    ):
+        answer = await client.get(path)
+        assert answer.status_code == 200, f"{path}: {answer.text}"
+    found = (await client.get(f"/mcp/jobs?text=marigold&{query}")).json()
+    assert job_id in [job["job_id"] for job in found["jobs"]]
+
+
+async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> None:
+    """Progress, with stages, reaches whoever watches a running job; cancelled, it ends between two steps."""
+    async with listening(ws_url) as listener:
+        job_id = (await generate(client, model="slow-card"))["job_id"]
+        await listener.subscribe(f"job:{job_id}")
+        while True:
+            message = await listener.hear_type("job_status_update")
+            if message["data"]["step"]:
+                break
+        data = message["data"]
+        assert (data["status"], data["stage"], data["steps"]) == ("processing", "denoise", 100)
+        assert 0 < data["percent"] < 100
+        assert any(stage["stage"] == "denoise" and stage["percent"] for stage in data["stages"])
+        await client.post(f"/mcp/cancel/{job_id}")
+        end = await hear_end(listener, job_id)
+    assert end["type"] == "job_cancelled"
+    assert (await client.get(f"/mcp/result/{job_id}")).status_code == 409
+
+
+async def test_many_clients_that_come_and_go(client: httpx.AsyncClient, ws_url: str) -> None:
+    """Clients that reconnect after every few messages see the end of each of many jobs exactly once."""
+    answers = [await generate(client) for _ in range(8)]
+    ids = {answer["job_id"] for answer in answers}
+    start = answers[0]["position"] - 1
+
+    async def watch() -> list[str]:
+        position, ended = start, list[str]()
+        while len(ended) < len(ids):
+            async with listening(ws_url) as listener:
+                await listener.say(type="subscribe", channel="jobs", after=position)
+                for _ in range(11):
+                    if len(ended) == len(ids):
+                        break
+                    message = await listener.hear()
+                    position = max(position, message["position"])
+                    if message["type"] in ENDS and message["job_id"] in ids:
+                        ended.append(message["job_id"])
+        return ended
+
+    async with asyncio.timeout(120):
+        for ended in await asyncio.gather(watch(), watch(), watch()):
+            assert sorted(ended) == sorted(ids)
