@@ -14,7 +14,9 @@ from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 
 from kinolog import subjects
+from kinolog.adapters.jetstream.appending import LIMITS, Appender
 from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError, ask
+from kinolog.adapters.jetstream.coalescing import Coalescer
 from kinolog.adapters.jetstream.leader_get import last_at_leader
 from kinolog.adapters.jetstream.reading import Stored, StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish
@@ -26,6 +28,12 @@ from kinolog.ports.tickets import Ticket
 
 logger = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 10.0
+"""How long a first ticket rides out a queue that does not answer."""
+
+SEVERAL = 3
+"""As many replicas as make it unsafe to ask any but the leader what lies there; right for one replica, too."""
+
 TRIES = 8
 """How often a ticket is put anew when another one came or went in the meantime."""
 
@@ -35,12 +43,17 @@ _PRIORITY_OF_LANE = {str(priority.rank): priority for priority in Priority}
 class JetStreamTicketOffice:
     """Puts tickets into WORK and takes them out again."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._client = client
         self._reader = StreamReader(client, subjects.WORK)
+        appender = Appender(client, subjects.WORK, self._reader, SEVERAL, patience_seconds)
+        self._firsts = Coalescer(appender.store, appender.store_first, LIMITS)
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
-        lying = [] if first else await self._lying(ticket)
+        if first:
+            await self._issue_first(ticket)
+            return
+        lying = await self._lying(ticket)
         if any(_ticket(stored).position >= ticket.position for stored in lying):
             return
         subject = subject_of(ticket)
@@ -66,8 +79,16 @@ class JetStreamTicketOffice:
         return found
 
     async def close(self) -> None:
-        """Give up the inbox for answers."""
+        """Finish what is being written, and give up the inbox for answers."""
+        await self._firsts.close()
         await self._reader.close()
+
+    async def _issue_first(self, ticket: Ticket) -> None:
+        """Store a ticket where none is expected to lie; many at once go as one batch."""
+        subject = subject_of(ticket)
+        outcome = await self._firsts.submit(Message(subject, encode_ticket(ticket)))
+        if not isinstance(outcome, int) and _ticket(outcome).position < ticket.position:
+            await self._put(subject, ticket, outcome.position)
 
     async def _put(self, subject: str, ticket: Ticket, expected: int) -> bool:
         """Store the ticket unless a later one lies there; whether it is stored."""
