@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
+from typing import cast
 
 from google.protobuf.message import DecodeError
 
@@ -11,6 +12,7 @@ from kinolog.codec.events import get_event, put_event
 from kinolog.codec.state import get_state, put_state
 from kinolog.codec.times import get_time, put_time
 from kinolog.job.commit import CommandFacts, Commit, Recorded
+from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
 
 
@@ -24,6 +26,39 @@ class Encoded:
 
     raw: bytes
     digest: bytes
+
+
+_STATE = Commit.__dict__["state"]
+"""Where a commit keeps its state."""
+
+
+class StoredCommit(Commit):
+    """A commit as it was read, like any other, but for its state: that is decoded when it is first asked for.
+
+    The state is the larger part of a commit, and who reads the log in bulk needs that of few.
+    """
+
+    __slots__ = ()
+
+    @property
+    def state(self) -> Job:
+        """The job after the commit."""
+        state = _STATE.__get__(self)
+        if isinstance(state, ev.JobState):
+            state = get_state(state)
+            _STATE.__set__(self, state)
+        return cast("Job", state)
+
+    @state.setter
+    def state(self, state: Job | ev.JobState) -> None:
+        _STATE.__set__(self, state)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Commit):
+            return NotImplemented
+        return all(getattr(self, field.name) == getattr(other, field.name) for field in fields(Commit))
+
+    __hash__ = Commit.__hash__
 
 
 def encode_commit(commit: Commit) -> Encoded:
@@ -58,11 +93,11 @@ def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
 def decode_commit(position: int, raw: bytes) -> Recorded:
     """The commit at `position`. Raises `DamagedCommit`; `UnknownEvent` when a later version wrote it."""
     wire, digest = parse_commit(raw)
-    commit = Commit(
+    commit = StoredCommit(
         job_id=wire.job_id,
         command=CommandFacts(wire.command.name, wire.command.id, wire.command.actor),
         events=tuple(map(get_event, wire.events)),
-        state=get_state(wire.state),
+        state=wire.state,  # type: ignore[arg-type]  # decoded when it is asked for
         fold_version=wire.fold_version,
         version=wire.version,
         previous_position=wire.previous_position,
