@@ -159,3 +159,18 @@ async def test_a_worker_reports_its_work(bench: Bench) -> None:
     bench.inference.cancelled.set()
     supervisor.stop()
     await finished(running)
+
+
+async def test_a_dead_inference_process_is_replaced_before_the_next_job(bench: Bench) -> None:
+    """When the inference process of an idle worker dies, a new one is started and loads the model at once."""
+    supervisor = Supervisor(bench.parts)
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(30):
+        await supervisor.ready.wait()
+        assert bench.inference.orders == []
+        bench.inference.alive = False
+        while not bench.inference.orders:  # noqa: ASYNC110 - the loop looks from time to time
+            await asyncio.sleep(0.01)
+    assert bench.inference.alive
+    supervisor.stop()
+    await finished(running)

@@ -15,7 +15,10 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 
 ELSEWHERE_SECONDS = 5.0
-"""How long a job is put off whose model other workers serve, not this one."""
+"""How long a job is put off at first whose model other workers serve, not this one."""
+
+LONGEST_ELSEWHERE_SECONDS = 600.0
+"""Being handed out too often would end the job, so the pause doubles up to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def _admit_queued(job: Job, situation: Situation) -> Admission:
     if job.not_before is not None and job.not_before > situation.now:
         return PutOff((job.not_before - situation.now).total_seconds())
     if job.spec.model in situation.elsewhere:
-        return PutOff(ELSEWHERE_SECONDS)
+        doublings = min(situation.deliveries - 1, 16)
+        return PutOff(min(ELSEWHERE_SECONDS * 2.0**doublings, LONGEST_ELSEWHERE_SECONDS))
     return Start()
 
 

@@ -14,12 +14,11 @@ from kinolog.opening import open_job
 from kinolog.outages import until_available
 from kinolog.ports.tickets import HeldTicket
 from kinolog_worker.inference.messages import Failed
+from kinolog_worker.supervisor.admission import ELSEWHERE_SECONDS
 from kinolog_worker.supervisor.order import render_job
 from kinolog_worker.supervisor.parts import Parts
 
 logger = logging.getLogger(__name__)
-
-ELSEWHERE_SECONDS = 5.0
 
 
 async def prefetch(parts: Parts, held: HeldTicket) -> None:
@@ -35,7 +34,7 @@ async def prefetch(parts: Parts, held: HeldTicket) -> None:
     job = loaded.job
     entry = parts.catalogue.get(job.spec.model)
     if entry is not None and entry.name not in parts.served:
-        await held.give_back(ELSEWHERE_SECONDS)
+        await held.give_back(ELSEWHERE_SECONDS * held.deliveries)
         return
     key = await parts.keys.get(job_id)
     if entry is None or key is None:

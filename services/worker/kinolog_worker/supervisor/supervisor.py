@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 LAST_SECONDS = 6.0
 """How long the end of an attempt may take, once it was told to stop, before its ticket is handed back as it is."""
 
+LOOK_SECONDS = 1.0
+"""Between two looks whether the inference process of an idle worker lives."""
+
+SWEEP_SECONDS = 24 * 3600.0
+"""Files in the making that are older than this were left by a writer that died."""
+
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -43,7 +49,10 @@ class Supervisor:
     async def run(self) -> None:
         """Work until told to stop."""
         parts = self._parts
-        reporting = asyncio.create_task(self._reporting.run())
+        beside = [
+            asyncio.create_task(self._reporting.run()),
+            asyncio.create_task(self._sweep()),
+        ]
         try:
             while not self._stop.is_set():
                 if not parts.inference.alive and not await self._warm_up():
@@ -54,27 +63,43 @@ class Supervisor:
                     await self._work(held)
         finally:
             self.ready.clear()
-            reporting.cancel()
-            await asyncio.gather(reporting, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._reporting.leave()
             await parts.queue.close()
             await parts.inference.kill()
 
     async def _next_ticket(self) -> HeldTicket | None:
-        """Wait for a ticket; None when it is time to stop."""
+        """Wait for a ticket; None when it is time to stop, or the inference process has died."""
         taking = asyncio.create_task(self._parts.queue.take(self._model_classes))
-        stopping = asyncio.create_task(self._stop.wait())
+        others = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._inference_dies())]
         try:
-            await asyncio.wait([taking, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not self._stop.is_set():
-                return taking.result()
-            if taking.done():
-                await taking.result().give_back()
-            return None
+            await asyncio.wait([taking, *others], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            stopping.cancel()
-            taking.cancel()
-            await asyncio.gather(taking, stopping, return_exceptions=True)
+            for task in (taking, *others):
+                task.cancel()
+            await asyncio.gather(taking, *others, return_exceptions=True)
+        if taking.cancelled():
+            return None
+        if self._stop.is_set():
+            await taking.result().give_back()
+            return None
+        return taking.result()
+
+    async def _inference_dies(self) -> None:
+        while self._parts.inference.alive:  # noqa: ASYNC110 - a process has no event for its death
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _sweep(self) -> None:
+        """Remove what writers that died left in the artifact store; no harm when it fails."""
+        try:
+            swept = await self._parts.artifacts.sweep(SWEEP_SECONDS)
+        except Exception as error:
+            logger.warning("the artifact store cannot be swept: %s", type(error).__name__)
+            return
+        if swept:
+            logger.info("removed %d files that writers had left behind", swept)
 
     async def _work(self, held: HeldTicket) -> None:
         """Deal with a ticket, and keep it meanwhile."""
