@@ -67,6 +67,8 @@ class RecordingApi:
         self.lines: dict[str, list[pb.LogEntry]] = {}
         self.files: dict[tuple[str, int, int], bytes] = {}
         self.read_bytes = 0
+        self.downloads_done = 0
+        self.download_ended = asyncio.Event()
         self.open_streams = 0
         self.position = 0
         self._watchers: set[asyncio.Queue[jobs.WatchJobsResponse | None]] = set()

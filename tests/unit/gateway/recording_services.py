@@ -194,6 +194,7 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     BatchSubmitJobs = _named("BatchSubmitJobs", _not_offered)
 
     async def ReadArtifact(self, request: Any, context: Any) -> Any:  # noqa: N802 - the contract's name
+        context.add_done_callback(lambda _: self.api.download_ended.set())
         try:
             self.api.admit("ReadArtifact", request, context)
             data = self.api.files[request.job_id, request.kind, request.scene]
@@ -202,6 +203,7 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
                 part = data[start : min(end, start + 65_536)]
                 self.api.read_bytes += len(part)
                 yield jobs.ReadArtifactResponse(data=part)
+            self.api.downloads_done += 1
         except Refusal as refusal:
             await _refuse(context, refusal)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 import pytest
 from kinolog_gateway.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
@@ -159,6 +161,20 @@ async def test_a_file_that_cannot_be_read(gateway: Running, api: RecordingApi) -
     api.failures["ReadArtifact"] = Refusal(grpc.StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "not stored")
     problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/video"), 500)
     assert problem["reason"] == "ARTIFACT_MISSING"
+
+
+async def test_a_download_that_is_given_up(gateway: Running, api: RecordingApi) -> None:
+    """A file is read from the api only as fast as the client takes it, and no further when the client goes."""
+    large = bytes(64 * 1024 * 1024)
+    job = api.commit(canned.completed(api.add_job(), canned.artifact(data=large)), "completed")
+    api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = large
+    async with gateway.client.stream("GET", f"/mcp/result/{job.id}/video") as answer:
+        assert await anext(answer.aiter_raw())
+        assert answer.headers["content-length"] == str(len(large))
+    async with asyncio.timeout(20):
+        await api.download_ended.wait()
+    assert api.downloads_done == 0
+    assert api.read_bytes < len(large)
 
 
 def test_ranges_that_are_ignored() -> None:

@@ -154,7 +154,9 @@ async def test_history_at_a_position(gateway: Running, api: RecordingApi) -> Non
     body = (await gateway.client.get(f"/mcp/events/{job.id}?as_of={first}")).json()
     assert [commit["position"] for commit in body["commits"]] == [first]
     assert [event["type"] for event in body["commits"][0]["events"]] == ["submitted", "queued"]
-    assert body["commits"][0]["events"][0]["data"] == {"spec": {"model": "kinolog-tiny"}, "priority": "high"}
+    data = body["commits"][0]["events"][0]["data"]
+    assert (data["spec"]["model"], data["spec"]["seed"], data["priority"]) == ("kinolog-tiny", 0, "high")
+    assert "prompt" not in data["spec"]
     assert body["job"]["status"] == "queued"
     later = (await gateway.client.get(f"/mcp/events/{job.id}")).json()
     assert later["job"]["status"] == "processing"

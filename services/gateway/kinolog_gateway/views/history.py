@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import Field
@@ -99,19 +98,32 @@ def _event(event: events.Event) -> EventView:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """A message as JSON values: enums as words, times as times, bytes in hexadecimal, sealed texts left out."""
+    """A message as JSON values: enums as words, times as times, bytes in hexadecimal, sealed texts left out.
+
+    Numbers that are 0 are there; texts, lists and messages that are empty are not.
+    """
     values: dict[str, Any] = {}
-    for field, value in message.ListFields():
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            values[field.name] = dict(value)
-        elif field.is_repeated:
-            values[field.name] = [_plain_value(field, item) for item in value]
-        elif not isinstance(value, events.Sealed):
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        if field.has_presence and not message.HasField(field.name):
+            continue
+        if (
+            field.message_type is not None
+            and field.message_type.full_name == events.Sealed.DESCRIPTOR.full_name
+        ):
+            continue
+        if field.is_repeated or isinstance(value, str | bytes):
+            if not value:
+                continue
+        if field.is_repeated:
+            is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+            values[field.name] = dict(value) if is_map else [_plain_value(field, item) for item in value]
+        else:
             values[field.name] = _plain_value(field, value)
     return values
 
 
-def _plain_value(field: FieldDescriptor, value: Any) -> Any:
+def _plain_value(field: Any, value: Any) -> Any:
     if isinstance(value, Timestamp):
         return moment(value)
     if isinstance(value, Message):
