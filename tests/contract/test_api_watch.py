@@ -35,7 +35,7 @@ async def watching(api: RunningApi, watchers_now: int = 1) -> None:
     """Wait until so many streams stand at the hub."""
 
     async def there() -> bool:
-        return len(api.server._hub._watchers) == watchers_now
+        return len(api.server._hub._audience) == watchers_now
 
     await until(there)
 
@@ -202,3 +202,22 @@ async def test_a_stopping_api_ends_its_streams(api: RunningApi) -> None:
     problem = await refused(stream)
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
     await stopping
+
+
+async def test_a_replica_that_answers_too_early(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the job that comes first was read from a replica that lags, the commits it missed come from the history."""
+    job_id = await api.submit()
+    early = await api.store.load(job_id)
+    await api.start_attempt(job_id)
+
+    async def lagging(job_id: str) -> object:
+        return early
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "load", lagging)
+        stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
+        (first,) = await collected(stream, 1)
+    assert first.position == 1
+    await api.work(job_id, c.Cancel("c1", "me"))
+    await api.work(job_id, c.ConfirmCancel("c2", "w1", 1))
+    assert [message.position for message in await rest_of(stream)] == [2, 3, 4]

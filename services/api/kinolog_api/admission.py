@@ -10,6 +10,7 @@ from kinolog.job.commands import Submit
 from kinolog.job.values import Scene, Sealed, Spec
 from kinolog.opening import NEGATIVE_PROMPT, PROMPT, WEBHOOK, scene_purpose
 from kinolog.sealing import Sealer
+from kinolog.storyboard import Scene as Shot
 from kinolog.storyboard import plan as plan_scenes
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.errors import Violation, invalid
@@ -22,17 +23,27 @@ MOST_SCENE_CHARACTERS = 40_000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A job that waits to be stored. `body` is the request as the hash sees it."""
+    """A job that waits to be stored. `body` is the request as the hash sees it, `shots` its scenes in the clear."""
 
     job_id: str
     request_id: str
     plan: JobPlan
+    shots: tuple[Shot, ...]
     body: bytes
 
 
 def admission(request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_id: str) -> Admission:
-    """Of a request and its plan. A client that repeats a request sends the same fields, so the body is the same."""
-    return Admission(job_id, request_id, plan, request.SerializeToString(deterministic=True))
+    """Of a request and its plan. A client that repeats a request sends the same fields, so the body is the same.
+
+    Raises an INVALID_ARGUMENT ApiError for a prompt whose scenes would not fit into a commit.
+    """
+    shots = plan_scenes(plan.prompt, plan.frames, plan.fps, plan.seed)
+    if len(shots) > 1 and sum(len(shot.prompt) for shot in shots) > MOST_SCENE_CHARACTERS:
+        description = (
+            f"its {len(shots)} scenes repeat more text than {MOST_SCENE_CHARACTERS} characters in all"
+        )
+        raise invalid([Violation("prompt", description)])
+    return Admission(job_id, request_id, plan, shots, request.SerializeToString(deterministic=True))
 
 
 def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Opened]:
@@ -42,12 +53,6 @@ def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Open
     """
     sealer = Sealer(item.job_id, key)
     plan = item.plan
-    shots = plan_scenes(plan.prompt, plan.frames, plan.fps, plan.seed)
-    if len(shots) > 1 and sum(len(shot.prompt) for shot in shots) > MOST_SCENE_CHARACTERS:
-        description = (
-            f"its {len(shots)} scenes repeat more text than {MOST_SCENE_CHARACTERS} characters in all"
-        )
-        raise invalid([Violation("prompt", description)])
     scenes = tuple(
         Scene(
             index=shot.index,
@@ -59,7 +64,7 @@ def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Open
             transition=shot.transition.value,
             seed=shot.seed,
         )
-        for shot in shots
+        for shot in item.shots
     )
     command = Submit(
         id=new_id(),
@@ -72,7 +77,7 @@ def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Open
         max_attempts=plan.max_attempts,
         scenes=scenes,
     )
-    prompts = tuple(shot.prompt for shot in shots)
+    prompts = tuple(shot.prompt for shot in item.shots)
     return command, Opened(plan.prompt, plan.negative_prompt, plan.webhook, prompts)
 
 

@@ -45,8 +45,10 @@ class CommitFrame:
 
 
 def commit_frame(recorded: Recorded, opened: Opened, progress: Progress | None) -> CommitFrame:
-    """A commit for watchers, its job opened, with the newest weather of its attempt."""
+    """A commit for watchers, its job opened, with the newest weather when it is of its attempt."""
     commit = recorded.commit
+    if progress is not None and progress.attempt != commit.state.attempt:
+        progress = None
     job = public_job(commit.state, recorded.position, opened, progress)
     return CommitFrame(
         recorded.position,
@@ -63,7 +65,26 @@ def job_wire(position: int, job: job_pb2.Job, events: tuple[Event, ...] = ()) ->
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
-def weather_wire(position: int, weather: Weather) -> bytes:
+@dataclass(frozen=True, slots=True)
+class WeatherFrame:
+    """Weather as watchers are sent it; `position` is how far the hub had come."""
+
+    position: int
+    kind: Kind
+    job_id: str
+    wire: bytes
+
+    def wire_after(self, position: int) -> bytes:
+        """The message for a watcher that was sent the commit at `position`: it never points further back.
+
+        Of a field that stands in a message twice the last one counts, so the position is simply put behind.
+        """
+        if position <= self.position:
+            return self.wire
+        return self.wire + pb.WatchJobsResponse(position=position).SerializeToString()
+
+
+def weather_frame(position: int, kind: Kind, weather: Weather) -> WeatherFrame:
     """Weather as it reaches watchers that have seen everything up to `position`."""
     wire = pb.WatchJobsResponse(position=position)
     match weather:
@@ -73,7 +94,7 @@ def weather_wire(position: int, weather: Weather) -> bytes:
             wire.log.CopyFrom(put_log(weather))
         case PreviewImage():
             wire.preview.CopyFrom(put_preview(weather))
-    return wire.SerializeToString()
+    return WeatherFrame(position, kind, weather.job_id, wire.SerializeToString())
 
 
 _names: dict[type[Event], str] = {}

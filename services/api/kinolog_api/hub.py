@@ -23,8 +23,9 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import Progress, ProgressFeed, Weather
 from kinolog.sealing import SealBroken
+from kinolog_api.audience import Audience
 from kinolog_api.errors import ApiError
-from kinolog_api.frames import KINDS, CommitFrame, Kind, commit_frame, weather_wire
+from kinolog_api.frames import KINDS, CommitFrame, Kind, commit_frame, weather_frame
 from kinolog_api.tenancy import Tenancy
 from kinolog_api.watchers import Interest, Watcher
 
@@ -43,7 +44,7 @@ class WatchHub:
         self._keys = keys
         self._progress = progress
         self._tenancy = tenancy
-        self._watchers: set[Watcher] = set()
+        self._audience = Audience()
         self._starting = asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._weather: OrderedDict[str, Progress] = OrderedDict()
@@ -64,20 +65,20 @@ class WatchHub:
                     asyncio.create_task(self._keep("progress", self._follow_weather)),
                 ]
             watcher = Watcher(interest)
-            self._watchers.add(watcher)
+            self._audience.add(watcher)
             return watcher
 
     async def detach(self, watcher: Watcher) -> None:
         """Forget a watcher; with the last one the hub stops following."""
-        self._watchers.discard(watcher)
+        self._audience.discard(watcher)
         async with self._starting:
-            if not self._watchers:
+            if not len(self._audience):
                 await self._stop()
 
     async def close(self) -> None:
         """End every watcher, who may resume at another api, and stop."""
         self._closed = True
-        for watcher in self._watchers:
+        for watcher in self._audience:
             watcher.end(_closing())
         async with self._starting:
             await self._stop()
@@ -118,21 +119,21 @@ class WatchHub:
         """Hand a batch to all who want it. From the last look at the watchers on, nothing awaits: whoever joins
         meanwhile either gets the whole batch, or stands behind it."""
         opened: dict[str, Opened] = {}
-        while missing := [r for r in batch if r.commit.job_id not in opened and self._wanted(r)]:
+        while missing := [r for r in batch if r.commit.job_id not in opened and self._is_wanted(r)]:
             opened |= await self._opened(missing)
         for recorded in batch:
             job = recorded.commit.state
             self._tenancy.learn(job.id, job.tenant)
             self._note(job.id, job.status.terminal)
-            takers = [watcher for watcher in self._watchers if _takes(watcher.interest, recorded)]
+            takers = self._audience.of(job.tenant, job.id)
             if takers:
                 frame = commit_frame(recorded, opened[job.id], self._weather.get(job.id))
                 for watcher in takers:
                     watcher.put_commit(frame)
         self.position = batch[-1].position
 
-    def _wanted(self, recorded: Recorded) -> bool:
-        return any(_takes(watcher.interest, recorded) for watcher in self._watchers)
+    def _is_wanted(self, recorded: Recorded) -> bool:
+        return bool(self._audience.of(recorded.commit.state.tenant, recorded.commit.job_id))
 
     async def _opened(self, batch: Iterable[Recorded]) -> dict[str, Opened]:
         """What the jobs of these commits say, as their last commit in the batch has them (erased: nothing)."""
@@ -166,15 +167,12 @@ class WatchHub:
             if len(self._weather) > REMEMBERED_JOBS:
                 self._weather.popitem(last=False)
         takers = [
-            w for w in self._watchers if kind in w.interest.kinds and w.interest.job_id in (None, job_id)
+            watcher for watcher in self._audience.of(tenant or "", job_id) if kind in watcher.interest.kinds
         ]
-        if not takers:
-            return
-        tenant = await self._tenancy.tenant_of(job_id)
-        wire = weather_wire(self.position, weather)
-        for watcher in takers:
-            if watcher.interest.tenant == tenant:
-                watcher.put_weather(kind, job_id, wire)
+        if takers:
+            frame = weather_frame(self.position, kind, weather)
+            for watcher in takers:
+                watcher.put_weather(frame)
 
 
 def _open(job: Job, key: bytes | None) -> Opened:
@@ -184,11 +182,6 @@ def _open(job: Job, key: bytes | None) -> Opened:
     except SealBroken as broken:
         log.error("a job cannot be shown: %s", broken, extra=fields("seal_broken", job=job.id))
         return Opened()
-
-
-def _takes(interest: Interest, recorded: Recorded) -> bool:
-    job = recorded.commit.state
-    return interest.tenant == job.tenant and interest.job_id in (None, job.id)
 
 
 def _closing() -> ApiError:

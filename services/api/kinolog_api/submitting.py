@@ -84,7 +84,6 @@ class Submitting:
         """BatchSubmitJobs: what is wrong with one job does not keep the others back."""
         results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
         chunk = _Chunk()
-        storing: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as group:
             for place, single in enumerate(request.requests):
                 try:
@@ -93,7 +92,7 @@ class Submitting:
                 except ApiError as error:
                     results[place].error.CopyFrom(error.status())
                 if len(chunk.items) == CHUNK:
-                    storing.append(group.create_task(self._store_chunk(chunk, results, call)))
+                    group.create_task(self._store_chunk(chunk, results, call))
                     chunk = _Chunk()
                 if place % BREATH == BREATH - 1:
                     await asyncio.sleep(0)
@@ -140,15 +139,18 @@ class Submitting:
                 await asyncio.sleep(0)
         outcomes = await self._store.append_first([commit for commit, _ in commits.values()])
         stored = dict(zip(commits, outcomes, strict=True))
-        answers: list[Accepted | Exception] = []
-        for place, item in enumerate(items):
+
+        async def answer(place: int, item: Admission) -> Accepted | Exception:
             outcome = stored.get(place)
             if isinstance(outcome, Appended):
                 commit, opened = commits[place]
-                answers.append(Accepted(commit.state, opened, outcome.position, True))
-            else:
-                answers.append(await self._found_or_error(item, keys.get(item.job_id), call))
-        return answers
+                return Accepted(commit.state, opened, outcome.position, True)
+            try:
+                return await self._found(item, keys.get(item.job_id), call)
+            except Exception as error:
+                return error
+
+        return await asyncio.gather(*(answer(place, item) for place, item in enumerate(items)))
 
     async def _store_one(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
         if key is not None:
@@ -177,12 +179,6 @@ class Submitting:
         command, _ = sealed_submit(item, key, call)
         self._handler.decide_from(item.job_id, loaded, command)  # refuses another body
         return Accepted(loaded.job, open_job(loaded.job, key), loaded.position, False)
-
-    async def _found_or_error(self, item: Admission, key: bytes | None, call: Call) -> Accepted | Exception:
-        try:
-            return await self._found(item, key, call)
-        except Exception as error:
-            return error
 
 
 def _draw_seed() -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from grpc import StatusCode
 
 from kinolog_api.errors import ApiError
-from kinolog_api.frames import CommitFrame, Kind
+from kinolog_api.frames import CommitFrame, Kind, WeatherFrame
 
 MOST_COMMITS = 2_000
 MOST_LINES = 500
@@ -35,7 +35,7 @@ class Waiting:
     """What is to be sent next: commits first, so that weather never runs ahead of the position that it carries."""
 
     commits: list[CommitFrame]
-    weather: list[bytes]
+    weather: list[WeatherFrame]
 
 
 @dataclass(slots=True, eq=False)
@@ -47,8 +47,8 @@ class Watcher:
     overflowed: bool = False
     _ended: ApiError | None = None
     _commits: deque[CommitFrame] = field(default_factory=deque)
-    _latest: dict[tuple[Kind, str], bytes] = field(default_factory=dict)
-    _lines: deque[bytes] = field(default_factory=lambda: deque(maxlen=MOST_LINES))
+    _latest: dict[tuple[Kind, str], WeatherFrame] = field(default_factory=dict)
+    _lines: deque[WeatherFrame] = field(default_factory=lambda: deque(maxlen=MOST_LINES))
     _something: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put_commit(self, frame: CommitFrame) -> None:
@@ -65,12 +65,13 @@ class Watcher:
             self._latest.pop((Kind.PREVIEW, frame.job_id), None)
         self._something.set()
 
-    def put_weather(self, kind: Kind, job_id: str, wire: bytes) -> None:
+    def put_weather(self, frame: WeatherFrame) -> None:
         """Keep weather for it, in place of the older one."""
-        if kind is Kind.LOG:
-            self._lines.append(wire)
-        elif (kind, job_id) in self._latest or len(self._latest) < MOST_JOBS:
-            self._latest[kind, job_id] = wire
+        place = frame.kind, frame.job_id
+        if frame.kind is Kind.LOG:
+            self._lines.append(frame)
+        elif place in self._latest or len(self._latest) < MOST_JOBS:
+            self._latest[place] = frame
         self._something.set()
 
     def end(self, error: ApiError) -> None:

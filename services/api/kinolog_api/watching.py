@@ -60,8 +60,8 @@ class Watching:
                     if frame.position > after:
                         after = frame.position
                         yield frame.wire
-                for wire in waiting.weather:
-                    yield wire
+                for weather in waiting.weather:
+                    yield weather.wire_after(after)
         finally:
             await self._hub.detach(watcher)
 
@@ -101,8 +101,8 @@ class Watching:
                 if frame.position > after:
                     after, over = frame.position, frame.terminal
                     yield frame.wire
-            for wire in waiting.weather:
-                yield wire
+            for weather in waiting.weather:
+                yield weather.wire_after(after)
             if over:
                 return
             waiting = await watcher.take()

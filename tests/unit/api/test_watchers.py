@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from kinolog_api import watchers
 from kinolog_api.errors import ApiError
-from kinolog_api.frames import CommitFrame, Kind
+from kinolog_api.frames import CommitFrame, Kind, WeatherFrame, weather_frame
 from kinolog_api.watchers import Interest, Watcher
+
+from kinolog.job.values import Stage
+from kinolog.ports.progress import Progress
+from kinolog.v1 import job_service_pb2 as pb
 
 JOB = "a" * 26
 
@@ -14,6 +20,16 @@ JOB = "a" * 26
 def frame(position: int, *, terminal: bool = False) -> CommitFrame:
     """A commit of the job."""
     return CommitFrame(position, position - 1, JOB, terminal, b"commit %d" % position)
+
+
+def weather(kind: Kind, wire: bytes, job_id: str = JOB) -> WeatherFrame:
+    """Weather of the job."""
+    return WeatherFrame(1, kind, job_id, wire)
+
+
+def wires(watcher: Watcher) -> list[bytes]:
+    """The weather that waits."""
+    return [frame.wire for frame in watcher.take_now().weather]
 
 
 @pytest.fixture
@@ -25,29 +41,29 @@ def watcher() -> Watcher:
 def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
     """Progress and previews of a job replace the older ones; those of other jobs stay."""
     for wire in (b"1", b"2"):
-        watcher.put_weather(Kind.PROGRESS, JOB, wire)
-    watcher.put_weather(Kind.PROGRESS, "b" * 26, b"3")
-    watcher.put_weather(Kind.PREVIEW, JOB, b"4")
-    assert watcher.take_now().weather == [b"2", b"3", b"4"]
-    assert watcher.take_now().weather == []
+        watcher.put_weather(weather(Kind.PROGRESS, wire))
+    watcher.put_weather(weather(Kind.PROGRESS, b"3", "b" * 26))
+    watcher.put_weather(weather(Kind.PREVIEW, b"4"))
+    assert wires(watcher) == [b"2", b"3", b"4"]
+    assert wires(watcher) == []
 
 
 def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
     """The terminal commit takes the place of what the job's weather said, but not of its log lines."""
-    watcher.put_weather(Kind.PROGRESS, JOB, b"progress")
-    watcher.put_weather(Kind.PREVIEW, JOB, b"preview")
-    watcher.put_weather(Kind.LOG, JOB, b"line")
+    watcher.put_weather(weather(Kind.PROGRESS, b"progress"))
+    watcher.put_weather(weather(Kind.PREVIEW, b"preview"))
+    watcher.put_weather(weather(Kind.LOG, b"line"))
     watcher.put_commit(frame(1, terminal=True))
     waiting = watcher.take_now()
     assert [commit.position for commit in waiting.commits] == [1]
-    assert waiting.weather == [b"line"]
+    assert [frame.wire for frame in waiting.weather] == [b"line"]
 
 
 def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of log lines the last ones wait, in order."""
     for number in range(watchers.MOST_LINES + 3):
-        watcher.put_weather(Kind.LOG, JOB, b"%d" % number)
-    lines = watcher.take_now().weather
+        watcher.put_weather(weather(Kind.LOG, b"%d" % number))
+    lines = wires(watcher)
     assert len(lines) == watchers.MOST_LINES
     assert (lines[0], lines[-1]) == (b"3", b"%d" % (watchers.MOST_LINES + 2))
 
@@ -74,3 +90,13 @@ def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pyte
     watcher.start_over()
     assert not watcher.overflowed
     assert watcher.take_now().commits == []
+
+
+def test_weather_never_points_back() -> None:
+    """A watcher that was sent a later commit gets weather with that one's position, otherwise unchanged."""
+    feed = Progress(JOB, 1, datetime(2026, 5, 1, tzinfo=UTC), "w1", Stage.DENOISE, 0, 1, 4, 10, 40.0)
+    frame = weather_frame(5, Kind.PROGRESS, feed)
+    same = pb.WatchJobsResponse.FromString(frame.wire_after(5))
+    later = pb.WatchJobsResponse.FromString(frame.wire_after(9))
+    assert (same.position, later.position) == (5, 9)
+    assert same.progress == later.progress

@@ -1,0 +1,155 @@
+"""The hub: one follower for all watchers, which nothing stops for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from kinolog_api import hub as hub_module
+from kinolog_api.frames import event_name
+from kinolog_api.hub import WatchHub
+from kinolog_api.tenancy import Tenancy
+from kinolog_api.watchers import Interest, Watcher
+
+from kinolog.adapters.memory_event_store import MemoryEventStore
+from kinolog.adapters.memory_keys import MemoryKeyStore
+from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.handler import JobHandler
+from kinolog.job import commands as c
+from kinolog.job import events as e
+from kinolog.job.values import Priority, Spec
+from kinolog.opening import PROMPT
+from kinolog.sealing import Sealer
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import ANSWER_SECONDS, TickingClock
+
+ALL = Interest("default")
+
+
+class Scene:
+    """A hub over memory."""
+
+    def __init__(self) -> None:
+        self.store, self.keys = MemoryEventStore(), MemoryKeyStore()
+        self.hub = WatchHub(self.store, self.keys, MemoryProgressFeed(), Tenancy(self.store))
+        self._number = 0
+
+    async def submit(self, *, broken: bool = False) -> str:
+        """Store a job; a broken one is sealed under another key than its own."""
+        self._number += 1
+        job_id = f"{self._number:026d}"
+        await self.keys.create({job_id: b"k" * 32})
+        sealed = Sealer(job_id, (b"x" if broken else b"k") * 32).seal(f"job {self._number}", PROMPT)
+        spec = Spec(sealed, None, "m", "m", 64, 64, 8, 8, 2, 1.0, 1)
+        submit = c.Submit(f"s{job_id}", "a", "default", job_id, b"h", spec, Priority.LOW, 1, ())
+        await JobHandler(self.store, TickingClock()).handle(job_id, submit)
+        return job_id
+
+    async def told(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:
+        """The next commits that a watcher is handed."""
+        found: list[pb.WatchJobsResponse] = []
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(found) < number:
+                waiting = await watcher.take()
+                found += [pb.WatchJobsResponse.FromString(frame.wire) for frame in waiting.commits]
+        return found
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """A hub over memory."""
+    scene = Scene()
+    yield scene
+    await scene.hub.close()
+
+
+async def test_a_job_that_does_not_open_stops_nobody(scene: Scene) -> None:
+    """A job whose seal is broken is shown without its prompt, and the jobs behind it as they are."""
+    watcher = await scene.hub.attach(ALL)
+    await scene.submit(broken=True)
+    await scene.submit()
+    told = await scene.told(watcher, 2)
+    assert [message.job.spec.prompt for message in told] == ["", "job 2"]
+
+
+async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When following breaks, it goes on where it broke: every commit once."""
+    monkeypatch.setattr(hub_module, "PAUSE_SECONDS", 0.0)
+    follow = scene.store.follow
+    breaks = [True]
+
+    async def breaking(after: int) -> AsyncIterator[Any]:
+        async for batch in follow(after):
+            yield batch[:1] if breaks else batch
+            if breaks:
+                breaks.clear()
+                raise RuntimeError("the feed broke")
+
+    monkeypatch.setattr(scene.store, "follow", breaking)
+    watcher = await scene.hub.attach(ALL)
+    for _ in range(3):
+        await scene.submit()
+    assert [message.position for message in await scene.told(watcher, 3)] == [1, 2, 3]
+
+
+async def test_keys_that_are_away_hold_the_feed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While keys cannot be read nothing is handed out closed; afterwards everything comes, opened."""
+    monkeypatch.setattr(hub_module, "PAUSE_SECONDS", 0.0)
+    get_many, calls = scene.keys.get_many, 0
+
+    async def away_at_first(job_ids: Any) -> dict[str, bytes]:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            raise ConnectionError
+        return await get_many(job_ids)
+
+    monkeypatch.setattr(scene.keys, "get_many", away_at_first)
+    watcher = await scene.hub.attach(ALL)
+    await scene.submit()
+    assert [message.job.spec.prompt for message in await scene.told(watcher, 1)] == ["job 1"]
+
+
+async def test_who_joins_while_a_batch_is_opened(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that joins in the middle of a batch gets that batch, because it stands behind its beginning."""
+    get_many, opening, go_on = scene.keys.get_many, asyncio.Event(), asyncio.Event()
+
+    async def slowly(job_ids: Any) -> dict[str, bytes]:
+        opening.set()
+        await go_on.wait()
+        return await get_many(job_ids)
+
+    monkeypatch.setattr(scene.keys, "get_many", slowly)
+    first = await scene.hub.attach(ALL)
+    job_id = await scene.submit()
+    await opening.wait()
+    position = scene.hub.position
+    second = await scene.hub.attach(Interest("default", job_id))
+    other = await scene.hub.attach(Interest("other"))
+    go_on.set()
+    for watcher in (first, second):
+        assert [message.position for message in await scene.told(watcher, 1)] == [position + 1]
+    assert other.take_now().commits == []
+
+
+async def test_the_hub_follows_while_somebody_watches(scene: Scene) -> None:
+    """With the last watcher the hub stops; the next one starts it where the log then ends."""
+    watcher = await scene.hub.attach(ALL)
+    await scene.submit()
+    await scene.told(watcher, 1)
+    await scene.hub.detach(watcher)
+    assert not scene.hub._followers
+    await scene.submit()
+    later = await scene.hub.attach(ALL)
+    assert scene.hub.position == 2
+    await scene.submit()
+    assert [message.position for message in await scene.told(later, 1)] == [3]
+
+
+def test_names_of_events_are_the_logs() -> None:
+    """Events are named as the stored contract names them."""
+    kinds = pb.DESCRIPTOR.pool.FindMessageTypeByName("kinolog.v1.Event").oneofs_by_name["kind"].fields
+    names = {event_name(kind) for kind in e.Event.__args__}
+    assert names == {field.name for field in kinds}
