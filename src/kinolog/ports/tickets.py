@@ -51,7 +51,10 @@ class TicketOffice(Protocol):
         ...
 
     async def outstanding(self) -> dict[str, Ticket]:
-        """All tickets that lie in the queue, by job id (held ones too), those that only warm up left out."""
+        """All tickets that lie in the queue, by job id (held ones too), those that only warm up left out.
+
+        What was issued or removed a moment ago may not show yet.
+        """
         ...
 
 
