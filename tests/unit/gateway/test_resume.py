@@ -6,6 +6,7 @@ import asyncio
 import socket as sockets
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 from kinolog_gateway.live import client as live_client
 from kinolog_gateway.live import hub as live_hub
@@ -15,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import Running, running_gateway
 from tests.unit.gateway.listening import Listener, commits, listening, positions
-from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.recording_api import RecordingApi, Refusal
 
 
 @pytest.fixture
@@ -258,3 +259,54 @@ async def test_a_gateway_that_stops(api: RecordingApi) -> None:
             await _hear_all(client)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
+
+
+async def test_lists_that_cannot_be_read(gateway: Running, api: RecordingApi) -> None:
+    """Live updates go on when the api's lists are away."""
+    api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", "away")
+    api.add_job()
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        await api.watched()
+        job = api.add_job()
+        assert positions(await client.hear_until(job.position)) == [job.position]
+        await client.subscribe("queue")
+        del api.failures["SummarizeJobs"]
+        assert (await client.hear_type("queue_updated"))["data"]["queued"] == 2
+
+
+async def test_a_key_that_the_api_does_not_take(gateway: Running, api: RecordingApi) -> None:
+    """A client whose key the api refuses is closed with 1008; once it is taken, a new connection is served."""
+    api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", "no")
+    async with listening(gateway.ws_url) as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            await _hear_all(client)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+    del api.failures["SummarizeJobs"]
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        await api.watched()
+
+
+async def test_another_log_behind_the_api(gateway: Running, api: RecordingApi) -> None:
+    """When the log was replaced by a shorter one, clients are closed with 1012 and begin anew."""
+    for _ in range(3):
+        api.add_job()
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs", after=0)
+        await client.hear_until(3)
+        await api.stop()
+        api.position = 0
+        api.log.clear()
+        api.jobs.clear()
+        await api.start()
+        with pytest.raises(ConnectionClosed) as closed:
+            await _hear_all(client)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        await api.watched()
+        job = api.add_job()
+        assert positions(await client.hear_until(job.position)) == [1]

@@ -112,9 +112,8 @@ def plain(message: Message) -> dict[str, Any]:
             and field.message_type.full_name == events.Sealed.DESCRIPTOR.full_name
         ):
             continue
-        if field.is_repeated or isinstance(value, str | bytes):
-            if not value:
-                continue
+        if (field.is_repeated or isinstance(value, str | bytes)) and not value:
+            continue
         if field.is_repeated:
             is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
             values[field.name] = dict(value) if is_map else [_plain_value(field, item) for item in value]

@@ -1,0 +1,110 @@
+"""The limits that the gateway states are those of the wire contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import protovalidate
+import pytest
+from google.protobuf.message import Message
+from kinolog_gateway.asked.filters import SeriesQuery
+from kinolog_gateway.asked.generate import GenerateRequest
+from kinolog_gateway.asked.queries import BulkRequest, JobsQuery
+from pydantic import ValidationError
+
+from kinolog.v1 import job_service_pb2 as pb
+
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+validator = protovalidate.Validator()
+
+EDGES: list[tuple[str, Any, Any]] = [
+    ("prompt", "x" * 4000, "x" * 4001),
+    ("negative_prompt", "x" * 4000, "x" * 4001),
+    ("model", "m" * 200, "m" * 201),
+    ("style", "s" * 50, "s" * 51),
+    ("duration", 600, 600.001),
+    ("frames", 36_000, 36_001),
+    ("frames", 1, 0),
+    ("size", "16x8192", "16x8193"),
+    ("size", "8192x16", "8192x15"),
+    ("fps", 120, 121),
+    ("fps", 1, 0),
+    ("steps", 1000, 1001),
+    ("guidance", 100, 100.001),
+    ("guidance", 0, -0.001),
+    ("seed", 9_007_199_254_740_991, 9_007_199_254_740_992),
+    ("request_id", "r" * 128, "r" * 129),
+    ("request_id", "aZ0._:-", "a/b"),
+    ("webhook", "https://" + "w" * 1992, "https://" + "w" * 1993),
+    ("max_attempts", 10, 11),
+]
+
+
+def wrong(message: Message) -> list[str]:
+    """What the contract finds wrong with a message."""
+    return [violation.proto.message for violation in validator.collect_violations(message)]
+
+
+@pytest.mark.parametrize(("field", "inside", "outside"), EDGES)
+def test_limits_of_a_submission(field: str, inside: Any, outside: Any) -> None:
+    """What is just inside a limit is taken by both; what is just outside, by neither."""
+    taken = GenerateRequest.model_validate({"prompt": "x", field: inside})
+    assert wrong(taken.to_proto(taken.request_id or "r")) == []
+    with pytest.raises(ValidationError):
+        GenerateRequest.model_validate({"prompt": "x", field: outside})
+    loose = GenerateRequest.model_construct(**{**dict(GenerateRequest(prompt="x")), field: outside})
+    assert wrong(loose.to_proto(loose.request_id or "r"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {
+            "limit": 100,
+            "offset": 10_000_000,
+            "text": "x" * 200,
+            "model": ["m" * 200] * 20,
+            "style": ["s" * 50] * 20,
+        },
+        {"cursor": "c" * 1000, "sort": "priority", "order": "asc"},
+        {"status": "queued,processing,completed,failed,cancelled", "priority": "low,medium,high,critical"},
+        {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"},
+    ],
+)
+def test_limits_of_a_list(query: dict[str, Any]) -> None:
+    """The widest query that the gateway takes is one that the contract takes."""
+    taken = JobsQuery.model_validate(query)
+    request = pb.ListJobsRequest(
+        filter=taken.to_proto(NOW),
+        order_by=f"{taken.sort} {taken.order}",
+        page_size=taken.limit,
+        page_token=taken.token,
+        offset=taken.offset,
+    )
+    assert wrong(request) == []
+
+
+def test_limits_of_a_bulk_command() -> None:
+    """A thousand jobs are taken by both, one more by neither."""
+    ids = ["a" * 26] * 1000
+    assert BulkRequest.model_validate({"action": "cancel", "job_ids": ids}).job_ids == ids
+    assert wrong(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=ids))) == []
+    assert wrong(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=[*ids, ids[0]])))
+    with pytest.raises(ValidationError):
+        BulkRequest.model_validate({"action": "cancel", "job_ids": [*ids, ids[0]]})
+
+
+def test_spans_of_charts() -> None:
+    """Every span by its name is one that the contract takes."""
+    for word in (
+        "today",
+        "this_week",
+        "this_month",
+        "last_24_hours",
+        "last_7_days",
+        "last_30_days",
+        "all_time",
+    ):
+        query = SeriesQuery.model_validate({"date_range": word, "bucket_seconds": 2_678_400})
+        assert wrong(query.to_proto(NOW)) == []
