@@ -28,13 +28,15 @@ def follow(gateway: Gateway, job_id: str, logs: bool = False) -> Iterator[Json]:
     yield first
     if first["data"].get("status") in TERMINAL:
         return
-    position, failures = first["position"], 0
+    position, sequence, failures = first["position"], None, 0
     while failures < RECONNECTS:
         try:
             with _connect(gateway) as socket:
-                _subscribe(socket, job_id, position, logs)
+                _subscribe(socket, job_id, position, logs, sequence)
                 for message in _messages(socket):
                     failures, position = 0, max(position, message.get("position") or 0)
+                    if message.get("type") == "job_log_entry":
+                        sequence = max(sequence or 0, message["data"]["sequence"])
                     yield message
                     if _ended(message, job_id):
                         return
@@ -61,9 +63,14 @@ def _connect(gateway: Gateway) -> ClientConnection:
     return connect(address, additional_headers=gateway.headers, compression=None, open_timeout=5)
 
 
-def _subscribe(socket: ClientConnection, job_id: str, position: int, logs: bool) -> None:
-    for channel in [f"job:{job_id}"] + ([f"logs:{job_id}"] if logs else []):
-        socket.send(json.dumps({"type": "subscribe", "channel": channel, "after": position}))
+def _subscribe(
+    socket: ClientConnection, job_id: str, position: int, logs: bool, sequence: int | None
+) -> None:
+    """Go on behind a position; log lines have a sequence of their own, and begin with the last few."""
+    socket.send(json.dumps({"type": "subscribe", "channel": f"job:{job_id}", "after": position}))
+    if logs:
+        resumed = {} if sequence is None else {"after": sequence}
+        socket.send(json.dumps({"type": "subscribe", "channel": f"logs:{job_id}", **resumed}))
 
 
 def _messages(socket: ClientConnection) -> Iterator[Json]:
