@@ -12,6 +12,7 @@ import pytest
 from kinolog_projector.reactor.poison import PoisonControl
 from kinolog_projector.reactor.reactor import Reactor
 from kinolog_projector.reactor.reconciler import Reconciler
+from kinolog_projector.reactor.rule import KINDS
 from kinolog_projector.reactor.running import keep_queue
 from nats.aio.client import Client
 
@@ -85,7 +86,8 @@ async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
     async with connected(scene.server, Service.PROJECTOR) as client:
         store, office = JetStreamEventStore(client), JetStreamTicketOffice(client)
         workers = JetStreamWorkerRegistry(client)
-        commits, advisories = JetStreamCommitFeed(client, "reactor"), JetStreamAdvisoryFeed(client, "reactor")
+        commits = JetStreamCommitFeed(client, "reactor", kinds=KINDS)
+        advisories = JetStreamAdvisoryFeed(client, "poison")
 
         async def none_unfinished(since: datetime) -> list[str]:
             return []

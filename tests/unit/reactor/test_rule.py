@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_projector.reactor.rule import FRESH_SECONDS, IssueFirst, Look, WarmUp, reactions_to
+from kinolog_projector.reactor.rule import (
+    FRESH_SECONDS,
+    KINDS,
+    IssueFirst,
+    Look,
+    WarmUp,
+    reactions_to,
+)
 
+from kinolog.codec.events import put_event
 from kinolog.ids import new_id
 from kinolog.job.commands import (
     Cancel,
@@ -100,3 +108,17 @@ async def test_one_look_for_many_commits_of_a_job(house: House) -> None:
     assert reactions[0] == Look(job_id)
     assert isinstance(reactions[1], IssueFirst)
     assert len(reactions) == 2
+
+
+async def test_the_named_kinds_are_those_that_matter(house: House) -> None:
+    """A commit without an event of the named kinds means nothing, whatever else is in it."""
+    job_id = await house.submitted()
+    await house.give(job_id, Prefetch(new_id(), "ann"), Reprioritize(new_id(), "ann", Priority.LOW))
+    await house.started(job_id)
+    await house.give(job_id, StartStage(new_id(), "worker-1", 1, Stage.DENOISE, 0))
+    await house.crashed(job_id)
+    await house.give(job_id, Cancel(new_id(), "ann"), Retry(new_id(), "ann"))
+    await house.give(job_id, GiveUp(new_id(), "projector", JobError("POISONED", "no", False)))
+    for recorded in await house.commits(job_id):
+        kinds = {event.WhichOneof("kind") for event in map(put_event, recorded.commit.events)}
+        assert bool(reactions_to([recorded], house.now)) <= bool(kinds & set(KINDS))

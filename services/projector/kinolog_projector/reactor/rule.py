@@ -18,6 +18,9 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
 
+KINDS = ("queued", "reprioritized", "cancelled", "failed", "prefetch_requested")
+"""Events without any of which a commit means nothing to the queue, as the log names them."""
+
 FRESH_SECONDS = 10.0
 """A commit older than this may be old news: the job's tail is looked at."""
 
