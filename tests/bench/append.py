@@ -1,0 +1,115 @@
+"""Appending commits against bare JetStream publishes of the same bytes to a plain file stream of the same server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
+
+import uvloop
+from nats.aio.client import Client
+from nats.js.api import StorageType, StreamConfig
+
+from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.codec.commits import encode_commit
+from kinolog.job.commands import Prefetch
+from kinolog.job.commit import Commit
+from kinolog.ports.event_store import Loaded
+from kinolog.subjects import Service
+from tests.bench import site
+from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
+from tests.fixtures.log import commit_of, first_commit, job_name
+
+STREAM = "BENCH"
+AT_ONCE = 64
+AIM = Aim("ratio", "at least", 0.8)
+
+
+def measure(quick: bool) -> Result:
+    """The row."""
+    with site.running(set()) as stack:
+        settings = site.log_settings(stack, Service.API)
+        admin = site.log_settings(stack, Service.ADMIN)
+
+        async def all_figures() -> list[Figure]:
+            ours, bare = await connect(settings, Service.API), await connect(admin, Service.ADMIN)
+            try:
+                await bare.jetstream().add_stream(
+                    StreamConfig(STREAM, subjects=["bench.>"], storage=StorageType.FILE)
+                )
+                store = JetStreamEventStore(ours)
+                figures = await _figures(store, bare, quick)
+                await store.close()
+                return figures
+            finally:
+                await ours.close()
+                await bare.close()
+
+        return Result("append", site.STREAM_DURABILITY, tuple(uvloop.run(all_figures())))
+
+
+async def _figures(store: JetStreamEventStore, bare: Client, quick: bool) -> list[Figure]:
+    pairs, serial, many = (2, 60, 1_000) if quick else (6, 300, 4_000)
+    await _one_pair(store, bare, _firsts(500), AT_ONCE)
+    figures = []
+    for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
+        taken = [await _one_pair(store, bare, _firsts(count), at_once, flip=bool(n % 2)) for n in range(pairs)]
+        figures.append(paired(f"first commit of a job, {name}", "/s", taken, AIM))
+    for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
+        taken = []
+        for number in range(pairs):
+            seconds = await _seconds(store, count)
+            taken.append(await _one_pair(store, bare, seconds, at_once, flip=bool(number % 2)))
+        figures.append(paired(f"later commit of a job, {name}", "/s", taken, AIM))
+    return figures
+
+
+def _firsts(count: int) -> list[Commit]:
+    return [first_commit(job_name()) for _ in range(count)]
+
+
+async def _seconds(store: JetStreamEventStore, count: int) -> list[Commit]:
+    """Commits that build on first ones in the log."""
+    firsts = _firsts(count)
+    stored = await store.append_first(firsts)
+    commits = []
+    for first, where in zip(firsts, stored, strict=True):
+        if isinstance(where, Exception):
+            raise where
+        loaded = Loaded(first.state, where.position, where.digest, first.command.id)
+        commits.append(commit_of(first.job_id, loaded, Prefetch("prefetch", "tester")))
+    return commits
+
+
+async def _one_pair(
+    store: JetStreamEventStore, bare: Client, commits: Sequence[Commit], at_once: int, *, flip: bool = False
+) -> Pair:
+    """Both sides once. Ours encodes each commit; the floor's bytes are ready."""
+    jetstream = bare.jetstream()
+    raws = [(f"bench.{commit.job_id}", encode_commit(commit).raw) for commit in commits]
+
+    async def floor() -> float:
+        return await _rate([lambda s=s, raw=raw: jetstream.publish(s, raw) for s, raw in raws], at_once)
+
+    async def ours() -> float:
+        return await _rate([lambda commit=commit: store.append(commit) for commit in commits], at_once)
+
+    if flip:
+        reading = await ours()
+        return Pair(await floor(), reading)
+    (pair,) = await interleaved(1, floor, ours)
+    return pair
+
+
+async def _rate(calls: Sequence[Callable[[], Awaitable[object]]], at_once: int) -> float:
+    """Calls per second, so many under way at any time."""
+    waiting = iter(calls)
+
+    async def caller() -> None:
+        for call in waiting:
+            await call()
+
+    started = perf_counter()
+    await asyncio.gather(*(caller() for _ in range(at_once)))
+    return len(calls) / (perf_counter() - started)

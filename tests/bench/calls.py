@@ -1,0 +1,54 @@
+"""Calls of the gRPC api: how many are answered per second, and how soon."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from time import perf_counter
+from uuid import uuid4
+
+import grpc
+
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1 import job_service_pb2_grpc
+
+PROMPT = "a red circle moving right on a blue background, slowly, in soft light"
+
+
+@asynccontextmanager
+async def job_service(target: str) -> AsyncIterator[job_service_pb2_grpc.JobServiceStub]:
+    """A client on a connection of its own."""
+    options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(target, options) as channel:
+        yield job_service_pb2_grpc.JobServiceStub(channel)
+
+
+def submission(model: str = "card") -> pb.SubmitJobRequest:
+    """A job that nobody has asked for before."""
+    return pb.SubmitJobRequest(prompt=PROMPT, model=model, request_id=uuid4().hex)
+
+
+async def rate(call: Callable[[], Awaitable[object]], at_once: int, seconds: float) -> float:
+    """Calls per second while so many are in flight, for so long."""
+    ends_at = perf_counter() + seconds
+    done = 0
+
+    async def caller() -> None:
+        nonlocal done
+        while perf_counter() < ends_at:
+            await call()
+            done += 1
+
+    started = perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(caller())
+    return done / (perf_counter() - started)
+
+
+async def seconds_of(call: Callable[[], Awaitable[object]]) -> float:
+    """How long one call takes."""
+    started = perf_counter()
+    await call()
+    return perf_counter() - started

@@ -1,0 +1,100 @@
+"""What a measurement gives, and the arithmetic behind it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+from typing import Literal
+
+Measure = Callable[[], Awaitable[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One reading of the floor and one of kinolog, taken right after each other, in the same unit."""
+
+    floor: float
+    ours: float
+
+    @property
+    def ratio(self) -> float:
+        """Kinolog's reading as a share of the floor's."""
+        return self.ours / self.floor
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a figure should reach: its value, or its ratio to the floor, at least or below a bound."""
+
+    of: Literal["value", "ratio"]
+    sense: Literal["at least", "below"]
+    bound: float
+
+    def reached_by(self, reading: float) -> bool:
+        """Whether a value or ratio is good enough."""
+        return reading >= self.bound if self.sense == "at least" else reading < self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `floor` and `ratio` are None where nothing was measured against."""
+
+    name: str
+    unit: str
+    value: float
+    floor: float | None = None
+    ratio: float | None = None
+    aim: Aim | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the aim is reached; None where there is none."""
+        if self.aim is None:
+            return None
+        reading = self.value if self.aim.of == "value" else self.ratio
+        return reading is not None and self.aim.reached_by(reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one row of the bench found. `durability` says what an acknowledged write had survived."""
+
+    row: str
+    durability: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def paired(name: str, unit: str, pairs: Sequence[Pair], aim: Aim | None = None) -> Figure:
+    """The figure of interleaved readings: medians of both sides, and the median of the pairs' ratios."""
+    return Figure(
+        name,
+        unit,
+        value=median(pair.ours for pair in pairs),
+        floor=median(pair.floor for pair in pairs),
+        ratio=median(pair.ratio for pair in pairs),
+        aim=aim,
+    )
+
+
+def percentile(readings: Sequence[float], share: float) -> float:
+    """The smallest reading that at least `share` (0 to 1) of all do not exceed. Raises ValueError for none."""
+    if not readings:
+        raise ValueError("no readings")
+    return sorted(readings)[max(0, ceil(share * len(readings)) - 1)]
+
+
+async def interleaved(pairs: int, floor: Measure, ours: Measure) -> list[Pair]:
+    """Take turns, each side going first in every other pair, so that a busy moment strikes both alike."""
+    taken = []
+    for number in range(pairs):
+        if number % 2:
+            reading = await ours()
+            taken.append(Pair(await floor(), reading))
+        else:
+            reading = await floor()
+            taken.append(Pair(reading, await ours()))
+    return taken

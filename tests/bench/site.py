@@ -1,0 +1,71 @@
+"""Processes to measure: a stack with only the parts that a row needs, and helpers of the bench as processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from kinolog.settings import LogSettings
+from kinolog.stack.nats_server import NatsServer
+from kinolog.stack.plan import Plan, Site, plan
+from kinolog.stack.service_process import ServiceProcess, ServiceSpec
+from kinolog.stack.settings import StackSettings
+from kinolog.stack.stack import Stack
+from kinolog.subjects import Service
+from tests.fixtures.log import settings_of
+from tests.fixtures.servers import temporary_folder
+from tests.fixtures.whole_stack import CATALOGUE
+
+ROOT = Path(__file__).parents[2]
+STREAM_DURABILITY = "log synced to disk before each answer"
+
+
+@contextmanager
+def running(parts: Collection[str]) -> Iterator[Stack]:
+    """nats-server, Postgres (both durable) and those services of `projector`, `api`, `worker`, `gateway` named."""
+
+    def chosen(site: Site) -> Plan:
+        whole = plan(site)
+        waves = (tuple(s for s in wave if s.name.partition("-")[0] in parts) for wave in whole.waves)
+        return Plan(whole.set_up, tuple(wave for wave in waves if wave))
+
+    with temporary_folder() as folder:
+        catalogue = folder / "catalogue.toml"
+        catalogue.write_text(CATALOGUE, encoding="utf-8")
+        settings = StackSettings(
+            data=folder / "data", gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"]
+        )
+        extra = {"KINOLOG_CATALOGUE": str(catalogue), "PYTHONPATH": str(ROOT)}
+        with patch.dict(os.environ, extra), Stack(settings, make_plan=chosen) as stack:
+            yield stack
+
+
+def nats_of(stack: Stack) -> NatsServer:
+    """Its nats-server."""
+    part = stack.process("nats-server").part
+    if not isinstance(part, NatsServer):
+        raise TypeError(f"nats-server is a {type(part).__name__}")
+    return part
+
+
+def log_settings(stack: Stack, service: Service) -> LogSettings:
+    """With which to connect to its log as `service`."""
+    return settings_of(nats_of(stack), service)
+
+
+@contextmanager
+def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
+    """A module of the bench as a process of its own, from the moment it says that it is ready."""
+    with temporary_folder() as folder:
+        env = dict(os.environ) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        argv = (sys.executable, "-m", f"tests.bench.{module}", *arguments)
+        process = ServiceProcess(ServiceSpec(module, argv, env), folder / f"{module}.log")
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()

@@ -1,0 +1,76 @@
+"""Submitting through gRPC against a bare echo of the same messages, and in batches."""
+
+from __future__ import annotations
+
+import uvloop
+
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1.job_service_pb2_grpc import JobServiceStub
+from tests.bench import site
+from tests.bench.calls import job_service, rate, submission
+from tests.bench.figures import Aim, Figure, Result, interleaved, paired
+
+AT_ONCE = 64
+BATCH = 1_000
+BATCHES_AT_ONCE = 2
+
+
+def measure(quick: bool) -> Result:
+    """The row."""
+    with site.running({"api"}) as stack, site.helper("echo_server") as echo:
+        alone = uvloop.run(_measure(stack.addresses["api"], echo.announced["target"], quick))
+    with site.running({"projector", "api"}) as stack, site.helper("echo_server") as echo:
+        followed = uvloop.run(_followed(stack.addresses["api"], echo.announced["target"], quick))
+    return Result("submit", site.STREAM_DURABILITY, (*alone, followed))
+
+
+async def _measure(api: str, echo: str, quick: bool) -> list[Figure]:
+    pairs, seconds = (2, 1.0) if quick else (6, 2.5)
+    async with job_service(api) as ours, job_service(echo) as bare:
+        await _submit_rate(ours, 1.0)
+        await _submit_rate(bare, 1.0)
+        many = await interleaved(pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds))
+        one = await interleaved(
+            pairs, lambda: _submit_rate(bare, seconds / 2, 1), lambda: _submit_rate(ours, seconds / 2, 1)
+        )
+        batches = await interleaved(
+            pairs, lambda: _batch_rate(bare, seconds), lambda: _batch_rate(ours, seconds)
+        )
+    return [
+        paired(f"SubmitJob, {AT_ONCE} in flight", "/s", many, Aim("ratio", "at least", 0.5)),
+        paired("SubmitJob, 1 in flight", "/s", one),
+        paired(
+            f"BatchSubmitJobs, {BATCH:,} jobs a call, {BATCHES_AT_ONCE} in flight",
+            "jobs/s",
+            batches,
+            Aim("value", "at least", 10_000),
+        ),
+    ]
+
+
+async def _followed(api: str, echo: str, quick: bool) -> Figure:
+    """The same with the projector and its reactor following on the same cores."""
+    pairs, seconds = (1, 1.0) if quick else (4, 2.0)
+    async with job_service(api) as ours, job_service(echo) as bare:
+        await _submit_rate(ours, 1.0)
+        taken = await interleaved(pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds))
+    return paired(f"SubmitJob, {AT_ONCE} in flight, projector following", "/s", taken)
+
+
+async def _submit_rate(stub: JobServiceStub, seconds: float, at_once: int = AT_ONCE) -> float:
+    async def submit() -> None:
+        await stub.SubmitJob(submission())
+
+    return await rate(submit, at_once, seconds)
+
+
+async def _batch_rate(stub: JobServiceStub, seconds: float) -> float:
+    async def submit() -> None:
+        answer = await stub.BatchSubmitJobs(
+            pb.BatchSubmitJobsRequest(requests=[submission() for _ in range(BATCH)])
+        )
+        refused = [result for result in answer.results if not result.created]
+        if refused:
+            raise RuntimeError(f"{len(refused)} jobs of a batch were refused: {refused[0]}")
+
+    return BATCH * await rate(submit, BATCHES_AT_ONCE, seconds)
