@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ OK, WARNING, WRONG = "ok", "warning", "wrong"
 SCARCE_BYTES = 5 * 1024**3
 TOO_FEW_BYTES = 1024**3
 ANSWER_SECONDS = 5.0
+LOADING_SECONDS = 120.0
+WAITS = "not ready, waits for: "
 STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
 
 
@@ -54,7 +57,17 @@ def examine(folder: DataFolder) -> list[Check]:
     probes = [name for name in at if name.endswith("-probe")]
     checks += [_ready(folder, name.removesuffix("-probe"), f"{at[name]}/ready") for name in probes]
     checks += [_api(folder, at["api"]), _ready(folder, "gateway", f"{at['gateway']}/ready")]
-    return checks
+    return [_patient(check, running) for check in checks]
+
+
+def _patient(check: Check, running: Running) -> Check:
+    """A part that serves but waits for something is no fault yet when it has just started: models load."""
+    since = str(running.processes.get(check.name, {}).get("since") or "")
+    if check.status != WRONG or not check.found.startswith(WAITS) or not since:
+        return check
+    if (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds() > LOADING_SECONDS:
+        return check
+    return Check(check.name, WARNING, check.found, "Wait a moment and ask again.")
 
 
 def _folder(folder: DataFolder) -> Check:
@@ -195,7 +208,7 @@ def _ready(folder: DataFolder, name: str, url: str) -> Check:
     if isinstance(page, str):
         return Check(name, WRONG, page, remedy)
     if missing := page.get("missing"):
-        return Check(name, WRONG, f"not ready, waits for: {', '.join(map(str, missing))}", remedy)
+        return Check(name, WRONG, f"{WAITS}{', '.join(map(str, missing))}", remedy)
     if page.get("status") != "ready":
         return Check(name, WRONG, str(page.get("detail") or page.get("status") or "not ready"), remedy)
     return Check(name, OK, "ready")

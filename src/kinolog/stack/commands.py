@@ -63,7 +63,7 @@ def up(
     stack = Stack(_settings(given), tell=_tell)
     asked = _Asked(stack)
     for which in SIGNALS:
-        if signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+        if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves it
             signal.signal(which, asked.hear)
     try:
         stack.start()

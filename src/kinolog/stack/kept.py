@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from kinolog.logs import fields
@@ -41,6 +42,7 @@ class Kept:
         self.state = "stopped"
         self.problem = ""
         self.starts = 0
+        self.since = ""
         self._on_change = on_change
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -131,7 +133,9 @@ class Kept:
         with self._changed:
             self.state = state
             self.problem = problem
-            self.starts += state == "running"
+            if state == "running":
+                self.starts += 1
+                self.since = datetime.now(UTC).isoformat(timespec="seconds")
             self._changed.notify_all()
         self._on_change(self)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ DATABASE = "kinolog"
 START_SECONDS = 600.0  # a long recovery is no failure
 INIT_SECONDS = 180.0
 PORT_TRIES = 5
+# One call for the whole file system in place of one per file: a recovery takes a fifth of the time.
+SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "120",
@@ -35,6 +38,7 @@ SETTINGS = {
     "synchronous_commit": "on",
     "wal_compression": "on",
     "max_wal_size": "2GB",
+    "recovery_init_sync_method": SYNC_METHOD,
     "timezone": "UTC",
     "log_timezone": "UTC",
     # Statements carry placeholders, but details carry values, and values are for nobody's log.
@@ -224,8 +228,7 @@ class PostgresServer:
             "--builtin-locale=C.UTF-8",
             "--no-instructions",
         ]
-        if not self._fsync:
-            argv.append("--no-sync")
+        argv.append(f"--sync-method={SYNC_METHOD}" if self._fsync else "--no-sync")
         return Command("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
 
     def _command(self, account: Account | None) -> Command:

@@ -203,7 +203,13 @@ class Stack:
             if not self.folder.held:
                 return
             processes = {
-                name: {"pid": kept.pid, "state": kept.state, "starts": kept.starts, "problem": kept.problem}
+                name: {
+                    "pid": kept.pid,
+                    "state": kept.state,
+                    "since": kept.since,
+                    "starts": kept.starts,
+                    "problem": kept.problem,
+                }
                 for name, kept in self.processes.items()
             }
             self.folder.say(Running(os.getpid(), self._state, self.addresses, processes, self._started_at))
