@@ -10,7 +10,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 Json = dict[str, Any]
 
 
