@@ -1,0 +1,20 @@
+"""The stack with its real services: what `kinolog up` starts is what the doctor finds well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kinolog.stack.checks import WRONG, examine
+from kinolog.stack.settings import StackSettings
+from kinolog.stack.stack import Stack
+
+
+def test_all_services_start_and_the_doctor_agrees(data_folder: Path) -> None:
+    """Every real process serves on a fresh folder, and the doctor finds nothing wrong with any of them."""
+    settings = StackSettings(data=data_folder, gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"])
+    with Stack(settings) as stack:
+        names = list(stack.processes)
+        checks = examine(stack.folder)
+    assert names == ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
+    assert [check for check in checks if check.status == WRONG] == []
+    assert {"streams", "postgres", "projector", "api", "worker-1", "gateway"} <= {c.name for c in checks}
