@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from base64 import b32encode
 from hashlib import sha256
 from secrets import token_bytes
 
 JOB_ID = re.compile(r"[a-z0-9]{26}")
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_SHIFTS = range(120, -1, -10)
+
+
 def _word(data: bytes) -> str:
-    """26 lower-case letters and digits (130 bits) of `data`."""
-    return b32encode(data).decode("ascii").lower()[:26]
+    """The first 130 bits of `data` as 26 lower-case letters and digits: base32, two letters at a time."""
+    number = int.from_bytes(data[:17], "big") >> 6
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def job_id(tenant: str, request_id: str) -> str:

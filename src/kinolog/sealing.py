@@ -36,6 +36,7 @@ class Sealer:
             raise ValueError(f"the key of job {job_id} has {len(key)} bytes, not {KEY_BYTES}")
         self.job_id = job_id
         self._key = key
+        self._aead = AESGCM(key) if key is not None else None
 
     def seal(self, text: str, purpose: str) -> Sealed:
         """The text as ciphertext, under a nonce of its own."""
@@ -54,7 +55,9 @@ class Sealer:
         return hmac.digest(self._present_key(), body, "sha256")
 
     def _cipher(self) -> AESGCM:
-        return AESGCM(self._present_key())
+        if self._aead is None:
+            raise KeyErased(f"the key of job {self.job_id} is erased")
+        return self._aead
 
     def _context(self, purpose: str) -> bytes:
         return f"{self.job_id}\0{purpose}".encode()

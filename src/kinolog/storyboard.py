@@ -122,8 +122,17 @@ _CAMERA_WORDS: tuple[tuple[Camera, re.Pattern[str]], ...] = tuple(
 )
 
 
+_CAMERA_CUES = (
+    "pan", "tilt", "zoom", "push", "pull", "dolly", "tracking", "camera", "orbit", "aerial", "drone", "bird", "hand",
+)  # fmt: skip
+"""One of these is in every text that names a camera movement; most prompts hold none, which is seen quickly."""
+
+
 def camera_in(text: str) -> Camera:
     """The first camera movement that the text names; static when it names none."""
+    lowered = text.lower()
+    if not any(cue in lowered for cue in _CAMERA_CUES):
+        return Camera.STATIC
     found = [
         (match.start(), order)
         for order, (_, words) in enumerate(_CAMERA_WORDS)

@@ -22,7 +22,10 @@ def evolve(job: Job | None, job_id: str, event: e.Event) -> Job:
         return _submitted(job_id, event)
     if job is None:
         raise BrokenHistory(f"the history of job {job_id} begins with {type(event).__name__}")
-    return replace(_apply(job, event), updated_at=event.at, version=job.version + 1)
+    evolved = _apply(job, event)  # a fresh job that nobody else has seen: no need to copy it once more
+    object.__setattr__(evolved, "updated_at", event.at)
+    object.__setattr__(evolved, "version", job.version + 1)
+    return evolved
 
 
 def fold(job: Job | None, job_id: str, events: Iterable[e.Event], command_id: str) -> Job:
