@@ -81,11 +81,13 @@ async def test_weather_of_a_job(shop: Workshop) -> None:
     await shop.start_worker()
     job_id = await shop.submit("A purple unicorn whispers.", steps=8)
     await shop.ended(job_id)
+    async with asyncio.timeout(30):
+        while not any(isinstance(w, PreviewImage) for w in await shop.progress.recent(job_id)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     weather = await shop.progress.recent(job_id)
     percents = [part.percent for part in weather if isinstance(part, Progress)]
     assert percents == sorted(percents)
     assert 0 < percents[-1] < 100
-    assert any(isinstance(part, PreviewImage) for part in weather)
     lines = [part.message for part in weather if isinstance(part, LogLine)]
     assert "rendered scene 1" in " ".join(lines)
     assert "unicorn" not in " ".join(lines) + shop.workers[0].log

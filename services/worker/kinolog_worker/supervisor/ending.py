@@ -39,6 +39,7 @@ class Ending:
         """
         command = await self._command(outcome, stopping)
         await self._course.book.flush()
+        await self._course.weather.flush()  # no progress is seen after the end
         watching.cancel()
         await self._lease.record(command)
         self._tell(command)
