@@ -78,8 +78,9 @@ async def test_the_history_of_a_job(shop: Workshop) -> None:
 
 async def test_weather_of_a_job(shop: Workshop) -> None:
     """Those who watch a job see growing percentages, previews and log lines, none of which hold the prompt."""
+    shop.offer(step_seconds=0.05)
     await shop.start_worker()
-    job_id = await shop.submit("A purple unicorn whispers.", steps=8)
+    job_id = await shop.submit("A purple unicorn whispers.", steps=20)
     await shop.ended(job_id)
     async with asyncio.timeout(30):
         while not any(isinstance(w, PreviewImage) for w in await shop.progress.recent(job_id)):  # noqa: ASYNC110
