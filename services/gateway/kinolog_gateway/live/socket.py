@@ -22,7 +22,7 @@ from kinolog_gateway.live.outbox import Outbox
 log = logging.getLogger(__name__)
 router = APIRouter()
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 30.0
 """How long a client that reads nothing may keep its close from being sent."""
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
