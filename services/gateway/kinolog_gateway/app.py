@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -92,6 +93,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
 
 def main() -> None:
     """Serve until told to stop."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a form of its own
     try:
         settings = GatewaySettings()
         logs.configure(NAME, settings.log_level, settings.log_format)
