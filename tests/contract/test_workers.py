@@ -14,9 +14,8 @@ from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.memory_workers import MemoryWorkerRegistry
 from kinolog.job.values import Stage
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
-from kinolog.stack.nats_server import NatsServer
 from kinolog.subjects import WORKERS_STREAM, Service
-from tests.fixtures.log import connected, empty_streams
+from tests.fixtures.log import Server, connected, empty_streams
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 IDLE = WorkerReport("host.1-abc", "cpu", "a laptop", ("kinolog-tiny",), (), AT, AT)
@@ -52,14 +51,16 @@ class Registries:
         return found
 
 
-@pytest.fixture(params=["memory", "jetstream"])
+@pytest.fixture(params=["memory", "one server", "three replicas"])
 async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries]:
     """An empty registry of each kind."""
     if request.param == "memory":
         memory = MemoryWorkerRegistry()
         yield Registries(memory, memory)
         return
-    server: NatsServer = request.getfixturevalue("nats_server")
+    server: Server = request.getfixturevalue(
+        "nats_server" if request.param == "one server" else "nats_cluster"
+    )
     await empty_streams(server, [WORKERS_STREAM])
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(connected(server, Service.WORKER))

@@ -146,11 +146,13 @@ class JetStreamTicketQueue:
                     subjects.work_consumer(model_class, _TOKENS[lane]), {"batch": 1, "no_wait": True}
                 )
                 message = await inbox.get(ANSWER_SECONDS)
-                if message is None or _status(message) in NOTHING_WAITS:
-                    continue
-                if _status(message):
-                    raise _LanesGone(_status(message))
-                return message
+                if message is None:
+                    raise _LanesGone("no answer")
+                status = _status(message)
+                if not status:
+                    return message
+                if status not in NOTHING_WAITS:
+                    raise _LanesGone(status)
             self._choice.found_empty(lane, time.monotonic())
         return None
 
