@@ -138,19 +138,17 @@ class Submitting:
             if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
         outcomes = await self._store.append_first([commit for commit, _ in commits.values()])
-        stored = dict(zip(commits, outcomes, strict=True))
-
-        async def answer(place: int, item: Admission) -> Accepted | Exception:
-            outcome = stored.get(place)
+        answers: dict[int, Accepted | Exception] = {}
+        for (place, (commit, opened)), outcome in zip(commits.items(), outcomes, strict=True):
             if isinstance(outcome, Appended):
-                commit, opened = commits[place]
-                return Accepted(commit.state, opened, outcome.position, True)
-            try:
-                return await self._found(item, keys.get(item.job_id), call)
-            except Exception as error:
-                return error
-
-        return await asyncio.gather(*(answer(place, item) for place, item in enumerate(items)))
+                answers[place] = Accepted(commit.state, opened, outcome.position, True)
+        others = [place for place in range(len(items)) if place not in answers]
+        found = (self._found(items[place], keys.get(items[place].job_id), call) for place in others)
+        for place, answer in zip(others, await asyncio.gather(*found, return_exceptions=True), strict=True):
+            if isinstance(answer, BaseException) and not isinstance(answer, Exception):
+                raise answer
+            answers[place] = answer
+        return [answers[place] for place in range(len(items))]
 
     async def _store_one(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
         if key is not None:
