@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ ROWS = ("submit", "append", "start", "catch_up", "fan_out", "lists", "worker")
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, or compare."""
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would report every process that is started
     console = Console(width=118)
     if arguments[:1] == ["compare"]:
         old, new = _two_files(arguments[1:])
@@ -58,14 +60,20 @@ def _two_files(arguments: Sequence[str]) -> tuple[dict[str, object], dict[str, o
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
     asked = parser.parse_args(arguments)
-    return json.loads(asked.old.read_text(encoding="utf-8")), json.loads(asked.new.read_text(encoding="utf-8"))
+    return json.loads(asked.old.read_text(encoding="utf-8")), json.loads(
+        asked.new.read_text(encoding="utf-8")
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rows", default="", help=f"some of {','.join(ROWS)}; all of them otherwise")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter readings: to try the bench out")
-    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where to write the figures")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer and shorter readings: to try the bench out"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=Path("build/bench.json"), help="where to write the figures"
+    )
     return parser
 
 

@@ -54,7 +54,9 @@ async def _figures(store: JetStreamEventStore, bare: Client, quick: bool) -> lis
     await _one_pair(store, bare, _firsts(500), AT_ONCE)
     figures = []
     for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
-        taken = [await _one_pair(store, bare, _firsts(count), at_once, flip=bool(n % 2)) for n in range(pairs)]
+        taken = [
+            await _one_pair(store, bare, _firsts(count), at_once, flip=bool(n % 2)) for n in range(pairs)
+        ]
         figures.append(paired(f"first commit of a job, {name}", "/s", taken, AIM))
     for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
         taken = []

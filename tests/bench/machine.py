@@ -16,7 +16,18 @@ import psutil
 from kinolog.stack.nats_server import nats_server_binary
 from kinolog.stack.postgres import postgres_binary
 
-PACKAGES = ("grpcio", "protobuf", "nats-py", "psycopg", "uvloop", "uvicorn", "websockets", "torch", "diffusers", "av")
+PACKAGES = (
+    "grpcio",
+    "protobuf",
+    "nats-py",
+    "psycopg",
+    "uvloop",
+    "uvicorn",
+    "websockets",
+    "torch",
+    "diffusers",
+    "av",
+)
 SYNCS = 40
 
 

@@ -39,7 +39,9 @@ def show(console: Console, results: Sequence[Result]) -> None:
             console.print(f"{result.row}: {note}", highlight=False, markup=False)
 
 
-def document(results: Sequence[Result], machine: Mapping[str, str], loads: Mapping[str, str]) -> dict[str, Any]:
+def document(
+    results: Sequence[Result], machine: Mapping[str, str], loads: Mapping[str, str]
+) -> dict[str, Any]:
     """What is kept of a run."""
     rows = []
     for result in results:

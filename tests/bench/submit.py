@@ -29,7 +29,9 @@ async def _measure(api: str, echo: str, quick: bool) -> list[Figure]:
     async with job_service(api) as ours, job_service(echo) as bare:
         await _submit_rate(ours, 1.0)
         await _submit_rate(bare, 1.0)
-        many = await interleaved(pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds))
+        many = await interleaved(
+            pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds)
+        )
         one = await interleaved(
             pairs, lambda: _submit_rate(bare, seconds / 2, 1), lambda: _submit_rate(ours, seconds / 2, 1)
         )
@@ -53,7 +55,9 @@ async def _followed(api: str, echo: str, quick: bool) -> Figure:
     pairs, seconds = (1, 1.0) if quick else (4, 2.0)
     async with job_service(api) as ours, job_service(echo) as bare:
         await _submit_rate(ours, 1.0)
-        taken = await interleaved(pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds))
+        taken = await interleaved(
+            pairs, lambda: _submit_rate(bare, seconds), lambda: _submit_rate(ours, seconds)
+        )
     return paired(f"SubmitJob, {AT_ONCE} in flight, projector following", "/s", taken)
 
 

@@ -1,0 +1,51 @@
+"""The embedded model without kinolog: `pipe()`, then the encoder. A line of JSON in, the seconds it took out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import torch
+from kinolog_worker.encoder import ClipEncoder
+from kinolog_worker.renderer import ModelSource
+from kinolog_worker.renderers.diffusers.loading import load_pipeline
+from kinolog_worker.tiny import EMBEDDED
+
+
+def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
+    """Seconds to make one clip."""
+    started = perf_counter()
+    output = pipe(
+        prompt=job["prompt"],
+        negative_prompt="",
+        width=job["width"],
+        height=job["height"],
+        num_frames=job["frames"],
+        num_inference_steps=job["steps"],
+        guidance_scale=job["guidance"],
+        generator=torch.Generator("cpu").manual_seed(job["seed"]),
+        output_type="np",
+    )
+    frames = (output.frames[0] * 255).round().astype("uint8")
+    with ClipEncoder(path, job["width"], job["height"], job["fps"]) as encoder:
+        encoder.write(frames)
+    if encoder.frames != job["frames"]:
+        raise RuntimeError(f"the pipeline drew {encoder.frames} frames")
+    return perf_counter() - started
+
+
+def main() -> None:
+    """Until standard input ends."""
+    pipe, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
+    print("ready", flush=True)
+    with TemporaryDirectory() as folder:
+        for line in sys.stdin:
+            print(draw(pipe, json.loads(line), Path(folder) / "clip.mp4"), flush=True)
+
+
+if __name__ == "__main__":
+    main()

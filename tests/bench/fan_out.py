@@ -1,0 +1,155 @@
+"""Progress to 500 WebSocket clients: what it costs the gateway, against a bare broadcast of a ready-made message."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from time import perf_counter
+
+import psutil
+import uvloop
+
+from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.handler import JobHandler
+from kinolog.ids import new_id
+from kinolog.job.commands import StartAttempt
+from kinolog.job.values import Runtime, Stage
+from kinolog.ports.clock import system_clock
+from kinolog.ports.progress import Progress
+from kinolog.stack.stack import Stack
+from kinolog.subjects import Service
+from tests.bench import site
+from tests.bench.calls import job_service, submission
+from tests.bench.figures import Aim, Figure, Result, interleaved, paired
+
+CLIENTS = 500
+HERTZ = 10
+WORKER = "worker-1"
+
+
+def measure(quick: bool) -> Result:
+    """The row."""
+    seconds, pairs = (3.0, 2) if quick else (8.0, 4)
+    with site.running({"api", "gateway"}) as stack, site.helper("ws_floor") as floor:
+        if floor.child is None:
+            raise RuntimeError("the floor does not run")
+        bare = (floor.announced["url"], floor.child.pid)
+        figures = uvloop.run(_figures(stack, bare, seconds, pairs))
+    note = (
+        f"processor time of one process while {CLIENTS} clients of another one receive; progress of one job, published "
+        f"{HERTZ} times a second; the floor broadcasts at that rate (websockets, uvloop)"
+    )
+    return Result("fan_out", "nothing is stored for it", figures, (note,))
+
+
+@dataclass(slots=True)
+class _Side:
+    """A server's process and the clients on it."""
+
+    server: psutil.Process
+    clients: asyncio.subprocess.Process
+    seconds: float
+    rates: list[float] = field(default_factory=list)
+
+    async def share_of_core(self) -> float:
+        """Percent of a core that the server spends; notes how many messages a second a client gets."""
+        before, messages, started = self._spent(), await self._received(), perf_counter()
+        await asyncio.sleep(self.seconds)
+        spent, took = self._spent() - before, perf_counter() - started
+        self.rates.append((await self._received() - messages) / CLIENTS / took)
+        return 100 * spent / took
+
+    def _spent(self) -> float:
+        times = self.server.cpu_times()
+        return times.user + times.system
+
+    async def _received(self) -> int:
+        stdin, stdout = self.clients.stdin, self.clients.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the clients have no pipes")
+        stdin.write(b"\n")
+        return int(await stdout.readline())
+
+
+async def _figures(stack: Stack, bare: tuple[str, int], seconds: float, pairs: int) -> tuple[Figure, ...]:
+    gateway = stack.process("gateway").pid
+    if gateway is None:
+        raise RuntimeError("the gateway does not run")
+    url = stack.addresses["gateway"].replace("http", "ws", 1) + "/ws"
+    async with _progress(stack), _clients(url) as ours, _clients(bare[0]) as others:
+        kinolog = _Side(psutil.Process(gateway), ours, seconds)
+        floor = _Side(psutil.Process(bare[1]), others, seconds)
+        taken = await interleaved(pairs, floor.share_of_core, kinolog.share_of_core)
+    received = [sum(side.rates) / len(side.rates) for side in (kinolog, floor)]
+    return (
+        paired(f"gateway, {CLIENTS} clients", "% of a core", taken, Aim("value", "below", 25)),
+        Figure("messages that each client gets", "/s", received[0], received[1], received[0] / received[1]),
+    )
+
+
+@asynccontextmanager
+async def _progress(stack: Stack) -> AsyncIterator[None]:
+    """A job that runs and reports its progress meanwhile."""
+    async with job_service(stack.addresses["api"]) as api:
+        job_id = (await api.SubmitJob(submission("slow-card"))).job.id
+    client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
+    store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
+    try:
+        start = StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {}))
+        await JobHandler(store, system_clock).handle(job_id, start)
+        reporting = asyncio.create_task(_report(feed, job_id))
+        yield
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
+    finally:
+        await feed.close()
+        await store.close()
+        await client.close()
+
+
+async def _report(feed: JetStreamProgressFeed, job_id: str) -> None:
+    """Publish at an even pace, for ever."""
+    began = perf_counter()
+    for number in count(1):
+        await asyncio.sleep(max(0.0, began + number / HERTZ - perf_counter()))
+        step = number % 1_000
+        await feed.publish(
+            Progress(
+                job_id,
+                1,
+                datetime.now(UTC),
+                WORKER,
+                Stage.DENOISE,
+                0,
+                1,
+                step,
+                1_000,
+                step / 10,
+                100 - step / 10,
+            )
+        )
+
+
+@asynccontextmanager
+async def _clients(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.ws_clients", url, str(CLIENTS)),
+        cwd=site.ROOT,
+        stdin=pipe,
+        stdout=pipe,
+    )
+    try:
+        if process.stdout is None or (said := await process.stdout.readline()) != b"ready\n":
+            raise RuntimeError(f"the clients could not connect: {said!r}")
+        yield process
+    finally:
+        process.kill()
+        await process.wait()

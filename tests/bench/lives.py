@@ -1,0 +1,46 @@
+"""Whole lives of jobs, as api and worker write them: seven commits of seventeen events each, one scene, one attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kinolog.job import commands as c
+from kinolog.job.values import MediaFacts, Runtime, Stage
+from tests.fixtures.histories import Studio, video
+
+EVENTS_PER_JOB = 17
+WORKER = "worker-1"
+
+
+async def lives(jobs: int) -> Studio:
+    """A log in memory with that many jobs, all completed, some of them under way at any time."""
+    studio = Studio()
+    under_way: list[str] = []
+    for number in range(jobs):
+        under_way.append(await studio.submit(f"prompt {number} of a kite over the sea, in the evening light"))
+        if len(under_way) == 8:
+            await _complete(studio, under_way.pop(number % 8))
+    for job_id in under_way:
+        await _complete(studio, job_id)
+    return studio
+
+
+async def _complete(studio: Studio, job_id: str) -> None:
+    runtime = Runtime("two cores", "r1", {"torch": "2.13.0", "diffusers": "0.42.0"})
+    await studio.give(job_id, c.StartAttempt(studio.command_id(), WORKER, runtime))
+    await _stages(studio, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
+    await _stages(studio, job_id, (Stage.DENOISE, 0))
+    await studio.give(job_id, c.RecordScene(studio.command_id(), WORKER, 1, 0, video(job_id)))
+    await _stages(studio, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
+    media = MediaFacts(128, 96, 16, 8.0, 2.0, "h264", "yuv420p", "f" * 64)
+    await studio.give(job_id, c.Complete(studio.command_id(), WORKER, 1, (video(job_id),), media, 3.5))
+
+
+async def _stages(studio: Studio, job_id: str, *stages: tuple[Stage, int | None]) -> None:
+    """Stages that began and ended, recorded together."""
+    marks = []
+    for stage, scene in stages:
+        studio.now += timedelta(seconds=2)
+        marks.append(c.StageMark(stage, scene, studio.now))
+        marks.append(c.StageMark(stage, scene, studio.now + timedelta(seconds=1), 1.0))
+    await studio.give(job_id, c.RecordStages(studio.command_id(), WORKER, 1, tuple(marks)))

@@ -1,0 +1,132 @@
+"""A whole job of the embedded model through the worker, against the bare pipeline and encoder; both are warm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+from uuid import uuid4
+
+import uvloop
+
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog.v1.job_service_pb2_grpc import JobServiceStub
+from tests.bench import site
+from tests.bench.calls import job_service
+from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
+
+WIDTH, HEIGHT, FPS, GUIDANCE = 64, 64, 8, 4.0
+
+
+def measure(quick: bool) -> Result:
+    """The row."""
+    job, pairs = (_Job(9, 4), 1) if quick else (_Job(17, 20), 4)
+    with site.running({"projector", "api", "worker"}) as stack:
+        figures = uvloop.run(_figures(stack.addresses["api"], job, pairs))
+    note = (
+        f"kinolog-tiny, {WIDTH}x{HEIGHT}, {job.frames} frames, {job.steps} steps, one scene, on all cores; from created_at to "
+        "finished_at in the log: queueing, progress, previews, encoding, checking and storing the file included. The "
+        "floor is pipe() and the same encoder in a process of its own"
+    )
+    return Result("worker", site.STREAM_DURABILITY, figures, (note,))
+
+
+async def _figures(target: str, job: _Job, pairs: int) -> tuple[Figure, ...]:
+    async with job_service(target) as api, _bare() as bare:
+        await _through_worker(api, job)
+        await _alone(bare, job)
+
+        async def ours() -> float:
+            return await _through_worker(api, job)
+
+        async def floor() -> float:
+            job.another()
+            return await _alone(bare, job)
+
+        taken = await interleaved(pairs, floor, ours)
+    over = [Pair(100.0, 100 * pair.ratio) for pair in taken]
+    overhead = sorted(pair.ours - pair.floor for pair in over)
+    middle = (overhead[(len(overhead) - 1) // 2] + overhead[len(overhead) // 2]) / 2
+    return (
+        paired("a whole job", "s", taken),
+        Figure("overhead", "%", middle, aim=Aim("value", "below", 5)),
+    )
+
+
+class _Job:
+    """What is asked of both; the words change, so that nothing is remembered."""
+
+    def __init__(self, frames: int, steps: int) -> None:
+        self.frames = frames
+        self.steps = steps
+        self.number = 0
+        self.prompt = ""
+        self.another()
+
+    def another(self) -> None:
+        """Other words."""
+        self.number += 1
+        self.prompt = f"a red circle moving right on a blue background, take {self.number} {uuid4().hex}"
+
+
+async def _through_worker(api: JobServiceStub, job: _Job) -> float:
+    request = pb.SubmitJobRequest(
+        prompt=job.prompt,
+        model="kinolog-tiny",
+        width=WIDTH,
+        height=HEIGHT,
+        frames=job.frames,
+        fps=FPS,
+        steps=job.steps,
+        guidance=GUIDANCE,
+        seed=job.number,
+    )
+    submitted = await api.SubmitJob(request)
+    last = submitted.job
+    async for update in api.WatchJob(pb.WatchJobRequest(job_id=last.id, after=submitted.position)):
+        if update.WhichOneof("update") == "job":
+            last = update.job
+    if last.status != job_pb2.STATUS_COMPLETED:
+        raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
+    created, finished = last.created_at, last.finished_at
+    return finished.seconds - created.seconds + (finished.nanos - created.nanos) / 1e9
+
+
+async def _alone(bare: asyncio.subprocess.Process, job: _Job) -> float:
+    asked = {
+        "prompt": job.prompt,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "frames": job.frames,
+        "fps": FPS,
+        "steps": job.steps,
+        "guidance": GUIDANCE,
+        "seed": job.number,
+    }
+    if bare.stdin is None or bare.stdout is None:
+        raise RuntimeError("the bare pipeline has no pipes")
+    started = perf_counter()
+    bare.stdin.write(json.dumps(asked).encode() + b"\n")
+    took = float(await bare.stdout.readline())
+    if took > perf_counter() - started:
+        raise RuntimeError("the bare pipeline took longer than was waited for it")
+    return took
+
+
+@asynccontextmanager
+async def _bare() -> AsyncIterator[asyncio.subprocess.Process]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.bare_pipe"), cwd=site.ROOT, stdin=pipe, stdout=pipe
+    )
+    try:
+        if process.stdout is None or (said := await process.stdout.readline()) != b"ready\n":
+            raise RuntimeError(f"the bare pipeline did not start: {said!r}")
+        yield process
+    finally:
+        process.kill()
+        await process.wait()

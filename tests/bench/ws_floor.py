@@ -1,0 +1,47 @@
+"""A bare WebSocket server that broadcasts one ready-made message ten times a second, and does nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from time import perf_counter
+
+import uvloop
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+from kinolog import ready
+
+PERIOD_SECONDS = 0.1
+PONG = '{"type":"pong","position":1,"data":{"id":"bench"}}'
+MESSAGE = (
+    '{"type":"job_status_update","position":1042,"job_id":"abcdefghijklmnopqrstuvwxyz","data":{"status":"processing",'
+    '"percent":41.5,"stage":"denoise","scene":0,"scenes":2,"step":9,"steps":20,"attempt":1,"worker":"ada-1",'
+    '"queue_position":null,"eta_seconds":12.4,"at":"2026-11-22T15:00:00.123456Z","stages":[{"stage":"denoise",'
+    '"scene":0,"percent":45.0,"started_at":"2026-11-22T14:59:00.123456Z","seconds":null}],"events":[],"job":null}}'
+)
+
+
+async def run() -> None:
+    """Serve until killed."""
+    connections: set[ServerConnection] = set()
+
+    async def client(connection: ServerConnection) -> None:
+        connections.add(connection)
+        try:
+            async for said in connection:
+                if '"ping"' in str(said):
+                    await connection.send(PONG)
+        finally:
+            connections.discard(connection)
+
+    async with serve(client, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        ready.announce("ws_floor", url=f"ws://127.0.0.1:{port}")
+        began = perf_counter()
+        for number in count(1):
+            await asyncio.sleep(max(0.0, began + number * PERIOD_SECONDS - perf_counter()))
+            broadcast(connections, MESSAGE)
+
+
+if __name__ == "__main__":
+    uvloop.run(run())
