@@ -1,0 +1,23 @@
+"""`python -m kinolog_tui`: the dashboard alone, as textual-serve starts it for a browser."""
+
+from __future__ import annotations
+
+import argparse
+
+from kinolog.settings import ClientSettings
+from kinolog_tui.app import run
+
+
+def main() -> None:
+    """Read the address and the key from options, then from KINOLOG_URL and KINOLOG_API_KEY."""
+    settings = ClientSettings()
+    parser = argparse.ArgumentParser(prog="kinolog-tui", description="The dashboard of a kinolog gateway.")
+    parser.add_argument("--url", default=settings.url, help="address of the gateway (KINOLOG_URL)")
+    parser.add_argument("--api-key", default=None, help="API key (KINOLOG_API_KEY)")
+    options = parser.parse_args()
+    key = options.api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
+    run(options.url, key)
+
+
+if __name__ == "__main__":
+    main()

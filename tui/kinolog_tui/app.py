@@ -1,0 +1,176 @@
+"""The application: its keys, its pages, and the live feed that it hands to the page that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from kinolog_tui.client.asks import Filter
+from kinolog_tui.client.charts import Charts
+from kinolog_tui.client.live import Batch, Link, LiveFeed
+from kinolog_tui.client.live_messages import Ended
+from kinolog_tui.client.rest import Rest
+from kinolog_tui.commands import Commands
+from kinolog_tui.messages import FeedTold
+from kinolog_tui.preferences import Preferences, PreferenceStore, preferences_file
+from kinolog_tui.screens.analytics import AnalyticsPage
+from kinolog_tui.screens.dashboard import DashboardPage
+from kinolog_tui.screens.generate import GeneratePage
+from kinolog_tui.screens.help import HelpDialog
+from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.settings import SettingsPage
+from kinolog_tui.widgets.frame import PAGES
+
+
+class KinologApp(App[None]):
+    """The dashboard of the gateway at `url`."""
+
+    TITLE = "kinolog"
+    CSS_PATH = ["styles/app.tcss", "styles/dialogs.tcss"]  # noqa: RUF012  # as textual declares it
+    COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
+    MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # wider there
+        "dashboard": DashboardPage,
+        "jobs": JobsPage,
+        "generate": GeneratePage,
+        "analytics": AnalyticsPage,
+        "settings": SettingsPage,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(number, f"page('{mode}')", name, show=False) for number, mode, name in PAGES),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("ctrl+r", "renew", "Renew", show=False, priority=True),
+        Binding("ctrl+t", "light_or_dark", "Light or dark", show=False),
+        Binding("q", "quit", "Quit"),
+    ]
+
+    def __init__(self, url: str, api_key: str | None = None, store: PreferenceStore | None = None) -> None:
+        super().__init__()
+        self.store = store or PreferenceStore(preferences_file())
+        self.preferences = self.store.load()
+        self.given_url, self._given_key = url.rstrip("/"), api_key
+        self.link = Link("connecting")
+        self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
+        self._connect()
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for downloads that is gone when the dashboard ends."""
+        return Path(self._scratch.name)
+
+    def _connect(self) -> None:
+        key = self.preferences.api_key or self._given_key
+        self.rest = Rest(self.preferences.url or self.given_url, key)
+        self.charts = Charts(self.rest)
+        self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
+
+    def on_mount(self) -> None:
+        """The dashboard first; the feed beside it."""
+        if self.preferences.theme in self.available_themes:
+            self.theme = self.preferences.theme
+        self.switch_mode("dashboard")
+        self._listen()
+
+    async def on_unmount(self) -> None:
+        """Leave nothing behind."""
+        await self.rest.close()
+        self._scratch.cleanup()
+
+    def _listen(self) -> None:
+        feed = self.feed
+
+        async def listen() -> None:
+            async for told in feed.told():
+                self.post_message(FeedTold(told))
+
+        self.run_worker(listen(), group="feed", exclusive=True)
+
+    def on_feed_told(self, message: FeedTold) -> None:
+        """Hand it to the page that is shown; pages that are not read anew when they are."""
+        told = message.told
+        if isinstance(told, Link):
+            self.link = told
+        if isinstance(told, Batch):
+            self._ring(told)
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.take(told)
+
+    def _ring(self, batch: Batch) -> None:
+        ended = [message for message in batch.messages if isinstance(message, Ended)]
+        if ended and self.preferences.bell:
+            self.bell()
+        if ended and self.preferences.toasts:
+            last = ended[-1]
+            words = f"{last.job_id[:8]} is {last.moved.status}"
+            more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
+            kind = "error" if last.moved.status == "failed" else "information"
+            self.notify(words + more, severity=kind, timeout=4)  # type: ignore[arg-type]  # one of its words
+
+    def use(self, preferences: Preferences) -> None:
+        """Let these hold from now on; another server or key means another connection."""
+        before, self.preferences = self.preferences, preferences
+        if preferences.theme in self.available_themes:
+            self.theme = preferences.theme
+        if (before.url, before.api_key) != (preferences.url, preferences.api_key):
+            old = self.rest
+            self._connect()
+            self._listen()
+            self.run_worker(old.close(), group="closing")
+
+    def watch_job(self, job_id: str | None, line: int = 0) -> None:
+        """Have the feed bring the lines and pictures of a job, or of none."""
+        self.run_worker(self.feed.watch(job_id, line), group="watch")
+
+    def open_job(self, job_id: str) -> None:
+        """The page of a job, over the page that is shown."""
+        if isinstance(self.screen, JobPage):
+            self.pop_screen()
+        self.push_screen(JobPage(job_id))
+
+    def action_page(self, mode: str) -> None:
+        """Go to a page; its key again leaves the job that is open over it."""
+        if self.current_mode != mode:
+            self.switch_mode(mode)
+        elif isinstance(self.screen, JobPage):
+            self.pop_screen()
+
+    def action_jobs_with(self, status: str) -> None:
+        """The list of the jobs with a status; of all when it is empty."""
+        self.switch_mode("jobs")
+        which = Filter(statuses=(status,) if status else ())
+
+        def narrow() -> None:
+            for screen in self.screen_stack:
+                if isinstance(screen, JobsPage):
+                    screen.narrow(which)
+
+        self.call_later(narrow)
+
+    def action_help(self) -> None:
+        """Every key."""
+        self.push_screen(HelpDialog())
+
+    def action_renew(self) -> None:
+        """Read anew, and connect now instead of later."""
+        self.feed.again()
+        if isinstance(self.screen, Page):
+            self.screen.load()
+
+    def action_light_or_dark(self) -> None:
+        """The other of Textual's own two themes."""
+        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+        self.preferences = replace(self.preferences, theme=self.theme)
+
+
+def run(url: str, api_key: str | None = None) -> None:
+    """Run it until the person leaves."""
+    KinologApp(url, api_key).run()

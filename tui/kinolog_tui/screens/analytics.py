@@ -1,0 +1,265 @@
+"""Analytics: how it went over a span of time, and the numbers as a file."""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, VerticalScroll
+from textual.widgets import Static
+
+from kinolog_tui.client.asks import CHART_RANGES
+from kinolog_tui.client.chart_models import (
+    Distribution,
+    Overview,
+    QueueDepth,
+    StageTimes,
+    SuccessRates,
+    Trends,
+)
+from kinolog_tui.client.models import Models, Workers
+from kinolog_tui.client.rest import Trouble
+from kinolog_tui.messages import Answered
+from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.save_dialog import SaveDialog
+from kinolog_tui.widgets.charts import Bar, Bars, Columns, Series
+from kinolog_tui.widgets.overview import OverviewLine
+from kinolog_tui.words import COLOURS, SPAN_WORDS, plain, span
+
+FINER = {
+    "last_24_hours": (0, 3_600, 900),
+    "last_7_days": (0, 86_400, 21_600, 3_600),
+    "last_30_days": (0, 86_400, 21_600),
+}
+"""Lengths of a bucket in seconds that the zoom keys go through, coarse to fine; 0 as the gateway likes."""
+
+
+class AnalyticsPage(Page):
+    """Charts of a span."""
+
+    NUMBER = "4"
+    CSS_PATH = "../styles/analytics.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "span", "Span"),
+        Binding("plus,equals_sign", "zoom(1)", "Finer"),
+        Binding("minus", "zoom(-1)", "Coarser"),
+        Binding("tab", "app.focus_next", "Chart", show=False),
+        Binding("z", "maximise", "Enlarge"),
+        Binding("x", "export", "Export CSV"),
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.span = "last_7_days"
+        self._zoom = 0
+        self._rows: dict[str, list[tuple[str, str, str, str]]] = {}
+        self._models: dict[str, Distribution] = {}
+
+    def body(self) -> ComposeResult:
+        """The numbers over the charts."""
+        yield OverviewLine()
+        with VerticalScroll(id="scroll", can_focus=False), Grid(id="charts"):
+            yield _focusable(Columns("jobs over time", "trends"))
+            yield _focusable(Columns("queue", "depth"))
+            yield _focusable(Bars("success by priority", "rates"))
+            yield _focusable(Bars("seconds by stage: mean, 95 of 100 under", "stages"))
+            yield _focusable(Bars("completed by model", "models"))
+            yield _focusable(Bars("completed by worker, since it started", "workers"))
+
+    def on_mount(self) -> None:
+        """Read anew as often as the settings say."""
+        self.set_interval(self.kinolog.preferences.refresh_seconds, self._renew)
+
+    def _renew(self) -> None:
+        if self.is_current:
+            self.load()
+
+    def load(self) -> None:
+        """Ask for everything of the span."""
+        charts, within, bucket = self.kinolog.charts, self.span, FINER[self.span][self._zoom]
+        self.ask("overview", partial(charts.overview, within))
+        self.ask("trends", partial(charts.trends, within, bucket))
+        self.ask("depth", partial(charts.queue_depth, within, bucket))
+        self.ask("rates", partial(charts.success_rates, within))
+        self.ask("stages", partial(charts.stage_times, within))
+        self.ask("models", self.kinolog.rest.models)
+        self.ask("workers", self.kinolog.rest.workers)
+
+    def on_answered(self, message: Answered) -> None:
+        """Show an answer."""
+        match message.value:
+            case Overview() as overview:
+                self._show_overview(overview)
+            case Trends() as trends:
+                self._show_trends(trends)
+            case QueueDepth() as depth:
+                self._show_depth(depth)
+            case SuccessRates() as rates:
+                self._show_rates(rates)
+            case StageTimes() as times:
+                self._show_stages(times)
+            case Models(models=models):
+                for model in models:
+                    call = partial(self.kinolog.charts.distribution, self.span, model.name)
+                    self.ask(f"model {model.name}", call)
+            case Distribution() as counts:
+                self._show_model(message.key.removeprefix("model "), counts)
+            case Workers() as workers:
+                self._show_workers(workers)
+            case Path() as file:
+                self.notify(str(file), title="Exported", markup=False)
+
+    def _show_overview(self, overview: Overview) -> None:
+        self.query_one(OverviewLine).show(overview, self.span)
+        facts = overview.model_dump()
+        self._rows["overview"] = [("", name, "", str(value)) for name, value in facts.items()]
+
+    def _show_trends(self, trends: Trends) -> None:
+        points = [(point.at, point) for point in trends.points if point.at is not None]
+        names = ("completed", "failed", "cancelled")
+        series = [Series(n, tuple(float(getattr(p, n)) for _, p in points), COLOURS[n]) for n in names]
+        self.query_one("#trends", Columns).show([at for at, _ in points], series)
+        self.query_one("#trends").border_subtitle = f"{trends.bucket_seconds / 3600:g} h a column"
+        self._rows["trends"] = [
+            (at.isoformat(), name, "", str(getattr(p, name)))
+            for at, p in points
+            for name in ("submitted", *names)
+        ]
+
+    def _show_depth(self, depth: QueueDepth) -> None:
+        points = [(point.at, point) for point in depth.points if point.at is not None]
+        series = [
+            Series("running", tuple(float(p.processing) for _, p in points), COLOURS["processing"]),
+            Series("waiting", tuple(float(p.queued) for _, p in points), COLOURS["queued"]),
+        ]
+        self.query_one("#depth", Columns).show([at for at, _ in points], series)
+        self._rows["queue-depth"] = [
+            (at.isoformat(), name, "", str(getattr(p, name)))
+            for at, p in points
+            for name in ("queued", "processing")
+        ]
+
+    def _show_rates(self, rates: SuccessRates) -> None:
+        self.query_one("#rates", Bars).show(
+            [
+                Bar(
+                    rate.priority,
+                    rate.rate or 0.0,
+                    1.0,
+                    f"{100 * rate.rate:.0f}% of {rate.completed + rate.failed}"
+                    if rate.rate is not None
+                    else "–",
+                    "success" if (rate.rate or 0) >= 0.9 else "warning",
+                )
+                for rate in rates.rates
+            ]
+        )
+        self._rows["success"] = [
+            ("", r.priority, name, str(getattr(r, name)))
+            for r in rates.rates
+            for name in ("completed", "failed")
+        ]
+
+    def _show_stages(self, times: StageTimes) -> None:
+        most = max((time.p95_seconds for time in times.stages), default=0.0)
+        self.query_one("#stages", Bars).show(
+            [
+                Bar(
+                    plain(time.stage or "–"),
+                    time.mean_seconds,
+                    most,
+                    f"{span(time.mean_seconds)}, {span(time.p95_seconds)}",
+                )
+                for time in times.stages
+            ]
+        )
+        self._rows["stages"] = [
+            ("", t.stage or "", name, str(getattr(t, name)))
+            for t in times.stages
+            for name in ("count", "mean_seconds", "p50_seconds", "p95_seconds")
+        ]
+
+    def _show_model(self, name: str, counts: Distribution) -> None:
+        self._models[name] = counts
+        most = max(one.total for one in self._models.values())
+        self.query_one("#models", Bars).show(
+            [
+                Bar(model, one.completed, most, f"{one.completed} of {one.total}", COLOURS["completed"])
+                for model, one in sorted(self._models.items())
+            ]
+        )
+        self._rows["models"] = [("", m, "completed", str(one.completed)) for m, one in self._models.items()]
+
+    def _show_workers(self, workers: Workers) -> None:
+        most = max((worker.jobs_completed for worker in workers.workers), default=0)
+        self.query_one("#workers", Bars).show(
+            [
+                Bar(
+                    w.name,
+                    w.jobs_completed,
+                    most,
+                    f"{w.jobs_completed}, {w.attempts_failed} failed",
+                    "accent",
+                )
+                for w in workers.workers
+            ]
+        )
+        self._rows["workers"] = [("", w.name, "completed", str(w.jobs_completed)) for w in workers.workers]
+
+    def action_span(self) -> None:
+        """The next span."""
+        self.span = CHART_RANGES[(CHART_RANGES.index(self.span) + 1) % len(CHART_RANGES)]
+        self._zoom = 0
+        self._models = {}
+        self.load()
+
+    def action_zoom(self, step: int) -> None:
+        """Finer or coarser columns."""
+        self._zoom = max(0, min(len(FINER[self.span]) - 1, self._zoom + step))
+        self.load()
+
+    def action_maximise(self) -> None:
+        """The chart that has the focus over the whole page, and back."""
+        if self.maximized is not None:
+            self.minimize()
+        elif self.focused is not None:
+            self.maximize(self.focused)
+        else:
+            self.maximize(self.query_one("#trends"))
+
+    def action_scroll(self, step: int) -> None:
+        """Down or up."""
+        self.query_one("#scroll").scroll_relative(y=4 * step, animate=False)
+
+    def action_export(self) -> None:
+        """Write the numbers into a CSV file."""
+        rows = [(chart, *row) for chart, part in sorted(self._rows.items()) for row in part]
+
+        def named(path: str | None) -> None:
+            if path:
+                self.ask("export", partial(_write, Path(path).expanduser().absolute(), rows))
+
+        name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
+        self.app.push_screen(SaveDialog("Export the numbers", name), named)
+
+
+def _focusable(chart: Static) -> Static:
+    chart.can_focus = True
+    return chart
+
+
+async def _write(file: Path, rows: list[tuple[str, str, str, str, str]]) -> Path:
+    try:
+        with file.open("w", newline="", encoding="utf-8") as out:
+            writer = csv.writer(out)
+            writer.writerow(("chart", "at", "name", "measure", "value"))
+            writer.writerows(rows)
+    except OSError as error:
+        raise Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0) from error
+    return file

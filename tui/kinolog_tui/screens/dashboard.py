@@ -1,0 +1,145 @@
+"""The dashboard: how everything stands, at a glance."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import OptionList
+
+from kinolog_tui.client.chart_models import Activity, QueueDepth, Trends
+from kinolog_tui.client.live import Batch
+from kinolog_tui.client.live_messages import Ended, JobMoved, QueueCounted
+from kinolog_tui.client.models import STATUSES, Counts, Workers
+from kinolog_tui.messages import Answered
+from kinolog_tui.screens.page import Page
+from kinolog_tui.widgets.cards import CountCards
+from kinolog_tui.widgets.charts import Bar, Bars, Columns, Series
+from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
+from kinolog_tui.words import COLOURS, SYMBOLS, count
+
+ACTIVITY_ENTRIES = 50
+THROTTLE_SECONDS = 1.0
+"""However much happens, what cannot be patched is asked for at most this often."""
+TREND_BUCKET_SECONDS = 86_400
+
+
+class DashboardPage(Page):
+    """Numbers, charts, workers and what happened lately."""
+
+    NUMBER = "1"
+    CSS_PATH = "../styles/dashboard.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "move('cursor_down')", "Down", show=False),
+        Binding("k", "move('cursor_up')", "Up", show=False),
+        Binding("g", "move('first')", "First", show=False),
+        Binding("G", "move('last')", "Last", show=False),
+    ]
+
+    def body(self) -> ComposeResult:
+        """Cards over charts over workers and activity."""
+        yield CountCards()
+        yield Horizontal(
+            Bars("jobs by status", "distribution"), Columns("jobs per day", "recent"), id="charts"
+        )
+        yield Horizontal(Columns("ended, 24 h", "throughput"), Columns("queue, 24 h", "depth"), id="sparks")
+        yield Horizontal(Vertical(WorkerList(), id="workers"), ActivityFeed(), id="feeds")
+
+    def on_mount(self) -> None:
+        """What is asked for again and again is asked for once until it is known."""
+        self._stale = False
+        self.query_one(ActivityFeed).focus()
+        self.set_interval(THROTTLE_SECONDS, self._renew)
+        self.set_interval(self.kinolog.preferences.refresh_seconds, self._renew_charts)
+
+    def load(self) -> None:
+        """Ask for everything."""
+        self.ask("counts", self.kinolog.rest.counts)
+        self._stale = True
+        self._renew()
+        self._renew_charts()
+
+    def _renew(self) -> None:
+        if not self._stale or not self.is_current:
+            return
+        self._stale = False
+        self.ask("activity", lambda: self.kinolog.charts.activity(ACTIVITY_ENTRIES))
+        self.ask("workers", self.kinolog.rest.workers)
+
+    def _renew_charts(self) -> None:
+        if not self.is_current:
+            return
+        charts = self.kinolog.charts
+        self.ask("recent", lambda: charts.trends("last_7_days", TREND_BUCKET_SECONDS))
+        self.ask("throughput", lambda: charts.trends("last_24_hours"))
+        self.ask("depth", lambda: charts.queue_depth("last_24_hours"))
+        self.ask("workers", self.kinolog.rest.workers)
+
+    def heard(self, batch: Batch) -> None:
+        """Counts at once; the rest is asked for soon."""
+        for message in batch.messages:
+            match message:
+                case QueueCounted(counts=counts):
+                    self._show_counts(counts)
+                case Ended() | JobMoved():
+                    self._stale = True
+                case _:
+                    pass
+
+    def on_answered(self, message: Answered) -> None:
+        """Show an answer."""
+        match message.value:
+            case Counts() as counts:
+                self._show_counts(counts)
+            case Activity(entries=entries):
+                self.query_one(ActivityFeed).show(entries)
+            case Workers(workers=workers):
+                self.query_one(WorkerList).show(workers)
+            case Trends() as trends:
+                self._show_trends(message.key, trends)
+            case QueueDepth() as depth:
+                self._show_depth(depth)
+
+    def _show_counts(self, counts: Counts) -> None:
+        self.query_one(CountCards).show(counts)
+        self.query_one("#distribution", Bars).show(
+            [
+                Bar(
+                    f"{SYMBOLS[status]} {status}",
+                    getattr(counts, status),
+                    counts.total,
+                    count(getattr(counts, status)),
+                    COLOURS[status],
+                )
+                for status in STATUSES
+            ]
+        )
+
+    def _show_trends(self, key: str, trends: Trends) -> None:
+        points = [point for point in trends.points if point.at is not None]
+        times = [point.at for point in points if point.at is not None]
+        ended = [
+            Series(name, tuple(float(getattr(point, name)) for point in points), COLOURS[name])
+            for name in ("completed", "failed", "cancelled")
+        ]
+        submitted = Series("submitted", tuple(float(point.submitted) for point in points), "primary")
+        self.query_one(f"#{key}", Columns).show(times, ended if key == "throughput" else [submitted])
+
+    def _show_depth(self, depth: QueueDepth) -> None:
+        points = [point for point in depth.points if point.at is not None]
+        series = [
+            Series(name, tuple(float(getattr(point, field)) for point in points), COLOURS[field])
+            for name, field in (("running", "processing"), ("waiting", "queued"))
+        ]
+        self.query_one("#depth", Columns).show([p.at for p in points if p.at is not None], series)
+
+    def action_move(self, how: str) -> None:
+        """Move the cursor of the feed."""
+        getattr(self.query_one(ActivityFeed), f"action_{how}")()
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Open the job of an entry."""
+        if message.option_id is not None:
+            self.kinolog.open_job(message.option_id.partition("-")[0])

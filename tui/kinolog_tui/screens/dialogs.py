@@ -1,0 +1,145 @@
+"""Dialogs over the pages: confirm, choose a priority, filter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, OptionList, Select, SelectionList
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from kinolog_tui.client.asks import RANGES, Filter
+from kinolog_tui.client.models import PRIORITIES, STATUSES
+from kinolog_tui.words import PRIORITY_MARKS, SPAN_WORDS, SYMBOLS
+
+
+class ConfirmDialog(ModalScreen[bool]):
+    """Asks yes or no; y and n answer too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes", show=False),
+        Binding("n,escape", "answer(False)", "No", show=False),
+        Binding("left,h", "app.focus_previous", "Left", show=False),
+        Binding("right,l", "app.focus_next", "Right", show=False),
+    ]
+
+    def __init__(self, question: str, words: str, yes: str) -> None:
+        super().__init__()
+        self._question, self._words, self._yes = question, words, yes
+
+    def compose(self) -> ComposeResult:
+        """The question over two buttons."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._question
+            yield Label(self._words, classes="words")
+            with Horizontal(classes="buttons"):
+                yield Button(f"{self._yes} (y)", variant="error", id="yes", compact=True)
+                yield Button("No (n)", id="no", compact=True)
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        """A button answers."""
+        self.dismiss(message.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """A key answers."""
+        self.dismiss(yes)
+
+
+class PriorityDialog(ModalScreen[str | None]):
+    """Choose a priority."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Close", show=False),
+        Binding("j", "step(1)", "Down", show=False),
+        Binding("k", "step(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__()
+        self._jobs = jobs
+
+    def compose(self) -> ComposeResult:
+        """The four priorities."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Priority" if self._jobs == 1 else f"Priority of {self._jobs} jobs"
+            yield OptionList(*(Option(f"{PRIORITY_MARKS[word]:<3}{word}", id=word) for word in PRIORITIES))
+
+    def action_step(self, step: int) -> None:
+        """Down or up."""
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if step > 0 else options.action_cursor_up()
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """This one."""
+        self.dismiss(message.option_id)
+
+
+class FilterDialog(ModalScreen[Filter | None]):
+    """Choose which jobs the list shows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Close", show=False),
+        Binding("ctrl+s", "apply", "Apply", show=False),
+    ]
+
+    def __init__(self, which: Filter) -> None:
+        super().__init__()
+        self._which = which
+
+    def compose(self) -> ComposeResult:
+        """Statuses and priorities beside each other, then span, model and text."""
+        which = self._which
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Filter"
+            dialog.border_subtitle = "space chooses · tab goes on · ctrl+s applies"
+            with Horizontal(classes="lists"):
+                yield SelectionList[str](
+                    *(
+                        Selection(f"{SYMBOLS[word]} {word}", word, word in which.statuses)
+                        for word in STATUSES
+                    ),
+                    id="statuses",
+                    compact=True,
+                )
+                yield SelectionList[str](
+                    *(Selection(word, word, word in which.priorities) for word in PRIORITIES),
+                    id="priorities",
+                    compact=True,
+                )
+            spans = [(SPAN_WORDS[word], word) for word in RANGES]
+            yield Select(spans, value=which.date_range, allow_blank=False, id="span", compact=True)
+            yield Input(which.model, placeholder="model", id="model", compact=True)
+            yield Input(which.text, placeholder="text in the prompt or the id", id="text", compact=True)
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", variant="primary", id="apply", compact=True)
+                yield Button("All jobs", id="all", compact=True)
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        """Apply, or show all."""
+        if message.button.id == "all":
+            self.dismiss(Filter())
+        else:
+            self.action_apply()
+
+    def on_input_submitted(self) -> None:
+        """Enter applies."""
+        self.action_apply()
+
+    def action_apply(self) -> None:
+        """Show what was chosen."""
+        span = self.query_one("#span", Select).value
+        self.dismiss(
+            replace(
+                self._which,
+                statuses=tuple(self.query_one("#statuses", SelectionList).selected),
+                priorities=tuple(self.query_one("#priorities", SelectionList).selected),
+                date_range=str(span),
+                model=self.query_one("#model", Input).value.strip(),
+                text=self.query_one("#text", Input).value.strip(),
+            )
+        )

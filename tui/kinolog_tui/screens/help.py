@@ -1,0 +1,33 @@
+"""The help: every key."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from kinolog_tui.widgets.keys import KeyTable
+
+
+class HelpDialog(ModalScreen[None]):
+    """Every key over the page; any of the closing keys closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False),
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The table, which scrolls where it does not fit."""
+        with VerticalScroll(classes="dialog help") as dialog:
+            dialog.border_title = "Keys"
+            dialog.border_subtitle = "j k scroll · esc closes"
+            yield KeyTable()
+
+    def action_scroll(self, lines: int) -> None:
+        """Down or up."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines * 2, animate=False)

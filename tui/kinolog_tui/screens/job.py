@@ -1,0 +1,228 @@
+"""One job: progress, scenes, log, video and history, live."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input, TabbedContent, TabPane
+
+from kinolog_tui.client.live import Batch
+from kinolog_tui.client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
+from kinolog_tui.client.models import History, Job, LogPage, Storyboard
+from kinolog_tui.messages import Answered, Refused
+from kinolog_tui.screens.acting import Acting
+from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.watching import Watching
+from kinolog_tui.widgets.history import HistoryView
+from kinolog_tui.widgets.job_parts import JobFacts, JobHead, SceneList, StageList
+from kinolog_tui.widgets.log_lines import LAST_LINES, LogLines
+from kinolog_tui.widgets.player import Player
+
+ALL_LINES = 1_000
+TABS = ("progress", "scenes", "log", "video", "history")
+THROTTLE_SECONDS = 1.0
+
+
+class JobPage(Watching, Acting, Page):
+    """The page of one job."""
+
+    NUMBER = "2"
+    CSS_PATH = "../styles/job.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back"),
+        Binding("right_square_bracket", "tab(1)", "Tab", key_display="]"),
+        Binding("left_square_bracket", "tab(-1)", "Tab back", key_display="[", show=False),
+        Binding("slash", "search", "Search log", key_display="/", show=False),
+        Binding("x", "expand", "All lines", show=False),
+        Binding("v", "watch_video", "Play"),
+        Binding("o", "open_outside", "Open", show=False),
+        Binding("w", "save_as", "Save", show=False),
+    ]
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.job: Job | None = None
+        self._step: tuple[int, int] | None = None
+        self._stale = False
+
+    def body(self) -> ComposeResult:
+        """The head over the tabs."""
+        yield JobHead()
+        with TabbedContent(initial="progress"):
+            with TabPane("Progress", id="progress"), Horizontal():
+                yield StageList()
+                yield VerticalScroll(JobFacts())
+            with TabPane("Scenes", id="scenes"):
+                yield VerticalScroll(SceneList())
+            with TabPane("Log", id="log"):
+                yield Input(placeholder="text in a line; enter keeps it, esc shows all", id="search")
+                yield LogLines()
+            with TabPane("Video", id="video"):
+                yield Player()
+            with TabPane("History", id="history"):
+                yield HistoryView()
+
+    def on_mount(self) -> None:
+        """Dots until the job is known."""
+        self.query_one("#search", Input).display = False
+        self.query_one(JobHead).loading = True
+        self.set_interval(THROTTLE_SECONDS, self._renew)
+
+    def on_screen_resume(self) -> None:
+        """Shown (again): the feed brings its lines and pictures too."""
+        super().on_screen_resume()
+        self.kinolog.watch_job(self.job_id, self.query_one(LogLines).last)
+
+    def on_screen_suspend(self) -> None:
+        """Nobody looks: the feed need not bring them."""
+        self.kinolog.watch_job(None)
+
+    def load(self) -> None:
+        """Ask for the job, its scenes, its lines and its history."""
+        rest, last = self.kinolog.rest, self.query_one(LogLines).last
+        self.ask("job", partial(rest.job, self.job_id))
+        self.ask("scenes", partial(rest.storyboard, self.job_id))
+        self.ask("logs", partial(rest.logs, self.job_id, ALL_LINES if last else LAST_LINES, last or None))
+        self.ask("history", partial(rest.history, self.job_id))
+
+    def _renew(self) -> None:
+        if self._stale and self.is_current:
+            self._stale = False
+            self.ask("scenes", partial(self.kinolog.rest.storyboard, self.job_id))
+            self.ask("history", partial(self.kinolog.rest.history, self.job_id))
+
+    def heard(self, batch: Batch) -> None:
+        """What the feed tells of this job."""
+        lines = []
+        for message in batch.messages:
+            if getattr(message, "job_id", None) == self.job_id:
+                self._hear(message)
+                if isinstance(message, LogWritten):
+                    lines.append(message.line)
+        if lines:
+            self.query_one(LogLines).add(lines)
+
+    def _hear(self, message: Heard) -> None:
+        match message:
+            case JobMoved(moved=moved) | Ended(moved=moved):
+                self._move(moved)
+            case PictureSeen(image=image) if self.job is not None and not self.job.ended:
+                self.show_picture(image)
+            case _:
+                pass
+
+    def _move(self, moved: Moved) -> None:
+        self._step = (moved.step, moved.steps) if moved.step is not None and moved.steps else None
+        if moved.job is not None:
+            self._stale = True
+            self._show(moved.job)
+        elif self.job is not None:
+            names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds", "stages")
+            self._show(self.job.model_copy(update={name: getattr(moved, name) for name in names}))
+
+    def on_answered(self, message: Answered) -> None:
+        """Show an answer."""
+        match message.value:
+            case Job() as job:
+                if self.job is None or job.version >= self.job.version:
+                    self._show(job)
+            case Storyboard(scenes=scenes):
+                self.query_one(SceneList).show(scenes, self.job.scene if self.job is not None else None)
+            case LogPage(entries=entries):
+                lines = self.query_one(LogLines)
+                lines.add(entries)
+                if not lines.last:
+                    lines.redraw()
+            case History() as history if message.key == "history":
+                self.query_one(HistoryView).show(history.commits)
+            case History() as history:
+                self.query_one(HistoryView).show_state(history.job)
+            case list():
+                self.said(message)
+            case _:
+                self.video_answered(message)
+
+    def on_refused(self, message: Refused) -> None:
+        """A job that is not there leaves nothing to show."""
+        if message.key == "video":
+            self.query_one(Player).say(f"{message.trouble.words} v tries again.")
+            return
+        super().on_refused(message)
+        if message.key == "job" and self.job is None and message.trouble.status is not None:
+            self.app.pop_screen()
+
+    def _show(self, job: Job) -> None:
+        self.job = job
+        head = self.query_one(JobHead)
+        head.loading = False
+        head.show(job, self._step)
+        self.query_one(StageList).show(job)
+        self.query_one(JobFacts).show(job)
+        self.video_of(job)
+
+    def chosen_jobs(self) -> list[str]:
+        """This one."""
+        return [self.job_id]
+
+    def chosen_facts(self) -> Job | None:
+        """This one."""
+        return self.job
+
+    def on_history_view_moved(self, message: HistoryView.Moved) -> None:
+        """Ask for the state as of there; a newer ask takes the place of an older one."""
+        self.ask("state", partial(self.kinolog.rest.history, self.job_id, message.position))
+
+    def on_tabbed_content_tab_activated(self, message: TabbedContent.TabActivated) -> None:
+        """The keys go to what the tab holds."""
+        into = {"log": "LogLines", "video": "Player", "history": "#commits"}.get(message.pane.id or "")
+        if into is not None:
+            self.query_one(into).focus()
+        if message.pane.id == "video":
+            self.fetch_video()
+
+    def action_tab(self, step: int) -> None:
+        """The next tab or the one before."""
+        tabs = self.query_one(TabbedContent)
+        tabs.active = TABS[(TABS.index(tabs.active) + step) % len(TABS)]
+
+    def action_watch_video(self) -> None:
+        """Play it here."""
+        self.query_one(TabbedContent).active = "video"
+
+    def action_back(self) -> None:
+        """Close the search, else go back to where this was opened."""
+        search = self.query_one("#search", Input)
+        if search.display:
+            search.display = False
+            self.query_one(LogLines).narrow("")
+            self.query_one(LogLines).focus()
+        else:
+            self.app.pop_screen()
+
+    def action_search(self) -> None:
+        """Find lines of the log."""
+        self.query_one(TabbedContent).active = "log"
+        search = self.query_one("#search", Input)
+        search.display = True
+        self.call_after_refresh(search.focus)
+
+    def action_expand(self) -> None:
+        """All lines of the log, or the last ones."""
+        lines = self.query_one(LogLines)
+        lines.show_all(not lines.expanded)
+        if lines.expanded:
+            self.ask("logs", partial(self.kinolog.rest.logs, self.job_id, ALL_LINES, 0))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """Narrow while typing."""
+        if message.input.id == "search":
+            self.query_one(LogLines).narrow(message.value)
+
+    def on_input_submitted(self) -> None:
+        """Keep the search."""
+        self.query_one(LogLines).focus()

@@ -1,0 +1,272 @@
+"""The jobs: a live table with filters, orders, pages, marks and bulk actions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.events import Resize
+from textual.widgets import DataTable, Input, Static
+
+from kinolog_tui.client.asks import PAGE_SIZES, RANGES, SORTS, Filter, Order
+from kinolog_tui.client.live import Batch
+from kinolog_tui.client.live_messages import Ended, JobMoved
+from kinolog_tui.client.models import Job, JobPage
+from kinolog_tui.messages import Answered, Refused
+from kinolog_tui.screens.acting import Acting
+from kinolog_tui.screens.dialogs import FilterDialog
+from kinolog_tui.screens.page import Page
+from kinolog_tui.widgets.cards import StatusChips
+from kinolog_tui.widgets.job_table import JobTable
+from kinolog_tui.words import SPAN_WORDS, count, plain
+
+THROTTLE_SECONDS = 1.0
+AGES_SECONDS = 5.0
+
+
+class JobsPage(Acting, Page):
+    """The list of jobs."""
+
+    NUMBER = "2"
+    CSS_PATH = "../styles/jobs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("f", "filter", "Filter"),
+        Binding("s", "sort", "Sort"),
+        Binding("S", "reverse", "Reverse", show=False),
+        Binding("t", "span", "Span", show=False),
+        Binding("n,pagedown", "turn(1)", "Next", show=False),
+        Binding("p,pageup", "turn(-1)", "Previous", show=False),
+        Binding("plus,equals_sign", "rows(1)", "More rows", show=False),
+        Binding("minus", "rows(-1)", "Fewer rows", show=False),
+        Binding("space", "mark", "Mark"),
+        Binding("a", "mark_page", "Mark page", show=False),
+        Binding("escape", "clear", "Clear", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.which = Filter()
+        self.order = Order()
+        self._cursors: list[str | None] = [None]
+        self._page: JobPage | None = None
+        self._stale = False
+        self._reading = True
+
+    def body(self) -> ComposeResult:
+        """Chips over the search line over the table, and a line that says what is shown."""
+        yield StatusChips()
+        yield Input(placeholder="text in the prompt or the id; enter keeps it, esc leaves it", id="search")
+        yield JobTable()
+        yield Horizontal(Static(id="shown"), Static(id="marks"), id="foot")
+
+    def on_mount(self) -> None:
+        """The table has the keys; what changed is read anew at most once a second."""
+        self.query_one("#search", Input).display = False
+        table = self.query_one(JobTable)
+        table.focus()
+        self.set_interval(THROTTLE_SECONDS, self._renew)
+        self.set_interval(AGES_SECONDS, table.redraw)
+
+    def on_resize(self, _: Resize) -> None:
+        """Other columns may fit now."""
+        if self._page is not None:
+            self.query_one(JobTable).relaid()
+
+    def load(self) -> None:
+        """Ask for the page that is shown."""
+        which, order, cursor = self.which, self.order, self._cursors[-1]
+        limit = self.kinolog.preferences.page_size
+        self.ask("page", lambda: self.kinolog.rest.jobs(which, order, limit, cursor))
+        self._say_what()
+
+    def narrow(self, which: Filter) -> None:
+        """Show other jobs, from the first page."""
+        self.which = which
+        self._from_the_start()
+
+    def _from_the_start(self) -> None:
+        self._cursors = [None]
+        self._reading = True
+        self.load()
+
+    def _renew(self) -> None:
+        if self._stale and self.is_current:
+            self._stale = False
+            self.load()
+
+    def heard(self, batch: Batch) -> None:
+        """Patch the rows; a commit changes what belongs on the page, so it is read anew soon."""
+        table = self.query_one(JobTable)
+        for message in batch.messages:
+            match message:
+                case JobMoved() | Ended():
+                    table.patch(message.job_id, message.moved)
+                    self._stale = self._stale or message.moved.job is not None
+                case _:
+                    pass
+
+    def on_answered(self, message: Answered) -> None:
+        """Show a page, or what became of an action."""
+        match message.value:
+            case JobPage() as page:
+                self._show(page)
+            case list():
+                self._stale = True
+                self.said(message)
+
+    def on_refused(self, message: Refused) -> None:
+        """A page that was not to be had leaves the table as it is."""
+        if message.key == "page":
+            self._reading = False
+            self._say_what()
+        super().on_refused(message)
+
+    def _show(self, page: JobPage) -> None:
+        if not page.jobs and len(self._cursors) > 1:
+            self._cursors.pop()
+            self.load()
+            return
+        self._page = page
+        table = self.query_one(JobTable)
+        self._reading = False
+        table.show(page.jobs)
+        chips = self.query_one(StatusChips)
+        chips.counts, chips.chosen = page.summary, self.which.statuses
+        self._say_what()
+
+    def _say_what(self) -> None:
+        which, order = self.which, self.order
+        parts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", SPAN_WORDS[which.date_range]]
+        parts += [" ".join(which.priorities)] if which.priorities else []
+        parts += [which.model] if which.model else []
+        parts += [f"“{which.text}”"] if which.text else []
+        page = self._page
+        if self._reading:
+            parts.append("reading …")
+        elif page is not None:
+            first = (len(self._cursors) - 1) * page.limit
+            found = f" of {count(page.total)}" if page.total is not None else ""
+            parts.append(f"{first + 1 if page.jobs else 0}–{first + len(page.jobs)}{found}")
+        self.query_one("#shown", Static).update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
+        marked = len(self.query_one(JobTable).marked)
+        self.query_one("#marks", Static).update(f"{marked} marked" if marked else "")
+
+    def chosen_jobs(self) -> list[str]:
+        """The marked jobs, else the one under the cursor."""
+        table = self.query_one(JobTable)
+        if table.marked:
+            return sorted(table.marked)
+        return [table.current.job_id] if table.current is not None else []
+
+    def chosen_facts(self) -> Job | None:
+        """The job under the cursor."""
+        return self.query_one(JobTable).current
+
+    def acted(self) -> None:
+        """Marks are used up."""
+        table = self.query_one(JobTable)
+        table.marked = set()
+        table.redraw()
+        self._say_what()
+
+    def action_search(self) -> None:
+        """Type text that the jobs must have."""
+        search = self.query_one("#search", Input)
+        search.display = True
+        search.value = self.which.text
+        search.focus()
+
+    def action_filter(self) -> None:
+        """Choose status, priority, span and model."""
+        self.app.push_screen(FilterDialog(self.which), self._filtered)
+
+    def _filtered(self, which: Filter | None) -> None:
+        if which is not None:
+            self.narrow(which)
+
+    def action_sort(self) -> None:
+        """The next order."""
+        following = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
+        self.order = replace(self.order, sort=following)
+        self._from_the_start()
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self.order = replace(self.order, descending=not self.order.descending)
+        self._from_the_start()
+
+    def action_span(self) -> None:
+        """The next span of time."""
+        following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
+        self.narrow(replace(self.which, date_range=following))
+
+    def action_turn(self, step: int) -> None:
+        """To the next page or the one before."""
+        if step > 0 and self._page is not None and self._page.next_cursor:
+            self._cursors.append(self._page.next_cursor)
+        elif step < 0 and len(self._cursors) > 1:
+            self._cursors.pop()
+        else:
+            return
+        table = self.query_one(JobTable)
+        table.move_cursor(row=0 if step > 0 else table.row_count - 1, animate=False)
+        self.load()
+
+    def action_rows(self, step: int) -> None:
+        """More or fewer rows to a page."""
+        preferences = self.kinolog.preferences
+        at = PAGE_SIZES.index(preferences.page_size) if preferences.page_size in PAGE_SIZES else 1
+        size = PAGE_SIZES[max(0, min(len(PAGE_SIZES) - 1, at + step))]
+        self.kinolog.preferences = replace(preferences, page_size=size)
+        self._from_the_start()
+
+    def action_mark(self) -> None:
+        """Mark the job under the cursor and go down."""
+        table = self.query_one(JobTable)
+        if table.current is not None:
+            table.toggle(table.current.job_id)
+            if table.cursor_row < table.row_count - 1:
+                table.action_cursor_down()
+            self._say_what()
+
+    def action_mark_page(self) -> None:
+        """Mark the whole page."""
+        self.query_one(JobTable).mark_page()
+        self._say_what()
+
+    def action_clear(self) -> None:
+        """Away with the search, then the marks, then the filter."""
+        table, search = self.query_one(JobTable), self.query_one("#search", Input)
+        if search.display:
+            search.display = False
+            table.focus()
+        elif table.marked:
+            self.acted()
+        elif self.which.narrows:
+            self.narrow(Filter())
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Keep the search."""
+        message.input.display = False
+        self.query_one(JobTable).focus()
+        if message.value.strip() != self.which.text:
+            self.narrow(replace(self.which, text=message.value.strip()))
+
+    def on_job_table_page_wanted(self, message: JobTable.PageWanted) -> None:
+        """The cursor left the page."""
+        self.action_turn(message.step)
+
+    def on_status_chips_chosen(self, message: StatusChips.Chosen) -> None:
+        """A chip was clicked."""
+        which = self.which.toggled(message.status) if message.status else replace(self.which, statuses=())
+        self.narrow(which)
+
+    def on_data_table_row_selected(self, message: DataTable.RowSelected) -> None:
+        """Enter or a second click opens the job."""
+        if message.row_key.value is not None:
+            self.kinolog.open_job(message.row_key.value)

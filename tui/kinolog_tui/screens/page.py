@@ -1,0 +1,103 @@
+"""What all pages share: the frame around them, and how they ask the gateway without waiting for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from kinolog_tui.client.live import Batch, Link, Polled, Told
+from kinolog_tui.client.rest import Trouble
+from kinolog_tui.messages import Answered, Refused
+from kinolog_tui.widgets.frame import LinkBanner, TopBar
+
+if TYPE_CHECKING:  # the application builds the pages
+    from kinolog_tui.app import KinologApp
+
+WIDE_COLUMNS = 110
+
+
+class Page(Screen[None]):
+    """A page: bar on top, banner when the connection is lost, the body, the keys at the bottom.
+
+    A page asks with `ask`; the answer comes to `on_answered` by its key, a refusal to a toast. It reads anew in
+    `load`, which is called when it is shown, when the feed is back, and at every refresh while there is no feed.
+    """
+
+    NUMBER: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
+
+    @property
+    def kinolog(self) -> KinologApp:
+        """The application."""
+        return cast("KinologApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The frame around the body."""
+        yield TopBar(self.NUMBER)
+        yield LinkBanner()
+        with Vertical(id="body"):
+            yield from self.body()
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        """The page's own widgets."""
+        raise NotImplementedError
+
+    def load(self) -> None:
+        """Ask for what the page shows."""
+
+    def heard(self, batch: Batch) -> None:
+        """Bring what the feed told into what is shown."""
+
+    def ask(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
+        """Have it called without waiting; a newer request with the same key takes the place of an older one."""
+
+        async def work() -> None:
+            try:
+                value = await call()
+            except Trouble as trouble:
+                self.post_message(Refused(key, trouble))
+            else:
+                self.post_message(Answered(key, value))
+
+        self.run_worker(work(), group=key, exclusive=True, exit_on_error=True)
+
+    def on_refused(self, message: Refused) -> None:
+        """Say what went wrong and what to do; while the server is away the banner says it already."""
+        if message.trouble.status is None and self.kinolog.link.state != "live":
+            return
+        self.notify(
+            f"{message.trouble.words}\n{message.trouble.next_step}",
+            title="Not done",
+            severity="error",
+            markup=False,
+        )
+
+    def on_screen_resume(self) -> None:
+        """Shown (again): read anew."""
+        self.show_link(self.kinolog.link)
+        self.load()
+
+    def take(self, told: Told) -> None:
+        """What the feed has for this page."""
+        match told:
+            case Batch():
+                self.heard(told)
+            case Polled():
+                self.load()
+            case Link():
+                self.show_link(told)
+                if told.state == "live":
+                    self.load()
+
+    def show_link(self, link: Link) -> None:
+        """Show how the feed is connected."""
+        for banner in self.query(LinkBanner):
+            banner.show(link)
+        for top in self.query(TopBar):
+            top.show(link)

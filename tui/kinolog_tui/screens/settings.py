@@ -1,0 +1,148 @@
+"""Settings: server, look, refresh, notifications; saved in the platform's config folder."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input, Label, Select, Static, Switch
+
+from kinolog_tui.client.asks import PAGE_SIZES
+from kinolog_tui.messages import Answered
+from kinolog_tui.preferences import REFRESH_SECONDS, Preferences
+from kinolog_tui.screens.page import Page
+from kinolog_tui.widgets.keys import KeyTable
+
+
+class SettingsPage(Page):
+    """The choices of a person."""
+
+    NUMBER = "5"
+    CSS_PATH = "../styles/settings.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "save", "Save"),
+        Binding("ctrl+z", "reset", "Reset"),
+        Binding("tab", "app.focus_next", "Next field"),
+        Binding("escape", "leave", "Leave field", show=False),
+        Binding("j", "app.focus_next", "Next", show=False),
+        Binding("k", "app.focus_previous", "Previous", show=False),
+    ]
+
+    def body(self) -> ComposeResult:
+        """A line per choice beside the keys."""
+        with Horizontal():
+            with VerticalScroll(id="choices", can_focus=False):
+                yield from self._line("server", Input(id="url", compact=True))
+                yield from self._line("API key", Input(id="key", password=True, compact=True))
+                themes = [(name, name) for name in sorted(self.app.available_themes)]
+                yield from self._line("theme", Select(themes, allow_blank=False, id="theme", compact=True))
+                times = [(f"every {seconds} s", seconds) for seconds in REFRESH_SECONDS]
+                yield from self._line("refresh", Select(times, allow_blank=False, id="refresh", compact=True))
+                sizes = [(f"{rows} rows", rows) for rows in PAGE_SIZES]
+                yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
+                yield from self._line("toasts", Switch(id="toasts"))
+                yield from self._line("bell", Switch(id="bell"))
+                with Horizontal(classes="buttons"):
+                    yield Button("Save (ctrl+s)", variant="primary", id="save", compact=True)
+                    yield Button("Reset", id="reset", compact=True)
+                yield Static(id="about")
+            yield VerticalScroll(KeyTable(), id="keys", can_focus=False)
+
+    @staticmethod
+    def _line(name: str, field: Input | Select[int] | Select[str] | Switch) -> ComposeResult:
+        with Horizontal(classes="line"):
+            yield Label(name)
+            yield field
+
+    def on_mount(self) -> None:
+        """Fill in what holds now."""
+        self._fill(self.kinolog.preferences)
+        self.query_one("#about", Static).update(self._about())
+
+    def _fill(self, preferences: Preferences) -> None:
+        self.query_one("#url", Input).value = preferences.url or self.kinolog.rest.url
+        self.query_one("#key", Input).value = preferences.api_key
+        self.query_one("#theme", Select).value = preferences.theme
+        self.query_one("#refresh", Select).value = preferences.refresh_seconds
+        self.query_one("#rows", Select).value = preferences.page_size
+        self.query_one("#toasts", Switch).value = preferences.toasts
+        self.query_one("#bell", Switch).value = preferences.bell
+
+    def _about(self) -> Text:
+        try:
+            number = version("kinolog")
+        except PackageNotFoundError:
+            number = "from source"
+        text = Text()
+        text.append(f"kinolog {number}", style="bold")
+        text.append(f", kept in {self.kinolog.store.file}")
+        return text
+
+    def chosen(self) -> Preferences:
+        """What stands in the fields."""
+        url = self.query_one("#url", Input).value.strip()
+        return Preferences(
+            url="" if url == self.kinolog.given_url else url,
+            api_key=self.query_one("#key", Input).value.strip(),
+            theme=str(self.query_one("#theme", Select).value),
+            refresh_seconds=int(str(self.query_one("#refresh", Select).value)),
+            toasts=self.query_one("#toasts", Switch).value,
+            bell=self.query_one("#bell", Switch).value,
+            page_size=int(str(self.query_one("#rows", Select).value)),
+        )
+
+    @on(Select.Changed, "#theme")
+    def _look(self, message: Select.Changed) -> None:
+        """A theme is seen at once."""
+        if message.value in self.app.available_themes:
+            self.app.theme = str(message.value)
+
+    @on(Button.Pressed)
+    def _pressed(self, message: Button.Pressed) -> None:
+        if message.button.id == "save":
+            self.action_save()
+        else:
+            self.action_reset()
+
+    def action_save(self) -> None:
+        """Keep the choices and use them."""
+        preferences = self.chosen()
+
+        async def save() -> Preferences:
+            self.kinolog.store.save(preferences)
+            return preferences
+
+        self._use(preferences)
+        self.ask("save", save)
+
+    def action_reset(self) -> None:
+        """Back to what holds before any choice."""
+
+        async def reset() -> Preferences:
+            return self.kinolog.store.reset()
+
+        self.ask("reset", reset)
+
+    def on_answered(self, message: Answered) -> None:
+        """Saved, or reset."""
+        match message.value:
+            case Preferences() as preferences:
+                if message.key == "reset":
+                    self._use(preferences)
+                    self._fill(preferences)
+                words = str(self.kinolog.store.file) if message.key == "save" else "as before any choice"
+                self.notify(
+                    words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
+                )
+
+    def _use(self, preferences: Preferences) -> None:
+        self.kinolog.use(preferences)
+
+    def action_leave(self) -> None:
+        """Out of the field, so that the number keys reach the pages."""
+        self.set_focus(None)

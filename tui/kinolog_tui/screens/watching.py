@@ -1,0 +1,173 @@
+"""The video of a job: fetched when it is looked at, decoded on a thread, played here, opened or saved elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.widgets import TabbedContent
+
+from kinolog_tui.client.models import Job
+from kinolog_tui.client.rest import Trouble
+from kinolog_tui.messages import Answered, Refused
+from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.save_dialog import SaveDialog
+from kinolog_tui.video import CannotDecode, Clip, decode
+from kinolog_tui.widgets.player import Player
+from kinolog_tui.words import size
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """So many bytes of a video are here."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The video is here; `clip` is None when only the file was wanted."""
+
+    file: Path
+    clip: Clip | None
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureDecoded:
+    """A picture of the work so far."""
+
+    clip: Clip
+
+
+class Watching(Page):
+    """What the page of a job does with its video."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    job_id: str
+    job: Job | None = None
+    _video: str | None = None
+    _previewed = False
+
+    def video_of(self, job: Job) -> None:
+        """The job changed: its video may be there now, or gone."""
+        self._video = job.links.video
+        player = self.query_one(Player)
+        if self._video is None and not self._previewed:
+            player.say(_why_none(job))
+        elif self.query_one(TabbedContent).active == "video" and (player.clip is None or self._previewed):
+            self.fetch_video()
+
+    def fetch_video(self) -> None:
+        """Fetch and play it, unless it is here already."""
+        player = self.query_one(Player)
+        if self._video is not None and (player.clip is None or self._previewed):
+            self._previewed = False
+            player.say("fetching the video …")
+            self._fetch("play")
+
+    def show_picture(self, image: bytes) -> None:
+        """Show what the running job looks like so far."""
+        columns, rows = self._room()
+
+        async def work() -> None:
+            try:
+                clip = await asyncio.to_thread(decode, image, columns, rows)
+            except CannotDecode:
+                return  # the next one may do
+            self.post_message(Answered("picture", PictureDecoded(clip)))
+
+        self.run_worker(work(), group="picture", exclusive=True)
+
+    def video_answered(self, message: Answered) -> None:
+        """What came of fetching."""
+        player = self.query_one(Player)
+        match message.value:
+            case Fetching(words=words):
+                player.say(words)
+            case PictureDecoded(clip=clip) if self._video is None:
+                self._previewed = True
+                player.show(clip, play=False)
+            case Fetched(clip=Clip() as clip):
+                player.show(clip, play=True)
+            case Fetched(file=file, purpose="open"):
+                self.app.open_url(file.as_uri())
+                self.notify("Handed to the system's player.", title=file.name)
+            case Fetched(file=file):
+                self.notify(str(file), title="Saved", markup=False)
+            case _:
+                pass
+
+    def action_open_outside(self) -> None:
+        """Open the video in the system's player."""
+        if self._has_video():
+            self._fetch("open")
+
+    def action_save_as(self) -> None:
+        """Save the video where the person says."""
+
+        def named(path: str | None) -> None:
+            if path:
+                self._fetch("save", Path(path).expanduser())
+
+        if self._has_video():
+            self.app.push_screen(SaveDialog("Save the video", f"{self.job_id}.mp4"), named)
+
+    def _has_video(self) -> bool:
+        if self._video is None:
+            self.notify("It has no video (yet).", severity="warning")
+        return self._video is not None
+
+    def _room(self) -> tuple[int, int]:
+        """Columns and rows of cells that a picture has."""
+        width, height = self.query_one(Player).size
+        if width < 2 or height < 3:
+            width, height = self.app.size.width - 4, self.app.size.height - 9
+        return max(8, width), max(4, height - 1)
+
+    def _fetch(self, purpose: str, into: Path | None = None) -> None:
+        path, (columns, rows) = self._video, self._room()
+        if path is None:
+            return
+        file = into or self.kinolog.scratch / f"{self.job_id}.mp4"
+
+        async def work() -> None:
+            try:
+                if into is not None or not file.exists():
+                    await self._download(path, file, tell=purpose == "play")
+                clip = await asyncio.to_thread(decode, file, columns, rows) if purpose == "play" else None
+            except Trouble as trouble:
+                self.post_message(Refused("video" if purpose == "play" else purpose, trouble))
+            except CannotDecode as error:
+                self.post_message(Answered("video", Fetching(str(error))))
+            except OSError as error:
+                denied = Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0)
+                self.post_message(Refused("save", denied))
+            else:
+                self.post_message(Answered("video", Fetched(file, clip, purpose)))
+
+        self.run_worker(work(), group="video", exclusive=True)
+
+    async def _download(self, path: str, file: Path, *, tell: bool) -> None:
+        """Download beside the file first, so that what is there is whole."""
+        part = file.with_name(f".{file.name}.part")
+        try:
+            async for done, of in self.kinolog.rest.download(path, part):
+                if tell and of:
+                    words = f"fetching the video … {size(done)} of {size(of)}"
+                    self.post_message(Answered("video", Fetching(words)))
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _why_none(job: Job) -> str:
+    if job.erased:
+        return "The video is erased."
+    if job.ended:
+        return f"There is no video: the job is {job.status}."
+    return "No picture yet: it comes while the job renders."

@@ -1,0 +1,58 @@
+"""What will come of a draft: what is wrong with it, its scenes, and how long it may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.widgets import Static
+
+from kinolog.storyboard import Scene
+from kinolog_tui.client.models import Model
+from kinolog_tui.drafts import Checked
+from kinolog_tui.widgets.palette import style
+from kinolog_tui.words import plain, span
+
+
+class DraftView(Static):
+    """The outlook on the right of the form."""
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "what will be made"
+
+    def show(
+        self, model: Model, checked: Checked, scenes: Sequence[Scene], seconds: float | None, past: int
+    ) -> None:
+        """Show this draft; `seconds` is told from `past` jobs."""
+        muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
+        text = Text()
+        length = checked.frames / checked.fps
+        text.append(
+            f"{checked.width}x{checked.height}, {length:.4g} s, {checked.frames} frames", style="bold"
+        )
+        text.append(f" at {checked.fps}/s, {checked.steps} steps\n")
+        if not model.workers:
+            text.append("no worker serves this model now: it will wait\n", style=warning)
+        if seconds is not None:
+            jobs = "1 past job" if past == 1 else f"{past} past jobs"
+            text.append(f"about {span(seconds)} of work", style=style(self.app, "success"))
+            text.append(f", told from {jobs}\n", style=muted)
+        else:
+            text.append("no past job of this model to tell the time from\n", style=muted)
+        for name, words in checked.wrong.items():
+            text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))
+        text.append("\n")
+        for scene in scenes:
+            text.append(f"scene {scene.index + 1}", style=style(self.app, "accent", bold=True))
+            end = scene.start_seconds + scene.duration_seconds
+            text.append(
+                f"  {scene.start_seconds:.1f}–{end:.1f} s  {plain(scene.camera)}, {plain(scene.transition)}\n",
+                style=muted,
+            )
+            text.append(f"{scene.prompt}\n")
+        longest = model.max_frames / model.defaults.fps
+        limits = f"\n{model.name}: at most {longest:g} s, {model.max_steps} steps"
+        sizes = ", ".join(model.sizes) or "any size that fits"
+        text.append(f"{limits}; {sizes}", style=muted)
+        self.update(text)

@@ -1,0 +1,100 @@
+"""What happened lately, and what the workers do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.text import Text
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from kinolog_tui.client.chart_models import ActivityEntry
+from kinolog_tui.client.models import Worker
+from kinolog_tui.widgets.palette import style
+from kinolog_tui.words import bar, clock, plain, size
+
+EVENT_COLOURS = {
+    "completed": "success",
+    "failed": "error",
+    "attempt_failed": "error",
+    "cancelled": "secondary",
+    "submitted": "warning",
+    "attempt_started": "primary",
+}
+QUIET_SECONDS = 60.0
+"""A worker that has not reported for this long is shown as silent."""
+
+
+class ActivityFeed(OptionList):
+    """What happened lately, newest first; enter opens the job."""
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "activity"
+
+    def show(self, entries: Sequence[ActivityEntry]) -> None:
+        """Show these; the cursor stays on the entry it was on."""
+        at = self.highlighted_option
+        self.clear_options()
+        self.add_options(
+            [
+                Option(self._line(entry), id=f"{entry.job_id}-{entry.position}-{entry.index}")
+                for entry in entries
+            ]
+        )
+        if at is not None and at.id is not None and at.id in self._id_to_option:
+            self.highlighted = self.get_option_index(at.id)
+
+    def _line(self, entry: ActivityEntry) -> Text:
+        colour = EVENT_COLOURS.get(entry.event, "foreground")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{clock(entry.at)} ", style=style(self.app, "text-muted"))
+        text.append(f"{plain(entry.event)} ", style=style(self.app, colour))
+        text.append(entry.job_id[:8], style="bold")
+        text.append(f" {entry.actor}", style=style(self.app, "text-muted"))
+        return text
+
+
+class WorkerList(Static):
+    """Each worker with its device, its memory, and the job and step it is at."""
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "workers"
+
+    def show(self, workers: Sequence[Worker]) -> None:
+        """Show these."""
+        self.border_subtitle = f"{sum(w.job_id is not None for w in workers)} of {len(workers)} busy"
+        if not workers:
+            self.update(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
+            return
+        now = datetime.now(UTC)
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for index, worker in enumerate(workers):
+            text.append("\n" if index else "")
+            text.append_text(self._lines(worker, now))
+        self.update(text)
+
+    def _lines(self, worker: Worker, now: datetime) -> Text:
+        silent = worker.seen_at is None or (now - worker.seen_at).total_seconds() > QUIET_SECONDS
+        mark, colour = ("◐", "primary") if worker.job_id else ("○", "text-muted")
+        mark, colour = ("✖", "error") if silent else (mark, colour)
+        text = Text(end="")
+        text.append(f"{mark} ", style=style(self.app, colour))
+        text.append(worker.name, style="bold")
+        text.append(f" {worker.device}", style=style(self.app, "text-muted"))
+        if worker.memory_total_bytes:
+            percent = 100 * worker.memory_used_bytes / worker.memory_total_bytes
+            text.append(f" {bar(percent, 6)} ", style=style(self.app, "accent"))
+            text.append(size(worker.memory_used_bytes))
+        text.append("\n  ")
+        if silent:
+            text.append("silent", style=style(self.app, "error"))
+        elif worker.job_id is None:
+            done = f"idle, {worker.jobs_completed} done, {worker.attempts_failed} failed"
+            text.append(done, style=style(self.app, "text-muted"))
+        else:
+            step = f" {worker.step}/{worker.steps}" if worker.steps else ""
+            text.append(f"{worker.job_id[:8]} {plain(worker.stage or 'starting')}{step}")
+        return text

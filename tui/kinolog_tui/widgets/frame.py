@@ -1,0 +1,79 @@
+"""The frame of a page: the bar with the pages' names, and the banner of a lost connection."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import RenderResult
+from textual.events import Click
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from kinolog_tui.client.live import Link
+from kinolog_tui.widgets.palette import style
+
+PAGES = (
+    ("1", "dashboard", "Dashboard"),
+    ("2", "jobs", "Jobs"),
+    ("3", "generate", "Generate"),
+    ("4", "analytics", "Analytics"),
+    ("5", "settings", "Settings"),
+)
+"""Key, mode and name of each page."""
+LINK_MARKS = {
+    "live": ("● live", "success"),
+    "connecting": ("◌ connecting", "warning"),
+    "polling": ("◔ polling", "warning"),
+    "offline": ("✖ offline", "error"),
+}
+
+
+class TopBar(Static):
+    """The name of the product, the pages with their keys, and how the feed is connected."""
+
+    link: reactive[Link] = reactive(Link("connecting"))
+
+    def __init__(self, number: str) -> None:
+        super().__init__()
+        self._number = number
+
+    def show(self, link: Link) -> None:
+        """Show how the feed is connected."""
+        self.link = link
+
+    def render(self) -> RenderResult:
+        """One line; on a narrow screen without the product's name."""
+        text = Text(no_wrap=True, end="")
+        self._starts: list[tuple[int, str]] = []
+        if self.size.width >= 90:
+            text.append(" kinolog ", style=style(self.app, "primary", bold=True))
+        for number, mode, name in PAGES:
+            self._starts.append((len(text), mode))
+            here = number == self._number
+            text.append(f" {number}", style=style(self.app, "accent", bold=True))
+            text.append(f" {name} ", style="reverse bold" if here else "")
+        words, colour = LINK_MARKS[self.link.state]
+        room = self.content_size.width - len(text) - len(words)
+        text.append(" " * max(1, room))
+        text.append(words, style=style(self.app, colour))
+        return text
+
+    async def on_click(self, event: Click) -> None:
+        """A click on a page's name goes there."""
+        here = [mode for start, mode in self._starts if start <= event.x]
+        if here:
+            await self.app.run_action(f"page('{here[-1]}')")
+
+
+class LinkBanner(Static):
+    """Says that updates are not live, and why; hidden while they are."""
+
+    def show(self, link: Link) -> None:
+        """Show or hide it."""
+        self.display = link.state in ("polling", "offline")
+        if link.state == "offline":
+            self.update(Text(f" The server is away: {link.words}  Trying again by itself; ctrl+r tries now."))
+        elif link.state == "polling":
+            self.update(
+                Text(" No live updates; asking again and again instead. Nothing is missed. ctrl+r tries now.")
+            )
+        self.set_class(link.state == "offline", "-offline")

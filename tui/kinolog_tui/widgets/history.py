@@ -1,0 +1,151 @@
+"""The history of a job: its commits, a slider over them, and the state as of the one it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from kinolog_tui.client.models import Commit, Job
+from kinolog_tui.widgets.job_parts import state_text
+from kinolog_tui.widgets.palette import style
+from kinolog_tui.words import clock, plain, span
+
+
+class HistoryView(Vertical):
+    """Left and right move through time; the state of that moment is asked for with `Moved`."""
+
+    class Moved(Message):
+        """The slider stands on the commit at this position of the log."""
+
+        def __init__(self, position: int) -> None:
+            super().__init__()
+            self.position = position
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "slide(-1)", "Earlier"),
+        Binding("right,l", "slide(1)", "Later"),
+        Binding("j", "slide(1)", "Later", show=False),
+        Binding("k", "slide(-1)", "Earlier", show=False),
+        Binding("g", "slide(-100000)", "First", show=False),
+        Binding("G", "slide(100000)", "Last", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._commits: tuple[Commit, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The slider over the events and the state."""
+        yield Static(id="slider")
+        with Horizontal():
+            yield OptionList(id="commits")
+            with VerticalScroll(id="state", can_focus=False):
+                yield Static(id="as-of")
+
+    def on_mount(self) -> None:
+        """Say what the parts are."""
+        self.query_one("#commits").border_title = "what happened"
+        self.query_one("#state").border_title = "state then"
+
+    @property
+    def at(self) -> int:
+        """Which commit the slider stands on, from 0."""
+        return self.query_one("#commits", OptionList).highlighted or 0
+
+    def show(self, commits: Sequence[Commit]) -> None:
+        """Show these. The slider stays where it is, unless it was on the last: then it goes along."""
+        if tuple(commits) == self._commits:
+            return
+        options = self.query_one("#commits", OptionList)
+        follows = not self._commits or self.at == len(self._commits) - 1
+        at = self.at
+        self._commits = tuple(commits)
+        options.clear_options()
+        options.add_options([Option(self._line(commit)) for commit in commits])
+        if commits:
+            options.highlighted = len(commits) - 1 if follows else min(at, len(commits) - 1)
+        self._draw_slider()
+
+    def show_state(self, job: Job | None) -> None:
+        """Show the state as of where the slider stands."""
+        static = self.query_one("#as-of", Static)
+        commit = self._commits[self.at] if self._commits else None
+        text = state_text(job, static)
+        for event in commit.events if commit is not None else ():
+            text.append(f"\n\n{plain(event.type)}", style="bold")
+            for name, value in event.data.items():
+                if (words := _short(value)) is not None:
+                    text.append(f"\n  {plain(name)} ", style=style(self.app, "text-muted"))
+                    text.append(words)
+        if commit is not None:
+            text.append(f"\n\nhash {commit.hash[:16]}…", style=style(self.app, "text-muted"))
+        static.update(text)
+
+    def action_slide(self, commits: int) -> None:
+        """So many commits on or back."""
+        if self._commits:
+            options = self.query_one("#commits", OptionList)
+            options.highlighted = max(0, min(len(self._commits) - 1, self.at + commits))
+
+    def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
+        """The slider moved."""
+        message.stop()
+        if self._commits:
+            self._draw_slider()
+            self.post_message(self.Moved(self._commits[self.at].position))
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Enter does what moving did already."""
+        message.stop()
+
+    def on_resize(self) -> None:
+        """The slider is as wide as the page."""
+        self._draw_slider()
+
+    def _draw_slider(self) -> None:
+        if not self._commits:
+            self.query_one("#slider", Static).update("")
+            return
+        first, here = self._commits[0].at, self._commits[self.at].at
+        words = ""
+        if first is not None and here is not None:
+            words = f" {clock(here)}, {span((here - first).total_seconds())} in, {self.at + 1}/{len(self._commits)} "
+        cells = max(10, self.size.width - len(words) - 4)
+        knob = round((cells - 1) * self.at / max(1, len(self._commits) - 1))
+        text = Text(" ", no_wrap=True)
+        text.append("━" * knob, style=style(self.app, "accent"))
+        text.append("●", style=style(self.app, "accent", bold=True))
+        text.append("─" * (cells - 1 - knob), style=style(self.app, "text-muted"))
+        text.append(words)
+        self.query_one("#slider", Static).update(text)
+
+    def _line(self, commit: Commit) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{clock(commit.at)} ", style=style(self.app, "text-muted"))
+        text.append(", ".join(_named(event.type, event.data) for event in commit.events))
+        text.append(f"  {commit.actor}", style=style(self.app, "text-muted"))
+        return text
+
+
+def _named(name: str, data: dict[str, Any]) -> str:
+    stage = data.get("stage")
+    scene = data.get("scene")
+    words = f"{plain(str(stage))} {name.removeprefix('stage_')}" if stage else plain(name)
+    return f"{words} {scene + 1}" if isinstance(scene, int) and stage else words
+
+
+def _short(value: object) -> str | None:
+    """A fact on one line; None for what is nested or empty."""
+    if isinstance(value, list):
+        return f"{len(value)}"
+    if isinstance(value, dict) or value in (None, ""):
+        return None
+    return str(value)[:80]

@@ -1,0 +1,85 @@
+"""How things are said in a terminal: times, lengths, sizes, statuses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
+"""A shape per status, so that no meaning hangs on colour alone."""
+COLOURS = {
+    "queued": "warning",
+    "processing": "primary",
+    "completed": "success",
+    "failed": "error",
+    "cancelled": "secondary",
+}
+"""The theme's colour of each status."""
+PRIORITY_MARKS = {"critical": "▲▲", "high": "▲", "medium": "·", "low": "▽"}
+SPAN_WORDS = {
+    "all_time": "all time",
+    "today": "today",
+    "this_week": "this week",
+    "this_month": "this month",
+    "last_24_hours": "24 hours",
+    "last_7_days": "7 days",
+    "last_30_days": "30 days",
+}
+
+
+def ago(time: datetime | None, now: datetime) -> str:
+    """How long ago a time was, such as `3 min`; empty for none."""
+    if time is None:
+        return ""
+    seconds = (now - time).total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time, such as `4.2 s`, `1:05` or `2:00:05`; a dash for none."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(number: int) -> str:
+    """Bytes, such as `1.4 GB`."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def count(number: int) -> str:
+    """A number of things, such as `9,312` or `1.2 M`."""
+    return f"{number:,}" if number < 1_000_000 else f"{number / 1_000_000:.2f} M"
+
+
+def clock(time: datetime | None) -> str:
+    """The time of day here; empty for none."""
+    return time.astimezone().strftime("%H:%M:%S") if time is not None else ""
+
+
+def moment(time: datetime | None) -> str:
+    """Day and time here; a dash for none."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time is not None else "–"
+
+
+def bar(percent: float, width: int) -> str:
+    """A bar of `width` cells, filled to an eighth of a cell."""
+    eighths = round(max(0.0, min(100.0, percent)) / 100 * width * 8)
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "░")[:width]
+
+
+def plain(word: str) -> str:
+    """A word of the gateway as people write it: `encode_prompt` is `encode prompt`."""
+    return word.replace("_", " ")
