@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from time import perf_counter
 
 import uvloop
@@ -92,10 +93,10 @@ async def _one_pair(
     raws = [(f"bench.{commit.job_id}", encode_commit(commit).raw) for commit in commits]
 
     async def floor() -> float:
-        return await _rate([lambda s=s, raw=raw: jetstream.publish(s, raw) for s, raw in raws], at_once)
+        return await _rate([partial(jetstream.publish, subject, raw) for subject, raw in raws], at_once)
 
     async def ours() -> float:
-        return await _rate([lambda commit=commit: store.append(commit) for commit in commits], at_once)
+        return await _rate([partial(store.append, commit) for commit in commits], at_once)
 
     if flip:
         reading = await ours()

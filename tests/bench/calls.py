@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import perf_counter
+from typing import TypeAlias
 from uuid import uuid4
 
 import grpc
@@ -13,11 +14,13 @@ import grpc
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import job_service_pb2_grpc
 
+JobService: TypeAlias = "job_service_pb2_grpc.JobServiceAsyncStub"
+
 PROMPT = "a red circle moving right on a blue background, slowly, in soft light"
 
 
 @asynccontextmanager
-async def job_service(target: str) -> AsyncIterator[job_service_pb2_grpc.JobServiceStub]:
+async def job_service(target: str) -> AsyncIterator[JobService]:
     """A client on a connection of its own."""
     options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options) as channel:

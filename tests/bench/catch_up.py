@@ -83,9 +83,7 @@ class _Bench:
 
 
 async def _figures(stack: Stack, jobs: int, pairs: int) -> tuple[Figure, ...]:
-    postgres = stack.process("postgres").part
-    if not isinstance(postgres, PostgresServer):
-        raise TypeError(f"postgres is a {type(postgres).__name__}")
+    postgres = site.postgres_of(stack)
     await _fill(stack, await lives(jobs))
     client = await connect(site.log_settings(stack, Service.PROJECTOR), Service.PROJECTOR)
     try:

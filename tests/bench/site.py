@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +12,7 @@ from unittest.mock import patch
 from kinolog.settings import LogSettings
 from kinolog.stack.nats_server import NatsServer
 from kinolog.stack.plan import Plan, Site, plan
+from kinolog.stack.postgres import PostgresServer
 from kinolog.stack.service_process import ServiceProcess, ServiceSpec
 from kinolog.stack.settings import StackSettings
 from kinolog.stack.stack import Stack
@@ -57,13 +58,36 @@ def log_settings(stack: Stack, service: Service) -> LogSettings:
     return settings_of(nats_of(stack), service)
 
 
+def postgres_of(stack: Stack) -> PostgresServer:
+    """Its Postgres."""
+    part = stack.process("postgres").part
+    if not isinstance(part, PostgresServer):
+        raise TypeError(f"postgres is a {type(part).__name__}")
+    return part
+
+
+@contextmanager
+def api_on(stack: Stack, database: str) -> Iterator[str]:
+    """An api on another database of its Postgres; the address at which it serves."""
+    env = nats_of(stack).settings_env(Service.API) | postgres_of(stack).settings_env(database)
+    env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
+    with _process("api", ("kinolog_api.app",), env) as process:
+        yield process.announced["target"]
+
+
 @contextmanager
 def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
     """A module of the bench as a process of its own, from the moment it says that it is ready."""
+    with _process(module, (f"tests.bench.{module}", *arguments), {}) as process:
+        yield process
+
+
+@contextmanager
+def _process(name: str, module: tuple[str, ...], env: Mapping[str, str]) -> Iterator[ServiceProcess]:
+    whole = dict(os.environ) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | dict(env)
     with temporary_folder() as folder:
-        env = dict(os.environ) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        argv = (sys.executable, "-m", f"tests.bench.{module}", *arguments)
-        process = ServiceProcess(ServiceSpec(module, argv, env), folder / f"{module}.log")
+        spec = ServiceSpec(name, (sys.executable, "-m", *module), whole)
+        process = ServiceProcess(spec, folder / f"{name}.log")
         process.start()
         try:
             yield process

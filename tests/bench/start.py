@@ -1,4 +1,4 @@
-"""From submitting a job to the start of its first attempt, on an idle stack; against a bare work queue on the same server."""
+"""From submitting a job to the start of its attempt on an idle stack, against a bare work queue on the same server."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from kinolog.adapters.jetstream.connection import connect
 from kinolog.subjects import Service
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog.v1.job_service_pb2_grpc import JobServiceStub
 from tests.bench import site
-from tests.bench.calls import job_service, submission
+from tests.bench.calls import JobService, job_service, submission
 from tests.bench.figures import Aim, Figure, Result, percentile
 
 STREAM = "BENCH"
@@ -95,7 +94,7 @@ class _Watch:
         self.started: dict[str, float] = {}
         self._ended: dict[str, asyncio.Event] = {}
 
-    async def follow(self, api: JobServiceStub, begun: asyncio.Event) -> None:
+    async def follow(self, api: JobService, begun: asyncio.Event) -> None:
         """Take in what the api streams."""
         call = api.WatchJobs(pb.WatchJobsRequest(after=0))
         begun.set()
@@ -115,7 +114,7 @@ class _Watch:
             await self._ended.setdefault(job_id, asyncio.Event()).wait()
 
 
-async def _figures(api: JobServiceStub, queue: _Queue, jobs: int) -> tuple[Figure, ...]:
+async def _figures(api: JobService, queue: _Queue, jobs: int) -> tuple[Figure, ...]:
     watch, begun = _Watch(), asyncio.Event()
     following = asyncio.create_task(watch.follow(api, begun))
     await begun.wait()

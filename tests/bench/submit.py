@@ -5,9 +5,8 @@ from __future__ import annotations
 import uvloop
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog.v1.job_service_pb2_grpc import JobServiceStub
 from tests.bench import site
-from tests.bench.calls import job_service, rate, submission
+from tests.bench.calls import JobService, job_service, rate, submission
 from tests.bench.figures import Aim, Figure, Result, interleaved, paired
 
 AT_ONCE = 64
@@ -61,14 +60,14 @@ async def _followed(api: str, echo: str, quick: bool) -> Figure:
     return paired(f"SubmitJob, {AT_ONCE} in flight, projector following", "/s", taken)
 
 
-async def _submit_rate(stub: JobServiceStub, seconds: float, at_once: int = AT_ONCE) -> float:
+async def _submit_rate(stub: JobService, seconds: float, at_once: int = AT_ONCE) -> float:
     async def submit() -> None:
         await stub.SubmitJob(submission())
 
     return await rate(submit, at_once, seconds)
 
 
-async def _batch_rate(stub: JobServiceStub, seconds: float) -> float:
+async def _batch_rate(stub: JobService, seconds: float) -> float:
     async def submit() -> None:
         answer = await stub.BatchSubmitJobs(
             pb.BatchSubmitJobsRequest(requests=[submission() for _ in range(BATCH)])

@@ -14,9 +14,8 @@ import uvloop
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog.v1.job_service_pb2_grpc import JobServiceStub
 from tests.bench import site
-from tests.bench.calls import job_service
+from tests.bench.calls import JobService, job_service
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 
 WIDTH, HEIGHT, FPS, GUIDANCE = 64, 64, 8, 4.0
@@ -28,9 +27,9 @@ def measure(quick: bool) -> Result:
     with site.running({"projector", "api", "worker"}) as stack:
         figures = uvloop.run(_figures(stack.addresses["api"], job, pairs))
     note = (
-        f"kinolog-tiny, {WIDTH}x{HEIGHT}, {job.frames} frames, {job.steps} steps, one scene, on all cores; from created_at to "
-        "finished_at in the log: queueing, progress, previews, encoding, checking and storing the file included. The "
-        "floor is pipe() and the same encoder in a process of its own"
+        f"kinolog-tiny, {WIDTH}x{HEIGHT}, {job.frames} frames, {job.steps} steps, one scene, on all cores; from "
+        "created_at to finished_at in the log: queueing, progress, previews, encoding, checking and storing the "
+        "file included. The floor is pipe() and the same encoder in a process of its own"
     )
     return Result("worker", site.STREAM_DURABILITY, figures, (note,))
 
@@ -73,7 +72,7 @@ class _Job:
         self.prompt = f"a red circle moving right on a blue background, take {self.number} {uuid4().hex}"
 
 
-async def _through_worker(api: JobServiceStub, job: _Job) -> float:
+async def _through_worker(api: JobService, job: _Job) -> float:
     request = pb.SubmitJobRequest(
         prompt=job.prompt,
         model="kinolog-tiny",
@@ -93,7 +92,7 @@ async def _through_worker(api: JobServiceStub, job: _Job) -> float:
     if last.status != job_pb2.STATUS_COMPLETED:
         raise RuntimeError(f"the job ended as {job_pb2.Status.Name(last.status)}: {last.error.code}")
     created, finished = last.created_at, last.finished_at
-    return finished.seconds - created.seconds + (finished.nanos - created.nanos) / 1e9
+    return float(finished.seconds - created.seconds + (finished.nanos - created.nanos) / 1e9)
 
 
 async def _alone(bare: asyncio.subprocess.Process, job: _Job) -> float:

@@ -1,0 +1,159 @@
+"""Lists and summaries at 100,000 and 1,000,000 jobs, through the api; against reading a page by primary key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from random import Random
+from time import perf_counter
+
+import psycopg
+import uvloop
+from kinolog_projector.migrating import ensure_projection, migrate_kept
+from kinolog_projector.seed import NEWEST, seed
+from psycopg import sql
+
+from kinolog.readmodel.database import writing_connection
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
+from tests.bench import site
+from tests.bench.calls import JobService, job_service, seconds_of
+from tests.bench.figures import Aim, Figure, Result, percentile
+
+SIZES, QUICK_SIZES = (100_000, 1_000_000), (10_000,)
+CALLS, QUICK_CALLS = 300, 40
+PAGE = 20
+AIM_MS = 10.0
+
+Call = Callable[[], Awaitable[object]]
+
+
+def measure(quick: bool) -> Result:
+    """The row."""
+    figures: list[Figure] = []
+    notes = ["the floor: one statement that reads a page of jobs by primary key, from this process"]
+    with site.running(set()) as stack:
+        server = site.postgres_of(stack)
+        for jobs in QUICK_SIZES if quick else SIZES:
+            name = f"seeded_{jobs}"
+            server.create_database(name)
+            started = perf_counter()
+            uvloop.run(_seed(server.url(name), jobs))
+            took = perf_counter() - started
+            notes.append(f"{jobs:,} jobs seeded in {took:.0f} s by the projector's rebuild, indexes included")
+            with site.api_on(stack, name) as target:
+                calls = QUICK_CALLS if quick else CALLS
+                figures += uvloop.run(_figures(target, server.url(name), jobs, calls))
+            server.drop_database(name)
+    return Result("lists", "only reads", tuple(figures), tuple(notes))
+
+
+async def _seed(url: str, jobs: int) -> None:
+    migrate_kept(url)
+    async with await writing_connection(url, "bench") as connection:
+        await ensure_projection(connection)
+    await seed(url, jobs)
+
+
+async def _figures(target: str, url: str, jobs: int, calls: int) -> list[Figure]:
+    figures = []
+    async with (
+        job_service(target) as api,
+        await psycopg.AsyncConnection.connect(url, autocommit=True) as bare,
+    ):
+        ids = await _some_ids(bare)
+        floor_statement = sql.SQL("SELECT * FROM projection.jobs WHERE id = ANY(%s)")
+        random = Random(jobs)
+
+        async def floor() -> None:
+            cursor = await bare.execute(floor_statement, [random.sample(ids, PAGE)], prepare=True)
+            await cursor.fetchall()
+
+        for name, ask in _questions(api, random, jobs):
+            ours, bares = [], []
+            for number in range(calls + 10):
+                below, above = await seconds_of(floor), await seconds_of(ask)
+                if number >= 10:
+                    bares.append(below * 1e3)
+                    ours.append(above * 1e3)
+            figures += [
+                _figure(f"{jobs:,}: {name}", share, ours, bares, last=share == 0.99 and jobs == SIZES[-1])
+                for share in (0.5, 0.99)
+            ]
+    return figures
+
+
+def _figure(name: str, share: float, ours: Sequence[float], bares: Sequence[float], *, last: bool) -> Figure:
+    value, floor = percentile(ours, share), percentile(bares, share)
+    aim = Aim("value", "below", AIM_MS) if last else None
+    return Figure(f"{name}, p{share * 100:.0f}", "ms", value, floor, value / floor, aim)
+
+
+async def _some_ids(bare: psycopg.AsyncConnection[tuple[str]]) -> list[str]:
+    cursor = await bare.execute("SELECT id FROM projection.jobs TABLESAMPLE SYSTEM (1) LIMIT 2000")
+    return [row[0] for row in await cursor.fetchall()]
+
+
+def _questions(api: JobService, random: Random, jobs: int) -> list[tuple[str, Call]]:
+    """What clients ask; deep pages at random depths."""
+
+    def listing(make: Callable[[], pb.ListJobsRequest]) -> Call:
+        async def ask() -> None:
+            answer = await api.ListJobs(make())
+            if not answer.jobs:
+                raise RuntimeError("a page was empty")
+
+        return ask
+
+    def counting(request: pb.SummarizeJobsRequest) -> Call:
+        return lambda: api.SummarizeJobs(request)
+
+    def deep(share: float = 1.0) -> int:
+        """An offset in the second half of a list with that share of all jobs."""
+        return random.randrange(int(jobs * share * 0.5), int(jobs * share * 0.95))
+
+    many = job_pb2.JobFilter(statuses=[job_pb2.STATUS_COMPLETED])
+    few = job_pb2.JobFilter(statuses=[job_pb2.STATUS_FAILED], priorities=[job_pb2.PRIORITY_HIGH])
+    cursors = _Cursors(api, deep)
+    page = partial(pb.ListJobsRequest, page_size=PAGE)
+    return [
+        ("first page", listing(page)),
+        ("deep page by offset", listing(lambda: page(offset=deep()))),
+        ("deep page by offset, by duration", listing(lambda: page(offset=deep(), order_by="duration desc"))),
+        ("behind a deep cursor", cursors.ask),
+        ("status filter, deep page", listing(lambda: page(filter=many, offset=deep(0.9)))),
+        (
+            "status and priority filter, by update",
+            listing(lambda: page(filter=few, order_by="updated_at desc")),
+        ),
+        ("one day of one style", listing(lambda: page(filter=_a_day(random)))),
+        ("word in the prompt", listing(lambda: page(filter=job_pb2.JobFilter(text="lighthouse")))),
+        ("SummarizeJobs", counting(pb.SummarizeJobsRequest())),
+        ("SummarizeJobs, status and priority filter", counting(pb.SummarizeJobsRequest(filter=few))),
+    ]
+
+
+class _Cursors:
+    """Pages behind cursors that were handed out deep in the list."""
+
+    def __init__(self, api: JobService, deep: Callable[[], int]) -> None:
+        self._api = api
+        self._deep = deep
+        self._token = ""
+
+    async def ask(self) -> None:
+        """The page behind the last one; a new depth is looked for where the list ends."""
+        if not self._token:
+            answer = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, offset=self._deep()))
+        else:
+            answer = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, page_token=self._token))
+        self._token = answer.next_page_token
+
+
+def _a_day(random: Random) -> job_pb2.JobFilter:
+    day = NEWEST - timedelta(days=random.randrange(1, 89))
+    made = job_pb2.JobFilter(styles=["noir"])
+    made.created_from.FromDatetime(day)
+    made.created_before.FromDatetime(day + timedelta(days=1))
+    return made
