@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
 from kinolog_tui.client.charts import Charts
 from kinolog_tui.client.live import Batch, Link, LiveFeed
@@ -30,12 +32,14 @@ from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.settings import SettingsPage
 from kinolog_tui.widgets.frame import PAGES
 
+STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
+
 
 class KinologApp(App[None]):
     """The dashboard of the gateway at `url`."""
 
     TITLE = "kinolog"
-    CSS_PATH = ["styles/app.tcss", "styles/dialogs.tcss"]  # noqa: RUF012  # as textual declares it
+    CSS_PATH = [f"styles/{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
     COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
     MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # wider there
         "dashboard": DashboardPage,
@@ -91,7 +95,7 @@ class KinologApp(App[None]):
             async for told in feed.told():
                 self.post_message(FeedTold(told))
 
-        self.run_worker(listen(), group="feed", exclusive=True)
+        start(self, listen, "feed")
 
     def on_feed_told(self, message: FeedTold) -> None:
         """Hand it to the page that is shown; pages that are not read anew when they are."""
@@ -124,11 +128,11 @@ class KinologApp(App[None]):
             old = self.rest
             self._connect()
             self._listen()
-            self.run_worker(old.close(), group="closing")
+            start(self, old.close, "closing")
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
         """Have the feed bring the lines and pictures of a job, or of none."""
-        self.run_worker(self.feed.watch(job_id, line), group="watch")
+        start(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)
 
     def open_job(self, job_id: str) -> None:
         """The page of a job, over the page that is shown."""

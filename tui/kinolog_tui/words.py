@@ -63,7 +63,7 @@ def count(number: int) -> str:
     return f"{number:,}" if number < 1_000_000 else f"{number / 1_000_000:.2f} M"
 
 
-def clock(time: datetime | None) -> str:
+def time_of_day(time: datetime | None) -> str:
     """The time of day here; empty for none."""
     return time.astimezone().strftime("%H:%M:%S") if time is not None else ""
 

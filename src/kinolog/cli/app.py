@@ -11,6 +11,7 @@ import typer
 from kinolog.cli import acting, projections, reading
 from kinolog.cli.context import CURRENT, make_context
 from kinolog.cli.demo import demo
+from kinolog.cli.tui import tui
 from kinolog.stack.commands import doctor, up
 
 EPILOG = (
@@ -66,6 +67,7 @@ for _function in (
     reading.replay,
     reading.models,
     reading.workers,
+    tui,
     doctor,
 ):
     app.command()(_function)

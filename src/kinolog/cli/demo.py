@@ -35,7 +35,7 @@ def demo(
     """Start everything, make one video, show its history, and stop everything again."""
     context = begin(as_json)
     settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
-    with _somewhere(context, settings) as url, Gateway(url, context.api_key) as gateway:
+    with somewhere(context, settings) as url, Gateway(url, context.api_key) as gateway:
         answer = gateway.post("/mcp/generate", {"prompt": prompt, "request_id": new_id()})
         job_id = answer["job_id"]
         final = watch_job(context, gateway, job_id)
@@ -60,7 +60,7 @@ def demo(
 
 
 @contextmanager
-def _somewhere(context: Context, settings: StackSettings) -> Iterator[str]:
+def somewhere(context: Context, settings: StackSettings) -> Iterator[str]:
     """The gateway of the stack that runs on this data folder, or of one that runs as long as this lasts."""
     running = DataFolder(settings.data).running()
     if running is not None and "gateway" in running.addresses:

@@ -42,7 +42,6 @@ class AnalyticsPage(Page):
     """Charts of a span."""
 
     NUMBER = "4"
-    CSS_PATH = "../styles/analytics.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "span", "Span"),
         Binding("plus,equals_sign", "zoom(1)", "Finer"),

@@ -30,7 +30,6 @@ class DashboardPage(Page):
     """Numbers, charts, workers and what happened lately."""
 
     NUMBER = "1"
-    CSS_PATH = "../styles/dashboard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "move('cursor_down')", "Down", show=False),
         Binding("k", "move('cursor_up')", "Up", show=False),

@@ -28,7 +28,6 @@ class GeneratePage(Page):
     """The form on the left, what will come of it on the right."""
 
     NUMBER = "3"
-    CSS_PATH = "../styles/generate.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "submit", "Submit"),
         Binding("tab", "app.focus_next", "Next field"),

@@ -31,14 +31,13 @@ class JobPage(Watching, Acting, Page):
     """The page of one job."""
 
     NUMBER = "2"
-    CSS_PATH = "../styles/job.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("right_square_bracket", "tab(1)", "Tab", key_display="]"),
         Binding("left_square_bracket", "tab(-1)", "Tab back", key_display="[", show=False),
         Binding("slash", "search", "Search log", key_display="/", show=False),
         Binding("x", "expand", "All lines", show=False),
-        Binding("v", "watch_video", "Play"),
+        Binding("v", "watch_video", "Video", show=False),
         Binding("o", "open_outside", "Open", show=False),
         Binding("w", "save_as", "Save", show=False),
     ]

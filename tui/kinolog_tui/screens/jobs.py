@@ -32,7 +32,6 @@ class JobsPage(Acting, Page):
     """The list of jobs."""
 
     NUMBER = "2"
-    CSS_PATH = "../styles/jobs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "search", "Search", key_display="/"),
         Binding("f", "filter", "Filter"),

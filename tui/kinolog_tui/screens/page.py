@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from kinolog_tui.background import start
 from kinolog_tui.client.live import Batch, Link, Polled, Told
 from kinolog_tui.client.rest import Trouble
 from kinolog_tui.messages import Answered, Refused
@@ -29,6 +30,7 @@ class Page(Screen[None]):
     """
 
     NUMBER: ClassVar[str] = ""
+    AUTO_FOCUS = ""  # a field with the focus would take the number keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
     @property
@@ -65,7 +67,7 @@ class Page(Screen[None]):
             else:
                 self.post_message(Answered(key, value))
 
-        self.run_worker(work(), group=key, exclusive=True, exit_on_error=True)
+        start(self, work, key)
 
     def on_refused(self, message: Refused) -> None:
         """Say what went wrong and what to do; while the server is away the banner says it already."""

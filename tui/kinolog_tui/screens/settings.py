@@ -10,7 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Button, Input, Label, Select, Static, Switch
+from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_tui.client.asks import PAGE_SIZES
 from kinolog_tui.messages import Answered
@@ -23,7 +23,6 @@ class SettingsPage(Page):
     """The choices of a person."""
 
     NUMBER = "5"
-    CSS_PATH = "../styles/settings.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "Save"),
         Binding("ctrl+z", "reset", "Reset"),
@@ -45,8 +44,8 @@ class SettingsPage(Page):
                 yield from self._line("refresh", Select(times, allow_blank=False, id="refresh", compact=True))
                 sizes = [(f"{rows} rows", rows) for rows in PAGE_SIZES]
                 yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
-                yield from self._line("toasts", Switch(id="toasts"))
-                yield from self._line("bell", Switch(id="bell"))
+                yield from self._line("toasts", Checkbox("a word when a job ends", id="toasts", compact=True))
+                yield from self._line("bell", Checkbox("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
                     yield Button("Save (ctrl+s)", variant="primary", id="save", compact=True)
                     yield Button("Reset", id="reset", compact=True)
@@ -54,7 +53,7 @@ class SettingsPage(Page):
             yield VerticalScroll(KeyTable(), id="keys", can_focus=False)
 
     @staticmethod
-    def _line(name: str, field: Input | Select[int] | Select[str] | Switch) -> ComposeResult:
+    def _line(name: str, field: Input | Select[int] | Select[str] | Checkbox) -> ComposeResult:
         with Horizontal(classes="line"):
             yield Label(name)
             yield field
@@ -70,8 +69,8 @@ class SettingsPage(Page):
         self.query_one("#theme", Select).value = preferences.theme
         self.query_one("#refresh", Select).value = preferences.refresh_seconds
         self.query_one("#rows", Select).value = preferences.page_size
-        self.query_one("#toasts", Switch).value = preferences.toasts
-        self.query_one("#bell", Switch).value = preferences.bell
+        self.query_one("#toasts", Checkbox).value = preferences.toasts
+        self.query_one("#bell", Checkbox).value = preferences.bell
 
     def _about(self) -> Text:
         try:
@@ -91,8 +90,8 @@ class SettingsPage(Page):
             api_key=self.query_one("#key", Input).value.strip(),
             theme=str(self.query_one("#theme", Select).value),
             refresh_seconds=int(str(self.query_one("#refresh", Select).value)),
-            toasts=self.query_one("#toasts", Switch).value,
-            bell=self.query_one("#bell", Switch).value,
+            toasts=self.query_one("#toasts", Checkbox).value,
+            bell=self.query_one("#bell", Checkbox).value,
             page_size=int(str(self.query_one("#rows", Select).value)),
         )
 

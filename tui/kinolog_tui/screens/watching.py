@@ -11,6 +11,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widgets import TabbedContent
 
+from kinolog_tui.background import start
 from kinolog_tui.client.models import Job
 from kinolog_tui.client.rest import Trouble
 from kinolog_tui.messages import Answered, Refused
@@ -81,7 +82,7 @@ class Watching(Page):
                 return  # the next one may do
             self.post_message(Answered("picture", PictureDecoded(clip)))
 
-        self.run_worker(work(), group="picture", exclusive=True)
+        start(self, work, "picture")
 
     def video_answered(self, message: Answered) -> None:
         """What came of fetching."""
@@ -150,7 +151,7 @@ class Watching(Page):
             else:
                 self.post_message(Answered("video", Fetched(file, clip, purpose)))
 
-        self.run_worker(work(), group="video", exclusive=True)
+        start(self, work, "video")
 
     async def _download(self, path: str, file: Path, *, tell: bool) -> None:
         """Download beside the file first, so that what is there is whole."""

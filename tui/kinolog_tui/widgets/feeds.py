@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.text import Text
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from kinolog_tui import clock
 from kinolog_tui.client.chart_models import ActivityEntry
 from kinolog_tui.client.models import Worker
 from kinolog_tui.widgets.palette import style
-from kinolog_tui.words import bar, clock, plain, size
+from kinolog_tui.words import bar, plain, size, time_of_day
 
 EVENT_COLOURS = {
     "completed": "success",
@@ -49,7 +50,7 @@ class ActivityFeed(OptionList):
     def _line(self, entry: ActivityEntry) -> Text:
         colour = EVENT_COLOURS.get(entry.event, "foreground")
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{clock(entry.at)} ", style=style(self.app, "text-muted"))
+        text.append(f"{time_of_day(entry.at)} ", style=style(self.app, "text-muted"))
         text.append(f"{plain(entry.event)} ", style=style(self.app, colour))
         text.append(entry.job_id[:8], style="bold")
         text.append(f" {entry.actor}", style=style(self.app, "text-muted"))
@@ -69,7 +70,7 @@ class WorkerList(Static):
         if not workers:
             self.update(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
             return
-        now = datetime.now(UTC)
+        now = clock.now()
         text = Text(no_wrap=True, overflow="ellipsis")
         for index, worker in enumerate(workers):
             text.append("\n" if index else "")

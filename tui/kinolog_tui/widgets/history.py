@@ -14,9 +14,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_tui.client.models import Commit, Job
-from kinolog_tui.widgets.job_parts import state_text
+from kinolog_tui.widgets.job_parts import state_grid
 from kinolog_tui.widgets.palette import style
-from kinolog_tui.words import clock, plain, span
+from kinolog_tui.words import plain, span, time_of_day
 
 
 class HistoryView(Vertical):
@@ -30,8 +30,8 @@ class HistoryView(Vertical):
             self.position = position
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "slide(-1)", "Earlier"),
-        Binding("right,l", "slide(1)", "Later"),
+        Binding("left,h", "slide(-1)", "Through time", key_display="←→"),
+        Binding("right,l", "slide(1)", "Later", show=False),
         Binding("j", "slide(1)", "Later", show=False),
         Binding("k", "slide(-1)", "Earlier", show=False),
         Binding("g", "slide(-100000)", "First", show=False),
@@ -76,18 +76,9 @@ class HistoryView(Vertical):
 
     def show_state(self, job: Job | None) -> None:
         """Show the state as of where the slider stands."""
-        static = self.query_one("#as-of", Static)
         commit = self._commits[self.at] if self._commits else None
-        text = state_text(job, static)
-        for event in commit.events if commit is not None else ():
-            text.append(f"\n\n{plain(event.type)}", style="bold")
-            for name, value in event.data.items():
-                if (words := _short(value)) is not None:
-                    text.append(f"\n  {plain(name)} ", style=style(self.app, "text-muted"))
-                    text.append(words)
-        if commit is not None:
-            text.append(f"\n\nhash {commit.hash[:16]}…", style=style(self.app, "text-muted"))
-        static.update(text)
+        events = commit.events if commit is not None else ()
+        self.query_one("#as-of", Static).update(state_grid(self.app, job, events))
 
     def action_slide(self, commits: int) -> None:
         """So many commits on or back."""
@@ -117,7 +108,8 @@ class HistoryView(Vertical):
         first, here = self._commits[0].at, self._commits[self.at].at
         words = ""
         if first is not None and here is not None:
-            words = f" {clock(here)}, {span((here - first).total_seconds())} in, {self.at + 1}/{len(self._commits)} "
+            since = span((here - first).total_seconds())
+            words = f" {time_of_day(here)}, {since} in, {self.at + 1}/{len(self._commits)} "
         cells = max(10, self.size.width - len(words) - 4)
         knob = round((cells - 1) * self.at / max(1, len(self._commits) - 1))
         text = Text(" ", no_wrap=True)
@@ -129,7 +121,7 @@ class HistoryView(Vertical):
 
     def _line(self, commit: Commit) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"{clock(commit.at)} ", style=style(self.app, "text-muted"))
+        text.append(f"{time_of_day(commit.at)} ", style=style(self.app, "text-muted"))
         text.append(", ".join(_named(event.type, event.data) for event in commit.events))
         text.append(f"  {commit.actor}", style=style(self.app, "text-muted"))
         return text
@@ -140,12 +132,3 @@ def _named(name: str, data: dict[str, Any]) -> str:
     scene = data.get("scene")
     words = f"{plain(str(stage))} {name.removeprefix('stage_')}" if stage else plain(name)
     return f"{words} {scene + 1}" if isinstance(scene, int) and stage else words
-
-
-def _short(value: object) -> str | None:
-    """A fact on one line; None for what is nested or empty."""
-    if isinstance(value, list):
-        return f"{len(value)}"
-    if isinstance(value, dict) or value in (None, ""):
-        return None
-    return str(value)[:80]

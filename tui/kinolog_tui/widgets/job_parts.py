@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
+from textual.app import App
 from textual.widgets import Static
 
-from kinolog_tui.client.models import STAGES, Job, Scene, Stage
+from kinolog_tui.client.models import STAGES, Event, Job, Scene, Stage
 from kinolog_tui.widgets.palette import status_style, style
 from kinolog_tui.words import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 
-STAGE_CELLS = 16
+STAGE_CELLS = 14
 
 
 class JobHead(Static):
@@ -167,31 +168,49 @@ class SceneList(Static):
         self.update(text)
 
 
-def state_text(job: Job | None, static: Static) -> Text:
-    """The state of a job as of a moment, for the history."""
-    if job is None:
-        return Text("No state yet.")
-    text = Text()
-    text.append(f"{SYMBOLS[job.status]} {job.status}", style=status_style(static.app, job.status, bold=True))
-    text.append(f"  {job.percent:.0f}%  {job.priority}\n")
-    lines = [
+def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Table:
+    """The state of a job as of a moment, and the facts of what happened then."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(style=style(app, "text-muted"))
+    table.add_column(overflow="fold")
+    if job is not None:
+        for name, value in _state(job):
+            if value:
+                colour = status_style(app, job.status, bold=True) if name == "status" else ""
+                table.add_row(name, Text(value, style=colour))
+    for event in events:
+        table.add_row("", "")
+        table.add_row(Text("then", style=style(app, "accent")), Text(plain(event.type), style="bold"))
+        for name, value in event.data.items():
+            if (words := _short(value)) is not None:
+                table.add_row(plain(name), Text(words))
+    return table
+
+
+def _state(job: Job) -> list[tuple[str, str]]:
+    percent = f" {job.percent:.0f}%" if job.percent else ""
+    return [
+        ("status", f"{SYMBOLS[job.status]} {job.status}{percent}"),
+        ("priority", job.priority),
         ("stage", plain(job.stage or "–")),
         ("attempt", f"{job.attempt}" + (f" by {job.worker}" if job.worker else "")),
         ("scenes", str(job.scenes)),
-        ("stages done", ", ".join(_done(job)) or "–"),
+        ("done", ", ".join(_done(job)) or "–"),
         ("files", ", ".join(artifact.kind for artifact in job.artifacts) or "–"),
-        ("cancel asked", "yes" if job.cancel_requested else ""),
+        ("cancel", "asked for" if job.cancel_requested else ""),
         ("erased", "yes" if job.erased else ""),
         ("error", f"{job.error.code}: {job.error.message}" if job.error else ""),
-        ("updated", moment(job.updated_at)),
         ("events", str(job.version)),
     ]
-    for name, value in lines:
-        if value:
-            text.append(f"{name:<13}", style=style(static.app, "text-muted"))
-            text.append(f"{value}\n")
-    text.right_crop(1)
-    return text
+
+
+def _short(value: object) -> str | None:
+    """A fact on one line; None for what is nested or empty."""
+    if isinstance(value, list):
+        return f"{len(value)}"
+    if isinstance(value, dict) or value in (None, ""):
+        return None
+    return str(value)[:80]
 
 
 def _done(job: Job) -> list[str]:

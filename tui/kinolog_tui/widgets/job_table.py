@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
+from kinolog_tui import clock
 from kinolog_tui.client.live_messages import Moved
 from kinolog_tui.client.models import Job
 from kinolog_tui.widgets.palette import status_style, style
@@ -91,7 +92,7 @@ class JobTable(DataTable[Text]):
                     self._draw(job)
             return
         self.clear()
-        now = datetime.now(UTC)
+        now = clock.now()
         for job in jobs:
             self.add_row(*self._cells(job, now), key=job.job_id)
         keys = list(self._jobs)
@@ -166,7 +167,7 @@ class JobTable(DataTable[Text]):
         return False
 
     def _draw(self, job: Job) -> None:
-        now = datetime.now(UTC)
+        now = clock.now()
         for key, cell in zip(self.columns, self._cells(job, now), strict=True):
             if self.get_cell(job.job_id, key) != cell:
                 self.update_cell(job.job_id, key, cell)

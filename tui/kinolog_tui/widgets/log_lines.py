@@ -9,7 +9,7 @@ from textual.widgets import RichLog
 
 from kinolog_tui.client.models import LogLine
 from kinolog_tui.widgets.palette import style
-from kinolog_tui.words import clock
+from kinolog_tui.words import time_of_day
 
 LAST_LINES = 20
 LEVEL_COLOURS = {"debug": "text-muted", "info": "foreground", "warning": "warning", "error": "error"}
@@ -78,7 +78,7 @@ class LogLines(RichLog):
         if not self._fits(line):
             return
         text = Text()
-        text.append(f"{clock(line.at)} ", style=style(self.app, "text-muted"))
+        text.append(f"{time_of_day(line.at)} ", style=style(self.app, "text-muted"))
         text.append(f"{line.level:<8}", style=style(self.app, LEVEL_COLOURS.get(line.level, "foreground")))
         text.append(line.message)
         self.write(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
@@ -9,9 +10,11 @@ from kinolog_tui.client.chart_models import Overview
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import SPAN_WORDS, count, span
 
+WIDE_COLUMNS = 110
+
 
 class OverviewLine(Static):
-    """Success, times and totals, on two lines."""
+    """Success, times and totals, in two lines or three."""
 
     def show(self, overview: Overview, within: str) -> None:
         """Show these numbers."""
@@ -30,9 +33,16 @@ class OverviewLine(Static):
             ("video", span(overview.video_seconds)),
             ("device", span(overview.gpu_seconds)),
         ]
-        text = Text()
-        for name, value in facts:
-            text.append(f"{name}\u00a0", style=style(self.app, "text-muted"))
-            text.append(value.replace(" ", "\u00a0"), style="bold")
-            text.append("  ")
-        self.update(text)
+        columns = 6 if self.app.size.width >= WIDE_COLUMNS else 4
+        table = Table.grid(expand=True, padding=(0, 1))
+        for _ in range(columns):
+            table.add_column(ratio=1, no_wrap=True)
+        cells = [self._cell(name, value) for name, value in facts]
+        for start in range(0, len(cells), columns):
+            table.add_row(*cells[start : start + columns])
+        self.update(table)
+
+    def _cell(self, name: str, value: str) -> Text:
+        text = Text(f"{name} ", style=style(self.app, "text-muted"))
+        text.append(value, style=style(self.app, "foreground", bold=True))
+        return text

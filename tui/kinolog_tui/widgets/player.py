@@ -26,8 +26,8 @@ class Player(Widget, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "play", "Play"),
-        Binding("left,h", "seek(-1)", "Back"),
-        Binding("right,l", "seek(1)", "On"),
+        Binding("left,h", "seek(-1)", "Seek", key_display="←→"),
+        Binding("right,l", "seek(1)", "On", show=False),
         Binding("comma", "step(-1)", "Frame back", show=False),
         Binding("full_stop", "step(1)", "Frame on", show=False),
         Binding("home,0", "start", "Start", show=False),

@@ -1,0 +1,38 @@
+"""`kinolog tui`: the terminal dashboard, which is another package and loaded only here."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinolog.cli.context import begin, command
+from kinolog.cli.demo import somewhere
+from kinolog.cli.exits import Exit
+from kinolog.stack.settings import StackSettings
+
+
+@command
+def tui(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Start everything first, and stop it when you leave.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of --demo (KINOLOG_DATA).")] = None,
+) -> Exit:
+    """Open the terminal dashboard."""
+    context = begin(as_json=False)
+    try:
+        dashboard = import_module("kinolog_tui.app")
+    except ImportError as error:
+        context.err.print(f"the dashboard needs `pip install 'kinolog[tui]'` ({error})", style="red")
+        return Exit.FAILED
+    address: AbstractContextManager[str] = nullcontext(context.url)
+    if demo:
+        settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
+        address = somewhere(context, settings)
+    with address as url:
+        dashboard.run(url, context.api_key)
+    return Exit.OK
