@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
+from kinolog.stack.postgres import PostgresServer
 from kinolog_projector.migrating import WrongSchema
 from kinolog_projector.projector import Projector
 
@@ -17,7 +18,14 @@ from kinolog.job.commit import Recorded
 from kinolog.job.values import Stage, Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, Weather
-from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField
+from kinolog.ports.read_model import (
+    JobFilter,
+    JobQuery,
+    NotYet,
+    Order,
+    ReadModelUnavailable,
+    SortField,
+)
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import migrate, projected
@@ -111,6 +119,37 @@ async def test_one_leads_and_another_takes_over(
             assert second.leads or first.leads
             summary = await read_model.summarize("other", JobFilter())
             assert summary.position == await studio.store.last_position()
+
+
+async def test_a_database_that_is_killed_is_waited_for(
+    studio: Studio, own_postgres_server: PostgresServer
+) -> None:
+    """Postgres dies in the middle of things: the projector goes on when it is back, and misses nothing."""
+    url = own_postgres_server.url()
+    await migrate(url)
+    model = await PostgresReadModel.connect(url, 2)
+    async with projecting(url, studio):
+        await model.wait_for(await studio.store.last_position(), 20)
+        own_postgres_server.kill()
+        await studio.many(10)
+        own_postgres_server.start()
+        await _until_reached(model, await studio.store.last_position())
+    await model.close()
+    async with projected(url) as database:
+        cursor = await database.connection.execute("SELECT count(*), max(position) FROM kinolog.archive")
+        last = await studio.store.last_position()
+        assert await cursor.fetchone() == (last, last)
+
+
+async def _until_reached(model: PostgresReadModel, position: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await model.wait_for(position, 5)
+            except (ReadModelUnavailable, NotYet):
+                await asyncio.sleep(0.1)
+            else:
+                return
 
 
 async def _cut_leader(database_url: str) -> None:

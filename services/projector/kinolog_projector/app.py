@@ -10,6 +10,7 @@ restore  refill a log that has lost commits from the archive; stop all other ser
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -47,6 +48,7 @@ from kinolog_projector.projector import Projector
 from kinolog_projector.reactor.poison import PoisonControl
 from kinolog_projector.reactor.reactor import Reactor
 from kinolog_projector.reactor.reconciler import Reconciler
+from kinolog_projector.reactor.rule import KINDS
 from kinolog_projector.reactor.running import keep_queue
 from kinolog_projector.rebuilding import Rebuild, RebuildRunning
 from kinolog_projector.serving import NAME, serve
@@ -99,7 +101,7 @@ async def run(settings: ProjectorSettings) -> None:
         stack.push_async_callback(office.close)
         workers = JetStreamWorkerRegistry(its.client)
         stack.push_async_callback(workers.close)
-        commits = JetStreamCommitFeed(its.client, REACTOR)
+        commits = JetStreamCommitFeed(its.client, REACTOR, kinds=KINDS)
         stack.push_async_callback(commits.close)
         advisories = JetStreamAdvisoryFeed(its.client, POISON)
         stack.push_async_callback(advisories.close)
@@ -176,6 +178,9 @@ def main() -> None:
         setting = "_".join(map(str, first["loc"])).upper()
         sys.exit(_failed(f"KINOLOG_{setting}: {first['msg']}", CANNOT_START))
     logs.configure(NAME, settings.log_level, settings.log_format)
+    # Batches are hundreds of thousands of small objects that all end together: walking them in between is lost work.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)
     try:
         uvloop.run(_command(name, settings))
     except DamagedLog as error:

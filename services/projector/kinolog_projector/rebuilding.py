@@ -44,7 +44,8 @@ DROP_AFTER_SECONDS = 1.0
 
 WEATHER = sql.SQL(
     "SELECT there.id, there.percent, there.eta_seconds FROM {live} AS there JOIN {fresh} AS fresh USING (id)"
-    " WHERE there.attempt = fresh.attempt AND there.status = fresh.status"
+    " WHERE there.status IN ('processing', 'failed', 'cancelled')"
+    " AND there.attempt = fresh.attempt AND there.status = fresh.status"
     " AND (there.percent, there.eta_seconds) IS DISTINCT FROM (fresh.percent, fresh.eta_seconds)"
 )
 SET_WEATHER = sql.SQL(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.buckets import BUCKET_SECONDS, bin_of, bucket_start
+from kinolog.readmodel.buckets import BINS, BUCKET_SECONDS, TIMING_SECONDS
 from kinolog.readmodel.cells import ALL, LEVELS, SortKeys, cells_of, coarser
 
 ROLLUP_FIELDS = (
@@ -31,10 +31,10 @@ class Tally:
 
     def __init__(self) -> None:
         self._cells: defaultdict[tuple[str, SortField, int, int, Kind], int] = defaultdict(int)
-        self._rollups: defaultdict[tuple[str, datetime, int], list[int]] = defaultdict(
+        self._rollups: defaultdict[tuple[str, int, int], list[int]] = defaultdict(
             lambda: [0] * len(ROLLUP_FIELDS)
         )
-        self._timings: defaultdict[tuple[str, str, datetime, int], list[int]] = defaultdict(lambda: [0, 0])
+        self._timings: defaultdict[tuple[str, str, int, int], list[int]] = defaultdict(lambda: [0, 0])
 
     def move(
         self,
@@ -55,13 +55,13 @@ class Tally:
 
     def add(self, tenant: str, at: datetime, urgency: int, **amounts: int) -> None:
         """Something happened at a time: amounts by rollup field."""
-        row = self._rollups[tenant, bucket_start(at, BUCKET_SECONDS[0]), urgency]
+        row = self._rollups[tenant, _bucket(at, BUCKET_SECONDS[0]), urgency]
         for name, amount in amounts.items():
             row[_PLACE[name]] += amount
 
     def took(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
         """Something that ended at a time took so long."""
-        row = self._timings[tenant, measure, bucket_start(at, BUCKET_SECONDS[0]), bin_of(duration_us)]
+        row = self._timings[tenant, measure, _bucket(at, TIMING_SECONDS[0]), BINS.of(duration_us)]
         row[0] += 1
         row[1] += duration_us
 
@@ -81,23 +81,29 @@ class Tally:
         """Rows of `rollups`, in the order of their key."""
         totals: dict[tuple[object, ...], list[int]] = {}
         for (tenant, minute, urgency), amounts in self._rollups.items():
-            for seconds, at in _buckets(minute):
-                row = totals.setdefault((tenant, seconds, at, urgency), [0] * len(ROLLUP_FIELDS))
-                for place, amount in enumerate(amounts):
-                    row[place] += amount
+            for seconds in BUCKET_SECONDS:
+                key = (tenant, seconds, _time(minute - minute % seconds), urgency)
+                row = totals.get(key)
+                totals[key] = amounts if row is None else [a + b for a, b in zip(row, amounts, strict=True)]
         return sorted((*key, *row) for key, row in totals.items())
 
     def timing_rows(self) -> list[tuple[object, ...]]:
         """Rows of `timings`, in the order of their key."""
-        totals: dict[tuple[object, ...], list[int]] = {}
-        for (tenant, measure, minute, number), (count, total) in self._timings.items():
-            for seconds, at in _buckets(minute):
-                row = totals.setdefault((tenant, seconds, measure, at, number), [0, 0])
-                row[0] += count
-                row[1] += total
+        totals: dict[tuple[object, ...], tuple[int, int]] = {}
+        for (tenant, measure, hour, number), (count, total) in self._timings.items():
+            for seconds in TIMING_SECONDS:
+                key = (tenant, seconds, measure, _time(hour - hour % seconds), number)
+                before = totals.get(key, (0, 0))
+                totals[key] = (before[0] + count, before[1] + total)
         return sorted((*key, *row) for key, row in totals.items())
 
 
-def _buckets(minute: datetime) -> Iterator[tuple[int, datetime]]:
-    for seconds in BUCKET_SECONDS:
-        yield seconds, bucket_start(minute, seconds)
+def _bucket(at: datetime, seconds: int) -> int:
+    """Start of the bucket that `at` lies in, in seconds since 1970."""
+    elapsed = int(at.timestamp())
+    return elapsed - elapsed % seconds
+
+
+@lru_cache(maxsize=4_096)
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -153,7 +153,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """A span of time, its end not included. Analytics round both ends down to whole minutes."""
+    """A span of time. Analytics count whole minutes, and durations by whole hours: those that it touches."""
 
     start: datetime
     end: datetime
@@ -161,7 +161,7 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The numbers on top of a dashboard. Percentiles are within 2 percent; None when nothing ended."""
+    """The numbers on top of a dashboard. Percentiles are right to a sixteenth; None when nothing ended."""
 
     submitted: int
     completed: int
@@ -191,7 +191,7 @@ class SuccessRate:
 
 @dataclass(frozen=True, slots=True)
 class StageTime:
-    """How long a stage took, in seconds; percentiles are within 2 percent."""
+    """How long a stage took, in seconds; percentiles are right to a sixteenth."""
 
     stage: Stage
     count: int

@@ -26,6 +26,7 @@ from kinolog.readmodel.asking import Question
 from kinolog.readmodel.buckets import (
     BUCKET_SECONDS,
     EPOCH,
+    TIMING_SECONDS,
     Stretch,
     bucket_start,
     percentile_seconds,
@@ -39,7 +40,6 @@ SECOND_US = 1_000_000
 CHOICES_SECONDS = (60, 300, 900, 3_600, 3 * 3_600, 6 * 3_600, 86_400, 7 * 86_400, 28 * 86_400)
 CHOSEN_POINTS = 200
 MOST_POINTS = 1_500
-MOST_STRETCHES = 2 * len(BUCKET_SECONDS) - 1
 
 OVERVIEW = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us")
 ENDS = ("completed", "failed", "cancelled")
@@ -49,7 +49,12 @@ CHANGES = ("queued_change", "processing_change")
 _TENANT = bindparam("tenant", type_=Text())
 
 
-def _within(table: Table) -> Condition:
+def _most_stretches(lengths: tuple[int, ...]) -> int:
+    """Into how many stretches of buckets a span falls: the longest in the middle, the others on both sides."""
+    return 2 * len(lengths) - 1
+
+
+def _within(table: Table, lengths: tuple[int, ...] = BUCKET_SECONDS) -> Condition:
     """Rows of exactly the buckets that cover a span; `_span_values` has the values."""
     time = table.c.at.type
     return or_(
@@ -59,15 +64,17 @@ def _within(table: Table) -> Condition:
                 table.c.at >= bindparam(f"start_{place}", type_=time),
                 table.c.at < bindparam(f"end_{place}", type_=time),
             )
-            for place in range(MOST_STRETCHES)
+            for place in range(_most_stretches(lengths))
         )
     )
 
 
-def _span_values(tenant: str, start: datetime, end: datetime) -> dict[str, Any]:
+def _span_values(
+    tenant: str, start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS
+) -> dict[str, Any]:
     values: dict[str, Any] = {"tenant": tenant}
-    parts = list(stretches(start, end))
-    parts += [Stretch(BUCKET_SECONDS[0], EPOCH, EPOCH)] * (MOST_STRETCHES - len(parts))
+    parts = list(stretches(start, end, lengths))
+    parts += [Stretch(lengths[0], EPOCH, EPOCH)] * (_most_stretches(lengths) - len(parts))
     for place, part in enumerate(parts):
         values[f"seconds_{place}"] = part.bucket_seconds
         values[f"start_{place}"], values[f"end_{place}"] = part.start, part.end
@@ -90,7 +97,7 @@ _TIMINGS = Question(
     .where(
         timings.c.tenant == _TENANT,
         timings.c.measure == any_(bindparam("measures", type_=ARRAY(Text()))),
-        _within(timings),
+        _within(timings, TIMING_SECONDS),
     )
     .group_by(timings.c.measure, timings.c.bin)
 )
@@ -182,7 +189,7 @@ class _Times:
 async def _timings(
     connection: Connection, tenant: str, span: TimeRange, measures: Iterable[str]
 ) -> defaultdict[str, _Times]:
-    values = _span_values(tenant, span.start, span.end) | {"measures": list(measures)}
+    values = _span_values(tenant, span.start, span.end, TIMING_SECONDS) | {"measures": list(measures)}
     found: defaultdict[str, _Times] = defaultdict(_Times)
     for measure, number, count, total_us in await _TIMINGS.rows(connection, values):
         found[measure].bins[number] = int(count)

@@ -1,4 +1,8 @@
-"""Buckets of time and bins of durations, the same for who fills rollups and who reads them. Pure."""
+"""Buckets of time and bins of durations, the same for who fills rollups and who reads them. Pure.
+
+Histograms of durations are kept per hour and day only: a minute seldom sees a duration twice, and would cost a row
+for each.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 BUCKET_SECONDS = (60, 3_600, 86_400)
-"""Lengths of the buckets that are kept, each dividing the next."""
+"""Lengths of the buckets in which events are counted, each dividing the next."""
+
+TIMING_SECONDS = BUCKET_SECONDS[1:]
+"""Lengths of the buckets in which durations are counted."""
 
 YEAR_SECONDS = 366 * 86_400.0
 
@@ -16,26 +23,27 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def _edges() -> tuple[int, ...]:
-    """Lower edges of bins in microseconds: 1 ms, then 2 percent wider each, up to some 30 days."""
-    edges = [1_000]
-    while edges[-1] < 30 * 86_400 * 1_000_000:
-        edges.append(edges[-1] + max(1, edges[-1] // 50))
-    return tuple(edges)
+class Bins:
+    """Bins of durations: one below a millisecond, then each wider than the one before by a fixed share."""
+
+    def __init__(self, widening: int) -> None:
+        edges = [1_000]
+        while edges[-1] < 30 * 86_400 * 1_000_000:
+            edges.append(edges[-1] + max(1, edges[-1] // widening))
+        self._edges_us = tuple(edges)
+
+    def of(self, duration_us: int) -> int:
+        """The bin of a duration."""
+        return bisect_right(self._edges_us, duration_us)
+
+    def bounds_us(self, number: int) -> tuple[int, int | None]:
+        """Lower bound (included) and upper bound (excluded; None for the last bin) in microseconds."""
+        lower = self._edges_us[number - 1] if number > 0 else 0
+        return lower, self._edges_us[number] if number < len(self._edges_us) else None
 
 
-EDGES_US = _edges()
-
-
-def bin_of(duration_us: int) -> int:
-    """The bin of a duration: 0 below one millisecond, then one per 2 percent."""
-    return bisect_right(EDGES_US, duration_us)
-
-
-def bin_bounds_us(number: int) -> tuple[int, int | None]:
-    """Lower bound (included) and upper bound (excluded; None for the last bin) in microseconds."""
-    lower = EDGES_US[number - 1] if number > 0 else 0
-    return lower, EDGES_US[number] if number < len(EDGES_US) else None
+BINS = Bins(16)
+"""For histograms: each a sixteenth wider than the one before."""
 
 
 def micros(seconds: float) -> int:
@@ -63,39 +71,47 @@ class Stretch:
     end: datetime
 
 
-def stretches(start: datetime, end: datetime) -> Iterator[Stretch]:
-    """The fewest kept buckets that cover a span exactly, in no order; both ends are cut down to minutes."""
-    start, end = bucket_start(start, BUCKET_SECONDS[0]), bucket_start(end, BUCKET_SECONDS[0])
-    yield from _cover(start, end, len(BUCKET_SECONDS) - 1)
+def stretches(start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS) -> Iterator[Stretch]:
+    """The fewest buckets of the given lengths that cover a span, in no order.
+
+    The span begins and ends with whole buckets of the shortest length: its start is cut down, its end rounded up.
+    """
+    shortest = lengths[0]
+    start = bucket_start(start, shortest)
+    end = bucket_start(end + timedelta(seconds=shortest) - MICROSECOND, shortest)
+    yield from _cover(start, end, lengths)
 
 
-def _cover(start: datetime, end: datetime, level: int) -> Iterator[Stretch]:
+def _cover(start: datetime, end: datetime, lengths: tuple[int, ...]) -> Iterator[Stretch]:
     if start >= end:
         return
-    seconds = BUCKET_SECONDS[level]
-    if level == 0:
+    *shorter, seconds = lengths
+    if not shorter:
         yield Stretch(seconds, start, end)
         return
     first = bucket_start(start + timedelta(seconds=seconds) - MICROSECOND, seconds)
     last = bucket_start(end, seconds)
     if first >= last:
-        yield from _cover(start, end, level - 1)
+        yield from _cover(start, end, tuple(shorter))
         return
     yield Stretch(seconds, first, last)
-    yield from _cover(start, first, level - 1)
-    yield from _cover(last, end, level - 1)
+    yield from _cover(start, first, tuple(shorter))
+    yield from _cover(last, end, tuple(shorter))
 
 
 def percentile_seconds(counts: Mapping[int, int], share: float) -> float | None:
-    """The duration below which `share` of the counted ones lie, to 2 percent; None when there are none."""
+    """The duration below which `share` of the counted ones lie; None when there are none.
+
+    Right to the width of a bin (a sixteenth); within it durations are taken to lie evenly.
+    """
     total = sum(counts.values())
     if total == 0:
         return None
-    wanted = share * total
-    seen = 0
+    wanted, seen, number = share * total, 0, 0
     for number in sorted(counts):
-        seen += counts[number]
-        if seen >= wanted:
+        if seen + counts[number] >= wanted:
             break
-    lower, upper = bin_bounds_us(number)
-    return (lower + (upper or lower)) / 2 / 1_000_000
+        seen += counts[number]
+    lower, upper = BINS.bounds_us(number)
+    width = (upper or lower) - lower
+    return (lower + width * (wanted - seen) / counts[number]) / 1_000_000

@@ -10,10 +10,10 @@ A cell is (major, cell): `major` cuts by the value that is ordered by, `cell` cu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.buckets import EPOCH, bin_bounds_us, bin_of
+from kinolog.readmodel.buckets import Bins
 
 LEVELS = 4
 """Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only)."""
@@ -26,6 +26,9 @@ SECOND_BITS = 12
 """A finest cell of times is 4,096 seconds long."""
 
 PERCENT_DONE = 101
+
+DURATIONS = Bins(128)
+"""Less than one percent of a duration: many jobs take about as long as each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,10 @@ def cells_of(keys: SortKeys) -> dict[SortField, tuple[int, int]]:
     """The finest cell (major, cell) of a job in each order."""
     tie = keys.number >> NUMBER_BITS
     return {
-        SortField.CREATED_AT: (0, _seconds(keys.created_at) >> SECOND_BITS),
-        SortField.UPDATED_AT: (0, _seconds(keys.updated_at) >> SECOND_BITS),
+        SortField.CREATED_AT: (0, int(keys.created_at.timestamp()) >> SECOND_BITS),
+        SortField.UPDATED_AT: (0, int(keys.updated_at.timestamp()) >> SECOND_BITS),
         SortField.PROGRESS: percent_cell(keys.percent, tie),
-        SortField.DURATION: (0, tie) if keys.duration_us < 0 else (1 + bin_of(keys.duration_us), 0),
+        SortField.DURATION: (0, tie) if keys.duration_us < 0 else (1 + DURATIONS.of(keys.duration_us), 0),
         SortField.PRIORITY: (keys.urgency, tie),
     }
 
@@ -93,12 +96,8 @@ def bounds_of(field: SortField, major: int, cell: int) -> Bounds:
         case SortField.DURATION if major == 0:
             return Bounds((-1, ties[0]), (-1, ties[1]))
         case SortField.DURATION:
-            low, high = bin_bounds_us(major - 1)
+            low, high = DURATIONS.bounds_us(major - 1)
             return Bounds((low, 0), None if high is None else (high, 0))
-
-
-def _seconds(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(seconds=1)
 
 
 def _time(cell: int) -> datetime:

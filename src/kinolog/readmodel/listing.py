@@ -9,20 +9,17 @@ from sqlalchemy import select
 
 from kinolog.ports.read_model import JobPage, JobQuery, SortField
 from kinolog.readmodel import counting, pages
-from kinolog.readmodel.asking import Question
+from kinolog.readmodel.asking import Question, Row
 from kinolog.readmodel.cells import bounds_of
 from kinolog.readmodel.conditions import shape_of, values_of
 from kinolog.readmodel.cursors import Mark, read_cursor, write_cursor
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.mapping import job_from_row
-from kinolog.readmodel.pages import BEHIND, FROM, ListShape
+from kinolog.readmodel.pages import BEHIND, FROM, GATHER, GLANCE, GLANCE_JOBS, ListShape
 from kinolog.readmodel.tables import checkpoint
 
 SHALLOW = 500
 """Offsets up to here are walked."""
-
-RARE_TEXT = 5_000
-"""A text found in fewer prompts than this is looked up first; one found in more turns up soon along the order."""
 
 POSITION = Question(select(checkpoint.c.position))
 
@@ -61,14 +58,31 @@ class Listing:
             mark, marked, skip = await self._start_at(skip), FROM, 0
             if mark is None:
                 return JobPage((), "", total, seen)
-        shape = replace(self._shape, marked=marked, gathered=await self._is_rare(total))
-        found = await pages.page(shape).rows(self._connection, self._page_values(mark, skip))
+        found = await self._find(mark, marked, skip, total)
         shown = tuple(job_from_row(row) for row in found[: query.page_size])
         cursor = ""
         if len(found) > query.page_size:
             last = Mark(*found[query.page_size - 1][-2:])
             cursor = write_cursor(self._tenant, query.filter, query.order, last)
         return JobPage(shown, cursor, total, seen)
+
+    async def _find(self, mark: Mark | None, marked: str, skip: int, total: int | None) -> list[Row]:
+        """The rows of the page, and one more when there are more."""
+        values = self._page_values(mark, skip)
+        shape = replace(self._shape, marked=marked)
+        if self._shape.filter.text:
+            # A common text turns up soon; a rare one is found by looking through all prompts once.
+            glanced = await self._glance(shape, values)
+            if len(glanced) > self._query.page_size:
+                return glanced
+            shape = replace(shape, how=GATHER)
+        elif await self._is_rare(total):
+            shape = replace(shape, how=GATHER)
+        return await pages.page(shape).rows(self._connection, values)
+
+    async def _glance(self, shape: ListShape, values: dict[str, Any]) -> list[Row]:
+        values = values | {"reach": GLANCE_JOBS}
+        return await pages.page(replace(shape, how=GLANCE)).rows(self._connection, values)
 
     def _page_values(self, mark: Mark | None, skip: int) -> dict[str, Any]:
         limit = self._query.page_size + 1
@@ -107,9 +121,6 @@ class Listing:
     async def _is_rare(self, total: int | None) -> bool:
         """Whether gathering all that match and sorting them is cheaper than looking out for them along the order."""
         its = self._shape.filter
-        if its.text:
-            hits = await pages.hits().scalar(self._connection, self._values | {"limit": RARE_TEXT})
-            return bool(hits < RARE_TEXT)
         narrowed = its.urgencies or its.models or its.styles
         dated = its.dated and self._query.order.field is not SortField.CREATED_AT
         if total is None or not (narrowed or dated):

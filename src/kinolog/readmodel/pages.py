@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select, tuple_, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, tuple_, union_all
 
 from kinolog.ports.read_model import Order, SortField
 from kinolog.readmodel.asking import Question
@@ -17,6 +17,12 @@ from kinolog.readmodel.tables import jobs, prompts
 
 BEHIND, FROM = "behind", "from"
 """Where a page begins: behind the job that is marked, or with it."""
+
+WALK, GATHER, GLANCE = "walk", "gather", "glance"
+"""How a page is found: along an index, looking out for what matches; by finding all that match and sorting them; or
+by looking for a text among the next `GLANCE_JOBS` along the index."""
+
+GLANCE_JOBS = 2_000
 
 SORT_COLUMNS: dict[SortField, ColumnElement[Any]] = {
     SortField.CREATED_AT: jobs.c.created_at,
@@ -33,14 +39,13 @@ Part = Callable[[list[Condition]], Select[Any]]
 class ListShape:
     """What the statement of a page depends on; the values are named in it.
 
-    `marked` is empty, `BEHIND` or `FROM`. `gathered` says to find all that match and sort them, instead of walking
-    along an index and looking out for them.
+    `marked` is empty, `BEHIND` or `FROM`; `how` is `WALK`, `GATHER` or `GLANCE`.
     """
 
     filter: Shape
     order: Order
     marked: str = ""
-    gathered: bool = False
+    how: str = WALK
 
 
 @lru_cache(maxsize=1024)
@@ -55,7 +60,7 @@ def page(shape: ListShape) -> Question:
     def part(more: list[Condition]) -> Select[Any]:
         return select(*JOB_COLUMNS, key, jobs.c.number).where(*more, *conditions)
 
-    ordered = _gathered(shape, part) if shape.gathered else _walked(shape, part)
+    ordered = {WALK: _walked, GATHER: _gathered, GLANCE: _glanced}[shape.how](shape, part)
     its = ordered.offset(_number("skip")).limit(_number("limit")).subquery("page")
     columns = [its.c[column.name] for column in JOB_COLUMNS]
     return Question(
@@ -83,13 +88,6 @@ def within_cell(shape: ListShape, lower: bool, upper: bool) -> Question:
         return select(key.label("key"), jobs.c.number).where(*more, *bounds)
 
     return Question(_walked(shape, part).offset(_number("skip")).limit(1))
-
-
-@lru_cache(maxsize=1)
-def hits() -> Question:
-    """In how many prompts a text is found, counted up to `limit`."""
-    limited = select(prompts.c.job_id).where(*text_conditions()).limit(_number("limit"))
-    return Question(select(func.count()).select_from(limited.subquery()))
 
 
 def _mark_conditions(shape: ListShape) -> list[Condition]:
@@ -129,6 +127,18 @@ def _gathered(shape: ListShape, part: Part) -> Select[Any]:
         statement = part(job_conditions(shape.filter))
     matching = _fenced(statement, "matching")
     return select(matching).order_by(*_directions(shape.order, matching.c.key, matching.c.number))
+
+
+def _glanced(shape: ListShape, part: Part) -> Select[Any]:
+    """Those of the next jobs along the index that have the text."""
+    walked = _walked(replace(shape, filter=replace(shape.filter, text=False)), part)
+    its = walked.limit(GLANCE_JOBS).subquery("glance")
+    return (
+        select(its)
+        .join(prompts, prompts.c.job_id == its.c.id)
+        .where(*text_conditions())
+        .order_by(*_directions(shape.order, its.c.key, its.c.number))
+    )
 
 
 def _fenced(statement: Select[Any], name: str) -> Any:

@@ -1,0 +1,191 @@
+"""The projector as a process, on a real log and a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from kinolog.handler import JobHandler
+from kinolog.ports.read_model import JobQuery
+from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.ready import parse
+from kinolog.stack.addresses import free_port
+from kinolog.stack.nats_server import NatsServer
+from kinolog.subjects import EVENTS, Service
+from tests.fixtures.histories import Studio
+from tests.fixtures.log import empty_streams, open_stores
+
+Env = Mapping[str, str]
+
+
+@pytest.fixture
+async def env(
+    own_nats_server: NatsServer, nats_env: Callable[[Service], dict[str, str]], database_url: str
+) -> Env:
+    """The environment of a projector: streams made, database empty."""
+    await empty_streams(own_nats_server)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
+    return inherited | nats_env(Service.PROJECTOR) | {"KINOLOG_DATABASE_URL": database_url}
+
+
+async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
+    """Run the projector with a command; exit status, output, errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kinolog_projector.app",
+        *arguments,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 90)
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
+@dataclass
+class Running:
+    """A projector that serves."""
+
+    process: asyncio.subprocess.Process
+    errors: list[str] = field(default_factory=list)
+
+    async def ended(self) -> int:
+        """Its exit status, once it has ended."""
+        return await asyncio.wait_for(self.process.wait(), 60)
+
+
+@asynccontextmanager
+async def running(env: Env) -> AsyncIterator[Running]:
+    """A projector, announced."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kinolog_projector.app",
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    its = Running(process)
+    reading = asyncio.create_task(_read(process.stderr, its.errors))
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        assert parse(line.decode()), its.errors
+        yield its
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 30)
+        await reading
+
+
+async def _read(stream: asyncio.StreamReader, lines: list[str]) -> None:
+    while line := await stream.readline():
+        lines.append(line.decode())
+
+
+async def submit(server: NatsServer, count: int) -> int:
+    """Jobs on the real log; answers the last position."""
+    async with open_stores(server, Service.API) as stores:
+        studio = Studio()
+        studio.keys = stores.keys  # type: ignore[assignment]  # the same port
+        studio.store = stores.log  # type: ignore[assignment]
+        studio.handler = JobHandler(stores.log, lambda: studio.now)
+        for number in range(count):
+            job_id = await studio.submit(f"prompt {number}")
+            if number % 3 == 0:
+                await studio.complete(job_id)
+        return await stores.log.last_position()
+
+
+async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
+    """Refuse an unmigrated database, migrate twice, follow, be killed, follow on, rebuild to the same hashes, stop."""
+    status, _, errors = await command(env)
+    assert (status, "kinolog-projector migrate" in errors) == (2, True)
+    for _ in range(2):
+        status, output, errors = await command(env, "migrate")
+        assert (status, output) == (
+            0,
+            "the database is at revision 0001, the read models are of version 1\n",
+        ), errors
+    model = await PostgresReadModel.connect(database_url, 2)
+    probe = free_port("127.0.0.1")
+    with_probe = {**env, "KINOLOG_PROJECTOR_PROBE_PORT": str(probe)}
+    async with running(with_probe) as its:
+        last = await submit(own_nats_server, 9)
+        assert await model.wait_for(last, 30) == last
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"http://127.0.0.1:{probe}/ready")).json()["status"] == "ready"
+            metrics = (await http.get(f"http://127.0.0.1:{probe}/metrics")).text
+        assert f"kinolog_projector_position {last}\n" in metrics
+        its.process.kill()
+        await its.ended()
+    async with running(env):
+        page = await model.list_jobs("default", JobQuery())
+        assert (page.total, page.position) == (9, last)
+        assert {row.prompt for row in page.rows} == {f"prompt {number}" for number in range(9)}
+        before = await command(env, "hash")
+        status, output, errors = await command(env, "rebuild")
+        assert (status, output) == (
+            0,
+            f"rebuilt the read models from {last} commits, up to position {last}\n",
+        ), errors
+        assert await command(env, "hash") == before
+        assert len(before[1].splitlines()) == 12
+    await model.close()
+
+
+async def test_a_lost_log_is_restored_from_the_archive(
+    own_nats_server: NatsServer, env: Env, database_url: str
+) -> None:
+    """A log that lost commits ends the process with status 3 and advice; the advice brings the log back."""
+    await command(env, "migrate")
+    model = await PostgresReadModel.connect(database_url, 2)
+    async with running(env):
+        last = await submit(own_nats_server, 5)
+        await model.wait_for(last, 30)
+    await model.close()
+    await empty_streams(own_nats_server, [EVENTS])
+    status, _, errors = await command(env)
+    assert (status, "kinolog-projector restore" in errors) == (3, True)
+    status, output, errors = await command(env, "restore")
+    assert (status, output) == (0, f"restored {last} commits from the archive\n"), errors
+    async with running(env):
+        assert await submit(own_nats_server, 5) >= last
+
+
+@pytest.mark.parametrize("arguments", [["unheard-of"], ["run", "twice"]])
+async def test_an_unknown_command_says_which_there_are(env: Env, arguments: list[str]) -> None:
+    """Usage, on standard error, with status 2."""
+    status, output, errors = await command(env, *arguments)
+    assert (status, output) == (2, "")
+    assert "migrate  bring the database up to this version" in errors
+
+
+async def test_no_prompt_and_no_password_is_logged(
+    own_nats_server: NatsServer, env: Env, database_url: str
+) -> None:
+    """Neither in the course of things nor when the database is gone."""
+    await command(env, "migrate")
+    model = await PostgresReadModel.connect(database_url, 2)
+    async with running({**env, "KINOLOG_LOG_LEVEL": "DEBUG"}) as its:
+        await model.wait_for(await submit(own_nats_server, 3), 30)
+    await model.close()
+    said = "".join(its.errors)
+    assert "keeping the read models" in said
+    password = database_url.split(":")[2].split("@")[0]
+    assert "prompt 1" not in said
+    assert password not in said
+    status, _, errors = await command({**env, "KINOLOG_DATABASE_URL": database_url + "_gone"}, "migrate")
+    assert status == 2
+    assert password not in errors
