@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from kinolog.job import events as e
 from kinolog.job.state import REMEMBERED_COMMANDS, Job
@@ -16,26 +17,40 @@ class BrokenHistory(Exception):
 
 def evolve(job: Job | None, job_id: str, event: e.Event) -> Job:
     """Fold one event into a job. Raises `BrokenHistory` when the history does not begin with Submitted."""
+    if job is not None:
+        job = replace(job)
+    return _evolve_in_place(job, job_id, event)
+
+
+def fold(job: Job | None, job_id: str, events: Iterable[e.Event], command_id: str) -> Job:
+    """Fold the events of one commit, and remember the command that led to them."""
+    if job is not None:
+        job = replace(job)  # one copy for all events, not one for each
+    for event in events:
+        job = _evolve_in_place(job, job_id, event)
+    if job is None:
+        raise BrokenHistory(f"a commit of job {job_id} without events")
+    remembered = (*job.applied_commands, command_id)[-REMEMBERED_COMMANDS:]
+    _set(job, {"applied_commands": remembered})
+    return job
+
+
+def _evolve_in_place(job: Job | None, job_id: str, event: e.Event) -> Job:
+    """Change a job that nobody else has seen yet; the first event makes it."""
     if isinstance(event, e.Submitted):
         if job is not None:
             raise BrokenHistory(f"job {job_id} was submitted twice")
         return _submitted(job_id, event)
     if job is None:
         raise BrokenHistory(f"the history of job {job_id} begins with {type(event).__name__}")
-    evolved = _apply(job, event)  # a fresh job that nobody else has seen: no need to copy it once more
-    object.__setattr__(evolved, "updated_at", event.at)
-    object.__setattr__(evolved, "version", job.version + 1)
-    return evolved
+    _set(job, _changes(job, event))
+    _set(job, {"updated_at": event.at, "version": job.version + 1})
+    return job
 
 
-def fold(job: Job | None, job_id: str, events: Iterable[e.Event], command_id: str) -> Job:
-    """Fold the events of one commit, and remember the command that led to them."""
-    for event in events:
-        job = evolve(job, job_id, event)
-    if job is None:
-        raise BrokenHistory(f"a commit of job {job_id} without events")
-    remembered = (*job.applied_commands, command_id)[-REMEMBERED_COMMANDS:]
-    return replace(job, applied_commands=remembered)
+def _set(job: Job, changes: Mapping[str, object]) -> None:
+    for name, value in changes.items():
+        object.__setattr__(job, name, value)
 
 
 def _submitted(job_id: str, event: e.Submitted) -> Job:
@@ -56,65 +71,71 @@ def _submitted(job_id: str, event: e.Submitted) -> Job:
     )
 
 
-def _apply(job: Job, event: e.Event) -> Job:
+Changes: TypeAlias = dict[str, object]
+"""New values of fields of a job."""
+
+
+def _changes(job: Job, event: e.Event) -> Changes:
     match event:
         case e.Queued():
-            return replace(
-                job, status=Status.QUEUED, priority=event.priority, not_before=event.not_before, stages=()
-            )
+            return {
+                "status": Status.QUEUED,
+                "priority": event.priority,
+                "not_before": event.not_before,
+                "stages": (),
+            }
         case e.StoryboardPlanned():
-            return replace(job, scenes=event.scenes)
+            return {"scenes": event.scenes}
         case e.PrefetchRequested():
-            return replace(job, prefetch_requested=True)
+            return {"prefetch_requested": True}
         case e.PrefetchFinished():
-            return replace(job, prefetch_requested=False)
+            return {"prefetch_requested": False}
         case e.CancelRequested():
-            return replace(job, cancel_requested=True)
+            return {"cancel_requested": True}
         case e.Reprioritized():
-            return replace(job, priority=event.priority)
+            return {"priority": event.priority}
         case e.Retried():
-            return replace(
-                job,
-                cancel_requested=False,
-                error=None,
-                finished_at=None,
-                last_attempt=job.attempt + job.max_attempts,
-            )
+            last_attempt = job.attempt + job.max_attempts
+            return {
+                "cancel_requested": False,
+                "error": None,
+                "finished_at": None,
+                "last_attempt": last_attempt,
+            }
         case e.Erased():
-            return replace(job, erased=True, artifacts=(), scenes=_unrendered(job.scenes))
+            return {"erased": True, "artifacts": (), "scenes": _unrendered(job.scenes)}
         case e.AttemptStarted() | e.AttemptFailed() | e.StageStarted() | e.StageFinished():
-            return _apply_attempt(job, event)
+            return _attempt_changes(job, event)
         case e.SceneRendered():
             scenes = tuple(
                 replace(scene, artifact=event.artifact) if scene.index == event.scene else scene
                 for scene in job.scenes
             )
-            return replace(job, scenes=scenes)
+            return {"scenes": scenes}
         case e.Completed() | e.Failed() | e.Cancelled():
-            return _apply_terminal(job, event)
+            return _terminal_changes(job, event)
         case e.Submitted():
             raise BrokenHistory(f"job {job.id} was submitted twice")
 
 
-def _apply_attempt(
+def _attempt_changes(
     job: Job, event: e.AttemptStarted | e.AttemptFailed | e.StageStarted | e.StageFinished
-) -> Job:
+) -> Changes:
     match event:
         case e.AttemptStarted():
             attempt = Attempt(event.attempt, event.worker, event.runtime, event.at)
-            return replace(
-                job,
-                status=Status.PROCESSING,
-                attempt=event.attempt,
-                attempts=(*job.attempts, attempt),
-                stages=(),
-                not_before=None,
-                started_at=job.started_at or event.at,
-            )
+            return {
+                "status": Status.PROCESSING,
+                "attempt": event.attempt,
+                "attempts": (*job.attempts, attempt),
+                "stages": (),
+                "not_before": None,
+                "started_at": job.started_at or event.at,
+            }
         case e.AttemptFailed():
-            return replace(job, attempts=_ended(job, event, event.error))
+            return {"attempts": _ended(job, event, event.error)}
         case e.StageStarted():
-            return replace(job, stages=(*job.stages, StageState(event.stage, event.scene, event.at)))
+            return {"stages": (*job.stages, StageState(event.stage, event.scene, event.at))}
         case e.StageFinished():
             stages = tuple(
                 replace(s, seconds=event.seconds)
@@ -122,28 +143,28 @@ def _apply_attempt(
                 else s
                 for s in job.stages
             )
-            return replace(job, stages=stages)
+            return {"stages": stages}
 
 
-def _apply_terminal(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> Job:
+def _terminal_changes(job: Job, event: e.Completed | e.Failed | e.Cancelled) -> Changes:
     attempts = job.attempts
     if attempts and attempts[-1].ended_at is None:
         attempts = _ended(job, event, event.error if isinstance(event, e.Failed) else None)
-    ended = replace(job, attempts=attempts, finished_at=event.at, prefetch_requested=False)
+    ended: Changes = {"attempts": attempts, "finished_at": event.at, "prefetch_requested": False}
     match event:
         case e.Completed():
-            return replace(
-                ended,
-                status=Status.COMPLETED,
-                artifacts=event.artifacts,
-                media=event.media,
-                gpu_seconds=job.gpu_seconds + event.gpu_seconds,
-                error=None,
-            )
+            return {
+                **ended,
+                "status": Status.COMPLETED,
+                "artifacts": event.artifacts,
+                "media": event.media,
+                "gpu_seconds": job.gpu_seconds + event.gpu_seconds,
+                "error": None,
+            }
         case e.Failed():
-            return replace(ended, status=Status.FAILED, error=event.error)
+            return {**ended, "status": Status.FAILED, "error": event.error}
         case e.Cancelled():
-            return replace(ended, status=Status.CANCELLED)
+            return {**ended, "status": Status.CANCELLED}
 
 
 def _unrendered(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
