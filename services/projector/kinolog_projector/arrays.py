@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Column, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, dialect
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, dialect
 
 _PLAIN = re.compile(r"[A-Za-z0-9_:./-]+")
 _WORD_NULL = "null"
@@ -43,6 +43,11 @@ def bytes_element(value: bytes) -> str:
     return f'"\\\\x{value.hex()}"'
 
 
+def numbers_element(value: Iterable[int]) -> str:
+    """An array of numbers as an element of an array literal of texts."""
+    return '"{' + ",".join(map(str, value)) + '}"'
+
+
 def _time_element(value: datetime) -> str:
     return value.isoformat()
 
@@ -55,6 +60,8 @@ def _encoder(column: Column[Any]) -> Encoder:
     match column.type:
         case JSONB():
             return json_element
+        case ARRAY():
+            return numbers_element
         case TIMESTAMP():
             return _time_element
         case Boolean():
@@ -68,15 +75,20 @@ def _encoder(column: Column[Any]) -> Encoder:
 
 
 class ArrayColumn:
-    """How one column of a table travels: its encoder, and the cast of its parameter."""
+    """How one column of a table travels: its encoder, the cast of its parameter, and that of each value in it.
+
+    `unnest` takes arrays of arrays apart to the last number, so those travel as texts.
+    """
 
     def __init__(self, column: Column[Any]) -> None:
         self.name = column.name
         self._encode = _encoder(column)
         self._nullable = bool(column.nullable)
         kind = column.type
-        plain = Text() if isinstance(kind, Text) else kind
-        self.cast = f"{plain.compile(dialect=_DIALECT)}[]"
+        own = Text() if isinstance(kind, Text) else kind
+        nested = isinstance(kind, ARRAY)
+        self.value_cast = f"::{own.compile(dialect=_DIALECT)}" if nested else ""
+        self.cast = "TEXT[]" if nested else f"{own.compile(dialect=_DIALECT)}[]"
 
     def literal(self, values: Iterable[Any]) -> str:
         """The values as one array literal."""

@@ -19,6 +19,7 @@ from kinolog_projector.rows import (
     attempt_row,
     job_row,
     next_percent,
+    prompt_row,
     scene_rows,
     sort_keys,
     urgency_of,
@@ -120,11 +121,8 @@ class _JobWalk:
         folded.tally.move(self.tenant, (before.keys, before.kind) if before else None, (keys, kind))
         position = self.its.commits[-1].position
         folded.jobs.append(job_row(state, keys, kind, self.queued_at, position, before))
-        if state.id in batch.prompts and not state.erased:
-            prompts = batch.prompts[state.id]
-            folded.prompts.append((state.id, self.tenant, prompts.prompt, prompts.negative_prompt))
-        elif self.erased or state.id in batch.prompts:
-            folded.prompts.append((state.id, self.tenant, None, None))
+        if self.erased or state.id in batch.prompts:
+            folded.prompts.append(prompt_row(state, None if self.erased else batch.prompts[state.id]))
         if self.erased:
             folded.erased.append(state.id)
         elif self.completed:

@@ -10,6 +10,8 @@ from kinolog.job.state import Job
 from kinolog.job.values import Artifact, Attempt, JobError, MediaFacts, Priority, Status
 from kinolog.readmodel.buckets import micros_between
 from kinolog.readmodel.cells import SortKeys
+from kinolog.readmodel.grams import grams
+from kinolog_projector.batch import Prompts
 from kinolog_projector.before import Before
 
 Row = tuple[Any, ...]
@@ -91,6 +93,13 @@ def job_row(
         state.version,
         position,
     )
+
+
+def prompt_row(state: Job, prompts: Prompts | None) -> Row:
+    """A row of `prompts`; None for those of an erased job."""
+    prompt = prompts.prompt if prompts is not None else None
+    negative_prompt = prompts.negative_prompt if prompts is not None else None
+    return state.id, state.tenant, prompt, negative_prompt, sorted(grams(state.id) | grams(prompt or ""))
 
 
 def scene_rows(state: Job) -> Iterator[Row]:

@@ -86,9 +86,14 @@ def merge_counts(table: Table, schema: str, count: str) -> BulkStatement:
 
 
 def _insert(table: Table, schema: str) -> sql.Composed:
-    return sql.SQL("INSERT INTO {} ({}) SELECT * FROM {}").format(
+    values = (
+        sql.SQL("{}{}").format(sql.Identifier(column.name), sql.SQL(column.value_cast))
+        for column in _columns(table)
+    )
+    return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
         sql.Identifier(schema, table.name),
         _names([column.name for column in table.columns]),
+        sql.SQL(", ").join(values),
         _given(table),
     )
 

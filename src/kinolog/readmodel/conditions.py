@@ -15,12 +15,16 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import JobFilter
+from kinolog.readmodel import grams
 from kinolog.readmodel.tables import jobs, prompts
 
 Condition = ColumnElement[bool]
 
 NONE, ONE, MANY = 0, 1, 2
 """How many values a field holds."""
+
+SHORT, LONG = 1, 2
+"""Whether a text has grams, by which an index finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Shape:
     styles: int
     created_from: bool
     created_before: bool
-    text: bool
+    text: int
 
     @property
     def dated(self) -> bool:
@@ -43,7 +47,7 @@ class Shape:
     @property
     def of_kinds_only(self) -> Shape:
         """The shape without dates and text: what counters can tell."""
-        return replace(self, created_from=False, created_before=False, text=False)
+        return replace(self, created_from=False, created_before=False, text=NONE)
 
 
 def shape_of(wanted: JobFilter) -> Shape:
@@ -55,7 +59,7 @@ def shape_of(wanted: JobFilter) -> Shape:
         styles=min(len(wanted.styles), MANY),
         created_from=wanted.created_from is not None,
         created_before=wanted.created_before is not None,
-        text=bool(wanted.text),
+        text=NONE if not wanted.text else LONG if len(wanted.text.lower()) >= grams.LENGTH else SHORT,
     )
 
 
@@ -76,6 +80,7 @@ def values_of(tenant: str, wanted: JobFilter) -> dict[str, Any]:
         "created_before": wanted.created_before,
         "pattern": f"%{escaped}%",
         "id_pattern": f"%{escaped.lower()}%",
+        "grams": sorted(grams.grams(text)),
     }
 
 
@@ -104,20 +109,23 @@ def job_conditions(shape: Shape, *, statuses: bool = True) -> list[Condition]:
     if shape.created_before:
         conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
     if shape.text:
-        found = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions())
+        found = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions(shape))
         conditions.append(found.exists())
     return conditions
 
 
-def text_conditions() -> list[Condition]:
+def text_conditions(shape: Shape) -> list[Condition]:
     """The text is part of the prompt, in any case, or of the id."""
-    return [
+    conditions: list[Condition] = [
         prompts.c.tenant == bindparam("tenant", type_=Text()),
         or_(
             prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
             prompts.c.job_id.like(bindparam("id_pattern", type_=Text())),
         ),
     ]
+    if shape.text == LONG:
+        conditions.append(prompts.c.grams.contains(bindparam("grams", type_=prompts.c.grams.type)))
+    return conditions
 
 
 def one_status(place: int) -> Condition:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, tup
 
 from kinolog.ports.read_model import Order, SortField
 from kinolog.readmodel.asking import Question
-from kinolog.readmodel.conditions import Condition, Shape, job_conditions, one_status, text_conditions
+from kinolog.readmodel.conditions import NONE, Condition, Shape, job_conditions, one_status, text_conditions
 from kinolog.readmodel.mapping import JOB_COLUMNS
 from kinolog.readmodel.tables import jobs, prompts
 
@@ -120,8 +120,8 @@ def _walked(shape: ListShape, part: Part) -> Select[Any]:
 def _gathered(shape: ListShape, part: Part) -> Select[Any]:
     """All that match first, fenced off from the planner, then sorted."""
     if shape.filter.text:
-        found = _fenced(select(prompts.c.job_id).where(*text_conditions()), "hits")
-        conditions = job_conditions(replace(shape.filter, text=False))
+        found = _fenced(select(prompts.c.job_id).where(*text_conditions(shape.filter)), "hits")
+        conditions = job_conditions(replace(shape.filter, text=NONE))
         statement = part(conditions).join(found, found.c.job_id == jobs.c.id)
     else:
         statement = part(job_conditions(shape.filter))
@@ -131,12 +131,12 @@ def _gathered(shape: ListShape, part: Part) -> Select[Any]:
 
 def _glanced(shape: ListShape, part: Part) -> Select[Any]:
     """Those of the next jobs along the index that have the text."""
-    walked = _walked(replace(shape, filter=replace(shape.filter, text=False)), part)
+    walked = _walked(replace(shape, filter=replace(shape.filter, text=NONE)), part)
     its = walked.limit(GLANCE_JOBS).subquery("glance")
     return (
         select(its)
         .join(prompts, prompts.c.job_id == its.c.id)
-        .where(*text_conditions())
+        .where(*text_conditions(shape.filter))
         .order_by(*_directions(shape.order, its.c.key, its.c.number))
     )
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 KEPT_SCHEMA = "kinolog"
 PROJECTION_SCHEMA = "projection"
@@ -177,6 +177,13 @@ prompts = Table(
     Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
+    Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.grams."),
+    Index(
+        "prompts_by_grams",
+        "grams",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 256},
+    ),
 )
 """Prompts in the clear, apart from what changes often. NULL once the job is erased."""
 
