@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.theme import Theme
 
 from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
@@ -80,8 +81,14 @@ class KinologApp(App[None]):
         """The dashboard first; the feed beside it."""
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
+        self.theme_changed_signal.subscribe(self, self._dress)
         self.switch_mode("dashboard")
         self._listen()
+
+    def _dress(self, _: Theme) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.dress()
 
     async def on_unmount(self) -> None:
         """Leave nothing behind."""

@@ -77,6 +77,11 @@ class GeneratePage(Page):
         """Ask for the models, and for past jobs to tell the time from."""
         self.ask("models", self.kinolog.rest.models)
 
+    def redraw(self) -> None:
+        """The outlook too."""
+        self._look()
+        super().redraw()
+
     def on_answered(self, message: Answered) -> None:
         """Show an answer."""
         match message.value:

@@ -89,6 +89,12 @@ class JobPage(Watching, Acting, Page):
         self.ask("logs", partial(rest.logs, self.job_id, ALL_LINES if last else LAST_LINES, last or None))
         self.ask("history", partial(rest.history, self.job_id))
 
+    def redraw(self) -> None:
+        """Lines and history too."""
+        self.query_one(LogLines).redraw()
+        self.query_one(HistoryView).redraw()
+        super().redraw()
+
     def _renew(self) -> None:
         if self._stale and self.is_current:
             self._stale = False

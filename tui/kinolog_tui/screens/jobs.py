@@ -83,6 +83,11 @@ class JobsPage(Acting, Page):
         self.ask("page", lambda: self.kinolog.rest.jobs(which, order, limit, cursor))
         self._say_what()
 
+    def redraw(self) -> None:
+        """The rows too."""
+        self.query_one(JobTable).redraw()
+        super().redraw()
+
     def narrow(self, which: Filter) -> None:
         """Show other jobs, from the first page."""
         self.which = which

@@ -33,6 +33,8 @@ class Page(Screen[None]):
     AUTO_FOCUS = ""  # a field with the focus would take the number keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
+    _theme = ""
+
     @property
     def kinolog(self) -> KinologApp:
         """The application."""
@@ -83,6 +85,17 @@ class Page(Screen[None]):
     def on_screen_resume(self) -> None:
         """Shown (again): read anew."""
         self.show_link(self.kinolog.link)
+        self.load()
+        self.dress()
+
+    def dress(self) -> None:
+        """Draw what holds colours anew when the theme is another than when it was drawn."""
+        before, self._theme = self._theme, self.app.theme
+        if before not in ("", self._theme):
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draw in the colours of the theme; what is asked for anyhow is asked for."""
         self.load()
 
     def take(self, told: Told) -> None:

@@ -87,7 +87,7 @@ class WorkerList(Static):
         text.append(f" {worker.device}", style=style(self.app, "text-muted"))
         if worker.memory_total_bytes:
             percent = 100 * worker.memory_used_bytes / worker.memory_total_bytes
-            text.append(f" {bar(percent, 6)} ", style=style(self.app, "accent"))
+            text.append(f" {bar(percent, 4)} ", style=style(self.app, "accent"))
             text.append(size(worker.memory_used_bytes))
         text.append("\n  ")
         if silent:

@@ -74,6 +74,13 @@ class HistoryView(Vertical):
             options.highlighted = len(commits) - 1 if follows else min(at, len(commits) - 1)
         self._draw_slider()
 
+    def redraw(self) -> None:
+        """Draw everything anew."""
+        commits, at, self._commits = self._commits, self.at, ()
+        self.show(commits)
+        if commits:
+            self.query_one("#commits", OptionList).highlighted = at
+
     def show_state(self, job: Job | None) -> None:
         """Show the state as of where the slider stands."""
         commit = self._commits[self.at] if self._commits else None

@@ -210,7 +210,7 @@ def _short(value: object) -> str | None:
         return f"{len(value)}"
     if isinstance(value, dict) or value in (None, ""):
         return None
-    return str(value)[:80]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)[:80]
 
 
 def _done(job: Job) -> list[str]:

@@ -33,7 +33,7 @@ class Heading:
 HEADINGS = (
     Heading("", 1),
     Heading("status", 12),
-    Heading("prio", 8, 70),
+    Heading("prio", 10, 70),
     Heading("progress", 13),
     Heading("stage", 13, 105),
     Heading("age", 6, 60),
@@ -169,7 +169,8 @@ class JobTable(DataTable[Text]):
     def _draw(self, job: Job) -> None:
         now = clock.now()
         for key, cell in zip(self.columns, self._cells(job, now), strict=True):
-            if self.get_cell(job.job_id, key) != cell:
+            before = self.get_cell(job.job_id, key)
+            if before != cell or before.style != cell.style:
                 self.update_cell(job.job_id, key, cell)
 
     def _cells(self, job: Job, now: datetime) -> list[Text]:
@@ -181,7 +182,7 @@ class JobTable(DataTable[Text]):
                 MARK if job.job_id in self.marked else " ", style=style(self.app, "accent", bold=True)
             ),
             "status": lambda: self._status(job),
-            "prio": lambda: Text(f"{PRIORITY_MARKS[job.priority]:<2}{job.priority[:6]}"),
+            "prio": lambda: Text(f"{PRIORITY_MARKS[job.priority]:<2}{job.priority}"),
             "progress": lambda: self._progress(job),
             "stage": lambda: Text(plain(job.stage or "") if job.status == "processing" else ""),
             "age": lambda: Text(ago(job.created_at, now), style=style(self.app, "text-muted")),

@@ -1,0 +1,86 @@
+"""The dashboard in a test: started against a replay, waited for, and read off the screen."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from unittest.mock import patch
+
+from kinolog_tui.app import KinologApp
+from kinolog_tui.preferences import PreferenceStore
+from textual.pilot import Pilot
+from textual.strip import Strip
+from textual.worker import WorkerState
+
+from tests.snapshot.replay import recorded
+
+NARROW, WIDE = (80, 24), (120, 40)
+LASTING = ("feed",)
+"""Workers that run as long as the dashboard does."""
+
+
+@asynccontextmanager
+async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
+    """The dashboard at the recorded moment, in UTC, connected and settled."""
+    then = datetime.fromisoformat(recorded()["now"])
+    with patch.dict(os.environ, {"TZ": "UTC"}), patch("kinolog_tui.clock.now", lambda: then):
+        time.tzset()
+        app = KinologApp(url, store=PreferenceStore(folder / "tui.json"))
+        app.animation_level = "none"
+        async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
+            await linked(pilot, "live")
+            await settled(pilot)
+            yield pilot
+    time.tzset()
+
+
+def app_of(pilot: Pilot[None]) -> KinologApp:
+    """The dashboard that the pilot steers."""
+    assert isinstance(pilot.app, KinologApp)
+    return pilot.app
+
+
+async def linked(pilot: Pilot[None], state: str) -> None:
+    """Wait until the feed is connected like this."""
+    while app_of(pilot).link.state != state:
+        await pilot.pause(0.02)
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until every answer is there and shown."""
+    quiet = 0
+    while quiet < 3:
+        active = [
+            worker
+            for worker in pilot.app.workers
+            if worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
+        ]
+        quiet = 0 if active else quiet + 1
+        await pilot.pause(0.01 if active else None)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """Press keys one after the other, waiting for what each of them does."""
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot)
+
+
+def strips(pilot: Pilot[None]) -> list[Strip]:
+    """The lines of the screen with their styles."""
+    return pilot.app.screen._compositor.render_strips()
+
+
+def text(pilot: Pilot[None]) -> str:
+    """What stands on the screen."""
+    return "\n".join(strip.text.rstrip() for strip in strips(pilot)) + "\n"
+
+
+async def until_text(pilot: Pilot[None], words: str) -> None:
+    """Wait until these words stand on the screen."""
+    while words not in text(pilot):
+        await pilot.pause(0.02)

@@ -1,0 +1,72 @@
+"""Record what a gateway answers, for the snapshots: python -m tests.snapshot.record URL.
+
+It submits a few jobs to a running kinolog, catches one of them while it renders, and writes every answer that the
+pages ask for into recorded.json, with the time at which it was so, and a finished video beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+FOLDER = Path(__file__).parent
+CHARTS = ("overview", "success-rate", "stage-times", "queue-depth", "trends", "status-distribution")
+SPANS = ("last_24_hours", "last_7_days")
+PROMPT = "A red circle moves right on a blue background. Then a green square turns slowly, zoom in."
+WAIT_SECONDS = 0.2
+
+
+def main(url: str) -> None:
+    """Submit, catch, write."""
+    with httpx.Client(base_url=url, timeout=60) as http:
+        made = _submit(http, duration=2.0, steps=8, style="cinematic", seed=7, priority="high")
+        cancelled = _submit(http, priority="low")
+        http.post(f"/mcp/cancel/{cancelled}", json={"reason": "not wanted"}).raise_for_status()
+        _wait(http, made, lambda job: job["status"] == "completed")
+        running = _submit(http, duration=4.0, steps=40, seed=11, priority="critical")
+        _submit(http, priority="medium")
+        _wait(http, running, lambda job: job["percent"] > 20)
+        answers = _answers(http, [made, running, cancelled])
+        recorded = {
+            "now": datetime.now(UTC).isoformat(),
+            "running": running,
+            "made": made,
+            "answers": answers,
+        }
+        (FOLDER / "recorded.json").write_text(
+            json.dumps(recorded, separators=(",", ":")) + "\n", encoding="utf-8"
+        )
+        (FOLDER / "film.mp4").write_bytes(http.get(f"/mcp/result/{made}/video").content)
+        http.post("/mcp/bulk", json={"action": "cancel", "filter": {"date_range": "all_time"}})
+
+
+def _submit(http: httpx.Client, **asked: Any) -> str:
+    answer = http.post("/mcp/generate", json={"prompt": PROMPT, **asked}).raise_for_status()
+    return str(answer.json()["job_id"])
+
+
+def _wait(http: httpx.Client, job_id: str, until: Any) -> None:
+    while not until(http.get(f"/mcp/status/{job_id}").json()):
+        time.sleep(WAIT_SECONDS)
+
+
+def _answers(http: httpx.Client, jobs: list[str]) -> dict[str, Any]:
+    paths = ["/mcp/jobs?limit=50", "/mcp/models", "/mcp/workers", "/mcp/activity?limit=50"]
+    paths += [f"/mcp/analytics/{chart}?date_range={span}" for chart in CHARTS for span in SPANS]
+    paths.append("/mcp/analytics/trends?bucket_seconds=86400&date_range=last_7_days")
+    paths.append("/mcp/analytics/status-distribution")
+    for job in jobs:
+        paths += [f"/mcp/{part}/{job}" for part in ("status", "storyboard", "logs", "events")]
+    commits = http.get(f"/mcp/events/{jobs[0]}").json()["commits"]
+    paths += [f"/mcp/events/{jobs[0]}?as_of={commit['position']}" for commit in commits]
+    return {path: http.get(path).raise_for_status().json() for path in paths}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

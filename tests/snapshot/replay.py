@@ -1,0 +1,143 @@
+"""A gateway on a real port that answers what was recorded, and says over its WebSocket what a test tells it to say."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+FOLDER = Path(__file__).parent
+Json = dict[str, Any]
+
+
+def recorded() -> Json:
+    """What was recorded: `now`, ids of jobs that are `running` and `made`, and `answers` by path and query."""
+    content: Json = json.loads((FOLDER / "recorded.json").read_text(encoding="utf-8"))
+    return content
+
+
+class Replay:
+    """The gateway. `asked` are the requests that came, `said` what clients said over the WebSocket."""
+
+    def __init__(self) -> None:
+        content = recorded()
+        self.answers: Json = deepcopy(content["answers"])
+        self.problems: dict[str, Json] = {}
+        self.asked: list[tuple[str, str, Json]] = []
+        self.said: list[Json] = []
+        self.heard = asyncio.Condition()
+        self.url = ""
+        self._sockets: list[WebSocket] = []
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.with_socket = True
+
+    async def start(self, port: int = 0) -> None:
+        """Listen; on the port of before, when one is given."""
+        listener = socket.create_server(("127.0.0.1", port), reuse_port=False)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        routes = [
+            WebSocketRoute("/ws", self._live),
+            Route("/{path:path}", self._answer, methods=["GET", "POST", "DELETE"]),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._task = asyncio.create_task(self._server._serve([listener]))  # serve() would take the signals
+
+    async def stop(self) -> None:
+        """Go away, connections and all."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task
+            self._server = self._task = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
+    async def say(self, kind: str, position: int, data: Json, job_id: str | None = None) -> None:
+        """A message to every client."""
+        message = {"type": kind, "position": position, "data": data}
+        if job_id is not None:
+            message["job_id"] = job_id
+        for client in self._sockets:
+            await client.send_text(json.dumps(message))
+
+    async def until(self, condition: Any) -> None:
+        """Wait for something that clients ask or say."""
+        async with self.heard:
+            await self.heard.wait_for(condition)
+
+    async def _note(self, into: list[Any], what: Any) -> None:
+        async with self.heard:
+            into.append(what)
+            self.heard.notify_all()
+
+    async def _live(self, client: WebSocket) -> None:
+        if not self.with_socket:
+            await client.close()
+            return
+        await client.accept()
+        self._sockets.append(client)
+        try:
+            while True:
+                await self._note(self.said, json.loads(await client.receive_text()))
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self._sockets.remove(client)
+
+    async def _answer(self, request: Request) -> Response:
+        body = json.loads(await request.body() or "{}")
+        path = request.url.path
+        await self._note(self.asked, (request.method, path, body or dict(request.query_params)))
+        if path in self.problems:
+            problem = self.problems[path]
+            return JSONResponse(problem, problem["status"], media_type="application/problem+json")
+        if path.endswith("/video"):
+            return FileResponse(FOLDER / "film.mp4", media_type="video/mp4")
+        found = self._find(path, dict(request.query_params), request.method)
+        return JSONResponse(found) if found is not None else JSONResponse({"detail": "not recorded"}, 404)
+
+    def _find(self, path: str, query: dict[str, str], method: str) -> Any:
+        if method == "POST" and path == "/mcp/bulk":
+            return {"results": [], "succeeded": 1, "failed": 0, "position": 0}
+        names = [{name: query[name] for name in sorted(query)}]
+        names += [{k: query[k]} for k in ("as_of", "date_range") if k in query]
+        for part in names:
+            key = f"{path}?{'&'.join(f'{name}={value}' for name, value in part.items())}"
+            if key in self.answers:
+                return self.answers[key]
+        key = next((key for key in self.answers if key.partition("?")[0] == path), "")
+        return self.answers.get(path, self.answers.get(key))
+
+
+@asynccontextmanager
+async def replay() -> AsyncIterator[Replay]:
+    """A gateway that runs as long as the block."""
+    gateway = Replay()
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()
