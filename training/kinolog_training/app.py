@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     judge.add_argument("--steps", type=int, default=20)
     judge.add_argument("--guidance", type=float, default=3.0)
     judge.add_argument("--frames", type=int, default=17)
+    judge.add_argument("--ceilings", action="store_true", help="score drawn and decoded clips instead")
     judge.add_argument(
         "--sheet", type=Path, default=None, help="write a contact sheet of 24 prompts here instead"
     )

@@ -95,7 +95,7 @@ class TrainingAttention:
 
 def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn pairs of channels by their place's angles: x is [batch, places, heads, channels]."""
-    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
+    even, odd = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
     c, s = cos[..., 0::2], sin[..., 1::2]
     return torch.stack([even * c - odd * s, even * s + odd * c], -1).flatten(-2).type_as(x)
 

@@ -4,6 +4,7 @@ import argparse
 import collections
 import itertools
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,10 @@ from PIL import Image
 
 from kinolog_training import vocabulary as words
 from kinolog_training.captions import Brief, captioned
+from kinolog_training.drawing import draw
 from kinolog_training.judging import Reading, marks, read
+from kinolog_training.latents import gathered, spread
+from kinolog_training.scenes import draw_scene, pack
 from kinolog_training.text import LENGTH
 from kinolog_training.wan import WanPipeline
 
@@ -110,6 +114,30 @@ def evaluate(pipeline: Any, prompts: Sequence[tuple[Brief, str]], **settings: An
     return {**score(list(zip(briefs, readings, strict=True))), "mistakes": dict(wrong.most_common(8))}
 
 
+@torch.no_grad()
+def ceilings(pipeline: Any, prompts: Sequence[tuple[Brief, str]], frames: int, seed: int) -> dict[str, Any]:
+    """What the judge makes of drawn clips, and of the same scenes through the decoder: no denoiser does better."""
+    briefs = [brief for brief, _ in prompts]
+    scene = draw_scene(pack(briefs), frames, torch.Generator().manual_seed(seed))
+    drawn = (draw(scene)[0].permute(0, 1, 3, 4, 2) * 255).round().byte().numpy()
+    grids = spread(gathered(scene))
+    decoded = [as_bytes(pipeline.vae.decode(grid[None]).sample[0].permute(1, 2, 3, 0)) for grid in grids]
+    error = np.mean(
+        [np.square(one.astype(float) - two).mean() for one, two in zip(decoded, drawn, strict=True)]
+    )
+    return {
+        "drawn": score([(brief, read(clip)) for brief, clip in zip(briefs, drawn, strict=True)]),
+        "decoded": score([(brief, read(clip)) for brief, clip in zip(briefs, decoded, strict=True)]),
+        "decoded, in decibels": round(10 * math.log10(255**2 / error), 2),
+    }
+
+
+def as_bytes(pictures: torch.Tensor) -> NDArray[np.uint8]:
+    """Pictures in -1..1 as bytes."""
+    scaled: NDArray[np.uint8] = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+    return scaled
+
+
 def contact_sheet(pipeline: Any, to: Path, *, columns: int = 2, **settings: Any) -> None:
     """Write the 24 prompts' clips, five frames of each, scaled up twice, as one PNG."""
     clips = generate(pipeline, SHEET_PROMPTS, **settings)
@@ -143,6 +171,10 @@ def evaluate_folder(arguments: argparse.Namespace) -> None:
     }
     if arguments.sheet is not None:
         contact_sheet(pipeline, arguments.sheet, **settings)
+        return
+    if arguments.ceilings:
+        prompts = held_out_prompts(arguments.seed, arguments.prompts, 0.0)
+        print(json.dumps(ceilings(pipeline, prompts, arguments.frames, arguments.seed), indent=1))
         return
     started = time.monotonic()
     one = evaluate(pipeline, held_out_prompts(arguments.seed, arguments.prompts, 0.0), **settings)

@@ -28,6 +28,7 @@ _SHAPE_GAIN = 1.5
 SLOT_CHANNELS: Final = 22
 GROUND_AT: Final = SLOTS * SLOT_CHANNELS
 CLOCK_AT: Final = GROUND_AT + 3
+TURN_AT: Final = 6
 SHAPE_AT: Final = 10
 X_AT: Final = (0, 2)  # within a slot: x of the two frames
 Y_AT: Final = (1, 3)
@@ -98,8 +99,8 @@ def spread(states: Tensor) -> Tensor:
 
 
 def channel_weights() -> Tensor:
-    """How much an error in each channel matters to the eye, [48]: places most, the clock least."""
+    """How much an error in each channel matters, [48]: places and turns most, the clock least."""
     slot = torch.tensor(
-        [4.0] * 4 + [1.0] * 2 + [1.0] * 4 + [0.7] * len(words.SHAPE_NAMES) + [2.0] * 3 + [1.0]
+        [4.0] * 4 + [1.0] * 2 + [3.0] * 4 + [0.7] * len(words.SHAPE_NAMES) + [2.0] * 3 + [1.0]
     )
-    return torch.cat([slot, 0.6 * slot, torch.tensor([3.0, 3.0, 3.0, 0.5])])
+    return torch.cat([slot, slot, torch.tensor([3.0, 3.0, 3.0, 0.5])])

@@ -4,13 +4,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinolog_training.captions import UNSAID, Brief, Thing
+from kinolog_training.captions import SPINNING, UNSAID, Brief, Thing
 from kinolog_training.decoder import FlatDecoder
 from kinolog_training.drawing import draw
-from kinolog_training.latents import CLOCK_AT, SHAPE_AT, SLOT_CHANNELS, gathered, spread
+from kinolog_training.latents import CLOCK_AT, GROUND_AT, SHAPE_AT, SLOT_CHANNELS, TURN_AT, gathered, spread
 from kinolog_training.muon import Learner
 from kinolog_training.runs import Run
 from kinolog_training.scenes import SLOTS, draw_scene, pack
+from kinolog_training.vocabulary import SHAPE_NAMES
 
 CLIP_FRAMES = 17
 
@@ -34,6 +35,12 @@ def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     packed[:, [4, 9]] = torch.where(packed[:, [4, 9]] == -1, unsized, packed[:, [4, 9]])
     speeds = torch.randint(3, unsized.shape, generator=generator, device=packed.device).to(packed.dtype)
     packed[:, [6, 11]] = torch.where(packed[:, [6, 11]] == -1, speeds, packed[:, [6, 11]])
+    turned = (
+        torch.rand(unsized.shape, generator=generator, device=packed.device) < 0.35
+    )  # turns need most practice
+    packed[:, [5, 10]] = torch.where(turned & (packed[:, [5, 10]] == -1), SPINNING, packed[:, [5, 10]]).to(
+        packed.dtype
+    )
     scene = draw_scene(packed, CLIP_FRAMES, generator)
     later = torch.randint(
         1, (CLIP_FRAMES + 1) // 2, (len(packed),), generator=generator, device=packed.device
@@ -46,16 +53,24 @@ def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def disturb(states: Tensor, generator: torch.Generator) -> Tensor:
-    """Small errors of the kind a denoiser makes, in channels whose meaning is a class or unused."""
+    """Errors of the kind a denoiser makes, so that the decoder draws a clean picture of what was meant.
+
+    Classes blur, colours are a little off, and the (cos, sin) of a turn it is unsure of comes out short.
+    """
     states = states.clone()
-    noise = torch.randn(states.shape, generator=generator, device=states.device)
     amount = torch.zeros(states.shape[1], device=states.device)
     for slot in range(SLOTS):
         first = slot * SLOT_CHANNELS
-        amount[first + SHAPE_AT : first + SHAPE_AT + 8] = 0.06
-        amount[first + SLOT_CHANNELS - 1] = 0.05
-        amount[first + 6 : first + 10] = 0.01
+        turn = slice(first + TURN_AT, first + SHAPE_AT)
+        short = torch.rand(len(states), 1, 1, generator=generator, device=states.device)
+        states[:, turn] *= 1.1 - 0.6 * short.square()
+        amount[turn] = 0.03
+        amount[first + SHAPE_AT : first + SHAPE_AT + len(SHAPE_NAMES)] = 0.12
+        amount[first + SHAPE_AT + len(SHAPE_NAMES) : first + SLOT_CHANNELS - 1] = 0.02
+        amount[first + SLOT_CHANNELS - 1] = 0.1
+    amount[GROUND_AT:CLOCK_AT] = 0.02
     amount[CLOCK_AT] = 0.3
+    noise = torch.randn(states.shape, generator=generator, device=states.device)
     return states + noise * amount.view(1, -1, 1)
 
 

@@ -20,7 +20,9 @@ from kinolog_training.text import encode
 from kinolog_training.train_text import Reader, silenced
 
 # Clip lengths in frames and how often each is drawn; the batch shrinks so that the tokens stay about the same.
-LENGTHS: tuple[tuple[int, float], ...] = ((17, 0.62), (33, 0.26), (9, 0.06), (25, 0.06))
+LENGTHS: tuple[tuple[int, float], ...] = (
+    (17, 0.5), (33, 0.2), (25, 0.07), (9, 0.07), (29, 0.03), (21, 0.03), (13, 0.03), (5, 0.03), (3, 0.02), (1, 0.02),
+)  # fmt: skip
 DROPPED = 0.1
 CLIPS_A_CAPTION = 4
 
@@ -29,6 +31,15 @@ def draw_length(generator: torch.Generator) -> int:
     """A clip length, from a generator on the CPU."""
     chances = torch.tensor([chance for _, chance in LENGTHS])
     return LENGTHS[int(torch.multinomial(chances, 1, generator=generator))][0]
+
+
+def dropped(ids: Tensor, packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Drop some captions for guidance: their scenes keep the number of objects and leave all else open."""
+    silent, _ = silenced(ids, packed, DROPPED, generator)
+    gone = (silent != ids).any(1, keepdim=True)
+    open_brief = torch.where(packed == -2, -2, -1).to(packed.dtype)
+    open_brief[:, 1] = packed[:, 1]
+    return silent, torch.where(gone, open_brief, packed)
 
 
 def losses(prediction: Tensor, states: Tensor, times: Tensor, weights: Tensor) -> Tensor:
@@ -62,7 +73,7 @@ def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool =
     while more:
         frames = draw_length(lengths)
         captions = max(1, batch * 9 // (frames // 2 + 1) // CLIPS_A_CAPTION)
-        ids, packed = silenced(*bank.draw(captions, generator), DROPPED, generator)
+        ids, packed = dropped(*bank.draw(captions, generator), generator)
         with torch.no_grad():
             hidden = encode(encoder, ids)
             states = gathered(draw_scene(packed.repeat_interleave(CLIPS_A_CAPTION, 0), frames, generator))
