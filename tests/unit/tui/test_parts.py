@@ -1,0 +1,78 @@
+"""Words, preferences, charts and pictures."""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kinolog_tui.preferences import Preferences, PreferenceStore
+from kinolog_tui.video import CannotDecode, decode
+from kinolog_tui.words import bar, size, span
+
+FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
+
+
+def test_lengths_and_sizes_read_well() -> None:
+    """Seconds, minutes and hours, bytes and gigabytes are said in the unit that fits."""
+    assert [span(None), span(4.25), span(65), span(7205)] == ["–", "4.2 s", "1:05", "2:00:05"]
+    assert [size(999), size(1_500), size(2_500_000_000)] == ["999 B", "1.5 kB", "2.5 GB"]
+
+
+def test_bars_fill_to_an_eighth_of_a_cell() -> None:
+    """A bar is as long as it is told to be, whatever the percent."""
+    assert bar(0, 4) == "░░░░"
+    assert bar(50, 4) == "██░░"
+    assert bar(100, 4) == bar(250, 4) == "████"
+    assert bar(3.125, 4) == "▏░░░"
+
+
+def test_preferences_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    """What is saved is loaded, in a file of the owner alone; reset forgets it."""
+    store = PreferenceStore(tmp_path / "config" / "tui.json")
+    chosen = Preferences(url="http://x:1", api_key="k", theme="nord", refresh_seconds=5, bell=True)
+    store.save(chosen)
+    assert store.load() == chosen
+    assert store.file.stat().st_mode & 0o077 == 0
+    assert store.reset() == store.load() == Preferences()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"theme": 5, "bell": "yes", "unknown": 1}'])
+def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Path) -> None:
+    """The dashboard starts with what holds before any choice when the file is not what it should be."""
+    store = PreferenceStore(tmp_path / "tui.json")
+    store.file.write_text(content)
+    assert store.load() == Preferences()
+
+
+def test_a_video_becomes_pictures_that_fit() -> None:
+    """Every frame is there, scaled to the room with its shape kept, three bytes a pixel."""
+    clip = decode(FILM, 40, 10)
+    assert len(clip.pictures) == 16
+    assert clip.fps == 8
+    picture = clip.pictures[0]
+    assert (picture.width, picture.height) == (20, 20)
+    assert len(picture.rgb) == 20 * 20 * 3
+    assert len(set(picture.rgb)) > 1
+
+
+def test_what_is_no_video_is_said_so(tmp_path: Path) -> None:
+    """A file that cannot be decoded ends in words, not in a traceback."""
+    (tmp_path / "x.mp4").write_bytes(b"not a video")
+    with pytest.raises(CannotDecode, match="o opens it"):
+        decode(tmp_path / "x.mp4", 40, 10)
+
+
+def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyAV is not installed, the player says how to get it."""
+    real = builtins.__import__
+
+    def without(name: str, *args: Any) -> Any:
+        if name == "av":
+            raise ImportError(name)
+        return real(name, *args)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(CannotDecode, match="pip install"):
+        decode(FILM, 40, 10)

@@ -1,0 +1,240 @@
+"""Stories of key presses against a gateway on a real port that answers what was recorded."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.widgets.frame import LinkBanner
+from kinolog_tui.widgets.history import HistoryView
+from kinolog_tui.widgets.job_table import JobTable
+from kinolog_tui.widgets.player import Player
+from textual.pilot import Pilot
+from textual.widgets import Input, TabbedContent, TextArea
+
+from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until_text
+from tests.snapshot.replay import Replay, recorded, replay
+
+RUNNING, MADE = recorded()["running"], recorded()["made"]
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Replay]:
+    """A gateway."""
+    async with replay() as running:
+        yield running
+
+
+@pytest.fixture
+async def pilot(gateway: Replay, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
+    """The dashboard on it."""
+    async with dashboard(gateway.url, tmp_path) as steering:
+        app_of(steering).feed._pauses_seconds = (0.02,)
+        yield steering
+
+
+def asked(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:
+    """Queries or bodies of the requests of this path."""
+    return [what for how, where, what in gateway.asked if (how, where) == (method, path)]
+
+
+async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Keys of the list become the query that the gateway is asked, and esc takes the filter away."""
+    await press(pilot, "2", "slash", *"red", "enter", "t", "s", "S")
+    query = asked(gateway, "GET", "/mcp/jobs")[-1]
+    assert query == {
+        "text": "red",
+        "date_range": "today",
+        "sort": "updated_at",
+        "order": "asc",
+        "limit": "50",
+    }
+    await press(pilot, "f", "space", "ctrl+s")
+    assert asked(gateway, "GET", "/mcp/jobs")[-1]["status"] == "queued"
+    await press(pilot, "escape", "minus")
+    assert asked(gateway, "GET", "/mcp/jobs")[-1] == {"sort": "updated_at", "order": "asc", "limit": "25"}
+
+
+async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Two marked jobs are cancelled by one request after a question; no sends nothing."""
+    await press(pilot, "2", "space", "space", "c")
+    assert "Cancel these 2 jobs?" in text(pilot)
+    await press(pilot, "n")
+    assert asked(gateway, "POST", "/mcp/bulk") == []
+    await press(pilot, "c", "y")
+    table = pilot.app.screen.query_one(JobTable)
+    first = [job.job_id for job in table.jobs[:2]]
+    assert asked(gateway, "POST", "/mcp/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
+    assert table.marked == set()
+    await press(pilot, "g", "P", "enter")
+    assert asked(gateway, "POST", "/mcp/bulk")[-1]["action"] == "reprioritize"
+    await press(pilot, "r")
+    assert asked(gateway, "POST", "/mcp/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
+
+
+async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Progress that the feed tells is in the row at once, without asking for the page again."""
+    await press(pilot, "2")
+    before = len(asked(gateway, "GET", "/mcp/jobs"))
+    moved = {"status": "processing", "percent": 77.0, "stage": "decode", "events": [], "job": None}
+    await gateway.say("job_status_update", 1, moved, RUNNING)
+    await until_text(pilot, "77%")
+    assert "decode" in text(pilot)
+    assert len(asked(gateway, "GET", "/mcp/jobs")) == before
+
+
+async def test_the_gateway_goes_and_comes_back(gateway: Replay, pilot: Pilot[None]) -> None:
+    """While it is away a banner says so and keys still work; back again, it resumes and reads anew."""
+    await press(pilot, "2")
+    await gateway.say("queue_updated", 500, recorded()["answers"]["/mcp/jobs?limit=50"]["summary"])
+    while app_of(pilot).feed.position < 500:
+        await pilot.pause(0.02)
+    await gateway.stop()
+    await linked(pilot, "offline")
+    await until_text(pilot, "The server is away")
+    await pilot.press("j", "3", "escape", "2")
+    assert isinstance(pilot.app.screen, JobsPage)
+    gateway.said.clear()
+    reads = len(asked(gateway, "GET", "/mcp/jobs"))
+    await gateway.start(gateway.port)
+    await linked(pilot, "live")
+    await gateway.until(lambda: len(gateway.said) >= 2)
+    assert [said["after"] for said in gateway.said[:2]] == [500, 500]
+    await gateway.until(lambda: len(asked(gateway, "GET", "/mcp/jobs")) > reads)
+    await settled(pilot)
+    assert not pilot.app.screen.query_one(LinkBanner).display
+
+
+async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A prompt is checked while it is typed and sent once; then its job is on the screen."""
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "job": job}
+    await press(pilot, "3", "ctrl+s")
+    assert asked(gateway, "POST", "/mcp/generate") == []
+    await press(pilot, *"a ball")
+    pilot.app.screen.query_one("#steps", Input).value = "4000"
+    await settled(pilot)
+    assert "must be 1 to 100" in text(pilot)
+    pilot.app.screen.query_one("#steps", Input).value = "10"
+    await settled(pilot)
+    assert "a ball" in text(pilot)
+    await press(pilot, "ctrl+s")
+    sent = asked(gateway, "POST", "/mcp/generate")
+    assert len(sent) == 1
+    assert sent[0].pop("request_id")
+    assert sent[0] == {"prompt": "a ball", "model": "kinolog-tiny", "priority": "medium", "steps": 10}
+    assert isinstance(pilot.app.screen, JobPage)
+    assert pilot.app.screen.job_id == RUNNING
+    await press(pilot, "escape")
+    assert pilot.app.screen.query_one("#prompt", TextArea).text == ""
+
+
+async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The finished video plays in blocks and can be sought; the slider shows the state as of each commit."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "v")
+    player = pilot.app.screen.query_one(Player)
+    await until_text(pilot, "2.0 s")
+    assert player.clip is not None
+    if player.playing:
+        await press(pilot, "space")
+    await press(pilot, "home", "right", "full_stop")
+    assert player.index == 9
+    await press(pilot, "right_square_bracket")
+    history = pilot.app.screen.query_one(HistoryView)
+    assert "completed 100%" in text(pilot)
+    await press(pilot, "g")
+    assert history.at == 0
+    assert "○ queued" in text(pilot).split("state then")[1]
+    await press(pilot, "right")
+    assert asked(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
+    assert "◐ processing" in text(pilot).split("state then")[1]
+
+
+async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A line is shown once however often it is told, and typing narrows the log to lines with a text."""
+    app_of(pilot).open_job(RUNNING)
+    await settled(pilot)
+    pilot.app.screen.query_one(TabbedContent).active = "log"
+    await settled(pilot)
+    entry = {"sequence": 900, "at": None, "attempt": 1, "level": "warning", "message": "a needle"}
+    await gateway.say("job_log_entry", 1, entry, RUNNING)
+    await gateway.say("job_log_entry", 1, entry, RUNNING)
+    await until_text(pilot, "needle")
+    assert text(pilot).count("needle") == 1
+    await press(pilot, "slash", *"needle", "enter")
+    assert "a needle" in text(pilot)
+    assert "the model draws" not in text(pilot)
+
+
+async def test_errors_are_said_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
+    """A refusal becomes a toast with what is wrong and what to do, and the page stays."""
+    problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
+    async with dashboard(gateway.url, tmp_path) as pilot:
+        gateway.problems["/mcp/bulk"] = problem
+        await press(pilot, "2", "r")
+        toast = next(iter(pilot.app._notifications))
+        assert "the job has ended" in toast.message
+        assert "ctrl+r" in toast.message
+        assert isinstance(pilot.app.screen, JobsPage)
+
+
+async def test_charts_change_their_span_and_are_exported(
+    gateway: Replay, pilot: Pilot[None], tmp_path: Path
+) -> None:
+    """t asks for the next span, + for finer columns, z enlarges a chart, and x writes all numbers as CSV."""
+    await press(pilot, "4", "plus")
+    assert asked(gateway, "GET", "/mcp/analytics/trends")[-1] == {
+        "date_range": "last_7_days",
+        "bucket_seconds": "86400",
+    }
+    await press(pilot, "z")
+    assert pilot.app.screen.maximized is not None
+    await press(pilot, "z", "x")
+    field = pilot.app.screen.query_one(Input)
+    field.value = str(tmp_path / "numbers.csv")
+    await press(pilot, "enter")
+    with (tmp_path / "numbers.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {"overview", "trends", "queue-depth", "success", "stages", "models", "workers"} == {
+        row["chart"] for row in rows
+    }
+    await press(pilot, "t")
+    assert asked(gateway, "GET", "/mcp/analytics/overview")[-1] == {"date_range": "last_30_days"}
+
+
+async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
+    """ctrl+s keeps the choices in the file; reset forgets them."""
+    app = app_of(pilot)
+    await press(pilot, "5")
+    pilot.app.screen.query_one("#bell").value = True  # type: ignore[attr-defined]  # a check box
+    pilot.app.screen.query_one("#theme").value = "nord"  # type: ignore[attr-defined]  # a select
+    await press(pilot, "ctrl+s")
+    saved = app.store.load()
+    assert (saved.bell, saved.theme, app.theme) == (True, "nord", "nord")
+    assert saved.url == ""
+    await press(pilot, "ctrl+z")
+    assert not app.store.file.exists()
+    assert app.theme == "textual-dark"
+
+
+async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
+    """Typing a page's name or a job's id into the palette goes there."""
+    await pilot.press("ctrl+p", *"failed jobs")
+    await until_text(pilot, "Show failed jobs")
+    await pilot.press("enter")
+    while not isinstance(pilot.app.screen, JobsPage) or not pilot.app.screen.which.statuses:
+        await pilot.pause(0.02)
+    assert pilot.app.screen.which.statuses == ("failed",)
+    await pilot.press("ctrl+p", *MADE)
+    await until_text(pilot, "Open job")
+    await pilot.press("enter")
+    while not isinstance(pilot.app.screen, JobPage):
+        await pilot.pause(0.02)
+    assert pilot.app.screen.job_id == MADE
