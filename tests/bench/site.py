@@ -67,9 +67,9 @@ def postgres_of(stack: Stack) -> PostgresServer:
 
 
 @contextmanager
-def api_on(stack: Stack, database: str) -> Iterator[str]:
-    """An api on another database of its Postgres; the address at which it serves."""
-    env = nats_of(stack).settings_env(Service.API) | postgres_of(stack).settings_env(database)
+def api_on(stack: Stack, database_url: str) -> Iterator[str]:
+    """An api on its log and another database; the address at which it serves."""
+    env = nats_of(stack).settings_env(Service.API) | {"KINOLOG_DATABASE_URL": database_url}
     env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
     with _process("api", ("kinolog_api.app",), env) as process:
         yield process.announced["target"]

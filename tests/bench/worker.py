@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -119,8 +120,9 @@ async def _alone(bare: asyncio.subprocess.Process, job: _Job) -> float:
 @asynccontextmanager
 async def _bare() -> AsyncIterator[asyncio.subprocess.Process]:
     pipe = asyncio.subprocess.PIPE
+    env = dict(os.environ) | {"OMP_WAIT_POLICY": "PASSIVE"}  # as the worker's inference process has it
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.bare_pipe"), cwd=site.ROOT, stdin=pipe, stdout=pipe
+        *(sys.executable, "-m", "tests.bench.bare_pipe"), cwd=site.ROOT, stdin=pipe, stdout=pipe, env=env
     )
     try:
         if process.stdout is None or (said := await process.stdout.readline()) != b"ready\n":
