@@ -16,6 +16,9 @@ from kinolog_gateway.views.job import JobDetail, job_detail
 from kinolog_gateway.views.parts import StageView, View
 from kinolog_gateway.words import StageWord, StatusWord, instant, optional, stage_word
 
+PER_SCENE = frozenset({"encode_prompt", "denoise", "decode"})
+"""Stages that are done once per scene."""
+
 Position = Field(description="Resume with after: this position, to miss nothing and see nothing twice.")
 JobIdField = Field(description="The job.", examples=["abcdefghijklmnopqrstuvwxyz"])
 
@@ -223,11 +226,18 @@ def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
     stages = [StageView.of(stage) for stage in job.stages] if known and job is not None else []
     percent = 100.0 * progress.step / progress.steps if progress.steps else 0.0
     for index, stage in enumerate(stages):
-        runs = stage.seconds is None and stage.stage == stage_word(progress.stage)
-        if runs and stage.scene in (None, progress.scene):
-            stages[index] = stage.model_copy(update={"percent": percent})
+        if stage.stage == stage_word(progress.stage) and stage.scene in (None, progress.scene):
+            if stage.seconds is None:
+                stages[index] = stage.model_copy(update={"percent": percent})
             return stages
-    return stages
+    return [*stages, _begun(progress, percent)]
+
+
+def _begun(progress: pb.Progress, percent: float) -> StageView:
+    """The stage that runs, when its progress was faster than the commit that says that it began."""
+    stage = stage_word(progress.stage)
+    scene = progress.scene if stage in PER_SCENE else None
+    return StageView(stage=stage, scene=scene, percent=percent, started_at=None, seconds=None)
 
 
 def log_message(position: int, entry: pb.LogEntry) -> JobLogEntry:
