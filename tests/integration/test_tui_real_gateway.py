@@ -1,0 +1,78 @@
+"""The dashboard on a real gateway: what a person types becomes a video that plays, and a job that stops."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from kinolog_tui.app import KinologApp
+from kinolog_tui.preferences import PreferenceStore
+from kinolog_tui.screens.generate import GeneratePage
+from kinolog_tui.screens.job import JobPage
+from kinolog_tui.widgets.history import HistoryView
+from kinolog_tui.widgets.player import Player
+from textual.pilot import Pilot
+from textual.widgets import Select, TextArea
+
+from kinolog.stack.stack import Stack
+from tests.snapshot.driving import linked, press, settled, text, until_text
+
+
+@pytest.fixture
+async def pilot(stack: Stack, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
+    """The dashboard on the session's stack, connected."""
+    app = KinologApp(stack.addresses["gateway"], store=PreferenceStore(tmp_path / "tui.json"))
+    app.animation_level = "none"
+    async with app.run_test(size=(120, 40), notifications=False) as steering:
+        await linked(steering, "live")
+        await settled(steering)
+        yield steering
+
+
+async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -> JobPage:
+    """Write a prompt, choose a model, submit; the page of the job."""
+    await press(pilot, "3")
+    page = pilot.app.screen
+    assert isinstance(page, GeneratePage)
+    page.query_one("#model", Select).value = model
+    page.query_one("#prompt", TextArea).text = prompt
+    page.query_one("#steps").value = steps  # type: ignore[attr-defined]  # an input
+    await settled(pilot)
+    await press(pilot, "ctrl+s")
+    while not isinstance(pilot.app.screen, JobPage) or pilot.app.screen.job is None:
+        await pilot.pause(0.02)
+    return pilot.app.screen
+
+
+async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> None:
+    """A submitted job is followed live to its end, its video plays, and the slider goes back to its beginning."""
+    page = await submit(pilot, "A dashboard draws a ring. Then a square.", "card")
+    while page.job is None or not page.job.ended:
+        await pilot.pause(0.05)
+    assert page.job.status == "completed"
+    await settled(pilot)
+    await press(pilot, "v")
+    player = page.query_one(Player)
+    while player.clip is None:
+        await pilot.pause(0.02)
+    assert len(player.clip.pictures) == page.job.frames == 9
+    await press(pilot, "right_square_bracket")
+    await until_text(pilot, "completed")
+    await press(pilot, "g")
+    assert page.query_one(HistoryView).at == 0
+    await until_text(pilot, "○ queued")
+    await press(pilot, "escape", "2")
+    await until_text(pilot, "A dashboard draws a ring.")
+
+
+async def test_a_running_job_is_cancelled_by_a_key(pilot: Pilot[None]) -> None:
+    """c and y stop a job that renders; its page says so without being asked again."""
+    page = await submit(pilot, "a slow dashboard", "slow-card", "900")
+    while page.job is None or page.job.stage != "denoise":
+        await pilot.pause(0.05)
+    await press(pilot, "c", "y")
+    while page.job is None or not page.job.ended:
+        await pilot.pause(0.05)
+    assert page.job.status == "cancelled"
+    assert "⊘ cancelled" in text(pilot)

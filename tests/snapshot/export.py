@@ -1,0 +1,33 @@
+"""Draw the pages as SVG for the documentation: python -m tests.snapshot.export."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.snapshot.driving import dashboard
+from tests.snapshot.replay import replay
+from tests.snapshot.test_pages import walk
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+PAGES = ("dashboard", "jobs", "job-running", "job-video", "job-history", "generate", "analytics")
+SIZE = (110, 32)
+
+
+async def main() -> None:
+    """One picture per page, without fonts from elsewhere."""
+    IMAGES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder:
+        async with replay() as gateway, dashboard(gateway.url, Path(folder), SIZE) as pilot:
+            async for page in walk(pilot):
+                if page in PAGES:
+                    svg = pilot.app.export_screenshot(title=f"kinolog tui: {page.replace('-', ' ')}")
+                    svg = re.sub(r"@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
+                    svg = svg.replace("Fira Code, monospace", "Menlo, Consolas, DejaVu Sans Mono, monospace")
+                    (IMAGES / f"tui-{page}.svg").write_text(svg, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
