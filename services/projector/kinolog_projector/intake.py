@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import suppress
 
 from kinolog.job.commit import Recorded
 from kinolog_projector.batch import Batch, Preparer
@@ -22,40 +21,27 @@ class Intake:
         self._gathered: deque[Recorded] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
-        self._ready: asyncio.Queue[Batch | None] = asyncio.Queue(maxsize=1)
+        self._failure: Exception | None = None
+        self._ready: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(maxsize=1)
 
     async def batches(
         self, previous: int, commits: AsyncIterator[Sequence[Recorded]]
     ) -> AsyncGenerator[Batch]:
         """Batches that follow `previous`, for as long as commits come.
 
-        Raises what reading raises, and `DamagedLog` on a gap. Close it (`aclosing`) to stop reading.
+        Raises what reading raises, once all that came before is out, and `DamagedLog` on a gap. Close it
+        (`aclosing`) to stop reading.
         """
-        reading = asyncio.create_task(self._read(commits))
-        preparing = asyncio.create_task(self._prepare(previous))
+        tasks = (asyncio.create_task(self._read(commits)), asyncio.create_task(self._prepare(previous)))
         try:
-            while (batch := await self._next(reading, preparing)) is not None:
+            while (batch := await self._ready.get()) is not None:
+                if isinstance(batch, Exception):
+                    raise batch
                 yield batch
         finally:
-            for task in (preparing, reading):
+            for task in tasks:
                 task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(preparing, reading, return_exceptions=True)
-
-    async def _next(self, reading: asyncio.Task[None], preparing: asyncio.Task[None]) -> Batch | None:
-        """The next batch; None when all are out. Raises what a task raised."""
-        taking = asyncio.create_task(self._ready.get())
-        tasks: list[asyncio.Task[object]] = [taking, reading, preparing]
-        try:
-            while not taking.done():
-                running = [task for task in tasks if not task.done()]
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in (reading, preparing):
-                    if task.done() and not taking.done():
-                        task.result()
-            return taking.result()
-        finally:
-            taking.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, commits: AsyncIterator[Sequence[Recorded]]) -> None:
         try:
@@ -66,6 +52,8 @@ class Intake:
                     await self._changed.wait_for(
                         lambda: len(self._gathered) < READ_AHEAD_BATCHES * self._batch_size
                     )
+        except Exception as error:
+            self._failure = error
         finally:
             close = getattr(commits, "aclose", None)
             if close is not None:
@@ -75,15 +63,20 @@ class Intake:
             self._changed.notify_all()
 
     async def _prepare(self, previous: int) -> None:
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._gathered or self._ended)
-                size = min(len(self._gathered), self._batch_size)
-                some = [self._gathered.popleft() for _ in range(size)]
-                self._changed.notify_all()
-            if not some:
-                await self._ready.put(None)
-                return
-            batch = await self._preparer.prepare(previous, some)
-            previous = batch.last
-            await self._ready.put(batch)
+        try:
+            while some := await self._take():
+                batch = await self._preparer.prepare(previous, some)
+                previous = batch.last
+                await self._ready.put(batch)
+        except Exception as error:
+            self._failure = error
+        await self._ready.put(self._failure)
+
+    async def _take(self) -> list[Recorded]:
+        """What has gathered, up to the size of a batch; empty when all is out."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._gathered or self._ended)
+            size = min(len(self._gathered), self._batch_size)
+            some = [self._gathered.popleft() for _ in range(size)]
+            self._changed.notify_all()
+            return some

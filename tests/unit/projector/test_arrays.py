@@ -1,0 +1,74 @@
+"""Columns as array literals: what Postgres reads back is what went in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from kinolog_projector.arrays import ArrayColumn, json_element, text_element
+from sqlalchemy import Column, Double, Integer, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+
+from kinolog.readmodel.grams import grams
+
+
+def test_plain_words_stay_bare_and_others_are_quoted() -> None:
+    """Quotes, backslashes, braces, the word NULL and the empty text are told apart from what they look like."""
+    assert text_element("worker-1.example:8/a_b") == "worker-1.example:8/a_b"
+    assert text_element("") == '""'
+    assert text_element("null") == '"null"'
+    assert text_element('a "b" \\ {c,d}') == '"a \\"b\\" \\\\ {c,d}"'
+
+
+def test_characters_that_postgres_cannot_store_are_left_out() -> None:
+    """NUL goes, in texts and in JSON: one odd prompt must not stop the projector for ever."""
+    assert text_element("a\0b") == '"ab"'
+    assert "\\u0000" not in json_element({"message": "a\0b"})
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        (Column("x", Integer, nullable=False), [1, -2], "{1,-2}"),
+        (Column("x", Double), [1.5, None], "{1.5,NULL}"),
+        (Column("x", LargeBinary, nullable=False), [b"\x00\xff"], '{"\\\\x00ff"}'),
+        (
+            Column("x", TIMESTAMP(timezone=True)),
+            [datetime(2026, 1, 2, tzinfo=UTC)],
+            "{2026-01-02T00:00:00+00:00}",
+        ),
+        (Column("x", ARRAY(Integer), nullable=False), [[1, 2], []], '{"{1,2}","{}"}'),
+    ],
+)
+def test_each_type_is_spelled_as_postgres_reads_it(
+    column: Column[object], values: list[object], expected: str
+) -> None:
+    """Numbers, bytes, times and arrays."""
+    assert ArrayColumn(column).literal(values) == expected
+
+
+@given(st.text(), st.text(min_size=3, max_size=8))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_a_text_within_a_text_has_no_other_grams(around: str, text: str) -> None:
+    """What the index looks for is in every prompt that holds the text."""
+    if (around + text + around).lower() == around.lower() + text.lower() + around.lower():
+        assert grams(text) <= grams(around + text + around)
+    assert all(0 <= number < 2**31 for number in grams(text))
+
+
+def test_any_text_comes_back(database_url: str) -> None:
+    """Postgres reads back exactly what was written, whatever characters it holds."""
+    texts = ["", "null", "NULL", " a ", "ä€🎬", "line\nbreak\ttab", '"', "\\", "{}", "a,b", "\u2028", "'; --"]
+    column, document = ArrayColumn(Column("x", Text)), ArrayColumn(Column("x", JSONB))
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT %s::text[]", [column.literal([*texts, None])]).fetchone()
+        assert row is not None
+        assert row[0] == [*texts, None]
+        objects = [{"message": text} for text in texts]
+        row = connection.execute("SELECT %s::jsonb[]::text[]", [document.literal(objects)]).fetchone()
+        assert row is not None
+        assert [json.loads(one) for one in row[0]] == objects

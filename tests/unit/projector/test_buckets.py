@@ -1,0 +1,86 @@
+"""Buckets cover spans exactly, and histograms give percentiles back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from statistics import quantiles
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinolog.readmodel.buckets import (
+    BINS,
+    BUCKET_SECONDS,
+    TIMING_SECONDS,
+    bucket_start,
+    micros,
+    percentile_seconds,
+    stretches,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+times = st.integers(0, 400 * 86_400).map(lambda seconds: START + timedelta(seconds=seconds))
+
+
+@given(times, times)
+@pytest.mark.parametrize("lengths", [BUCKET_SECONDS, TIMING_SECONDS])
+def test_stretches_cover_a_span_once(lengths: tuple[int, ...], one: datetime, other: datetime) -> None:
+    """Every moment of the span lies in exactly one stretch, and few stretches are needed."""
+    start, end = min(one, other), max(one, other)
+    found = sorted(stretches(start, end, lengths), key=lambda part: part.start)
+    assert len(found) <= 2 * len(lengths) - 1
+    for part in found:
+        assert bucket_start(part.start, part.bucket_seconds) == part.start
+        assert bucket_start(part.end, part.bucket_seconds) == part.end
+    for before, after in pairwise(found):
+        assert before.end == after.start
+    if start < end:
+        assert found[0].start <= start < found[0].start + timedelta(seconds=lengths[0])
+        assert found[-1].end - timedelta(seconds=lengths[0]) < end <= found[-1].end
+
+
+@given(st.integers(0, 10**13))
+def test_a_duration_lies_in_its_bin(duration_us: int) -> None:
+    """The bounds of a duration's bin hold it, and are close together."""
+    lower, upper = BINS.bounds_us(BINS.of(duration_us))
+    assert lower <= duration_us
+    if upper is not None:
+        assert duration_us < upper
+        assert upper - lower <= max(1_000, lower / 16)
+
+
+@given(st.lists(st.integers(2_000, 10**10), min_size=20, max_size=200))
+def test_percentiles_are_right_to_the_width_of_a_bin(durations_us: list[int]) -> None:
+    """Median and 95th percentile lie within a bin of some duration at that rank."""
+    counts = Counter(BINS.of(duration) for duration in durations_us)
+    cuts = quantiles(durations_us, n=20, method="inclusive")
+    ordered = sorted(durations_us)
+    for share, exact in ((0.5, cuts[9]), (0.95, cuts[18])):
+        found = percentile_seconds(counts, share)
+        assert found is not None
+        rank = share * (len(ordered) - 1)
+        near = {exact, *ordered[max(0, int(rank) - 1) : int(rank) + 3]}
+        assert min(near) * (1 - 1 / 15) <= found * 1_000_000 <= max(near) * (1 + 1 / 15)
+
+
+def test_no_durations_have_no_percentile() -> None:
+    """An empty histogram has no median."""
+    assert percentile_seconds({}, 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (1.5, 1_500_000),
+        (-3.0, 0),
+        (float("nan"), 0),
+        (float("inf"), 366 * 86_400 * 10**6),
+        (1e300, 366 * 86_400 * 10**6),
+    ],
+)
+def test_odd_figures_of_workers_do_no_harm(seconds: float, expected: int) -> None:
+    """Negative, endless and senseless durations become ones that can be added up."""
+    assert micros(seconds) == expected
