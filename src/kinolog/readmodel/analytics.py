@@ -26,6 +26,7 @@ from kinolog.readmodel.asking import Question
 from kinolog.readmodel.buckets import (
     BUCKET_SECONDS,
     EPOCH,
+    MICROSECOND,
     TIMING_SECONDS,
     Stretch,
     bucket_start,
@@ -247,7 +248,8 @@ async def _buckets(
     values = {
         "tenant": tenant,
         "start": start,
-        "end": end,
+        # The last bucket is counted whole, like the first.
+        "end": bucket_start(end + timedelta(seconds=bucket_seconds) - MICROSECOND, bucket_seconds),
         "kept": max(seconds for seconds in BUCKET_SECONDS if bucket_seconds % seconds == 0),
         "width": timedelta(seconds=bucket_seconds),
         "epoch": EPOCH,
