@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -44,10 +44,17 @@ def app_of(pilot: Pilot[None]) -> KinologApp:
     return pilot.app
 
 
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """Wait until it is so; a dashboard that broke down ends the wait with its error."""
+    while not condition():
+        await pilot.pause(0.02)
+        if pilot.app._exception is not None:
+            raise pilot.app._exception
+
+
 async def linked(pilot: Pilot[None], state: str) -> None:
     """Wait until the feed is connected like this."""
-    while app_of(pilot).link.state != state:
-        await pilot.pause(0.02)
+    await until(pilot, lambda: app_of(pilot).link.state == state)
 
 
 async def settled(pilot: Pilot[None]) -> None:
@@ -82,5 +89,4 @@ def text(pilot: Pilot[None]) -> str:
 
 async def until_text(pilot: Pilot[None], words: str) -> None:
     """Wait until these words stand on the screen."""
-    while words not in text(pilot):
-        await pilot.pause(0.02)
+    await until(pilot, lambda: words in text(pilot))

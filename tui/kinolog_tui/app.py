@@ -87,7 +87,7 @@ class KinologApp(App[None]):
 
     def _dress(self, _: Theme) -> None:
         for screen in self.screen_stack:
-            if isinstance(screen, Page):
+            if isinstance(screen, Page) and screen.is_mounted:
                 screen.dress()
 
     async def on_unmount(self) -> None:

@@ -17,7 +17,7 @@ from kinolog_tui.widgets.player import Player
 from textual.pilot import Pilot
 from textual.widgets import Input, TabbedContent, TextArea
 
-from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until_text
+from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, recorded, replay
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
@@ -92,8 +92,7 @@ async def test_the_gateway_goes_and_comes_back(gateway: Replay, pilot: Pilot[Non
     """While it is away a banner says so and keys still work; back again, it resumes and reads anew."""
     await press(pilot, "2")
     await gateway.say("queue_updated", 500, recorded()["answers"]["/mcp/jobs?limit=50"]["summary"])
-    while app_of(pilot).feed.position < 500:
-        await pilot.pause(0.02)
+    await until(pilot, lambda: app_of(pilot).feed.position >= 500)
     await gateway.stop()
     await linked(pilot, "offline")
     await until_text(pilot, "The server is away")
@@ -229,12 +228,12 @@ async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+p", *"failed jobs")
     await until_text(pilot, "Show failed jobs")
     await pilot.press("enter")
-    while not isinstance(pilot.app.screen, JobsPage) or not pilot.app.screen.which.statuses:
-        await pilot.pause(0.02)
+    await until(pilot, lambda: isinstance(pilot.app.screen, JobsPage) and pilot.app.screen.which.statuses)
+    assert isinstance(pilot.app.screen, JobsPage)
     assert pilot.app.screen.which.statuses == ("failed",)
     await pilot.press("ctrl+p", *MADE)
     await until_text(pilot, "Open job")
     await pilot.press("enter")
-    while not isinstance(pilot.app.screen, JobPage):
-        await pilot.pause(0.02)
+    await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
+    assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == MADE

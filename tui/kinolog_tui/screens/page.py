@@ -99,7 +99,9 @@ class Page(Screen[None]):
         self.load()
 
     def take(self, told: Told) -> None:
-        """What the feed has for this page."""
+        """What the feed has for this page; one that is not built yet reads everything when it is."""
+        if not self.is_mounted:
+            return
         match told:
             case Batch():
                 self.heard(told)
