@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
 from kinolog.stack.stack import Stack
-from tests.snapshot.driving import linked, press, settled, text, until_text
+from tests.snapshot.driving import linked, press, settled, text, until, until_text
 
 
 @pytest.fixture
@@ -40,22 +40,22 @@ async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -
     page.query_one("#steps").value = steps  # type: ignore[attr-defined]  # an input
     await settled(pilot)
     await press(pilot, "ctrl+s")
-    while not isinstance(pilot.app.screen, JobPage) or pilot.app.screen.job is None:
-        await pilot.pause(0.02)
+    await until(pilot, lambda: isinstance(pilot.app.screen, JobPage) and pilot.app.screen.job)
+    assert isinstance(pilot.app.screen, JobPage)
     return pilot.app.screen
 
 
 async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> None:
     """A submitted job is followed live to its end, its video plays, and the slider goes back to its beginning."""
     page = await submit(pilot, "A dashboard draws a ring. Then a square.", "card")
-    while page.job is None or not page.job.ended:
-        await pilot.pause(0.05)
+    await until(pilot, lambda: page.job is not None and page.job.ended)
+    assert page.job is not None
     assert page.job.status == "completed"
     await settled(pilot)
     await press(pilot, "v")
     player = page.query_one(Player)
-    while player.clip is None:
-        await pilot.pause(0.02)
+    await until(pilot, lambda: player.clip)
+    assert player.clip is not None
     assert len(player.clip.pictures) == page.job.frames == 9
     await press(pilot, "right_square_bracket")
     await until_text(pilot, "completed")
@@ -69,10 +69,9 @@ async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> N
 async def test_a_running_job_is_cancelled_by_a_key(pilot: Pilot[None]) -> None:
     """c and y stop a job that renders; its page says so without being asked again."""
     page = await submit(pilot, "a slow dashboard", "slow-card", "900")
-    while page.job is None or page.job.stage != "denoise":
-        await pilot.pause(0.05)
+    await until(pilot, lambda: page.job is not None and page.job.stage == "denoise")
     await press(pilot, "c", "y")
-    while page.job is None or not page.job.ended:
-        await pilot.pause(0.05)
+    await until(pilot, lambda: page.job is not None and page.job.ended)
+    assert page.job is not None
     assert page.job.status == "cancelled"
     assert "⊘ cancelled" in text(pilot)

@@ -94,6 +94,7 @@ class GeneratePage(Page):
                 self._sending = False
                 self._request_id = new_id()
                 self.query_one("#prompt", TextArea).text = ""
+                self.set_focus(None)  # coming back from the job, number keys go to pages
                 self.notify("It is in the queue.", title=job.job_id[:8], timeout=3)
                 self.kinolog.open_job(job.job_id)
 
