@@ -19,7 +19,7 @@ from kinolog.adapters.jetstream.reading import Stored, StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish, publish_batch
 from kinolog.ports.event_store import LogUnavailable
 
-BATCH_FROM = 24
+BATCH_FROM = 8
 """From how many messages one atomic batch is faster than single publishes (measured, docs/log.md)."""
 
 BATCH_SIZE = 500
