@@ -24,6 +24,7 @@ async def table_hashes(connection: Connection, schema: str = PROJECTION_SCHEMA) 
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         await connection.execute("SET LOCAL timezone = 'UTC'")
+        await connection.execute("SET LOCAL enable_seqscan = on")
         for table in projection.sorted_tables:
             columns = [sql.Identifier(c.name) for c in table.columns if c.name not in WEATHER]
             where = "WHERE sort <> 'progress'" if table.name == "counters" else ""

@@ -22,6 +22,7 @@ from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
 from kinolog_projector.arrays import text_element
 from kinolog_projector.batch import Preparer
 from kinolog_projector.intake import Intake
+from kinolog_projector.migrating import check_kept
 from kinolog_projector.schema import (
     analyze,
     create_indexes,
@@ -79,13 +80,15 @@ class Rebuild:
         self._position = 0
 
     async def run(self) -> Rebuilt:
-        """Rebuild and swap. Raises `RebuildRunning`, `DamagedLog`."""
+        """Rebuild and swap. Raises `RebuildRunning`, `WrongSchema`, `DamagedLog`."""
         connection = await writing_connection(self._database_url, "kinolog-rebuild")
         async with connection:
+            await check_kept(connection)
             cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [REBUILD_LOCK])
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 raise RebuildRunning("the projection is being rebuilt already")
+            await connection.execute("SET maintenance_work_mem = '256MB'")
             await self._begin(connection)
             await self._catch_up(connection, await self._target(connection))
             await create_indexes(connection, FRESH_SCHEMA)
@@ -141,6 +144,8 @@ class Rebuild:
             "live": sql.Identifier(PROJECTION_SCHEMA, "jobs"),
             "fresh": sql.Identifier(FRESH_SCHEMA, "jobs"),
         }
+        await connection.execute("SET LOCAL enable_seqscan = on")
+        await connection.execute("SET LOCAL enable_hashjoin = on")
         cursor = await connection.execute(WEATHER.format(**names))
         found = {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
         if not found:

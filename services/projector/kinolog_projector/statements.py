@@ -17,7 +17,7 @@ class BulkStatement:
     """One statement that takes rows as `unnest` of arrays, called `given` in it."""
 
     def __init__(self, query: sql.Composed, columns: Sequence[ArrayColumn]) -> None:
-        self.query = query
+        self.query = query.as_bytes()
         self._columns = columns
 
     def parameters(self, rows: Sequence[Row]) -> list[str]:

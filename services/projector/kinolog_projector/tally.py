@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from kinolog.ports.read_model import SortField
 from kinolog.readmodel.buckets import BINS, BUCKET_SECONDS, TIMING_SECONDS
-from kinolog.readmodel.cells import ALL, LEVELS, SortKeys, cells_of, coarser
+from kinolog.readmodel.cells import ALL, EVERY_URGENCY, LEVELS, SortKeys, cells_of, coarser
 
 ROLLUP_FIELDS = (
     "submitted",
@@ -71,10 +71,13 @@ class Tally:
         for (tenant, field, major, cell, kind), jobs in self._cells.items():
             if not jobs:
                 continue
-            for level in range(LEVELS):
-                totals[tenant, field.value, level, major, coarser(cell, level), *kind] += jobs
+            status, urgency, model, style = kind
+            places = [(level, major, coarser(cell, level)) for level in range(LEVELS)]
             if field is SortField.CREATED_AT:
-                totals[tenant, field.value, ALL, 0, 0, *kind] += jobs
+                places.append((ALL, 0, 0))
+            for level, *where in places:
+                totals[tenant, field.value, level, urgency, *where, status, model, style] += jobs
+                totals[tenant, field.value, level, EVERY_URGENCY, *where, status, "", ""] += jobs
         return sorted((*key, jobs) for key, jobs in totals.items() if jobs)
 
     def rollup_rows(self) -> list[tuple[object, ...]]:

@@ -30,6 +30,8 @@ FLUSH_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 MOST_LINES = 20_000
 """Log lines that wait to be written; beyond these the oldest are dropped."""
+MOST_JOBS = 10_000
+"""Jobs whose newest percentage waits to be written; a process that stands by writes none."""
 BACKFILL_JOBS = 500
 
 RECENT = sql.SQL(
@@ -97,7 +99,10 @@ class WeatherKeeper:
 
     def _take(self, one: Weather) -> None:
         if isinstance(one, Progress):
+            self._progress.pop(one.job_id, None)
             self._progress[one.job_id] = one
+            if len(self._progress) > MOST_JOBS:
+                del self._progress[next(iter(self._progress))]
         elif isinstance(one, LogLine):
             self._lines.append(one)
             del self._lines[:-MOST_LINES]

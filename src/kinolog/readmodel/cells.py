@@ -4,7 +4,8 @@ Every order of the list cuts its jobs into cells that lie one behind the other, 
 to one. `counters` holds how many jobs of each kind lie in each cell of each level. So the job at any place of the
 list is found by adding up some hundred counters, and walking one cell.
 
-A cell is (major, cell): `major` cuts by the value that is ordered by, `cell` cuts what has equal values.
+A cell is (major, cell): `major` tells apart what is cut in different ways, such as jobs that have a duration from those
+that have none.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ LEVELS = 4
 """Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only)."""
 
 ALL = LEVELS
+EVERY_URGENCY = -1
+"""Stands where counters do not tell urgencies, models and styles apart, as most lists do not either."""
+
 LEVEL_BITS = 6
 NUMBER_BITS = 14
 """A finest cell of equal values holds the jobs whose first commits lie in 16,384 positions of the log."""
 SECOND_BITS = 12
 """A finest cell of times is 4,096 seconds long."""
-
-PERCENT_DONE = 101
 
 DURATIONS = Bins(128)
 """Less than one percent of a duration: many jobs take about as long as each other."""
@@ -50,16 +52,16 @@ def cells_of(keys: SortKeys) -> dict[SortField, tuple[int, int]]:
         SortField.CREATED_AT: (0, int(keys.created_at.timestamp()) >> SECOND_BITS),
         SortField.UPDATED_AT: (0, int(keys.updated_at.timestamp()) >> SECOND_BITS),
         SortField.PROGRESS: percent_cell(keys.percent, tie),
-        SortField.DURATION: (0, tie) if keys.duration_us < 0 else (1 + DURATIONS.of(keys.duration_us), 0),
+        SortField.DURATION: (0, tie) if keys.duration_us < 0 else (1, DURATIONS.of(keys.duration_us)),
         SortField.PRIORITY: (keys.urgency, tie),
     }
 
 
 def percent_cell(percent: float, tie: int) -> tuple[int, int]:
-    """Nothing done and all done are shared by many jobs, so those two are cut further."""
+    """Nothing done and all done are shared by many jobs, so those two are cut by number, and others by percent."""
     if percent <= 0:
         return 0, tie
-    return (PERCENT_DONE, tie) if percent >= 100 else (1 + int(percent), 0)
+    return (2, tie) if percent >= 100 else (1, int(percent))
 
 
 def coarser(cell: int, level: int) -> int:
@@ -86,17 +88,17 @@ def bounds_of(field: SortField, major: int, cell: int) -> Bounds:
             return Bounds((_time(cell), 0), (_time(cell + 1), 0))
         case SortField.PRIORITY:
             return Bounds((major, ties[0]), (major, ties[1]))
-        case SortField.PROGRESS if major in (0, PERCENT_DONE):
+        case SortField.PROGRESS if major != 1:
             value = 0.0 if major == 0 else 100.0
             return Bounds((value, ties[0]), (value, ties[1]))
         case SortField.PROGRESS:
             # A percentage just above 0 lies behind every job at 0, whatever its number.
-            lower = (0.0, 1 << 62) if major == 1 else (float(major - 1), 0)
-            return Bounds(lower, (float(major), 0))
+            lower = (0.0, 1 << 62) if cell == 0 else (float(cell), 0)
+            return Bounds(lower, (float(cell + 1), 0))
         case SortField.DURATION if major == 0:
             return Bounds((-1, ties[0]), (-1, ties[1]))
         case SortField.DURATION:
-            low, high = DURATIONS.bounds_us(major - 1)
+            low, high = DURATIONS.bounds_us(cell)
             return Bounds((low, 0), None if high is None else (high, 0))
 
 

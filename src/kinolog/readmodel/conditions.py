@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Text, any_, bindparam, or_, select
+from sqlalchemy import ColumnElement, FromClause, SmallInteger, Text, any_, bindparam, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import JobFilter
 from kinolog.readmodel import grams
-from kinolog.readmodel.tables import jobs, prompts
+from kinolog.readmodel.cells import EVERY_URGENCY
+from kinolog.readmodel.tables import counters, jobs, prompts
 
 Condition = ColumnElement[bool]
 
@@ -90,7 +91,7 @@ def urgency_of(priority: Priority) -> int:
 
 
 def kind_conditions(table: FromClause, shape: Shape, *, statuses: bool = True) -> list[Condition]:
-    """Conditions on tenant, status, priority, model and style, for `jobs` and `counters` alike."""
+    """Conditions on tenant, status, priority, model and style."""
     columns = table.c
     conditions: list[Condition] = [columns.tenant == bindparam("tenant", type_=Text())]
     if statuses:
@@ -98,6 +99,17 @@ def kind_conditions(table: FromClause, shape: Shape, *, statuses: bool = True) -
     conditions += _matches(columns.urgency, "urgency", shape.urgencies)
     conditions += _matches(columns.model, "model", shape.models)
     conditions += _matches(columns.style, "style", shape.styles)
+    return conditions
+
+
+def counter_conditions(shape: Shape) -> list[Condition]:
+    """The same on `counters`: on those that do not tell urgencies apart, where the filter does not either."""
+    conditions = kind_conditions(counters, shape)
+    if not (shape.urgencies or shape.models or shape.styles):
+        conditions.append(counters.c.urgency == EVERY_URGENCY)
+    elif not shape.urgencies:
+        every = [urgency_of(priority) for priority in Priority]
+        conditions.append(counters.c.urgency == any_(literal(every, ARRAY(SmallInteger()))))
     return conditions
 
 

@@ -14,7 +14,7 @@ from kinolog.ports.read_model import JobFilter, Order, SortField
 from kinolog.readmodel.asking import Question
 from kinolog.readmodel.buckets import EPOCH
 from kinolog.readmodel.cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS
-from kinolog.readmodel.conditions import Shape, kind_conditions, shape_of, values_of
+from kinolog.readmodel.conditions import Shape, counter_conditions, kind_conditions, shape_of, values_of
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import counters, jobs
 
@@ -120,7 +120,7 @@ def _by_status() -> Select[Any]:
 def _all(shape: Shape) -> Question:
     return Question(
         _by_status().where(
-            *kind_conditions(counters, shape),
+            *counter_conditions(shape),
             counters.c.sort == SortField.CREATED_AT.value,
             counters.c.level == ALL,
         )
@@ -139,7 +139,7 @@ def _before(shape: Shape) -> Question:
     ]
     return Question(
         _by_status().where(
-            *kind_conditions(counters, shape),
+            *counter_conditions(shape),
             counters.c.sort == SortField.CREATED_AT.value,
             counters.c.major == 0,
             or_(*ranges),
@@ -166,7 +166,7 @@ def _cells(shape: Shape, coarsest: bool) -> Question:
     statement = (
         select(counters.c.major, counters.c.cell, func.sum(counters.c.jobs))
         .where(
-            *kind_conditions(counters, shape),
+            *counter_conditions(shape),
             counters.c.sort == bindparam("sort", type_=Text()),
             counters.c.level == bindparam("level", type_=Integer()),
         )

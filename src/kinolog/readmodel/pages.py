@@ -11,7 +11,15 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, tup
 
 from kinolog.ports.read_model import Order, SortField
 from kinolog.readmodel.asking import Question
-from kinolog.readmodel.conditions import NONE, Condition, Shape, job_conditions, one_status, text_conditions
+from kinolog.readmodel.conditions import (
+    NONE,
+    SHORT,
+    Condition,
+    Shape,
+    job_conditions,
+    one_status,
+    text_conditions,
+)
 from kinolog.readmodel.mapping import JOB_COLUMNS
 from kinolog.readmodel.tables import jobs, prompts
 
@@ -133,10 +141,12 @@ def _glanced(shape: ListShape, part: Part) -> Select[Any]:
     """Those of the next jobs along the index that have the text."""
     walked = _walked(replace(shape, filter=replace(shape.filter, text=NONE)), part)
     its = walked.limit(GLANCE_JOBS).subquery("glance")
+    # Without the index: it would find all that have the text, not the few among these.
+    compared = text_conditions(replace(shape.filter, text=SHORT))
     return (
         select(its)
         .join(prompts, prompts.c.job_id == its.c.id)
-        .where(*text_conditions(shape.filter))
+        .where(*compared)
         .order_by(*_directions(shape.order, its.c.key, its.c.number))
     )
 

@@ -278,19 +278,22 @@ counters = Table(
     Column("tenant", Key, nullable=False),
     Column("sort", Key, nullable=False),
     Column("level", SmallInteger, nullable=False),
+    Column("urgency", SmallInteger, nullable=False, comment="-1 for all urgencies, models and styles."),
     Column("major", Integer, nullable=False),
     Column("cell", BigInteger, nullable=False),
     Column("status", Key, nullable=False),
-    Column("urgency", SmallInteger, nullable=False),
     Column("model", Key, nullable=False),
     Column("style", Key, nullable=False),
     Column("jobs", BigInteger, nullable=False),
     PrimaryKeyConstraint(
-        "tenant", "sort", "level", "major", "cell", "status", "urgency", "model", "style", name="counters_key"
+        "tenant", "sort", "level", "urgency", "major", "cell", "status", "model", "style", name="counters_key"
     ),
     CheckConstraint("jobs >= 0", name="counters_not_negative"),
 )
-"""How many jobs lie in each cell of each order; kinolog.readmodel.cells says what a cell is."""
+"""How many jobs lie in each cell of each order, by status, and by status, urgency, model and style.
+
+kinolog.readmodel.cells says what a cell is.
+"""
 
 rollups = Table(
     "rollups",
