@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from kinolog.stack.postgres import PostgresServer
 from kinolog_projector.migrating import WrongSchema
 from kinolog_projector.projector import Projector
 
@@ -27,6 +26,7 @@ from kinolog.ports.read_model import (
     SortField,
 )
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.stack.postgres import PostgresServer
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import migrate, projected
 
