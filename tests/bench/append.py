@@ -51,7 +51,7 @@ def measure(quick: bool) -> Result:
 
 
 async def _figures(store: JetStreamEventStore, bare: Client, quick: bool) -> list[Figure]:
-    pairs, serial, many = (2, 60, 1_000) if quick else (6, 300, 4_000)
+    pairs, serial, many = (2, 60, 1_000) if quick else (4, 300, 3_000)
     await _one_pair(store, bare, _firsts(500), AT_ONCE)
     figures = []
     for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):

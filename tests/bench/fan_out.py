@@ -36,7 +36,7 @@ WORKER = "worker-1"
 
 def measure(quick: bool) -> Result:
     """The row."""
-    seconds, pairs = (3.0, 2) if quick else (8.0, 4)
+    seconds, pairs = (3.0, 2) if quick else (6.0, 4)
     with site.running({"api", "gateway"}) as stack, site.helper("ws_floor") as floor:
         if floor.child is None:
             raise RuntimeError("the floor does not run")

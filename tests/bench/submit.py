@@ -24,7 +24,7 @@ def measure(quick: bool) -> Result:
 
 
 async def _measure(api: str, echo: str, quick: bool) -> list[Figure]:
-    pairs, seconds = (2, 1.0) if quick else (6, 2.5)
+    pairs, seconds = (2, 1.0) if quick else (4, 2.0)
     async with job_service(api) as ours, job_service(echo) as bare:
         await _submit_rate(ours, 1.0)
         await _submit_rate(bare, 1.0)
