@@ -35,7 +35,7 @@ class Question:
     async def rows(self, connection: Connection, values: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows that it finds. Values that it has no name for are passed over."""
         sql, constants = self._compiled
-        async with connection.cursor(row_factory=tuple_row) as cursor:
+        async with connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             await cursor.execute(sql, constants | dict(values or {}))
             return await cursor.fetchall()
 
