@@ -116,7 +116,7 @@ TINY = ModelEntry(
     sizes=("64x64", "128x128", "256x256", "512x512"),
     max_frames=480,
     max_steps=100,
-    defaults=Defaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=4.0),
+    defaults=Defaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=2.0),
 )
 
 

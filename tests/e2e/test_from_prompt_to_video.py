@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from kinolog.cli.exits import Exit
@@ -61,6 +62,21 @@ def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: Gatewa
         assert f"{stream.width}x{stream.height}" == job["size"] == "256x256"
         assert stream.average_rate == job["fps"]
         assert frames == job["frames"] == job["media"]["frames"]
+
+
+def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
+    """The pixels of the MP4: a red thing that moves to the right over blue."""
+    with av.open(str(made[1])) as file:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in file.decode(video=0)]
+    red, green, blue = np.median(frames[0].reshape(-1, 3), axis=0)
+    assert blue > red + 60
+    assert blue > green + 60
+    places = []
+    for frame in (frames[0], frames[-1]):
+        is_red = (frame[..., 0] > 140) & (frame[..., 1] < 100) & (frame[..., 2] < 120)
+        assert is_red.sum() > 200
+        places.append(np.nonzero(is_red)[1].mean())
+    assert places[1] > places[0] + 25
 
 
 def test_the_file_matches_the_record(made: tuple[str, Path], gateway: Gateway) -> None:
