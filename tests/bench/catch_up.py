@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import uvloop
+from kinolog_projector.memory import expect_batches
 from kinolog_projector.projector import Projector
 from kinolog_projector.schema import table_names
 from psycopg import sql
@@ -36,6 +37,7 @@ TABLES = (
 def measure(quick: bool) -> Result:
     """The row."""
     jobs, pairs = (300, 2) if quick else (3_000, 4)
+    expect_batches()  # as the process does
     with site.running(set()) as stack:
         figures = uvloop.run(_figures(stack, jobs, pairs))
     durability = "Postgres synced to disk at each commit, fsync and synchronous_commit on"

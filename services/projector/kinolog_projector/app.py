@@ -10,7 +10,6 @@ restore  refill a log that has lost commits from the archive; stop all other ser
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -43,6 +42,7 @@ from kinolog.settings import ProjectorSettings
 from kinolog.subjects import Service
 from kinolog_projector.archive import archived
 from kinolog_projector.hashing import table_hashes
+from kinolog_projector.memory import expect_batches
 from kinolog_projector.migrating import WrongSchema, ensure_projection, migrate_kept
 from kinolog_projector.projector import Projector
 from kinolog_projector.reactor.poison import PoisonControl
@@ -178,9 +178,7 @@ def main() -> None:
         setting = "_".join(map(str, first["loc"])).upper()
         sys.exit(_failed(f"KINOLOG_{setting}: {first['msg']}", CANNOT_START))
     logs.configure(NAME, settings.log_level, settings.log_format)
-    # Batches are hundreds of thousands of small objects that all end together: walking them in between is lost work.
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1_000)
+    expect_batches()
     try:
         uvloop.run(_command(name, settings))
     except DamagedLog as error:

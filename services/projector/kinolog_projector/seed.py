@@ -38,6 +38,7 @@ from kinolog.ports.event_store import EventStore
 from kinolog.readmodel.database import writing_connection
 from kinolog.sealing import KEY_BYTES, Sealer
 from kinolog.settings import ProjectorSettings
+from kinolog_projector.memory import expect_batches
 from kinolog_projector.rebuilding import Rebuild, Rebuilt
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -146,6 +147,7 @@ async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> Rebuilt
 def main() -> None:
     """Fill the database of this process's settings."""
     database_url = ProjectorSettings().database_url.get_secret_value()
+    expect_batches()
     try:
         made = uvloop.run(seed(database_url, int(sys.argv[1])))
     except NotEmpty as error:

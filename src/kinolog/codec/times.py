@@ -19,4 +19,4 @@ def put_time(target: Timestamp, at: datetime) -> None:
 
 def get_time(source: Timestamp) -> datetime:
     """The time in `source`, cut to microseconds."""
-    return _EPOCH + timedelta(seconds=source.seconds, microseconds=source.nanos // 1_000)
+    return _EPOCH + timedelta(0, source.seconds, source.nanos // 1_000)

@@ -13,10 +13,8 @@ LENGTH = 3
 
 def grams(text: str) -> set[int]:
     """The numbers of a text, 0 to 2**31 - 1; upper and lower case have the same ones."""
-    folded = text.lower()
-    return {_number(folded[place : place + LENGTH]) for place in range(len(folded) - LENGTH + 1)}
-
-
-def _number(three: str) -> int:
-    first, second, third = map(ord, three)
-    return ((first * 1_000_003 ^ second) * 1_000_003 ^ third) & 0x7FFF_FFFF
+    points = [ord(character) for character in text.lower()]
+    return {
+        ((first * 1_000_003 ^ second) * 1_000_003 ^ third) & 0x7FFF_FFFF
+        for first, second, third in zip(points, points[1:], points[2:], strict=False)
+    }
