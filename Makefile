@@ -29,7 +29,7 @@ up: setup ## Start everything on this machine and leave it running; Ctrl-C stops
 	$(BIN)/kinolog up
 
 test: setup ## The whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ARGS)
 
 check: setup fmt lint types walls buf verify unit ## Everything before a push: format, lint, types, walls, contract, unit tests
 

@@ -16,8 +16,10 @@ LONGEST_PAUSE_SECONDS = 0.5
 PASSING_STATUS = 503
 """Status of refusals that pass: no leader yet, still recovering, too much at once."""
 
-PASSING = (10005, 10158)
-"""Other refusals that pass: servers of a cluster that have not shown up yet; the same message is on its way."""
+PASSING = (10005, 10049, 10158)
+"""Other refusals that pass: servers of a cluster that have not shown up yet; the folder of a deleted stream is still
+being removed; the same message is on its way.
+"""
 
 
 async def persist(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
