@@ -152,6 +152,26 @@ async def _until_reached(model: PostgresReadModel, position: int) -> None:
                 return
 
 
+async def test_a_projector_that_is_told_to_stop_ends_at_once(
+    database_url: str, read_model: PostgresReadModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is in the middle of: no command is torn apart, nothing is written by halves."""
+    studio = Studio()
+    for number in range(25):
+        projector = Projector(database_url, studio.store, studio.keys, Feed(), batch_size=20)
+        running = asyncio.create_task(projector.run())
+        await asyncio.wait_for(projector.checked.wait(), 20)
+        await studio.many(2)
+        for _ in range(number * 4):  # so many turns of the event loop, to stop at another point each time
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 20)
+    assert caplog.messages == []
+    async with projecting(database_url, studio):
+        await read_model.wait_for(await studio.store.last_position(), 20)
+
+
 async def _cut_leader(database_url: str) -> None:
     """Cut the connection of the one that leads, as a failing network would."""
     async with projected(database_url) as database:

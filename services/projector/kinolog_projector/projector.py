@@ -17,6 +17,7 @@ from kinolog.readmodel.database import Connection, writing_connection
 from kinolog_projector.batch import Preparer
 from kinolog_projector.intake import Intake
 from kinolog_projector.migrating import check_schema
+from kinolog_projector.unbroken import raise_if_cancelled
 from kinolog_projector.weather import WeatherKeeper
 from kinolog_projector.writer import LiveWriter, Overtaken
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 LEADER_LOCK = 0x6B696E6F6C6F67
 """Advisory lock of the process that writes. It spares the others the work; what keeps them exact is the checkpoint."""
 
+STAND_BY_SECONDS = 1.0
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
 
 
@@ -62,6 +64,7 @@ class Projector:
                 try:
                     await self._take_part()
                 except (psycopg.OperationalError, LogUnavailable) as error:
+                    raise_if_cancelled()
                     self.problem = _plain(error)
                     logger.warning("the read models stand still: %s", self.problem, extra=fields("retry"))
                 except Overtaken as overtaken:
@@ -103,14 +106,15 @@ class Projector:
             await self._lead(writer, position)
 
     async def _wait_for_lead(self, connection: Connection) -> None:
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK])
-        row = await cursor.fetchone()
-        if row is not None and row[0]:
+        if await _try_to_lead(connection):
             return
         logger.info("standing by: another projector leads", extra=fields("stand_by"))
         self.problem = ""
         self.checked.set()
-        await connection.execute("SELECT pg_advisory_lock(%s)", [LEADER_LOCK])
+        while True:
+            await asyncio.sleep(STAND_BY_SECONDS)
+            if await _try_to_lead(connection):
+                return
 
     async def _lead(self, writer: LiveWriter, position: int) -> None:
         caught_up = asyncio.Event()
@@ -141,6 +145,12 @@ class Projector:
                 self.batches += 1
                 if batch.last >= last:
                     caught_up.set()
+
+
+async def _try_to_lead(connection: Connection) -> bool:
+    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK])
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 async def check_log(writer: LiveWriter, store: EventStore) -> int:

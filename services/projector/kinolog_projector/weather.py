@@ -117,11 +117,14 @@ async def write_weather(writer: LiveWriter, progress: Sequence[Progress], lines:
         (line.sequence, line.job_id, line.attempt, line.at, SEVERITIES[line.level], line.message)
         for line in {line.sequence: line for line in lines}.values()
     ]
-    async with writer.turn() as (connection, projection):
+
+    async def write(connection: Connection, projection: Projection) -> None:
         if rows:
             await connection.execute(LINES.query, LINES.parameters(rows))
         if progress:
             await _write_progress(connection, projection, progress)
+
+    await writer.in_turn(write)
 
 
 async def _write_progress(

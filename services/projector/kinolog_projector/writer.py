@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from psycopg import sql
@@ -19,6 +18,7 @@ from kinolog_projector.before import COLUMNS, Before
 from kinolog_projector.folding import Folded, fold_batch
 from kinolog_projector.statements import BulkStatement, insert, merge_counts, upsert
 from kinolog_projector.tally import ROLLUP_FIELDS, Tally
+from kinolog_projector.unbroken import unbroken
 
 MOVE_LOG = sql.SQL(
     "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = %s RETURNING position"
@@ -115,6 +115,9 @@ class LiveWriter:
 
     async def position(self) -> tuple[int, bytes]:
         """Position and digest of the last archived commit; 0 and empty when there is none."""
+        return await unbroken(self._position())
+
+    async def _position(self) -> tuple[int, bytes]:
         async with self._turn, self._connection.transaction():
             cursor = await self._connection.execute(LOCK_LOG)
             row = await cursor.fetchone()
@@ -124,19 +127,27 @@ class LiveWriter:
 
     async def ids(self, query: sql.SQL, values: Sequence[Any]) -> list[str]:
         """Ids that a query finds."""
+        return await unbroken(self._ids(query, values))
+
+    async def _ids(self, query: sql.SQL, values: Sequence[Any]) -> list[str]:
         async with self._turn:
             cursor = await self._connection.execute(query, values)
             return [row[0] for row in await cursor.fetchall()]
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[tuple[Connection, Projection]]:
-        """A transaction in which nobody else writes, this process or another; the log does not move in it."""
+    async def in_turn(self, work: Callable[[Connection, Projection], Awaitable[None]]) -> None:
+        """Work in a transaction in which nobody else writes, this process or another; the log does not move in it."""
+        await unbroken(self._in_turn(work))
+
+    async def _in_turn(self, work: Callable[[Connection, Projection], Awaitable[None]]) -> None:
         async with self._turn, self._connection.transaction():
             await self._connection.execute(LOCK_LOG)
-            yield self._connection, self._projection
+            await work(self._connection, self._projection)
 
     async def apply(self, batch: Batch) -> None:
         """Write a batch. Raises `Overtaken` when a rival was faster, and writes nothing then."""
+        await unbroken(self._apply(batch))
+
+    async def _apply(self, batch: Batch) -> None:
         async with self._turn, self._connection.transaction():
             previous = batch.first - 1
             tail = batch.commits[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -90,6 +91,10 @@ async def reading(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connec
         async with pool.connection() as connection:
             yield connection
     except (psycopg.OperationalError, PoolTimeout) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # A cancellation that breaks into a command may come out as an error of the connection.
+            raise asyncio.CancelledError from error
         raise ReadModelUnavailable("the read models cannot be reached; try again") from error
     except psycopg.errors.UndefinedTable as error:
         raise ReadModelUnavailable(
