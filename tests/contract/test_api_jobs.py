@@ -24,7 +24,7 @@ async def test_submit_fills_in_what_was_left_out(api: RunningApi) -> None:
     answer = await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))
     spec = answer.job.spec
     assert (spec.model, spec.width, spec.height, spec.frames, spec.fps) == ("kinolog-tiny", 256, 256, 17, 8)
-    assert (spec.steps, spec.guidance, spec.prompt) == (20, 4.0, PROMPT)
+    assert (spec.steps, spec.guidance, spec.prompt) == (20, 2.0, PROMPT)
     assert answer.job.status == job_pb2.STATUS_QUEUED
     assert answer.job.priority == job_pb2.PRIORITY_MEDIUM
     assert answer.created
