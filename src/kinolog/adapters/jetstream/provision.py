@@ -39,7 +39,7 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
     for name in names or configs:
         config = configs[name]
         try:
-            await check_stream(client, config)
+            await persist(partial(check_stream, client, config), CREATE_SECONDS)
         except StreamMissing:
             await _create(client, config)
             created.append(name)
