@@ -43,6 +43,8 @@ class LaneChoice:
         self._starts = dict.fromkeys(self._weights, 0.0)
         self._virtual_now = 0.0
         self._unserved_since: dict[str, float] = {}
+        self._found_empty: set[str] = set()
+        """Lanes found empty on the way to the ticket that comes next."""
 
     def order(self, now_seconds: float) -> tuple[str, ...]:
         """The lanes in the order in which to try them; of equal ones the heavier first."""
@@ -53,12 +55,20 @@ class LaneChoice:
     def served(self, lane: str, now_seconds: float) -> None:
         """Record that `lane` gave a ticket."""
         self._virtual_now = max(self._virtual_now, self._starts[lane])
+        for empty in self._found_empty - {lane}:
+            self._starts[empty] = max(self._starts[empty], self._virtual_now)
+        self._found_empty.clear()
         self._starts[lane] = self._end(lane, now_seconds)
         self._unserved_since[lane] = now_seconds
 
     def found_empty(self, lane: str, now_seconds: float) -> None:
-        """Record that nothing waits in `lane`: it starts afresh when something comes."""
+        """Record that nothing waits in `lane`: it starts afresh when something comes.
+
+        Afresh is the virtual time of the ticket that is served instead, so that a lane which was alone for a while
+        does not owe its turns to one that was empty meanwhile.
+        """
         self._starts[lane] = max(self._starts[lane], self._virtual_now)
+        self._found_empty.add(lane)
         self._unserved_since[lane] = now_seconds
 
     def _end(self, lane: str, now_seconds: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kinolog.adapters.lane_choice import PREFETCH_LANE, WEIGHTS, LaneChoice
@@ -41,6 +41,7 @@ def test_picks_are_interleaved() -> None:
     st.lists(st.sets(st.sampled_from(sorted(WEIGHTS))), max_size=200),
     st.sampled_from(sorted(WEIGHTS)),
 )
+@example([{"high"}, {"high"}], "high")
 def test_no_lane_starves(rounds: list[set[str]], patient: str) -> None:
     """However the other lanes fill and empty, a lane that waits is served within a bounded number of picks."""
     choice = LaneChoice()
