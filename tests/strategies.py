@@ -86,10 +86,13 @@ submits = st.builds(
     priority=priorities,
     max_attempts=st.integers(1, 4),
     scenes=scene_lists(),
+    key_id=words,
 )
 
 events = st.one_of(
-    st.builds(e.Submitted, times, specs, words, words, words, st.binary(max_size=32), priorities, numbers),
+    st.builds(
+        e.Submitted, times, specs, words, words, words, st.binary(max_size=32), priorities, numbers, words
+    ),
     st.builds(e.Queued, times, numbers, priorities, st.none() | times),
     st.builds(e.StoryboardPlanned, times, scene_lists()),
     st.builds(e.PrefetchRequested, times, words),

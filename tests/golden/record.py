@@ -41,7 +41,9 @@ def submit(scenes: int = 1) -> c.Submit:
     """A submit with so many scenes."""
     spec = Spec(SEALED, SEALED, "kinolog-tiny", "tiny", 256, 256, 17, 8, 20, 4.0, 7, "noir", SEALED)
     plan = tuple(Scene(n, SEALED, 2.0 * n, 2.0, 16, "pan left", "cut", 7 + n) for n in range(scenes))
-    return c.Submit("submit", "ann", "default", "golden", b"h" * 32, spec, Priority.HIGH, 3, plan)
+    return c.Submit(
+        "submit", "ann", "default", "golden", b"h" * 32, spec, Priority.HIGH, 3, plan, "golden-key"
+    )
 
 
 def work(worker: str, attempt: int) -> list[c.Command]:

@@ -50,7 +50,7 @@ class Audit:
             commit = recorded.commit
             job = fold(job, commit.job_id, commit.events, commit.command.id)
         if job is not None:
-            key = await self._keys.get(job.id)
+            key = await self._keys.get(job.sealing_key_id)
             wire.job.CopyFrom(public_job(job, history[-1].position, open_job(job, key)))
         return wire
 
@@ -104,7 +104,7 @@ class Audit:
 
     async def _check_seals(self, job: Job) -> Check:
         """Prompts open under the job's key, or are gone with it."""
-        key = await self._keys.get(job.id)
+        key = await self._keys.get(job.sealing_key_id)
         if job.erased:
             detail = "erased, and so is its key" if key is None else "erased, but its key is still there"
             return Check("seals", key is None, detail)

@@ -53,7 +53,8 @@ class Erasing:
         self._artifacts = artifacts
         self._progress = progress
         self._read_model = read_model
-        self._unfinished: set[str] = set()
+        self._unfinished: dict[str, str] = {}
+        """Jobs whose erasure is not known to be complete, each with the id of its key."""
 
     async def erase(self, request: pb.EraseJobRequest, call: Call) -> pb.EraseJobResponse:
         """EraseJob. Erasing again finishes what an earlier call left undone."""
@@ -79,8 +80,8 @@ class Erasing:
                 if not looked:
                     await self._look_back()
                     looked = True
-                for job_id in tuple(self._unfinished):
-                    await self._wipe(job_id)
+                for job_id, key_id in tuple(self._unfinished.items()):
+                    await self._wipe(job_id, key_id)
             except Exception as error:
                 extra = fields("erase_unfinished", error=type(error).__name__, jobs=len(self._unfinished))
                 log.warning("erasing is not finished; trying on", extra=extra)
@@ -88,11 +89,11 @@ class Erasing:
 
     async def _erase_one(self, call: Call, job_id: str, command: c.Erase) -> Handled:
         handled = await self._steering.steer(call, job_id, command)
-        self._unfinished.add(job_id)
-        await self._wipe(job_id)
+        key_id = self._unfinished[job_id] = handled.job.sealing_key_id
+        await self._wipe(job_id, key_id)
         return handled
 
-    async def _wipe(self, job_id: str) -> None:
+    async def _wipe(self, job_id: str, key_id: str) -> None:
         """Files, weather, key; in this order. Doing it again has no effect."""
         keys = await self._artifact_keys(job_id)
         if keys:
@@ -101,8 +102,8 @@ class Erasing:
                 if key not in shared:
                     await self._artifacts.delete(key)
         await self._progress.erase(job_id)
-        await self._keys.erase(job_id)
-        self._unfinished.discard(job_id)
+        await self._keys.erase(key_id)
+        self._unfinished.pop(job_id, None)
         log.info("job erased", extra=fields("erase", job=job_id))
 
     async def _artifact_keys(self, job_id: str) -> list[str]:
@@ -120,6 +121,8 @@ class Erasing:
     async def _look_back(self) -> None:
         last = await self._store.last_position()
         async for batch in self._store.read(max(0, last - LOOKED_BACK), last):
-            erased = {r.commit.job_id for r in batch if r.commit.state.erased}
-            self._unfinished |= (await self._keys.get_many(sorted(erased))).keys() if erased else set()
+            states = [recorded.commit.state for recorded in batch]
+            erased = {job.sealing_key_id: job.id for job in states if job.erased}
+            kept = await self._keys.get_many(sorted(erased)) if erased else {}
+            self._unfinished |= {erased[key_id]: key_id for key_id in kept}
             await asyncio.sleep(0)

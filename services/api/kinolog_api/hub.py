@@ -138,8 +138,8 @@ class WatchHub:
     async def _opened(self, batch: Iterable[Recorded]) -> dict[str, Opened]:
         """What the jobs of these commits say, as their last commit in the batch has them (erased: nothing)."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
-        keys = await self._keys.get_many([job.id for job in jobs.values() if not job.erased])
-        return {job.id: _open(job, keys.get(job.id)) for job in jobs.values()}
+        keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
+        return {job.id: _open(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
     def _note(self, job_id: str, ended: bool) -> None:
         """Remember which jobs ended lately: weather that comes after is stale."""

@@ -53,7 +53,7 @@ class Reading:
         """The job for clients, opened and with its live progress and place in the queue."""
         job = loaded.job
         key, progress, place = await asyncio.gather(
-            self._keys.get(job.id), self._last_progress(job), self._queue_position(job)
+            self._keys.get(job.sealing_key_id), self._last_progress(job), self._queue_position(job)
         )
         wire = public_job(job, loaded.position, open_job(job, key), progress)
         if place is not None:
@@ -68,7 +68,7 @@ class Reading:
     async def get_storyboard(self, request: pb.GetStoryboardRequest, call: Call) -> pb.GetStoryboardResponse:
         """GetStoryboard."""
         loaded = await self.load(call.tenant, request.job_id)
-        key = await self._keys.get(request.job_id)
+        key = await self._keys.get(loaded.job.sealing_key_id)
         wire = public_job(loaded.job, loaded.position, open_job(loaded.job, key))
         spec = loaded.job.spec
         return pb.GetStoryboardResponse(scenes=wire.scenes, duration_seconds=spec.frames / spec.fps)

@@ -96,9 +96,9 @@ class Preparer:
 
     async def _open(self, jobs: Mapping[str, JobCommits]) -> dict[str, Prompts]:
         new = {job_id: its.state for job_id, its in jobs.items() if its.begins}
-        readable = [job_id for job_id, job in new.items() if not job.erased]
+        readable = [job.sealing_key_id for job in new.values() if not job.erased]
         keys = await self._keys.get_many(readable) if readable else {}
-        return {job_id: _prompts(job, keys.get(job_id)) for job_id, job in new.items()}
+        return {job_id: _prompts(job, keys.get(job.sealing_key_id)) for job_id, job in new.items()}
 
 
 def _prompts(job: Job, key: bytes | None) -> Prompts:

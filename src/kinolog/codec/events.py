@@ -46,6 +46,7 @@ def _put_course(event: e.Event) -> ev.Event:
                     body_hash=event.body_hash,
                     priority=PRIORITY_TO_WIRE[event.priority],
                     max_attempts=event.max_attempts,
+                    key_id=event.key_id,
                 )
             )
         case e.Queued():
@@ -156,6 +157,7 @@ def get_event(wire: ev.Event) -> e.Event:
                 s.body_hash,
                 PRIORITY_FROM_WIRE[s.priority],
                 s.max_attempts,
+                s.key_id,
             )
         case "queued":
             q = wire.queued

@@ -50,6 +50,7 @@ def put_state(job: Job) -> ev.JobState:
         gpu_seconds=job.gpu_seconds,
         version=job.version,
         applied_commands=job.applied_commands,
+        key_id=job.key_id,
     )
     put_time(wire.created_at, job.created_at)
     put_time(wire.updated_at, job.updated_at)
@@ -95,4 +96,5 @@ def get_state(wire: ev.JobState) -> Job:
         gpu_seconds=wire.gpu_seconds,
         version=wire.version,
         applied_commands=tuple(wire.applied_commands),
+        key_id=wire.key_id,
     )

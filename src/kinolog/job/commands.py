@@ -23,7 +23,10 @@ from kinolog.job.values import (
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Make the job and put it into the queue, its scenes already planned."""
+    """Make the job and put it into the queue, its scenes already planned.
+
+    `key_id` names the key that seals its texts; empty: the job's own id is the key's.
+    """
 
     id: str
     actor: str
@@ -34,6 +37,7 @@ class Submit:
     priority: Priority
     max_attempts: int
     scenes: tuple[Scene, ...]
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
             command.body_hash,
             command.priority,
             command.max_attempts,
+            command.key_id,
         )
     ]
     if command.scenes:

@@ -20,7 +20,10 @@ from kinolog.job.values import (
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """The job was submitted. `body_hash` tells a repeated request from another one."""
+    """The job was submitted. `body_hash` tells a repeated request from another one.
+
+    `key_id` names the key that seals its texts; empty: the job's own id is the key's.
+    """
 
     at: datetime
     spec: Spec
@@ -30,6 +33,7 @@ class Submitted:
     body_hash: bytes
     priority: Priority
     max_attempts: int
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ def _submitted(job_id: str, event: e.Submitted) -> Job:
         created_at=event.at,
         updated_at=event.at,
         version=1,
+        key_id=event.key_id,
     )
 
 

@@ -56,6 +56,12 @@ class Job:
     gpu_seconds: float = 0.0
     version: int = 0
     applied_commands: tuple[str, ...] = ()
+    key_id: str = ""
+
+    @property
+    def sealing_key_id(self) -> str:
+        """The id of the key that seals the job's texts. Jobs of old logs name none: it is their own."""
+        return self.key_id or self.id
 
     @property
     def worker(self) -> str:

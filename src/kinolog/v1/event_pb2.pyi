@@ -439,6 +439,7 @@ class Submitted(_message.Message):
     BODY_HASH_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """Who it belongs to."""
     actor: _builtins.str
@@ -451,6 +452,8 @@ class Submitted(_message.Message):
     """How soon it is wanted."""
     max_attempts: _builtins.int
     """How many attempts it may take."""
+    key_id: _builtins.str
+    """The id of the key that seals the job's texts; empty in old logs, where it is the job's id."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What is asked for."""
@@ -465,10 +468,11 @@ class Submitted(_message.Message):
         body_hash: _builtins.bytes = ...,
         priority: _job_pb2.Priority.ValueType = ...,
         max_attempts: _builtins.int = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "max_attempts", b"max_attempts", "priority", b"priority", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "body_hash", b"body_hash", "key_id", b"key_id", "max_attempts", b"max_attempts", "priority", b"priority", "request_id", b"request_id", "spec", b"spec", "tenant", b"tenant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1033,6 +1037,7 @@ class JobState(_message.Message):
     GPU_SECONDS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     APPLIED_COMMANDS_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id."""
     tenant: _builtins.str
@@ -1063,6 +1068,8 @@ class JobState(_message.Message):
     """Device time spent on it, in seconds."""
     version: _builtins.int
     """Number of events folded."""
+    key_id: _builtins.str
+    """The id of the key that seals the job's texts; empty in old logs, where it is the job's id."""
     @_builtins.property
     def spec(self) -> Global___StoredSpec:
         """What is asked for."""
@@ -1146,10 +1153,11 @@ class JobState(_message.Message):
         gpu_seconds: _builtins.float = ...,
         version: _builtins.int = ...,
         applied_commands: _abc.Iterable[_builtins.str] | None = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "applied_commands", b"applied_commands", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "body_hash", b"body_hash", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "key_id", b"key_id", "last_attempt", b"last_attempt", "max_attempts", b"max_attempts", "media", b"media", "not_before", b"not_before", "prefetch_requested", b"prefetch_requested", "priority", b"priority", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -160,7 +160,7 @@ class ReadModelInMemory:
     async def _matching(self, tenant: str, wanted: rm.JobFilter) -> list[tuple[Job, int]]:
         found = []
         for job, position in (await self._jobs()).values():
-            prompt = open_job(job, await self._keys.get(job.id)).prompt.lower()
+            prompt = open_job(job, await self._keys.get(job.sealing_key_id)).prompt.lower()
             if (
                 job.tenant == tenant
                 and (not wanted.statuses or job.status in wanted.statuses)
@@ -175,7 +175,7 @@ class ReadModelInMemory:
         return found
 
     async def _row(self, job: Job, position: int) -> rm.JobRow:
-        opened = open_job(job, await self._keys.get(job.id))
+        opened = open_job(job, await self._keys.get(job.sealing_key_id))
         spec = job.spec
         return rm.JobRow(
             id=job.id,

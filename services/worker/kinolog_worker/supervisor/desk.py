@@ -147,7 +147,9 @@ class Desk:
 
     async def _opened(self, job: Job) -> Opened | JobError:
         """The job's prompts in the clear, or why they cannot be had."""
-        key = await until_available(partial(self._parts.keys.get, job.id), f"the key of job {job.id}")
+        key = await until_available(
+            partial(self._parts.keys.get, job.sealing_key_id), f"the key of job {job.id}"
+        )
         if key is None or job.erased:
             return ERASED
         try:

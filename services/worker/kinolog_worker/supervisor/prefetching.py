@@ -36,7 +36,7 @@ async def prefetch(parts: Parts, held: HeldTicket) -> None:
     if entry is not None and entry.name not in parts.served:
         await held.give_back(ELSEWHERE_SECONDS * held.deliveries)
         return
-    key = await parts.keys.get(job_id)
+    key = await parts.keys.get(job.sealing_key_id)
     if entry is None or key is None:
         await held.done()
         return
