@@ -40,7 +40,7 @@ def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
 
 def main() -> None:
     """Until standard input ends."""
-    pipe, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
+    pipe, _, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
     print("ready", flush=True)
     with TemporaryDirectory() as folder:
         for line in sys.stdin:

@@ -130,8 +130,7 @@ def test_a_prefetched_prompt_changes_nothing_but_is_known(renderer: Renderer) ->
     """Encoding a prompt beforehand gives the same frames."""
     request = replace(REQUEST, prompt="a prompt that was not seen before", seed=3)
     renderer.encode_prompt(request)
-    known = renderer.encode_prompt(request)
-    assert known
+    assert renderer.encode_prompt(request).known
     first = _drawn(renderer, request)
     assert (_drawn(renderer, request) == first).all()
 

@@ -16,6 +16,7 @@ from kinolog_worker.renderer import (
     LoadedFacts,
     ModelSource,
     Observe,
+    PromptRead,
     RenderFailed,
     SceneRequest,
     ShouldStop,
@@ -58,10 +59,10 @@ class TestcardRenderer:
             size_bytes=0,
         )
 
-    def encode_prompt(self, request: SceneRequest) -> bool:
+    def encode_prompt(self, request: SceneRequest) -> PromptRead:
         known = request.prompt in self._encoded
         self._encoded.add(request.prompt)
-        return known
+        return PromptRead(known)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, multiple=2, temporal=1)

@@ -102,6 +102,30 @@ class StepReport:
     preview: Callable[[], bytes] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WordsRead:
+    """What became of words that a model does not know: left out, or taken for a near one (word, taken for).
+
+    They are words of the prompt: for the owner of the job, never for a log of ours.
+    """
+
+    left_out: tuple[str, ...] = ()
+    taken_for: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many different words that are."""
+        return len(self.left_out) + len(self.taken_for)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRead:
+    """A prompt is encoded; `known` when its embedding was at hand already."""
+
+    known: bool
+    words: WordsRead = WordsRead()
+
+
 Observe: TypeAlias = Callable[[StepReport], None]
 ShouldStop: TypeAlias = Callable[[], bool]
 
@@ -113,8 +137,8 @@ class Renderer(Protocol):
         """Bring the model onto `device` (`auto`, `cpu`, `cuda:0`, `mps`). Called once, before anything else."""
         ...
 
-    def encode_prompt(self, request: SceneRequest) -> bool:
-        """Work out the prompt's embedding and keep it for `render`; True when it was still known."""
+    def encode_prompt(self, request: SceneRequest) -> PromptRead:
+        """Work out the prompt's embedding and keep it for `render`."""
         ...
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:

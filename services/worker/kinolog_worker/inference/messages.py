@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from kinolog.storyboard import Scene
 from kinolog_worker.media import MediaFacts
-from kinolog_worker.renderer import LoadedFacts, ModelSource, SceneRequest
+from kinolog_worker.renderer import LoadedFacts, ModelSource, SceneRequest, WordsRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,15 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsUnknown:
+    """The model does not know words of a scene's prompt. Holds those words: for the owner of the job alone."""
+
+    job_id: str
+    scene: int
+    words: WordsRead
+
+
+@dataclass(frozen=True, slots=True)
 class SceneRendered:
     """A scene lies in its file; `reused` when an earlier attempt had rendered it."""
 
@@ -192,7 +201,7 @@ class Prefetched:
 
 Outcome: TypeAlias = Finished | Failed | RunCancelled
 Message: TypeAlias = (
-    Loaded | StageStarted | StageFinished | Step | Preview | LogLine | SceneRendered | Outcome
+    Loaded | StageStarted | StageFinished | Step | Preview | LogLine | WordsUnknown | SceneRendered | Outcome
 )
 
 

@@ -25,6 +25,7 @@ from kinolog_worker.inference.messages import (
     StageFinished,
     StageStarted,
     Step,
+    WordsUnknown,
 )
 from kinolog_worker.inference.models import ModelShelf
 from kinolog_worker.inference.progress import ProgressMeter
@@ -107,7 +108,9 @@ class JobRun:
         request = job.request(scene)
         self._scene_started = perf_counter()
         self._begin("encode_prompt", scene.index)
-        renderer.encode_prompt(request)
+        read = renderer.encode_prompt(request)
+        if read.words.count:
+            self._send(WordsUnknown(job.job_id, scene.index, read.words))
         self._device_seconds += self._end()
         path = job.folder / f"scene-{scene.index:04}.mp4"
         partial = path.with_suffix(".part")
@@ -205,7 +208,7 @@ def prefetch(job: RenderJob, shelf: ModelShelf) -> Prefetched:
     """Load the model and encode the prompts of all scenes. Raises RenderFailed."""
     started = perf_counter()
     renderer, facts, cached = shelf.take(job.model)
-    fresh = sum(not renderer.encode_prompt(job.request(scene)) for scene in job.scenes)
+    fresh = sum(not renderer.encode_prompt(job.request(scene)).known for scene in job.scenes)
     return Prefetched(job.job_id, facts, cached, fresh, perf_counter() - started)
 
 

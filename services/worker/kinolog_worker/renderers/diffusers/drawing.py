@@ -16,10 +16,12 @@ from kinolog_worker.renderer import (
     LoadedFacts,
     ModelSource,
     Observe,
+    PromptRead,
     RenderFailed,
     SceneRequest,
     ShouldStop,
     StepReport,
+    WordsRead,
 )
 from kinolog_worker.renderers.diffusers.embeddings import PromptEncoder
 from kinolog_worker.renderers.diffusers.latents import (
@@ -32,6 +34,7 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.loading import load_pipeline
 from kinolog_worker.renderers.diffusers.shapes import PipelineShape, shape_of
+from kinolog_worker.renderers.diffusers.wording import Wording, wording_of
 from kinolog_worker.stills import jpeg_of
 
 log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class _Loaded:
     pipe: Any
     shape: PipelineShape
     prompts: PromptEncoder
+    wording: Wording | None
 
 
 class DiffusersRenderer:
@@ -55,18 +59,26 @@ class DiffusersRenderer:
         self._loaded: _Loaded | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
-        pipe, facts = load_pipeline(model, device)
+        pipe, facts, folder = load_pipeline(model, device)
         shape = shape_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
-        self._loaded = _Loaded(pipe, shape, PromptEncoder(pipe, shape))
+        wording = wording_of(folder, getattr(pipe, "tokenizer", None))
+        self._loaded = _Loaded(pipe, shape, PromptEncoder(pipe, shape), wording)
         log.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
 
-    def encode_prompt(self, request: SceneRequest) -> bool:
+    def encode_prompt(self, request: SceneRequest) -> PromptRead:
+        loaded = self._ready()
+        words = WordsRead()
+        if loaded.wording is not None:
+            _, words = loaded.wording.read(request.prompt)
+            request = loaded.wording.request(request)
         with _memory_errors():
-            return self._ready().prompts.encode(request)
+            return PromptRead(loaded.prompts.encode(request), words)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         loaded = self._ready()
+        if loaded.wording is not None:
+            request = loaded.wording.request(request)
         canvas = canvas_for(request, loaded.shape.multiple, loaded.shape.temporal)
         _tell(request, canvas)
         drawn = 0

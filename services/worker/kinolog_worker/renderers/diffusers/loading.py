@@ -24,8 +24,8 @@ _transformers: Any = transformers
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFacts]:
-    """The pipeline on its device, and what was loaded. Raises RenderFailed.
+def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFacts, Path]:
+    """The pipeline on its device, what was loaded, and the folder it came from. Raises RenderFailed.
 
     Options of the model: `vae_dtype` (`float32` unless said otherwise for a Wan autoencoder on a GPU).
     """
@@ -58,7 +58,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFact
         seconds=perf_counter() - started,
         size_bytes=sum(path.stat().st_size for path in weights_of(folder)),
     )
-    return pipe, facts
+    return pipe, facts, folder
 
 
 def device_named(name: str) -> torch.device:
