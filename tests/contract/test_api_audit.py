@@ -122,7 +122,7 @@ async def test_a_state_that_its_events_do_not_make(api: RunningApi) -> None:
 async def test_a_lost_key_is_found(api: RunningApi) -> None:
     """A job that is not erased but whose key is gone fails the check of seals."""
     job_id = await api.submit()
-    await api.keys.erase(job_id)
+    await api.keys.erase(await api.key_id(job_id))
     found = await verdict(api, job_id)
     assert [name for name, (holds, _) in found.items() if not holds] == ["seals"]
 

@@ -32,7 +32,7 @@ async def test_erasing_takes_prompts_files_and_weather(api: RunningApi) -> None:
     assert answer.job.erased
     assert answer.job.spec.prompt == ""
     assert not answer.job.artifacts
-    assert await api.keys.get(job_id) is None
+    assert await api.key(job_id) is None
     assert await api.artifacts.head(artifact.key) is None
     assert await api.progress.recent(job_id) == []
     history = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
@@ -62,7 +62,7 @@ async def test_only_ended_jobs_are_erased(api: RunningApi) -> None:
     job_id = await api.submit()
     problem = await refused(api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_ENDED")
-    assert await api.keys.get(job_id) is not None
+    assert await api.key(job_id) is not None
 
 
 async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -> None:
@@ -75,7 +75,7 @@ async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -
     assert (problem.code, problem.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
     batch = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[request]))
     assert batch.results[0].error.code == 6
-    assert await api.keys.get(job_id) is None
+    assert await api.key(job_id) is None
 
 
 async def test_files_that_another_job_lists_stay(api: RunningApi) -> None:
@@ -104,7 +104,7 @@ async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytes
     artifact = await api.complete(job_id)
     erase_key = api.keys.erase
 
-    async def fails(job_id: str) -> None:
+    async def fails(key_id: str) -> None:
         raise LogUnavailable("no answer")
 
     monkeypatch.setattr(api.keys, "erase", fails)
@@ -115,7 +115,7 @@ async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytes
     assert shown.spec.prompt == ""
     monkeypatch.setattr(api.keys, "erase", erase_key)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id, request_id="e1"))
-    assert await api.keys.get(job_id) is None
+    assert await api.key(job_id) is None
     assert await api.artifacts.head(artifact.key) is None
 
 
@@ -126,7 +126,7 @@ async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch)
         job_id = await first.submit()
         await first.complete(job_id)
 
-        async def dies(job_id: str) -> None:
+        async def dies(key_id: str) -> None:
             raise LogUnavailable("died here")
 
         working = first.keys.erase
@@ -134,10 +134,10 @@ async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch)
         await refused(first.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)))
         await first.server.stop(0)
         first.keys.erase = working  # type: ignore[method-assign]
-        assert await first.keys.get(job_id) is not None
+        assert await first.key(job_id) is not None
 
         async def finished() -> bool:
-            return await first.keys.get(job_id) is None
+            return await first.key(job_id) is None
 
         async with running_api(parts=first):
             await until(finished)

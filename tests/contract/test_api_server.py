@@ -96,7 +96,7 @@ async def test_what_nobody_foresaw(
     async def breaks(*arguments: object) -> None:
         raise RuntimeError(f"cannot handle {PROMPT}")
 
-    monkeypatch.setattr(api.keys, "create", breaks)
+    monkeypatch.setattr(api.store, "append", breaks)
     problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     assert problem.metadata["reference"] in problem.message

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from kinolog.ids import new_id as key_name
 from kinolog.ports.keys import KeyErased, KeyStore
 from kinolog.sealing import Sealer, new_key
 from kinolog.subjects import KEYS_STREAM, Service
-from tests.fixtures.log import KINDS, Kind, empty_streams, job_name, memory_stores, open_stores
+from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_stores
 
 
 @pytest.fixture(params=KINDS)
@@ -27,76 +28,89 @@ async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
 
 
 async def test_a_key_is_found_again(keys: KeyStore) -> None:
-    """Given a key, it is got by its job, alone and among many."""
-    job_id, key = job_name(), new_key()
-    assert await keys.create({job_id: key}) == {job_id: key}
-    assert await keys.get(job_id) == key
-    assert await keys.get_many([job_id, job_name()]) == {job_id: key}
+    """Given a key, it is got by its id, alone and among many."""
+    key_id, key = key_name(), new_key()
+    assert await keys.create({key_id: key}) == {key_id: key}
+    assert await keys.get(key_id) == key
+    assert await keys.get_many([key_id, key_name()]) == {key_id: key}
 
 
 async def test_no_key_is_none(keys: KeyStore) -> None:
-    """A job that never had a key has none."""
-    assert await keys.get(job_name()) is None
-    assert await keys.get_many([job_name()]) == {}
+    """An id that never had a key has none."""
+    assert await keys.get(key_name()) is None
+    assert await keys.get_many([key_name()]) == {}
     assert await keys.get_many([]) == {}
     assert await keys.create({}) == {}
 
 
-async def test_a_job_keeps_its_first_key(keys: KeyStore) -> None:
+async def test_an_id_keeps_its_first_key(keys: KeyStore) -> None:
     """Given a key, creating another answers the first, and stores the others that were asked for."""
-    job_id, first = job_name(), new_key()
-    await keys.create({job_id: first})
-    others = {job_name(): new_key() for _ in range(40)}
-    assert await keys.create({job_id: new_key(), **others}) == {job_id: first, **others}
-    assert await keys.get(job_id) == first
+    key_id, first = key_name(), new_key()
+    await keys.create({key_id: first})
+    others = {key_name(): new_key() for _ in range(40)}
+    assert await keys.create({key_id: new_key(), **others}) == {key_id: first, **others}
+    assert await keys.get(key_id) == first
 
 
 async def test_racing_creators_agree(keys: KeyStore) -> None:
-    """Given forty creators for one job at once, all are told the same key, and it is the one that holds."""
-    job_id = job_name()
-    answers = await asyncio.gather(*(keys.create({job_id: new_key()}) for _ in range(40)))
-    holding = await keys.get(job_id)
+    """Given forty creators for one id at once, all are told the same key, and it is the one that holds."""
+    key_id = key_name()
+    answers = await asyncio.gather(*(keys.create({key_id: new_key()}) for _ in range(40)))
+    holding = await keys.get(key_id)
     assert holding is not None
-    assert answers == [{job_id: holding}] * 40
+    assert answers == [{key_id: holding}] * 40
 
 
 async def test_many_keys_at_once(keys: KeyStore) -> None:
     """Given more keys than one batch holds, all are stored and got in one call."""
-    wanted = {job_name(): new_key() for _ in range(1200)}
+    wanted = {key_name(): new_key() for _ in range(1200)}
     assert await keys.create(wanted) == wanted
     assert await keys.get_many(list(wanted)) == wanted
 
 
 async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
-    """Given an erased key, it is not got, and no new one is made for its job: what was sealed stays shut."""
-    job_id, key = job_name(), new_key()
-    await keys.create({job_id: key})
-    sealed = Sealer(job_id, key).seal("a red circle", "prompt")
-    await keys.erase(job_id)
-    assert await keys.get(job_id) is None
-    assert await keys.get_many([job_id]) == {}
-    assert await keys.create({job_id: new_key()}) == {}
-    with pytest.raises(KeyErased, match=job_id):
-        Sealer(job_id, await keys.get(job_id)).open(sealed, "prompt")
+    """Given an erased key, it is not got, and no new one is made under its id: what was sealed stays shut."""
+    key_id, key = key_name(), new_key()
+    await keys.create({key_id: key})
+    sealed = Sealer("job", key).seal("a red circle", "prompt")
+    await keys.erase(key_id)
+    assert await keys.get(key_id) is None
+    assert await keys.get_many([key_id]) == {}
+    assert await keys.create({key_id: new_key()}) == {}
+    with pytest.raises(KeyErased, match="job"):
+        Sealer("job", await keys.get(key_id)).open(sealed, "prompt")
 
 
 async def test_erasing_twice_is_no_error(keys: KeyStore) -> None:
     """Erasing again, or what never was, changes nothing; other keys stay."""
-    kept, job_id = job_name(), job_name()
+    kept, key_id = key_name(), key_name()
     key = new_key()
-    await keys.create({kept: key, job_id: new_key()})
-    await asyncio.gather(keys.erase(job_id), keys.erase(job_id))
-    await keys.erase(job_id)
-    await keys.erase(job_name())
-    assert await keys.get_many([kept, job_id]) == {kept: key}
+    await keys.create({kept: key, key_id: new_key()})
+    await asyncio.gather(keys.erase(key_id), keys.erase(key_id))
+    await keys.erase(key_id)
+    await keys.erase(key_name())
+    assert await keys.get_many([kept, key_id]) == {kept: key}
 
 
 async def test_erasing_beats_creating(keys: KeyStore) -> None:
     """Given creators and an eraser at once, no key is left."""
-    job_id = job_name()
+    key_id = key_name()
     await asyncio.gather(
-        *(keys.create({job_id: new_key()}) for _ in range(5)),
-        keys.erase(job_id),
-        *(keys.create({job_id: new_key()}) for _ in range(5)),
+        *(keys.create({key_id: new_key()}) for _ in range(5)),
+        keys.erase(key_id),
+        *(keys.create({key_id: new_key()}) for _ in range(5)),
     )
-    assert await keys.get(job_id) is None
+    assert await keys.get(key_id) is None
+
+
+async def test_discarded_keys_are_gone(keys: KeyStore) -> None:
+    """Keys that sealed nothing are deleted, others stay; ids without a key, and erased ones, are no error."""
+    unused = {key_name(): new_key() for _ in range(70)}
+    kept, erased = key_name(), key_name()
+    key = new_key()
+    await keys.create({**unused, kept: key, erased: new_key()})
+    await keys.erase(erased)
+    await keys.discard([*unused, erased, key_name()])
+    assert await keys.get_many([*unused, kept, erased]) == {kept: key}
+    await keys.discard([])
+    assert await keys.create({erased: new_key()}) == {}

@@ -14,6 +14,7 @@ from kinolog.storyboard import Scene as Shot
 from kinolog.storyboard import plan as plan_scenes
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.errors import Violation, invalid
+from kinolog_api.key_pool import FreshKey
 from kinolog_api.plans import JobPlan
 from kinolog_api.rpc import Call
 
@@ -46,12 +47,12 @@ def admission(request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_
     return Admission(job_id, request_id, plan, shots, request.SerializeToString(deterministic=True))
 
 
-def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Opened]:
+def sealed_submit(item: Admission, key: FreshKey, call: Call) -> tuple[Submit, Opened]:
     """The command, and what it seals in the clear.
 
     Its id is fresh: a repeat is told from another request by the body's hash, not by the command's id.
     """
-    sealer = Sealer(item.job_id, key)
+    sealer = Sealer(item.job_id, key.secret)
     plan = item.plan
     scenes = tuple(
         Scene(
@@ -76,6 +77,7 @@ def sealed_submit(item: Admission, key: bytes, call: Call) -> tuple[Submit, Open
         priority=plan.priority,
         max_attempts=plan.max_attempts,
         scenes=scenes,
+        key_id=key.id,
     )
     prompts = tuple(shot.prompt for shot in item.shots)
     return command, Opened(plan.prompt, plan.negative_prompt, plan.webhook, prompts)

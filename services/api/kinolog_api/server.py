@@ -30,6 +30,7 @@ from kinolog_api.erasing import Erasing
 from kinolog_api.files import Files
 from kinolog_api.health import HealthWatch
 from kinolog_api.hub import WatchHub
+from kinolog_api.key_pool import KeyPool
 from kinolog_api.listing import Listing
 from kinolog_api.reading import Reading
 from kinolog_api.rpc import Gate, Stream, Unary, routes
@@ -95,7 +96,8 @@ class ApiServer:
             parts.read_model,
         )
         rules = RequestRules()
-        submitting = Submitting(parts.store, parts.keys, handler, parts.catalogue, rules)
+        self._key_pool = KeyPool(parts.keys)
+        submitting = Submitting(parts.store, parts.keys, self._key_pool, handler, parts.catalogue, rules)
         watching = Watching(parts.store, self._hub, reading)
         listing = CatalogueListing(parts.catalogue, parts.workers, tenancy)
         jobs = {
@@ -129,6 +131,7 @@ class ApiServer:
                 f"cannot listen on {address}: another program may use the port, or the address is not one of "
                 "this machine; set KINOLOG_API_PORT or KINOLOG_API_HOST"
             ) from error
+        self._key_pool.open()
         await self._health_watch.look()
         await self._server.start()
         self._tasks = [
@@ -146,6 +149,7 @@ class ApiServer:
             await self._health.enter_graceful_shutdown()
         await self._hub.close()
         await self._server.stop(grace_seconds)
+        await self._key_pool.close()
 
 
 def _writes(submitting: Submitting, steering: Steering, erasing: Erasing) -> Mapping[str, Unary | Stream]:

@@ -1,4 +1,4 @@
-"""Submitting jobs, one or many: the key first, then the commit, so that no stored prompt is ever without its key."""
+"""Submitting jobs, one or many: each under a key that is stored already, so one durable write is waited for."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from kinolog.job.state import Job
 from kinolog.opening import open_job
 from kinolog.ports.event_store import Appended, Conflict, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
-from kinolog.sealing import new_key
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.admission import Admission, admission, sealed_submit
 from kinolog_api.errors import ApiError, invalid, request_id_spent
+from kinolog_api.key_pool import FreshKey, KeyPool
 from kinolog_api.plans import SEEDS, plan_job
 from kinolog_api.rpc import Call, answered
 from kinolog_api.validation import RequestRules
@@ -57,12 +57,14 @@ class Submitting:
         self,
         store: EventStore,
         keys: KeyStore,
+        pool: KeyPool,
         handler: JobHandler,
         catalogue: Catalogue,
         rules: RequestRules,
     ) -> None:
         self._store = store
         self._keys = keys
+        self._pool = pool
         self._handler = handler
         self._catalogue = catalogue
         self._rules = rules
@@ -70,8 +72,8 @@ class Submitting:
     async def submit(self, request: pb.SubmitJobRequest, call: Call) -> pb.SubmitJobResponse:
         """SubmitJob."""
         item = self._admit(request, call)
-        keys = await self._keys.create({item.job_id: new_key()})
-        accepted = await self._store_one(item, keys.get(item.job_id), call)
+        (key,) = await self._pool.take()
+        accepted = await self._store_one(item, key, call)
         return pb.SubmitJobResponse(
             job=public_job(accepted.job, accepted.position, accepted.opened),
             position=accepted.position,
@@ -129,54 +131,54 @@ class Submitting:
                 result.created = outcome.created
 
     async def _store_many(self, items: Sequence[Admission], call: Call) -> list[Accepted | Exception]:
-        keys = await self._keys.create({item.job_id: new_key() for item in items})
-        commits: dict[int, tuple[Commit, Opened]] = {}
-        for place, item in enumerate(items):
-            key = keys.get(item.job_id)
-            if key is not None:
-                commits[place] = self._first_commit(item, key, call)
-            if place % BREATH == BREATH - 1:
+        keys = await self._pool.take(len(items))
+        commits: list[tuple[Commit, Opened]] = []
+        for item, key in zip(items, keys, strict=True):
+            commits.append(self._first_commit(item, key, call))
+            if len(commits) % BREATH == 0:
                 await asyncio.sleep(0)
-        outcomes = await self._store.append_first([commit for commit, _ in commits.values()])
+        outcomes = await self._store.append_first([commit for commit, _ in commits])
         answers: dict[int, Accepted | Exception] = {}
-        for (place, (commit, opened)), outcome in zip(commits.items(), outcomes, strict=True):
+        for place, ((commit, opened), outcome) in enumerate(zip(commits, outcomes, strict=True)):
             if isinstance(outcome, Appended):
                 answers[place] = Accepted(commit.state, opened, outcome.position, True)
         others = [place for place in range(len(items)) if place not in answers]
-        found = (self._found(items[place], keys.get(items[place].job_id), call) for place in others)
+        found = (self._found(items[place], keys[place], call) for place in others)
         for place, answer in zip(others, await asyncio.gather(*found, return_exceptions=True), strict=True):
             if isinstance(answer, BaseException) and not isinstance(answer, Exception):
                 raise answer
             answers[place] = answer
         return [answers[place] for place in range(len(items))]
 
-    async def _store_one(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
-        if key is not None:
-            commit, opened = self._first_commit(item, key, call)
-            try:
-                appended = await self._store.append(commit)
-                return Accepted(commit.state, opened, appended.position, True)
-            except Conflict:
-                pass
-        return await self._found(item, key, call)
+    async def _store_one(self, item: Admission, key: FreshKey, call: Call) -> Accepted:
+        commit, opened = self._first_commit(item, key, call)
+        try:
+            appended = await self._store.append(commit)
+        except Conflict:
+            return await self._found(item, key, call)
+        return Accepted(commit.state, opened, appended.position, True)
 
-    def _first_commit(self, item: Admission, key: bytes, call: Call) -> tuple[Commit, Opened]:
+    def _first_commit(self, item: Admission, key: FreshKey, call: Call) -> tuple[Commit, Opened]:
         command, opened = sealed_submit(item, key, call)
         commit = self._handler.decide_from(item.job_id, None, command)
         if commit is None:
             raise AssertionError("a submitted job led to no events")
         return commit, opened
 
-    async def _found(self, item: Admission, key: bytes | None, call: Call) -> Accepted:
+    async def _found(self, item: Admission, unused: FreshKey, call: Call) -> Accepted:
         """The job that an earlier request with this id made, when that request had the same body."""
         loaded = await self._store.load(item.job_id)
-        if key is None or (loaded is not None and loaded.job.erased):
-            raise request_id_spent(item.request_id, item.job_id)
         if loaded is None:
             raise LogUnavailable(f"job {item.job_id} lies in the log but cannot be read yet")
-        command, _ = sealed_submit(item, key, call)
+        key_id = loaded.job.sealing_key_id
+        if key_id != unused.id:
+            self._pool.give_back([unused])
+        secret = None if loaded.job.erased else await self._keys.get(key_id)
+        if secret is None:
+            raise request_id_spent(item.request_id, item.job_id)
+        command, _ = sealed_submit(item, FreshKey(key_id, secret), call)
         self._handler.decide_from(item.job_id, loaded, command)  # refuses another body
-        return Accepted(loaded.job, open_job(loaded.job, key), loaded.position, False)
+        return Accepted(loaded.job, open_job(loaded.job, secret), loaded.position, False)
 
 
 def _draw_seed() -> int:

@@ -12,15 +12,20 @@ class MemoryKeyStore:
         self._keys: dict[str, bytes | None] = {}
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        holding = {job_id: self._keys.setdefault(job_id, key) for job_id, key in keys.items()}
-        return {job_id: key for job_id, key in holding.items() if key is not None}
+        holding = {key_id: self._keys.setdefault(key_id, key) for key_id, key in keys.items()}
+        return {key_id: key for key_id, key in holding.items() if key is not None}
 
-    async def get(self, job_id: str) -> bytes | None:
-        return self._keys.get(job_id)
+    async def get(self, key_id: str) -> bytes | None:
+        return self._keys.get(key_id)
 
-    async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
-        found = {job_id: self._keys.get(job_id) for job_id in job_ids}
-        return {job_id: key for job_id, key in found.items() if key is not None}
+    async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        found = {key_id: self._keys.get(key_id) for key_id in key_ids}
+        return {key_id: key for key_id, key in found.items() if key is not None}
 
-    async def erase(self, job_id: str) -> None:
-        self._keys[job_id] = None
+    async def erase(self, key_id: str) -> None:
+        self._keys[key_id] = None
+
+    async def discard(self, key_ids: Sequence[str]) -> None:
+        for key_id in key_ids:
+            if self._keys.get(key_id) is not None:
+                del self._keys[key_id]

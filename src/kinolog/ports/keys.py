@@ -11,23 +11,30 @@ class KeyErased(Exception):
 
 
 class KeyStore(Protocol):
-    """One 32-byte key per job. Every adapter passes tests/contract/test_keys.py."""
+    """Keys of 32 bytes by their ids; a job names the one that seals its texts.
+
+    Every adapter passes tests/contract/test_keys.py.
+    """
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Store keys by job id, durably. A job that has a key keeps it; answers the keys that now hold.
+        """Store keys by id, durably. An id that has a key keeps it; answers the keys that now hold.
 
-        Jobs whose key was erased are left out of the answer.
+        Ids whose key was erased are left out of the answer.
         """
         ...
 
-    async def get(self, job_id: str) -> bytes | None:
-        """The key of a job; None when it was erased or never was."""
+    async def get(self, key_id: str) -> bytes | None:
+        """A key; None when it was erased or never was."""
         ...
 
-    async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
-        """The keys of many jobs; those without one are left out."""
+    async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        """Many keys by id; those that are not there are left out."""
         ...
 
-    async def erase(self, job_id: str) -> None:
+    async def erase(self, key_id: str) -> None:
         """Delete the key for good, earlier revisions too. Erasing twice is no error."""
+        ...
+
+    async def discard(self, key_ids: Sequence[str]) -> None:
+        """Delete keys that have sealed nothing. Unlike `erase` it leaves no mark that keeps their ids from use."""
         ...

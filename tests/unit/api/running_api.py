@@ -142,6 +142,16 @@ class RunningApi:
         answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))
         return answer.job.id
 
+    async def key_id(self, job_id: str) -> str:
+        """The id of the key that seals a job's texts."""
+        loaded = await self.store.load(job_id)
+        assert loaded is not None
+        return loaded.job.sealing_key_id
+
+    async def key(self, job_id: str) -> bytes | None:
+        """The key that seals a job's texts; None once it is erased."""
+        return await self.keys.get(await self.key_id(job_id))
+
     async def work(self, job_id: str, *commands: c.Command) -> Handled:
         """Give a job commands as its worker would."""
         handler = JobHandler(self.store, self.clock)

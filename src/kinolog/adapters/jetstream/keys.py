@@ -1,17 +1,17 @@
-"""Keys in a key-value bucket: one message per job, overwritten on disk when it is erased."""
+"""Keys in a key-value bucket: one message per key, overwritten on disk when it is erased."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 
 from nats.aio.client import Client
 
 from kinolog import subjects
-from kinolog.adapters.jetstream.appending import LIMITS, Appender
+from kinolog.adapters.jetstream.appending import Appender, Outcome
 from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError, ask
-from kinolog.adapters.jetstream.coalescing import Coalescer
 from kinolog.adapters.jetstream.patience import persist
 from kinolog.adapters.jetstream.reading import Stored, StreamReader
 from kinolog.adapters.jetstream.writing import Message, publish
@@ -19,9 +19,10 @@ from kinolog.ports.event_store import LogUnavailable
 
 PATIENCE_SECONDS = 10.0
 ERASED = "PURGE"
-"""What the bucket keeps in place of an erased key, so that no new one is made for that job."""
+"""What the bucket keeps in place of an erased key, so that no new one is made under its id."""
 
 ERASE_ROUNDS = 8
+DISCARDED_AT_ONCE = 64
 DELETED_ALREADY = (10043, 10057)
 """Refusals to delete a message that somebody else has deleted by now."""
 
@@ -37,36 +38,41 @@ class JetStreamKeyStore:
         self._patience_seconds = patience_seconds
         self._sure = replicas == 1
         self._appender = Appender(client, subjects.KEYS_STREAM, self._reader, replicas, patience_seconds)
-        self._creations = Coalescer(self._appender.store, self._appender.store_first, LIMITS)
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        messages = [Message(_subject(job_id), key) for job_id, key in keys.items()]
-        outcomes = await asyncio.gather(*map(self._creations.submit, messages))
+        messages = [Message(_subject(key_id), key) for key_id, key in keys.items()]
+        outcomes: list[Outcome] = await self._appender.store_first(messages)
         holding = {
-            job_id: key if isinstance(outcome, int) else _key(outcome)
-            for (job_id, key), outcome in zip(keys.items(), outcomes, strict=True)
+            key_id: key if isinstance(outcome, int) else _key(outcome)
+            for (key_id, key), outcome in zip(keys.items(), outcomes, strict=True)
         }
-        return {job_id: key for job_id, key in holding.items() if key is not None}
+        return {key_id: key for key_id, key in holding.items() if key is not None}
 
-    async def get(self, job_id: str) -> bytes | None:
-        tail = await persist(partial(self._appender.tail, _subject(job_id)), self._patience_seconds)
+    async def get(self, key_id: str) -> bytes | None:
+        tail = await persist(partial(self._appender.tail, _subject(key_id)), self._patience_seconds)
         return _key(tail)
 
-    async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
-        read = partial(self._reader.lasts, list(map(_subject, job_ids)))
+    async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        read = partial(self._reader.lasts, list(map(_subject, key_ids)))
         lasts = await persist(read, self._patience_seconds)
-        found = {job_id: _key(lasts.get(_subject(job_id))) for job_id in job_ids}
+        found = {key_id: _key(lasts.get(_subject(key_id))) for key_id in key_ids}
         if not self._sure:  # the replica that answered may lag: only the leader knows that there is no key
-            missing = [job_id for job_id in found if _subject(job_id) not in lasts]
+            missing = [key_id for key_id in found if _subject(key_id) not in lasts]
             found |= zip(missing, await asyncio.gather(*map(self.get, missing)), strict=True)
-        return {job_id: key for job_id, key in found.items() if key is not None}
+        return {key_id: key for key_id, key in found.items() if key is not None}
 
-    async def erase(self, job_id: str) -> None:
-        await persist(partial(self._erase, _subject(job_id)), self._patience_seconds)
+    async def erase(self, key_id: str) -> None:
+        await persist(partial(self._erase, _subject(key_id)), self._patience_seconds)
+
+    async def discard(self, key_ids: Sequence[str]) -> None:
+        read = partial(self._reader.lasts, list(map(_subject, key_ids)))
+        stored = iter((await persist(read, self._patience_seconds)).values())
+        while some := list(islice(stored, DISCARDED_AT_ONCE)):
+            overwriting = (partial(self._overwrite, message.position) for message in some if not message.mark)
+            await asyncio.gather(*(persist(each, self._patience_seconds) for each in overwriting))
 
     async def close(self) -> None:
-        """Finish what is being written, and give up the inbox."""
-        await self._creations.close()
+        """Give up the inbox."""
         await self._reader.close()
 
     async def _erase(self, subject: str) -> None:
@@ -96,8 +102,8 @@ class JetStreamKeyStore:
                 raise
 
 
-def _subject(job_id: str) -> str:
-    return f"$KV.{subjects.KEYS_BUCKET}.{job_id}"
+def _subject(key_id: str) -> str:
+    return f"$KV.{subjects.KEYS_BUCKET}.{key_id}"
 
 
 def _key(stored: Stored | None) -> bytes | None:

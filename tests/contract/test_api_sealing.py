@@ -1,0 +1,72 @@
+"""Which key seals what is submitted, over a real connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kinolog.ids import job_id as job_id_of
+from kinolog.job.commands import Submit
+from kinolog.job.values import Priority, Spec
+from kinolog.opening import PROMPT as PROMPT_PURPOSE
+from kinolog.sealing import Sealer, new_key
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import PROMPT, RunningApi, running_api
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def test_every_job_has_a_key_of_its_own(api: RunningApi) -> None:
+    """Jobs submitted alone and in a batch each name another key, which is stored and opens their prompts."""
+    alone = [await api.submit(f"prompt {number}") for number in range(3)]
+    requests = [pb.SubmitJobRequest(prompt=f"prompt {number}") for number in range(3, 8)]
+    batch = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    job_ids = [*alone, *(result.job_id for result in batch.results)]
+    key_ids = [await api.key_id(job_id) for job_id in job_ids]
+    assert len(set(key_ids)) == len(job_ids)
+    assert not set(key_ids) & set(job_ids)
+    assert len(await api.keys.get_many(key_ids)) == len(job_ids)
+    shown = [(await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job for job_id in job_ids]
+    assert [job.spec.prompt for job in shown] == [f"prompt {number}" for number in range(8)]
+
+
+async def test_racing_submits_make_one_job(api: RunningApi) -> None:
+    """Given one request sent twenty times at once, one makes the job, and all are shown it under its key."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="race")
+    answers = await asyncio.gather(*(api.jobs.SubmitJob(request) for _ in range(20)))
+    assert sorted(answer.created for answer in answers) == [False] * 19 + [True]
+    assert {answer.job.spec.prompt for answer in answers} == {PROMPT}
+    assert await api.store.last_position() == 1
+    assert await api.key(answers[0].job.id) is not None
+
+
+async def test_a_stopped_api_leaves_only_keys_in_use(api: RunningApi) -> None:
+    """Keys made ahead are deleted when the api stops; those of jobs stay."""
+    job_ids = [await api.submit() for _ in range(5)]
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="again")
+    job_ids += [(await api.jobs.SubmitJob(request)).job.id for _ in range(3)][:1]
+    await api.server.stop(0)
+    assert set(api.keys._keys) == {await api.key_id(job_id) for job_id in job_ids}
+
+
+async def test_a_job_of_an_old_log(api: RunningApi) -> None:
+    """A job that names no key is sealed under the key with its own id: it is shown, found again, and erased."""
+    job_id = job_id_of("default", "old")
+    sealer = Sealer(job_id, key := new_key())
+    await api.keys.create({job_id: key})
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="old")
+    body_hash = sealer.body_hash(request.SerializeToString(deterministic=True))
+    spec = Spec(sealer.seal(PROMPT, PROMPT_PURPOSE), None, "m", "m", 64, 64, 8, 8, 2, 1.0, 1)
+    await api.work(job_id, Submit("s", "ann", "default", "old", body_hash, spec, Priority.LOW, 1, ()))
+    again = await api.jobs.SubmitJob(request)
+    assert (again.created, again.job.id, again.job.spec.prompt) == (False, job_id, PROMPT)
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    assert (await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))).job.erased
+    assert await api.keys.get(job_id) is None
