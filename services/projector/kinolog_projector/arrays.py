@@ -25,7 +25,7 @@ Encoder = Callable[[Any], str]
 
 def text_element(value: str) -> str:
     """A text as an element of an array literal."""
-    if _PLAIN.fullmatch(value) and value.lower() != _WORD_NULL:
+    if (value.isalnum() or _PLAIN.fullmatch(value)) and value.lower() != _WORD_NULL:
         return value
     if "\0" in value:
         value = value.replace("\0", "")
@@ -34,8 +34,30 @@ def text_element(value: str) -> str:
 
 def json_element(value: Mapping[str, object] | list[object]) -> str:
     """A JSON value as an element of an array literal."""
-    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return text_element(written.replace("\\u0000", ""))
+    return text_element(written_json(value))
+
+
+def written_json(value: Mapping[str, object] | list[object]) -> str:
+    """A JSON value as text, without NUL; equal values are written alike."""
+    if not value:
+        return "[]" if isinstance(value, list) else "{}"
+    written = _write_json(value)
+    return _write_json(_without_nul(value)) if "\\u0000" in written else written
+
+
+_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def _without_nul(value: object) -> object:
+    match value:
+        case str():
+            return value.replace("\0", "")
+        case Mapping():
+            return {_without_nul(name): _without_nul(inner) for name, inner in value.items()}
+        case list():
+            return list(map(_without_nul, value))
+        case _:
+            return value
 
 
 def bytes_element(value: bytes) -> str:

@@ -41,8 +41,8 @@ FEED = {
 """What people want to read about, in the log's spelling; stages and the like are left to a job's own history."""
 
 
-class Folded:
-    """Rows for every table of a projection."""
+class JobTables:
+    """Rows for the tables that hold jobs and their parts."""
 
     def __init__(self) -> None:
         self.jobs: list[Row] = []
@@ -51,14 +51,29 @@ class Folded:
         self.stages: dict[tuple[str, int, str, int], list[Any]] = {}
         self.attempts: list[Row] = []
         self.artifacts: list[Row] = []
+
+    def stage_rows(self) -> list[Row]:
+        """Rows of `stages`."""
+        return [(*key, *times) for key, times in self.stages.items()]
+
+
+class Folded:
+    """Rows for every table of a projection: apart for jobs that are new to it and for those that it knows."""
+
+    def __init__(self) -> None:
+        self.new = JobTables()
+        self.known = JobTables()
         self.erased: list[str] = []
         self.activity: list[Row] = []
         self.workers: dict[str, list[Any]] = {}
         self.tally = Tally()
 
 
-def fold_batch(batch: Batch, before: Mapping[str, Before]) -> Folded:
-    """The rows that a batch leads to. Raises `DamagedLog` when a job's history does not begin with its first commit."""
+def fold_batch(batch: Batch, before: Mapping[str, Before], *, counting: bool = True) -> Folded:
+    """The rows that a batch leads to; without `counting` all but the counters.
+
+    Raises `DamagedLog` when a job's history does not begin with its first commit.
+    """
     folded = Folded()
     for job_id, its in batch.jobs.items():
         known = before.get(job_id)
@@ -68,7 +83,7 @@ def fold_batch(batch: Batch, before: Mapping[str, Before]) -> Folded:
             )
         walk = _JobWalk(folded, its, known)
         walk.run()
-        walk.finish(batch)
+        walk.finish(batch, counting=counting)
     return folded
 
 
@@ -77,6 +92,7 @@ class _JobWalk:
 
     def __init__(self, folded: Folded, its: JobCommits, before: Before | None) -> None:
         self.folded = folded
+        self.rows = folded.known if before else folded.new
         self.its = its
         self.before = before
         self.state: Job = its.state
@@ -91,47 +107,40 @@ class _JobWalk:
 
     def run(self) -> None:
         """Walk."""
+        activity = self.folded.activity
         for recorded in self.its.commits:
             commit = recorded.commit
             for index, event in enumerate(commit.events):
                 kind = type(event)
-                if kind in FEED:
-                    self.folded.activity.append(
-                        (
-                            self.tenant,
-                            recorded.position,
-                            index,
-                            commit.job_id,
-                            FEED[kind],
-                            commit.command.actor,
-                            event.at,
-                        )
-                    )
+                name = FEED.get(kind)
+                if name is not None:
+                    facts = (commit.job_id, name, commit.command.actor, event.at)
+                    activity.append((self.tenant, recorded.position, index, *facts))
                 handler = _HANDLERS.get(kind)
                 if handler is not None:
                     handler(self, recorded, event)
 
-    def finish(self, batch: Batch) -> None:
+    def finish(self, batch: Batch, *, counting: bool) -> None:
         """Write down what has become of the job."""
-        state, before, folded = self.state, self.before, self.folded
+        state, before, rows = self.state, self.before, self.rows
         number = before.number if before else self.its.commits[0].position
-        percent = next_percent(state, before)
-        keys = sort_keys(state, number, percent)
-        kind = (state.status.value, urgency_of(state.priority), state.spec.model, state.spec.style)
-        folded.tally.move(self.tenant, (before.keys, before.kind) if before else None, (keys, kind))
-        position = self.its.commits[-1].position
-        folded.jobs.append(job_row(state, keys, kind, self.queued_at, position, before))
+        keys = sort_keys(state, number, next_percent(state, before))
+        kind = (state.status.value, keys.urgency, state.spec.model, state.spec.style)
+        if counting:
+            there = (before.keys, before.kind) if before else None
+            self.folded.tally.move(self.tenant, there, (keys, kind))
+        rows.jobs.append(job_row(state, keys, kind, self.queued_at, self.its.commits[-1].position, before))
         if self.erased or state.id in batch.prompts:
-            folded.prompts.append(prompt_row(state, None if self.erased else batch.prompts[state.id]))
-        if self.erased:
-            folded.erased.append(state.id)
-        elif self.completed:
-            folded.artifacts += artifact_rows(state)
+            rows.prompts.append(prompt_row(state, None if self.erased else batch.prompts[state.id]))
+        if self.erased and before:
+            self.folded.erased.append(state.id)
+        elif self.completed and not self.erased:
+            rows.artifacts += artifact_rows(state)
         if self.scenes_touched:
-            folded.scenes += scene_rows(state)
+            rows.scenes += scene_rows(state)
         if self.first_attempt_touched is not None:
             touched = state.attempts[max(0, self.first_attempt_touched - 1) :]
-            folded.attempts += [attempt_row(state.id, attempt) for attempt in touched]
+            rows.attempts += [attempt_row(state.id, attempt) for attempt in touched]
 
     def shift(self, event: e.Event, status: Status, **amounts: int) -> None:
         """The job goes to another status, at the time of the event."""
@@ -214,7 +223,7 @@ def _stage_finished(walk: _JobWalk, recorded: Recorded, event: e.StageFinished) 
 def _stage(walk: _JobWalk, event: e.StageStarted | e.StageFinished) -> list[Any]:
     scene = -1 if event.scene is None else event.scene
     key = (walk.state.id, event.attempt, event.stage.value, scene)
-    return walk.folded.stages.setdefault(key, [None, None])
+    return walk.rows.stages.setdefault(key, [None, None])
 
 
 def _completed(walk: _JobWalk, recorded: Recorded, event: e.Completed) -> None:

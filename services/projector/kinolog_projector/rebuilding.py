@@ -1,5 +1,6 @@
 """Making the projection anew beside the live one, and swapping it in.
 
+The bulk is loaded without indexes and without counting; then all jobs are counted at once, and the indexes built.
 The live projector goes on meanwhile. At the end the log's checkpoint is held for a moment, what came last is
 applied, and the schemas change names in the same transaction: readers find the one or the other, both complete.
 """
@@ -23,6 +24,7 @@ from kinolog_projector.arrays import text_element
 from kinolog_projector.batch import Preparer
 from kinolog_projector.intake import Intake
 from kinolog_projector.migrating import check_kept
+from kinolog_projector.recounting import recount
 from kinolog_projector.schema import (
     analyze,
     create_indexes,
@@ -90,7 +92,8 @@ class Rebuild:
                 raise RebuildRunning("the projection is being rebuilt already")
             await connection.execute("SET maintenance_work_mem = '256MB'")
             await self._begin(connection)
-            await self._catch_up(connection, await self._target(connection))
+            await self._catch_up(connection, await self._target(connection), counting=False)
+            await recount(connection, FRESH_SCHEMA)
             await create_indexes(connection, FRESH_SCHEMA)
             await analyze(connection, FRESH_SCHEMA)
             while (target := await self._target(connection)) - self._position > CLOSE_ENOUGH:
@@ -113,7 +116,7 @@ class Rebuild:
         row = await cursor.fetchone()
         return int(row[0]) if row is not None else 0
 
-    async def _catch_up(self, connection: Connection, target: int) -> None:
+    async def _catch_up(self, connection: Connection, target: int, *, counting: bool = True) -> None:
         if self._position >= target:
             return
         intake = Intake(self._preparer, self._batch_size)
@@ -122,7 +125,8 @@ class Rebuild:
             async for batch in batches:
                 async with connection.transaction():
                     await self._projection.move_checkpoint(connection, self._position, batch.last)
-                    await self._projection.write(connection, await self._projection.fold(connection, batch))
+                    folded = await self._projection.fold(connection, batch, counting=counting)
+                    await self._projection.write(connection, folded)
                 self._position = batch.last
                 logger.info("rebuilding", extra=fields("rebuild", position=batch.last, target=target))
         if self._position < target:

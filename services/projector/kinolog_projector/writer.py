@@ -15,7 +15,8 @@ from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
 from kinolog_projector.batch import Batch
 from kinolog_projector.before import COLUMNS, Before
-from kinolog_projector.folding import Folded, fold_batch
+from kinolog_projector.copying import CopyInto
+from kinolog_projector.folding import Folded, JobTables, fold_batch
 from kinolog_projector.statements import BulkStatement, insert, merge_counts, upsert
 from kinolog_projector.tally import ROLLUP_FIELDS, Tally
 from kinolog_projector.unbroken import unbroken
@@ -25,6 +26,10 @@ MOVE_LOG = sql.SQL(
 )
 LOCK_LOG = sql.SQL("SELECT position, digest FROM kinolog.log_checkpoint FOR UPDATE")
 ARCHIVE = sql.SQL("COPY kinolog.archive (position, job_id, raw, digest) FROM STDIN (FORMAT BINARY)")
+
+
+COPY_FROM_JOBS = 64
+"""With fewer new jobs in a batch, a COPY for each table costs more than it saves."""
 
 
 class Overtaken(Exception):
@@ -58,6 +63,18 @@ class Projection:
             keep=("hardware", "first_position"),
             add=("attempts", "completed", "failed"),
         )
+        self._into = [
+            CopyInto(table, schema)
+            for table in (
+                tables.jobs,
+                tables.prompts,
+                tables.scenes,
+                tables.stages,
+                tables.attempts,
+                tables.artifacts,
+                tables.activity,
+            )
+        ]
         self._counters = merge_counts(tables.counters, schema, "jobs")
         self._rollups = upsert(tables.rollups, schema, add=ROLLUP_FIELDS)
         self._timings = upsert(tables.timings, schema, add=("count", "total_us"))
@@ -74,26 +91,43 @@ class Projection:
         if await cursor.fetchone() is None:
             raise Overtaken(f"the read models in schema {self.schema} do not stand at position {previous}")
 
-    async def fold(self, connection: Connection, batch: Batch) -> Folded:
-        """What a batch leads to, given what the tables hold."""
-        return fold_batch(batch, await self.before(connection, list(batch.jobs)))
+    async def fold(self, connection: Connection, batch: Batch, *, counting: bool = True) -> Folded:
+        """What a batch leads to, given what the tables hold; without `counting` all but the counters."""
+        known = [job_id for job_id, its in batch.jobs.items() if not its.begins]
+        before = await self.before(connection, known) if known else {}
+        return fold_batch(batch, before, counting=counting)
 
     async def write(self, connection: Connection, folded: Folded) -> None:
         """Write rows of every table."""
+        copied = len(folded.new.jobs) >= COPY_FROM_JOBS
+        if copied:
+            for copy, rows in self._copies(folded):
+                await copy.rows(connection, rows)
         async with connection.pipeline():
-            await _send(connection, self._jobs, folded.jobs)
-            await _send(connection, self._prompts, folded.prompts)
-            await _send(connection, self._scenes, folded.scenes)
-            await _send(connection, self._stages, [(*k, *v) for k, v in folded.stages.items()])
-            await _send(connection, self._attempts, folded.attempts)
+            if not copied:
+                await self._send_jobs(connection, folded.new)
+                await _send(connection, self._activity, folded.activity)
+            await self._send_jobs(connection, folded.known)
             if folded.erased:
                 await connection.execute(self._delete_artifacts, ["{" + ",".join(folded.erased) + "}"])
-            await _send(connection, self._artifacts, folded.artifacts)
-            await _send(connection, self._activity, folded.activity)
             await _send(connection, self._workers, [tuple(row) for row in folded.workers.values()])
             await self.count(connection, folded.tally)
             await _send(connection, self._rollups, folded.tally.rollup_rows())
             await _send(connection, self._timings, folded.tally.timing_rows())
+
+    def _copies(self, folded: Folded) -> list[tuple[CopyInto, Sequence[Sequence[Any]]]]:
+        """What no row of the tables stands in the way of."""
+        new = folded.new
+        rows = (new.jobs, new.prompts, new.scenes, new.stage_rows(), new.attempts, new.artifacts)
+        return list(zip(self._into, (*rows, folded.activity), strict=True))
+
+    async def _send_jobs(self, connection: Connection, its: JobTables) -> None:
+        await _send(connection, self._jobs, its.jobs)
+        await _send(connection, self._prompts, its.prompts)
+        await _send(connection, self._scenes, its.scenes)
+        await _send(connection, self._stages, its.stage_rows())
+        await _send(connection, self._attempts, its.attempts)
+        await _send(connection, self._artifacts, its.artifacts)
 
     async def count(self, connection: Connection, tally: Tally) -> None:
         """Write what a tally adds to the counters."""

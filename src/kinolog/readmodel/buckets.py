@@ -30,16 +30,17 @@ class Bins:
         edges = [1_000]
         while edges[-1] < 30 * 86_400 * 1_000_000:
             edges.append(edges[-1] + max(1, edges[-1] // widening))
-        self._edges_us = tuple(edges)
+        self.edges_us = tuple(edges)
+        """Where each bin but the first begins."""
 
     def of(self, duration_us: int) -> int:
         """The bin of a duration."""
-        return bisect_right(self._edges_us, duration_us)
+        return bisect_right(self.edges_us, duration_us)
 
     def bounds_us(self, number: int) -> tuple[int, int | None]:
         """Lower bound (included) and upper bound (excluded; None for the last bin) in microseconds."""
-        lower = self._edges_us[number - 1] if number > 0 else 0
-        return lower, self._edges_us[number] if number < len(self._edges_us) else None
+        lower = self.edges_us[number - 1] if number > 0 else 0
+        return lower, self.edges_us[number] if number < len(self.edges_us) else None
 
 
 BINS = Bins(16)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_projector.arrays import ArrayColumn, json_element, text_element
+from kinolog_projector.arrays import ArrayColumn, json_element, text_element, written_json
 from sqlalchemy import Column, Double, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
@@ -28,6 +28,11 @@ def test_characters_that_postgres_cannot_store_are_left_out() -> None:
     """NUL goes, in texts and in JSON: one odd prompt must not stop the projector for ever."""
     assert text_element("a\0b") == '"ab"'
     assert "\\u0000" not in json_element({"message": "a\0b"})
+
+
+def test_the_name_of_a_character_is_not_taken_for_it() -> None:
+    """A text that spells out a NUL keeps its letters, and stays valid JSON."""
+    assert json.loads(written_json({"spelled\0": ["\\u0000", "\0"]})) == {"spelled": ["\\u0000", ""]}
 
 
 @pytest.mark.parametrize(
