@@ -5,13 +5,17 @@ The purposes named here are authenticated with the ciphertext; they are storage 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kinolog.codec.public import Opened
 from kinolog.job.state import Job
+from kinolog.ports.progress import LogLine, SealedNote
 from kinolog.sealing import Sealer
 
 PROMPT = "prompt"
 NEGATIVE_PROMPT = "negative_prompt"
 WEBHOOK = "webhook"
+NOTE = "note"
 
 
 def scene_purpose(index: int) -> str:
@@ -31,3 +35,16 @@ def open_job(job: Job, key: bytes | None) -> Opened:
         webhook=sealer.open(spec.webhook, WEBHOOK) if spec.webhook else "",
         scenes=tuple(sealer.open(scene.prompt, scene_purpose(scene.index)) for scene in job.scenes),
     )
+
+
+def seal_note(job: Job, key: bytes, text: str) -> SealedNote:
+    """Words of the prompt for a line in the job's log."""
+    return SealedNote(job.sealing_key_id, Sealer(job.id, key).seal(text, NOTE))
+
+
+def open_line(line: LogLine, key: bytes | None) -> LogLine:
+    """The line with its note read out; without the note once its key is gone. Raises `SealBroken`."""
+    if line.note is None or key is None:
+        return replace(line, note=None)
+    text = Sealer(line.job_id, key).open(line.note.text, NOTE)
+    return replace(line, message=f"{line.message}: {text}", note=None)

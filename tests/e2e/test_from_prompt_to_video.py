@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
         assert is_red.sum() > 200
         places.append(np.nonzero(is_red)[1].mean())
     assert places[1] > places[0] + 25
+
+
+def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: Gateway) -> None:
+    """A prompt of strange words gives a clip, and its owner reads in the log what became of which words."""
+    code, out, err = kinolog(stack, "--json", "generate", "a flurried crimsn star on a blue sky", "--watch")
+    assert code == Exit.OK, err
+    final = json.loads(out.splitlines()[-1])
+    assert final["status"] == "completed"
+    wanted = "the model does not know 2 words of the prompt: crimsn taken for crimson; left out flurried"
+    given_up = time.monotonic() + 20
+    while wanted not in (lines := _log_of(final["job_id"], gateway)):
+        assert time.monotonic() < given_up, lines
+    for path in stack.folder.logs.iterdir():
+        assert b"flurried" not in path.read_bytes()
+
+
+def _log_of(job_id: str, gateway: Gateway) -> list[str]:
+    """The job's log lines as the gateway answers them."""
+    return [entry["message"] for entry in gateway.get(f"/mcp/logs/{job_id}")["entries"]]
 
 
 def test_the_file_matches_the_record(made: tuple[str, Path], gateway: Gateway) -> None:

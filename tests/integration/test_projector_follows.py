@@ -14,9 +14,9 @@ from kinolog_projector.projector import Projector
 from kinolog.adapters.memory_event_store import MemoryEventStore
 from kinolog.adapters.memory_keys import MemoryKeyStore
 from kinolog.job.commit import Recorded
-from kinolog.job.values import Stage, Status
+from kinolog.job.values import Sealed, Stage, Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, Weather
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, SealedNote, Weather
 from kinolog.ports.read_model import (
     JobFilter,
     JobQuery,
@@ -269,7 +269,9 @@ async def test_progress_and_log_lines_reach_the_lists(
     at = studio.now
 
     def line(number: int, level: LogLevel) -> LogLine:
-        return LogLine(running, attempt, at, level, f'line {number} with "quotes", \\ and {{braces}}', number)
+        note = SealedNote("key", Sealed(b"nonce", b"\x00\xff")) if number == 2 else None
+        text = f'line {number} with "quotes", \\ and {{braces}}'
+        return LogLine(running, attempt, at, level, text, number, note)
 
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
     async with projecting(database_url, studio, feed):

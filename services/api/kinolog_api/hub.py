@@ -21,11 +21,12 @@ from kinolog.logs import fields
 from kinolog.opening import open_job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.progress import Progress, ProgressFeed, Weather
+from kinolog.ports.progress import LogLine, Progress, ProgressFeed, Weather
 from kinolog.sealing import SealBroken
 from kinolog_api.audience import Audience
 from kinolog_api.errors import ApiError
 from kinolog_api.frames import KINDS, CommitFrame, Kind, commit_frame, weather_frame
+from kinolog_api.notes import read_out
 from kinolog_api.tenancy import Tenancy
 from kinolog_api.watchers import Interest, Watcher
 
@@ -170,6 +171,8 @@ class WatchHub:
             watcher for watcher in self._audience.of(tenant or "", job_id) if kind in watcher.interest.kinds
         ]
         if takers:
+            if isinstance(weather, LogLine):
+                (weather,) = await read_out([weather], self._keys)
             frame = weather_frame(self.position, kind, weather)
             for watcher in takers:
                 watcher.put_weather(frame)

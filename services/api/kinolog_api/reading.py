@@ -22,6 +22,7 @@ from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.errors import ApiError, job_erased, job_not_found
+from kinolog_api.notes import read_out
 from kinolog_api.rpc import Call
 
 LINES = 20
@@ -101,7 +102,7 @@ class Reading:
             after_sequence=min(request.after_sequence, LARGEST),
             min_level=LEVEL_FROM_WIRE.get(request.min_level, LogLevel.DEBUG),
         )
-        return pb.ListLogEntriesResponse(entries=map(put_log, lines))
+        return pb.ListLogEntriesResponse(entries=map(put_log, await read_out(lines, self._keys)))
 
     async def _last_progress(self, job: Job) -> Progress | None:
         """Weather is a comfort: a job is answered without it when the feed does not."""

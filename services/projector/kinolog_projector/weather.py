@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
+from kinolog.codec.weather import encode_note
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLine, Progress, ProgressFeed, Weather
 from kinolog.readmodel import tables
@@ -114,7 +115,15 @@ class WeatherKeeper:
 async def write_weather(writer: LiveWriter, progress: Sequence[Progress], lines: Iterable[LogLine]) -> None:
     """Write percentages of attempts that run, and log lines that are new."""
     rows = [
-        (line.sequence, line.job_id, line.attempt, line.at, SEVERITIES[line.level], line.message)
+        (
+            line.sequence,
+            line.job_id,
+            line.attempt,
+            line.at,
+            SEVERITIES[line.level],
+            line.message,
+            encode_note(line.note) if line.note is not None else None,
+        )
         for line in {line.sequence: line for line in lines}.values()
     ]
 

@@ -8,7 +8,8 @@ from google.protobuf.message import DecodeError
 
 from kinolog.codec.enums import LEVEL_FROM_WIRE, LEVEL_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
 from kinolog.codec.times import get_time, put_time
-from kinolog.ports.progress import LogLine, PreviewImage, Progress, Weather
+from kinolog.codec.values import get_sealed, put_sealed
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, SealedNote, Weather
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
@@ -64,7 +65,8 @@ def encode_weather(value: Weather) -> bytes:
         case Progress():
             return ev.ProgressMessage(progress=put_progress(value)).SerializeToString()
         case LogLine():
-            return ev.ProgressMessage(log=put_log(value)).SerializeToString()
+            note = None if value.note is None else _put_note(value.note)
+            return ev.ProgressMessage(log=put_log(value), note=note).SerializeToString()
         case PreviewImage():
             return ev.ProgressMessage(preview=put_preview(value)).SerializeToString()
 
@@ -84,12 +86,32 @@ def decode_weather(raw: bytes, sequence: int = 0) -> Weather | None:
         case "log":
             log = wire.log
             line = LogLine(log.job_id, log.attempt, get_time(log.at), LEVEL_FROM_WIRE[log.level], log.message)
-            return replace(line, sequence=sequence)
+            return replace(
+                line, sequence=sequence, note=_get_note(wire.note) if wire.HasField("note") else None
+            )
         case "preview":
             p = wire.preview
             return PreviewImage(p.job_id, p.attempt, get_time(p.at), p.scene, p.step, p.media_type, p.image)
         case _:
             return None
+
+
+def encode_note(note: SealedNote) -> bytes:
+    """A note as it is stored."""
+    return _put_note(note).SerializeToString()
+
+
+def decode_note(raw: bytes) -> SealedNote:
+    """A note that was stored."""
+    return _get_note(ev.SealedNote.FromString(raw))
+
+
+def _put_note(note: SealedNote) -> ev.SealedNote:
+    return ev.SealedNote(key_id=note.key_id, text=put_sealed(note.text))
+
+
+def _get_note(wire: ev.SealedNote) -> SealedNote:
+    return SealedNote(wire.key_id, get_sealed(wire.text))
 
 
 def _get_progress(wire: pb.Progress) -> Progress:

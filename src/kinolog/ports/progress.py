@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from kinolog.job.values import Stage
+from kinolog.job.values import Sealed, Stage
 
 
 class LogLevel(StrEnum):
@@ -38,8 +38,19 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedNote:
+    """What a log line says in words of the prompt, sealed under the key of that id."""
+
+    key_id: str
+    text: Sealed
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line about a job. It never holds the prompt. `sequence` is set by the feed when it is read back."""
+    """A line about a job. `message` never holds words of the prompt; those are in the note, which belongs behind it.
+
+    `sequence` is set by the feed when it is read back.
+    """
 
     job_id: str
     attempt: int
@@ -47,6 +58,7 @@ class LogLine:
     level: LogLevel
     message: str
     sequence: int = 0
+    note: SealedNote | None = None
 
 
 @dataclass(frozen=True, slots=True)

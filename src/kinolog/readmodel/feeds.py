@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, select, tuple_
 
+from kinolog.codec.weather import decode_note
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import Activity, ArchivedCommit
 from kinolog.readmodel.asking import Question
@@ -36,7 +37,13 @@ def _lines() -> Select[Any]:
     columns = log_lines.c
     return (
         select(
-            columns.job_id, columns.attempt, columns.at, columns.severity, columns.message, columns.sequence
+            columns.job_id,
+            columns.attempt,
+            columns.at,
+            columns.severity,
+            columns.message,
+            columns.sequence,
+            columns.note,
         )
         .where(
             columns.job_id == _JOB,
@@ -104,8 +111,8 @@ async def list_log_entries(
         "limit": limit,
     }
     found = [
-        LogLine(job, attempt, at, LEVELS[severity], message, sequence)
-        for job, attempt, at, severity, message, sequence in await question.rows(connection, values)
+        LogLine(job, attempt, at, LEVELS[severity], message, sequence, decode_note(note) if note else None)
+        for job, attempt, at, severity, message, sequence, note in await question.rows(connection, values)
     ]
     return tuple(found if after_sequence else reversed(found))
 

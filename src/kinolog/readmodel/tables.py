@@ -67,6 +67,7 @@ log_lines = Table(
     Column("at", Time, nullable=False),
     Column("severity", SmallInteger, nullable=False),
     Column("message", Text, nullable=False),
+    Column("note", LargeBinary),
     Index("log_lines_of_job", "job_id", "sequence"),
 )
 

@@ -1164,6 +1164,34 @@ class JobState(_message.Message):
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 @_typing.final
+class SealedNote(_message.Message):
+    """Words of a log line that quote the prompt, sealed under a key of the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
+    """The key."""
+    @_builtins.property
+    def text(self) -> Global___Sealed:
+        """The words."""
+
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.str = ...,
+        text: Global___Sealed | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedNote: _TypeAlias = SealedNote  # noqa: Y015
+
+@_typing.final
 class ProgressMessage(_message.Message):
     """A message of the stream PROGRESS. Weather, not history."""
 
@@ -1172,6 +1200,7 @@ class ProgressMessage(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     LOG_FIELD_NUMBER: _builtins.int
     PREVIEW_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> _job_pb2.Progress:
         """How the attempt gets on."""
@@ -1184,16 +1213,21 @@ class ProgressMessage(_message.Message):
     def preview(self) -> _job_pb2.Preview:
         """A picture of the work so far."""
 
+    @_builtins.property
+    def note(self) -> Global___SealedNote:
+        """What a log line says in words of the prompt."""
+
     def __init__(
         self,
         *,
         progress: _job_pb2.Progress | None = ...,
         log: _job_pb2.LogEntry | None = ...,
         preview: _job_pb2.Preview | None = ...,
+        note: Global___SealedNote | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "log", b"log", "preview", b"preview", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "log", b"log", "note", b"note", "preview", b"preview", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "log", b"log", "preview", b"preview", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "log", b"log", "note", b"note", "preview", b"preview", "progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["progress", "log", "preview"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015

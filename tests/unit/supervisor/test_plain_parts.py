@@ -19,8 +19,8 @@ from kinolog_worker.supervisor.weather import LINES_KEPT, WeatherReporter
 from kinolog.adapters.memory_progress import MemoryProgressFeed
 from kinolog.catalogue import ModelEntry
 from kinolog.codec.public import Opened
-from kinolog.job.values import Stage
-from kinolog.ports.progress import LogLine, PreviewImage, Progress, Weather
+from kinolog.job.values import Sealed, Stage
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, SealedNote, Weather
 from tests.unit.supervisor.bench import START, Bench
 
 
@@ -127,7 +127,7 @@ def test_metrics(bench: Bench) -> None:
 async def test_weather_is_conflated(bench: Bench) -> None:
     """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
     feed = MemoryProgressFeed()
-    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock)
+    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock, unsealed)
     for number in range(LINES_KEPT + 10):
         reporter.progress(Progress("a" * 26, 1, START, "w", Stage.DENOISE, 0, 1, number, 300, 1.0))
         reporter.preview(0, number, b"jpeg")
@@ -140,6 +140,25 @@ async def test_weather_is_conflated(bench: Bench) -> None:
     assert [w.step for w in following if isinstance(w, PreviewImage)] == [LINES_KEPT + 9]
     assert isinstance(following[-1], Progress)
     assert following[-1].step == LINES_KEPT + 9
+
+
+async def test_a_secret_is_sealed_at_once(bench: Bench) -> None:
+    """Words of the prompt leave the reporter in a note, not in the message; other lines have none."""
+    feed = MemoryProgressFeed()
+    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock, unsealed)
+    reporter.line("INFO", "one word is unknown", "fluffy")
+    reporter.line("INFO", "weights loaded")
+    await reporter.flush()
+    lines = [one for one in await feed.recent("a" * 26) if isinstance(one, LogLine)]
+    assert [(line.message, line.note) for line in lines] == [
+        ("one word is unknown", unsealed("fluffy")),
+        ("weights loaded", None),
+    ]
+
+
+def unsealed(text: str) -> SealedNote:
+    """A note as it would be sealed, for tests that look at where it goes."""
+    return SealedNote("key", Sealed(b"nonce", text.encode()[::-1]))
 
 
 async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[Weather]:

@@ -31,6 +31,7 @@ from kinolog_worker.supervisor.lease import Lease
 from kinolog_worker.supervisor.order import render_job
 from kinolog_worker.supervisor.parts import Parts
 from kinolog_worker.supervisor.storing import fetch_scenes, store_scene
+from kinolog_worker.supervisor.weather import SealNote
 
 logger = logging.getLogger(__name__)
 
@@ -45,12 +46,12 @@ class Attempt:
     progress are recorded beside the work. `stop` ends the attempt early, so that another worker can go on.
     """
 
-    def __init__(self, parts: Parts, lease: Lease, entry: ModelEntry, opened: Opened) -> None:
+    def __init__(self, parts: Parts, lease: Lease, entry: ModelEntry, opened: Opened, note: SealNote) -> None:
         self._parts = parts
         self._lease = lease
         self._entry = entry
         self._opened = opened
-        self._course = Course(parts, lease)
+        self._course = Course(parts, lease, note)
         self._ending = Ending(parts, lease, self._course)
         self._folder = parts.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []

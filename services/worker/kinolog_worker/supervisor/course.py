@@ -17,20 +17,22 @@ from kinolog_worker.inference.messages import (
     StageFinished,
     StageStarted,
     Step,
+    WordsUnknown,
 )
+from kinolog_worker.renderer import WordsRead
 from kinolog_worker.supervisor.estimate import Estimate, parts_of
 from kinolog_worker.supervisor.lease import Lease
 from kinolog_worker.supervisor.parts import Parts
 from kinolog_worker.supervisor.stage_book import StageBook
-from kinolog_worker.supervisor.weather import WeatherReporter
+from kinolog_worker.supervisor.weather import SealNote, WeatherReporter
 
 
 class Course:
     """Keeps the books of one attempt. No call but those of its parts' `run` and `flush` ever waits."""
 
-    def __init__(self, parts: Parts, lease: Lease) -> None:
+    def __init__(self, parts: Parts, lease: Lease, note: SealNote) -> None:
         self.book = StageBook(lease, parts.worker, parts.clock)
-        self.weather = WeatherReporter(parts.progress, lease.job.id, lease.attempt, parts.clock)
+        self.weather = WeatherReporter(parts.progress, lease.job.id, lease.attempt, parts.clock, note)
         self._parts = parts
         self._lease = lease
         self._estimate = Estimate("", (), parts.times)
@@ -64,6 +66,9 @@ class Course:
                 self.weather.preview(scene, step, jpeg)
             case LogLine(level=level, text=text):
                 self.weather.line(level, text)
+            case WordsUnknown(scene=scene, words=words):
+                told = _words_unknown(words.count, scene, self._scenes)
+                self.weather.line("INFO", told, _what_became(words))
             case SceneRendered(file=file, reused=True):
                 self.weather.line("INFO", f"scene {file.index + 1} of an earlier attempt is used again")
             case SceneRendered(file=file, seconds=seconds):
@@ -110,3 +115,18 @@ class Course:
                 eta_seconds=None if eta_seconds is None else round(eta_seconds, 2),
             )
         )
+
+
+def _words_unknown(count: int, scene: int, scenes: int) -> str:
+    """What anybody may read of it."""
+    words = "1 word" if count == 1 else f"{count} words"
+    whose = f"the prompt of scene {scene + 1}" if scenes > 1 else "the prompt"
+    return f"the model does not know {words} of {whose}"
+
+
+def _what_became(words: WordsRead) -> str:
+    """What only the owner may read of it."""
+    parts = [f"{word} taken for {near}" for word, near in words.taken_for]
+    if words.left_out:
+        parts.append(f"left out {', '.join(words.left_out)}")
+    return "; ".join(parts)

@@ -12,7 +12,7 @@ from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
 from kinolog.logs import fields
-from kinolog.opening import open_job
+from kinolog.opening import open_job, seal_note
 from kinolog.outages import until_available
 from kinolog.ports.event_store import Conflict, Loaded, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
@@ -132,28 +132,29 @@ class Desk:
 
     async def _see_through(self, lease: Lease) -> None:
         job = lease.job
-        opened = await self._opened(job)
+        unlocked = await self._unlocked(job)
         entry = self._parts.catalogue.get(job.spec.model)
-        if isinstance(opened, JobError):
-            await lease.record(self._failed(lease, opened))
+        if isinstance(unlocked, JobError):
+            await lease.record(self._failed(lease, unlocked))
         elif entry is None:
             unknown = JobError("MODEL_UNKNOWN", f"this installation has no model {job.spec.model}", False)
             await lease.record(self._failed(lease, unknown))
         else:
-            self._attempt = Attempt(self._parts, lease, entry, opened)
+            key, opened = unlocked
+            self._attempt = Attempt(self._parts, lease, entry, opened, partial(seal_note, job, key))
             if self._stopping:
                 self._attempt.stop()
             await self._attempt.run()
 
-    async def _opened(self, job: Job) -> Opened | JobError:
-        """The job's prompts in the clear, or why they cannot be had."""
+    async def _unlocked(self, job: Job) -> tuple[bytes, Opened] | JobError:
+        """The job's key and its prompts in the clear, or why they cannot be had."""
         key = await until_available(
             partial(self._parts.keys.get, job.sealing_key_id), f"the key of job {job.id}"
         )
         if key is None or job.erased:
             return ERASED
         try:
-            return open_job(job, key)
+            return key, open_job(job, key)
         except SealBroken:
             return UNREADABLE
 

@@ -6,12 +6,24 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
-from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, Weather
+from kinolog.ports.progress import (
+    LogLevel,
+    LogLine,
+    PreviewImage,
+    Progress,
+    ProgressFeed,
+    SealedNote,
+    Weather,
+)
 
 INTERVAL_SECONDS = 0.1
 LINES_KEPT = 200
 """Log lines that wait to be sent; when more come the oldest are lost."""
+
+SealNote: TypeAlias = Callable[[str], SealedNote]
+"""Seals words of the prompt for a log line, under the key of the job at hand."""
 
 _LEVELS = {
     "DEBUG": LogLevel.DEBUG,
@@ -25,11 +37,14 @@ _LEVELS = {
 class WeatherReporter:
     """Takes weather at any rate and sends the latest of each kind. Every call but `run` and `flush` returns at once."""
 
-    def __init__(self, feed: ProgressFeed, job_id: str, attempt: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, feed: ProgressFeed, job_id: str, attempt: int, clock: Callable[[], datetime], note: SealNote
+    ) -> None:
         self._feed = feed
         self._job_id = job_id
         self._attempt = attempt
         self._clock = clock
+        self._note = note
         self._lines: deque[LogLine] = deque(maxlen=LINES_KEPT)
         self._preview: PreviewImage | None = None
         self._progress: Progress | None = None
@@ -47,12 +62,11 @@ class WeatherReporter:
         )
         self._something.set()
 
-    def line(self, level: str, message: str) -> None:
-        """A line for the owner of the job; `level` as in logging."""
-        at = self._clock()
-        self._lines.append(
-            LogLine(self._job_id, self._attempt, at, _LEVELS.get(level, LogLevel.INFO), message)
-        )
+    def line(self, level: str, message: str, secret: str = "") -> None:
+        """A line for the owner of the job; `level` as in logging. Words of the prompt go into `secret` alone."""
+        severity = _LEVELS.get(level, LogLevel.INFO)
+        note = self._note(secret) if secret else None
+        self._lines.append(LogLine(self._job_id, self._attempt, self._clock(), severity, message, note=note))
         self._something.set()
 
     async def run(self) -> None:

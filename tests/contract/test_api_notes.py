@@ -1,0 +1,86 @@
+"""Log lines that say something in words of the prompt: sealed on their way, opened for the owner alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from kinolog.codec.weather import decode_note, decode_weather, encode_note, encode_weather
+from kinolog.opening import seal_note
+from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import RunningApi, collected, running_api
+
+SECRET = "crimsn taken for crimson; left out fluffy"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def noted(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
+    """A line with a note, as a worker writes it."""
+    loaded = await api.store.load(job_id)
+    key = await api.key(job_id)
+    assert loaded is not None
+    assert key is not None
+    note = seal_note(loaded.job, key, SECRET)
+    return LogLine(job_id, 1, api.clock(), LogLevel.INFO, "the model does not know 2 words", sequence, note)
+
+
+async def test_the_owner_reads_the_words(api: RunningApi) -> None:
+    """In the list of log lines the note stands behind the message."""
+    job_id = await api.submit()
+    plain = LogLine(job_id, 1, api.clock(), LogLevel.INFO, "weights loaded", 2)
+    api.read_model.lines = [await noted(api, job_id), plain]
+    answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=job_id))
+    assert [entry.message for entry in answer.entries] == [
+        f"the model does not know 2 words: {SECRET}",
+        "weights loaded",
+    ]
+
+
+async def test_watchers_read_the_words(api: RunningApi) -> None:
+    """So it does in the stream of a job."""
+    job_id = await api.submit()
+    stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, logs=True))
+    await collected(stream, 1)
+    await api.progress.publish(await noted(api, job_id))
+    (told,) = await collected(stream, 1)
+    assert told.log.message == f"the model does not know 2 words: {SECRET}"
+    stream.cancel()
+
+
+async def test_nobody_reads_the_words_of_an_erased_job(api: RunningApi) -> None:
+    """Once the key is erased a line that is kept somewhere says only that there were such words."""
+    job_id = await api.submit()
+    line = await noted(api, job_id)
+    await api.complete(job_id)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    api.read_model.lines = [line]
+    answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=job_id))
+    assert [entry.message for entry in answer.entries] == ["the model does not know 2 words"]
+
+
+async def test_a_note_of_another_job_is_left_out(api: RunningApi) -> None:
+    """A note that does not open under its key is not shown, and stops nothing."""
+    mine, other = await api.submit(), await api.submit()
+    foreign = (await noted(api, other)).note
+    api.read_model.lines = [LogLine(mine, 1, api.clock(), LogLevel.INFO, "a line", 1, foreign)]
+    answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=mine))
+    assert [entry.message for entry in answer.entries] == ["a line"]
+
+
+async def test_the_words_are_nowhere_in_the_clear(api: RunningApi) -> None:
+    """What travels and what is stored holds no word of the note, and both come back as they were."""
+    line = await noted(api, await api.submit(), sequence=0)
+    assert line.note is not None
+    for raw in (encode_weather(line), encode_note(line.note)):
+        assert b"crimson" not in raw
+        assert b"fluffy" not in raw
+    assert decode_weather(encode_weather(line)) == line
+    assert decode_note(encode_note(line.note)) == line.note
