@@ -102,8 +102,8 @@ def test_verbose_shows_the_logs_of_all(data_folder: Path) -> None:
             if {"nats-server", "postgres", "api", "gateway"} <= seen:
                 break
         up.send_signal(signal.SIGTERM)
-        up.stderr.read()
-        assert up.wait(60) == 0
+        rest = up.stderr.read()
+        assert up.wait(60) == 0, rest
     assert {"nats-server", "postgres", "api", "gateway"} <= seen
 
 

@@ -30,6 +30,9 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.wire import packed, read_answer
 
+LAST_BREATH_SECONDS = 1.0
+"""How long a process may take to end after it hung up."""
+
 _QUIET = {
     "DIFFUSERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -176,9 +179,7 @@ class InferenceProcess:
         while (answer := await read_answer(reader)) is not None:
             self._deliver(answer)
         writer.close()
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()  # it hung up, so nothing more is to be had from it
-        exit_code = await process.wait()
+        exit_code = await _ended(process)
         code, message = cause_of_death(exit_code, out_of_memory_kills() > memory_kills)
         if self._killed:
             code, message = "WORKER_KILLED", "the inference process was stopped"
@@ -193,3 +194,17 @@ class InferenceProcess:
                 self._ready.set_result(answer.pid)
         elif (exchange := self._runs.get(answer.run_id)) is not None:
             exchange.inbox.put_nowait(answer.message)
+
+
+async def _ended(process: Process) -> int:
+    """The exit code of a process that hung up. One that lives on is killed: nothing more is to be had from it.
+
+    It is not killed at once: asyncio's `kill` looks whether the process still runs, which can take the exit code
+    away from whoever waits for it.
+    """
+    try:
+        return await asyncio.wait_for(process.wait(), LAST_BREATH_SECONDS)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
