@@ -76,6 +76,14 @@ def api_on(stack: Stack, database_url: str) -> Iterator[str]:
 
 
 @contextmanager
+def gateway_on(api_target: str) -> Iterator[str]:
+    """A gateway before the api at that address; the URL at which it serves."""
+    env = {"KINOLOG_API_TARGET": api_target, "KINOLOG_GATEWAY_PORT": "0"}
+    with _process("gateway", ("kinolog_gateway.app",), env) as process:
+        yield process.announced["url"]
+
+
+@contextmanager
 def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
     """A module of the bench as a process of its own, from the moment it says that it is ready."""
     with _process(module, (f"tests.bench.{module}", *arguments), {}) as process:

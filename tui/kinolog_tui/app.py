@@ -40,6 +40,9 @@ class KinologApp(App[None]):
     """The dashboard of the gateway at `url`."""
 
     TITLE = "kinolog"
+    SUSPENDED_SCREEN_CLASS = (
+        ""  # nothing looks another way under a dialog; styling every widget anew takes time
+    )
     CSS_PATH = [f"styles/{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
     COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
     MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # wider there

@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from kinolog_tui.client.live_messages import Heard, LiveError, LogWritten, heard
 
 OPEN_SECONDS = 5.0
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 0.4
 """Messages that come within this time are told together."""
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 

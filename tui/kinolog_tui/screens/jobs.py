@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import Resize
-from textual.widgets import DataTable, Input, Static
+from textual.widgets import Input, Static
 
 from kinolog_tui.client.asks import PAGE_SIZES, RANGES, SORTS, Filter, Order
 from kinolog_tui.client.live import Batch
@@ -55,6 +55,7 @@ class JobsPage(Acting, Page):
         self._page: JobPage | None = None
         self._stale = False
         self._reading = True
+        self._said = ("", "")
 
     def body(self) -> ComposeResult:
         """Chips over the search line over the table, and a line that says what is shown."""
@@ -156,9 +157,15 @@ class JobsPage(Acting, Page):
             first = (len(self._cursors) - 1) * page.limit
             found = f" of {count(page.total)}" if page.total is not None else ""
             parts.append(f"{first + 1 if page.jobs else 0}–{first + len(page.jobs)}{found}")
-        self.query_one("#shown", Static).update(Text(" · ".join(parts), no_wrap=True, overflow="ellipsis"))
         marked = len(self.query_one(JobTable).marked)
-        self.query_one("#marks", Static).update(f"{marked} marked" if marked else "")
+        self._foot(" · ".join(parts), f"{marked} marked" if marked else "")
+
+    def _foot(self, shown: str, marks: str) -> None:
+        if (shown, marks) != self._said:
+            self._said = (shown, marks)
+            words = Text(shown, no_wrap=True, overflow="ellipsis")
+            self.query_one("#shown", Static).update(words, layout=False)
+            self.query_one("#marks", Static).update(marks)
 
     def chosen_jobs(self) -> list[str]:
         """The marked jobs, else the one under the cursor."""
@@ -218,7 +225,7 @@ class JobsPage(Acting, Page):
         else:
             return
         table = self.query_one(JobTable)
-        table.move_cursor(row=0 if step > 0 else table.row_count - 1, animate=False)
+        table.move_cursor(0 if step > 0 else table.row_count - 1)
         self.load()
 
     def action_rows(self, step: int) -> None:
@@ -270,7 +277,6 @@ class JobsPage(Acting, Page):
         which = self.which.toggled(message.status) if message.status else replace(self.which, statuses=())
         self.narrow(which)
 
-    def on_data_table_row_selected(self, message: DataTable.RowSelected) -> None:
+    def on_job_table_opened(self, message: JobTable.Opened) -> None:
         """Enter or a second click opens the job."""
-        if message.row_key.value is not None:
-            self.kinolog.open_job(message.row_key.value)
+        self.kinolog.open_job(message.job_id)

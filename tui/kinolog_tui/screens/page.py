@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from kinolog_tui.background import start
 from kinolog_tui.client.live import Batch, Link, Polled, Told
 from kinolog_tui.client.rest import Trouble
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
+from kinolog_tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:  # the application builds the pages
     from kinolog_tui.app import KinologApp
@@ -46,7 +46,7 @@ class Page(Screen[None]):
         yield LinkBanner()
         with Vertical(id="body"):
             yield from self.body()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def body(self) -> ComposeResult:
         """The page's own widgets."""

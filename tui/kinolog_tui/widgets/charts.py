@@ -42,8 +42,9 @@ class Bars(Static):
 
     def show(self, bars: Sequence[Bar]) -> None:
         """Draw these."""
-        self._bars = tuple(bars)
-        self.refresh(layout=True)
+        if tuple(bars) != self._bars:
+            taller, self._bars = len(bars) != len(self._bars), tuple(bars)
+            self.refresh(layout=taller)
 
     def render(self) -> RenderResult:
         """One line per bar."""
@@ -82,8 +83,9 @@ class Columns(Static):
 
     def show(self, times: Sequence[datetime], series: Sequence[Series]) -> None:
         """Draw these; every series has a value per time."""
-        self._times, self._series = tuple(times), tuple(series)
-        self.refresh()
+        if (tuple(times), tuple(series)) != (self._times, self._series):
+            self._times, self._series = tuple(times), tuple(series)
+            self.refresh()
 
     def render(self) -> RenderResult:
         """Columns from the bottom up, then a line of times and names."""

@@ -30,13 +30,18 @@ QUIET_SECONDS = 60.0
 class ActivityFeed(OptionList):
     """What happened lately, newest first; enter opens the job."""
 
+    _seen: tuple[object, ...] = ()
+
     def on_mount(self) -> None:
         """Say what it is."""
         self.border_title = "activity"
 
     def show(self, entries: Sequence[ActivityEntry]) -> None:
         """Show these; the cursor stays on the entry it was on."""
-        at = self.highlighted_option
+        seen = (self.app.theme, *entries)
+        if seen == self._seen:
+            return
+        self._seen, at = seen, self.highlighted_option
         self.clear_options()
         self.add_options(
             [
@@ -60,6 +65,8 @@ class ActivityFeed(OptionList):
 class WorkerList(Static):
     """Each worker with its device, its memory, and the job and step it is at."""
 
+    _drawn = Text()
+
     def on_mount(self) -> None:
         """Say what it is."""
         self.border_title = "workers"
@@ -68,14 +75,21 @@ class WorkerList(Static):
         """Show these."""
         self.border_subtitle = f"{sum(w.job_id is not None for w in workers)} of {len(workers)} busy"
         if not workers:
-            self.update(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
+            self._draw(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
             return
         now = clock.now()
         text = Text(no_wrap=True, overflow="ellipsis")
         for index, worker in enumerate(workers):
             text.append("\n" if index else "")
             text.append_text(self._lines(worker, now))
-        self.update(text)
+        self._draw(text)
+
+    def _draw(self, text: Text) -> None:
+        """Only when it differs from what is there; another number of lines asks for another layout."""
+        if text != self._drawn:
+            lines = text.plain.count("\n") == self._drawn.plain.count("\n") and bool(self._drawn)
+            self._drawn = text
+            self.update(text, layout=not lines)
 
     def _lines(self, worker: Worker, now: datetime) -> Text:
         silent = worker.seen_at is None or (now - worker.seen_at).total_seconds() > QUIET_SECONDS

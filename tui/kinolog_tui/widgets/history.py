@@ -110,7 +110,7 @@ class HistoryView(Vertical):
 
     def _draw_slider(self) -> None:
         if not self._commits:
-            self.query_one("#slider", Static).update("")
+            self.query_one("#slider", Static).update("", layout=False)
             return
         first, here = self._commits[0].at, self._commits[self.at].at
         words = ""
@@ -124,7 +124,7 @@ class HistoryView(Vertical):
         text.append("●", style=style(self.app, "accent", bold=True))
         text.append("─" * (cells - 1 - knob), style=style(self.app, "text-muted"))
         text.append(words)
-        self.query_one("#slider", Static).update(text)
+        self.query_one("#slider", Static).update(text, layout=False)
 
     def _line(self, commit: Commit) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")

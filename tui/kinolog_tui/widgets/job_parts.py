@@ -36,7 +36,7 @@ class JobHead(Static):
         else:
             text.append(bar(job.percent, 30), style=status_style(self.app, job.status))
             text.append(f" {job.percent:3.0f}%  {self._where(job, step)}")
-        self.update(text)
+        self.update(text, layout=False)
 
     def _where(self, job: Job, step: tuple[int, int] | None) -> str:
         if job.status == "queued":

@@ -1,51 +1,31 @@
-"""The table of jobs: one page of rows, patched cell by cell while jobs move on."""
+"""The table of jobs: one page of rows. Only lines that changed are drawn anew, whatever moves on the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.text import Text
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
 from textual.message import Message
-from textual.widgets import DataTable
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from kinolog_tui import clock
 from kinolog_tui.client.live_messages import Moved
 from kinolog_tui.client.models import Job
-from kinolog_tui.widgets.palette import status_style, style
-from kinolog_tui.words import PRIORITY_MARKS, SYMBOLS, ago, bar, plain, span
+from kinolog_tui.widgets.job_row import PADDING, Column, Part, columns_for, parts
+from kinolog_tui.widgets.palette import style
 
-BAR_CELLS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A column: its name, its width, and from how many columns of terminal it is there."""
-
-    name: str
-    width: int
-    from_columns: int = 0
+HEADER_ROWS = 1
 
 
-HEADINGS = (
-    Heading("", 1),
-    Heading("status", 12),
-    Heading("prio", 10, 70),
-    Heading("progress", 13),
-    Heading("stage", 13, 105),
-    Heading("age", 6, 60),
-    Heading("ran", 7, 120),
-    Heading("model", 14, 125),
-    Heading("job", 8),
-)
-MARK = "✓"
-GAP = 2
-
-
-class JobTable(DataTable[Text]):
+class JobTable(ScrollView, can_focus=True):
     """Jobs, one per row. `marked` are the ids that bulk actions take."""
 
     class PageWanted(Message):
@@ -55,20 +35,33 @@ class JobTable(DataTable[Text]):
             super().__init__()
             self.step = step
 
+    class Opened(Message):
+        """A job was chosen."""
+
+        def __init__(self, job_id: str) -> None:
+            super().__init__()
+            self.job_id = job_id
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--even", "table--odd", "table--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        Binding("j,down", "cursor_down", "Down", show=False),
+        Binding("k,up", "cursor_up", "Up", show=False),
         Binding("g,home", "scroll_top", "First", show=False),
         Binding("G,end", "scroll_bottom", "Last", show=False),
         Binding("ctrl+d", "page_down", "Half down", show=False),
         Binding("ctrl+u", "page_up", "Half up", show=False),
+        Binding("enter", "open", "Open"),
     ]
 
+    cursor_row: reactive[int] = reactive(0, repaint=False)
+
     def __init__(self) -> None:
-        super().__init__(cursor_type="row", zebra_stripes=True)
+        super().__init__()
         self.marked: set[str] = set()
         self._jobs: dict[str, Job] = {}
-        self._columns: tuple[str, ...] = ()
+        self._ids: list[str] = []
+        self._columns: tuple[Column, ...] = ()
+        self._palette: dict[str, Style] = {}
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -76,143 +69,186 @@ class JobTable(DataTable[Text]):
         return tuple(self._jobs.values())
 
     @property
+    def row_count(self) -> int:
+        """How many rows the page has."""
+        return len(self._ids)
+
+    @property
     def current(self) -> Job | None:
         """The job under the cursor."""
-        rows = self.jobs
-        return rows[self.cursor_row] if 0 <= self.cursor_row < len(rows) else None
+        return self._jobs[self._ids[self.cursor_row]] if self.cursor_row < len(self._ids) else None
 
     def show(self, jobs: Sequence[Job]) -> None:
         """Show this page. The cursor stays on its job where it is still there, else on its row."""
-        at, row = self.current, self.cursor_row
-        same = self._lay_out() and [job.job_id for job in jobs] == list(self._jobs)
-        before, self._jobs = self._jobs, {job.job_id: job for job in jobs}
-        if same:
-            for job in jobs:
+        at, before = self.current, self._jobs
+        ids = [job.job_id for job in jobs]
+        self._jobs = {job.job_id: job for job in jobs}
+        if ids == self._ids:
+            for row, job in enumerate(jobs):
                 if before[job.job_id] != job:
-                    self._draw(job)
+                    self._refresh_row(row)
             return
-        self.clear()
-        now = clock.now()
-        for job in jobs:
-            self.add_row(*self._cells(job, now), key=job.job_id)
-        keys = list(self._jobs)
-        wanted = keys.index(at.job_id) if at is not None and at.job_id in self._jobs else row
-        self.move_cursor(row=min(wanted, len(keys) - 1), animate=False)
+        self._ids = ids
+        self.relaid()
+        wanted = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
+        self.cursor_row = max(0, min(wanted, len(ids) - 1))
+        self._reveal()
 
     def patch(self, job_id: str, moved: Moved) -> bool:
         """Bring a job of this page to what the feed told; False when it is not on the page."""
         job = self._jobs.get(job_id)
         if job is None:
             return False
-        facts = {
-            name: getattr(moved, name)
-            for name in ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds")
-        }
-        self._jobs[job_id] = moved.job if moved.job is not None else job.model_copy(update=facts)
-        if self._jobs[job_id] != job:
-            self._draw(self._jobs[job_id])
+        names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds")
+        facts = {name: getattr(moved, name) for name in names}
+        after = moved.job if moved.job is not None else job.model_copy(update=facts)
+        if after != job:
+            self._jobs[job_id] = after
+            self._refresh_row(self._ids.index(job_id))
         return True
 
     def toggle(self, job_id: str) -> None:
         """Mark a job, or take its mark away."""
         self.marked ^= {job_id}
         if job_id in self._jobs:
-            self._draw(self._jobs[job_id])
+            self._refresh_row(self._ids.index(job_id))
 
     def mark_page(self) -> None:
         """Mark all of the page; take the marks away when all are marked."""
-        ids = set(self._jobs)
+        ids = set(self._ids)
         self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
         self.redraw()
 
     def redraw(self) -> None:
         """Draw every row anew: ages, colours and marks may have changed."""
-        for job in self.jobs:
-            self._draw(job)
+        self._palette.clear()
+        self.refresh()
 
     def relaid(self) -> None:
-        """Fit the columns to the width of the screen."""
-        jobs = self.jobs
-        if not self._lay_out():
-            self._jobs = {}
-            self.show(jobs)
+        """Fit the columns to the width of the screen, and the height to the rows."""
+        self._columns = columns_for(self.app.size.width)
+        width = sum(column.width + PADDING for column in self._columns)
+        self.virtual_size = Size(min(width, self.app.size.width - 1), len(self._ids) + HEADER_ROWS)
+        self.redraw()
+
+    def move_cursor(self, row: int) -> None:
+        """Put the cursor on a row."""
+        self.cursor_row = max(0, min(row, self.row_count - 1))
+
+    def validate_cursor_row(self, row: int) -> int:
+        """No row is negative."""
+        return max(0, row)
+
+    def watch_cursor_row(self, before: int, after: int) -> None:
+        """The row left and the row come to are drawn; the latter is brought into view."""
+        self._refresh_row(before)
+        self._refresh_row(after)
+        self._reveal()
 
     def action_cursor_down(self) -> None:
         """Down; off the last row, to the next page."""
         if self.row_count and self.cursor_row == self.row_count - 1:
             self.post_message(self.PageWanted(1))
         else:
-            super().action_cursor_down()
+            self.move_cursor(self.cursor_row + 1)
 
     def action_cursor_up(self) -> None:
         """Up; off the first row, to the page before."""
         if self.row_count and self.cursor_row == 0:
             self.post_message(self.PageWanted(-1))
         else:
-            super().action_cursor_up()
+            self.move_cursor(self.cursor_row - 1)
 
-    def _lay_out(self) -> bool:
-        """Make the columns that fit; False when they had to change."""
-        room = self.app.size.width
-        wanted = [heading for heading in HEADINGS if room >= heading.from_columns]
-        left = room - sum(heading.width + GAP for heading in wanted) - GAP - 2
-        columns = (*(heading.name for heading in wanted), f"prompt {left}")
-        if columns == self._columns:
-            return True
-        self._columns = columns
-        self.clear(columns=True)
-        for heading in wanted:
-            self.add_column(heading.name, key=heading.name or "mark", width=heading.width)
-        self.add_column("prompt", key="prompt", width=max(8, left))
-        return False
+    def action_scroll_top(self) -> None:
+        """To the first row."""
+        self.move_cursor(0)
 
-    def _draw(self, job: Job) -> None:
-        now = clock.now()
-        for key, cell in zip(self.columns, self._cells(job, now), strict=True):
-            before = self.get_cell(job.job_id, key)
-            if before != cell or before.style != cell.style:
-                self.update_cell(job.job_id, key, cell)
+    def action_scroll_bottom(self) -> None:
+        """To the last row."""
+        self.move_cursor(self.row_count - 1)
 
-    def _cells(self, job: Job, now: datetime) -> list[Text]:
-        return [self._cell(str(key.value), job, now) for key in self.columns]
+    def action_page_down(self) -> None:
+        """Half a screen down."""
+        self.move_cursor(self.cursor_row + self._rows_in_view // 2)
 
-    def _cell(self, column: str, job: Job, now: datetime) -> Text:
-        make: dict[str, Callable[[], Text]] = {
-            "mark": lambda: Text(
-                MARK if job.job_id in self.marked else " ", style=style(self.app, "accent", bold=True)
-            ),
-            "status": lambda: self._status(job),
-            "prio": lambda: Text(f"{PRIORITY_MARKS[job.priority]:<2}{job.priority}"),
-            "progress": lambda: self._progress(job),
-            "stage": lambda: Text(plain(job.stage or "") if job.status == "processing" else ""),
-            "age": lambda: Text(ago(job.created_at, now), style=style(self.app, "text-muted")),
-            "ran": lambda: Text(_ran(job)),
-            "model": lambda: Text(job.model, no_wrap=True, overflow="ellipsis"),
-            "job": lambda: Text(job.job_id[:8], style=style(self.app, "text-muted")),
-            "prompt": lambda: self._prompt(job),
-        }
-        return make[column]()
+    def action_page_up(self) -> None:
+        """Half a screen up."""
+        self.move_cursor(self.cursor_row - self._rows_in_view // 2)
 
-    def _status(self, job: Job) -> Text:
-        word = "cancelling" if job.cancel_requested and not job.ended else job.status
-        return Text(f"{SYMBOLS[job.status]} {word}", style=status_style(self.app, job.status))
+    def action_open(self) -> None:
+        """Open the job under the cursor."""
+        if self.current is not None:
+            self.post_message(self.Opened(self.current.job_id))
 
-    def _progress(self, job: Job) -> Text:
-        text = Text(no_wrap=True)
-        if job.status == "queued":
-            waits = "" if job.queue_position is None else f"#{job.queue_position + 1} in line"
-            return Text(waits, style=style(self.app, "text-muted"))
-        text.append(bar(job.percent, BAR_CELLS), style=status_style(self.app, job.status))
-        text.append(f" {job.percent:3.0f}%")
-        return text
+    def on_click(self, event: Click) -> None:
+        """A click puts the cursor on a row; a click on the row of the cursor opens its job."""
+        row = event.y - HEADER_ROWS + self.scroll_offset.y
+        if event.y < HEADER_ROWS or row >= self.row_count:
+            return
+        if row == self.cursor_row:
+            self.action_open()
+        else:
+            self.move_cursor(row)
 
-    def _prompt(self, job: Job) -> Text:
-        words = " ".join((job.prompt or "(erased)").split())
-        muted = style(self.app, "text-muted") if job.prompt is None else ""
-        return Text(words, style=muted, no_wrap=True, overflow="ellipsis")
+    @property
+    def _rows_in_view(self) -> int:
+        return max(1, self.size.height - HEADER_ROWS)
 
+    def _reveal(self) -> None:
+        """Scroll as little as brings the cursor into view."""
+        top, room = self.scroll_offset.y, self._rows_in_view
+        if self.cursor_row < top:
+            self.scroll_to(y=self.cursor_row, animate=False)
+        elif self.cursor_row >= top + room:
+            self.scroll_to(y=self.cursor_row - room + 1, animate=False)
 
-def _ran(job: Job) -> str:
-    if job.started_at is None or job.finished_at is None:
-        return ""
-    return span((job.finished_at - job.started_at).total_seconds())
+    def _refresh_row(self, row: int) -> None:
+        if self.scroll_offset.y <= row < self.scroll_offset.y + self._rows_in_view:
+            self.refresh_line(row + HEADER_ROWS)
+
+    def render_line(self, y: int) -> Strip:
+        """The headings, then the rows in view."""
+        width = self.size.width
+        if y < HEADER_ROWS:
+            return self._headings(width)
+        row = y - HEADER_ROWS + self.scroll_offset.y
+        if row >= self.row_count:
+            return Strip.blank(width, self.rich_style)
+        return self._row(row, width)
+
+    def _headings(self, width: int) -> Strip:
+        base = self.get_component_rich_style("table--head")
+        words = "".join(f" {column.name:<{column.width}} " for column in self._columns)
+        return Strip([Segment(words, base)], len(words)).adjust_cell_length(width, base)
+
+    def _row(self, row: int, width: int) -> Strip:
+        job = self._jobs[self._ids[row]]
+        lit = row == self.cursor_row
+        name = "cursor" if lit else ("odd" if row % 2 else "even")
+        base = self.get_component_rich_style(f"table--{name}")
+        now, marked = clock.now(), job.job_id in self.marked
+        segments: list[Segment] = []
+        for column in self._columns:
+            content = parts(column.name, job, marked, now)
+            segments += self._cell(
+                [(words, "") for words, _ in content] if lit else content, column.width, base
+            )
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _cell(self, content: list[Part], width: int, base: Style) -> list[Segment]:
+        """The parts, cut or filled to the column, with a space on either side."""
+        segments, left = [Segment(" ", base)], width
+        for words, colour in content:
+            long = cell_len(words)
+            if long > left:
+                words, long = set_cell_size(words, left - 1) + "…" if left > 1 else "", left
+            if words:
+                segments.append(Segment(words, base + self._style(colour) if colour else base))
+            left -= long
+        segments.append(Segment(" " * (left + 1), base))
+        return segments
+
+    def _style(self, colour: str) -> Style:
+        if colour not in self._palette:
+            self._palette[colour] = style(self.app, colour, bold=colour == "accent")
+        return self._palette[colour]

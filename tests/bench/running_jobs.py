@@ -1,0 +1,142 @@
+"""Fifty jobs that run, on top of a seeded database: their progress and their commits are live, their rows are lent.
+
+The rows are the newest ones, said to be processing for as long as it lasts. No log knows them, so commits are those of
+as many jobs of the stack's own log: a dashboard hears them and reads its lists anew, as it would with any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from threading import Event, Thread
+from time import perf_counter
+
+import psycopg
+import uvloop
+
+from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.handler import JobHandler
+from kinolog.ids import new_id
+from kinolog.job.commands import RecordStages, StageMark, StartAttempt
+from kinolog.job.values import Runtime, Stage
+from kinolog.ports.clock import system_clock
+from kinolog.ports.progress import Progress
+from kinolog.stack.stack import Stack
+from kinolog.subjects import Service
+from tests.bench import site
+from tests.bench.calls import job_service, submission
+
+RUNNING = 50
+STEPS_PER_SECOND = 1
+COMMITS_PER_SECOND = 5
+"""Of all of them together: a job of a minute writes about six."""
+WORKER = "worker-1"
+STEPS = 1_000
+STAGES = (Stage.PREFETCH, Stage.ENCODE_PROMPT, Stage.DENOISE, Stage.DECODE)
+
+LENT = "id, status, stage, attempt, percent, started_at, finished_at"
+LEND = """
+    UPDATE projection.jobs SET status = 'processing', stage = 'denoise', attempt = greatest(attempt, 1),
+        percent = 0, started_at = coalesce(started_at, created_at), finished_at = NULL
+    WHERE id = ANY(%s)
+"""
+GIVE_BACK = """
+    UPDATE projection.jobs SET status = %s, stage = %s, attempt = %s, percent = %s, started_at = %s, finished_at = %s
+    WHERE id = %s
+"""
+
+
+@contextmanager
+def lent_rows(url: str) -> Iterator[list[str]]:
+    """The ids of the newest rows, processing meanwhile."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = f"SELECT {LENT} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
+        rows = connection.execute(query).fetchall()
+        ids = [str(row[0]) for row in rows]
+        connection.execute(LEND, [ids])
+        try:
+            yield ids
+        finally:
+            with connection.cursor() as cursor:
+                cursor.executemany(GIVE_BACK, [(*row[1:], row[0]) for row in rows])
+
+
+@contextmanager
+def living(stack: Stack, target: str, shown: Sequence[str]) -> Iterator[None]:
+    """Progress of the jobs `shown`, and commits of others, from a thread of its own."""
+    began, ended = Event(), Event()
+
+    async def live() -> None:
+        async with _reporting(stack, target, shown):
+            began.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = Thread(target=lambda: uvloop.run(live()), name="running-jobs")
+    thread.start()
+    while not began.wait(0.1):
+        if not thread.is_alive():
+            raise RuntimeError("the jobs did not start")
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@asynccontextmanager
+async def _reporting(stack: Stack, target: str, shown: Sequence[str]) -> AsyncIterator[None]:
+    async with job_service(target) as api:
+        own = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
+    client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
+    store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
+    handler = JobHandler(store, system_clock)
+    try:
+        for job_id in own:
+            await handler.handle(job_id, StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {})))
+        tasks = [asyncio.create_task(_steps(feed, shown)), asyncio.create_task(_commits(handler, own))]
+        try:
+            yield
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        await feed.close()
+        await store.close()
+        await client.close()
+
+
+async def _steps(feed: JetStreamProgressFeed, shown: Sequence[str]) -> None:
+    """A step of each job in turn, at an even pace."""
+    async for number in _beats(STEPS_PER_SECOND * len(shown)):
+        job_id, step = shown[number % len(shown)], number // len(shown) % STEPS
+        percent = 100 * step / STEPS
+        now = datetime.now(UTC)
+        await feed.publish(
+            Progress(job_id, 1, now, WORKER, Stage.DENOISE, 0, 1, step, STEPS, percent, STEPS - step)
+        )
+
+
+async def _commits(handler: JobHandler, own: Sequence[str]) -> None:
+    """A stage of each job in turn."""
+    async for number in _beats(COMMITS_PER_SECOND):
+        stage = STAGES[number // len(own) % len(STAGES)]
+        scene = None if stage is Stage.PREFETCH else 0
+        mark = StageMark(stage, scene, datetime.now(UTC))
+        await handler.handle(own[number % len(own)], RecordStages(new_id(), WORKER, 1, (mark,)))
+
+
+async def _beats(per_second: float) -> AsyncIterator[int]:
+    """Numbers from 0, at an even pace, for ever."""
+    began = perf_counter()
+    for number in count():
+        await asyncio.sleep(max(0.0, began + number / per_second - perf_counter()))
+        yield number

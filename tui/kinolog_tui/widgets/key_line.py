@@ -1,0 +1,51 @@
+"""The bottom line: the keys that work here. One widget that draws one line, so that going to a page costs little."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import RenderResult
+from textual.events import Click
+from textual.screen import Screen
+from textual.widgets import Static
+
+from kinolog_tui.widgets.palette import style
+
+
+class KeyLine(Static):
+    """Key and word of each binding that is to be shown; a click does what the key does."""
+
+    def on_mount(self) -> None:
+        """Other keys work when the focus moves."""
+        self._ends: list[tuple[int, str]] = []
+        self._shown: tuple[tuple[str, str, str], ...] = ()
+        self.screen.bindings_updated_signal.subscribe(self, self._renew)
+
+    def _renew(self, _: Screen[object]) -> None:
+        if self._keys() != self._shown:
+            self.refresh()
+
+    def _keys(self) -> tuple[tuple[str, str, str], ...]:
+        """The key as it is shown, words, and the key as it is pressed, each action once."""
+        found: dict[str, tuple[str, str, str]] = {}
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            if binding.show and enabled and binding.action not in found:
+                key = self.app.get_key_display(binding)
+                found[binding.action] = (key, binding.description, binding.key)
+        return tuple(found.values())
+
+    def render(self) -> RenderResult:
+        """One line, cut where the terminal ends."""
+        self._shown, self._ends = self._keys(), []
+        text = Text(no_wrap=True, overflow="ellipsis", end="")
+        for key, words, pressed in self._shown:
+            text.append(f" {key} ", style=style(self.app, "accent", bold=True))
+            text.append(f"{words} ")
+            self._ends.append((text.cell_len, pressed))
+        return text
+
+    def on_click(self, event: Click) -> None:
+        """Press the key under the pointer."""
+        for end, key in self._ends:
+            if event.x < end:
+                self.app.simulate_key(key)
+                return
