@@ -22,6 +22,8 @@ from tests.snapshot.replay import Replay, recorded, replay
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Replay]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinolog_worker.renderer import SceneRequest, WordsRead
-from kinolog_worker.renderers.diffusers.wording import Wording
+from kinolog_worker.wording import Wording
 
 KNOWN = {
     "a",

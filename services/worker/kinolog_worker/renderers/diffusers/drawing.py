@@ -34,8 +34,8 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.loading import load_pipeline
 from kinolog_worker.renderers.diffusers.shapes import PipelineShape, shape_of
-from kinolog_worker.renderers.diffusers.wording import Wording, wording_of
 from kinolog_worker.stills import jpeg_of
+from kinolog_worker.wording import Wording, wording_of
 
 log = logging.getLogger(__name__)
 
