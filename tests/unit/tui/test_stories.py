@@ -62,6 +62,28 @@ async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) 
     assert asked(gateway, "GET", "/mcp/jobs")[-1] == {"sort": "updated_at", "order": "asc", "limit": "25"}
 
 
+async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A day that is none is named and keeps the dialog open; two good ones narrow the list."""
+    await press(pilot, "2", "f")
+    dialog = pilot.app.screen
+    since, until = dialog.query_one("#from", Input), dialog.query_one("#to", Input)
+    since.value = "2026-11-3x"
+    await press(pilot, "ctrl+s")
+    assert pilot.app.screen is dialog
+    assert "from must be like 2026-11-22" in text(pilot)
+    since.value, until.value = "2026-11-20", "2026-11-19"
+    await settled(pilot)
+    assert "to must not be before from" in text(pilot)
+    until.value = "2026-11-21"
+    await press(pilot, "ctrl+s")
+    query = asked(gateway, "GET", "/mcp/jobs")[-1]
+    assert (query["from"], query["to"]) == ("2026-11-20T00:00:00+00:00", "2026-11-22T00:00:00+00:00")
+    assert "date_range" not in query
+    assert "from 2026-11-20 to 2026-11-21" in text(pilot)
+    await press(pilot, "t")
+    assert "from" not in asked(gateway, "GET", "/mcp/jobs")[-1]
+
+
 async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[None]) -> None:
     """Two marked jobs are cancelled by one request after a question; no sends nothing."""
     await press(pilot, "2", "space", "space", "c")

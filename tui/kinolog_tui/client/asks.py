@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kinolog_tui.days import end_of, start_of
+from kinolog_tui.words import SPAN_WORDS
+
 RANGES = ("all_time", "today", "this_week", "this_month")
 """Spans of the job list, in the order in which a key goes through them."""
 CHART_RANGES = ("last_24_hours", "last_7_days", "last_30_days")
@@ -19,6 +22,10 @@ class Filter:
     statuses: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
     date_range: str = "all_time"
+    since: str = ""
+    """First day or minute, as it was typed; then `date_range` does not hold."""
+    until: str = ""
+    """Last day or minute, as it was typed."""
     model: str = ""
     text: str = ""
 
@@ -28,10 +35,21 @@ class Filter:
             "status": ",".join(self.statuses),
             "priority": ",".join(self.priorities),
             "date_range": self.date_range if self.date_range != "all_time" else "",
+            "from": start_of(self.since).isoformat() if self.since else "",
+            "to": end_of(self.until).isoformat() if self.until else "",
             "model": self.model,
             "text": self.text,
         }
         return {name: value for name, value in params.items() if value}
+
+    @property
+    def span(self) -> str:
+        """From when to when, in words."""
+        if self.since or self.until:
+            return " ".join(
+                f"{word} {day}" for word, day in (("from", self.since), ("to", self.until)) if day
+            )
+        return SPAN_WORDS[self.date_range]
 
     def toggled(self, status: str) -> Filter:
         """The same with this status alone, or with all of them when it was alone already."""

@@ -1,21 +1,18 @@
-"""Dialogs over the pages: confirm, choose a priority, filter."""
+"""Dialogs over the pages: confirm, choose a priority."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, OptionList, Select, SelectionList
+from textual.widgets import Button, Label, OptionList
 from textual.widgets.option_list import Option
-from textual.widgets.selection_list import Selection
 
-from kinolog_tui.client.asks import RANGES, Filter
-from kinolog_tui.client.models import PRIORITIES, STATUSES
-from kinolog_tui.words import PRIORITY_MARKS, SPAN_WORDS, SYMBOLS
+from kinolog_tui.client.models import PRIORITIES
+from kinolog_tui.words import PRIORITY_MARKS
 
 
 class ConfirmDialog(ModalScreen[bool]):
@@ -77,69 +74,3 @@ class PriorityDialog(ModalScreen[str | None]):
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """This one."""
         self.dismiss(message.option_id)
-
-
-class FilterDialog(ModalScreen[Filter | None]):
-    """Choose which jobs the list shows."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", show=False),
-        Binding("ctrl+s", "apply", "Apply", show=False),
-    ]
-
-    def __init__(self, which: Filter) -> None:
-        super().__init__()
-        self._which = which
-
-    def compose(self) -> ComposeResult:
-        """Statuses and priorities beside each other, then span, model and text."""
-        which = self._which
-        with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Filter"
-            dialog.border_subtitle = "space chooses · tab goes on · ctrl+s applies"
-            with Horizontal(classes="lists"):
-                yield SelectionList[str](
-                    *(
-                        Selection(f"{SYMBOLS[word]} {word}", word, word in which.statuses)
-                        for word in STATUSES
-                    ),
-                    id="statuses",
-                    compact=True,
-                )
-                yield SelectionList[str](
-                    *(Selection(word, word, word in which.priorities) for word in PRIORITIES),
-                    id="priorities",
-                    compact=True,
-                )
-            spans = [(SPAN_WORDS[word], word) for word in RANGES]
-            yield Select(spans, value=which.date_range, allow_blank=False, id="span", compact=True)
-            yield Input(which.model, placeholder="model", id="model", compact=True)
-            yield Input(which.text, placeholder="text in the prompt or the id", id="text", compact=True)
-            with Horizontal(classes="buttons"):
-                yield Button("Apply", variant="primary", id="apply", compact=True)
-                yield Button("All jobs", id="all", compact=True)
-
-    def on_button_pressed(self, message: Button.Pressed) -> None:
-        """Apply, or show all."""
-        if message.button.id == "all":
-            self.dismiss(Filter())
-        else:
-            self.action_apply()
-
-    def on_input_submitted(self) -> None:
-        """Enter applies."""
-        self.action_apply()
-
-    def action_apply(self) -> None:
-        """Show what was chosen."""
-        span = self.query_one("#span", Select).value
-        self.dismiss(
-            replace(
-                self._which,
-                statuses=tuple(self.query_one("#statuses", SelectionList).selected),
-                priorities=tuple(self.query_one("#priorities", SelectionList).selected),
-                date_range=str(span),
-                model=self.query_one("#model", Input).value.strip(),
-                text=self.query_one("#text", Input).value.strip(),
-            )
-        )

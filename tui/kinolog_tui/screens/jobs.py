@@ -18,11 +18,11 @@ from kinolog_tui.client.live_messages import Ended, JobMoved
 from kinolog_tui.client.models import Job, JobPage
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.acting import Acting
-from kinolog_tui.screens.dialogs import FilterDialog
+from kinolog_tui.screens.filter_dialog import FilterDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.cards import StatusChips
 from kinolog_tui.widgets.job_table import JobTable
-from kinolog_tui.words import SPAN_WORDS, count, plain
+from kinolog_tui.words import count, plain
 
 THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0
@@ -146,7 +146,7 @@ class JobsPage(Acting, Page):
 
     def _say_what(self) -> None:
         which, order = self.which, self.order
-        parts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", SPAN_WORDS[which.date_range]]
+        parts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", which.span]
         parts += [" ".join(which.priorities)] if which.priorities else []
         parts += [which.model] if which.model else []
         parts += [f"“{which.text}”"] if which.text else []
@@ -214,7 +214,7 @@ class JobsPage(Acting, Page):
     def action_span(self) -> None:
         """The next span of time."""
         following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
-        self.narrow(replace(self.which, date_range=following))
+        self.narrow(replace(self.which, date_range=following, since="", until=""))
 
     def action_turn(self, step: int) -> None:
         """To the next page or the one before."""

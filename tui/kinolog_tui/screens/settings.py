@@ -16,6 +16,7 @@ from kinolog_tui.client.asks import PAGE_SIZES
 from kinolog_tui.messages import Answered
 from kinolog_tui.preferences import REFRESH_SECONDS, Preferences
 from kinolog_tui.screens.page import Page
+from kinolog_tui.widgets.choices import Box
 from kinolog_tui.widgets.keys import KeyTable
 
 
@@ -44,8 +45,8 @@ class SettingsPage(Page):
                 yield from self._line("refresh", Select(times, allow_blank=False, id="refresh", compact=True))
                 sizes = [(f"{rows} rows", rows) for rows in PAGE_SIZES]
                 yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
-                yield from self._line("toasts", Checkbox("a word when a job ends", id="toasts", compact=True))
-                yield from self._line("bell", Checkbox("and a sound", id="bell", compact=True))
+                yield from self._line("toasts", Box("a word when a job ends", id="toasts", compact=True))
+                yield from self._line("bell", Box("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
                     yield Button("Save (ctrl+s)", variant="primary", id="save", compact=True)
                     yield Button("Reset", id="reset", compact=True)

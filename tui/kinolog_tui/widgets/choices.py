@@ -1,0 +1,59 @@
+"""Boxes to tick. A tick is a letter and not only a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Checkbox, OptionList
+from textual.widgets.option_list import Option
+
+
+class Choices(OptionList):
+    """Some of several words; space and enter tick, `chosen` are those ticked, in the order of the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", "Tick", show=False),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
+
+    def __init__(
+        self, words: Sequence[str], chosen: Sequence[str], name: str, marks: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(id=name, compact=True)
+        self._words, self._ticked, self._marks = tuple(words), set(chosen), marks or {}
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The words that are ticked."""
+        return tuple(word for word in self._words if word in self._ticked)
+
+    def on_mount(self) -> None:
+        """A line for each."""
+        self.add_options(Option(self._line(word), id=word) for word in self._words)
+        self.highlighted = 0
+
+    def _line(self, word: str) -> str:
+        box = "\\[x]" if word in self._ticked else "\\[ ]"
+        mark = f"{self._marks[word]} " if word in self._marks else ""
+        return f"{box} {mark}{word}"
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Tick it, or take its tick away."""
+        message.stop()
+        word = self._words[message.option_index]
+        self._ticked ^= {word}
+        self.replace_option_prompt(word, self._line(word))
+
+
+class Box(Checkbox):
+    """A box whose letter is there only when it is ticked."""
+
+    BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"
+
+    def watch_value(self) -> None:
+        """Tick it."""
+        self.BUTTON_INNER = "x" if self.value else " "
+        super().watch_value()
