@@ -210,6 +210,6 @@ def _fail_attempt(job: Job, command: c.FailAttempt, at: datetime) -> list[e.Even
     failed = e.AttemptFailed(at, command.attempt, command.error)
     if job.cancel_requested:
         return [failed, e.Cancelled(at, command.attempt)]
-    if command.error.retryable and job.attempt < job.last_attempt:
+    if command.error.retryable and (job.attempt < job.last_attempt or not command.error.counts):
         return [failed, e.Queued(at, job.attempt + 1, job.priority, command.retry_at)]
     return [failed, e.Failed(at, command.attempt, command.error)]

@@ -134,7 +134,8 @@ def _attempt_changes(
                 "started_at": job.started_at or event.at,
             }
         case e.AttemptFailed():
-            return {"attempts": _ended(job, event, event.error)}
+            last_attempt = job.last_attempt + (0 if event.error.counts else 1)
+            return {"attempts": _ended(job, event, event.error), "last_attempt": last_attempt}
         case e.StageStarted():
             return {"stages": (*job.stages, StageState(event.stage, event.scene, event.at))}
         case e.StageFinished():

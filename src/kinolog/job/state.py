@@ -17,7 +17,7 @@ from kinolog.job.values import (
     Status,
 )
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Version of `evolve`. A stored state of another version is folded anew from the events."""
 
 REMEMBERED_COMMANDS = 16

@@ -130,6 +130,10 @@ class Scene:
     artifact: Artifact | None = None
 
 
+WORKER_STOPPED = "WORKER_STOPPED"
+"""Code of the error of an attempt that ended because its worker was told to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobError:
     """Why a job or an attempt failed: a word for programs, a sentence for people."""
@@ -137,6 +141,11 @@ class JobError:
     code: str
     message: str
     retryable: bool
+
+    @property
+    def counts(self) -> bool:
+        """Whether the attempt that it ended counts as one of those that a job may have."""
+        return self.code != WORKER_STOPPED
 
 
 @dataclass(frozen=True, slots=True)

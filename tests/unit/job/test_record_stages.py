@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kinolog.handler import JobHandler
 from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job import events as e
@@ -15,14 +14,7 @@ from kinolog.job.values import Runtime, Stage
 from kinolog.ports.event_store import Loaded
 from tests.fixtures.log import a_submit
 from tests.strategies import START
-
-
-def decided(loaded: Loaded | None, command: c.Command, at: datetime) -> tuple[tuple[e.Event, ...], Loaded]:
-    """What a command leads to at a time, and the job after it."""
-    handler = JobHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
-    commit = handler.decide_from("a" * 26, loaded, command)
-    assert commit is not None
-    return commit.events, Loaded(commit.state, 1, b"", command.id)
+from tests.unit.job.deciding import decided
 
 
 @pytest.fixture

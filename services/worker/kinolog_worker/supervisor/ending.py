@@ -10,7 +10,7 @@ from time import perf_counter
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
 from kinolog.job.decide import LeaseLost
-from kinolog.job.values import Artifact, JobError, MediaFacts, Stage, Status
+from kinolog.job.values import WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
 from kinolog.logs import fields
 from kinolog_worker.inference.messages import Failed, Finished, Outcome, RunCancelled
 from kinolog_worker.supervisor.backoff import retry_at
@@ -21,7 +21,7 @@ from kinolog_worker.supervisor.storing import commit_files, stage_files
 
 logger = logging.getLogger(__name__)
 
-STOPPED = JobError("WORKER_STOPPED", "the worker was stopped; another one goes on", True)
+STOPPED = JobError(WORKER_STOPPED, "the worker was stopped; another one goes on", True)
 
 
 class Ending:

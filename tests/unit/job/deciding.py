@@ -1,0 +1,18 @@
+"""Giving commands to a job without a log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kinolog.handler import JobHandler
+from kinolog.job import commands as c
+from kinolog.job import events as e
+from kinolog.ports.event_store import Loaded
+
+
+def decided(loaded: Loaded | None, command: c.Command, at: datetime) -> tuple[tuple[e.Event, ...], Loaded]:
+    """What a command leads to at a time, and the job after it."""
+    handler = JobHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
+    commit = handler.decide_from("a" * 26, loaded, command)
+    assert commit is not None
+    return commit.events, Loaded(commit.state, 1, b"", command.id)

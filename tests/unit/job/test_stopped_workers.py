@@ -1,0 +1,51 @@
+"""What an attempt costs a job that a worker gave back because it was told to stop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kinolog.ids import new_id
+from kinolog.job import commands as c
+from kinolog.job.values import WORKER_STOPPED, JobError, Runtime, Status
+from kinolog.ports.event_store import Loaded
+from tests.fixtures.log import a_submit
+from tests.strategies import START
+from tests.unit.job.deciding import decided
+
+STOPPED = JobError(WORKER_STOPPED, "the worker was stopped", True)
+BROKEN = JobError("RENDER_FAILED", "it broke", True)
+
+
+def after(errors: list[JobError]) -> Loaded:
+    """A job whose attempts ended with these errors, one after the other."""
+    _, loaded = decided(None, a_submit(), START)
+    for number, error in enumerate(errors, 1):
+        at = START + timedelta(hours=number)
+        _, loaded = decided(loaded, c.StartAttempt(new_id(), "worker-1", Runtime()), at)
+        failing = c.FailAttempt(new_id(), "worker-1", number, error, at)
+        _, loaded = decided(loaded, failing, at + timedelta(minutes=1))
+    return loaded
+
+
+def test_stopping_workers_costs_no_attempt() -> None:
+    """However often its workers are stopped, a job is queued again, and still has all its attempts."""
+    most = after([]).job.max_attempts
+    job = after([STOPPED] * (most + 3)).job
+    assert job.status is Status.QUEUED
+    assert job.last_attempt - job.attempt == most
+    assert [attempt.error for attempt in job.attempts] == [STOPPED] * (most + 3)
+
+
+def test_failures_are_counted_beside_them() -> None:
+    """A job that failed as often as it may has failed, whether or not workers were stopped in between."""
+    most = after([]).job.max_attempts
+    assert after([STOPPED] + [BROKEN] * (most - 1)).job.status is Status.QUEUED
+    assert after([STOPPED] + [BROKEN] * most).job.status is Status.FAILED
+    assert after([BROKEN] * (most - 1) + [STOPPED, BROKEN]).job.status is Status.FAILED
+
+
+def test_a_stopped_worker_at_the_last_attempt() -> None:
+    """A worker that is stopped during the last attempt leaves the job in the queue."""
+    most = after([]).job.max_attempts
+    job = after([BROKEN] * (most - 1) + [STOPPED]).job
+    assert (job.status, job.last_attempt - job.attempt) == (Status.QUEUED, 1)
