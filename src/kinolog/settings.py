@@ -77,14 +77,22 @@ class ApiSettings(LogSettings, DatabaseSettings, ArtifactSettings, CatalogueSett
     tenant: str = Field("default", description="Tenant of callers that present no key.")
 
 
-class ProjectorSettings(LogSettings, DatabaseSettings):
+class ProbeSettings(ProcessSettings):
+    """Where a process without a server of its own answers /health, /ready and /metrics."""
+
+    probe_host: str = Field(
+        "127.0.0.1", description="Address that the probe listens on; 0.0.0.0 lets other machines read it."
+    )
+
+
+class ProjectorSettings(LogSettings, DatabaseSettings, ProbeSettings):
     """The projector process."""
 
     projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
 
 
-class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings):
+class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, ProbeSettings):
     """One worker process: one device."""
 
     worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")

@@ -17,6 +17,7 @@ from kinolog.settings import (
     ProjectorSettings,
     WorkerSettings,
 )
+from kinolog.stack.settings import StackSettings
 
 READERS: dict[str, type[ProcessSettings]] = {
     "provision": AdminSettings,
@@ -24,6 +25,7 @@ READERS: dict[str, type[ProcessSettings]] = {
     "projector": ProjectorSettings,
     "worker": WorkerSettings,
     "gateway": GatewaySettings,
+    "up": StackSettings,
     "clients": ClientSettings,
 }
 
@@ -31,7 +33,7 @@ _HEAD = """\
 # Settings
 
 Every process reads its settings from environment variables, and nothing else. `kinolog up` passes its own environment
-on, fills in addresses and passwords, and reads a few more: see [running it](running.md). Written by
+on, fills in addresses and passwords, and reads those of `up` itself: see [running it](running.md). Written by
 `python -m kinolog.settings_page`.
 
 | variable | read by | default | what |
@@ -59,6 +61,8 @@ def _who(processes: list[str]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.default_factory not in (None, list):
+        return "the platform's"
     value = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, SecretStr):
         value = value.get_secret_value()

@@ -117,6 +117,7 @@ async def run(settings: ProjectorSettings) -> None:
         )
         probe = Probe(
             settings.projector_probe_port,
+            host=settings.probe_host,
             missing=projector.missing,
             metrics=(lambda: metrics_text(projector.metrics()),),
         )

@@ -128,6 +128,7 @@ async def serve(settings: WorkerSettings) -> None:
         supervisor = Supervisor(parts)
         probe = Probe(
             settings.worker_probe_port,
+            host=settings.probe_host,
             missing=lambda: [] if supervisor.ready.is_set() else ["the inference process"],
             metrics=[partial(metrics_of, parts)],
         )
