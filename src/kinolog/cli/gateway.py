@@ -25,8 +25,10 @@ class GatewayError(Exception):
 
     @property
     def lines(self) -> list[str]:
-        """What to tell a person: the title, then one line per wrong field."""
+        """What to tell a person: the title, which names the first wrong field, and a line for each of several."""
         violations = self.problem.get("violations") or []
+        if len(violations) < 2:
+            return [self.title]
         return [self.title, *(f"  {v.get('field')}: {v.get('message')}" for v in violations)]
 
 

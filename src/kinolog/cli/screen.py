@@ -14,6 +14,8 @@ from rich.text import Text
 from kinolog.cli.gateway import Json
 
 STAGES = ("storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store")
+JOB = "job"
+"""Name of the bar of the whole job."""
 COLOURS = {
     "queued": "yellow",
     "processing": "cyan",
@@ -132,6 +134,8 @@ def _summary(facts: Json) -> str:
         elif isinstance(value, dict):
             code = value.get("code") or value.get("sha256", "")[:12]
             words += [f"{name}={code}"] if code else []
+        elif isinstance(value, float):
+            words.append(f"{name}={value:.4g}")
         elif value not in (None, "") and len(str(value)) <= 60:
             words.append(f"{name}={value}")
     return " ".join(words)
@@ -149,7 +153,10 @@ class JobProgress:
             TextColumn("{task.fields[note]}", style="dim"),
             console=console,
         )
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {
+            name: self._bars.add_task("", start=False, visible=False, total=100.0, note="")
+            for name in (JOB, *STAGES)
+        }
 
     def __enter__(self) -> JobProgress:
         self._bars.start()
@@ -165,15 +172,15 @@ class JobProgress:
         note = f"about {span(eta)} left" if eta is not None else ""
         if job["status"] == "queued" and waits is not None:
             note = f"{waits} before it" if waits else "next"
-        self._bar("job", f"[bold]{job['status']}", job.get("percent") or 0.0, note)
+        self._bar(JOB, f"[bold]{job['status']}", job.get("percent") or 0.0, note)
         for name, percent, note in stages_of(job):
             self._bar(name, f"  {name}", percent, note)
 
     def _bar(self, name: str, description: str, percent: float, note: str) -> None:
-        task = self._tasks.get(name)
-        if task is None:
-            task = self._tasks[name] = self._bars.add_task(description, total=100.0, note="")
-        self._bars.update(task, description=description, completed=percent, note=note)
+        """Show one bar; the stages stand in the order of the work, whichever is heard of first."""
+        task = self._tasks[name]
+        self._bars.start_task(task)
+        self._bars.update(task, description=description, completed=percent, note=note, visible=True)
         if percent >= 100.0:
             self._bars.stop_task(task)
 
