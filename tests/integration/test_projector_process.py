@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from kinolog_projector.migrating import head
 
 from kinolog.handler import JobHandler
 from kinolog.ports.read_model import JobQuery
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog.ready import parse
 from kinolog.stack.addresses import free_port
 from kinolog.stack.nats_server import NatsServer
@@ -116,7 +118,7 @@ async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, data
         status, output, errors = await command(env, "migrate")
         assert (status, output) == (
             0,
-            "the database is at revision 0001, the read models are of version 1\n",
+            f"the database is at revision {head()}, the read models are of version {PROJECTION_VERSION}\n",
         ), errors
     model = await PostgresReadModel.connect(database_url, 2)
     probe = free_port("127.0.0.1")

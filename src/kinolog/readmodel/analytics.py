@@ -22,7 +22,7 @@ from kinolog.ports.read_model import (
     TrendPoint,
     Trends,
 )
-from kinolog.readmodel.asking import Question
+from kinolog.readmodel.asking import Question, Snapshot
 from kinolog.readmodel.buckets import (
     BUCKET_SECONDS,
     EPOCH,
@@ -34,7 +34,6 @@ from kinolog.readmodel.buckets import (
     stretches,
 )
 from kinolog.readmodel.conditions import Condition, urgency_of
-from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import rollups, timings
 
 SECOND_US = 1_000_000
@@ -121,11 +120,11 @@ def _series(names: tuple[str, ...]) -> Question:
     )
 
 
-async def overview(connection: Connection, tenant: str, span: TimeRange, now: dict[str, int]) -> Overview:
+async def overview(snapshot: Snapshot, tenant: str, span: TimeRange, now: dict[str, int]) -> Overview:
     """The numbers on top of a dashboard; `now` counts the jobs by status as they stand."""
-    found = await _OVERVIEW.rows(connection, _span_values(tenant, span.start, span.end))
+    found = await _OVERVIEW.rows(snapshot, _span_values(tenant, span.start, span.end))
     amounts = {name: int(value or 0) for name, value in zip(OVERVIEW, found[0], strict=True)}
-    times = await _timings(connection, tenant, span, ("run", "wait"))
+    times = await _timings(snapshot, tenant, span, ("run", "wait"))
     run, wait = times["run"], times["wait"]
     ended = sum(amounts[name] for name in ENDS)
     return Overview(
@@ -145,9 +144,9 @@ async def overview(connection: Connection, tenant: str, span: TimeRange, now: di
     )
 
 
-async def success_rates(connection: Connection, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
+async def success_rates(snapshot: Snapshot, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
     """How jobs ended, by priority."""
-    rows = await _RATES.rows(connection, _span_values(tenant, span.start, span.end))
+    rows = await _RATES.rows(snapshot, _span_values(tenant, span.start, span.end))
     found = {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
     rates = []
     for priority in Priority:
@@ -159,9 +158,9 @@ async def success_rates(connection: Connection, tenant: str, span: TimeRange) ->
     return tuple(rates)
 
 
-async def stage_times(connection: Connection, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:
+async def stage_times(snapshot: Snapshot, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:
     """How long stages took."""
-    times = await _timings(connection, tenant, span, tuple(stage.value for stage in Stage))
+    times = await _timings(snapshot, tenant, span, tuple(stage.value for stage in Stage))
     found = []
     for stage in Stage:
         its = times[stage.value]
@@ -188,25 +187,23 @@ class _Times:
 
 
 async def _timings(
-    connection: Connection, tenant: str, span: TimeRange, measures: Iterable[str]
+    snapshot: Snapshot, tenant: str, span: TimeRange, measures: Iterable[str]
 ) -> defaultdict[str, _Times]:
     values = _span_values(tenant, span.start, span.end, TIMING_SECONDS) | {"measures": list(measures)}
     found: defaultdict[str, _Times] = defaultdict(_Times)
-    for measure, number, count, total_us in await _TIMINGS.rows(connection, values):
+    for measure, number, count, total_us in await _TIMINGS.rows(snapshot, values):
         found[measure].bins[number] = int(count)
         found[measure].total_us += int(total_us)
     return found
 
 
-async def queue_depth(
-    connection: Connection, tenant: str, span: TimeRange, bucket_seconds: int
-) -> QueueDepth:
+async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_seconds: int) -> QueueDepth:
     """How many jobs waited and ran: what was there before the span, and what changed since."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
-    before = await _CHANGES.rows(connection, _span_values(tenant, EPOCH, start))
+    before = await _CHANGES.rows(snapshot, _span_values(tenant, EPOCH, start))
     queued, processing = (int(value or 0) for value in before[0])
-    found = await _buckets(connection, tenant, start, span.end, bucket_seconds, CHANGES)
+    found = await _buckets(snapshot, tenant, start, span.end, bucket_seconds, CHANGES)
     points = []
     for at in _bucket_starts(start, span.end, bucket_seconds):
         change = found.get(at, (0, 0))
@@ -216,11 +213,11 @@ async def queue_depth(
     return QueueDepth(tuple(points), bucket_seconds)
 
 
-async def trends(connection: Connection, tenant: str, span: TimeRange, bucket_seconds: int) -> Trends:
+async def trends(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_seconds: int) -> Trends:
     """How many jobs were submitted and ended in each bucket."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
-    found = await _buckets(connection, tenant, start, span.end, bucket_seconds, TRENDS)
+    found = await _buckets(snapshot, tenant, start, span.end, bucket_seconds, TRENDS)
     points = tuple(
         TrendPoint(at, *found.get(at, (0, 0, 0, 0))) for at in _bucket_starts(start, span.end, bucket_seconds)
     )
@@ -238,7 +235,7 @@ def choose_bucket(span: TimeRange, bucket_seconds: int) -> int:
 
 
 async def _buckets(
-    connection: Connection,
+    snapshot: Snapshot,
     tenant: str,
     start: datetime,
     end: datetime,
@@ -254,7 +251,7 @@ async def _buckets(
         "width": timedelta(seconds=bucket_seconds),
         "epoch": EPOCH,
     }
-    rows = await _series(names).rows(connection, values)
+    rows = await _series(names).rows(snapshot, values)
     return {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
 
 

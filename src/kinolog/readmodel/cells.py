@@ -16,8 +16,11 @@ from datetime import UTC, datetime
 from kinolog.ports.read_model import SortField
 from kinolog.readmodel.buckets import Bins
 
-LEVELS = 4
-"""Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only)."""
+LEVELS = 2
+"""Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only).
+
+A year is 121 coarse cells of time, and a million positions of the log are one coarse cell of numbers.
+"""
 
 ALL = LEVELS
 EVERY_URGENCY = -1
@@ -29,8 +32,8 @@ NUMBER_BITS = 14
 SECOND_BITS = 12
 """A finest cell of times is 4,096 seconds long."""
 
-DURATIONS = Bins(128)
-"""Less than one percent of a duration: many jobs take about as long as each other."""
+DURATIONS = Bins(1_024)
+"""A thousandth of a duration: many jobs take about as long as each other."""
 
 
 @dataclass(frozen=True, slots=True)

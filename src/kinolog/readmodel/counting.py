@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    FromClause,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from kinolog.ports.read_model import JobFilter, Order, SortField
-from kinolog.readmodel.asking import Question
+from kinolog.readmodel.asking import Asked, Question, Row, Snapshot
 from kinolog.readmodel.buckets import EPOCH
 from kinolog.readmodel.cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS
 from kinolog.readmodel.conditions import Shape, counter_conditions, kind_conditions, shape_of, values_of
-from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import counters, jobs
 
 Counts = dict[str, int]
 """Numbers of jobs by status; a status without jobs may be missing."""
+
+SIDES = ("early", "late")
+CELL = timedelta(seconds=1 << SECOND_BITS)
+FIRST_CELL, LAST_CELL = -(1 << 40), 1 << 40
+"""Before and behind all times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,85 +49,102 @@ class Place:
     skip: int
 
 
-async def count(connection: Connection, tenant: str, wanted: JobFilter) -> Counts:
+async def count(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> Counts:
     """Numbers of jobs by status, for a filter without text."""
-    if wanted.created_before is None:
-        total = await _count_all(connection, tenant, wanted)
-    else:
-        total = await _count_before(connection, tenant, wanted, wanted.created_before)
-    if wanted.created_from is None:
-        return total
-    early = await _count_before(connection, tenant, wanted, wanted.created_from)
-    return {status: found - early.get(status, 0) for status, found in total.items()}
+    question, values = counted(tenant, wanted)
+    return counts_in(await question.rows(snapshot, values))
 
 
-async def count_outside(connection: Connection, tenant: str, wanted: JobFilter, *, late: bool) -> int:
-    """How many jobs of the right kind were submitted before the filter's dates, or behind them when `late`."""
-    if late:
-        if wanted.created_before is None:
-            return 0
-        everything = await _count_all(connection, tenant, wanted)
-        before = await _count_before(connection, tenant, wanted, wanted.created_before)
-        return sum(everything.values()) - sum(before.values())
-    if wanted.created_from is None:
-        return 0
-    return sum((await _count_before(connection, tenant, wanted, wanted.created_from)).values())
+def counted(tenant: str, wanted: JobFilter) -> Asked:
+    """Asks for the numbers of jobs by status, for a filter without text: `counts_in` reads the answer."""
+    values = values_of(tenant, wanted)
+    shape = shape_of(wanted).of_kinds_only
+    if wanted.created_from is None and wanted.created_before is None:
+        return _all(shape), values
+    return _between(shape), values | _span(wanted.created_from, wanted.created_before)
 
 
-async def count_tenant(connection: Connection, tenant: str) -> int:
-    """All jobs of a tenant."""
-    return sum((await _count_all(connection, tenant, JobFilter())).values())
+def counts_in(rows: Iterable[Row]) -> Counts:
+    """Numbers of jobs by status."""
+    found: Counts = {}
+    for status, total in rows:
+        found[status] = found.get(status, 0) + int(total)
+    return found
 
 
-async def locate(
-    connection: Connection, tenant: str, wanted: JobFilter, order: Order, passed_over: int
-) -> Place | None:
-    """The cell in which the job lies that `passed_over` others come before; None when there are fewer.
+def counted_outside(tenant: str, wanted: JobFilter, *, late: bool) -> Asked | None:
+    """Asks for the jobs of the right kind from before the filter's dates, or from behind them when `late`.
+
+    None when there can be none.
+    """
+    edge = wanted.created_before if late else wanted.created_from
+    if edge is None:
+        return None
+    outside = (edge, None) if late else (None, edge)
+    return counted(tenant, replace(wanted, created_from=outside[0], created_before=outside[1]))
+
+
+def located(tenant: str, wanted: JobFilter, order: Order, passed_over: int) -> Asked:
+    """Asks for the cell of the job that `passed_over` others come before: `place_in` reads the answer.
 
     Looks at status, priority, model and style alone.
     """
-    place = Place(0, 0, passed_over)
-    values = values_of(tenant, wanted) | {"sort": order.field.value}
-    for level in reversed(range(LEVELS)):
-        first = place.cell << LEVEL_BITS
-        values |= {"level": level, "major": place.major, "first": first, "end": first + (1 << LEVEL_BITS)}
-        question = _cells(shape_of(wanted).of_kinds_only, level == LEVELS - 1)
-        found = sorted(await question.rows(connection, values), reverse=order.descending)
-        inner = _place_in(found, place.skip)
-        if inner is None:
-            return None
-        place = inner
-    return place
+    values = values_of(tenant, wanted) | {"sort": order.field.value, "passed_over": passed_over}
+    return _place(shape_of(wanted).of_kinds_only, order.descending), values
 
 
-def _place_in(cells: Sequence[tuple[Any, ...]], skip: int) -> Place | None:
-    """The one of these cells, each (major, cell, jobs), in which the job behind `skip` others lies."""
-    for major, cell, total in cells:
-        if skip < total:
-            return Place(major, cell, skip)
-        skip -= int(total)
+def place_in(rows: Iterable[Row]) -> Place | None:
+    """A place; None when there are fewer jobs."""
+    for major, cell, skip in rows:
+        return Place(major, cell, int(skip))
     return None
 
 
-async def _count_all(connection: Connection, tenant: str, wanted: JobFilter) -> Counts:
-    found = await _all(shape_of(wanted).of_kinds_only).rows(connection, values_of(tenant, wanted))
-    return {status: int(total) for status, total in found}
+def cover(first: int, end: int) -> Iterator[tuple[int, str, int, int]]:
+    """The fewest cells that make up the finest ones from `first` to `end` (excluded).
 
-
-async def _count_before(connection: Connection, tenant: str, wanted: JobFilter, time: datetime) -> Counts:
-    """Jobs submitted before a time: whole cells from the counters, the rest of a cell from the jobs."""
-    shape = shape_of(wanted).of_kinds_only
-    cell = ((time - EPOCH) // timedelta(seconds=1)) >> SECOND_BITS
-    values = values_of(tenant, wanted)
+    As level, side and a range of cells of that level; of the coarsest level there is one side alone.
+    """
     for level in range(LEVELS):
-        values[f"end_{level}"] = cell >> (LEVEL_BITS * level)
-        coarser = cell >> (LEVEL_BITS * (level + 1))
-        values[f"start_{level}"] = coarser << LEVEL_BITS if level < LEVELS - 1 else -(1 << 40)
-    found = {status: int(total) for status, total in await _before(shape).rows(connection, values)}
-    values |= {"cell_start": datetime.fromtimestamp(cell << SECOND_BITS, UTC), "time": time}
-    for status, total in await _rest(shape).rows(connection, values):
-        found[status] = found.get(status, 0) + int(total)
-    return found
+        inner_first, inner_end = -(-first >> LEVEL_BITS), end >> LEVEL_BITS
+        if inner_first >= inner_end or level == LEVELS - 1:
+            yield level, SIDES[0], first, end
+            return
+        yield level, SIDES[0], first, inner_first << LEVEL_BITS
+        yield level, SIDES[1], inner_end << LEVEL_BITS, end
+        first, end = inner_first, inner_end
+
+
+def _span(start: datetime | None, end: datetime | None) -> dict[str, Any]:
+    """Values of `_between`: whole cells for counters, the times around them for the jobs."""
+    if start is not None and end is not None:
+        end = max(start, end)
+    first = FIRST_CELL if start is None else -((EPOCH - start) // CELL)
+    last = LAST_CELL if end is None else (end - EPOCH) // CELL
+    values: dict[str, Any] = {f"{side}_{level}_{name}": 0 for level, side in _RANGES for name in _ENDS}
+    edges = {f"{side}_{name}": EPOCH for side in SIDES for name in _ENDS}
+    if first <= last:
+        for level, side, *ends in cover(first, last):
+            values |= {f"{side}_{level}_{name}": at for name, at in zip(_ENDS, ends, strict=True)}
+        if start is not None:
+            edges |= {"early_start": start, "early_end": _time(first)}
+        if end is not None:
+            edges |= {"late_start": _time(last), "late_end": end}
+    else:  # both ends lie within one cell
+        edges |= {"early_start": start or EPOCH, "early_end": end or EPOCH}
+    return values | edges
+
+
+_RANGES = [(level, side) for level in range(LEVELS) for side in SIDES]
+_ENDS = ("start", "end")
+
+
+def _time(cell: int) -> datetime:
+    """Where a cell begins, or the end of time next to it."""
+    try:
+        return EPOCH + cell * CELL
+    except OverflowError:
+        return (datetime.min if cell < 0 else datetime.max).replace(tzinfo=UTC)
 
 
 def _by_status() -> Select[Any]:
@@ -123,59 +158,82 @@ def _all(shape: Shape) -> Question:
             *counter_conditions(shape),
             counters.c.sort == SortField.CREATED_AT.value,
             counters.c.level == ALL,
-        )
+        ),
+        steady=True,
     )
 
 
 @lru_cache(maxsize=256)
-def _before(shape: Shape) -> Question:
+def _between(shape: Shape) -> Question:
+    """Whole cells from the counters, the rest of the cells at both ends from the jobs."""
     ranges = [
         and_(
             counters.c.level == level,
-            counters.c.cell >= bindparam(f"start_{level}", type_=BigInteger()),
-            counters.c.cell < bindparam(f"end_{level}", type_=BigInteger()),
+            counters.c.cell >= bindparam(f"{side}_{level}_start", type_=BigInteger()),
+            counters.c.cell < bindparam(f"{side}_{level}_end", type_=BigInteger()),
         )
-        for level in range(LEVELS)
+        for level, side in _RANGES
     ]
-    return Question(
-        _by_status().where(
-            *counter_conditions(shape),
-            counters.c.sort == SortField.CREATED_AT.value,
-            counters.c.major == 0,
-            or_(*ranges),
-        )
+    whole = _by_status().where(
+        *counter_conditions(shape),
+        counters.c.sort == SortField.CREATED_AT.value,
+        counters.c.major == 0,
+        or_(*ranges),
     )
-
-
-@lru_cache(maxsize=256)
-def _rest(shape: Shape) -> Question:
     time = jobs.c.created_at.type
-    return Question(
+    edges = [
         select(jobs.c.status, func.count())
         .where(
             *kind_conditions(jobs, shape),
-            jobs.c.created_at >= bindparam("cell_start", type_=time),
-            jobs.c.created_at < bindparam("time", type_=time),
+            jobs.c.created_at >= bindparam(f"{side}_start", type_=time),
+            jobs.c.created_at < bindparam(f"{side}_end", type_=time),
         )
         .group_by(jobs.c.status)
-    )
+        for side in SIDES
+    ]
+    return Question(select(union_all(whole, *edges).subquery("parts")), steady=True)
 
 
 @lru_cache(maxsize=256)
-def _cells(shape: Shape, coarsest: bool) -> Question:
+def _place(shape: Shape, descending: bool) -> Question:
+    """From the coarsest cells to a finest one: major, cell, and how many of it to pass over."""
+    outer: FromClause | None = None
+    for level in reversed(range(LEVELS)):
+        outer = _inner(shape, descending, level, outer)
+    if outer is None:
+        raise AssertionError("there are no levels of cells")
+    return Question(select(outer.c.major, outer.c.cell, outer.c.skip), steady=True)
+
+
+def _inner(shape: Shape, descending: bool, level: int, outer: FromClause | None) -> CTE:
+    """The cell of a level, within the one `outer` of the level above, that the place lies in."""
     statement = (
-        select(counters.c.major, counters.c.cell, func.sum(counters.c.jobs))
+        select(counters.c.major, counters.c.cell, cast(func.sum(counters.c.jobs), BigInteger).label("jobs"))
         .where(
             *counter_conditions(shape),
             counters.c.sort == bindparam("sort", type_=Text()),
-            counters.c.level == bindparam("level", type_=Integer()),
+            counters.c.level == level,
         )
         .group_by(counters.c.major, counters.c.cell)
     )
-    if not coarsest:
+    skip: Any = bindparam("passed_over", type_=BigInteger())
+    if outer is not None:
+        # Asked for one by one, so that the planner looks them up first and then the cells by index.
+        first = select(outer.c.cell).scalar_subquery()
+        width = literal(1 << LEVEL_BITS, BigInteger())
         statement = statement.where(
-            counters.c.major == bindparam("major", type_=Integer()),
-            counters.c.cell >= bindparam("first", type_=BigInteger()),
-            counters.c.cell < bindparam("end", type_=BigInteger()),
+            counters.c.major == select(outer.c.major).scalar_subquery(),
+            counters.c.cell >= first * width,
+            counters.c.cell < (first + 1) * width,
         )
-    return Question(statement)
+        skip = select(outer.c.skip).scalar_subquery()
+    cells = statement.subquery(f"cells_{level}")
+    direction = [c.desc() if descending else c.asc() for c in (cells.c.major, cells.c.cell)]
+    behind = cast(func.sum(cells.c.jobs).over(order_by=direction), BigInteger)
+    running = select(cells, behind.label("behind")).subquery(f"running_{level}")
+    before = running.c.behind - running.c.jobs
+    return (
+        select(running.c.major, running.c.cell, (skip - before).label("skip"))
+        .where(before <= skip, running.c.behind > skip)
+        .cte(f"place_{level}")
+    )

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from kinolog.ports.read_model import ReadModelUnavailable
@@ -57,10 +57,10 @@ def _options(settings: dict[str, str]) -> str:
 
 
 def reading_pool(database_url: str, size: int, application: str) -> AsyncConnectionPool[Connection]:
-    """A pool for readers; open it before use. Reads see one state of the database per transaction."""
+    """A pool for readers; open it before use. Statements outside a transaction stand alone."""
 
     async def configure(connection: Connection) -> None:
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        await connection.set_autocommit(True)
 
     return AsyncConnectionPool(
         libpq_url(database_url),
@@ -86,7 +86,7 @@ async def writing_connection(database_url: str, application: str) -> Connection:
 
 @asynccontextmanager
 async def reading(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
-    """A connection in a transaction of its own. Raises `ReadModelUnavailable`."""
+    """A connection to oneself; a transaction that is left open is rolled back. Raises `ReadModelUnavailable`."""
     try:
         async with pool.connection() as connection:
             yield connection

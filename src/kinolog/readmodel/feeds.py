@@ -9,8 +9,7 @@ from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, selec
 from kinolog.codec.weather import decode_note
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import Activity, ArchivedCommit
-from kinolog.readmodel.asking import Question
-from kinolog.readmodel.database import Connection
+from kinolog.readmodel.asking import Question, Snapshot
 from kinolog.readmodel.tables import activity, archive, jobs, log_lines
 
 SEVERITIES = {level: place for place, level in enumerate(LogLevel)}
@@ -87,12 +86,12 @@ _WAIT_LONGER = Question(
 
 
 async def list_activity(
-    connection: Connection, tenant: str, before_position: int | None, limit: int
+    snapshot: Snapshot, tenant: str, before_position: int | None, limit: int
 ) -> tuple[Activity, ...]:
     """What happened last, newest first; a commit that would be cut in two is left to the next page."""
     before = (1 << 62) if before_position is None else min(before_position, 1 << 62)
     values = {"tenant": tenant, "before": before, "limit": limit + 1}
-    found = [Activity(*row) for row in await _FEED.rows(connection, values)]
+    found = [Activity(*row) for row in await _FEED.rows(snapshot, values)]
     if len(found) <= limit:
         return tuple(found)
     whole = [entry for entry in found[:limit] if entry.position != found[limit].position]
@@ -100,7 +99,7 @@ async def list_activity(
 
 
 async def list_log_entries(
-    connection: Connection, job_id: str, limit: int, after_sequence: int, min_level: LogLevel
+    snapshot: Snapshot, job_id: str, limit: int, after_sequence: int, min_level: LogLevel
 ) -> tuple[LogLine, ...]:
     """Log lines of a job, oldest first."""
     question = _FIRST_LINES if after_sequence else _LAST_LINES
@@ -112,24 +111,24 @@ async def list_log_entries(
     }
     found = [
         LogLine(job, attempt, at, LEVELS[severity], message, sequence, decode_note(note) if note else None)
-        for job, attempt, at, severity, message, sequence, note in await question.rows(connection, values)
+        for job, attempt, at, severity, message, sequence, note in await question.rows(snapshot, values)
     ]
     return tuple(found if after_sequence else reversed(found))
 
 
-async def archived_commits(connection: Connection, job_id: str) -> list[ArchivedCommit]:
+async def archived_commits(snapshot: Snapshot, job_id: str) -> list[ArchivedCommit]:
     """The commits of a job as they were archived, oldest first."""
     return [
         ArchivedCommit(position, job, bytes(raw), bytes(digest))
-        for position, job, raw, digest in await _ARCHIVED.rows(connection, {"job_id": job_id})
+        for position, job, raw, digest in await _ARCHIVED.rows(snapshot, {"job_id": job_id})
     ]
 
 
-async def queue_position(connection: Connection, job_id: str) -> int | None:
+async def queue_position(snapshot: Snapshot, job_id: str) -> int | None:
     """Jobs of the same model class that are more urgent or wait for longer; None unless it waits."""
-    found = await _PLACE.rows(connection, {"job_id": job_id})
+    found = await _PLACE.rows(snapshot, {"job_id": job_id})
     if not found:
         return None
     values = dict(zip(("model_class", "urgency", "queued_at", "number"), found[0], strict=True))
-    more_urgent = await _MORE_URGENT.scalar(connection, values)
-    return int(more_urgent) + int(await _WAIT_LONGER.scalar(connection, values))
+    more_urgent = await _MORE_URGENT.scalar(snapshot, values)
+    return int(more_urgent) + int(await _WAIT_LONGER.scalar(snapshot, values))

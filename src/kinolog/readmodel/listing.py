@@ -7,123 +7,151 @@ from typing import Any
 
 from sqlalchemy import select
 
-from kinolog.ports.read_model import JobPage, JobQuery, SortField
+from kinolog.ports.read_model import JobFilter, JobPage, JobQuery, SortField
 from kinolog.readmodel import counting, pages
-from kinolog.readmodel.asking import Question, Row
+from kinolog.readmodel.asking import Asked, Question, Row, Snapshot
 from kinolog.readmodel.cells import bounds_of
 from kinolog.readmodel.conditions import shape_of, values_of
 from kinolog.readmodel.cursors import Mark, read_cursor, write_cursor
-from kinolog.readmodel.database import Connection
 from kinolog.readmodel.mapping import job_from_row
-from kinolog.readmodel.pages import BEHIND, FROM, GATHER, GLANCE, GLANCE_JOBS, ListShape
+from kinolog.readmodel.pages import BEHIND, GATHER, GLANCE, GLANCE_JOBS, WITHIN, ListShape
 from kinolog.readmodel.tables import checkpoint
 
 SHALLOW = 500
 """Offsets up to here are walked."""
 
-POSITION = Question(select(checkpoint.c.position))
+GATHER_JOBS = 100_000
+"""Jobs of a span of time are sorted in another order up to so many; of more, one of the next is likely to match."""
+
+POSITION = Question(select(checkpoint.c.position), steady=True)
 
 
-async def position(connection: Connection) -> int:
+async def position(snapshot: Snapshot) -> int:
     """Up to where the read model has seen the log."""
-    return int(await POSITION.scalar(connection) or 0)
+    return position_in(await POSITION.rows(snapshot))
 
 
-async def list_jobs(connection: Connection, tenant: str, query: JobQuery) -> JobPage:
+def position_in(rows: list[Row]) -> int:
+    """The answer to `POSITION`."""
+    return int(rows[0][0]) if rows else 0
+
+
+async def list_jobs(snapshot: Snapshot, tenant: str, query: JobQuery) -> JobPage:
     """A page of a list. Raises `BadCursor`."""
-    return await Listing(connection, tenant, query).page()
+    return await Listing(snapshot, tenant, query).page()
 
 
 class Listing:
-    """One list of one tenant, asked for one page."""
+    """One list of one tenant, asked for one page.
 
-    def __init__(self, connection: Connection, tenant: str, query: JobQuery) -> None:
-        self._connection = connection
+    What does not depend on each other is asked together: a page behind a cursor takes one way to the database and
+    back, a page behind many others two.
+    """
+
+    def __init__(self, snapshot: Snapshot, tenant: str, query: JobQuery) -> None:
+        self._snapshot = snapshot
         self._tenant = tenant
         self._query = query
         self._shape = ListShape(shape_of(query.filter), query.order)
-        self._values = values_of(tenant, query.filter)
+        self._values = values_of(tenant, query.filter) | self._cut(query.offset)
+        if query.cursor:
+            mark = read_cursor(tenant, query.filter, query.order, query.cursor)
+            self._begin_behind(mark)
 
     async def page(self) -> JobPage:
-        """The page. Raises `BadCursor`."""
+        """The page."""
+        if self._shape.filter.text:
+            return await self._with_text()
+        first: list[Asked] = [(POSITION, {}), counting.counted(self._tenant, self._query.filter)]
+        if not (self._is_deep() or self._may_be_rare()):
+            seen, counts, found = await self._snapshot.ask(*first, self._asked(), last=True)
+            return self._answer(position_in(seen), counts, found)
+        if self._may_be_rare():
+            first.append(counting.counted(self._tenant, self._surroundings()))
+        if self._is_deep():
+            first.append(await self._located())
+        seen, counts, *more = await self._snapshot.ask(*first)
+        if self._may_be_rare() and self._is_rare(counts, more[0]):
+            self._shape = replace(self._shape, how=GATHER)
+        if self._is_deep():
+            place = counting.place_in(more[-1])
+            if place is None:
+                return self._answer(position_in(seen), counts, [])
+            self._begin_within(place)
+        (found,) = await self._snapshot.ask(self._asked(), last=True)
+        return self._answer(position_in(seen), counts, found)
+
+    def _answer(self, seen: int, counts: list[Row] | None, found: list[Row]) -> JobPage:
+        """From the rows of the page, and one more where there are more."""
         query = self._query
-        mark, marked, skip = None, "", query.offset
-        if query.cursor:
-            mark, marked = read_cursor(self._tenant, query.filter, query.order, query.cursor), BEHIND
-        seen = await position(self._connection)
-        total = await self._total()
-        if total == 0 or (total is not None and query.offset >= total):
-            return JobPage((), "", total, seen)
-        if skip > SHALLOW and self._has_places():
-            mark, marked, skip = await self._start_at(skip), FROM, 0
-            if mark is None:
-                return JobPage((), "", total, seen)
-        found = await self._find(mark, marked, skip, total)
-        shown = tuple(job_from_row(row) for row in found[: query.page_size])
+        total = None if counts is None else sum(counting.counts_in(counts).values())
         cursor = ""
         if len(found) > query.page_size:
             last = Mark(*found[query.page_size - 1][-2:])
             cursor = write_cursor(self._tenant, query.filter, query.order, last)
-        return JobPage(shown, cursor, total, seen)
+        return JobPage(tuple(map(job_from_row, found[: query.page_size])), cursor, total, seen)
 
-    async def _find(self, mark: Mark | None, marked: str, skip: int, total: int | None) -> list[Row]:
-        """The rows of the page, and one more when there are more."""
-        values = self._page_values(mark, skip)
-        shape = replace(self._shape, marked=marked)
-        if self._shape.filter.text:
-            # A common text turns up soon; a rare one is found by looking through all prompts once.
-            glanced = await self._glance(shape, values)
-            if len(glanced) > self._query.page_size:
-                return glanced
-            shape = replace(shape, how=GATHER)
-        elif await self._is_rare(total):
-            shape = replace(shape, how=GATHER)
-        return await pages.page(shape).rows(self._connection, values)
+    def _asked(self) -> Asked:
+        return pages.page(self._shape), self._values
 
-    async def _glance(self, shape: ListShape, values: dict[str, Any]) -> list[Row]:
-        values = values | {"reach": GLANCE_JOBS}
-        return await pages.page(replace(shape, how=GLANCE)).rows(self._connection, values)
+    async def _with_text(self) -> JobPage:
+        """A common text turns up soon; a rare one is found by looking through all prompts once."""
+        glance = pages.page(replace(self._shape, how=GLANCE)), self._values | {"reach": GLANCE_JOBS}
+        seen, found = await self._snapshot.ask((POSITION, {}), glance)
+        if len(found) <= self._query.page_size:
+            self._shape = replace(self._shape, how=GATHER)
+            (found,) = await self._snapshot.ask(self._asked(), last=True)
+        return self._answer(position_in(seen), None, found)
 
-    def _page_values(self, mark: Mark | None, skip: int) -> dict[str, Any]:
-        limit = self._query.page_size + 1
-        values = self._values | {"skip": skip, "limit": limit, "reach": skip + limit}
-        if mark is not None:
-            values |= {"mark_value": mark.value, "mark_number": mark.number}
-        return values
+    def _begin_behind(self, mark: Mark) -> None:
+        self._shape = replace(self._shape, marked=BEHIND)
+        self._values |= {"mark_value": mark.value, "mark_number": mark.number}
 
-    async def _total(self) -> int | None:
-        if self._shape.filter.text:
-            return None
-        return sum((await counting.count(self._connection, self._tenant, self._query.filter)).values())
-
-    def _has_places(self) -> bool:
-        """Whether counters lead to any place of this list."""
-        its = self._shape.filter
-        return not its.text and (not its.dated or self._query.order.field is SortField.CREATED_AT)
-
-    async def _start_at(self, offset: int) -> Mark | None:
-        """The job that `offset` others come before; None when there are fewer."""
-        wanted, order = self._query.filter, self._query.order
-        offset += await counting.count_outside(self._connection, self._tenant, wanted, late=order.descending)
-        place = await counting.locate(self._connection, self._tenant, wanted, order, offset)
-        if place is None:
-            return None
-        bounds = bounds_of(order.field, place.major, place.cell)
-        values = self._values | {"skip": place.skip, "reach": place.skip + 1}
-        for name, bound in (("lower", bounds.lower), ("upper", bounds.upper)):
+    def _begin_within(self, place: counting.Place) -> None:
+        bounds = bounds_of(self._query.order.field, place.major, place.cell)
+        lower, upper = bounds.lower, bounds.upper
+        self._shape = replace(self._shape, marked=WITHIN, lower=lower is not None, upper=upper is not None)
+        for name, bound in (("lower", lower), ("upper", upper)):
             if bound is not None:
-                values |= {f"{name}_value": bound[0], f"{name}_number": bound[1]}
-        shape = replace(self._shape, filter=self._shape.filter.of_kinds_only)
-        question = pages.within_cell(shape, bounds.lower is not None, bounds.upper is not None)
-        found = await question.rows(self._connection, values)
-        return Mark(*found[0]) if found else None
+                self._values |= {f"{name}_value": bound[0], f"{name}_number": bound[1]}
+        self._values |= {"passed_over": place.skip, "passed_reach": place.skip + 1} | self._cut(0)
 
-    async def _is_rare(self, total: int | None) -> bool:
-        """Whether gathering all that match and sorting them is cheaper than looking out for them along the order."""
+    def _cut(self, skip: int) -> dict[str, Any]:
+        limit = self._query.page_size + 1
+        return {"skip": skip, "limit": limit, "reach": skip + limit}
+
+    def _is_deep(self) -> bool:
+        """Whether the page is to be looked up in counters, which lead to any place of this list."""
         its = self._shape.filter
-        narrowed = its.urgencies or its.models or its.styles
-        dated = its.dated and self._query.order.field is not SortField.CREATED_AT
-        if total is None or not (narrowed or dated):
+        if its.text or (its.dated and self._query.order.field is not SortField.CREATED_AT):
             return False
-        everything = await counting.count_tenant(self._connection, self._tenant)
-        return total * total < (self._query.page_size + 1) * everything
+        return not self._query.cursor and self._query.offset > SHALLOW
+
+    async def _located(self) -> Asked:
+        """Asks for the cell in which the page begins."""
+        wanted, order = self._query.filter, self._query.order
+        outside = counting.counted_outside(self._tenant, wanted, late=order.descending)
+        passed_over = self._query.offset
+        if outside is not None:
+            (counts,) = await self._snapshot.ask(outside)
+            passed_over += sum(counting.counts_in(counts).values())
+        return counting.located(self._tenant, wanted, order, passed_over)
+
+    def _may_be_rare(self) -> bool:
+        its = self._shape.filter
+        return bool(its.urgencies or its.models or its.styles) or self._is_dated_otherwise()
+
+    def _is_dated_otherwise(self) -> bool:
+        return self._shape.filter.dated and self._query.order.field is not SortField.CREATED_AT
+
+    def _surroundings(self) -> JobFilter:
+        """The jobs of the filter's dates, of whatever kind."""
+        wanted = self._query.filter
+        return JobFilter(created_from=wanted.created_from, created_before=wanted.created_before)
+
+    def _is_rare(self, counts: list[Row], around: list[Row]) -> bool:
+        """Whether gathering all that match and sorting them is cheaper than looking out for them along the order."""
+        total, among = (sum(counting.counts_in(rows).values()) for rows in (counts, around))
+        if self._is_dated_otherwise():
+            return among <= GATHER_JOBS
+        return total * total < (self._query.page_size + 1) * among

@@ -7,12 +7,24 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, select, true, tuple_, union_all
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    bindparam,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
 
 from kinolog.ports.read_model import Order, SortField
 from kinolog.readmodel.asking import Question
 from kinolog.readmodel.conditions import (
     NONE,
+    ONE,
     SHORT,
     Condition,
     Shape,
@@ -23,8 +35,8 @@ from kinolog.readmodel.conditions import (
 from kinolog.readmodel.mapping import JOB_COLUMNS
 from kinolog.readmodel.tables import jobs, prompts
 
-BEHIND, FROM = "behind", "from"
-"""Where a page begins: behind the job that is marked, or with it."""
+BEHIND, WITHIN = "behind", "within"
+"""Where a page begins: behind the job that is marked, or with the one behind `passed_over` others of a cell."""
 
 WALK, GATHER, GLANCE = "walk", "gather", "glance"
 """How a page is found: along an index, looking out for what matches; by finding all that match and sorting them; or
@@ -47,12 +59,15 @@ Part = Callable[[list[Condition]], Select[Any]]
 class ListShape:
     """What the statement of a page depends on; the values are named in it.
 
-    `marked` is empty, `BEHIND` or `FROM`; `how` is `WALK`, `GATHER` or `GLANCE`.
+    `marked` is empty, `BEHIND` or `WITHIN`; `lower` and `upper` say whether the cell has those bounds; `how` is
+    `WALK`, `GATHER` or `GLANCE`.
     """
 
     filter: Shape
     order: Order
     marked: str = ""
+    lower: bool = False
+    upper: bool = False
     how: str = WALK
 
 
@@ -60,55 +75,74 @@ class ListShape:
 def page(shape: ListShape) -> Question:
     """A page: the columns of `kinolog.readmodel.mapping`, both prompts, the key of the order, the number.
 
-    Named values beside the filter's: `mark_value`, `mark_number`, `skip`, `limit`, `reach` (the sum of both).
+    Named values beside the filter's: `skip`, `limit`, `reach` (the sum of both); behind a mark `mark_value` and
+    `mark_number`; within a cell `passed_over`, `passed_reach` (one more), `lower_value`, `lower_number`,
+    `upper_value`, `upper_number`.
     """
-    conditions = _mark_conditions(shape)
-    key = SORT_COLUMNS[shape.order.field].label("key")
+    key = SORT_COLUMNS[shape.order.field]
 
-    def part(more: list[Condition]) -> Select[Any]:
-        return select(*JOB_COLUMNS, key, jobs.c.number).where(*more, *conditions)
+    def whole(more: list[Condition]) -> Select[Any]:
+        conditions = _mark_conditions(shape, key, jobs.c.number)
+        return select(*JOB_COLUMNS, key.label("key"), jobs.c.number).where(*more, *conditions)
 
-    ordered = {WALK: _walked, GATHER: _gathered, GLANCE: _glanced}[shape.how](shape, part)
-    its = ordered.offset(_number("skip")).limit(_number("limit")).subquery("page")
-    columns = [its.c[column.name] for column in JOB_COLUMNS]
+    def thin(more: list[Condition]) -> Select[Any]:
+        return select(jobs.c.id, key.label("key"), jobs.c.number).where(*more)
+
+    if shape.how == GATHER:
+        # Many may match: they are sorted by what is needed for that, and the few of the page are read by their ids.
+        its = _cut(_gathered(shape, thin))
+        found = select(*JOB_COLUMNS).select_from(its.join(jobs, jobs.c.id == its.c.id))
+    else:
+        its = _cut((_glanced if shape.how == GLANCE else _walked)(shape, whole))
+        found = select(*(its.c[column.name] for column in JOB_COLUMNS))
     return Question(
-        select(*columns, prompts.c.prompt, prompts.c.negative_prompt, its.c.key, its.c.number)
-        .select_from(its.outerjoin(prompts, prompts.c.job_id == its.c.id))
-        .order_by(*_directions(shape.order, its.c.key, its.c.number))
+        found.outerjoin(prompts, prompts.c.job_id == its.c.id)
+        .add_columns(prompts.c.prompt, prompts.c.negative_prompt, its.c.key, its.c.number)
+        .order_by(*_directions(shape.order, its.c.key, its.c.number)),
+        steady=shape.how == WALK,
     )
 
 
-@lru_cache(maxsize=256)
-def within_cell(shape: ListShape, lower: bool, upper: bool) -> Question:
-    """Key and number of the job behind `skip` others of a cell; an index alone answers it.
+def _cut(ordered: Select[Any]) -> Subquery:
+    return ordered.offset(_number("skip")).limit(_number("limit")).subquery("page")
 
-    Named values: `lower_value`, `lower_number`, `upper_value`, `upper_number`, `skip`, `reach` (one more).
-    """
+
+def _mark_conditions(
+    shape: ListShape, key: ColumnElement[Any], number: ColumnElement[Any]
+) -> list[Condition]:
+    if not shape.marked:
+        return []
+    if shape.marked == WITHIN:
+        first = _first_of_page(shape).c
+        columns = [first.number] if _is_of_one_value(shape) else [first.key, first.number]
+        there = select(*columns).scalar_subquery()
+    else:
+        there = _named(shape, "mark")
+    here = _placed(shape, key, number)
+    if shape.marked == WITHIN:
+        return [here <= there if shape.order.descending else here >= there]
+    return [here < there if shape.order.descending else here > there]
+
+
+@lru_cache(maxsize=1024)  # the parts of a statement must mean the same one
+def _first_of_page(shape: ListShape) -> CTE:
+    """Key and number of the job behind `passed_over` others of a cell, whatever its date; an index alone tells."""
     key = SORT_COLUMNS[shape.order.field]
-    here = tuple_(key, jobs.c.number)
+    here = _placed(shape, key, jobs.c.number)
     bounds: list[Condition] = []
-    if lower:
-        bounds.append(here >= _named(shape.order, "lower"))
-    if upper:
-        bounds.append(here < _named(shape.order, "upper"))
+    if shape.lower:
+        bounds.append(here >= _named(shape, "lower"))
+    if shape.upper:
+        bounds.append(here < _named(shape, "upper"))
 
     def part(more: list[Condition]) -> Select[Any]:
         return select(key.label("key"), jobs.c.number).where(*more, *bounds)
 
-    return Question(_walked(shape, part).offset(_number("skip")).limit(1))
+    walked = _walked(replace(shape, filter=shape.filter.of_kinds_only), part, reach="passed_reach")
+    return walked.offset(_number("passed_over")).limit(1).cte("first")
 
 
-def _mark_conditions(shape: ListShape) -> list[Condition]:
-    if not shape.marked:
-        return []
-    here = tuple_(SORT_COLUMNS[shape.order.field], jobs.c.number)
-    there = _named(shape.order, "mark")
-    if shape.order.descending:
-        return [here < there if shape.marked == BEHIND else here <= there]
-    return [here > there if shape.marked == BEHIND else here >= there]
-
-
-def _walked(shape: ListShape, part: Part) -> Select[Any]:
+def _walked(shape: ListShape, part: Part, *, reach: str = "reach") -> Select[Any]:
     """Jobs along an index: of all statuses, of one, or of several merged."""
     key, order = SORT_COLUMNS[shape.order.field], shape.order
     conditions = job_conditions(shape.filter, statuses=False)
@@ -120,8 +154,8 @@ def _walked(shape: ListShape, part: Part) -> Select[Any]:
     ]
     if len(parts) == 1:
         return parts[0]
-    reach = _number("reach")
-    merged = union_all(*(select(one.limit(reach).subquery()) for one in parts)).subquery("merged")
+    limited = (select(one.limit(_number(reach)).subquery()) for one in parts)
+    merged = union_all(*limited).subquery("merged")
     return select(merged).order_by(*_directions(order, merged.c.key, merged.c.number))
 
 
@@ -134,7 +168,8 @@ def _gathered(shape: ListShape, part: Part) -> Select[Any]:
     else:
         statement = part(job_conditions(shape.filter))
     matching = _fenced(statement, "matching")
-    return select(matching).order_by(*_directions(shape.order, matching.c.key, matching.c.number))
+    marked = select(matching).where(*_mark_conditions(shape, matching.c.key, matching.c.number))
+    return marked.order_by(*_directions(shape.order, matching.c.key, matching.c.number))
 
 
 def _glanced(shape: ListShape, part: Part) -> Select[Any]:
@@ -161,9 +196,20 @@ def _directions(
     return [column.desc() if order.descending else column.asc() for column in (key, number)]
 
 
-def _named(order: Order, name: str) -> Any:
-    key = SORT_COLUMNS[order.field]
-    return tuple_(bindparam(f"{name}_value", type_=key.type), bindparam(f"{name}_number", type_=BigInteger()))
+def _placed(shape: ListShape, key: Any, number: Any) -> Any:
+    """A place in the order: the value that is ordered by and the number."""
+    return number if _is_of_one_value(shape) else tuple_(key, number)
+
+
+def _is_of_one_value(shape: ListShape) -> bool:
+    """Whether all jobs of the list have the same value, which an index would be read from the beginning of."""
+    return shape.order.field is SortField.PRIORITY and shape.filter.urgencies == ONE
+
+
+def _named(shape: ListShape, name: str) -> Any:
+    key = SORT_COLUMNS[shape.order.field]
+    value, number = bindparam(f"{name}_value", type_=key.type), _number(f"{name}_number")
+    return _placed(shape, value, number)
 
 
 def _number(name: str) -> Any:

@@ -24,7 +24,8 @@ from kinolog.ports.read_model import (
     Trends,
 )
 from kinolog.readmodel import analytics, feeds, listing, sharing, summaries
-from kinolog.readmodel.database import Connection, reading, reading_pool
+from kinolog.readmodel.asking import Snapshot
+from kinolog.readmodel.database import reading, reading_pool
 from kinolog.readmodel.waiting import PositionWatch
 
 P = ParamSpec("P")
@@ -32,13 +33,6 @@ T = TypeVar("T")
 
 READS = 5
 """How often a read is done that a swap of the projection came into."""
-
-UNSWAPPED = b"SELECT oid = to_regnamespace('projection') FROM pg_namespace WHERE nspname = 'projection'"
-"""Whether the name `projection` still means what it meant when the transaction began.
-
-Tables are found by what their names mean now, rows by what the transaction sees: of a projection that was swapped in
-since, it would see the rows of a rebuild half done.
-"""
 
 
 class PostgresReadModel:
@@ -58,15 +52,15 @@ class PostgresReadModel:
         return cls(pool)
 
     async def _read(
-        self, ask: Callable[Concatenate[Connection, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, ask: Callable[Concatenate[Snapshot, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """What `ask` answers, from a transaction that no swap came into. Raises `ReadModelUnavailable`."""
         for _ in range(READS):
             async with reading(self._pool) as connection:
-                answer = await ask(connection, *args, **kwargs)
-                cursor = await connection.execute(UNSWAPPED)
-                unswapped = await cursor.fetchone()
-            if unswapped is not None and unswapped[0]:
+                snapshot = Snapshot(connection)
+                answer = await ask(snapshot, *args, **kwargs)
+                unswapped = await snapshot.end()
+            if unswapped:
                 return answer
         raise ReadModelUnavailable("the read models are being rebuilt again and again; try again")
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from kinolog.readmodel.asking import Question
-from kinolog.readmodel.database import Connection
+from kinolog.readmodel.asking import Question, Snapshot
 from kinolog.readmodel.tables import artifacts, scenes
 
 _KEYS = bindparam("keys", type_=ARRAY(Text()))
@@ -29,10 +28,10 @@ _USED = (
 """Results and rendered scenes."""
 
 
-async def artifacts_in_use(connection: Connection, keys: Sequence[str], besides: str) -> set[str]:
+async def artifacts_in_use(snapshot: Snapshot, keys: Sequence[str], besides: str) -> set[str]:
     """Those of these keys that jobs other than `besides` list."""
     values = {"keys": list(keys), "besides": besides}
     found: set[str] = set()
     for question in _USED:
-        found.update(row[0] for row in await question.rows(connection, values))
+        found.update(row[0] for row in await question.rows(snapshot, values))
     return found

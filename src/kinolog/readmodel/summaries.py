@@ -9,10 +9,9 @@ from sqlalchemy import BigInteger, bindparam, func, select
 from kinolog.job.values import Status
 from kinolog.ports.read_model import JobFilter, Overview, Summary, TimeRange
 from kinolog.readmodel import analytics, counting
-from kinolog.readmodel.asking import Question
+from kinolog.readmodel.asking import Question, Snapshot
 from kinolog.readmodel.conditions import Shape, job_conditions, shape_of, values_of
-from kinolog.readmodel.database import Connection
-from kinolog.readmodel.listing import position
+from kinolog.readmodel.listing import POSITION, position_in
 from kinolog.readmodel.tables import jobs
 
 
@@ -32,24 +31,23 @@ def _selected(shape: Shape) -> Question:
     )
 
 
-async def summarize(connection: Connection, tenant: str, wanted: JobFilter) -> Summary:
+async def summarize(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> Summary:
     """Numbers of jobs by status: from counters, unless a text is looked for."""
-    seen = await position(connection)
+    asked = counting.counted(tenant, wanted)
     if wanted.text:
-        rows = await _counted(shape_of(wanted)).rows(connection, values_of(tenant, wanted))
-        counts = {status: int(total) for status, total in rows}
-    else:
-        counts = await counting.count(connection, tenant, wanted)
-    return Summary({status: counts.get(status.value, 0) for status in Status}, seen)
+        asked = _counted(shape_of(wanted)), values_of(tenant, wanted)
+    seen, rows = await snapshot.ask((POSITION, {}), asked, last=True)
+    counts = counting.counts_in(rows)
+    return Summary({status: counts.get(status.value, 0) for status in Status}, position_in(seen))
 
 
-async def select_ids(connection: Connection, tenant: str, wanted: JobFilter, limit: int) -> list[str]:
+async def select_ids(snapshot: Snapshot, tenant: str, wanted: JobFilter, limit: int) -> list[str]:
     """Ids of the first jobs that match, oldest first."""
     values = values_of(tenant, wanted) | {"limit": limit}
-    return [row[0] for row in await _selected(shape_of(wanted)).rows(connection, values)]
+    return [row[0] for row in await _selected(shape_of(wanted)).rows(snapshot, values)]
 
 
-async def overview(connection: Connection, tenant: str, span: TimeRange) -> Overview:
+async def overview(snapshot: Snapshot, tenant: str, span: TimeRange) -> Overview:
     """The numbers on top of a dashboard."""
-    now = await counting.count(connection, tenant, JobFilter())
-    return await analytics.overview(connection, tenant, span, now)
+    now = await counting.count(snapshot, tenant, JobFilter())
+    return await analytics.overview(snapshot, tenant, span, now)

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 KEPT_SCHEMA = "kinolog"
 PROJECTION_SCHEMA = "projection"
 
-PROJECTION_VERSION = 1
+PROJECTION_VERSION = 2
 """Version of the tables in `projection` and of what fills them. Another one in the database asks for a rebuild."""
 
 kept = MetaData(schema=KEPT_SCHEMA)
