@@ -12,9 +12,9 @@ import uvloop
 from tests.bench import lists, site
 from tests.bench.figures import Aim, Figure, Result, percentile
 from tests.bench.running_jobs import COMMITS_PER_SECOND, RUNNING, STEPS_PER_SECOND, lent_rows, living
-from tests.bench.screen import Screen
-from tests.bench.terminal import Terminal
+from tests.fixtures.screen import Screen
 from tests.fixtures.servers import temporary_folder
+from tests.fixtures.terminal import Terminal
 
 SIZES, QUICK_SIZES = (1_000_000,), (10_000,)
 AIM_KEY_MS, AIM_REST_PERCENT, AIM_FIRST_SECONDS = 50.0, 15.0, 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kinolog.settings import ClientSettings
-from kinolog_tui.app import run
+from kinolog_tui.start import run
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from kinolog_tui.client.live import Batch, Link, LiveFeed
 from kinolog_tui.client.live_messages import Ended
 from kinolog_tui.client.rest import Rest
 from kinolog_tui.commands import Commands
+from kinolog_tui.graphics.abilities import Abilities
 from kinolog_tui.messages import FeedTold
 from kinolog_tui.preferences import Preferences, PreferenceStore, preferences_file
 from kinolog_tui.screens.analytics import AnalyticsPage
@@ -60,14 +61,27 @@ class KinologApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, url: str, api_key: str | None = None, store: PreferenceStore | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        store: PreferenceStore | None = None,
+        abilities: Abilities | None = None,
+    ) -> None:
         super().__init__()
+        self._abilities = abilities or Abilities()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
         self.given_url, self._given_key = url.rstrip("/"), api_key
         self.link = Link("connecting")
         self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
         self._connect()
+
+    @property
+    def pictures(self) -> Abilities:
+        """How pictures are shown: as the person chose, else as the terminal can."""
+        chosen = self.preferences.pictures
+        return self._abilities if chosen == "auto" else Abilities(chosen, self._abilities.cell)
 
     @property
     def scratch(self) -> Path:
@@ -183,8 +197,3 @@ class KinologApp(App[None]):
         """The other of Textual's own two themes."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
         self.preferences = replace(self.preferences, theme=self.theme)
-
-
-def run(url: str, api_key: str | None = None) -> None:
-    """Run it until the person leaves."""
-    KinologApp(url, api_key).run()

@@ -11,6 +11,8 @@ from typing import Any
 from platformdirs import user_config_path
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)
+PICTURES = ("auto", "blocks", "sixel", "kitty")
+"""How videos are drawn: as the terminal says that it can, or in one way whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Preferences:
     toasts: bool = True
     bell: bool = False
     page_size: int = 50
+    pictures: str = "auto"
 
 
 def preferences_file() -> Path:
@@ -67,4 +70,5 @@ def _with(start: Preferences, saved: dict[str, Any]) -> Preferences:
         for field in fields(start)
         if field.name in saved and type(saved[field.name]) is type(getattr(start, field.name))
     }
-    return replace(start, **known)
+    chosen = replace(start, **known)
+    return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=start.pictures)

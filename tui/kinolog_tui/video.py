@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 
 MOST_PICTURES = 1_200
-"""Of a longer clip, pictures are left out evenly: each takes columns x rows x 6 bytes."""
+MOST_BYTES = 200_000_000
+"""Of a clip: of a longer one, pictures are left out evenly."""
+MOST_PIXELS = 200_000
+"""Of a picture: more would be too much for a terminal to take several times a second."""
 PLAIN_FPS = 8.0
+HALF_BLOCKS = (1, 2)
+"""Pixels of a cell across and down, where a block is the upper half of it."""
 
 
 class CannotDecode(Exception):
@@ -16,12 +22,29 @@ class CannotDecode(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """`columns` by `rows` cells of `cell` pixels. Without `grows`, whoever shows a small picture makes it larger."""
+
+    columns: int
+    rows: int
+    cell: tuple[int, int] = HALF_BLOCKS
+    grows: bool = True
+
+    def cells(self, picture: Picture) -> tuple[int, int]:
+        """Columns and rows over which a picture reaches that fills this room as far as its shape allows."""
+        across, down = self.cell
+        scale = _scale(picture.width, picture.height, self)
+        columns, rows = picture.width * scale / across, picture.height * scale / down
+        return max(1, min(self.columns, ceil(columns))), max(1, min(self.rows, ceil(rows)))
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """`height` rows of `width` pixels of red, green and blue, a byte each."""
+    """`height` rows of `width` pixels: red, green and blue, a byte each."""
 
     width: int
     height: int
-    rgb: bytes
+    pixels: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +60,8 @@ class Clip:
         return len(self.pictures) / self.fps
 
 
-def decode(source: Path | bytes, columns: int, rows: int) -> Clip:
-    """All pictures, scaled to fit `columns` by `rows` cells of two pixels each. Raises CannotDecode."""
+def decode(source: Path | bytes, room: Room) -> Clip:
+    """All pictures, scaled to fit the room. Raises CannotDecode."""
     try:
         import av
     except ImportError as error:
@@ -48,14 +71,15 @@ def decode(source: Path | bytes, columns: int, rows: int) -> Clip:
     try:
         with av.open(str(source) if isinstance(source, Path) else BytesIO(source), "r") as file:
             stream = file.streams.video[0]
-            every = max(1, -(-(stream.frames or 1) // MOST_PICTURES))
+            width, height = _fitted(stream.width, stream.height, room)
+            most = max(1, min(MOST_PICTURES, MOST_BYTES // (width * height * 3)))
+            every = max(1, -(-(stream.frames or 1) // most))
             fps = float(stream.average_rate or PLAIN_FPS) / every
-            width, height = _fitted(stream.width, stream.height, columns, rows)
             pictures: list[Picture] = []
             for index, frame in enumerate(file.decode(stream)):
-                if index % every == 0 and len(pictures) < MOST_PICTURES:
+                if index % every == 0 and len(pictures) < most:
                     small = frame.reformat(width=width, height=height, format="rgb24")
-                    pictures.append(Picture(width, height, _packed(small.planes[0], width, height)))
+                    pictures.append(Picture(width, height, _packed(small.planes[0], width * 3, height)))
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         raise CannotDecode(
             f"This video cannot be decoded here ({type(error).__name__}). o opens it."
@@ -65,13 +89,19 @@ def decode(source: Path | bytes, columns: int, rows: int) -> Clip:
     return Clip(tuple(pictures), fps)
 
 
-def _fitted(width: int, height: int, columns: int, rows: int) -> tuple[int, int]:
+def _scale(width: int, height: int, room: Room) -> float:
+    across, down = room.cell
+    return min(room.columns * across / width, room.rows * down / height)
+
+
+def _fitted(width: int, height: int, room: Room) -> tuple[int, int]:
     """The greatest size in pixels, of even height, with the shape of the video."""
-    scale = min(columns / width, rows * 2 / height)
+    scale = min(_scale(width, height, room), (MOST_PIXELS / (width * height)) ** 0.5)
+    scale = scale if room.grows else min(1.0, scale)
     return max(2, round(width * scale)), max(2, round(height * scale) // 2 * 2)
 
 
 def _packed(plane: object, width: int, height: int) -> bytes:
-    """The bytes of a plane without the padding at the end of its lines."""
+    """The bytes of a plane without the padding at the end of its lines of `width` bytes."""
     raw, line = bytes(plane), plane.line_size  # type: ignore[call-overload,attr-defined]  # a buffer of PyAV
-    return b"".join(raw[row * line : row * line + width * 3] for row in range(height))
+    return b"".join(raw[row * line : row * line + width] for row in range(height))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +25,10 @@ def tui(
 ) -> Exit:
     """Open the terminal dashboard."""
     context = begin(as_json=False)
-    try:
-        dashboard = import_module("kinolog_tui.app")
-    except ImportError as error:
-        context.err.print(f"the dashboard needs `pip install 'kinolog[tui]'` ({error})", style="red")
+    if find_spec("textual") is None:
+        context.err.print("the dashboard needs `pip install 'kinolog[tui]'`", style="red")
         return Exit.FAILED
+    dashboard = import_module("kinolog_tui.start")
     address: AbstractContextManager[str] = nullcontext(context.url)
     if demo:
         settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)

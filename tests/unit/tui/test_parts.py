@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kinolog_tui.preferences import Preferences, PreferenceStore
-from kinolog_tui.video import CannotDecode, decode
+from kinolog_tui.video import CannotDecode, Room, decode
 from kinolog_tui.words import bar, size, span
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
@@ -48,20 +48,20 @@ def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Pa
 
 def test_a_video_becomes_pictures_that_fit() -> None:
     """Every frame is there, scaled to the room with its shape kept, three bytes a pixel."""
-    clip = decode(FILM, 40, 10)
+    clip = decode(FILM, Room(40, 10))
     assert len(clip.pictures) == 16
     assert clip.fps == 8
     picture = clip.pictures[0]
     assert (picture.width, picture.height) == (20, 20)
-    assert len(picture.rgb) == 20 * 20 * 3
-    assert len(set(picture.rgb)) > 1
+    assert len(picture.pixels) == 20 * 20 * 3
+    assert len(set(picture.pixels)) > 1
 
 
 def test_what_is_no_video_is_said_so(tmp_path: Path) -> None:
     """A file that cannot be decoded ends in words, not in a traceback."""
     (tmp_path / "x.mp4").write_bytes(b"not a video")
     with pytest.raises(CannotDecode, match="o opens it"):
-        decode(tmp_path / "x.mp4", 40, 10)
+        decode(tmp_path / "x.mp4", Room(40, 10))
 
 
 def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(CannotDecode, match="pip install"):
-        decode(FILM, 40, 10)
+        decode(FILM, Room(40, 10))

@@ -78,7 +78,8 @@ class JobPage(Watching, Acting, Page):
         self.kinolog.watch_job(self.job_id, self.query_one(LogLines).last)
 
     def on_screen_suspend(self) -> None:
-        """Nobody looks: the feed need not bring them."""
+        """Nobody looks, or something lies over it: the feed need not bring them."""
+        self.query_one(Player).cover()
         self.kinolog.watch_job(None)
 
     def load(self) -> None:

@@ -14,10 +14,17 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_tui.client.asks import PAGE_SIZES
 from kinolog_tui.messages import Answered
-from kinolog_tui.preferences import REFRESH_SECONDS, Preferences
+from kinolog_tui.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.choices import Box
 from kinolog_tui.widgets.keys import KeyTable
+
+PICTURE_WORDS = {
+    "auto": "as the terminal can",
+    "blocks": "in half blocks",
+    "sixel": "as sixels",
+    "kitty": "by kitty's graphics",
+}
 
 
 class SettingsPage(Page):
@@ -45,6 +52,8 @@ class SettingsPage(Page):
                 yield from self._line("refresh", Select(times, allow_blank=False, id="refresh", compact=True))
                 sizes = [(f"{rows} rows", rows) for rows in PAGE_SIZES]
                 yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
+                ways = [(PICTURE_WORDS[way], way) for way in PICTURES]
+                yield from self._line("videos", Select(ways, allow_blank=False, id="pictures", compact=True))
                 yield from self._line("toasts", Box("a word when a job ends", id="toasts", compact=True))
                 yield from self._line("bell", Box("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
@@ -70,6 +79,7 @@ class SettingsPage(Page):
         self.query_one("#theme", Select).value = preferences.theme
         self.query_one("#refresh", Select).value = preferences.refresh_seconds
         self.query_one("#rows", Select).value = preferences.page_size
+        self.query_one("#pictures", Select).value = preferences.pictures
         self.query_one("#toasts", Checkbox).value = preferences.toasts
         self.query_one("#bell", Checkbox).value = preferences.bell
 
@@ -94,6 +104,7 @@ class SettingsPage(Page):
             toasts=self.query_one("#toasts", Checkbox).value,
             bell=self.query_one("#bell", Checkbox).value,
             page_size=int(str(self.query_one("#rows", Select).value)),
+            pictures=str(self.query_one("#pictures", Select).value),
         )
 
     @on(Select.Changed, "#theme")

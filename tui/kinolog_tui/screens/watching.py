@@ -17,7 +17,7 @@ from kinolog_tui.client.rest import Trouble
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.save_dialog import SaveDialog
-from kinolog_tui.video import CannotDecode, Clip, decode
+from kinolog_tui.video import CannotDecode, Clip, Room, decode
 from kinolog_tui.widgets.player import Player
 from kinolog_tui.words import size
 
@@ -35,14 +35,16 @@ class Fetched:
 
     file: Path
     clip: Clip | None
+    room: Room
     purpose: str
 
 
 @dataclass(frozen=True, slots=True)
 class PictureDecoded:
-    """A picture of the work so far."""
+    """A picture of the work so far, and the room that it was decoded for."""
 
     clip: Clip
+    room: Room
 
 
 class Watching(Page):
@@ -73,14 +75,14 @@ class Watching(Page):
 
     def show_picture(self, image: bytes) -> None:
         """Show what the running job looks like so far."""
-        columns, rows = self._room()
+        room = self.query_one(Player).room()
 
         async def work() -> None:
             try:
-                clip = await asyncio.to_thread(decode, image, columns, rows)
+                clip = await asyncio.to_thread(decode, image, room)
             except CannotDecode:
                 return  # the next one may do
-            self.post_message(Answered("picture", PictureDecoded(clip)))
+            self.post_message(Answered("picture", PictureDecoded(clip, room)))
 
         start(self, work, "picture")
 
@@ -90,11 +92,11 @@ class Watching(Page):
         match message.value:
             case Fetching(words=words):
                 player.say(words)
-            case PictureDecoded(clip=clip) if self._video is None:
+            case PictureDecoded(clip=clip, room=room) if self._video is None:
                 self._previewed = True
-                player.show(clip, play=False)
-            case Fetched(clip=Clip() as clip):
-                player.show(clip, play=True)
+                player.show(clip, room, play=False)
+            case Fetched(clip=Clip() as clip, room=room):
+                player.show(clip, room, play=True)
             case Fetched(file=file, purpose="open"):
                 self.app.open_url(file.as_uri())
                 self.notify("Handed to the system's player.", title=file.name)
@@ -123,15 +125,8 @@ class Watching(Page):
             self.notify("It has no video (yet).", severity="warning")
         return self._video is not None
 
-    def _room(self) -> tuple[int, int]:
-        """Columns and rows of cells that a picture has."""
-        width, height = self.query_one(Player).size
-        if width < 2 or height < 3:
-            width, height = self.app.size.width - 4, self.app.size.height - 9
-        return max(8, width), max(4, height - 1)
-
     def _fetch(self, purpose: str, into: Path | None = None) -> None:
-        path, (columns, rows) = self._video, self._room()
+        path, room = self._video, self.query_one(Player).room()
         if path is None:
             return
         file = into or self.kinolog.scratch / f"{self.job_id}.mp4"
@@ -140,7 +135,7 @@ class Watching(Page):
             try:
                 if into is not None or not file.exists():
                     await self._download(path, file, tell=purpose == "play")
-                clip = await asyncio.to_thread(decode, file, columns, rows) if purpose == "play" else None
+                clip = await asyncio.to_thread(decode, file, room) if purpose == "play" else None
             except Trouble as trouble:
                 self.post_message(Refused("video" if purpose == "play" else purpose, trouble))
             except CannotDecode as error:
@@ -149,7 +144,7 @@ class Watching(Page):
                 denied = Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0)
                 self.post_message(Refused("save", denied))
             else:
-                self.post_message(Answered("video", Fetched(file, clip, purpose)))
+                self.post_message(Answered("video", Fetched(file, clip, room, purpose)))
 
         start(self, work, "video")
 

@@ -1,23 +1,27 @@
-"""A video in half blocks: the upper pixel is the colour of the block, the lower one that behind it."""
+"""Plays a video in the terminal: in half blocks everywhere, in pixels where it has sixel or kitty's graphics."""
 
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from typing import ClassVar
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.color import Color
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.dom import NoScreen
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from kinolog_tui.video import Clip, Picture
+from kinolog_tui.graphics import kitty, sixel
+from kinolog_tui.video import HALF_BLOCKS, Clip, Picture, Room
+from kinolog_tui.widgets.blocks import coloured, shaded
 
-SHADES = " ░▒▓█"
+if TYPE_CHECKING:  # the application builds the pages that hold the player
+    from kinolog_tui.app import KinologApp
+
 SEEK_SECONDS = 1.0
 
 
@@ -33,15 +37,23 @@ class Player(Widget, can_focus=True):
         Binding("home,0", "start", "Start", show=False),
     ]
 
-    index: reactive[int] = reactive(0)
+    index: reactive[int] = reactive(0, repaint=False)
     words: reactive[str] = reactive("")
 
     def __init__(self) -> None:
         super().__init__()
         self._clip: Clip | None = None
+        self._room = Room(1, 1)
         self._strips: tuple[int, list[Strip]] | None = None
         self._timer: Timer | None = None
+        self._began = 0.0
+        self._number = 0
         self._plain = bool(os.environ.get("NO_COLOR"))
+
+    @property
+    def kind(self) -> str:
+        """How it draws: `kitty`, `sixel` or `blocks`."""
+        return cast("KinologApp", self.app).pictures.kind
 
     @property
     def playing(self) -> bool:
@@ -53,10 +65,20 @@ class Player(Widget, can_focus=True):
         """What it plays."""
         return self._clip
 
-    def show(self, clip: Clip, *, play: bool) -> None:
-        """Show this clip from its start."""
+    def room(self) -> Room:
+        """The room that a picture has; what is shown must have been decoded for it."""
+        width, height = self.size
+        if width < 2 or height < 3:
+            width, height = self.app.size.width - 4, self.app.size.height - 9
+        columns, rows = max(8, width), max(4, height - 1)
+        if self.kind == "blocks":
+            return Room(columns, rows, HALF_BLOCKS)
+        return Room(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
+
+    def show(self, clip: Clip, room: Room, *, play: bool) -> None:
+        """Show this clip, which was decoded for this room, from its start."""
         self._stop()
-        self._clip, self._strips, self.index, self.words = clip, None, 0, ""
+        self._clip, self._room, self._strips, self.index, self.words = clip, room, None, 0, ""
         self.refresh()
         if play and len(clip.pictures) > 1:
             self.action_play()
@@ -64,12 +86,25 @@ class Player(Widget, can_focus=True):
     def say(self, words: str) -> None:
         """Show words instead."""
         self._stop()
+        self.cover()
         self._clip, self.words = None, words
         self.refresh()
 
+    def cover(self) -> None:
+        """Take the pixels away: something else is to be seen there."""
+        if self._number:
+            self._number = 0
+            if self.kind == "kitty":
+                self._write(kitty.remove())
+
+    def on_hide(self) -> None:
+        """Another tab is shown."""
+        self.cover()
+
     def on_unmount(self) -> None:
-        """No timer outlives the player."""
+        """No timer and no picture outlives the player."""
         self._stop()
+        self.cover()
 
     def action_play(self) -> None:
         """Play or pause; at the end, from the start."""
@@ -77,10 +112,11 @@ class Player(Widget, can_focus=True):
             return
         if self.playing:
             self._stop()
-        else:
-            if self.index >= len(self._clip.pictures) - 1:
-                self.index = 0
-            self._timer = self.set_interval(1 / self._clip.fps, self._tick)
+            return
+        if self.index >= len(self._clip.pictures) - 1:
+            self.index = 0
+        self._began = monotonic() - self.index / self._clip.fps
+        self._timer = self.set_interval(1 / self._clip.fps, self._tick)
         self.refresh()
 
     def action_seek(self, seconds: int) -> None:
@@ -92,22 +128,39 @@ class Player(Widget, can_focus=True):
         """So many pictures on or back."""
         if self._clip is not None:
             self.index = max(0, min(len(self._clip.pictures) - 1, self.index + pictures))
+            self._began = monotonic() - self.index / self._clip.fps
 
     def action_start(self) -> None:
         """To the start."""
-        self.index = 0
+        self.action_step(-self.index)
 
     def _tick(self) -> None:
+        """The picture of this moment: where drawing takes too long, pictures are left out, not time added."""
         if self._clip is None or self.index >= len(self._clip.pictures) - 1:
             self._stop()
         else:
-            self.index += 1
+            due = round((monotonic() - self._began) * self._clip.fps)
+            self.index = max(self.index, min(due, len(self._clip.pictures) - 1))
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
             self.refresh()
+
+    def watch_index(self) -> None:
+        """Another picture: pixels are sent as they are, blocks are drawn with the rest of the screen."""
+        if self.kind == "blocks" or self._clip is None:
+            self.refresh()
+        else:
+            self._paint()
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The cells; whoever draws those of the picture anew has its pixels sent again after it."""
+        if self.kind != "blocks" and self._clip is not None and crop.y < self.size.height - 1:
+            self.call_after_refresh(self._paint)
+        return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """A line of the picture, then one that says where it is."""
@@ -116,6 +169,8 @@ class Player(Widget, can_focus=True):
             return _centred(self.words, width) if y == height // 2 else Strip.blank(width)
         if y == height - 1:
             return _centred(self._state(self._clip), width)
+        if self.kind != "blocks":
+            return Strip.blank(width)
         lines = self._lines(self._clip.pictures[self.index])
         top = max(0, (height - 1 - len(lines)) // 2)
         if not top <= y < top + len(lines):
@@ -133,49 +188,36 @@ class Player(Widget, can_focus=True):
 
     def _lines(self, picture: Picture) -> list[Strip]:
         if self._strips is None or self._strips[0] != self.index:
-            draw = _shaded if self._plain else _blocks
+            draw = shaded if self._plain else coloured
             self._strips = (self.index, draw(picture))
         return self._strips[1]
+
+    def _paint(self) -> None:
+        """Send the pixels to the middle of the player, unless something lies over it or it is not to be seen."""
+        if self._clip is None or not self.is_attached or not self._seen():
+            return
+        picture = self._clip.pictures[min(self.index, len(self._clip.pictures) - 1)]
+        columns, rows = self._room.cells(picture)
+        left = self.region.x + max(0, (self.size.width - columns) // 2)
+        top = self.region.y + max(0, (self.size.height - 1 - rows) // 2)
+        self._number += 1
+        pixels = (
+            kitty.draw(picture, self._number, columns, rows) if self.kind == "kitty" else sixel.draw(picture)
+        )
+        self._write(f"\x1b7\x1b[{top + 1};{left + 1}H{pixels}\x1b8")
+
+    def _seen(self) -> bool:
+        try:
+            return self.screen.is_active and self.is_on_screen
+        except NoScreen:
+            return False
+
+    def _write(self, sequence: str) -> None:
+        driver = self.app._driver  # what pictures need has no way of its own through Textual
+        if driver is not None:
+            driver.write(sequence)
+            driver.flush()
 
 
 def _centred(words: str, width: int) -> Strip:
     return Strip([Segment(words.center(width)[:width])]).adjust_cell_length(width)
-
-
-@lru_cache(1 << 15)
-def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
-    return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
-
-
-def _blocks(picture: Picture) -> list[Strip]:
-    """Two rows of pixels per line; neighbours of one colour are one segment."""
-    strips = []
-    for row in range(0, picture.height, 2):
-        upper, lower = _row(picture, row), _row(picture, row + 1)
-        segments: list[Segment] = []
-        start = 0
-        for column in range(1, picture.width + 1):
-            ends = column == picture.width
-            if ends or upper[column] != upper[start] or lower[column] != lower[start]:
-                segments.append(Segment("▀" * (column - start), _style(upper[start], lower[start])))
-                start = column
-        strips.append(Strip(segments, picture.width))
-    return strips
-
-
-def _row(picture: Picture, row: int) -> list[tuple[int, int, int]]:
-    """The pixels of a row, in 32 steps per colour so that few styles are made."""
-    start = row * picture.width * 3
-    raw = picture.rgb[start : start + picture.width * 3]
-    return [(raw[at] & 0xF8, raw[at + 1] & 0xF8, raw[at + 2] & 0xF8) for at in range(0, picture.width * 3, 3)]
-
-
-def _shaded(picture: Picture) -> list[Strip]:
-    """Without colour: how bright two pixels are together."""
-    strips = []
-    for row in range(0, picture.height, 2):
-        upper, lower = _row(picture, row), _row(picture, row + 1)
-        light = [sum(a) + sum(b) for a, b in zip(upper, lower, strict=True)]
-        words = "".join(SHADES[min(4, value * 5 // (6 * 256))] for value in light)
-        strips.append(Strip([Segment(words)], picture.width))
-    return strips

@@ -1,0 +1,118 @@
+"""Pictures as terminals take them, decoded back."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+from kinolog_tui.graphics import kitty, sixel
+from kinolog_tui.graphics.abilities import Abilities, questions, read_answer
+from kinolog_tui.video import Picture, Room, decode
+
+FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
+CELL = (10, 20)
+
+
+def kitty_pieces(written: str) -> list[tuple[dict[str, str], str]]:
+    """Keys and payload of each piece."""
+    found = re.findall(r"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\", written)
+    return [(dict(part.split("=") for part in keys.split(",")), payload) for keys, payload in found]
+
+
+def sixel_pixels(written: str) -> list[list[int]]:
+    """Rows of colour numbers; -1 where nothing was drawn."""
+    head, body = re.fullmatch(r'\x1bP0;0;0q"1;1;(\d+;\d+)(.*)\x1b\\', written, re.DOTALL).groups()  # type: ignore[union-attr]
+    width, height = map(int, head.split(";"))
+    pixels = [[-1] * width for _ in range(-(-height // 6) * 6)]
+    x = y = colour = 0
+    for number, definition, repeat, sign, move in re.findall(
+        r"#(\d+)(;2;\d+;\d+;\d+)?|(?:!(\d+))?([?-~])|([$-])", body
+    ):
+        if number:
+            colour = colour if definition else int(number)
+        elif move:
+            x, y = 0, y + (6 if move == "-" else 0)
+        else:
+            to = x + int(repeat or 1)
+            for bit in (bit for bit in range(6) if (ord(sign) - 63) >> bit & 1):
+                pixels[y + bit][x:to] = [colour] * (to - x)
+            x = to
+    return pixels[:height]
+
+
+def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
+    """The pieces of a picture, put together and unpacked, are its pixels; it covers the cells it was given."""
+    room = Room(60, 20, CELL, grows=False)
+    picture = decode(FILM, room).pictures[5]
+    pieces = kitty_pieces(kitty.draw(picture, 1, *room.cells(picture)))
+    *drawn, (removal, _) = pieces
+    keys = drawn[0][0]
+    assert {name: keys[name] for name in "afostvcr"} == {
+        "a": "T", "f": "24", "o": "z", "s": "256", "v": "256", "t": "d", "c": "40", "r": "20",
+    }  # fmt: skip
+    assert [piece["m"] for piece, _ in drawn] == ["1"] * (len(drawn) - 1) + ["0"]
+    assert all(len(payload) <= 4096 for _, payload in drawn)
+    assert len(drawn) > 1
+    packed = b64decode("".join(payload for _, payload in drawn))
+    assert zlib.decompress(packed) == picture.pixels
+    assert len(picture.pixels) == 256 * 256 * 3
+    assert (removal["a"], removal["d"]) == ("d", "I")
+    assert removal["i"] != keys["i"]
+
+
+def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
+    """Two ids take turns; at the end both are removed."""
+    picture = Picture(2, 2, bytes(12))
+    first, second = (kitty_pieces(kitty.draw(picture, number, 1, 1)) for number in (1, 2))
+    assert first[0][0]["i"] == second[-1][0]["i"] != second[0][0]["i"] == first[-1][0]["i"]
+    assert len({keys["i"] for keys, _ in kitty_pieces(kitty.remove())}) == 2
+
+
+@pytest.mark.parametrize("room", [Room(60, 20, CELL), Room(9, 7, (7, 13))])
+def test_sixels_are_the_pixels(room: Room) -> None:
+    """Sixels, read back, are the picture: every pixel has the number of its colour and none is left out."""
+    picture = decode(FILM, room).pictures[5]
+    rows = sixel_pixels(sixel.draw(picture))
+    assert [pixel for row in rows for pixel in row] == [
+        number_of(picture, at) for at in range(0, len(picture.pixels), 3)
+    ]
+    assert len(rows) == picture.height
+    assert len({pixel for row in rows for pixel in row}) > 5
+
+
+def number_of(picture: Picture, at: int) -> int:
+    """The number of the nearest colour of a pixel."""
+    red, green, blue = picture.pixels[at : at + 3]
+    return round(red / 51) * 42 + round(green / 42.5) * 6 + round(blue / 51)
+
+
+def test_the_colours_of_sixels_are_near_the_pixels() -> None:
+    """Each colour that is used is defined in parts of a hundred, no further from its pixels than half a step."""
+    written = sixel.draw(Picture(2, 1, bytes([250, 3, 100, 128, 255, 0])))
+    assert "#212;2;100;0;40" in written
+    assert "#162;2;60;100;0" in written
+
+
+def test_long_runs_are_said_once() -> None:
+    """A row of one colour is a count and a sign."""
+    assert "!500@" in sixel.draw(Picture(500, 1, bytes(500)))
+
+
+def test_a_terminal_is_believed_what_it_says() -> None:
+    """kitty's own answer goes before sixel, sixel before blocks; the size of a cell is read where it is said."""
+    cell, kind = "\x1b[6;21;9t", "\x1b[?62;4;22c"
+    assert read_answer("\x1b_Gi=31;OK\x1b\\" + cell + kind) == Abilities("kitty", (9, 21))
+    assert read_answer(cell + kind) == Abilities("sixel", (9, 21))
+    assert read_answer("\x1b[?64;14;40c") == read_answer("") == Abilities("blocks", (8, 16))
+    assert read_answer("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?62c").kind == "blocks"
+
+
+def test_tmux_is_not_asked_what_it_would_take_for_a_title() -> None:
+    """Inside tmux and screen only questions go out that they answer; a terminal that knows none is not asked."""
+    assert "\x1b_G" in questions({"TERM": "xterm-kitty"})
+    assert "\x1b_G" not in questions({"TERM": "xterm-256color", "TMUX": "/tmp/tmux"})
+    assert questions({"TERM": "tmux-256color"}).endswith("\x1b[c")
+    assert questions({"TERM": "linux"}) == questions({}) == ""

@@ -1,0 +1,88 @@
+"""The dashboard as a program in a pseudo terminal: what it asks, what it draws, and that it leaves all as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.screen import USUAL, Screen
+from tests.fixtures.terminal import Terminal
+from tests.snapshot.replay import Replay, recorded, replay
+from tests.unit.tui.test_graphics import kitty_pieces, sixel_pixels
+
+COMMAND = (sys.executable, "-m", "kinolog_tui")
+SIXEL = USUAL | {"\x1b[c": "\x1b[?62;4c", "\x1b[16t": "\x1b[6;20;10t"}
+KITTY = SIXEL | {"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": "\x1b_Gi=31;OK\x1b\\"}
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Replay]:
+    """A gateway."""
+    async with replay() as running:
+        yield running
+
+
+@pytest.fixture
+def env(gateway: Replay, tmp_path: Path) -> dict[str, str]:
+    """The environment of the dashboard."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")}
+    settings = {"KINOLOG_URL": gateway.url, "KINOLOG_TUI_SETTINGS": str(tmp_path / "tui.json")}
+    return kept | settings | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TMPDIR": str(tmp_path)}
+
+
+def strings(screen: Screen, start: str) -> list[str]:
+    """Strings for the terminal itself that begin like this."""
+    return [string for string in screen.strings if string.startswith(start)]
+
+
+def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> Screen:
+    """Open the finished job by its id, play its video until pictures have come, go away from it, quit."""
+    with Terminal(COMMAND, env, answers=answers) as terminal:
+        terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+        terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
+        terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
+        terminal.press("\r", lambda screen: "wiganaw3" in screen.line(1))
+        terminal.press("v", lambda screen: len(strings(screen, start)) > 3)
+        terminal.press("]", lambda screen: "state then" in screen.text())
+        terminal.press("q", lambda screen: "\x1b[?1049l" in screen.modes)
+        return terminal.screen
+
+
+async def test_sixel_where_the_terminal_has_it(env: dict[str, str]) -> None:
+    """A terminal that names sixel among its abilities gets whole pictures of the size that fits."""
+    screen = await asyncio.to_thread(watch_the_film, env, SIXEL, "\x1bP0;0;0q")
+    rows = sixel_pixels(strings(screen, "\x1bP0;0;0q")[0])
+    assert (len(rows[0]), len(rows)) == (447, 446)
+    assert not any(pixel < 0 for row in rows for pixel in row)
+
+
+async def test_kittys_graphics_where_the_terminal_has_them(env: dict[str, str]) -> None:
+    """A terminal that answers kitty's question gets the pixels as they are, and is told to remove them at the end."""
+    screen = await asyncio.to_thread(watch_the_film, env, KITTY, "\x1b_Ga=T")
+    pieces = [keys for string in strings(screen, "\x1b_G") for keys, _ in kitty_pieces(string)]
+    shown = [keys for keys in pieces if keys.get("a") == "T"]
+    assert {(keys["s"], keys["v"]) for keys in shown} == {("256", "256")}
+    assert [keys["a"] for keys in pieces[-2:]] == ["d", "d"]
+
+
+async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> None:
+    """With NO_COLOR the terminal is not asked for pictures, and whatever it is told to draw is some grey."""
+
+    def look() -> Screen:
+        with Terminal(COMMAND, env | {"NO_COLOR": "1"}) as terminal:
+            terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+            terminal.press("2", lambda screen: "1–14" in screen.text())
+            return terminal.screen
+
+    screen = await asyncio.to_thread(look)
+    assert screen.colours
+    assert not strings(screen, "\x1b_G")
+    for colour in screen.colours:
+        _, kind, *parts = colour.split(";")
+        assert kind == "2", colour
+        assert len(set(parts)) == 1, colour

@@ -1,0 +1,99 @@
+"""What the terminal can show: it is asked before the dashboard takes it over, and its answer read when that is built.
+
+Three questions go out at once: kitty's own for its graphics, the size of a cell in pixels, and what kind of terminal it
+is. Every terminal answers the last one, so its answer ends the wait; sixel is among the abilities in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+WAIT_SECONDS = 0.25
+"""For the answer, counted from when it is wanted: it had all of the start to come."""
+USUAL_CELL = (8, 16)
+KITTY_QUESTION = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
+CELL_QUESTION, KIND_QUESTION = "\x1b[16t", "\x1b[c"
+KINDS = ("kitty", "sixel", "blocks")
+SIXEL = "4"
+"""Its number among the abilities of a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """The best kind of picture, and the width and height of a cell in pixels."""
+
+    kind: str = "blocks"
+    cell: tuple[int, int] = USUAL_CELL
+
+
+def questions(env: Mapping[str, str]) -> str:
+    """What to ask a terminal. tmux and screen would take kitty's question for a title."""
+    term = env.get("TERM", "")
+    if term in ("", "dumb", "linux"):
+        return ""
+    inside = "TMUX" in env or term.startswith(("tmux", "screen"))
+    return ("" if inside else KITTY_QUESTION) + CELL_QUESTION + KIND_QUESTION
+
+
+def read_answer(answer: str) -> Abilities:
+    """What a terminal said it can."""
+    cell = re.search(r"\x1b\[6;(\d+);(\d+)t", answer)
+    size = (int(cell[2]), int(cell[1])) if cell and int(cell[1]) and int(cell[2]) else USUAL_CELL
+    if "\x1b_Gi=31;OK" in answer:
+        return Abilities("kitty", size)
+    kind = re.search(r"\x1b\[\?([0-9;]*)c", answer)
+    if kind and SIXEL in kind[1].split(";"):
+        return Abilities("sixel", size)
+    return Abilities("blocks", size)
+
+
+class Question:
+    """Asks the terminal of this process, if there is one; `answer` once, when it is wanted."""
+
+    def __init__(self) -> None:
+        self._restore: list[object] | None = None
+        self._asked = ""
+        if os.environ.get("NO_COLOR") or sys.platform == "win32" or not (_is_tty(0) and _is_tty(1)):
+            return
+        self._asked = questions(os.environ)
+        if self._asked:
+            self._listen_quietly()
+            os.write(1, self._asked.encode())
+
+    def _listen_quietly(self) -> None:
+        import termios
+        import tty
+
+        self._restore = termios.tcgetattr(0)
+        tty.setcbreak(0)  # the answer must not show as if it were typed
+
+    def answer(self) -> Abilities:
+        """What it said; blocks when it says nothing in time."""
+        if self._restore is None:
+            return Abilities()
+        import termios
+
+        heard, ends_at = "", monotonic() + WAIT_SECONDS
+        try:
+            while not re.search(r"\x1b\[\?[0-9;]*c", heard):
+                ready, _, _ = select.select([0], [], [], max(0.0, ends_at - monotonic()))
+                if not ready or not (raw := os.read(0, 1024)):
+                    break
+                heard += raw.decode("latin-1")
+        finally:
+            termios.tcsetattr(0, termios.TCSANOW, self._restore)  # type: ignore[arg-type]  # as it was got
+            self._restore = None
+        return read_answer(heard)
+
+
+def _is_tty(number: int) -> bool:
+    try:
+        return os.isatty(number)
+    except OSError:
+        return False

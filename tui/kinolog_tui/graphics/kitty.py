@@ -1,0 +1,45 @@
+"""Pictures as kitty's graphics protocol has them: the pixels themselves, packed; the terminal scales them.
+
+https://sw.kovidgoyal.net/kitty/graphics-protocol/ (also Ghostty, WezTerm, Konsole).
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64encode
+
+from kinolog_tui.video import Picture
+
+CHUNK = 4096
+"""The most characters of a picture in one piece."""
+FIRST_ID = 0x6B696E6F
+"""Pictures take turns with two ids: the next one is shown before the former goes, so that nothing flickers."""
+
+
+def draw(picture: Picture, number: int, columns: int, rows: int) -> str:
+    """Show a picture where the cursor is, over so many cells, and take away the one before; the cursor stays."""
+    data = b64encode(zlib.compress(picture.pixels, 1)).decode("ascii")
+    pieces = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
+    head = (
+        f"a=T,f=24,o=z,t=d,s={picture.width},v={picture.height},i={_id(number)},p=1,"
+        f"c={columns},r={rows},C=1,q=2,"
+    )
+    last = len(pieces) - 1
+    written = [
+        f"\x1b_G{head if index == 0 else ''}m={int(index < last)};{piece}\x1b\\"
+        for index, piece in enumerate(pieces)
+    ]
+    return "".join(written) + _remove(number - 1)
+
+
+def remove() -> str:
+    """Take away what is shown."""
+    return _remove(0) + _remove(1)
+
+
+def _remove(number: int) -> str:
+    return f"\x1b_Ga=d,d=I,i={_id(number)},q=2\x1b\\"
+
+
+def _id(number: int) -> int:
+    return FIRST_ID + number % 2
