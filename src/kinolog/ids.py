@@ -26,8 +26,8 @@ def job_id(tenant: str, request_id: str) -> str:
 
 
 def new_id() -> str:
-    """A fresh id for a request or command that brought none."""
-    return _word(token_bytes(17))
+    """A fresh id for a request, command or key that brought none: 104 random bits."""
+    return token_bytes(13).hex()
 
 
 def is_job_id(text: str) -> bool:

@@ -131,7 +131,10 @@ _CAMERA_CUES = (
 def camera_in(text: str) -> Camera:
     """The first camera movement that the text names; static when it names none."""
     lowered = text.lower()
-    if not any(cue in lowered for cue in _CAMERA_CUES):
+    for cue in _CAMERA_CUES:
+        if cue in lowered:
+            break
+    else:
         return Camera.STATIC
     found = [
         (match.start(), order)
@@ -148,7 +151,7 @@ _NUMBERED = re.compile(
 
 
 def _shots(prompt: str) -> list[_Shot]:
-    preamble, numbered = _numbered(prompt)
+    preamble, numbered = _numbered(prompt) if _MARKED.search(prompt) else ("", [])
     if not numbered:
         return _sentences(prompt)
     context = f"{_closed(preamble)} " if preamble else ""
@@ -157,6 +160,10 @@ def _shots(prompt: str) -> list[_Shot]:
         shot = _opened(text)
         shots.append(_Shot(context + shot.text, shot.transition))
     return shots
+
+
+_MARKED = re.compile(r"\d[:.)\-–— ]")
+"""In every prompt whose scenes are numbered: it is what a number is followed by."""
 
 
 def _numbered(prompt: str) -> tuple[str, list[str]]:
@@ -173,6 +180,9 @@ def _numbered(prompt: str) -> tuple[str, list[str]]:
 
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\s*\n\s*|\s*[。！？]\s*")
+_ENDING = re.compile(r"[.!?…\n。！？]")
+"""In every sentence that has an end; most prompts hold none, which is seen quickly."""
+
 _ABBREVIATION = re.compile(
     r"(?:^|\s)(?:mr|mrs|ms|dr|st|vs|no|prof|approx|e\.g|i\.e|etc|[a-z])\.$|^\s*\d+\.$", re.IGNORECASE
 )
@@ -198,7 +208,7 @@ def _sentences(prompt: str) -> list[_Shot]:
 def _cut_at_sentence_ends(prompt: str) -> list[str]:
     sentences: list[str] = []
     start = 0
-    for match in _SENTENCE_END.finditer(prompt):
+    for match in _SENTENCE_END.finditer(prompt) if _ENDING.search(prompt) else ():
         if _ABBREVIATION.search(prompt[start : match.start()][-12:]):
             continue
         sentences.append(prompt[start : match.end()])
@@ -214,6 +224,9 @@ _THEN = re.compile(
     r"(?=(?:cross-?fad|fad|dissolv|cut)(?:es|e|s|ing)?\s+(?:in)?to\s+(?!black\b|white\b|pieces\b))",
     re.IGNORECASE,
 )
+_THEN_CUES = ("then", "after", "fad", "olv", "cut")
+"""One of these is wherever a sentence is cut at "then" or at a transition."""
+
 _INDEPENDENT = re.compile(
     r"(?:an?|the|one|two|three|four|five|six|several|many|some|another|more|my|our|\d+)\b", re.IGNORECASE
 )
@@ -226,7 +239,9 @@ def _clauses(sentence: str) -> list[_Shot]:
     """
     shots: list[_Shot] = []
     base = ""
-    for piece in _THEN.split(sentence):
+    lowered = sentence.lower()
+    cut = any(cue in lowered for cue in _THEN_CUES)
+    for piece in _THEN.split(sentence) if cut else (sentence,):
         if not (text := _tidy(piece)):
             continue
         shot = _opened(text)

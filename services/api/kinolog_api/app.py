@@ -36,6 +36,9 @@ NAME = "api"
 GRACE_SECONDS = 5.0
 """How long calls in progress may take to end when the api stops."""
 
+GARBAGE = (20_000, 20, 100)
+"""How seldom Python looks for garbage: a batch of jobs is many thousand objects without cycles that end together."""
+
 CANNOT_START = 2
 
 
@@ -94,6 +97,7 @@ async def serve(settings: ApiSettings) -> None:
         server = ApiServer(parts)
         port = await server.start(settings.api_host, settings.api_port)
         gc.freeze()  # what is loaded by now stays: full collections need not walk it again and again
+        gc.set_threshold(*GARBAGE)
         target = (
             f"[{settings.api_host}]:{port}" if ":" in settings.api_host else f"{settings.api_host}:{port}"
         )

@@ -119,7 +119,7 @@ class KeyPool:
         self._fit()
         try:
             while (missing := self._size + self._wanted - len(self._ready)) > 0:
-                await self._make(min(missing, max(BATCH, min(self._wanted, LARGEST_BATCH))))
+                await self._make(min(missing, max(BATCH, self._size // 8, min(self._wanted, LARGEST_BATCH))))
         except Exception as error:
             log.warning("no keys can be made", extra=fields("no_keys", error=type(error).__name__))
             self._fail(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import cast
@@ -12,6 +13,7 @@ from kinolog.codec.events import get_event, put_event
 from kinolog.codec.state import get_state, put_state
 from kinolog.codec.times import get_time, put_time
 from kinolog.job.commit import CommandFacts, Commit, Recorded
+from kinolog.job.events import StoryboardPlanned, Submitted
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
 
@@ -63,11 +65,12 @@ class StoredCommit(Commit):
 
 def encode_commit(commit: Commit) -> Encoded:
     """The message to store. The commit is serialised once; its hash is over exactly those bytes."""
+    events = [put_event(event) for event in commit.events]
     wire = ev.Commit(
         job_id=commit.job_id,
         command=ev.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
-        events=map(put_event, commit.events),
-        state=put_state(commit.state),
+        events=events,
+        state=_put_state(commit, events),
         fold_version=commit.fold_version,
         version=commit.version,
         previous_position=commit.previous_position,
@@ -77,6 +80,19 @@ def encode_commit(commit: Commit) -> Encoded:
     body = wire.SerializeToString(deterministic=True)
     digest = sha256(body).digest()
     return Encoded(ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest)
+
+
+def _put_state(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
+    """The state; of a first commit with the spec and the scenes that its events hold, which are not made twice."""
+    state = commit.state
+    spec: ev.StoredSpec | None = None
+    scenes: Sequence[ev.StoredScene] | None = None
+    for event, wire in zip(commit.events, events, strict=True):
+        if isinstance(event, Submitted) and event.spec is state.spec:
+            spec = wire.submitted.spec
+        elif isinstance(event, StoryboardPlanned) and event.scenes is state.scenes:
+            scenes = wire.storyboard_planned.scenes
+    return put_state(state, spec, scenes)
 
 
 def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:

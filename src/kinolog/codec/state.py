@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, PRIORITY_TO_WIRE, STATUS_FROM_WIRE, STATUS_TO_WIRE
 from kinolog.codec.times import get_time, put_time
 from kinolog.codec.values import (
@@ -26,24 +28,26 @@ from kinolog.v1 import event_pb2 as ev
 _TIMES = ("started_at", "finished_at", "not_before")
 
 
-def put_state(job: Job) -> ev.JobState:
-    """Job to the wire."""
+def put_state(
+    job: Job, spec: ev.StoredSpec | None = None, scenes: Iterable[ev.StoredScene] | None = None
+) -> ev.JobState:
+    """Job to the wire. `spec` and `scenes` are the job's own on the wire, when the caller has made them already."""
     wire = ev.JobState(
         id=job.id,
         tenant=job.tenant,
         actor=job.actor,
         request_id=job.request_id,
         body_hash=job.body_hash,
-        spec=put_spec(job.spec),
+        spec=put_spec(job.spec) if spec is None else spec,
         status=STATUS_TO_WIRE[job.status],
         priority=PRIORITY_TO_WIRE[job.priority],
         attempt=job.attempt,
         last_attempt=job.last_attempt,
         max_attempts=job.max_attempts,
-        scenes=[put_scene(scene) for scene in job.scenes],
-        stages=[put_stage(stage) for stage in job.stages],
-        attempts=[put_attempt(attempt) for attempt in job.attempts],
-        artifacts=[put_artifact(artifact) for artifact in job.artifacts],
+        scenes=map(put_scene, job.scenes) if scenes is None else scenes,
+        stages=map(put_stage, job.stages),
+        attempts=map(put_attempt, job.attempts),
+        artifacts=map(put_artifact, job.artifacts),
         cancel_requested=job.cancel_requested,
         prefetch_requested=job.prefetch_requested,
         erased=job.erased,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,9 +13,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def put_time(target: Timestamp, at: datetime) -> None:
     """Write `at` into `target`."""
-    micros = (at - _EPOCH) // _MICROSECOND
-    target.seconds, rest = divmod(micros, 1_000_000)
-    target.nanos = rest * 1_000
+    target.seconds, target.nanos = _split(at)
+
+
+@lru_cache(maxsize=256)
+def _split(at: datetime) -> tuple[int, int]:
+    """Seconds and nanoseconds; a commit holds the same time several times."""
+    seconds, micros = divmod((at - _EPOCH) // _MICROSECOND, 1_000_000)
+    return seconds, micros * 1_000
 
 
 def get_time(source: Timestamp) -> datetime:

@@ -1,6 +1,8 @@
-"""The connection's own header parser agrees with the client's."""
+"""What the connection does about messages faster than the client, it does as the client does."""
 
 from __future__ import annotations
+
+import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,3 +24,32 @@ def test_headers_are_parsed_as_the_client_does(headers: dict[str, str]) -> None:
     theirs = Client._parse_header_lines(raw + b"\r\n")
     assert parsed.keys() == theirs.keys()
     assert {name: value.strip() for name, value in theirs.items()} == parsed
+
+
+class Recorder(Connection):
+    """Keeps what would be sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+
+    async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
+        self.sent += cmd
+
+
+@given(
+    st.text("abc.*", min_size=1, max_size=30),
+    st.sampled_from(["", "inbox.1"]),
+    st.binary(max_size=40),
+    st.none() | st.dictionaries(names, values | st.sampled_from(["two\r\nlines", "a\nb"]), max_size=5),
+)
+def test_messages_are_sent_as_the_client_does(
+    subject: str, reply: str, payload: bytes, headers: dict[str, str] | None
+) -> None:
+    """Any message is the same bytes on the wire, save for blanks around a header's value."""
+    ours, theirs = Recorder(), Recorder()
+    stripped = headers and {name: value.strip() for name, value in headers.items()}
+    asyncio.run(ours._send_publish(subject, reply, payload, len(payload), stripped))
+    asyncio.run(Client._send_publish(theirs, subject, reply, payload, len(payload), stripped))
+    assert ours.sent == theirs.sent
+    assert ours.stats == theirs.stats
