@@ -33,6 +33,9 @@ from kinolog_api.watchers import Interest, Watcher
 log = logging.getLogger(__name__)
 
 REMEMBERED_JOBS = 5_000
+REMEMBERED_TEXTS = 1_000
+"""Jobs on their way whose prompts are kept opened."""
+
 PAUSE_SECONDS = 1.0
 """Before a follower that broke follows again."""
 
@@ -50,6 +53,7 @@ class WatchHub:
         self._followers: list[asyncio.Task[None]] = []
         self._weather: OrderedDict[str, Progress] = OrderedDict()
         self._over: OrderedDict[str, None] = OrderedDict()
+        self._texts: OrderedDict[str, Opened] = OrderedDict()
         self._closed = False
         self.position = 0
         """Every commit up to here has been handed out."""
@@ -101,6 +105,7 @@ class WatchHub:
         await asyncio.gather(*followers, return_exceptions=True)
         self._weather.clear()
         self._over.clear()
+        self._texts.clear()
 
     async def _keep(self, name: str, follow: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Follow for ever; what breaks is logged and followed anew from where it broke."""
@@ -121,7 +126,7 @@ class WatchHub:
         meanwhile either gets the whole batch, or stands behind it."""
         opened: dict[str, Opened] = {}
         while missing := [r for r in batch if r.commit.job_id not in opened and self._is_wanted(r)]:
-            opened |= await self._opened(missing)
+            opened |= await self._opened_once(missing)
         for recorded in batch:
             job = recorded.commit.state
             self._tenancy.learn(job.id, job.tenant)
@@ -141,6 +146,22 @@ class WatchHub:
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
         return {job.id: _open(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
+
+    async def _opened_once(self, batch: Sequence[Recorded]) -> dict[str, Opened]:
+        """The same for commits as they come: a running job is opened once, and its texts are kept until it ends."""
+        unknown = [r for r in batch if r.commit.job_id not in self._texts or r.commit.state.erased]
+        opened = {r.commit.job_id: self._texts.get(r.commit.job_id, Opened()) for r in batch}
+        if unknown:
+            opened |= await self._opened(unknown)
+        for recorded in batch:
+            job = recorded.commit.state
+            if job.status.terminal:
+                self._texts.pop(job.id, None)
+            else:
+                self._texts[job.id] = opened[job.id]
+        while len(self._texts) > REMEMBERED_TEXTS:
+            self._texts.popitem(last=False)
+        return opened
 
     def _note(self, job_id: str, ended: bool) -> None:
         """Remember which jobs ended lately: weather that comes after is stale."""

@@ -153,3 +153,24 @@ def test_names_of_events_are_the_logs() -> None:
     kinds = pb.DESCRIPTOR.pool.FindMessageTypeByName("kinolog.v1.Event").oneofs_by_name["kind"].fields
     names = {event_name(kind) for kind in e.Event.__args__}
     assert names == {field.name for field in kinds}
+
+
+async def test_a_job_on_its_way_is_opened_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a job that was shown, its later commits are shown without asking for its key; an erased one is closed."""
+    get_many, asked = scene.keys.get_many, list[str]()
+
+    async def noted(key_ids: Any) -> dict[str, bytes]:
+        asked.extend(key_ids)
+        return await get_many(key_ids)
+
+    monkeypatch.setattr(scene.keys, "get_many", noted)
+    watcher = await scene.hub.attach(ALL)
+    job_id = await scene.submit()
+    await scene.told(watcher, 1)
+    handler = JobHandler(scene.store, TickingClock())
+    prompts = []
+    for command in (c.Prefetch("p", "a"), c.Cancel("q", "a"), c.Erase("r", "a")):
+        await handler.handle(job_id, command)
+        prompts += [message.job.spec.prompt for message in await scene.told(watcher, 1)]
+    assert prompts == ["job 1", "job 1", ""]
+    assert asked == [job_id]
