@@ -32,6 +32,7 @@ from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.settings import SettingsPage
+from kinolog_tui.troubles import Troubles
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
@@ -70,6 +71,7 @@ class KinologApp(App[None]):
     ) -> None:
         super().__init__()
         self._abilities = abilities or Abilities()
+        self.troubles = Troubles()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
         self.given_url, self._given_key = url.rstrip("/"), api_key

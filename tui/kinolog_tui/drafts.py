@@ -8,7 +8,8 @@ from statistics import median
 
 from kinolog.storyboard import Scene, plan
 from kinolog_tui.client.asks import Wish
-from kinolog_tui.client.models import Job, Model
+from kinolog_tui.client.catalogue import Model
+from kinolog_tui.client.models import Job
 
 MOST_CHARACTERS = 4_000
 GREATEST_SEED = 9_007_199_254_740_991

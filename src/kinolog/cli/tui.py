@@ -21,18 +21,25 @@ def tui(
     demo: Annotated[
         bool, typer.Option("--demo", help="Start everything first, and stop it when you leave.")
     ] = False,
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Serve it to the browser of this machine instead of opening it here."),
+    ] = False,
+    web_port: Annotated[int, typer.Option("--web-port", help="Port of --web.", min=1, max=65_535)] = 8000,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of --demo (KINOLOG_DATA).")] = None,
 ) -> Exit:
     """Open the terminal dashboard."""
     context = begin(as_json=False)
-    if find_spec("textual") is None:
+    if find_spec("textual_serve" if web else "textual") is None:
         context.err.print("the dashboard needs `pip install 'kinolog[tui]'`", style="red")
         return Exit.FAILED
-    dashboard = import_module("kinolog_tui.start")
     address: AbstractContextManager[str] = nullcontext(context.url)
     if demo:
         settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
         address = somewhere(context, settings)
     with address as url:
-        dashboard.run(url, context.api_key)
+        if web:
+            import_module("kinolog_tui.web").serve(url, context.api_key, web_port)
+        else:
+            import_module("kinolog_tui.start").run(url, context.api_key)
     return Exit.OK

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_tui.client.models import Job, Model, Models
+from kinolog_tui.client.catalogue import Model, Models
+from kinolog_tui.client.models import Job
 from kinolog_tui.drafts import Draft, check, estimate, scenes_of
 
 from tests.snapshot.replay import recorded

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kinolog_tui.client.rest import Trouble
 from kinolog_tui.preferences import Preferences, PreferenceStore
+from kinolog_tui.troubles import Troubles
 from kinolog_tui.video import CannotDecode, Room, decode
 from kinolog_tui.words import bar, size, span
 
@@ -76,3 +78,16 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(CannotDecode, match="pip install"):
         decode(FILM, Room(40, 10))
+
+
+def test_one_failing_server_is_said_once() -> None:
+    """Errors of the server are said once in ten seconds whatever their words; refusals once for the same words."""
+    now = [0.0]
+    troubles = Troubles(lambda: now[0])
+    failed = [Trouble(f"its log says more under {number}", "", 500) for number in range(3)]
+    assert [troubles.worth_saying(one) for one in failed] == [True, False, False]
+    assert troubles.worth_saying(Trouble("the job has ended", "", 409))
+    assert troubles.worth_saying(Trouble("the prompt is empty", "", 409))
+    assert not troubles.worth_saying(Trouble("the job has ended", "", 409))
+    now[0] = 10.5
+    assert troubles.worth_saying(failed[1])

@@ -84,6 +84,22 @@ async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay
     assert "from" not in asked(gateway, "GET", "/mcp/jobs")[-1]
 
 
+async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilot: Pilot[None]) -> None:
+    """When the next page is refused, the list stays where it is; the next try goes there, and back comes back."""
+    gateway.answers["/mcp/jobs?limit=50"]["next_cursor"] = "abc"
+    await press(pilot, "2")
+    gateway.problems["/mcp/jobs"] = {"status": 500, "detail": "broken"}
+    await press(pilot, "n")
+    assert "1–14 of 14" in text(pilot)
+    del gateway.problems["/mcp/jobs"]
+    await press(pilot, "n")
+    assert asked(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "abc"
+    assert "51–64 of 14" in text(pilot)
+    await press(pilot, "p")
+    assert "1–14 of 14" in text(pilot)
+    assert pilot.app.screen.query_one(JobTable).cursor_row == 13
+
+
 async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[None]) -> None:
     """Two marked jobs are cancelled by one request after a question; no sends nothing."""
     await press(pilot, "2", "space", "space", "c")

@@ -10,17 +10,8 @@ import httpx
 from pydantic import ValidationError
 
 from kinolog_tui.client.asks import Filter, Order, Wish
-from kinolog_tui.client.models import (
-    Counts,
-    History,
-    Job,
-    JobPage,
-    LogPage,
-    Models,
-    Storyboard,
-    View,
-    Workers,
-)
+from kinolog_tui.client.catalogue import Models, Workers
+from kinolog_tui.client.models import Counts, History, Job, JobPage, LogPage, Storyboard, View
 
 V = TypeVar("V", bound=View)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
 from kinolog_tui.client.asks import CHART_RANGES
+from kinolog_tui.client.catalogue import Models, Workers
 from kinolog_tui.client.chart_models import (
     Distribution,
     Overview,
@@ -21,8 +21,7 @@ from kinolog_tui.client.chart_models import (
     SuccessRates,
     Trends,
 )
-from kinolog_tui.client.models import Models, Workers
-from kinolog_tui.client.rest import Trouble
+from kinolog_tui.exports import write_csv
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.save_dialog import SaveDialog
@@ -111,6 +110,8 @@ class AnalyticsPage(Page):
                 self._show_model(message.key.removeprefix("model "), counts)
             case Workers() as workers:
                 self._show_workers(workers)
+            case Path() as file if self.app.is_web:
+                self.app.deliver_text(file, mime_type="text/csv")
             case Path() as file:
                 self.notify(str(file), title="Exported", markup=False)
 
@@ -242,23 +243,15 @@ class AnalyticsPage(Page):
 
         def named(path: str | None) -> None:
             if path:
-                self.ask("export", partial(_write, Path(path).expanduser().absolute(), rows))
+                self.ask("export", partial(write_csv, Path(path).expanduser().absolute(), rows))
 
         name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
-        self.app.push_screen(SaveDialog("Export the numbers", name), named)
+        if self.app.is_web:  # the browser asks where
+            self.ask("export", partial(write_csv, self.kinolog.scratch / name, rows))
+        else:
+            self.app.push_screen(SaveDialog("Export the numbers", name), named)
 
 
 def _focusable(chart: Static) -> Static:
     chart.can_focus = True
     return chart
-
-
-async def _write(file: Path, rows: list[tuple[str, str, str, str, str]]) -> Path:
-    try:
-        with file.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.writer(out)
-            writer.writerow(("chart", "at", "name", "measure", "value"))
-            writer.writerows(rows)
-    except OSError as error:
-        raise Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0) from error
-    return file

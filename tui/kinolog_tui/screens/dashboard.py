@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
+from kinolog_tui.client.catalogue import Workers
 from kinolog_tui.client.chart_models import Activity, QueueDepth, Trends
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, JobMoved, QueueCounted
-from kinolog_tui.client.models import STATUSES, Counts, Workers
+from kinolog_tui.client.models import STATUSES, Counts
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.cards import CountCards

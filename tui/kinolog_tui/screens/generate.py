@@ -14,7 +14,8 @@ from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
 from kinolog_tui.client.asks import Filter, Order
-from kinolog_tui.client.models import PRIORITIES, Job, JobPage, Model, Models
+from kinolog_tui.client.catalogue import Model, Models
+from kinolog_tui.client.models import PRIORITIES, Job, JobPage
 from kinolog_tui.drafts import Draft, check, estimate, scenes_of
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.page import Page

@@ -12,11 +12,12 @@ from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
 
-from kinolog_tui.client.asks import PAGE_SIZES, RANGES, SORTS, Filter, Order
+from kinolog_tui.client.asks import PAGE_SIZES, Filter
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, JobMoved
 from kinolog_tui.client.models import Job, JobPage
 from kinolog_tui.messages import Answered, Refused
+from kinolog_tui.place import Place
 from kinolog_tui.screens.acting import Acting
 from kinolog_tui.screens.filter_dialog import FilterDialog
 from kinolog_tui.screens.page import Page
@@ -49,13 +50,17 @@ class JobsPage(Acting, Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self.which = Filter()
-        self.order = Order()
-        self._cursors: list[str | None] = [None]
+        self._place = self._wanted = Place()
+        """Where the page that is shown is, and where the one is that was asked for."""
         self._page: JobPage | None = None
         self._stale = False
         self._reading = True
         self._said = ("", "")
+
+    @property
+    def which(self) -> Filter:
+        """Which jobs it shows, or has asked for."""
+        return self._wanted.which
 
     def body(self) -> ComposeResult:
         """Chips over the search line over the table, and a line that says what is shown."""
@@ -79,9 +84,8 @@ class JobsPage(Acting, Page):
 
     def load(self) -> None:
         """Ask for the page that is shown."""
-        which, order, cursor = self.which, self.order, self._cursors[-1]
-        limit = self.kinolog.preferences.page_size
-        self.ask("page", lambda: self.kinolog.rest.jobs(which, order, limit, cursor))
+        place, limit = self._wanted, self.kinolog.preferences.page_size
+        self.ask("page", lambda: self.kinolog.rest.jobs(place.which, place.order, limit, place.cursor))
         self._say_what()
 
     def redraw(self) -> None:
@@ -91,12 +95,10 @@ class JobsPage(Acting, Page):
 
     def narrow(self, which: Filter) -> None:
         """Show other jobs, from the first page."""
-        self.which = which
-        self._from_the_start()
+        self._go(self._wanted.narrowed(which))
 
-    def _from_the_start(self) -> None:
-        self._cursors = [None]
-        self._reading = True
+    def _go(self, place: Place) -> None:
+        self._wanted, self._reading = place, True
         self.load()
 
     def _renew(self) -> None:
@@ -127,25 +129,26 @@ class JobsPage(Acting, Page):
     def on_refused(self, message: Refused) -> None:
         """A page that was not to be had leaves the table as it is."""
         if message.key == "page":
-            self._reading = False
+            self._wanted, self._reading = self._place, False
             self._say_what()
         super().on_refused(message)
 
     def _show(self, page: JobPage) -> None:
-        if not page.jobs and len(self._cursors) > 1:
-            self._cursors.pop()
-            self.load()
+        if not page.jobs and self._wanted.page:
+            self._go(self._wanted.before())
             return
-        self._page = page
+        turned = self._wanted.page - self._place.page
+        self._page, self._place, self._reading = page, self._wanted, False
         table = self.query_one(JobTable)
-        self._reading = False
         table.show(page.jobs)
+        if turned:
+            table.move_cursor(0 if turned > 0 else table.row_count - 1)
         chips = self.query_one(StatusChips)
         chips.counts, chips.chosen = page.summary, self.which.statuses
         self._say_what()
 
     def _say_what(self) -> None:
-        which, order = self.which, self.order
+        which, order = self._wanted.which, self._wanted.order
         parts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", which.span]
         parts += [" ".join(which.priorities)] if which.priorities else []
         parts += [which.model] if which.model else []
@@ -154,7 +157,7 @@ class JobsPage(Acting, Page):
         if self._reading:
             parts.append("reading …")
         elif page is not None:
-            first = (len(self._cursors) - 1) * page.limit
+            first = self._place.page * page.limit
             found = f" of {count(page.total)}" if page.total is not None else ""
             parts.append(f"{first + 1 if page.jobs else 0}–{first + len(page.jobs)}{found}")
         marked = len(self.query_one(JobTable).marked)
@@ -202,31 +205,24 @@ class JobsPage(Acting, Page):
 
     def action_sort(self) -> None:
         """The next order."""
-        following = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
-        self.order = replace(self.order, sort=following)
-        self._from_the_start()
+        self._go(self._wanted.sorted_next())
 
     def action_reverse(self) -> None:
         """The other way round."""
-        self.order = replace(self.order, descending=not self.order.descending)
-        self._from_the_start()
+        self._go(self._wanted.reversed())
 
     def action_span(self) -> None:
         """The next span of time."""
-        following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
-        self.narrow(replace(self.which, date_range=following, since="", until=""))
+        self._go(self._wanted.spanned_next())
 
     def action_turn(self, step: int) -> None:
-        """To the next page or the one before."""
-        if step > 0 and self._page is not None and self._page.next_cursor:
-            self._cursors.append(self._page.next_cursor)
-        elif step < 0 and len(self._cursors) > 1:
-            self._cursors.pop()
-        else:
+        """To the next page or the one before, unless one is on its way."""
+        if self._reading or self._page is None:
             return
-        table = self.query_one(JobTable)
-        table.move_cursor(0 if step > 0 else table.row_count - 1)
-        self.load()
+        if step > 0 and self._page.next_cursor:
+            self._go(self._place.behind(self._page.next_cursor))
+        elif step < 0 and self._place.page:
+            self._go(self._place.before())
 
     def action_rows(self, step: int) -> None:
         """More or fewer rows to a page."""
@@ -234,7 +230,7 @@ class JobsPage(Acting, Page):
         at = PAGE_SIZES.index(preferences.page_size) if preferences.page_size in PAGE_SIZES else 1
         size = PAGE_SIZES[max(0, min(len(PAGE_SIZES) - 1, at + step))]
         self.kinolog.preferences = replace(preferences, page_size=size)
-        self._from_the_start()
+        self._go(self._wanted.first)
 
     def action_mark(self) -> None:
         """Mark the job under the cursor and go down."""

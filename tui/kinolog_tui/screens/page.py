@@ -73,10 +73,13 @@ class Page(Screen[None]):
 
     def on_refused(self, message: Refused) -> None:
         """Say what went wrong and what to do; while the server is away the banner says it already."""
-        if message.trouble.status is None and self.kinolog.link.state != "live":
+        trouble = message.trouble
+        if trouble.status is None and self.kinolog.link.state != "live":
+            return
+        if not self.kinolog.troubles.worth_saying(trouble):
             return
         self.notify(
-            f"{message.trouble.words}\n{message.trouble.next_step}",
+            f"{trouble.words}\n{trouble.next_step}",
             title="Not done",
             severity="error",
             markup=False,

@@ -97,6 +97,10 @@ class Watching(Page):
                 player.show(clip, room, play=False)
             case Fetched(clip=Clip() as clip, room=room):
                 player.show(clip, room, play=True)
+            case Fetched(file=file, purpose="open") if self.app.is_web:
+                self.app.deliver_binary(file, open_method="browser", mime_type="video/mp4")
+            case Fetched(file=file) if self.app.is_web:
+                self.app.deliver_binary(file, mime_type="video/mp4")
             case Fetched(file=file, purpose="open"):
                 self.app.open_url(file.as_uri())
                 self.notify("Handed to the system's player.", title=file.name)
@@ -117,7 +121,11 @@ class Watching(Page):
             if path:
                 self._fetch("save", Path(path).expanduser())
 
-        if self._has_video():
+        if not self._has_video():
+            return
+        if self.app.is_web:  # the browser asks where
+            self._fetch("save")
+        else:
             self.app.push_screen(SaveDialog("Save the video", f"{self.job_id}.mp4"), named)
 
     def _has_video(self) -> bool:

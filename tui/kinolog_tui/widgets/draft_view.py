@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from kinolog.storyboard import Scene
-from kinolog_tui.client.models import Model
+from kinolog_tui.client.catalogue import Model
 from kinolog_tui.drafts import Checked
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import plain, span

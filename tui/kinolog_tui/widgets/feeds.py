@@ -10,8 +10,8 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_tui import clock
+from kinolog_tui.client.catalogue import Worker
 from kinolog_tui.client.chart_models import ActivityEntry
-from kinolog_tui.client.models import Worker
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import bar, plain, size, time_of_day
 

@@ -1,0 +1,69 @@
+"""The dashboard in a browser, as a browser speaks with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
+
+from kinolog.stack.addresses import free_port
+from tests.snapshot.replay import replay
+
+SERVE = "import sys; from kinolog_tui.web import serve; serve(sys.argv[1], None, int(sys.argv[2]))"
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[str]:
+    """Name and port of a dashboard that is served."""
+    port = free_port()
+    env = dict(os.environ) | {"KINOLOG_TUI_SETTINGS": str(tmp_path / "tui.json")}
+    async with replay() as gateway:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", SERVE, gateway.url, str(port)), env=env, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        said = await process.stdout.readline()
+        assert f"http://127.0.0.1:{port};".encode() in said
+        yield f"127.0.0.1:{port}"
+        process.terminate()
+        assert await process.wait() == 0
+
+
+async def until(browser: ClientConnection, words: str) -> None:
+    """Receive until these words were drawn."""
+    drawn = ""
+    while words not in drawn:
+        message = await browser.recv()
+        drawn += message.decode(errors="replace") if isinstance(message, bytes) else ""
+
+
+async def test_a_browser_gets_a_dashboard_that_takes_keys(host: str) -> None:
+    """The page names its WebSocket, which draws the dashboard and goes to the page whose key is pressed."""
+    async with httpx.AsyncClient() as http:
+        page = await http.get(f"http://{host}/")
+    assert page.status_code == 200
+    assert f"ws://{host}/ws" in page.text
+    assert "fonts" not in page.headers["Content-Security-Policy"]
+    async with connect(f"ws://{host}/ws?width=100&height=30", origin=Origin(f"http://{host}")) as browser:
+        await until(browser, "activity")
+        await browser.send(json.dumps(["stdin", "2"]))
+        await until(browser, "created at")
+
+
+async def test_pages_of_others_are_kept_out(host: str) -> None:
+    """Neither a page from elsewhere nor a name that was made to point here reaches the dashboard."""
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"ws://{host}/ws", origin=Origin("http://elsewhere.example"))
+    assert refused.value.response.status_code == 403
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://{host}/", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 403
