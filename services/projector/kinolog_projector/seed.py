@@ -2,8 +2,8 @@
 
     python -m kinolog_projector.seed 1000000
 
-fills the migrated, empty database of KINOLOG_DATABASE_URL. The jobs lie in no log and no archive: such a database is
-for reading only, and no projector starts on it.
+fills the migrated, empty database of KINOLOG_DATABASE_URL: 100,000 jobs are made up, the others are copies of those.
+The jobs lie in no log and no archive: such a database is for reading only, and no projector starts on it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,15 @@ from kinolog.ports.event_store import EventStore
 from kinolog.readmodel.database import writing_connection
 from kinolog.sealing import KEY_BYTES, Sealer
 from kinolog.settings import ProjectorSettings
+from kinolog_projector.growing import grow
 from kinolog_projector.memory import expect_batches
-from kinolog_projector.rebuilding import Rebuild, Rebuilt
+from kinolog_projector.rebuilding import Rebuild
 
-NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
-DAYS = 90
+OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
+PACE = timedelta(days=90) / 1_000_000
+"""From one job to the next."""
+MADE_UP = 100_000
+"""So many jobs are made up; more are copies of them (kinolog_projector.growing)."""
 STATUSES = {Status.COMPLETED: 920, Status.FAILED: 45, Status.CANCELLED: 30, Status.QUEUED: 5}
 PRIORITIES = {Priority.CRITICAL: 5, Priority.HIGH: 20, Priority.MEDIUM: 60, Priority.LOW: 15}
 STYLES = ("cinematic", "documentary", "animation", "noir", "")
@@ -84,7 +88,7 @@ class MadeUpLog:
         """The commit at a position."""
         random = Random(number)  # noqa: S311 - made-up jobs, the same each time
         its_id = job_id(self.tenant, f"seed-{number}")
-        created_at = NEWEST - timedelta(days=DAYS) * (1 - number / self.jobs)
+        created_at = OLDEST + PACE * number
         created_at = created_at.replace(microsecond=random.randrange(1_000_000))
         recent = number > self.jobs * 0.995
         statuses = {**STATUSES, Status.QUEUED: 300} if recent else {**STATUSES, Status.QUEUED: 0}
@@ -130,18 +134,28 @@ class MadeUpLog:
         yield e.Completed(at, 1, (video,), media, seconds)
 
 
-async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> Rebuilt:
-    """Fill a migrated, empty database with made-up jobs. Raises `NotEmpty`."""
-    log = MadeUpLog(jobs)
+async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
+    """Fill a migrated, empty database with made-up jobs. Raises `NotEmpty`, `ValueError` for a size it cannot make."""
+    made_up = min(jobs, MADE_UP)
+    if jobs % made_up:
+        raise ValueError(f"more than {MADE_UP} jobs are made in rounds of so many")
+    log = MadeUpLog(made_up)
     async with await writing_connection(database_url, "kinolog-seed") as connection:
         cursor = await connection.execute(
             "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = 0 RETURNING true",
-            [jobs, log.commit(jobs).digest],
+            [made_up, log.commit(made_up).digest],
         )
         if await cursor.fetchone() is None:
             raise NotEmpty("the database has seen a log already; give the made-up jobs one of their own")
     store: EventStore = log  # type: ignore[assignment]  # a rebuild only reads from start to end
-    return await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and opens
+    await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and opens
+    if jobs > made_up:
+        await grow_to(database_url, jobs)
+
+
+async def grow_to(database_url: str, jobs: int) -> None:
+    """Bring a database that holds `MADE_UP` jobs to a multiple of them."""
+    await grow(database_url, MADE_UP, (PACE * MADE_UP).total_seconds(), jobs // MADE_UP - 1)
 
 
 def main() -> None:
@@ -149,10 +163,10 @@ def main() -> None:
     database_url = ProjectorSettings().database_url.get_secret_value()
     expect_batches()
     try:
-        made = uvloop.run(seed(database_url, int(sys.argv[1])))
-    except NotEmpty as error:
+        uvloop.run(seed(database_url, int(sys.argv[1])))
+    except (NotEmpty, ValueError) as error:
         sys.exit(str(error))
-    sys.stdout.write(f"made up {made.commits} jobs\n")
+    sys.stdout.write(f"the database holds {sys.argv[1]} jobs\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Databases of made-up jobs, which lists are measured on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kinolog_projector.growing import grow
+from kinolog_projector.seed import PACE, seed
+
+from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField
+from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.postgres import PostgresReadModel
+from tests.integration.readmodel_database import migrate
+
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'projection' ORDER BY indexname"
+COUNTED = """
+SELECT sort, level, urgency < 0 AS all_kinds, sum(jobs)::int FROM projection.counters GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -> None:
+    """Lists hold, count and find them; they come later than the jobs before them; no index is missing."""
+    made_up, rounds = 300, 2
+    await migrate(database_url)
+    await seed(database_url, made_up)
+    async with await writing_connection(database_url, "test") as connection:
+        indexes, counted = await _all(connection, INDEXES), await _all(connection, COUNTED)
+        await grow(database_url, made_up, (PACE * made_up).total_seconds(), rounds)
+        assert await _all(connection, INDEXES) == indexes
+        whole = await _all(connection, COUNTED)
+        assert whole == [(*kind, jobs * (rounds + 1)) for *kind, jobs in counted]
+    model = await PostgresReadModel.connect(database_url, 1)
+    page = await model.list_jobs("default", JobQuery(order=Order(descending=False), page_size=1_000))
+    copy = page.rows[-1]
+    found = await model.list_jobs("default", JobQuery(JobFilter(text=copy.id), page_size=2))
+    deep = await model.list_jobs(
+        "default", JobQuery(order=Order(SortField.DURATION), page_size=5, offset=made_up * rounds)
+    )
+    await model.close()
+    assert len({row.id for row in page.rows}) == page.total == page.position == made_up * (rounds + 1)
+    assert [row.position for row in page.rows] == sorted(row.position for row in page.rows)
+    assert [row.id for row in found.rows] == [copy.id]
+    assert len(deep.rows) == 5
+
+
+async def _all(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(query.encode())
+    return await cursor.fetchall()
