@@ -14,7 +14,7 @@ CELLS = st.integers(-20_000, 20_000)
 @given(CELLS, st.integers(0, 20_000))
 def test_every_cell_of_a_span_is_covered_once(first: int, length: int) -> None:
     """Whatever the levels, the finest cells under the ranges are those of the span, none twice."""
-    found = []
+    found: list[int] = []
     for level, _, start, end in cover(first, first + length):
         bits = LEVEL_BITS * level
         found += range(start << bits, end << bits)
