@@ -46,7 +46,7 @@ def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> 
         terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
         terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
         terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
-        terminal.press("\r", lambda screen: "wiganaw3" in screen.line(1))
+        terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))
         terminal.press("v", lambda screen: len(strings(screen, start)) > 3)
         terminal.press("]", lambda screen: "state then" in screen.text())
         terminal.press("q", lambda screen: "\x1b[?1049l" in screen.modes)
@@ -76,7 +76,7 @@ async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> Non
     def look() -> Screen:
         with Terminal(COMMAND, env | {"NO_COLOR": "1"}) as terminal:
             terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
-            terminal.press("2", lambda screen: "1–14" in screen.text())
+            terminal.press("2", lambda screen: "created at" in screen.text())
             return terminal.screen
 
     screen = await asyncio.to_thread(look)

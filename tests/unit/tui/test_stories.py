@@ -14,6 +14,7 @@ from kinolog_tui.widgets.frame import LinkBanner
 from kinolog_tui.widgets.history import HistoryView
 from kinolog_tui.widgets.job_table import JobTable
 from kinolog_tui.widgets.player import Player
+from kinolog_tui.widgets.scenes import SceneList
 from textual.pilot import Pilot
 from textual.widgets import Input, TabbedContent, TextArea
 
@@ -21,6 +22,7 @@ from tests.snapshot.driving import app_of, dashboard, linked, press, settled, te
 from tests.snapshot.replay import Replay, recorded, replay
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
+JOBS = len(recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"])
 
 pytestmark = pytest.mark.slow
 
@@ -90,14 +92,14 @@ async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilo
     await press(pilot, "2")
     gateway.problems["/mcp/jobs"] = {"status": 500, "detail": "broken"}
     await press(pilot, "n")
-    assert "1–14 of 14" in text(pilot)
+    assert f"1–{JOBS} of {JOBS}" in text(pilot)
     del gateway.problems["/mcp/jobs"]
     await press(pilot, "n")
     assert asked(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "abc"
-    assert "51–64 of 14" in text(pilot)
+    assert f"51–{50 + JOBS} of {JOBS}" in text(pilot)
     await press(pilot, "p")
-    assert "1–14 of 14" in text(pilot)
-    assert pilot.app.screen.query_one(JobTable).cursor_row == 13
+    assert f"1–{JOBS} of {JOBS}" in text(pilot)
+    assert pilot.app.screen.query_one(JobTable).cursor_row == JOBS - 1
 
 
 async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[None]) -> None:
@@ -277,3 +279,24 @@ async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
     assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == MADE
+
+
+async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Pictures of scenes are fetched once, and only when the storyboard is on the screen."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
+    assert [asked(gateway, "GET", path) for path in paths] == [[], []]
+    await press(pilot, "right_square_bracket")
+    assert set(pilot.app.screen.query_one(SceneList).pictures) == {0, 1}
+    assert "▀▀▀▀" in text(pilot)
+    await press(pilot, "ctrl+r")
+    assert [len(asked(gateway, "GET", path)) for path in paths] == [1, 1]
+
+
+async def test_the_theme_that_is_seen_is_the_one_in_settings(pilot: Pilot[None]) -> None:
+    """A theme chosen elsewhere is what Settings shows: opening and saving them does not bring the old one back."""
+    await press(pilot, "5", "1", "ctrl+t", "5")
+    assert pilot.app.screen.query_one("#theme").value == "textual-light"  # type: ignore[attr-defined]  # a select
+    await press(pilot, "ctrl+s")
+    assert (pilot.app.theme, app_of(pilot).store.load().theme) == ("textual-light", "textual-light")

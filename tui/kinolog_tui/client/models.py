@@ -175,6 +175,7 @@ class Scene(View):
     seed: int = 0
     status: str = "queued"
     video: str | None = None
+    thumbnail: str | None = None
 
 
 class Storyboard(View):

@@ -52,7 +52,7 @@ class GeneratePage(Page):
                 yield Label("without")
                 yield Input(id="negative", compact=True, placeholder="what it shall not show")
                 with Horizontal(classes="row"):
-                    with Vertical():
+                    with Vertical(classes="model"):
                         yield Label("model")
                         yield Select[str]([], prompt="…", id="model", compact=True)
                     with Vertical():

@@ -16,18 +16,20 @@ from kinolog_tui.client.models import History, Job, LogPage, Storyboard
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.acting import Acting
 from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.sketching import Sketched, Sketching
 from kinolog_tui.screens.watching import Watching
 from kinolog_tui.widgets.history import HistoryView
-from kinolog_tui.widgets.job_parts import JobFacts, JobHead, SceneList, StageList
+from kinolog_tui.widgets.job_parts import JobFacts, JobHead, StageList
 from kinolog_tui.widgets.log_lines import LAST_LINES, LogLines
 from kinolog_tui.widgets.player import Player
+from kinolog_tui.widgets.scenes import SceneList
 
 ALL_LINES = 1_000
 TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
 
 
-class JobPage(Watching, Acting, Page):
+class JobPage(Watching, Sketching, Acting, Page):
     """The page of one job."""
 
     NUMBER = "2"
@@ -138,7 +140,10 @@ class JobPage(Watching, Acting, Page):
                 if self.job is None or job.version >= self.job.version:
                     self._show(job)
             case Storyboard(scenes=scenes):
-                self.query_one(SceneList).show(scenes, self.job.scene if self.job is not None else None)
+                self.query_one(SceneList).show(scenes, self._scene())
+                self.sketch()
+            case Sketched() as sketched:
+                self.sketched(sketched)
             case LogPage(entries=entries):
                 lines = self.query_one(LogLines)
                 lines.add(entries)
@@ -171,6 +176,10 @@ class JobPage(Watching, Acting, Page):
         self.query_one(JobFacts).show(job)
         self.video_of(job)
 
+    def _scene(self) -> int | None:
+        """The scene that is rendered now."""
+        return self.job.scene if self.job is not None and not self.job.ended else None
+
     def chosen_jobs(self) -> list[str]:
         """This one."""
         return [self.job_id]
@@ -190,6 +199,8 @@ class JobPage(Watching, Acting, Page):
             self.query_one(into).focus()
         if message.pane.id == "video":
             self.fetch_video()
+        elif message.pane.id == "scenes":
+            self.sketch()
 
     def action_tab(self, step: int) -> None:
         """The next tab or the one before."""

@@ -73,10 +73,14 @@ class SettingsPage(Page):
         self._fill(self.kinolog.preferences)
         self.query_one("#about", Static).update(self._about())
 
+    def redraw(self) -> None:
+        """The theme was changed elsewhere."""
+        self.query_one("#theme", Select).value = self.app.theme
+
     def _fill(self, preferences: Preferences) -> None:
         self.query_one("#url", Input).value = preferences.url or self.kinolog.rest.url
         self.query_one("#key", Input).value = preferences.api_key
-        self.query_one("#theme", Select).value = preferences.theme
+        self.query_one("#theme", Select).value = self.app.theme
         self.query_one("#refresh", Select).value = preferences.refresh_seconds
         self.query_one("#rows", Select).value = preferences.page_size
         self.query_one("#pictures", Select).value = preferences.pictures

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.strip import Strip
 
 from kinolog_tui.video import Picture
@@ -17,6 +19,17 @@ SHADES = " ░▒▓█"
 @lru_cache(1 << 15)
 def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
     return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
+
+
+def drawn(picture: Picture) -> Text:
+    """A small picture among words, in the way that this terminal has colours."""
+    lines = shaded(picture) if os.environ.get("NO_COLOR") else coloured(picture)
+    text = Text(no_wrap=True)
+    for number, line in enumerate(lines):
+        text.append("\n" if number else "")
+        for segment in line:
+            text.append(segment.text, style=segment.style)
+    return text
 
 
 def coloured(picture: Picture) -> list[Strip]:

@@ -1,4 +1,4 @@
-"""What the page of one job is made of: its head, its stages, its facts, its scenes."""
+"""What the page of one job is made of: its head, its stages, its facts, its state as of a moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Static
 
-from kinolog_tui.client.models import STAGES, Event, Job, Scene, Stage
+from kinolog_tui.client.models import STAGES, Event, Job, Stage
 from kinolog_tui.widgets.palette import status_style, style
 from kinolog_tui.words import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 
@@ -134,38 +134,6 @@ class JobFacts(Static):
         ]
         facts.append(("log", f"{job.version} events, last at position {job.position}"))
         return facts
-
-
-class SceneList(Static):
-    """The storyboard: a block per scene."""
-
-    def show(self, scenes: Sequence[Scene], running: int | None = None) -> None:
-        """Show these; `running` is the scene that is rendered now, from 0."""
-        muted = style(self.app, "text-muted")
-        if not scenes:
-            self.update(Text("The storyboard is not drawn yet.", style=muted))
-            return
-        total = sum(scene.duration_seconds for scene in scenes) or 1.0
-        text = Text()
-        for scene in scenes:
-            status = "processing" if scene.index == running else scene.status
-            text.append(
-                f"{SYMBOLS[status]} scene {scene.index + 1}", style=status_style(self.app, status, bold=True)
-            )
-            end = scene.start_seconds + scene.duration_seconds
-            text.append(
-                f"  {scene.start_seconds:.1f}–{end:.1f} s  {scene.frames} frames  "
-                f"{plain(scene.camera)}, {plain(scene.transition)}\n",
-                style=muted,
-            )
-            lead = round(40 * scene.start_seconds / total)
-            long = max(1, round(40 * scene.duration_seconds / total))
-            text.append("  " + "─" * lead, style=muted)
-            text.append("━" * long, style=status_style(self.app, status))
-            text.append("─" * max(0, 40 - lead - long) + "\n", style=muted)
-            text.append(f"  {scene.prompt or '(erased)'}\n\n")
-        text.right_crop(2)
-        self.update(text)
 
 
 def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Table:
