@@ -45,7 +45,7 @@ class KinologApp(App[None]):
     SUSPENDED_SCREEN_CLASS = (
         ""  # nothing looks another way under a dialog; styling every widget anew takes time
     )
-    CSS_PATH = [f"styles/{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
+    CSS_PATH = [Path(__file__).parent / "styles" / f"{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
     COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
     MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # wider there
         "dashboard": DashboardPage,
