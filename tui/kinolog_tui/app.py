@@ -1,58 +1,48 @@
-"""The application: its keys, its pages, and the live feed that it hands to the page that is shown."""
+"""The application: its keys, its pages and its modes."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.theme import Theme
 
 from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
-from kinolog_tui.client.charts import Charts
-from kinolog_tui.client.live import Batch, Link, LiveFeed
-from kinolog_tui.client.live_messages import Ended
-from kinolog_tui.client.rest import Rest
 from kinolog_tui.commands import Commands
-from kinolog_tui.graphics.abilities import Abilities
-from kinolog_tui.messages import FeedTold
-from kinolog_tui.preferences import Preferences, PreferenceStore, preferences_file
-from kinolog_tui.screens.analytics import AnalyticsPage
-from kinolog_tui.screens.dashboard import DashboardPage
-from kinolog_tui.screens.generate import GeneratePage
+from kinolog_tui.connected import Connected
 from kinolog_tui.screens.help import HelpDialog
-from kinolog_tui.screens.job import JobPage
-from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.screens.page import Page
-from kinolog_tui.screens.settings import SettingsPage
-from kinolog_tui.troubles import Troubles
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
 
 
-class KinologApp(App[None]):
-    """The dashboard of the gateway at `url`."""
+def _page(module: str, name: str, *facts: str) -> Page:
+    """A page, loaded when somebody goes there: the first one is on the screen sooner."""
+    return cast(Page, getattr(import_module(f"kinolog_tui.screens.{module}"), name)(*facts))
+
+
+class KinologApp(Connected):
+    """The dashboard."""
 
     TITLE = "kinolog"
-    SUSPENDED_SCREEN_CLASS = (
-        ""  # nothing looks another way under a dialog; styling every widget anew takes time
-    )
+    # Nothing looks another way under a dialog, and styling every widget anew takes time.
+    SUSPENDED_SCREEN_CLASS = ""
     CSS_PATH = [Path(__file__).parent / "styles" / f"{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
     COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
-    MODES: ClassVar[dict[str, type[Screen[None]]]] = {  # type: ignore[assignment]  # wider there
-        "dashboard": DashboardPage,
-        "jobs": JobsPage,
-        "generate": GeneratePage,
-        "analytics": AnalyticsPage,
-        "settings": SettingsPage,
+    DEFAULT_MODE = "dashboard"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "dashboard": lambda: _page("dashboard", "DashboardPage"),
+        "jobs": lambda: _page("jobs", "JobsPage"),
+        "generate": lambda: _page("generate", "GeneratePage"),
+        "analytics": lambda: _page("analytics", "AnalyticsPage"),
+        "settings": lambda: _page("settings", "SettingsPage"),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(number, f"page('{mode}')", name, show=False) for number, mode, name in PAGES),
@@ -62,116 +52,30 @@ class KinologApp(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(
-        self,
-        url: str,
-        api_key: str | None = None,
-        store: PreferenceStore | None = None,
-        abilities: Abilities | None = None,
-    ) -> None:
-        super().__init__()
-        self._abilities = abilities or Abilities()
-        self.troubles = Troubles()
-        self.store = store or PreferenceStore(preferences_file())
-        self.preferences = self.store.load()
-        self.given_url, self._given_key = url.rstrip("/"), api_key
-        self.link = Link("connecting")
-        self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
-        self._connect()
+    def on_ready(self) -> None:
+        """The first page is there: load the others, so that no key has to."""
 
-    @property
-    def pictures(self) -> Abilities:
-        """How pictures are shown: as the person chose, else as the terminal can."""
-        chosen = self.preferences.pictures
-        return self._abilities if chosen == "auto" else Abilities(chosen, self._abilities.cell)
+        async def load() -> None:
+            for module in ("jobs", "job", "generate", "analytics", "settings"):
+                await asyncio.to_thread(import_module, f"kinolog_tui.screens.{module}")
 
-    @property
-    def scratch(self) -> Path:
-        """A folder for downloads that is gone when the dashboard ends."""
-        return Path(self._scratch.name)
-
-    def _connect(self) -> None:
-        key = self.preferences.api_key or self._given_key
-        self.rest = Rest(self.preferences.url or self.given_url, key)
-        self.charts = Charts(self.rest)
-        self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
-
-    def on_mount(self) -> None:
-        """The dashboard first; the feed beside it."""
-        if self.preferences.theme in self.available_themes:
-            self.theme = self.preferences.theme
-        self.theme_changed_signal.subscribe(self, self._dress)
-        self.switch_mode("dashboard")
-        self._listen()
-
-    def _dress(self, _: Theme) -> None:
-        for screen in self.screen_stack:
-            if isinstance(screen, Page) and screen.is_mounted:
-                screen.dress()
-
-    async def on_unmount(self) -> None:
-        """Leave nothing behind."""
-        await self.rest.close()
-        self._scratch.cleanup()
-
-    def _listen(self) -> None:
-        feed = self.feed
-
-        async def listen() -> None:
-            async for told in feed.told():
-                self.post_message(FeedTold(told))
-
-        start(self, listen, "feed")
-
-    def on_feed_told(self, message: FeedTold) -> None:
-        """Hand it to the page that is shown; pages that are not read anew when they are."""
-        told = message.told
-        if isinstance(told, Link):
-            self.link = told
-        if isinstance(told, Batch):
-            self._ring(told)
-        for screen in self.screen_stack:
-            if isinstance(screen, Page):
-                screen.take(told)
-
-    def _ring(self, batch: Batch) -> None:
-        ended = [message for message in batch.messages if isinstance(message, Ended)]
-        if ended and self.preferences.bell:
-            self.bell()
-        if ended and self.preferences.toasts:
-            last = ended[-1]
-            words = f"{last.job_id[:8]} is {last.moved.status}"
-            more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
-            kind = "error" if last.moved.status == "failed" else "information"
-            self.notify(words + more, severity=kind, timeout=4)  # type: ignore[arg-type]  # one of its words
-
-    def use(self, preferences: Preferences) -> None:
-        """Let these hold from now on; another server or key means another connection."""
-        before, self.preferences = self.preferences, preferences
-        if preferences.theme in self.available_themes:
-            self.theme = preferences.theme
-        if (before.url, before.api_key) != (preferences.url, preferences.api_key):
-            old = self.rest
-            self._connect()
-            self._listen()
-            start(self, old.close, "closing")
-
-    def watch_job(self, job_id: str | None, line: int = 0) -> None:
-        """Have the feed bring the lines and pictures of a job, or of none."""
-        start(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)
+        start(self, load, "pages")
 
     def open_job(self, job_id: str) -> None:
         """The page of a job, over the page that is shown."""
-        if isinstance(self.screen, JobPage):
+        self._leave_job()
+        self.push_screen(_page("job", "JobPage", job_id))
+
+    def _leave_job(self) -> None:
+        if isinstance(self.screen, Page) and self.screen.OVER_ANOTHER:
             self.pop_screen()
-        self.push_screen(JobPage(job_id))
 
     def action_page(self, mode: str) -> None:
         """Go to a page; its key again leaves the job that is open over it."""
         if self.current_mode != mode:
             self.switch_mode(mode)
-        elif isinstance(self.screen, JobPage):
-            self.pop_screen()
+        else:
+            self._leave_job()
 
     def action_jobs_with(self, status: str) -> None:
         """The list of the jobs with a status; of all when it is empty."""
@@ -180,7 +84,7 @@ class KinologApp(App[None]):
 
         def narrow() -> None:
             for screen in self.screen_stack:
-                if isinstance(screen, JobsPage):
+                if isinstance(screen, Page):
                     screen.narrow(which)
 
         self.call_later(narrow)

@@ -33,6 +33,7 @@ class JobPage(Watching, Sketching, Acting, Page):
     """The page of one job."""
 
     NUMBER = "2"
+    OVER_ANOTHER = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back"),
         Binding("right_square_bracket", "tab(1)", "Tab", key_display="]"),

@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 
 from kinolog_tui.background import start
+from kinolog_tui.client.asks import Filter
 from kinolog_tui.client.live import Batch, Link, Polled, Told
 from kinolog_tui.client.rest import Trouble
 from kinolog_tui.messages import Answered, Refused
@@ -30,6 +31,8 @@ class Page(Screen[None]):
     """
 
     NUMBER: ClassVar[str] = ""
+    OVER_ANOTHER: ClassVar[bool] = False
+    """Whether it lies over the page that it was opened from."""
     AUTO_FOCUS = ""  # a field with the focus would take the number keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
@@ -57,6 +60,9 @@ class Page(Screen[None]):
 
     def heard(self, batch: Batch) -> None:
         """Bring what the feed told into what is shown."""
+
+    def narrow(self, which: Filter) -> None:
+        """Show other jobs; a page without a list has nothing to do."""
 
     def ask(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
         """Have it called without waiting; a newer request with the same key takes the place of an older one."""
