@@ -69,7 +69,12 @@ def reading_pool(database_url: str, size: int, application: str) -> AsyncConnect
         open=False,
         timeout=WAIT_SECONDS,
         configure=configure,
-        kwargs={"options": _options(READING), "application_name": application, "connect_timeout": 5},
+        kwargs={
+            "options": _options(READING),
+            "application_name": application,
+            "connect_timeout": 5,
+            "prepare_threshold": 1,  # planning may take longer than answering: once is enough
+        },
     )
 
 
