@@ -132,6 +132,11 @@ class Replay:
         return self.answers.get(path, self.answers.get(key))
 
 
+def asked(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:
+    """Queries or bodies of the requests of this path."""
+    return [what for how, where, what in gateway.asked if (how, where) == (method, path)]
+
+
 @asynccontextmanager
 async def replay() -> AsyncIterator[Replay]:
     """A gateway that runs as long as the block."""

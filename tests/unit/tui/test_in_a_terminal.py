@@ -15,6 +15,7 @@ from tests.fixtures.terminal import Terminal
 from tests.snapshot.replay import Replay, recorded, replay
 from tests.unit.tui.test_graphics import kitty_pieces, sixel_pixels
 
+pytestmark = pytest.mark.slow
 COMMAND = (sys.executable, "-m", "kinolog_tui")
 SIXEL = USUAL | {"\x1b[c": "\x1b[?62;4c", "\x1b[16t": "\x1b[6;20;10t"}
 KITTY = SIXEL | {"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": "\x1b_Gi=31;OK\x1b\\"}

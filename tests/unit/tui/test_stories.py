@@ -3,48 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.widgets.frame import LinkBanner
-from kinolog_tui.widgets.history import HistoryView
 from kinolog_tui.widgets.job_table import JobTable
-from kinolog_tui.widgets.player import Player
-from kinolog_tui.widgets.scenes import SceneList
 from textual.pilot import Pilot
-from textual.widgets import Input, TabbedContent, TextArea
+from textual.widgets import Input, TextArea
 
 from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, recorded, replay
+from tests.snapshot.replay import Replay, asked, recorded
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 JOBS = len(recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"])
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def gateway() -> AsyncIterator[Replay]:
-    """A gateway."""
-    async with replay() as running:
-        yield running
-
-
-@pytest.fixture
-async def pilot(gateway: Replay, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
-    """The dashboard on it."""
-    async with dashboard(gateway.url, tmp_path) as steering:
-        app_of(steering).feed._pauses_seconds = (0.02,)
-        yield steering
-
-
-def asked(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:
-    """Queries or bodies of the requests of this path."""
-    return [what for how, where, what in gateway.asked if (how, where) == (method, path)]
 
 
 async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) -> None:
@@ -175,45 +150,6 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
     assert pilot.app.screen.query_one("#prompt", TextArea).text == ""
 
 
-async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The finished video plays in blocks and can be sought; the slider shows the state as of each commit."""
-    app_of(pilot).open_job(MADE)
-    await settled(pilot)
-    await press(pilot, "v")
-    player = pilot.app.screen.query_one(Player)
-    await until_text(pilot, "2.0 s")
-    assert player.clip is not None
-    if player.playing:
-        await press(pilot, "space")
-    await press(pilot, "home", "right", "full_stop")
-    assert player.index == 9
-    await press(pilot, "right_square_bracket")
-    history = pilot.app.screen.query_one(HistoryView)
-    assert "completed 100%" in text(pilot)
-    await press(pilot, "g")
-    assert history.at == 0
-    assert "○ queued" in text(pilot).split("state then")[1]
-    await press(pilot, "right")
-    assert asked(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
-    assert "◐ processing" in text(pilot).split("state then")[1]
-
-
-async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A line is shown once however often it is told, and typing narrows the log to lines with a text."""
-    app_of(pilot).open_job(RUNNING)
-    await settled(pilot)
-    pilot.app.screen.query_one(TabbedContent).active = "log"
-    await settled(pilot)
-    entry = {"sequence": 900, "at": None, "attempt": 1, "level": "warning", "message": "a needle"}
-    await gateway.say("job_log_entry", 1, entry, RUNNING)
-    await gateway.say("job_log_entry", 1, entry, RUNNING)
-    await until_text(pilot, "needle")
-    assert text(pilot).count("needle") == 1
-    await press(pilot, "slash", *"needle", "enter")
-    assert "a needle" in text(pilot)
-    assert "the model draws" not in text(pilot)
-
-
 async def test_errors_are_said_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
     """A refusal becomes a toast with what is wrong and what to do, and the page stays."""
     problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
@@ -279,19 +215,6 @@ async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, JobPage))
     assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == MADE
-
-
-async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Pictures of scenes are fetched once, and only when the storyboard is on the screen."""
-    app_of(pilot).open_job(MADE)
-    await settled(pilot)
-    paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
-    assert [asked(gateway, "GET", path) for path in paths] == [[], []]
-    await press(pilot, "right_square_bracket")
-    assert set(pilot.app.screen.query_one(SceneList).pictures) == {0, 1}
-    assert "▀▀▀▀" in text(pilot)
-    await press(pilot, "ctrl+r")
-    assert [len(asked(gateway, "GET", path)) for path in paths] == [1, 1]
 
 
 async def test_the_theme_that_is_seen_is_the_one_in_settings(pilot: Pilot[None]) -> None:

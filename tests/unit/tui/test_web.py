@@ -18,6 +18,7 @@ from websockets.typing import Origin
 from kinolog.stack.addresses import free_port
 from tests.snapshot.replay import replay
 
+pytestmark = pytest.mark.slow
 SERVE = "import sys; from kinolog_tui.web import serve; serve(sys.argv[1], None, int(sys.argv[2]))"
 
 

@@ -1,0 +1,105 @@
+"""Stories on the page of one job: its video, its pictures, its scenes, its log, its history."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from fractions import Fraction
+
+import av
+import pytest
+from kinolog_tui.widgets.history import HistoryView
+from kinolog_tui.widgets.player import Player
+from kinolog_tui.widgets.scenes import SceneList
+from textual.pilot import Pilot
+from textual.widgets import TabbedContent
+
+from tests.snapshot.driving import app_of, press, settled, text, until, until_text
+from tests.snapshot.replay import Replay, asked, recorded
+
+RUNNING, MADE = recorded()["running"], recorded()["made"]
+
+pytestmark = pytest.mark.slow
+
+
+async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The finished video plays in blocks and can be sought; the slider shows the state as of each commit."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "v")
+    player = pilot.app.screen.query_one(Player)
+    await until_text(pilot, "2.0 s")
+    assert player.clip is not None
+    if player.playing:
+        await press(pilot, "space")
+    await press(pilot, "home", "right", "full_stop")
+    assert player.index == 9
+    await press(pilot, "right_square_bracket")
+    history = pilot.app.screen.query_one(HistoryView)
+    assert "completed 100%" in text(pilot)
+    await press(pilot, "g")
+    assert history.at == 0
+    assert "○ queued" in text(pilot).split("state then")[1]
+    await press(pilot, "right")
+    assert asked(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
+    assert "◐ processing" in text(pilot).split("state then")[1]
+
+
+async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A line is shown once however often it is told, and typing narrows the log to lines with a text."""
+    app_of(pilot).open_job(RUNNING)
+    await settled(pilot)
+    pilot.app.screen.query_one(TabbedContent).active = "log"
+    await settled(pilot)
+    entry = {"sequence": 900, "at": None, "attempt": 1, "level": "warning", "message": "a needle"}
+    await gateway.say("job_log_entry", 1, entry, RUNNING)
+    await gateway.say("job_log_entry", 1, entry, RUNNING)
+    await until_text(pilot, "needle")
+    assert text(pilot).count("needle") == 1
+    await press(pilot, "slash", *"needle", "enter")
+    assert "a needle" in text(pilot)
+    assert "the model draws" not in text(pilot)
+
+
+async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Pictures of scenes are fetched once, and only when the storyboard is on the screen."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
+    assert [asked(gateway, "GET", path) for path in paths] == [[], []]
+    await press(pilot, "right_square_bracket")
+    assert set(pilot.app.screen.query_one(SceneList).pictures) == {0, 1}
+    assert "▀▀▀▀" in text(pilot)
+    await press(pilot, "ctrl+r")
+    assert [len(asked(gateway, "GET", path)) for path in paths] == [1, 1]
+
+
+def still(colour: tuple[int, int, int]) -> str:
+    """A JPEG of one colour, as a message carries it."""
+    frame = av.VideoFrame(64, 64, "rgb24")
+    plane = frame.planes[0]
+    plane.update(bytes(colour) * (plane.buffer_size // 3))
+    coder = av.CodecContext.create("mjpeg", "w")
+    coder.width, coder.height, coder.pix_fmt, coder.time_base = 64, 64, "yuvj420p", Fraction(1, 1)
+    packets = coder.encode(frame.reformat(format="yuvj420p")) + coder.encode(None)
+    return b64encode(b"".join(bytes(packet) for packet in packets)).decode("ascii")
+
+
+async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
+    gateway: Replay, pilot: Pilot[None]
+) -> None:
+    """A preview of the job that renders is in the player at once, the next one in its place, then the video."""
+    app_of(pilot).open_job(RUNNING)
+    await settled(pilot)
+    await press(pilot, "v")
+    player = pilot.app.screen.query_one(Player)
+    assert "No picture yet" in text(pilot)
+    for step, colour in ((4, (200, 0, 0)), (8, (0, 0, 200))):
+        facts = {"attempt": 1, "scene": 0, "step": step, "media_type": "image/jpeg", "image": still(colour)}
+        await gateway.say("job_preview", step, facts, RUNNING)
+        strongest = colour.index(max(colour))
+        await until(pilot, lambda at=strongest: player.clip and player.clip.pictures[0].pixels[at] > 150)  # type: ignore[misc]
+    assert not player.playing
+    done = gateway.answers[f"/mcp/status/{MADE}"] | {"job_id": RUNNING, "version": 999}
+    ended = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": done}
+    await gateway.say("job_completed", 9, ended, RUNNING)
+    await until(pilot, lambda: player.clip and len(player.clip.pictures) == 16)
