@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 LEAST = 128
 """Keys kept ready while little is submitted."""
 
-MOST = 4_096
+MOST = 4_000
 """Keys kept ready while as much is submitted as can be."""
 
 BATCH = 250
@@ -118,7 +118,8 @@ class KeyPool:
     async def _refill(self) -> None:
         self._fit()
         try:
-            while (missing := self._size + self._wanted - len(self._ready)) > 0:
+            while self._takers or 4 * len(self._ready) < 3 * self._size:
+                missing = self._size + self._wanted - len(self._ready)
                 await self._make(min(missing, max(BATCH, self._size // 8, min(self._wanted, LARGEST_BATCH))))
         except Exception as error:
             log.warning("no keys can be made", extra=fields("no_keys", error=type(error).__name__))

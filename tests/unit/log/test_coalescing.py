@@ -97,3 +97,34 @@ async def test_closing_waits_for_what_is_being_written() -> None:
     await coalescer.close()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(5)]
     assert writer.writes == [[0], [1, 2], [3, 4]]
+
+
+async def _crowd(coalescer: Coalescer[int, str], writer: Writer, items: int) -> None:
+    """Let items come while the first of them is being written."""
+    tasks = _submit(coalescer, range(items))
+    await writer.started.wait()
+    writer.gate.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_in_a_crowd_the_next_group_is_gathered() -> None:
+    """Behind a large group nobody goes singly: those who come in the next moment go together; then all is as before."""
+    writer = Writer()
+    coalescer = Coalescer(writer.one, writer.group, Limits(singly=1, together=9, crowd=4))
+    await _crowd(coalescer, writer, 6)
+    await asyncio.gather(*_submit(coalescer, range(10, 13)))
+    await asyncio.gather(*_submit(coalescer, range(20, 22)))
+    assert writer.writes == [[0], [1, 2, 3, 4, 5], [10, 11, 12], [20], [21]]
+
+
+async def test_closing_writes_what_is_being_gathered() -> None:
+    """What is still gathered when it closes is written at once."""
+    writer = Writer()
+    limits = Limits(singly=1, together=9, crowd=2, gathering_seconds=60)
+    coalescer = Coalescer(writer.one, writer.group, limits)
+    await _crowd(coalescer, writer, 3)
+    (late,) = _submit(coalescer, [3])
+    await asyncio.sleep(0)
+    await coalescer.close()
+    assert await late == "wrote 3"
+    assert writer.writes == [[0], [1, 2], [3]]
