@@ -12,14 +12,25 @@ from tests.snapshot.replay import replay
 from tests.snapshot.test_pages import walk
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-PAGES = ("dashboard", "jobs", "job-running", "job-video", "job-history", "generate", "analytics")
+PAGES = (
+    "dashboard",
+    "jobs",
+    "filter",
+    "job-running",
+    "job-scenes",
+    "job-video",
+    "job-history",
+    "generate",
+    "analytics",
+    "settings",
+)
 SIZE = (110, 32)
 
 
 async def main() -> None:
     """One picture per page, without fonts from elsewhere."""
     IMAGES.mkdir(exist_ok=True)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(prefix="kinolog-") as folder:
         async with replay() as gateway, dashboard(gateway.url, Path(folder), SIZE) as pilot:
             async for page in walk(pilot):
                 if page in PAGES:
