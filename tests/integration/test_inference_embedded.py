@@ -21,9 +21,10 @@ from kinolog_worker.inference.messages import (
     RunCancelled,
     SceneRendered,
     Step,
+    WordsUnknown,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderer import ModelSource
+from kinolog_worker.renderer import ModelSource, WordsRead
 
 from kinolog.catalogue import TINY
 from kinolog.storyboard import plan
@@ -120,14 +121,20 @@ async def test_denoising_can_be_cancelled(
 async def test_the_prompt_stays_inside(
     tmp_path: Path, model: ModelSource, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A prompt too long for the model is cut by it in silence: no output and no message quotes it."""
+    """A prompt too long for the model is cut in silence: no output quotes it, and of messages only the one whose
+    purpose it is to tell the owner which words are unknown.
+    """
     process = InferenceProcess(device="cpu", threads=1)  # started under the capture, so that it inherits it
-    job = _job(tmp_path, model, "zebra " * 500)
+    job = _job(tmp_path, model, "zebra starfish " * 300)
     messages = await _all(process, job)
     await process.kill()
     output = capfd.readouterr()
     assert isinstance(messages[-1], Finished)
-    assert "zebra" not in output.out + output.err + repr(messages)
+    told = [message.words for message in messages if isinstance(message, WordsUnknown)]
+    assert told == [WordsRead(left_out=("zebra",))]
+    others = repr([message for message in messages if not isinstance(message, WordsUnknown)])
+    for word in ("zebra", "starfish"):
+        assert word not in output.out + output.err + others
 
 
 async def test_a_folder_without_a_pipeline_fails_for_good(
