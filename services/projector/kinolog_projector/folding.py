@@ -131,7 +131,8 @@ class _JobWalk:
             self.folded.tally.move(self.tenant, there, (keys, kind))
         rows.jobs.append(job_row(state, keys, kind, self.queued_at, self.its.commits[-1].position, before))
         if self.erased or state.id in batch.prompts:
-            rows.prompts.append(prompt_row(state, None if self.erased else batch.prompts[state.id]))
+            prompts = None if self.erased else batch.prompts[state.id]
+            rows.prompts.append(prompt_row(state, number, prompts))
         if self.erased and before:
             self.folded.erased.append(state.id)
         elif self.completed and not self.erased:

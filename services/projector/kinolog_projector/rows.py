@@ -95,11 +95,12 @@ def job_row(
     )
 
 
-def prompt_row(state: Job, prompts: Prompts | None) -> Row:
+def prompt_row(state: Job, number: int, prompts: Prompts | None) -> Row:
     """A row of `prompts`; None for those of an erased job."""
     prompt = prompts.prompt if prompts is not None else None
     negative_prompt = prompts.negative_prompt if prompts is not None else None
-    return state.id, state.tenant, prompt, negative_prompt, sorted(grams(state.id) | grams(prompt or ""))
+    found = sorted(grams(state.id) | grams(prompt or ""))
+    return number, state.id, state.tenant, prompt, negative_prompt, found
 
 
 def scene_rows(state: Job) -> Iterator[Row]:

@@ -96,7 +96,7 @@ def page(shape: ListShape) -> Question:
         its = _cut((_glanced if shape.how == GLANCE else _walked)(shape, whole))
         found = select(*(its.c[column.name] for column in JOB_COLUMNS))
     return Question(
-        found.outerjoin(prompts, prompts.c.job_id == its.c.id)
+        found.outerjoin(prompts, prompts.c.number == its.c.number)
         .add_columns(prompts.c.prompt, prompts.c.negative_prompt, its.c.key, its.c.number)
         .order_by(*_directions(shape.order, its.c.key, its.c.number)),
         steady=shape.how == WALK,
@@ -179,7 +179,7 @@ def _glanced(shape: ListShape, part: Part) -> Select[Any]:
     # Each prompt by its key (OFFSET 0 keeps the planner from comparing all prompts, or asking the index of texts).
     compared = (
         select(prompts.c.job_id)
-        .where(prompts.c.job_id == its.c.id, *text_conditions(replace(shape.filter, text=SHORT)))
+        .where(prompts.c.number == its.c.number, *text_conditions(replace(shape.filter, text=SHORT)))
         .offset(0)
         .lateral("compared")
     )

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 KEPT_SCHEMA = "kinolog"
 PROJECTION_SCHEMA = "projection"
 
-PROJECTION_VERSION = 2
+PROJECTION_VERSION = 3
 """Version of the tables in `projection` and of what fills them. Another one in the database asks for a rebuild."""
 
 kept = MetaData(schema=KEPT_SCHEMA)
@@ -152,6 +152,9 @@ _ORDERS = {
     "duration": ("duration_us",),
     "urgency": ("urgency",),
 }
+_COUNTED = ("urgency", "model", "style")
+"""By what jobs are counted at the edges of a span of time, without a look at their rows."""
+
 for _name, _columns in _ORDERS.items():
     Index(f"jobs_by_{_name}", jobs.c.tenant, *(jobs.c[c] for c in _columns), jobs.c.number)
     Index(
@@ -160,6 +163,7 @@ for _name, _columns in _ORDERS.items():
         jobs.c.status,
         *(jobs.c[c] for c in _columns),
         jobs.c.number,
+        postgresql_include=_COUNTED if _name == "created" else (),
     )
 Index("jobs_by_kind", jobs.c.tenant, jobs.c.model, jobs.c.style, jobs.c.status, jobs.c.urgency, jobs.c.number)
 Index(
@@ -174,7 +178,8 @@ Index(
 prompts = Table(
     "prompts",
     projection,
-    Column("job_id", Key, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
     Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
@@ -186,7 +191,10 @@ prompts = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
 )
-"""Prompts in the clear, apart from what changes often. NULL once the job is erased."""
+"""Prompts in the clear, apart from what changes often. NULL once the job is erased.
+
+By the number of the job: those of a page lie next to each other in most orders, ids lie anywhere.
+"""
 
 scenes = Table(
     "scenes",
