@@ -99,7 +99,7 @@ def page(shape: ListShape) -> Question:
         found.outerjoin(prompts, prompts.c.number == its.c.number)
         .add_columns(prompts.c.prompt, prompts.c.negative_prompt, its.c.key, its.c.number)
         .order_by(*_directions(shape.order, its.c.key, its.c.number)),
-        steady=shape.how == WALK,
+        steady=shape.how != GATHER,
     )
 
 
