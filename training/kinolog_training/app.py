@@ -1,8 +1,8 @@
 """The training program: one command for each stage.
 
-    python -m kinolog_training text --minutes 4
-    python -m kinolog_training decoder --minutes 30
-    python -m kinolog_training denoiser --minutes 60
+    python -m kinolog_training text --samples 180000
+    python -m kinolog_training decoder --samples 192000
+    python -m kinolog_training denoiser --samples 840000 --bf16
     python -m kinolog_training export --to services/worker/kinolog_worker/models/kinolog-tiny
     python -m kinolog_training evaluate --model services/worker/kinolog_worker/models/kinolog-tiny
 
@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     stages = top.add_subparsers(dest="stage", required=True)
     for name in BATCHES:
         stage = stages.add_parser(name, help=f"train the {name}, going on from its checkpoint")
-        stage.add_argument("--minutes", type=float, required=True, help="time limit of this run")
+        limit = stage.add_mutually_exclusive_group(required=True)
+        limit.add_argument("--minutes", type=float, help="end this run after so long")
+        limit.add_argument("--samples", type=int, help="end when the stage has seen so many in all")
         stage.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
         stage.add_argument("--batch", type=int, default=None)
         stage.add_argument("--seed", type=int, default=0)
@@ -51,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     judge.add_argument("--doubles", type=int, default=100, help="prompts of two objects, reported apart")
     judge.add_argument("--seed", type=int, default=1)
     judge.add_argument("--steps", type=int, default=20)
-    judge.add_argument("--guidance", type=float, default=3.0)
+    judge.add_argument("--guidance", type=float, default=2.0)
     judge.add_argument("--frames", type=int, default=17)
     judge.add_argument("--ceilings", action="store_true", help="score drawn and decoded clips instead")
     judge.add_argument(
@@ -75,7 +77,15 @@ def train(arguments: argparse.Namespace) -> None:
     batch = arguments.batch or (CUDA_BATCHES if arguments.device == "cuda" else BATCHES)[arguments.stage]
     bank = stored_bank(arguments.folder, BANK_CAPTIONS, arguments.seed)
     bf16 = arguments.device == "cuda" if arguments.bf16 is None else arguments.bf16
-    run = Run(arguments.folder, arguments.stage, arguments.minutes, arguments.device, arguments.cool, bf16)
+    run = Run(
+        arguments.folder,
+        arguments.stage,
+        minutes=arguments.minutes,
+        samples=arguments.samples,
+        device=arguments.device,
+        cool=arguments.cool,
+        bf16=bf16,
+    )
     if arguments.stage == "decoder":
         train_decoder(run, batch, arguments.seed, arguments.compile)
         return

@@ -1,4 +1,4 @@
-"""A training run: a limit of minutes, checkpoints that survive a kill, and a line of progress now and then."""
+"""A training run: a limit of minutes or samples, checkpoints that survive a kill, a line of progress now and then."""
 
 import time
 from dataclasses import dataclass, field
@@ -12,11 +12,16 @@ from kinolog_training.muon import Learner
 
 @dataclass
 class Run:
-    """One run of one stage. `cool` is the last part of the run over which the rates fall to a twentieth."""
+    """One run of one stage. `cool` is the last part of the run over which the rates fall to a twentieth.
+
+    It ends after `minutes`, or when the stage has seen `samples` in all, those before the run included. The second
+    gives the same model on a busy machine as on a fast one, however often it is killed and started again.
+    """
 
     folder: Path
     stage: str
-    minutes: float
+    minutes: float | None = None
+    samples: int | None = None
     device: str = "cpu"
     cool: float = 0.25
     bf16: bool = False  # compute in bfloat16 where it is safe; weights stay in float32
@@ -29,13 +34,22 @@ class Run:
     def path(self) -> Path:
         return self.folder / f"{self.stage}.pt"
 
-    def spent(self) -> float:
-        """The part of the run's time that has passed, 0..1."""
-        return (time.monotonic() - self.started) / (60 * self.minutes)
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.samples is None):
+            raise ValueError("a run has a limit of minutes or of samples")
 
-    def pace(self) -> float:
+    def spent(self, learner: Learner) -> float:
+        """The part of the run that is done, 0..1."""
+        parts = []
+        if self.minutes is not None:
+            parts.append((time.monotonic() - self.started) / (60 * self.minutes))
+        if self.samples is not None:
+            parts.append(learner.samples / self.samples)
+        return max(parts)
+
+    def pace(self, learner: Learner) -> float:
         """What the learning rates are multiplied by now."""
-        return max(0.05, min(1.0, (1 - self.spent()) / self.cool)) if self.cool > 0 else 1.0
+        return max(0.05, min(1.0, (1 - self.spent(learner)) / self.cool)) if self.cool > 0 else 1.0
 
     def resume(self, learner: Learner) -> None:
         """Go on from the stage's checkpoint, if there is one."""
@@ -52,7 +66,7 @@ class Run:
         self._saved = time.monotonic()
 
     def tick(self, learner: Learner, figures: dict[str, Any], every_seconds: float = 20.0) -> bool:
-        """Save and report when due; say whether there is time for another step."""
+        """Save and report when due; say whether there is room for another step."""
         now = time.monotonic()
         if now - self._saved > self.save_seconds:
             self.save(learner)
@@ -64,4 +78,4 @@ class Run:
                 f"{self.stage} {seconds:.0f}s step {learner.steps} samples {learner.samples} {shown}",
                 flush=True,
             )
-        return self.spent() < 1
+        return self.spent(learner) < 1

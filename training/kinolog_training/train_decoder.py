@@ -82,7 +82,7 @@ def errors(output: Tensor, target: Tensor) -> Tensor:
 
 
 def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matrix_lr: float = 6e-3) -> None:
-    """Train until the run's minutes are over. `batch` counts latent frames; a quarter more are first frames."""
+    """Train until the run is over. `batch` counts latent frames; a quarter more are first frames."""
     torch.manual_seed(seed)
     network = FlatDecoder().to(run.device)
     if run.device == "cpu":
@@ -102,7 +102,7 @@ def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matri
         with torch.autocast(run.device, torch.bfloat16, enabled=run.bf16):
             two, one = forward(pairs, firsts)
         loss = (errors(two.float(), target[:, 1:]) * 8 + errors(one.float(), target[starts, 0]) * 1) / 9
-        learner.learn(loss, run.pace(), len(packed))
+        learner.learn(loss, run.pace(learner), len(packed))
         more = run.tick(learner, {"loss": loss.detach(), "db": psnr(two.detach().float(), target[:, 1:])})
     run.save(learner)
 

@@ -57,7 +57,7 @@ def load_reader(run: Run) -> Reader:
 
 
 def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool = False) -> None:
-    """Train until the run's minutes are over. `batch` counts clips of 17 frames."""
+    """Train until the run is over. `batch` counts clips of 17 frames."""
     torch.manual_seed(seed)
     encoder = load_reader(run).encoder
     network = build_denoiser().to(run.device)
@@ -82,6 +82,6 @@ def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool =
         with torch.autocast(run.device, torch.bfloat16, enabled=run.bf16):
             prediction = predict(forward, blurred, times, hidden)
         loss = losses(prediction.float(), states, times, weights)
-        learner.learn(loss, run.pace(), len(states))
-        more = run.tick(learner, {"loss": loss.detach(), "pace": run.pace()})
+        learner.learn(loss, run.pace(learner), len(states))
+        more = run.tick(learner, {"loss": loss.detach(), "pace": run.pace(learner)})
     run.save(learner)

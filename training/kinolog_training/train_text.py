@@ -34,7 +34,7 @@ def silenced(ids: Tensor, packed: Tensor, share: float, generator: torch.Generat
 
 
 def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
-    """Train until the run's minutes are over."""
+    """Train until the run is over."""
     torch.manual_seed(seed)
     reader = Reader().to(run.device)
     learner = Learner(
@@ -47,7 +47,7 @@ def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
     while more:
         ids, packed = silenced(*bank.draw(batch, generator), 0.03, generator)
         loss, right = reader(ids, packed)
-        learner.learn(loss, run.pace(), batch)
+        learner.learn(loss, run.pace(learner), batch)
         figures = {"loss": loss.detach(), "all": right.all(1).float().mean()}
         more = run.tick(learner, figures, every_seconds=10)
     run.save(learner)

@@ -107,9 +107,9 @@ def test_every_stage_trains_resumes_and_ships(tmp_path: Path) -> None:
 
     bank = make_bank(64, 0)
     for _ in range(2):
-        train_text(Run(tmp_path, "text", 0.001), bank, 8, 0)
-        train_decoder(Run(tmp_path, "decoder", 0.001), 4, 0)
-        train_denoiser(Run(tmp_path, "denoiser", 0.001), bank, 8, 0)
+        train_text(Run(tmp_path, "text", samples=16), bank, 8, 0)
+        train_decoder(Run(tmp_path, "decoder", samples=8), 4, 0)
+        train_denoiser(Run(tmp_path, "denoiser", samples=16), bank, 8, 0)
     kept = torch.load(tmp_path / "denoiser.pt", weights_only=True)
     assert kept["steps"] >= 2
     export(tmp_path, tmp_path / "model")
