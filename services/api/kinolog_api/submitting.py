@@ -25,7 +25,7 @@ from kinolog_api.plans import SEEDS, plan_job
 from kinolog_api.rpc import Call, answered
 from kinolog_api.validation import RequestRules
 
-CHUNK = 250
+CHUNK = 500
 """Jobs of a batch that are stored together while the next ones are being sealed."""
 
 BREATH = 25
