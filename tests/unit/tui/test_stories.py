@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.widgets.frame import LinkBanner
+from kinolog_tui.widgets.cards import StatusChips
+from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.job_table import JobTable
+from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until, until_text
@@ -223,3 +227,42 @@ async def test_the_theme_that_is_seen_is_the_one_in_settings(pilot: Pilot[None])
     assert pilot.app.screen.query_one("#theme").value == "textual-light"  # type: ignore[attr-defined]  # a select
     await press(pilot, "ctrl+s")
     assert (pilot.app.theme, app_of(pilot).store.load().theme) == ("textual-light", "textual-light")
+
+
+async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Clicks on a page's name, a row, a row again, a key of the bottom line and a chip do what their keys do."""
+
+    async def click(where: type[Widget], words: str) -> None:
+        widget = pilot.app.screen.query_one(where)
+        lines = text(pilot).split("\n")[widget.region.y : widget.region.bottom]
+        row = next(number for number, line in enumerate(lines) if words in line)
+        await pilot.click(where, offset=(lines[row].index(words) - widget.region.x, row))
+        await settled(pilot)
+
+    await click(TopBar, "Jobs")
+    assert isinstance(pilot.app.screen, JobsPage)
+    await click(JobTable, "processing")
+    assert pilot.app.screen.query_one(JobTable).cursor_row == 1
+    await click(JobTable, "processing")
+    assert isinstance(pilot.app.screen, JobPage)
+    assert pilot.app.screen.job_id == RUNNING
+    await click(KeyLine, "Back")
+    assert isinstance(pilot.app.screen, JobsPage)
+    await click(StatusChips, "completed")
+    assert asked(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
+
+
+async def test_an_ended_job_is_told_as_the_person_wants(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A job that ends is a toast by default; with the bell chosen it also rings, and without toasts it is silent."""
+    rung: list[bool] = []
+    app = app_of(pilot)
+    app.bell = lambda: rung.append(True)  # type: ignore[method-assign]
+    ended = {"status": "failed", "percent": 40.0, "events": ["failed"], "job": None}
+    await gateway.say("job_failed", 1, ended, RUNNING)
+    await until(pilot, lambda: len(app._notifications) == 1)
+    assert next(iter(app._notifications)).severity == "error"
+    assert rung == []
+    app.use(replace(app.preferences, bell=True, toasts=False))
+    await gateway.say("job_failed", 2, ended, RUNNING)
+    await until(pilot, lambda: rung)
+    assert len(app._notifications) == 1

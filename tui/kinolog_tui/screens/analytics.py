@@ -75,7 +75,7 @@ class AnalyticsPage(Page):
         self.set_interval(self.kinolog.preferences.refresh_seconds, self._renew)
 
     def _renew(self) -> None:
-        if self.is_current:
+        if self.is_current and not self.asking("overview", "trends", "depth"):
             self.load()
 
     def load(self) -> None:

@@ -62,14 +62,14 @@ class DashboardPage(Page):
         self._renew_charts()
 
     def _renew(self) -> None:
-        if not self._stale or not self.is_current:
+        if not self._stale or not self.is_current or self.asking("activity", "workers"):
             return
         self._stale = False
         self.ask("activity", lambda: self.kinolog.charts.activity(ACTIVITY_ENTRIES))
         self.ask("workers", self.kinolog.rest.workers)
 
     def _renew_charts(self) -> None:
-        if not self.is_current:
+        if not self.is_current or self.asking("recent", "throughput", "depth"):
             return
         charts = self.kinolog.charts
         self.ask("recent", lambda: charts.trends("last_7_days", TREND_BUCKET_SECONDS))

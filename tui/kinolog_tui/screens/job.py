@@ -100,7 +100,7 @@ class JobPage(Watching, Sketching, Acting, Page):
         super().redraw()
 
     def _renew(self) -> None:
-        if self._stale and self.is_current:
+        if self._stale and self.is_current and not self.asking("scenes", "history"):
             self._stale = False
             self.ask("scenes", partial(self.kinolog.rest.storyboard, self.job_id))
             self.ask("history", partial(self.kinolog.rest.history, self.job_id))

@@ -99,10 +99,11 @@ class JobsPage(Acting, Page):
 
     def _go(self, place: Place) -> None:
         self._wanted, self._reading = place, True
-        self.load()
+        self._say_what()
+        self.call_after_refresh(self.load)
 
     def _renew(self) -> None:
-        if self._stale and self.is_current:
+        if self._stale and self.is_current and not self.asking("page"):
             self._stale = False
             self.load()
 

@@ -77,6 +77,12 @@ class Page(Screen[None]):
 
         start(self, work, key)
 
+    def asking(self, *keys: str) -> bool:
+        """Whether one of these is asked and not yet answered: what is asked again and again waits for that."""
+        return any(
+            worker.node is self and worker.group in keys and not worker.is_finished for worker in self.workers
+        )
+
     def on_refused(self, message: Refused) -> None:
         """Say what went wrong and what to do; while the server is away the banner says it already."""
         trouble = message.trouble
@@ -92,10 +98,10 @@ class Page(Screen[None]):
         )
 
     def on_screen_resume(self) -> None:
-        """Shown (again): read anew."""
+        """Shown (again), as it was: painted first, then read anew."""
         self.show_link(self.kinolog.link)
-        self.load()
         self.dress()
+        self.call_after_refresh(self.load)
 
     def dress(self) -> None:
         """Draw what holds colours anew when the theme is another than when it was drawn."""
