@@ -54,7 +54,9 @@ def steps(terminal: Terminal, top: int, presses: int) -> list[Reading]:
     for number in range(presses):
         place = number % (2 * room)
         row = place + 1 if place < room else 2 * room - place - 1
-        readings.append(_pressed(terminal, DOWN if place < room else UP, _lit(top + row)))
+        lit = _lit(top + row)
+        if not lit(terminal.screen):  # else nothing would be timed
+            readings.append(_pressed(terminal, DOWN if place < room else UP, lit))
         terminal.idle(PAUSE_SECONDS)
     return readings
 

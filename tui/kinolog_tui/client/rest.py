@@ -117,26 +117,37 @@ class Rest:
             raise self._unreachable(error) from error
 
     async def read(self, view: type[V], path: str, params: dict[str, str] | None = None) -> V:
-        """GET a path as a view."""
-        return self._view(view, await self._send("GET", path, params=params))
+        """GET a path as a view, read from the bytes that came: a page of jobs is large."""
+        answer = await self._request("GET", path, params=params)
+        try:
+            return view.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise self._stranger() from error
 
     def _view(self, view: type[V], answer: Any) -> V:
         try:
             return view.model_validate(answer)
         except ValidationError as error:
-            raise Trouble(f"{self.url} answers, but not as kinolog does.", "Is the address right?") from error
+            raise self._stranger() from error
 
     async def _send(self, method: str, path: str, **kwargs: Any) -> Any:
+        answer = await self._request(method, path, **kwargs)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise self._stranger() from error
+
+    async def _request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         try:
             answer = await self._http.request(method, path, **kwargs)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         if answer.is_error:
             raise _refusal(answer)
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise Trouble(f"{self.url} answers, but not as kinolog does.", "Is the address right?") from error
+        return answer
+
+    def _stranger(self) -> Trouble:
+        return Trouble(f"{self.url} answers, but not as kinolog does.", "Is the address right?")
 
     def _unreachable(self, error: Exception) -> Trouble:
         why = str(error) or type(error).__name__
