@@ -42,6 +42,7 @@ class ActivityFeed(OptionList):
         if seen == self._seen:
             return
         self._seen, at = seen, self.highlighted_option
+        self.border_subtitle = "" if entries else "nothing yet: 3 makes a video"
         self.clear_options()
         self.add_options(
             [
