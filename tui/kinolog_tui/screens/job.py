@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.events import ScreenResume
 from textual.widgets import Input, TabbedContent, TabPane
 
 from kinolog_tui.client.live import Batch
@@ -75,9 +76,9 @@ class JobPage(Watching, Sketching, Acting, Page):
         self.query_one(JobHead).loading = True
         self.set_interval(THROTTLE_SECONDS, self._renew)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Shown (again): the feed brings its lines and pictures too."""
-        super().on_screen_resume()
+        super().on_screen_resume(event)
         self.kinolog.watch_job(self.job_id, self.query_one(LogLines).last)
 
     def on_screen_suspend(self) -> None:

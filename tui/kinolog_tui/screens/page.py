@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import ScreenResume
 from textual.screen import Screen
 
 from kinolog_tui.background import start
@@ -97,8 +98,9 @@ class Page(Screen[None]):
             markup=False,
         )
 
-    def on_screen_resume(self) -> None:
-        """Shown (again), as it was: painted first, then read anew."""
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """Shown (again), as it was: painted first, then read anew. Styled anew only for another theme."""
+        event.refresh_styles = event.refresh_styles and self._theme != self.app.theme
         self.show_link(self.kinolog.link)
         self.dress()
         self.call_after_refresh(self.load)
