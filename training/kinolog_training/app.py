@@ -1,8 +1,8 @@
 """The training program: one command for each stage.
 
-    python -m kinolog_training text --samples 180000
-    python -m kinolog_training decoder --samples 192000
-    python -m kinolog_training denoiser --samples 840000 --bf16
+    python -m kinolog_training text --samples 187000 --seed 1
+    python -m kinolog_training decoder --samples 142000 --seed 1
+    python -m kinolog_training denoiser --samples 1143000 --bf16 --seed 1
     python -m kinolog_training export --to services/worker/kinolog_worker/models/kinolog-tiny
     python -m kinolog_training evaluate --model services/worker/kinolog_worker/models/kinolog-tiny
 
