@@ -1,0 +1,138 @@
+"""The embedded model does what its prompts say, and its settings do what people expect of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from kinolog_worker.renderer import Frames, ModelSource, SceneRequest
+from kinolog_worker.renderers.diffusers import DiffusersRenderer
+
+from kinolog.catalogue import TINY
+
+DEFAULTS = TINY.defaults
+REQUEST = SceneRequest(
+    prompt="a red circle moving right on a blue background",
+    negative_prompt="",
+    width=64,
+    height=64,
+    frames=17,
+    fps=DEFAULTS.fps,
+    steps=DEFAULTS.steps,
+    guidance=DEFAULTS.guidance,
+    seed=7,
+)
+PAINTS = {
+    "red": (220, 40, 40),
+    "green": (50, 160, 70),
+    "yellow": (250, 215, 50),
+    "blue": (50, 90, 215),
+    "white": (245, 245, 245),
+    "black": (15, 15, 15),
+}
+PAIRS = [("red", "white"), ("green", "black"), ("yellow", "blue"), ("blue", "white")]
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[DiffusersRenderer]:
+    """The embedded model, loaded."""
+    renderer = DiffusersRenderer()
+    renderer.load(ModelSource(TINY.name, TINY.source), "cpu")
+    yield renderer
+    renderer.close()
+
+
+def drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
+    """The clip: uint8 [frames, 64, 64, 3]."""
+    return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
+
+
+def nearest(frames: Frames, names: tuple[str, ...]) -> np.ndarray:
+    """Of each pixel the place among these colours of the one that is nearest to it."""
+    paints = np.array([PAINTS[name] for name in names], dtype=float)
+    return np.linalg.norm(frames[..., None, :].astype(float) - paints, axis=-1).argmin(-1)
+
+
+def parts(frames: Frames, thing: str, ground: str) -> float:
+    """The part of the middle frame that has the colour of the thing rather than of the ground."""
+    return float((nearest(frames[len(frames) // 2], (thing, ground)) == 0).mean())
+
+
+def centres(frames: Frames, thing: str, ground: str) -> np.ndarray:
+    """Where the thing is in each frame: [frames, 2], x and y in pixels."""
+    found = []
+    for frame in frames:
+        rows, columns = np.nonzero(nearest(frame, (thing, ground)) == 0)
+        found.append((columns.mean(), rows.mean()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(("thing", "ground"), PAIRS)
+def test_things_and_grounds_have_their_colours(renderer: DiffusersRenderer, thing: str, ground: str) -> None:
+    """A thing of the colour asked for, neither a speck nor everything, lies on the ground asked for."""
+    prompt = f"a {thing} square standing still on a {ground} background"
+    frames = drawn(renderer, replace(REQUEST, prompt=prompt))
+    assert 0.02 < parts(frames, thing, ground) < 0.5
+    corner = np.median(frames[:, :4, :4].reshape(-1, 3), axis=0)
+    assert np.linalg.norm(corner - PAINTS[ground]) < 70
+
+
+@pytest.mark.parametrize(
+    ("motion", "axis", "sign"),
+    [("moving right", 0, 1), ("moving left", 0, -1), ("moving up", 1, -1), ("moving down", 1, 1)],
+)
+def test_things_go_where_they_should(renderer: DiffusersRenderer, motion: str, axis: int, sign: int) -> None:
+    """From the first to the last frame the thing has gone the way asked for, and hardly to the side."""
+    prompt = f"a red circle {motion} on a white background"
+    path = centres(drawn(renderer, replace(REQUEST, prompt=prompt)), "red", "white")
+    gone = path[-1] - path[0]
+    assert gone[axis] * sign > 8
+    assert abs(gone[1 - axis]) < 6
+
+
+def test_the_seed_decides_what_the_prompt_leaves_open(renderer: DiffusersRenderer) -> None:
+    """Another seed puts the thing elsewhere, in the same colour; the same seed draws the same clip."""
+    prompt = "a red star standing still on a white background"
+    clips = [drawn(renderer, replace(REQUEST, prompt=prompt, seed=seed)) for seed in (1, 2, 3, 4)]
+    places = np.array([centres(clip, "red", "white")[0] for clip in clips])
+    assert np.ptp(places, axis=0).max() > 6
+    assert all(0.01 < parts(clip, "red", "white") < 0.5 for clip in clips)
+    assert (drawn(renderer, replace(REQUEST, prompt=prompt, seed=1)) == clips[0]).all()
+
+
+def test_more_steps_come_closer_to_the_end(renderer: DiffusersRenderer) -> None:
+    """Twenty steps give nearly what forty give, and three do not."""
+    few, some, many = (drawn(renderer, replace(REQUEST, steps=steps)).astype(float) for steps in (3, 20, 40))
+    assert np.abs(some - many).mean() < 0.5 * np.abs(few - many).mean()
+
+
+def test_guidance_makes_it_keep_to_the_prompt(renderer: DiffusersRenderer) -> None:
+    """The prompt decides more with guidance than without: clips of two prompts then differ more."""
+
+    def apart(guidance: float) -> float:
+        clips = [
+            drawn(renderer, replace(REQUEST, prompt=prompt, guidance=guidance, seed=seed)).astype(float)
+            for seed in (1, 2)
+            for prompt in ("a small shape", "a big shape")
+        ]
+        return float(np.abs(clips[0] - clips[1]).mean() + np.abs(clips[2] - clips[3]).mean())
+
+    assert apart(3.0) > apart(1.0)
+
+
+def test_a_negative_prompt_is_kept_away_from(renderer: DiffusersRenderer) -> None:
+    """What the negative prompt names, the seed's choices turn away from: the clip is another one."""
+    open_ended = replace(REQUEST, prompt="a circle standing still on a white background")
+    without = drawn(renderer, open_ended)
+    against = drawn(renderer, replace(open_ended, negative_prompt="a red circle on a white background"))
+    assert (without != against).any()
+
+
+def test_any_prompt_gives_a_clip(renderer: DiffusersRenderer) -> None:
+    """A prompt without one known word gives a clean clip: some thing on an even ground."""
+    frames = drawn(renderer, replace(REQUEST, prompt="Zwölf Boxkämpfer jagen Viktor"))
+    border = np.concatenate([frames[:, 0].reshape(-1, 3), frames[:, :, 0].reshape(-1, 3)]).astype(float)
+    assert np.median(np.abs(border - np.median(border, axis=0))) < 12
+    assert frames.std() > 5
