@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from kinolog_worker.renderer import Frames, ModelSource, SceneRequest
 from kinolog_worker.renderers.diffusers import DiffusersRenderer
@@ -49,10 +50,12 @@ def drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
     return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
 
 
-def nearest(frames: Frames, names: tuple[str, ...]) -> np.ndarray:
+def nearest(frames: Frames, names: tuple[str, ...]) -> npt.NDArray[np.intp]:
     """Of each pixel the place among these colours of the one that is nearest to it."""
     paints = np.array([PAINTS[name] for name in names], dtype=float)
-    return np.linalg.norm(frames[..., None, :].astype(float) - paints, axis=-1).argmin(-1)
+    distances = np.linalg.norm(frames[..., None, :].astype(float) - paints, axis=-1)
+    closest: npt.NDArray[np.intp] = distances.argmin(-1)
+    return closest
 
 
 def parts(frames: Frames, thing: str, ground: str) -> float:
@@ -60,7 +63,7 @@ def parts(frames: Frames, thing: str, ground: str) -> float:
     return float((nearest(frames[len(frames) // 2], (thing, ground)) == 0).mean())
 
 
-def centres(frames: Frames, thing: str, ground: str) -> np.ndarray:
+def centres(frames: Frames, thing: str, ground: str) -> npt.NDArray[np.float64]:
     """Where the thing is in each frame: [frames, 2], x and y in pixels."""
     found = []
     for frame in frames:
