@@ -262,5 +262,6 @@ class Bench:
     async def until(self, job_id: str, met: Callable[[Job], object]) -> None:
         """Wait until the job is as wanted."""
         async with asyncio.timeout(30):
-            while not met(await self.job(job_id)):  # noqa: ASYNC110 - the log in memory has no bell for tests
-                await asyncio.sleep(0)
+            async for _ in self.store.follow(0):
+                if met(await self.job(job_id)):
+                    return
