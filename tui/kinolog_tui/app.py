@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
@@ -44,6 +45,8 @@ class KinologApp(Connected):
         "analytics": lambda: _page("analytics", "AnalyticsPage"),
         "settings": lambda: _page("settings", "SettingsPage"),
     }
+    _been = frozenset({DEFAULT_MODE})
+    _known = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(number, f"page('{mode}')", name, show=False) for number, mode, name in PAGES),
         Binding("question_mark", "help", "Help", key_display="?"),
@@ -51,6 +54,17 @@ class KinologApp(Connected):
         Binding("ctrl+t", "light_or_dark", "Light or dark", show=False),
         Binding("q", "quit", "Quit"),
     ]
+
+    def switch_mode(self, mode: str) -> AwaitMount:
+        """To another page; one that was there before is as it was, and shown at once."""
+        self._known = mode in self._been
+        self._been |= {mode}
+        return super().switch_mode(mode)
+
+    def delay_update(self, delay: float = 0.05) -> None:
+        """Textual holds back what it draws while it goes to another page: here only while that one is built."""
+        if not self._known:
+            super().delay_update(delay)
 
     def on_ready(self) -> None:
         """The first page is there: load the others, so that no key has to."""
