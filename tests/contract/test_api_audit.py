@@ -1,16 +1,14 @@
-"""History, verification and replay, over a real connection."""
+"""History and replay, over a real connection."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.callers import TENANT_KEY
 
-from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -22,13 +20,6 @@ async def api() -> AsyncIterator[RunningApi]:
     """An api over memory."""
     async with running_api() as running:
         yield running
-
-
-async def verdict(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
-    """What the check of a job found, by name."""
-    answer = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
-    assert answer.valid == all(check.holds for check in answer.checks)
-    return {check.name: (check.holds, check.detail) for check in answer.checks}
 
 
 async def test_history_tells_everything(api: RunningApi) -> None:
@@ -58,81 +49,6 @@ async def test_history_as_of_a_position_or_time(api: RunningApi) -> None:
     before = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id, time=Timestamp(seconds=1)))
     assert not before.commits
     assert not before.HasField("job")
-
-
-async def test_a_sound_job_verifies(api: RunningApi) -> None:
-    """Every check of an untouched job holds and says what it looked at."""
-    job_id = await api.submit()
-    await api.complete(job_id)
-    found = await verdict(api, job_id)
-    assert all(holds for holds, _ in found.values())
-    assert set(found) == {"hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"}
-
-
-async def test_a_changed_file_is_found(api: RunningApi) -> None:
-    """A file whose bytes were changed in the store fails the check of artifacts, and no other."""
-    job_id = await api.submit()
-    artifact = await api.complete(job_id)
-    api.artifacts._artifacts[artifact.key] = b"other bytes"
-    found = await verdict(api, job_id)
-    assert [name for name, (holds, _) in found.items() if not holds] == ["artifacts"]
-    assert "was changed" in found["artifacts"][1]
-    del api.artifacts._artifacts[artifact.key]
-    assert "is not stored" in (await verdict(api, job_id))["artifacts"][1]
-
-
-async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
-    """A commit rewritten in the log with a hash of its own breaks the chain and differs from the archive."""
-    job_id = await api.submit()
-    await api.complete(job_id)
-    archived = await api.read_model.archived_commits(job_id)
-    recorded = decode_commit(1, api.store._log[0])
-    forged = replace(recorded.commit, command=replace(recorded.commit.command, actor="mallory"))
-    api.store._log[0] = encode_commit(forged).raw
-
-    async def kept(job_id: str) -> object:
-        return archived
-
-    api.read_model.archived_commits = kept  # type: ignore[method-assign,assignment]  # as it was before
-    found = await verdict(api, job_id)
-    assert [name for name, (holds, _) in found.items() if not holds] == ["chain", "archive"]
-
-
-async def test_a_flipped_byte_is_found(api: RunningApi) -> None:
-    """A byte flipped in the log is an answer that the log does not hold, not an error."""
-    job_id = await api.submit()
-    raw = bytearray(api.store._log[0])
-    raw[len(raw) // 2] ^= 1
-    api.store._log[0] = bytes(raw)
-    found = await verdict(api, job_id)
-    assert found.keys() == {"log"}
-    assert not found["log"][0]
-
-
-async def test_a_state_that_its_events_do_not_make(api: RunningApi) -> None:
-    """A commit whose embedded state was forged fails the fold."""
-    job_id = await api.submit()
-    recorded = decode_commit(1, api.store._log[0])
-    state = replace(recorded.commit.state, max_attempts=9)
-    api.store._log[0] = encode_commit(replace(recorded.commit, state=state)).raw
-    found = await verdict(api, job_id)
-    assert [name for name, (holds, _) in found.items() if not holds] == ["fold"]
-
-
-async def test_a_lost_key_is_found(api: RunningApi) -> None:
-    """A job that is not erased but whose key is gone fails the check of seals."""
-    job_id = await api.submit()
-    await api.keys.erase(await api.key_id(job_id))
-    found = await verdict(api, job_id)
-    assert [name for name, (holds, _) in found.items() if not holds] == ["seals"]
-
-
-async def test_verifying_without_the_archive(api: RunningApi) -> None:
-    """While the archive is away a check is UNAVAILABLE, never a wrong verdict."""
-    job_id = await api.submit()
-    api.read_model.away = True
-    problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
-    assert problem.code is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_replay_gives_what_is_stored(api: RunningApi) -> None:

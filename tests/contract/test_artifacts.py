@@ -17,10 +17,11 @@ from kinolog.adapters.artifacts_obstore import artifacts_at
 from kinolog.ports.artifacts import (
     ArtifactMissing,
     ArtifactStore,
+    Measured,
     Staged,
     address,
-    content_matches,
     digest_in,
+    measured,
 )
 
 Kind = Literal["memory", "folder"]
@@ -158,9 +159,13 @@ async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> 
         await _read(store, key)
 
 
-async def test_content_is_checked_against_its_key(store: ArtifactStore) -> None:
-    """An untouched artifact matches its address."""
-    assert await content_matches(store, await _put(store, b"true"))
+async def test_content_is_measured(store: ArtifactStore) -> None:
+    """An untouched artifact has its size and the hash of its address; one that is gone has none."""
+    key = await _put(store, b"true")
+    assert await measured(store, key) == Measured(digest_in(key), 4)
+    await store.delete(key)
+    with pytest.raises(ArtifactMissing):
+        await measured(store, key)
 
 
 async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
@@ -168,7 +173,7 @@ async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     store = _open("folder", tmp_path)
     key = await _put(store, b"true")
     (tmp_path / "artifacts" / key).write_bytes(b"trve")
-    assert not await content_matches(store, key)
+    assert (await measured(store, key)).sha256 != digest_in(key)
 
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])

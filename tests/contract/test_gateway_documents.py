@@ -81,6 +81,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("POST", "/mcp/bulk"),
         ("GET", "/mcp/logs/{job_id}"),
         ("GET", "/mcp/events/{job_id}"),
+        ("GET", "/mcp/audit/{job_id}"),
         ("GET", "/mcp/analytics/overview"),
         ("GET", "/mcp/analytics/status-distribution"),
         ("GET", "/mcp/analytics/success-rate"),

@@ -91,6 +91,21 @@ async def test_a_job_through_every_read(gateway: Running, api: RunningApi) -> No
     assert listed["summary"]["completed"] == 1
 
 
+async def test_a_record_is_proved(gateway: Running, api: RunningApi) -> None:
+    """The record of a completed job holds; when its video is cut off, the proof names the file and stays an answer."""
+    job_id = (await generate(gateway))["job_id"]
+    artifact = await api.complete(job_id)
+    whole = (await gateway.client.get(f"/mcp/audit/{job_id}")).json()
+    assert whole["valid"]
+    assert [check["name"] for check in whole["checks"]][-1] == "artifacts"
+    api.artifacts._artifacts[artifact.key] = b"vid"
+    answer = await gateway.client.get(f"/mcp/audit/{job_id}")
+    assert answer.status_code == 200
+    broken = [check for check in answer.json()["checks"] if not check["holds"]]
+    assert [(check["name"], artifact.key in check["detail"]) for check in broken] == [("artifacts", True)]
+    assert not answer.json()["valid"]
+
+
 async def test_what_only_the_api_knows_is_wrong(gateway: Running) -> None:
     """Unknown models, styles and sizes are refused with the field as REST names it."""
     for fields, field in (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 
 from grpc import StatusCode
 
-from kinolog.codec.commits import DamagedCommit
 from kinolog.codec.events import put_event
 from kinolog.codec.public import public_job
 from kinolog.codec.times import put_time
@@ -15,30 +14,21 @@ from kinolog.job.commit import Recorded
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.opening import open_job
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_matches
-from kinolog.ports.event_store import DamagedLog, EventStore
+from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.read_model import ReadModel
-from kinolog.sealing import SealBroken
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
-from kinolog_api import verification as verify
 from kinolog_api.errors import ApiError, job_not_found
 from kinolog_api.rpc import Call
 from kinolog_api.validation import read_time
-from kinolog_api.verification import Check
 
 
 class Audit:
-    """The methods of AuditService."""
+    """GetHistory and ReplayLog."""
 
-    def __init__(
-        self, store: EventStore, keys: KeyStore, read_model: ReadModel, artifacts: ArtifactStore
-    ) -> None:
+    def __init__(self, store: EventStore, keys: KeyStore) -> None:
         self._store = store
         self._keys = keys
-        self._read_model = read_model
-        self._artifacts = artifacts
 
     async def get_history(self, request: pb.GetHistoryRequest, call: Call) -> pb.GetHistoryResponse:
         """GetHistory: the commits up to a time or position, and the job as it was then."""
@@ -53,27 +43,6 @@ class Audit:
             key = await self._keys.get(job.sealing_key_id)
             wire.job.CopyFrom(public_job(job, history[-1].position, open_job(job, key)))
         return wire
-
-    async def verify_job(self, request: pb.VerifyJobRequest, call: Call) -> pb.VerifyJobResponse:
-        """VerifyJob. What cannot be reached is an error; what does not hold is an answer."""
-        try:
-            history = await self._history(request.job_id, call)
-        except (DamagedLog, DamagedCommit) as error:
-            return _verdict([Check("log", False, str(error))])
-        job = history[-1].commit.state
-        reached = await self._read_model.position()
-        archived = await self._read_model.archived_commits(job.id)
-        return _verdict(
-            [
-                verify.check_hashes(history),
-                verify.check_chain(history),
-                verify.check_fold(history),
-                verify.check_endings(history),
-                verify.check_archive(history, {a.position: a.raw for a in archived}, reached),
-                await self._check_seals(job),
-                await self._check_artifacts(job),
-            ]
-        )
 
     async def replay_log(
         self, request: pb.ReplayLogRequest, call: Call
@@ -101,34 +70,6 @@ class Audit:
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)
         return history
-
-    async def _check_seals(self, job: Job) -> Check:
-        """Prompts open under the job's key, or are gone with it."""
-        key = await self._keys.get(job.sealing_key_id)
-        if job.erased:
-            detail = "erased, and so is its key" if key is None else "erased, but its key is still there"
-            return Check("seals", key is None, detail)
-        if key is None:
-            return Check("seals", False, "the key is gone although the job is not erased")
-        try:
-            open_job(job, key)
-        except SealBroken as error:
-            return Check("seals", False, str(error))
-        return Check("seals", True, f"the prompt and {len(job.scenes)} scenes open under the job's key")
-
-    async def _check_artifacts(self, job: Job) -> Check:
-        """The files that the job lists are stored, and have the hashes that the log says."""
-        listed = verify.artifacts_of(job)
-        for artifact in listed:
-            name = f"{artifact.kind} {artifact.key}"
-            try:
-                if artifact.sha256 not in artifact.key.replace("/", ""):
-                    return Check("artifacts", False, f"{name} lies under another hash than the log says")
-                if not await content_matches(self._artifacts, artifact.key):
-                    return Check("artifacts", False, f"{name} was changed since it was stored")
-            except (ArtifactMissing, ValueError):
-                return Check("artifacts", False, f"{name} is not stored")
-        return Check("artifacts", True, f"{len(listed)} files read and hashed; each is what the log says")
 
 
 def put_recorded(recorded: Recorded) -> pb.RecordedCommit:
@@ -158,10 +99,3 @@ def _until(request: pb.GetHistoryRequest) -> Callable[[Recorded], bool]:
             return lambda recorded: recorded.position <= position
         case _:
             return lambda recorded: True
-
-
-def _verdict(checks: Sequence[Check]) -> pb.VerifyJobResponse:
-    return pb.VerifyJobResponse(
-        valid=all(check.holds for check in checks),
-        checks=[pb.Check(name=check.name, holds=check.holds, detail=check.detail) for check in checks],
-    )

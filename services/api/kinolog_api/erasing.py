@@ -12,7 +12,6 @@ import logging
 from kinolog.handler import Handled
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.job import events as e
 from kinolog.logs import fields
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.event_store import EventStore
@@ -23,6 +22,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.reading import Reading
 from kinolog_api.rpc import Call
 from kinolog_api.steering import Steering, command_id, last_position
+from kinolog_api.verification import files_ever
 
 log = logging.getLogger(__name__)
 
@@ -108,15 +108,8 @@ class Erasing:
 
     async def _artifact_keys(self, job_id: str) -> list[str]:
         """Keys of all files that the job ever made, scenes of earlier attempts too."""
-        keys: dict[str, None] = {}
-        async for recorded in self._store.history(job_id):
-            for event in recorded.commit.events:
-                match event:
-                    case e.Completed(artifacts=artifacts):
-                        keys.update(dict.fromkeys(artifact.key for artifact in artifacts))
-                    case e.SceneRendered(artifact=artifact):
-                        keys[artifact.key] = None
-        return list(keys)
+        history = [recorded async for recorded in self._store.history(job_id)]
+        return [artifact.key for artifact in files_ever(history)]
 
     async def _look_back(self) -> None:
         last = await self._store.last_position()

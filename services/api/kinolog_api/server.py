@@ -32,6 +32,7 @@ from kinolog_api.health import HealthWatch
 from kinolog_api.hub import WatchHub
 from kinolog_api.key_pool import KeyPool
 from kinolog_api.listing import Listing
+from kinolog_api.proving import Proving
 from kinolog_api.reading import Reading
 from kinolog_api.rpc import Gate, Stream, Unary, routes
 from kinolog_api.steering import Steering
@@ -199,9 +200,10 @@ def _analytics(analytics: Analytics) -> Mapping[str, Unary | Stream]:
 
 
 def _audit(parts: Parts) -> Mapping[str, Unary | Stream]:
-    audit = Audit(parts.store, parts.keys, parts.read_model, parts.artifacts)
+    audit = Audit(parts.store, parts.keys)
+    proving = Proving(parts.store, parts.keys, parts.read_model, parts.artifacts)
     return {
         "GetHistory": audit.get_history,
-        "VerifyJob": audit.verify_job,
+        "VerifyJob": proving.verify_job,
         "ReplayLog": audit.replay_log,
     }

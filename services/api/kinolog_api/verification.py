@@ -1,17 +1,20 @@
-"""Whether a job's record is complete and untouched. The checks on its history are pure."""
+"""Whether a job's record is complete and untouched. Pure: the record is brought, what is found is said."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.job.commit import Recorded
 from kinolog.job.decide import Refused
-from kinolog.job.events import TERMINAL, Retried
+from kinolog.job.events import TERMINAL, Completed, Retried, SceneRendered
 from kinolog.job.evolve import BrokenHistory, fold
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.job.values import Artifact
+
+NAMED_FILES = 3
+"""How many files that do not hold are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class Check:
     detail: str
 
 
+def check_log(before: Sequence[Recorded], damage: str) -> Check:
+    """The log could not be read to the job's end: what is wrong, and how much lies before it."""
+    return Check("log", False, f"{damage}; {_number(len(before), 'commit')} before it could be read")
+
+
 def check_hashes(history: Sequence[Recorded]) -> Check:
     """Every commit's bytes still have the hash that lies beside them."""
     for recorded in history:
@@ -32,7 +40,8 @@ def check_hashes(history: Sequence[Recorded]) -> Check:
             return Check("hashes", False, f"position {recorded.position}: {error}")
         if digest != recorded.digest:
             return Check("hashes", False, f"position {recorded.position}: another hash than was read")
-    return Check("hashes", True, f"{len(history)} commits have the hashes that they were stored with")
+    read = _number(len(history), "commit")
+    return Check("hashes", True, f"{read} read; the bytes have the hash that is stored with them")
 
 
 def check_chain(history: Sequence[Recorded]) -> Check:
@@ -41,13 +50,16 @@ def check_chain(history: Sequence[Recorded]) -> Check:
     for recorded in history:
         commit = recorded.commit
         where = f"position {recorded.position}"
+        if commit.job_id != history[0].commit.job_id:
+            return Check("chain", False, f"{where} is about another job, {commit.job_id}")
         if (commit.previous_position, commit.previous_hash) != (position, digest):
-            return Check("chain", False, f"{where} does not build on position {position}")
+            return Check("chain", False, f"{where} does not build on {_place(position)}")
         version += len(commit.events)
         if commit.version != version:
             return Check("chain", False, f"{where} counts {commit.version} events, not {version}")
         position, digest = recorded.position, recorded.digest
-    return Check("chain", True, f"{len(history)} commits with {version} events, each built on the one before")
+    linked = f"{_number(len(history), 'commit')} with {_number(version, 'event')}"
+    return Check("chain", True, f"{linked}; each holds the hash of the one before, none is missing")
 
 
 def check_fold(history: Sequence[Recorded]) -> Check:
@@ -64,21 +76,25 @@ def check_fold(history: Sequence[Recorded]) -> Check:
             compared += 1
             if job != commit.state:
                 return Check(
-                    "fold", False, f"position {recorded.position} carries another state than its events"
+                    "fold", False, f"position {recorded.position} carries another state than its events make"
                 )
-    return Check("fold", True, f"{compared} of {len(history)} states compared; each is what its events make")
+    others = len(history) - compared
+    rest = f"; {_number(others, 'state')} of another version not compared" if others else ""
+    return Check("fold", True, f"{_number(compared, 'state')} compared; the events make each anew{rest}")
 
 
 def check_endings(history: Sequence[Recorded]) -> Check:
     """The job ended at most once, and once more for each retry."""
-    endings, allowed = 0, 1
+    endings, retries = 0, 0
     for recorded in history:
         for event in recorded.commit.events:
             endings += isinstance(event, TERMINAL)
-            allowed += isinstance(event, Retried)
-            if endings > allowed:
+            retries += isinstance(event, Retried)
+            if endings > retries + 1:
                 return Check("endings", False, f"position {recorded.position} ends the job once too often")
-    return Check("endings", True, f"ended {endings} times, retried {allowed - 1} times")
+    ended = f"it ended {_times(endings)}" if endings else "it has not ended yet"
+    retried = f"was retried {_times(retries)}" if retries else "was never retried"
+    return Check("endings", True, f"{ended} and {retried}")
 
 
 def check_archive(history: Sequence[Recorded], archive: Mapping[int, bytes], archived_up_to: int) -> Check:
@@ -92,12 +108,89 @@ def check_archive(history: Sequence[Recorded], archive: Mapping[int, bytes], arc
     missing = [p for p in logged if p not in archive and p <= archived_up_to]
     if missing:
         return Check("archive", False, f"the archive lacks position {missing[0]}")
+    to_come = len(logged) - len(archive)
+    rest = f"; {to_come} not archived yet" if to_come else ""
     return Check(
-        "archive", True, f"{len(archive)} of {len(logged)} commits archived, all with the same bytes"
+        "archive", True, f"the database holds {len(archive)} of {len(logged)} with the same bytes{rest}"
     )
 
 
-def artifacts_of(job: Job) -> list[Artifact]:
+def check_files(files: Sequence[Artifact], wrong: Sequence[str], *, ended: bool) -> Check:
+    """The files that the job lists; `wrong` says what is wrong with which of them."""
+    if wrong:
+        return Check("artifacts", False, _listed(wrong))
+    if not files:
+        return Check("artifacts", True, "the job lists no files" + ("" if ended else " yet"))
+    return Check(
+        "artifacts", True, f"{_number(len(files), 'file')} read to the end; each is what the log says"
+    )
+
+
+def check_erased_files(files: Sequence[Artifact], left: Sequence[str], shared: int) -> Check:
+    """The files that an erased job once made; `left` names those still there, but for what other jobs made too."""
+    if left:
+        return Check("artifacts", False, f"erased, but still stored: {_listed(left)}")
+    if not files:
+        return Check("artifacts", True, "erased; the job made no files")
+    kept = f"; {shared} stay, since other jobs made the same" if shared else ""
+    gone = len(files) - shared
+    return Check("artifacts", True, f"erased; {gone} of {_number(len(files), 'file')} gone{kept}")
+
+
+def state_of(history: Sequence[Recorded]) -> Job:
+    """The job that the events make; the state in its last commit when they make none."""
+    job: Job | None = None
+    try:
+        for recorded in history:
+            commit = recorded.commit
+            job = fold(job, commit.job_id, commit.events, commit.command.id)
+    except (BrokenHistory, Refused):
+        job = None
+    return job or history[-1].commit.state
+
+
+def files_of(job: Job) -> list[Artifact]:
     """Files that the job lists: results and rendered scenes, each once."""
-    listed = [*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)]
-    return list({artifact.key: artifact for artifact in listed}.values())
+    return _once([*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)])
+
+
+def files_ever(history: Iterable[Recorded]) -> list[Artifact]:
+    """Files that the job ever made, scenes of earlier attempts too, each once."""
+    made: list[Artifact] = []
+    for recorded in history:
+        for event in recorded.commit.events:
+            match event:
+                case Completed(artifacts=artifacts):
+                    made += artifacts
+                case SceneRendered(artifact=artifact):
+                    made.append(artifact)
+    return _once(made)
+
+
+def name_of(artifact: Artifact) -> str:
+    """What a file is, and its key in the artifact store."""
+    return f"{artifact.kind} {artifact.key}"
+
+
+def _once(files: Iterable[Artifact]) -> list[Artifact]:
+    first: dict[str, Artifact] = {}
+    for artifact in files:
+        first.setdefault(artifact.key, artifact)
+    return list(first.values())
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - NAMED_FILES
+    return "; ".join(words[:NAMED_FILES]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _place(position: int) -> str:
+    return f"position {position}" if position else "the beginning"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -18,6 +18,8 @@ Answered = TypeVar("Answered")
 READ_SECONDS = 15.0
 """How long a call may take, waiting for a position included."""
 BULK_SECONDS = 60.0
+PROOF_SECONDS = 60.0
+"""How long a proof may take: it reads the files of a job to their end."""
 HEALTH_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
@@ -43,6 +45,7 @@ _SERVICE_CONFIG = {
                 ),
                 {"service": "kinolog.v1.AnalyticsService"},
                 {"service": "kinolog.v1.AuditService", "method": "GetHistory"},
+                {"service": "kinolog.v1.AuditService", "method": "VerifyJob"},
             ],
             "retryPolicy": _RETRY,
         }

@@ -23,13 +23,14 @@ from kinolog_gateway.live.socket import router as live
 from kinolog_gateway.metrics import Metrics
 from kinolog_gateway.openapi import openapi_document
 from kinolog_gateway.problems import ProblemError, respond
-from kinolog_gateway.routes import bulk, catalogue, charts, commands, jobs, probes, results
+from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, jobs, probes, results
 from kinolog_gateway.upstream import Upstream
 
 ROUTERS = (
     commands.router,
     bulk.router,
     jobs.router,
+    audit.router,
     results.router,
     charts.router,
     catalogue.router,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from kinolog.adapters.history import fold_history, is_current, is_repeat, loaded
-from kinolog.codec.commits import decode_commit, encode_commit
+from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
 from kinolog.job.commit import Commit, Recorded
 from kinolog.ports.event_store import Appended, Conflict, DamagedLog, Loaded
 
@@ -79,7 +79,10 @@ class MemoryEventStore:
         return len(self._log)
 
     def _at(self, position: int) -> Recorded:
-        return decode_commit(position, self._log[position - 1])
+        try:
+            return decode_commit(position, self._log[position - 1])
+        except DamagedCommit as error:
+            raise DamagedLog(f"position {position}: {error}") from error
 
     def _repeat(self, commit: Commit) -> Appended:
         """Where `commit` lies already. Raises `Conflict` when another one lies at its place."""

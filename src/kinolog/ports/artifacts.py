@@ -112,9 +112,18 @@ def digest_in(key: str) -> str:
     return head + tail.partition(".")[0]
 
 
-async def content_matches(store: ArtifactStore, key: str) -> bool:
-    """Whether the content, read in full, still has the hash that its key spells. Raises ArtifactMissing."""
-    running = sha256()
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What content is now, whatever its address promises."""
+
+    sha256: str
+    size_bytes: int
+
+
+async def measured(store: ArtifactStore, key: str) -> Measured:
+    """Hash and size of the content, read in full. Raises ArtifactMissing."""
+    running, size_bytes = sha256(), 0
     async for chunk in store.read(key):
         running.update(chunk)
-    return running.hexdigest() == digest_in(key)
+        size_bytes += len(chunk)
+    return Measured(running.hexdigest(), size_bytes)

@@ -201,6 +201,16 @@ def recorded_commit(update: jobs.WatchJobsResponse) -> audit.RecordedCommit:
     return commit
 
 
+def proof() -> audit.VerifyJobResponse:
+    """A record that holds but for a file."""
+    return audit.VerifyJobResponse(
+        checks=[
+            audit.Check(name="chain", holds=True, detail="3 commits with 5 events"),
+            audit.Check(name="artifacts", detail="video sha256/ab/cd.mp4 is not stored"),
+        ]
+    )
+
+
 def model() -> pb.Model:
     """A model of the catalogue."""
     return pb.Model(

@@ -171,6 +171,23 @@ async def test_history_at_a_time(gateway: Running, api: RecordingApi) -> None:
     assert {request.time.ToJsonString() for request in api.asked("GetHistory")} == {"2026-11-22T15:00:00Z"}
 
 
+async def test_a_proof(gateway: Running, api: RecordingApi) -> None:
+    """The proof of a record tells every check, those that hold and those that do not, as an answer."""
+    job = api.add_job()
+    answer = await gateway.client.get(f"/mcp/audit/{job.id}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "job_id": job.id,
+        "valid": False,
+        "checks": [
+            {"name": "chain", "holds": True, "detail": "3 commits with 5 events"},
+            {"name": "artifacts", "holds": False, "detail": "video sha256/ab/cd.mp4 is not stored"},
+        ],
+    }
+    assert [request.job_id for request in api.asked("VerifyJob")] == [job.id]
+
+
 async def test_charts(gateway: Running, api: RecordingApi) -> None:
     """Every chart answers; what is not known is null."""
     overview = (await gateway.client.get("/mcp/analytics/overview?date_range=last_30_days")).json()

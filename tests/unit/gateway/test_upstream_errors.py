@@ -19,6 +19,7 @@ async def test_a_job_that_is_not_there(gateway: Running) -> None:
         ("GET", f"/mcp/storyboard/{ID}"),
         ("GET", f"/mcp/logs/{ID}"),
         ("GET", f"/mcp/events/{ID}"),
+        ("GET", f"/mcp/audit/{ID}"),
         ("GET", f"/mcp/result/{ID}"),
         ("GET", f"/mcp/result/{ID}/video"),
         ("GET", f"/mcp/result/{ID}/scenes/0"),

@@ -1,0 +1,226 @@
+"""VerifyJob over a real connection: what an auditor is told about whole, moving, erased and damaged records."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import grpc
+import pytest
+
+from kinolog.codec.commits import decode_commit, encode_commit
+from kinolog.job import commands as c
+from kinolog.v1 import audit_service_pb2 as au
+from kinolog.v1 import job_service_pb2 as pb
+from tests.unit.api.running_api import RunningApi, refused, running_api
+
+NAMES = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def verdict(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
+    """What the check of a job found, by name."""
+    answer = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
+    assert answer.valid == all(check.holds for check in answer.checks)
+    return {check.name: (check.holds, check.detail) for check in answer.checks}
+
+
+async def broken(api: RunningApi, job_id: str) -> dict[str, str]:
+    """The checks that do not hold, with what they found."""
+    return {name: detail for name, (holds, detail) in (await verdict(api, job_id)).items() if not holds}
+
+
+async def test_a_completed_job_holds(api: RunningApi) -> None:
+    """Every check of an untouched job holds and says what it looked at."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    found = await verdict(api, job_id)
+    assert list(found) == NAMES
+    assert all(holds for holds, _ in found.values())
+    details = {name: detail for name, (_, detail) in found.items()}
+    assert details == {
+        "hashes": "3 commits read; the bytes have the hash that is stored with them",
+        "chain": "3 commits with 5 events; each holds the hash of the one before, none is missing",
+        "fold": "3 states compared; the events make each anew",
+        "endings": "it ended once and was never retried",
+        "archive": "the database holds 3 of 3 with the same bytes",
+        "seals": "the prompt and 1 of its scenes can be read with the job's key",
+        "artifacts": "1 file read to the end; each is what the log says",
+    }
+
+
+async def test_a_running_job_holds_as_far_as_it_is(api: RunningApi) -> None:
+    """A job that runs has not ended and has no files yet; what the archive has not seen yet is no loss."""
+    job_id = await api.submit()
+    api.read_model.held_at = 1
+    await api.start_attempt(job_id)
+    found = await verdict(api, job_id)
+    assert all(holds for holds, _ in found.values())
+    assert found["endings"][1] == "it has not ended yet and was never retried"
+    assert found["archive"][1] == "the database holds 1 of 2 with the same bytes; 1 not archived yet"
+    assert found["artifacts"][1] == "the job lists no files yet"
+
+
+async def test_a_job_that_goes_on_while_it_is_checked(api: RunningApi) -> None:
+    """A commit that is stored and archived between two reads is not called lost."""
+    job_id = await api.submit()
+    archived_commits = api.read_model.archived_commits
+
+    async def after_a_start(job_id: str) -> object:
+        api.read_model.archived_commits = archived_commits  # type: ignore[method-assign]  # once
+        await api.start_attempt(job_id)
+        return await archived_commits(job_id)
+
+    api.read_model.archived_commits = after_a_start  # type: ignore[method-assign,assignment]
+    assert await broken(api, job_id) == {}
+
+
+async def test_a_job_that_is_erased_while_it_is_checked(api: RunningApi) -> None:
+    """A job whose key and files go between two reads is checked anew, as the erased job that it is."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    get = api.keys.get
+
+    async def after_an_erasure(key_id: str) -> bytes | None:
+        api.keys.get = get  # type: ignore[method-assign]  # once
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        return await get(key_id)
+
+    api.keys.get = after_an_erasure  # type: ignore[method-assign]
+    found = await verdict(api, job_id)
+    assert all(holds for holds, _ in found.values())
+    assert found["seals"][1].startswith("erased;")
+
+
+async def test_an_erased_job_holds_without_its_files(api: RunningApi) -> None:
+    """Of an erased job the key and the files are gone; a file that came back is named, one of another job is not."""
+    job_id, twin = await api.submit(), await api.submit()
+    artifact = await api.complete(job_id)
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    found = await verdict(api, job_id)
+    assert all(holds for holds, _ in found.values())
+    assert found["seals"][1] == "erased; the key is gone, so nobody can read the prompts"
+    assert found["artifacts"][1] == "erased; 1 of 1 file gone"
+    await api.stored(b"video bytes")
+    assert await broken(api, job_id) == {"artifacts": f"erased, but still stored: video {artifact.key}"}
+    await api.complete(twin)
+    found = await verdict(api, job_id)
+    assert found["artifacts"] == (True, "erased; 0 of 1 file gone; 1 stay, since other jobs made the same")
+
+
+async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
+    """An erased job whose key is still there is told with what to do."""
+    job_id = await api.submit()
+    await api.fail(job_id)
+    await api.work(job_id, c.Erase("e1", "ada"))
+    assert await broken(api, job_id) == {
+        "seals": "erased, but its key is still there; erase it again to finish"
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"other bytes", "was changed: its SHA-256 is now "),
+        (b"video", "was changed: 5 bytes instead of 11"),
+        (None, "is not stored"),
+    ],
+    ids=["altered", "truncated", "deleted"],
+)
+async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, words: str) -> None:
+    """A file whose bytes were altered, cut off or deleted fails the check of artifacts, and no other."""
+    job_id = await api.submit()
+    artifact = await api.complete(job_id)
+    stored = api.artifacts._artifacts
+    if content is None:
+        del stored[artifact.key]
+    else:
+        stored[artifact.key] = content
+    found = await broken(api, job_id)
+    assert list(found) == ["artifacts"]
+    assert found["artifacts"].startswith(f"video {artifact.key} {words}")
+
+
+async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
+    """A commit rewritten in the log with a hash of its own breaks the chain and differs from the archive."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    archived = await api.read_model.archived_commits(job_id)
+    recorded = decode_commit(1, api.store._log[0])
+    forged = replace(recorded.commit, command=replace(recorded.commit.command, actor="mallory"))
+    api.store._log[0] = encode_commit(forged).raw
+    keep(api, archived)
+    found = await broken(api, job_id)
+    assert found == {
+        "chain": "position 2 does not build on position 1",
+        "archive": "position 1 differs between log and archive",
+    }
+
+
+async def test_a_history_that_the_log_has_lost_is_found(api: RunningApi) -> None:
+    """Of a job that the log no longer has, the archive still says that there was one, to its tenant alone."""
+    job_id = await api.submit()
+    archived = await api.read_model.archived_commits(job_id)
+    del api.store._positions[job_id]
+    keep(api, archived)
+    assert await broken(api, job_id) == {"archive": "the log has lost position 1, which the archive holds"}
+    problem = await refused(
+        api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id), metadata=(("x-kinolog-tenant", "other"),))
+    )
+    assert problem.code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_flipped_byte_is_found(api: RunningApi) -> None:
+    """A byte flipped in the log is an answer that names the position, not an error."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+    archived = await api.read_model.archived_commits(job_id)
+    raw = bytearray(api.store._log[1])
+    raw[len(raw) // 2] ^= 1
+    api.store._log[1] = bytes(raw)
+    keep(api, archived)
+    found = await verdict(api, job_id)
+    assert found.keys() == {"log"}
+    holds, detail = found["log"]
+    assert not holds
+    assert detail.startswith("position 2: ")
+    assert detail.endswith("; 1 commit before it could be read")
+
+
+async def test_a_state_that_its_events_do_not_make(api: RunningApi) -> None:
+    """A commit whose embedded state was forged fails the fold."""
+    job_id = await api.submit()
+    recorded = decode_commit(1, api.store._log[0])
+    state = replace(recorded.commit.state, max_attempts=9)
+    api.store._log[0] = encode_commit(replace(recorded.commit, state=state)).raw
+    assert await broken(api, job_id) == {"fold": "position 1 carries another state than its events make"}
+
+
+async def test_a_lost_key_is_found(api: RunningApi) -> None:
+    """A job that is not erased but whose key is gone fails the check of seals."""
+    job_id = await api.submit()
+    await api.keys.erase(await api.key_id(job_id))
+    assert await broken(api, job_id) == {"seals": "the key is gone although the job is not erased"}
+
+
+async def test_verifying_without_the_archive(api: RunningApi) -> None:
+    """While the archive is away a check is UNAVAILABLE, never a wrong verdict."""
+    job_id = await api.submit()
+    api.read_model.away = True
+    problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
+    assert problem.code is grpc.StatusCode.UNAVAILABLE
+
+
+def keep(api: RunningApi, archived: object) -> None:
+    """Have the archive hold this, whatever becomes of the log."""
+
+    async def kept(job_id: str) -> object:
+        return archived
+
+    api.read_model.archived_commits = kept  # type: ignore[method-assign,assignment]  # as it was before
