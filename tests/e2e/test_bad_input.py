@@ -116,7 +116,7 @@ def test_malformed_json_is_refused(http: httpx.Client, text: str) -> None:
 def test_ids_that_are_none_or_nobodys(http: httpx.Client) -> None:
     """A malformed id is a bad request, a well-formed one that is nobody's is not found; both as problems."""
     with http:
-        for path in ("status", "storyboard", "logs", "events"):
+        for path in ("status", "storyboard", "logs", "events", "audit"):
             assert http.get(f"/mcp/{path}/not-an-id").status_code == 400, path
             assert http.get(f"/mcp/{path}/{UNKNOWN}").status_code == 404, path
         for path in ("cancel", "retry", "prefetch"):
@@ -142,6 +142,8 @@ def test_the_command_line_says_the_same(stack: Stack, monkeypatch: pytest.Monkey
         (["show", "not-an-id"], Exit.USAGE, "job_id"),
         (["show", UNKNOWN], Exit.NOT_FOUND, "no"),
         (["replay", UNKNOWN], Exit.NOT_FOUND, "no"),
+        (["verify", UNKNOWN], Exit.NOT_FOUND, "no"),
+        (["verify", "not-an-id"], Exit.USAGE, "job_id"),
         (["cancel", UNKNOWN], Exit.NOT_FOUND, "no"),
         (["watch", UNKNOWN], Exit.NOT_FOUND, "no"),
     ]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kinolog.cli import acting, projections, reading
+from kinolog.cli import acting, projections, reading, verifying
 from kinolog.cli.context import CURRENT, make_context
 from kinolog.cli.demo import demo
 from kinolog.cli.tui import tui
@@ -65,6 +65,7 @@ for _function in (
     acting.erase,
     reading.result,
     reading.replay,
+    verifying.verify,
     reading.models,
     reading.workers,
     tui,

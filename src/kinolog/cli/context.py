@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from kinolog.cli.exits import Exit
-from kinolog.cli.gateway import Gateway, GatewayError, Json
+from kinolog.cli.gateway import TIMEOUT_SECONDS, Gateway, GatewayError, Json
 from kinolog.settings import ClientSettings
 from kinolog.stack.folder import DataFolder
 from kinolog.stack.settings import StackSettings
@@ -36,9 +36,9 @@ class Context:
     out: Console
     err: Console
 
-    def gateway(self) -> Gateway:
+    def gateway(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Gateway:
         """A client of the gateway."""
-        return Gateway(self.url, self.api_key)
+        return Gateway(self.url, self.api_key, timeout_seconds)
 
     def print_json(self, value: Json) -> None:
         """One JSON object on one line of standard output."""

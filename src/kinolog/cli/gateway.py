@@ -13,6 +13,9 @@ from kinolog.cli.exits import BY_HTTP_STATUS, Exit
 Json: TypeAlias = dict[str, Any]
 Params: TypeAlias = Mapping[str, str | int | float | bool | None]
 
+TIMEOUT_SECONDS = 30.0
+"""How long an answer may take, unless a command knows better."""
+
 
 class GatewayError(Exception):
     """An answer that is no success, in words, with the exit code for it."""
@@ -35,7 +38,9 @@ class GatewayError(Exception):
 class Gateway:
     """A client of the REST surface at `url`. Close it, or use it in `with`."""
 
-    def __init__(self, url: str, api_key: str | None = None, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.url = url.rstrip("/")
         self.headers = headers

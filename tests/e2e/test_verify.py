@@ -1,0 +1,129 @@
+"""`kinolog verify` against a running kinolog: records that hold, and files that were altered behind its back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kinolog.cli.app import app
+from kinolog.cli.exits import Exit
+from kinolog.cli.gateway import Gateway
+from kinolog.cli.live import follow
+from kinolog.stack.stack import Stack
+
+CHECKS = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
+
+
+@pytest.fixture(autouse=True)
+def at_the_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands reach the stack of these tests."""
+    monkeypatch.setenv("KINOLOG_URL", stack.addresses["gateway"])
+
+
+@pytest.fixture
+def completed(gateway: Gateway) -> str:
+    """A completed job with two scenes."""
+    asked = {"prompt": "A red square. Then a blue ring.", "model": "card", "duration": 2.0}
+    job_id: str = gateway.post("/mcp/generate", asked)["job_id"]
+    for _ in follow(gateway, job_id):
+        pass
+    return job_id
+
+
+@pytest.fixture
+def video(stack: Stack, gateway: Gateway, completed: str) -> Iterator[Path]:
+    """Where its video is stored; put back as it was afterwards."""
+    artifacts = gateway.get(f"/mcp/result/{completed}")["artifacts"]
+    key = next(artifact["key"] for artifact in artifacts if artifact["kind"] == "video")
+    path = stack.folder.artifacts / key
+    whole = path.read_bytes()
+    yield path
+    path.write_bytes(whole)
+
+
+def verify(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(app, ["verify", *arguments])
+
+
+def proof(job_id: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the answer of `kinolog verify --json`."""
+    done = verify(job_id, "--json")
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_a_completed_job_holds(completed: str) -> None:
+    """A table with every check, a sentence that says so, exit code 0; the same as JSON."""
+    done = verify(completed)
+    assert done.exit_code == Exit.OK, done.output
+    lines = done.stdout.splitlines()
+    assert [line.split()[:3] for line in lines[1:-1]] == [[name, "✔", "yes"] for name in CHECKS]
+    assert lines[-1] == f"the record of job {completed} is complete and untouched: all 7 checks hold"
+    code, answer = proof(completed)
+    assert (code, answer["valid"], answer["job_id"]) == (Exit.OK, True, completed)
+    assert "5 files read to the end" in answer["checks"][-1]["detail"]
+
+
+def test_an_altered_video_is_named(completed: str, video: Path) -> None:
+    """One byte altered in the stored video: exit code 1, the file by its key, what to do; restored, it holds again."""
+    whole = video.read_bytes()
+    video.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    done = verify(completed)
+    assert done.exit_code == Exit.FAILED
+    assert f"video {_key(video)} was changed: its SHA-256 is now" in done.stdout
+    assert f"the record of job {completed} does not hold: artifacts" in done.stdout
+    assert "Put the named file back" in done.stderr
+    code, answer = proof(completed)
+    assert (code, answer["valid"]) == (Exit.FAILED, False)
+    assert [check["name"] for check in answer["checks"] if not check["holds"]] == ["artifacts"]
+    video.write_bytes(whole)
+    assert proof(completed)[0] == Exit.OK
+
+
+def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) -> None:
+    """A video that was cut off is told with both sizes, one that is gone as not stored."""
+    whole = video.read_bytes()
+    video.write_bytes(whole[:1000])
+    _, answer = proof(completed)
+    told = f"video {_key(video)} was changed: 1000 bytes instead of {len(whole)}"
+    assert answer["checks"][-1]["detail"] == told
+    video.unlink()
+    code, answer = proof(completed)
+    assert code == Exit.FAILED
+    assert answer["checks"][-1]["detail"] == f"video {_key(video)} is not stored"
+
+
+def test_a_running_and_an_erased_job_hold(gateway: Gateway, completed: str) -> None:
+    """A job that renders holds as far as it is; an erased one holds without its files, unless one comes back."""
+    asked = {"prompt": "bars", "model": "slow-card", "steps": 900}
+    running = gateway.post("/mcp/generate", asked)["job_id"]
+    for message in follow(gateway, running):
+        if message["data"].get("step"):
+            break
+    code, answer = proof(running)
+    assert code == Exit.OK, answer
+    assert "has not ended yet" in answer["checks"][3]["detail"]
+    gateway.post(f"/mcp/cancel/{running}")
+    gateway.delete(f"/mcp/jobs/{completed}")
+    code, answer = proof(completed)
+    assert code == Exit.OK, answer
+    assert answer["checks"][5]["detail"].startswith("erased; the key is gone")
+    assert answer["checks"][6]["detail"].startswith("erased; ")
+
+
+def test_a_server_without_the_route(stack: Stack) -> None:
+    """Where nothing proves records, the command says that the server is too old, not that there is no such job."""
+    url = stack.addresses["gateway"] + "/elsewhere"
+    done = CliRunner().invoke(app, ["--url", url, "verify", "a" * 26])
+    assert done.exit_code == Exit.UNREACHABLE
+    assert "too old to verify a record" in done.output
+
+
+def _key(path: Path) -> str:
+    """The key of a stored file."""
+    return "/".join(path.parts[-3:])
