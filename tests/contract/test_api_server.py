@@ -152,7 +152,7 @@ async def test_charts_of_the_last_week(api: RunningApi) -> None:
     rates = await api.analytics.GetSuccessRates(an.GetSuccessRatesRequest())
     assert [rate.priority for rate in rates.rates] == [1, 2, 3, 4]
     depth = await api.analytics.GetQueueDepth(an.GetQueueDepthRequest(bucket_seconds=300))
-    assert (depth.bucket_seconds, depth.points[0].queued) == (300, 1)
+    assert (depth.bucket_seconds, depth.points[0].queued, depth.points[0].peak_queued) == (300, 1, 4)
     trends = await api.analytics.GetTrends(an.GetTrendsRequest())
     assert (trends.points[0].submitted, trends.points[0].cancelled) == (4, 1)
     assert not (await api.analytics.GetStageTimes(an.GetStageTimesRequest())).stages

@@ -159,6 +159,22 @@ async def test_depth_follows_the_queue(world: World) -> None:
         assert (point.queued, point.processing) == (counted[Status.QUEUED], counted[Status.PROCESSING])
 
 
+@pytest.mark.parametrize("bucket_seconds", [300, 3_600])
+async def test_peaks_are_those_of_the_minutes(world: World, bucket_seconds: int) -> None:
+    """The peaks of a bucket are the greatest of the depths at its start and at the ends of its minutes."""
+    span = TimeRange(START + timedelta(minutes=5), START + timedelta(minutes=15))
+    wide = await world.read_model.queue_depth("default", span, bucket_seconds)
+    length = timedelta(seconds=bucket_seconds)
+    whole = TimeRange(wide.points[0].at - timedelta(seconds=60), wide.points[-1].at + length)
+    minutes = (await world.read_model.queue_depth("default", whole, 60)).points
+    assert any(point.peak_queued > point.queued for point in wide.points)
+    for point in wide.points:
+        start = point.at - timedelta(seconds=60)
+        its = [minute for minute in minutes if start <= minute.at < point.at + length]
+        assert point.peak_queued == max(minute.queued for minute in its)
+        assert point.peak_processing == max(minute.processing for minute in its)
+
+
 async def test_charts_choose_buckets_that_a_screen_can_show(world: World) -> None:
     """Long spans get wide buckets, and asking for too many points widens them."""
     assert (await world.read_model.trends("default", ALL)).bucket_seconds == 7 * 86_400

@@ -103,7 +103,12 @@ class Analytics:
 
 
 def _put_depth(point: DepthPoint) -> pb.DepthPoint:
-    wire = pb.DepthPoint(queued=point.queued, processing=point.processing)
+    wire = pb.DepthPoint(
+        queued=point.queued,
+        processing=point.processing,
+        peak_queued=point.peak_queued,
+        peak_processing=point.peak_processing,
+    )
     put_time(wire.at, point.at)
     return wire
 

@@ -202,11 +202,13 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True)
 class DepthPoint:
-    """Jobs that waited and ran at the end of the bucket that starts at `at`."""
+    """Jobs that waited and ran at the end of the bucket that starts at `at`, and the most that did within it."""
 
     at: datetime
     queued: int
     processing: int
+    peak_queued: int
+    peak_processing: int
 
 
 @dataclass(frozen=True, slots=True)

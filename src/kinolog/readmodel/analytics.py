@@ -45,6 +45,8 @@ OVERVIEW = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us
 ENDS = ("completed", "failed", "cancelled")
 TRENDS = ("submitted", *ENDS)
 CHANGES = ("queued_change", "processing_change")
+FINE_SPAN_SECONDS = 15 * 86_400
+"""In a span up to this long, the greatest depth is looked for minute by minute."""
 
 _TENANT = bindparam("tenant", type_=Text())
 
@@ -118,6 +120,31 @@ def _series(names: tuple[str, ...]) -> Question:
         # By name: the same expression twice would carry its parameters twice, and look like two.
         .group_by(text("bucket"))
     )
+
+
+def _depth() -> Question:
+    """Of each bucket, how much changed in it, and how high the sum of all changes of the span rose in it."""
+    time = rollups.c.at.type
+    cells = (
+        select(rollups.c.at, *(func.sum(rollups.c[name]).label(name) for name in CHANGES))
+        .where(
+            rollups.c.tenant == _TENANT,
+            rollups.c.bucket_seconds == bindparam("kept", type_=Integer()),
+            rollups.c.at >= bindparam("start", type_=time),
+            rollups.c.at < bindparam("end", type_=time),
+        )
+        .group_by(rollups.c.at)
+        .cte("cells")
+    )
+    so_far = (func.sum(cells.c[name]).over(order_by=cells.c.at).label(f"{name}_so_far") for name in CHANGES)
+    sums = select(cells, *so_far).cte("sums")
+    bucket = func.date_bin(bindparam("width", type_=Interval()), sums.c.at, bindparam("epoch", type_=time))
+    changed = [func.sum(sums.c[name]) for name in CHANGES]
+    most = [func.max(sums.c[f"{name}_so_far"]) for name in CHANGES]
+    return Question(select(bucket.label("bucket"), *changed, *most).group_by(text("bucket")))
+
+
+_DEPTH = _depth()
 
 
 async def overview(snapshot: Snapshot, tenant: str, span: TimeRange, now: dict[str, int]) -> Overview:
@@ -202,14 +229,20 @@ async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_s
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
     before = await _CHANGES.rows(snapshot, _span_values(tenant, EPOCH, start))
-    queued, processing = (int(value or 0) for value in before[0])
-    found = await _buckets(snapshot, tenant, start, span.end, bucket_seconds, CHANGES)
+    before_queued, before_processing = (int(value or 0) for value in before[0])
+    queued, processing = before_queued, before_processing
+    values = _bucket_values(tenant, start, span.end, bucket_seconds)
+    if (span.end - start).total_seconds() <= FINE_SPAN_SECONDS:
+        values["kept"] = BUCKET_SECONDS[0]
+    found = {row[0]: [int(value) for value in row[1:]] for row in await _DEPTH.rows(snapshot, values)}
     points = []
     for at in _bucket_starts(start, span.end, bucket_seconds):
-        change = found.get(at, (0, 0))
-        queued, processing = queued + change[0], processing + change[1]
+        changed, its_changed, most, its_most = found.get(at, (0, 0, 0, 0))
+        # What the changes add up to within the span, on top of what there was before it.
+        peaks = max(queued, before_queued + most), max(processing, before_processing + its_most)
+        queued, processing = queued + changed, processing + its_changed
         # Clocks of two machines may differ: a start may seem to come before its submission.
-        points.append(DepthPoint(at, max(0, queued), max(0, processing)))
+        points.append(DepthPoint(at, *(max(0, number) for number in (queued, processing, *peaks))))
     return QueueDepth(tuple(points), bucket_seconds)
 
 
@@ -242,7 +275,13 @@ async def _buckets(
     bucket_seconds: int,
     names: tuple[str, ...],
 ) -> dict[datetime, tuple[int, ...]]:
-    values = {
+    values = _bucket_values(tenant, start, end, bucket_seconds)
+    rows = await _series(names).rows(snapshot, values)
+    return {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
+
+
+def _bucket_values(tenant: str, start: datetime, end: datetime, bucket_seconds: int) -> dict[str, Any]:
+    return {
         "tenant": tenant,
         "start": start,
         # The last bucket is counted whole, like the first.
@@ -251,8 +290,6 @@ async def _buckets(
         "width": timedelta(seconds=bucket_seconds),
         "epoch": EPOCH,
     }
-    rows = await _series(names).rows(snapshot, values)
-    return {row[0]: tuple(int(value) for value in row[1:]) for row in rows}
 
 
 def _bucket_starts(start: datetime, end: datetime, bucket_seconds: int) -> Iterable[datetime]:

@@ -390,17 +390,23 @@ Global___GetQueueDepthResponse: _TypeAlias = GetQueueDepthResponse  # noqa: Y015
 
 @_typing.final
 class DepthPoint(_message.Message):
-    """Depth at the end of a bucket."""
+    """Depth at the end of a bucket, and the greatest within it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AT_FIELD_NUMBER: _builtins.int
     QUEUED_FIELD_NUMBER: _builtins.int
     PROCESSING_FIELD_NUMBER: _builtins.int
+    PEAK_QUEUED_FIELD_NUMBER: _builtins.int
+    PEAK_PROCESSING_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
-    """Jobs waiting."""
+    """Jobs waiting at its end."""
     processing: _builtins.int
-    """Jobs running."""
+    """Jobs running at its end."""
+    peak_queued: _builtins.int
+    """Most jobs waiting at its start or at the end of any of its minutes, in spans above two weeks of its hours."""
+    peak_processing: _builtins.int
+    """Most jobs running at its start or at the end of any of its minutes, in spans above two weeks of its hours."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -411,10 +417,12 @@ class DepthPoint(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         queued: _builtins.int = ...,
         processing: _builtins.int = ...,
+        peak_queued: _builtins.int = ...,
+        peak_processing: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "processing", b"processing", "queued", b"queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "peak_processing", b"peak_processing", "peak_queued", b"peak_queued", "processing", b"processing", "queued", b"queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -84,7 +84,7 @@ class ReadModelInMemory:
 
     async def queue_depth(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.QueueDepth:
         self.spans.append(span)
-        return rm.QueueDepth((rm.DepthPoint(span.start, 1, 2),), bucket_seconds or 60)
+        return rm.QueueDepth((rm.DepthPoint(span.start, 1, 2, 4, 3),), bucket_seconds or 60)
 
     async def trends(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.Trends:
         self.spans.append(span)

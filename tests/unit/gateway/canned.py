@@ -276,7 +276,7 @@ def stage_times() -> analytics.GetStageTimesResponse:
 
 def queue_depth() -> analytics.GetQueueDepthResponse:
     """One point."""
-    point = analytics.DepthPoint(at=at(0), queued=2, processing=1)
+    point = analytics.DepthPoint(at=at(0), queued=2, processing=1, peak_queued=5, peak_processing=3)
     return analytics.GetQueueDepthResponse(points=[point], bucket_seconds=60)
 
 

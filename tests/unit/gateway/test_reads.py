@@ -199,6 +199,7 @@ async def test_charts(gateway: Running, api: RecordingApi) -> None:
     assert stages["stages"][0]["stage"] == "denoise"
     depth = (await gateway.client.get("/mcp/analytics/queue-depth?bucket_seconds=60")).json()
     assert depth["points"][0]["queued"] == 2
+    assert depth["points"][0]["peak_queued"] == 5
     trends = (await gateway.client.get("/mcp/analytics/trends")).json()
     assert trends["points"][0]["submitted"] == 4
     assert not api.asked("GetTrends")[0].range.HasField("from")

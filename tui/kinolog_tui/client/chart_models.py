@@ -62,11 +62,11 @@ class StageTimes(View):
 
 
 class DepthPoint(View):
-    """Jobs waiting and running at the end of a bucket."""
+    """The most jobs waiting and running within a bucket."""
 
     at: datetime | None
-    queued: int
-    processing: int
+    peak_queued: int
+    peak_processing: int
 
 
 class QueueDepth(View):

@@ -64,7 +64,7 @@ class AnalyticsPage(Page):
         yield OverviewLine()
         with VerticalScroll(id="scroll", can_focus=False), Grid(id="charts"):
             yield _focusable(Columns("jobs over time", "trends"))
-            yield _focusable(Columns("queue", "depth"))
+            yield _focusable(Columns("queue, most at a time", "depth"))
             yield _focusable(Bars("success by priority", "rates"))
             yield _focusable(Bars("seconds by stage: mean, 95 of 100 under", "stages"))
             yield _focusable(Bars("completed by model", "models"))
@@ -135,12 +135,12 @@ class AnalyticsPage(Page):
     def _show_depth(self, depth: QueueDepth) -> None:
         points = [(point.at, point) for point in depth.points if point.at is not None]
         series = [
-            Series("running", tuple(float(p.processing) for _, p in points), COLOURS["processing"]),
-            Series("waiting", tuple(float(p.queued) for _, p in points), COLOURS["queued"]),
+            Series("running", tuple(float(p.peak_processing) for _, p in points), COLOURS["processing"]),
+            Series("waiting", tuple(float(p.peak_queued) for _, p in points), COLOURS["queued"]),
         ]
         self.query_one("#depth", Columns).show([at for at, _ in points], series)
         self._rows["queue-depth"] = [
-            (at.isoformat(), name, "", str(getattr(p, name)))
+            (at.isoformat(), name, "", str(getattr(p, f"peak_{name}")))
             for at, p in points
             for name in ("queued", "processing")
         ]

@@ -130,7 +130,7 @@ class DashboardPage(Page):
     def _show_depth(self, depth: QueueDepth) -> None:
         points = [point for point in depth.points if point.at is not None]
         series = [
-            Series(name, tuple(float(getattr(point, field)) for point in points), COLOURS[field])
+            Series(name, tuple(float(getattr(point, f"peak_{field}")) for point in points), COLOURS[field])
             for name, field in (("running", "processing"), ("waiting", "queued"))
         ]
         self.query_one("#depth", Columns).show([p.at for p in points if p.at is not None], series)

@@ -160,7 +160,7 @@ class JobsPage(Acting, Page):
         elif page is not None:
             first = self._place.page * page.limit
             found = f" of {count(page.total)}" if page.total is not None else ""
-            parts.append(f"{first + 1 if page.jobs else 0}–{first + len(page.jobs)}{found}")
+            parts.append(f"{first + 1}–{first + len(page.jobs)}{found}" if page.jobs else "none")
         marked = len(self.query_one(JobTable).marked)
         self._foot(" · ".join(parts), f"{marked} marked" if marked else "")
 

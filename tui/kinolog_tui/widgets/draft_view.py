@@ -41,7 +41,10 @@ class DraftView(Static):
         else:
             text.append("no past job of this model to tell the time from\n", style=muted)
         for name, words in checked.wrong.items():
-            text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))
+            if name == "prompt" and not checked.wish.prompt:  # nobody has done anything wrong yet
+                text.append("say what the video shall show\n", style=warning)
+            else:
+                text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))
         text.append("\n")
         for scene in scenes:
             text.append(f"scene {scene.index + 1}", style=style(self.app, "accent", bold=True))

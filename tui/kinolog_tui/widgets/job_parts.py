@@ -150,7 +150,8 @@ def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Ta
         table.add_row("", "")
         table.add_row(Text("then", style=style(app, "accent")), Text(plain(event.type), style="bold"))
         for name, value in event.data.items():
-            if (words := _short(value)) is not None:
+            shown = value + 1 if name == "scene" and isinstance(value, int) else value
+            if (words := _short(shown)) is not None:
                 table.add_row(plain(name), Text(words))
     return table
 

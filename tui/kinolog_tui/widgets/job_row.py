@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,17 +22,19 @@ Part: TypeAlias = "tuple[str, str]"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its width in cells, and from how wide a terminal on it is there."""
+    """A column: its name, its width in cells, and how wide a terminal is where it is there, from and below."""
 
     name: str
     width: int
     from_columns: int = 0
+    below_columns: int = sys.maxsize
 
 
 COLUMNS = (
     Column("", 1),
     Column("status", 12),
-    Column("prio", 10, 70),
+    Column("pri", 3, 60, 100),
+    Column("prio", 10, 100),
     Column("progress", 13),
     Column("stage", 13, 105),
     Column("age", 6, 60),
@@ -44,7 +47,7 @@ LEAST_PROMPT = 8
 
 def columns_for(width: int) -> tuple[Column, ...]:
     """The columns of a terminal so wide, the prompt taking what is left."""
-    there = [column for column in COLUMNS if width >= column.from_columns]
+    there = [column for column in COLUMNS if column.from_columns <= width < column.below_columns]
     left = width - sum(column.width + PADDING for column in there) - PADDING - 2
     return (*there, Column("prompt", max(LEAST_PROMPT, left)))
 
@@ -78,6 +81,7 @@ def _ran(job: Job, _: bool, __: datetime) -> list[Part]:
 _CELLS: dict[str, Callable[[Job, bool, datetime], list[Part]]] = {
     "": lambda _, marked, __: [(MARK if marked else " ", "accent")],
     "status": _status,
+    "pri": lambda job, _, __: [(f" {PRIORITY_MARKS[job.priority]}", "")],
     "prio": lambda job, _, __: [(f"{PRIORITY_MARKS[job.priority]:<2}{job.priority}", "")],
     "progress": _progress,
     "stage": lambda job, _, __: [(plain(job.stage or "") if job.status == "processing" else "", "")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.table import Column, Table
 from rich.text import Text
 from textual.widgets import RichLog
 
@@ -12,6 +13,7 @@ from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import time_of_day
 
 LAST_LINES = 20
+TIME_CELLS, LEVEL_CELLS = 9, 8
 LEVEL_COLOURS = {"debug": "text-muted", "info": "foreground", "warning": "warning", "error": "error"}
 
 
@@ -77,8 +79,8 @@ class LogLines(RichLog):
     def _write(self, line: LogLine) -> None:
         if not self._fits(line):
             return
-        text = Text()
-        text.append(f"{time_of_day(line.at)} ", style=style(self.app, "text-muted"))
-        text.append(f"{line.level:<8}", style=style(self.app, LEVEL_COLOURS.get(line.level, "foreground")))
-        text.append(line.message)
-        self.write(text)
+        row = Table.grid(Column(width=TIME_CELLS), Column(width=LEVEL_CELLS), Column(overflow="fold"))
+        colour = style(self.app, LEVEL_COLOURS.get(line.level, "foreground"))
+        time = Text(time_of_day(line.at), style=style(self.app, "text-muted"))
+        row.add_row(time, Text(line.level, style=colour), Text(line.message))
+        self.write(row)

@@ -63,7 +63,8 @@ async def jobs(
         api.call(api.jobs.ListJobs, listing, asker), api.call(api.jobs.SummarizeJobs, counting, asker)
     )
     cursor = query.next_cursor(page.next_page_token, now)
-    return answer(job_list(page, summary, query.limit, query.offset, cursor), position=page.position)
+    found = job_list(page, summary, query.limit, query.offset, cursor, query.status or ())
+    return answer(found, position=page.position)
 
 
 @router.get("/storyboard/{job_id}", response_model=StoryboardView, summary="A job's scenes")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
@@ -77,9 +79,7 @@ class JobList(View):
     summary: JobSummary = Field(description="Of all jobs that the filter finds, whatever their status.")
     limit: int
     offset: int
-    total: int | None = Field(
-        description="How many jobs the filter finds; null where it is too slow to tell."
-    )
+    total: int = Field(description="How many jobs the filter finds.")
     next_cursor: str | None = Field(description="cursor of the next page; null on the last.")
     position: int = Field(description="The list has seen everything up to this position.")
 
@@ -129,14 +129,18 @@ def job_list(
     limit: int,
     offset: int,
     next_cursor: str | None,
+    statuses: Collection[str] = (),
 ) -> JobList:
-    """A page of jobs with the counts beside it."""
+    """A page of jobs with the counts beside it, of the jobs of any status; `statuses` are those of the filter."""
+    counts = JobSummary.of(summary)
+    # The page does not count what has a text; the summary does, and a job or two may have come between them.
+    counted = sum(getattr(counts, status) for status in set(statuses)) if statuses else counts.total
     return JobList(
         jobs=[job_view(job) for job in page.jobs],
-        summary=JobSummary.of(summary),
+        summary=counts,
         limit=limit,
         offset=offset,
-        total=page.total_size if page.HasField("total_size") else None,
+        total=page.total_size if page.HasField("total_size") else counted,
         next_cursor=next_cursor,
         position=page.position,
     )

@@ -73,11 +73,13 @@ class StageTimesView(View):
 
 
 class DepthPointView(View):
-    """Jobs waiting and running at the end of a bucket."""
+    """Jobs waiting and running at the end of a bucket, and the most within it."""
 
     at: datetime | None
     queued: int
     processing: int
+    peak_queued: int = Field(description="The most at its start or at the end of one of its minutes.")
+    peak_processing: int
 
 
 class QueueDepthView(View):
@@ -177,7 +179,13 @@ def queue_depth_view(answer: pb.GetQueueDepthResponse) -> QueueDepthView:
     """Depth over time."""
     return QueueDepthView(
         points=[
-            DepthPointView(at=instant(p, "at"), queued=p.queued, processing=p.processing)
+            DepthPointView(
+                at=instant(p, "at"),
+                queued=p.queued,
+                processing=p.processing,
+                peak_queued=p.peak_queued,
+                peak_processing=p.peak_processing,
+            )
             for p in answer.points
         ],
         bucket_seconds=answer.bucket_seconds,
