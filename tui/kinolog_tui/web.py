@@ -45,12 +45,16 @@ class WebDashboard(Server):
         return answer
 
     async def on_startup(self, app: web.Application) -> None:
-        """Say where it is."""
+        """Nothing is said before it listens."""
+
+    def serve(self, debug: bool = False) -> None:
+        """Serve until the process is interrupted; where it is, is said once it listens."""
+        self.debug = debug
+        web.run_app(self._make_app(), host=self.host, port=self.port, print=self._say)
+
+    def _say(self, _: str) -> None:
         sys.stdout.write(f"the dashboard is at {self.public_url}; Ctrl-C stops it\n")
         sys.stdout.flush()
-
-    def initialize_logging(self) -> None:
-        """Logging is as the process has it."""
 
 
 def serve(url: str, api_key: str | None, port: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,7 +40,13 @@ def tui(
         address = somewhere(context, settings)
     with address as url:
         if web:
-            import_module("kinolog_tui.web").serve(url, context.api_key, web_port)
+            try:
+                import_module("kinolog_tui.web").serve(url, context.api_key, web_port)
+            except OSError as error:
+                why = os.strerror(error.errno) if error.errno else str(error)
+                words = f"cannot serve at 127.0.0.1:{web_port}: {why}; choose another --web-port"
+                context.err.print(words, style="red", markup=False)
+                return Exit.FAILED
         else:
             import_module("kinolog_tui.start").run(url, context.api_key)
     return Exit.OK

@@ -68,3 +68,14 @@ async def test_pages_of_others_are_kept_out(host: str) -> None:
     async with httpx.AsyncClient() as http:
         answer = await http.get(f"http://{host}/", headers={"Host": "elsewhere.example"})
     assert answer.status_code == 403
+
+
+async def test_a_port_that_is_taken_is_named(host: str) -> None:
+    """No second dashboard comes to where the first is; it says why, and what to do."""
+    port = host.partition(":")[2]
+    command = ("-m", "kinolog.cli.app", "--url", "http://127.0.0.1:1", "tui", "--web", "--web-port", port)
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    words = " ".join(said.decode().split())
+    assert words == f"cannot serve at {host}: Address already in use; choose another --web-port"
