@@ -99,7 +99,9 @@ async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
         strongest = colour.index(max(colour))
         await until(pilot, lambda at=strongest: player.clip and player.clip.pictures[0].pixels[at] > 150)  # type: ignore[misc]
     assert not player.playing
+    assert "the work so far" in text(pilot)
     done = gateway.answers[f"/mcp/status/{MADE}"] | {"job_id": RUNNING, "version": 999}
     ended = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": done}
     await gateway.say("job_completed", 9, ended, RUNNING)
     await until(pilot, lambda: player.clip and len(player.clip.pictures) == 16)
+    assert "the work so far" not in text(pilot)

@@ -94,7 +94,7 @@ class Watching(Page):
                 player.say(words)
             case PictureDecoded(clip=clip, room=room) if self._video is None:
                 self._previewed = True
-                player.show(clip, room, play=False)
+                player.show(clip, room, play=False, label="the work so far")
             case Fetched(clip=Clip() as clip, room=room):
                 player.show(clip, room, play=True)
             case Fetched(file=file, purpose="open") if self.app.is_web:

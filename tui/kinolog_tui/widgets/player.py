@@ -48,6 +48,7 @@ class Player(Widget, can_focus=True):
         self._timer: Timer | None = None
         self._began = 0.0
         self._number = 0
+        self._label = ""
         self._plain = bool(os.environ.get("NO_COLOR"))
 
     @property
@@ -75,9 +76,10 @@ class Player(Widget, can_focus=True):
             return Room(columns, rows, HALF_BLOCKS)
         return Room(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
 
-    def show(self, clip: Clip, room: Room, *, play: bool) -> None:
-        """Show this clip, which was decoded for this room, from its start."""
+    def show(self, clip: Clip, room: Room, *, play: bool, label: str = "") -> None:
+        """Show this clip, which was decoded for this room, from its start; under it the label, else where it is."""
         self._stop()
+        self._label = label
         self._clip, self._room, self._strips, self.index, self.words = clip, room, None, 0, ""
         self.refresh()
         if play and len(clip.pictures) > 1:
@@ -180,6 +182,8 @@ class Player(Widget, can_focus=True):
         return Strip([Segment(" " * pad), *line]).adjust_cell_length(width)
 
     def _state(self, clip: Clip) -> str:
+        if self._label:
+            return self._label
         at = self.index / clip.fps
         mark = "▶" if self.playing else "❚❚"
         cells = max(10, min(40, self.size.width - 30))
