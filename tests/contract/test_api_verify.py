@@ -45,12 +45,12 @@ async def test_a_completed_job_holds(api: RunningApi) -> None:
     assert all(holds for holds, _ in found.values())
     details = {name: detail for name, (_, detail) in found.items()}
     assert details == {
-        "hashes": "3 commits read; the bytes have the hash that is stored with them",
-        "chain": "3 commits with 5 events; each holds the hash of the one before, none is missing",
-        "fold": "3 states compared; the events make each anew",
+        "hashes": "3 commits whose bytes have the hash stored with them",
+        "chain": "3 commits, 5 events; each names the hash of the one before",
+        "fold": "3 states that the events make anew",
         "endings": "it ended once and was never retried",
         "archive": "the database holds 3 of 3 with the same bytes",
-        "seals": "the prompt and 1 of its scenes can be read with the job's key",
+        "seals": "the prompt and those of 1 scene open with the job's key",
         "artifacts": "1 file read to the end; each is what the log says",
     }
 

@@ -66,6 +66,31 @@ async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> N
     await until_text(pilot, "A dashboard draws a ring.")
 
 
+async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[None], stack: Stack) -> None:
+    """v in the history has the real record checked: it holds, and with its video altered it says which file."""
+    page = await submit(pilot, "A dashboard proves a ring.", "card")
+    await until(pilot, lambda: page.job is not None and page.job.ended)
+    await settled(pilot)
+    await press(pilot, "left_square_bracket", "v")
+    await until_text(pilot, "complete and untouched, checked at")
+    shown = text(pilot)
+    assert shown.count("✔") == 7
+    assert "✖" not in shown
+    assert page.job is not None
+    sha256 = next(artifact.sha256 for artifact in page.job.artifacts if artifact.kind == "video")
+    video = stack.folder.artifacts / "sha256" / sha256[:2] / f"{sha256[2:]}.mp4"
+    whole = video.read_bytes()
+    try:
+        video.write_bytes(whole[:-1])
+        await press(pilot, "v")
+        await until_text(pilot, "does not hold: artifacts")
+        assert f"✖ artifacts video sha256/{sha256[:2]}/" in text(pilot)
+    finally:
+        video.write_bytes(whole)
+    await press(pilot, "v")
+    await until_text(pilot, "complete and untouched")
+
+
 async def test_a_running_job_is_cancelled_by_a_key(pilot: Pilot[None]) -> None:
     """c and y stop a job that renders; its page says so without being asked again."""
     page = await submit(pilot, "a slow dashboard", "slow-card", "900")

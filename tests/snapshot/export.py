@@ -20,6 +20,7 @@ PAGES = (
     "job-scenes",
     "job-video",
     "job-history",
+    "job-proof",
     "generate",
     "analytics",
     "settings",

@@ -65,7 +65,10 @@ def _answers(http: httpx.Client, jobs: list[str]) -> dict[str, Any]:
         paths += [f"/mcp/{part}/{job}" for part in ("status", "storyboard", "logs", "events")]
     commits = http.get(f"/mcp/events/{jobs[0]}").json()["commits"]
     paths += [f"/mcp/events/{jobs[0]}?as_of={commit['position']}" for commit in commits]
-    return {path: http.get(path).raise_for_status().json() for path in paths}
+    paths.append(f"/mcp/audit/{jobs[0]}")
+    answers = {path: http.get(path).raise_for_status().json() for path in paths}
+    document = http.get("/openapi.json").raise_for_status().json()
+    return answers | {"/openapi.json": {"paths": {path: {} for path in document["paths"]}}}
 
 
 if __name__ == "__main__":

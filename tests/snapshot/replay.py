@@ -35,6 +35,8 @@ class Replay:
         content = recorded()
         self.answers: Json = deepcopy(content["answers"])
         self.problems: dict[str, Json] = {}
+        self.held: dict[str, asyncio.Event] = {}
+        """Paths whose answers wait for an event."""
         self.asked: list[tuple[str, str, Json]] = []
         self.said: list[Json] = []
         self.heard = asyncio.Condition()
@@ -111,6 +113,8 @@ class Replay:
         body = json.loads(await request.body() or "{}")
         path = request.url.path
         await self._note(self.asked, (request.method, path, body or dict(request.query_params)))
+        if path in self.held:
+            await self.held[path].wait()
         if path in self.problems:
             problem = self.problems[path]
             return JSONResponse(problem, problem["status"], media_type="application/problem+json")

@@ -57,7 +57,9 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
             await press(pilot, "space", "home")
             await until_text(pilot, "❚❚  0.0")
         yield f"job-{tab}"
-    await press(pilot, "escape", "3")
+    await press(pilot, "v")
+    yield "job-proof"
+    await press(pilot, "escape", "escape", "3")
     prompt = app.screen.query_one("#prompt", TextArea)
     prompt.cursor_blink = False  # it would be there in one picture and not in the next
     prompt.load_text(PROMPT)

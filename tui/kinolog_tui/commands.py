@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the application names this provider
     from kinolog_tui.app import KinologApp
 
 JOB_ID_LENGTH = 26
+NAMED_OTHERWISE = ("app", "screen", "command_palette")
+"""Where actions are that are named by hand, or by the page that they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Commands(Provider):
                 partial(app.action_jobs_with, status),
             )
         for _, binding, _, _ in self.screen.active_bindings.values():
-            if binding.description and binding.action.partition(".")[0] not in ("app", "command_palette"):
+            if binding.description and binding.action.partition(".")[0] not in NAMED_OTHERWISE:
                 yield Command(
                     f"{binding.description}: {binding.action.partition('(')[0].replace('_', ' ')}",
                     f"key {app.get_key_display(binding)}",

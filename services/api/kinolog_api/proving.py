@@ -116,8 +116,9 @@ class Proving:
             open_job(job, key)
         except SealBroken as error:
             return Check("seals", False, str(error))
-        scenes = f" and {len(job.scenes)} of its scenes" if job.scenes else ""
-        return Check("seals", True, f"the prompt{scenes} can be read with the job's key")
+        return Check(
+            "seals", True, f"the prompt and those of {verify.scenes_of(job)} open with the job's key"
+        )
 
     async def _check_files(self, job: Job) -> Check:
         """The files that the job lists are stored, and their bytes are what the log says."""

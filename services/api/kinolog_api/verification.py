@@ -40,8 +40,9 @@ def check_hashes(history: Sequence[Recorded]) -> Check:
             return Check("hashes", False, f"position {recorded.position}: {error}")
         if digest != recorded.digest:
             return Check("hashes", False, f"position {recorded.position}: another hash than was read")
-    read = _number(len(history), "commit")
-    return Check("hashes", True, f"{read} read; the bytes have the hash that is stored with them")
+    return Check(
+        "hashes", True, f"{_number(len(history), 'commit')} whose bytes have the hash stored with them"
+    )
 
 
 def check_chain(history: Sequence[Recorded]) -> Check:
@@ -58,8 +59,8 @@ def check_chain(history: Sequence[Recorded]) -> Check:
         if commit.version != version:
             return Check("chain", False, f"{where} counts {commit.version} events, not {version}")
         position, digest = recorded.position, recorded.digest
-    linked = f"{_number(len(history), 'commit')} with {_number(version, 'event')}"
-    return Check("chain", True, f"{linked}; each holds the hash of the one before, none is missing")
+    linked = f"{_number(len(history), 'commit')}, {_number(version, 'event')}"
+    return Check("chain", True, f"{linked}; each names the hash of the one before")
 
 
 def check_fold(history: Sequence[Recorded]) -> Check:
@@ -79,8 +80,8 @@ def check_fold(history: Sequence[Recorded]) -> Check:
                     "fold", False, f"position {recorded.position} carries another state than its events make"
                 )
     others = len(history) - compared
-    rest = f"; {_number(others, 'state')} of another version not compared" if others else ""
-    return Check("fold", True, f"{_number(compared, 'state')} compared; the events make each anew{rest}")
+    rest = f"; {others} of another version not compared" if others else ""
+    return Check("fold", True, f"{_number(compared, 'state')} that the events make anew{rest}")
 
 
 def check_endings(history: Sequence[Recorded]) -> Check:
@@ -165,6 +166,11 @@ def files_ever(history: Iterable[Recorded]) -> list[Artifact]:
                 case SceneRendered(artifact=artifact):
                     made.append(artifact)
     return _once(made)
+
+
+def scenes_of(job: Job) -> str:
+    """How many scenes it has, in words."""
+    return _number(len(job.scenes), "scene")
 
 
 def name_of(artifact: Artifact) -> str:

@@ -29,12 +29,14 @@ NEXT_STEPS = {
 class Trouble(Exception):
     """What went wrong with a request, in words."""
 
-    def __init__(self, words: str, next_step: str, status: int | None = None) -> None:
+    def __init__(self, words: str, next_step: str, status: int | None = None, reason: str = "") -> None:
         super().__init__(words)
         self.words = words
         self.next_step = next_step
         self.status = status
         """HTTP status; None when nothing answered."""
+        self.reason = reason
+        """The gateway's word for it; empty where it gives none."""
 
 
 class Rest:
@@ -116,13 +118,24 @@ class Rest:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
-    async def read(self, view: type[V], path: str, params: dict[str, str] | None = None) -> V:
+    async def read(
+        self, view: type[V], path: str, params: dict[str, str] | None = None, seconds: float = TIMEOUT_SECONDS
+    ) -> V:
         """GET a path as a view, read from the bytes that came: a page of jobs is large."""
-        answer = await self._request("GET", path, params=params)
+        answer = await self._request("GET", path, params=params, timeout=seconds)
         try:
             return view.model_validate_json(answer.content)
         except ValidationError as error:
             raise self._stranger() from error
+
+    async def refuses_strangers(self, path: str) -> bool:
+        """Whether a GET of the path without a key is answered with a wish for one."""
+        request = self._http.build_request("GET", path)
+        request.headers.pop("Authorization", None)
+        try:
+            return (await self._http.send(request)).status_code == httpx.codes.UNAUTHORIZED
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
 
     def _view(self, view: type[V], answer: Any) -> V:
         try:
@@ -167,4 +180,4 @@ def _refusal(answer: httpx.Response) -> Trouble:
     fields = [f"{v.get('field')}: {v.get('message')}" for v in problem.get("violations") or []]
     words = "; ".join(fields) or problem.get("detail") or problem.get("title") or f"HTTP {answer.status_code}"
     step = NEXT_STEPS.get(answer.status_code, "Change what is named and try again.")
-    return Trouble(str(words), step, answer.status_code)
+    return Trouble(str(words), step, answer.status_code, str(problem.get("reason") or ""))

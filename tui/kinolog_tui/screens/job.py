@@ -14,9 +14,11 @@ from textual.widgets import Input, TabbedContent, TabPane
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
 from kinolog_tui.client.models import History, Job, LogPage, Storyboard
+from kinolog_tui.client.proofs import Proof
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.acting import Acting
 from kinolog_tui.screens.page import Page
+from kinolog_tui.screens.proving import Proving
 from kinolog_tui.screens.sketching import Sketched, Sketching
 from kinolog_tui.screens.watching import Watching
 from kinolog_tui.widgets.history import HistoryView
@@ -30,7 +32,7 @@ TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
 
 
-class JobPage(Watching, Sketching, Acting, Page):
+class JobPage(Watching, Sketching, Proving, Acting, Page):
     """The page of one job."""
 
     NUMBER = "2"
@@ -155,15 +157,21 @@ class JobPage(Watching, Sketching, Acting, Page):
                 self.query_one(HistoryView).show(history.commits)
             case History() as history:
                 self.query_one(HistoryView).show_state(history.job)
+            case Proof() as proof:
+                self.proved(proof)
             case list():
                 self.said(message)
             case _:
                 self.video_answered(message)
 
     def on_refused(self, message: Refused) -> None:
-        """A job that is not there leaves nothing to show."""
+        """What has a place of its own is said there; a job that is not there leaves nothing to show."""
+        message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "video":
             self.query_one(Player).say(f"{message.trouble.words} v tries again.")
+            return
+        if message.key == "proof":
+            self.not_proved(message.trouble)
             return
         super().on_refused(message)
         if message.key == "job" and self.job is None and message.trouble.status is not None:
@@ -214,13 +222,13 @@ class JobPage(Watching, Sketching, Acting, Page):
         self.query_one(TabbedContent).active = "video"
 
     def action_back(self) -> None:
-        """Close the search, else go back to where this was opened."""
+        """Close the search or the proof, else go back to where this was opened."""
         search = self.query_one("#search", Input)
         if search.display:
             search.display = False
             self.query_one(LogLines).narrow("")
             self.query_one(LogLines).focus()
-        else:
+        elif not self.close_proof():
             self.app.pop_screen()
 
     def action_search(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
@@ -12,10 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
+from kinolog_tui import clock
+from kinolog_tui.client.api_keys import KeysAnswer, read_keys
 from kinolog_tui.client.asks import PAGE_SIZES
-from kinolog_tui.messages import Answered
+from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.screens.page import Page
+from kinolog_tui.widgets.api_keys import ApiKeyList
 from kinolog_tui.widgets.choices import Box
 from kinolog_tui.widgets.keys import KeyTable
 
@@ -45,7 +49,8 @@ class SettingsPage(Page):
         with Horizontal():
             with VerticalScroll(id="choices", can_focus=False):
                 yield from self._line("server", Input(id="url", compact=True))
-                yield from self._line("API key", Input(id="key", password=True, compact=True))
+                yield from self._line("API key", Input(id="key", password=True, compact=True), "line -close")
+                yield ApiKeyList(id="given-out")
                 themes = [(name, name) for name in sorted(self.app.available_themes)]
                 yield from self._line("theme", Select(themes, allow_blank=False, id="theme", compact=True))
                 times = [(f"every {seconds} s", seconds) for seconds in REFRESH_SECONDS]
@@ -63,8 +68,10 @@ class SettingsPage(Page):
             yield VerticalScroll(KeyTable(), id="keys", can_focus=False)
 
     @staticmethod
-    def _line(name: str, field: Input | Select[int] | Select[str] | Checkbox) -> ComposeResult:
-        with Horizontal(classes="line"):
+    def _line(
+        name: str, field: Input | Select[int] | Select[str] | Checkbox, classes: str = "line"
+    ) -> ComposeResult:
+        with Horizontal(classes=classes):
             yield Label(name)
             yield field
 
@@ -72,6 +79,10 @@ class SettingsPage(Page):
         """Fill in what holds now."""
         self._fill(self.kinolog.preferences)
         self.query_one("#about", Static).update(self._about())
+
+    def load(self) -> None:
+        """Ask which keys the server gave out."""
+        self.ask("keys", partial(read_keys, self.kinolog.rest))
 
     def redraw(self) -> None:
         """The theme was changed elsewhere."""
@@ -144,8 +155,10 @@ class SettingsPage(Page):
         self.ask("reset", reset)
 
     def on_answered(self, message: Answered) -> None:
-        """Saved, or reset."""
+        """Saved, or reset; or what the server does about keys."""
         match message.value:
+            case KeysAnswer() as answer:
+                self.query_one(ApiKeyList).show(answer, clock.now())
             case Preferences() as preferences:
                 if message.key == "reset":
                     self._use(preferences)
@@ -155,8 +168,19 @@ class SettingsPage(Page):
                     words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
                 )
 
+    def on_refused(self, message: Refused) -> None:
+        """Keys that may not be seen leave the reason in their place."""
+        message.prevent_default()  # the page's own handler is called below, where it is wanted
+        if message.key == "keys":
+            self.query_one(ApiKeyList).say(f"its keys cannot be listed: {message.trouble.words}")
+        else:
+            super().on_refused(message)
+
     def _use(self, preferences: Preferences) -> None:
+        other = (self.kinolog.rest.url, self.kinolog.rest.headers)
         self.kinolog.use(preferences)
+        if other != (self.kinolog.rest.url, self.kinolog.rest.headers):
+            self.load()
 
     def action_leave(self) -> None:
         """Out of the field, so that the number keys reach the pages."""

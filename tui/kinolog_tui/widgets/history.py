@@ -1,10 +1,11 @@
-"""The history of a job: its commits, a slider over them, and the state as of the one it stands on."""
+"""The history of a job: its commits, a slider over them, the state as of the one it stands on, and the proof."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,7 +17,23 @@ from textual.widgets.option_list import Option
 from kinolog_tui.client.models import Commit, Job
 from kinolog_tui.widgets.job_parts import state_grid
 from kinolog_tui.widgets.palette import style
+from kinolog_tui.widgets.proof import ProofView
 from kinolog_tui.words import plain, span, time_of_day
+
+SHORT_HASH = 12
+"""Digits of a hash that are shown where there is no room for all 64."""
+ROOM_FOR_HASH = 110
+"""Columns of the page from which the whole hash is shown."""
+LABEL = 11
+"""Columns of the names in the state, most of the time."""
+
+
+class CommitList(OptionList):
+    """The commits; the one where the slider stands stays in sight when there is less room."""
+
+    def on_resize(self) -> None:
+        """More room, or less."""
+        self.scroll_to_highlight()
 
 
 class HistoryView(Vertical):
@@ -30,7 +47,8 @@ class HistoryView(Vertical):
             self.position = position
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "slide(-1)", "Through time", key_display="←→"),
+        Binding("v", "screen.verify", "Verify"),
+        Binding("left,h", "slide(-1)", "Back in time", key_display="←", show=False),
         Binding("right,l", "slide(1)", "Later", show=False),
         Binding("j", "slide(1)", "Later", show=False),
         Binding("k", "slide(-1)", "Earlier", show=False),
@@ -41,14 +59,17 @@ class HistoryView(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._commits: tuple[Commit, ...] = ()
+        self._hash = ""
 
     def compose(self) -> ComposeResult:
-        """The slider over the events and the state."""
+        """The slider over the events and the state, over the proof."""
         yield Static(id="slider")
         with Horizontal():
-            yield OptionList(id="commits")
+            yield CommitList(id="commits")
             with VerticalScroll(id="state", can_focus=False):
+                yield Static(id="hash")
                 yield Static(id="as-of")
+        yield ProofView()
 
     def on_mount(self) -> None:
         """Say what the parts are."""
@@ -80,12 +101,15 @@ class HistoryView(Vertical):
         self.show(commits)
         if commits:
             self.query_one("#commits", OptionList).highlighted = at
+        self.query_one(ProofView).redraw()
 
     def show_state(self, job: Job | None) -> None:
         """Show the state as of where the slider stands."""
         commit = self._commits[self.at] if self._commits else None
         events = commit.events if commit is not None else ()
         self.query_one("#as-of", Static).update(state_grid(self.app, job, events))
+        self._hash = commit.hash if commit is not None else ""
+        self._draw_hash()
 
     def action_slide(self, commits: int) -> None:
         """So many commits on or back."""
@@ -105,8 +129,19 @@ class HistoryView(Vertical):
         message.stop()
 
     def on_resize(self) -> None:
-        """The slider is as wide as the page."""
+        """The slider is as wide as the page, and the hash has more room or less."""
         self._draw_slider()
+        self._draw_hash()
+
+    def _draw_hash(self) -> None:
+        whole = self.size.width >= ROOM_FOR_HASH
+        words = self._hash if whole or not self._hash else f"{self._hash[:SHORT_HASH]}…"
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(style=style(self.app, "text-muted"), min_width=LABEL)
+        table.add_column(overflow="fold")
+        if words:
+            table.add_row("hash", words)
+        self.query_one("#hash", Static).update(table)
 
     def _draw_slider(self) -> None:
         if not self._commits:
@@ -119,10 +154,11 @@ class HistoryView(Vertical):
             words = f" {time_of_day(here)}, {since} in, {self.at + 1}/{len(self._commits)} "
         cells = max(10, self.size.width - len(words) - 4)
         knob = round((cells - 1) * self.at / max(1, len(self._commits) - 1))
-        text = Text(" ", no_wrap=True)
+        text = Text(no_wrap=True)
+        text.append("←", style=style(self.app, "text-muted"))
         text.append("━" * knob, style=style(self.app, "accent"))
         text.append("●", style=style(self.app, "accent", bold=True))
-        text.append("─" * (cells - 1 - knob), style=style(self.app, "text-muted"))
+        text.append("─" * (cells - 1 - knob) + "→", style=style(self.app, "text-muted"))
         text.append(words)
         self.query_one("#slider", Static).update(text, layout=False)
 

@@ -43,7 +43,8 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("space  ← →  , .", "pause; a second, a frame back or on"),
             ("o  w", "open in the system's player; save"),
             ("/  x", "find in the log; all lines"),
-            ("← →", "history: through time"),
+            ("← →  v", "history: through time; verify the record"),
+            ("V", "verify the record, whichever tab is open"),
         ),
     ),
     (

@@ -19,7 +19,7 @@ class CheckView(View):
     holds: bool = Field(description="Whether it holds.")
     detail: str = Field(
         description="What was found: how much was looked at, or where it is broken.",
-        examples=["3 commits with 5 events; each holds the hash of the one before, none is missing"],
+        examples=["3 commits, 5 events; each names the hash of the one before"],
     )
 
 

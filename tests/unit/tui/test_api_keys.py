@@ -1,0 +1,83 @@
+"""Which keys a server gave out, as Settings tells it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kinolog_tui.client.api_keys import Offer, read_keys
+from kinolog_tui.client.rest import Rest
+from textual.pilot import Pilot
+
+from tests.snapshot.driving import app_of, press, settled, text
+from tests.snapshot.replay import Replay, asked
+from tests.unit.gateway.conftest import running_gateway
+
+KEY = "a-key-of-some-length"
+
+pytestmark = pytest.mark.slow
+
+
+def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
+    """Have the gateway give out keys."""
+    gateway.answers["/openapi.json"]["paths"]["/mcp/keys"] = {}
+    gateway.answers["/mcp/keys"] = {"keys": list(keys), "next": "unknown facts are passed over"}
+
+
+async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
+    """A gateway without a key file is open; one with a key file asks for keys that it does not list."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n")
+    for key_file, key, offer in ((None, None, Offer.OPEN), (file, KEY, Offer.ASKED_FOR)):
+        async with running_gateway("127.0.0.1:1", key_file) as running:
+            rest = Rest(running.url, key)
+            answer = await read_keys(rest)
+            await rest.close()
+        assert (answer.offer, answer.keys) == (offer, ())
+
+
+async def test_no_keys_are_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Settings says that whoever reaches an open server may use it, and who has the keys of another."""
+    await press(pilot, "5")
+    words = " ".join(text(pilot).split())
+    assert "this server gives out no keys; whoever reaches" in words
+    gateway.problems["/mcp/keys"] = {"status": 401, "detail": "present a key", "reason": "KEY_REQUIRED"}
+    await press(pilot, "ctrl+r")
+    assert "whoever runs it" in text(pilot)
+    assert len(app_of(pilot)._notifications) == 0
+
+
+async def test_keys_that_were_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Each key is a line: its name or id, since when, when it was used, or when it was revoked."""
+    offer_keys(
+        gateway,
+        {
+            "key_id": "k1",
+            "name": "nightly",
+            "created_at": "2026-11-20T10:00:00Z",
+            "last_used_at": "2026-11-22T19:43:00Z",
+            "revoked_at": None,
+            "colour": "red",
+        },
+        {"key_id": "k2", "name": "old", "revoked_at": "2026-11-21T10:00:00Z"},
+        {"key_id": "k3"},
+    )
+    await press(pilot, "5")
+    left = " ".join(" ".join(line[:60].split()) for line in text(pilot).splitlines())
+    assert "● nightly k1, of 2026-11-20, used 3 min ago" in left
+    assert "○ old k2, revoked 2026-11-21" in left
+    assert "● k3" in left
+    assert len(asked(gateway, "GET", "/mcp/keys")) == 1
+    offer_keys(gateway)
+    await press(pilot, "ctrl+r")
+    assert "this server has given out no key yet" in text(pilot)
+
+
+async def test_keys_that_may_not_be_seen(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Where the list is refused, the reason stands in its place; nothing else of Settings is lost."""
+    offer_keys(gateway)
+    gateway.problems["/mcp/keys"] = {"status": 403, "detail": "this key may not see keys"}
+    await press(pilot, "5")
+    await settled(pilot)
+    assert "its keys cannot be listed: this key" in text(pilot)
+    assert len(app_of(pilot)._notifications) == 0

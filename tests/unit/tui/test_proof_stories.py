@@ -1,0 +1,140 @@
+"""Stories of proving a job's record in its history."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.widgets.history import HistoryView
+from textual.pilot import Pilot
+from textual.widgets import TabbedContent
+
+from tests.snapshot.driving import NARROW, app_of, dashboard, press, settled, text, until, until_text
+from tests.snapshot.replay import Replay, asked, recorded
+
+MADE = recorded()["made"]
+PROOF = f"/mcp/audit/{MADE}"
+HASHES = [commit["hash"] for commit in recorded()["answers"][f"/mcp/events/{MADE}"]["commits"]]
+NAMES = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
+
+pytestmark = pytest.mark.slow
+
+
+async def history_of(pilot: Pilot[None], job_id: str) -> HistoryView:
+    """The history of a job, on the screen."""
+    await press(pilot, "2")
+    app_of(pilot).open_job(job_id)
+    await settled(pilot)
+    pilot.app.screen.query_one(TabbedContent).active = "history"
+    await settled(pilot)
+    return pilot.app.screen.query_one(HistoryView)
+
+
+async def test_a_record_is_proved(gateway: Replay, pilot: Pilot[None]) -> None:
+    """v asks once and shows every check with what it found and when; esc closes that, and then the page."""
+    await history_of(pilot, MADE)
+    assert "the record" not in text(pilot)
+    await press(pilot, "v")
+    assert len(asked(gateway, "GET", PROOF)) == 1
+    shown = text(pilot)
+    assert "complete and untouched, checked at 19:46:00" in shown
+    for check in recorded()["answers"][PROOF]["checks"]:
+        assert f"✔ {check['name']:<9} {check['detail']}" in shown
+    await press(pilot, "escape")
+    assert isinstance(pilot.app.screen, JobPage)
+    assert "the record" not in text(pilot)
+    await press(pilot, "escape")
+    assert isinstance(pilot.app.screen, JobsPage)
+
+
+async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Beside the state stands the hash of the commit where the slider stands, whole where there is room."""
+    await history_of(pilot, MADE)
+
+    def seen() -> str:
+        """The right half of the screen without its frame."""
+        return "".join("".join(line[72:].split()) for line in text(pilot).splitlines()).replace("│", "")
+
+    assert HASHES[-1] in seen()
+    await press(pilot, "g")
+    assert HASHES[0] in seen()
+    await pilot.resize_terminal(*NARROW)
+    await settled(pilot)
+    assert f"hash {HASHES[0][:12]}…" in " ".join(text(pilot).split())
+    assert HASHES[0][:13] not in text(pilot)
+
+
+async def test_keys_work_while_a_record_is_checked(gateway: Replay, pilot: Pilot[None]) -> None:
+    """While the answer is out it says so, and the slider moves; an answer that comes after esc opens nothing."""
+    history = await history_of(pilot, MADE)
+    gateway.held[PROOF] = asyncio.Event()
+    await pilot.press("v")
+    await until_text(pilot, "checking the record and every file …")
+    await pilot.press("g")
+    await until(pilot, lambda: history.at == 0)
+    gateway.held[PROOF].set()
+    await until_text(pilot, "complete and untouched")
+    gateway.held[PROOF].clear()
+    await pilot.press("v")
+    await until_text(pilot, "checking the record")
+    await pilot.press("escape")
+    gateway.held[PROOF].set()
+    await settled(pilot)
+    assert "complete and untouched" not in text(pilot)
+
+
+async def test_a_record_that_does_not_hold(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A check that does not hold is marked, named in the first line, and tells the file."""
+    detail = "video sha256/ab/cd.mp4 was changed: 1000 bytes instead of 2000"
+    proof = gateway.answers[PROOF]
+    proof["valid"] = False
+    proof["checks"][-1] |= {"holds": False, "detail": detail}
+    await history_of(pilot, MADE)
+    await press(pilot, "v")
+    assert "does not hold: artifacts, checked at" in text(pilot)
+    assert f"✖ artifacts {detail}" in text(pilot)
+    assert text(pilot).count("✔") == len(NAMES) - 1
+
+
+async def test_a_proof_that_is_not_to_be_had(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A server that cannot prove records is told as too old; one that fails, with its own words. Neither is a toast."""
+    await history_of(pilot, MADE)
+    before = gateway.answers.pop(PROOF)
+    await press(pilot, "v")
+    assert "is too old to check records. Upgrade it" in text(pilot)
+    gateway.answers[PROOF] = before
+    gateway.problems[PROOF] = {"status": 503, "detail": "the database is away", "reason": "UNAVAILABLE"}
+    await press(pilot, "v")
+    assert "Not checked: the database is away" in text(pilot)
+    gateway.problems[PROOF] = {"status": 404, "detail": "there is no such job", "reason": "JOB_NOT_FOUND"}
+    await press(pilot, "v")
+    assert "Not checked: there is no such job" in text(pilot)
+    assert len(app_of(pilot)._notifications) == 0
+
+
+async def test_from_any_tab_and_from_the_palette(gateway: Replay, pilot: Pilot[None]) -> None:
+    """V, and Verify in the palette, prove the record from another tab and show it in the history."""
+    await press(pilot, "2")
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "V")
+    assert pilot.app.screen.query_one(TabbedContent).active == "history"
+    assert "complete and untouched" in text(pilot)
+    await press(pilot, "left_square_bracket")
+    await pilot.press("ctrl+p", *"verify")
+    await until_text(pilot, "Verify: verify")
+    await pilot.press("enter")
+    await until(pilot, lambda: len(asked(gateway, "GET", PROOF)) == 2)
+
+
+async def test_a_proof_on_a_small_terminal(gateway: Replay, tmp_path: Path) -> None:
+    """At 80x24 every check is on the screen, beside the history that is still there."""
+    async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
+        await history_of(pilot, MADE)
+        await press(pilot, "v")
+        assert all(f"✔ {name}" in text(pilot) for name in NAMES)
+        assert "what happened" in text(pilot)
+        assert "completed  worker" in text(pilot)
