@@ -10,6 +10,7 @@ import pytest
 
 from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.job import commands as c
+from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import RunningApi, refused, running_api
@@ -215,6 +216,20 @@ async def test_verifying_without_the_archive(api: RunningApi) -> None:
     api.read_model.away = True
     problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
     assert problem.code is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_verifying_without_the_files(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store of files does not answer, a check is UNAVAILABLE: nothing is called missing or changed."""
+    job_id = await api.submit()
+    await api.complete(job_id)
+
+    async def fails(key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        raise ArtifactsUnavailable("permission denied")
+        yield b""
+
+    monkeypatch.setattr(api.artifacts, "read", fails)
+    problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE")
 
 
 def keep(api: RunningApi, archived: object) -> None:

@@ -17,6 +17,7 @@ from kinolog.adapters.artifacts_obstore import artifacts_at
 from kinolog.ports.artifacts import (
     ArtifactMissing,
     ArtifactStore,
+    ArtifactsUnavailable,
     Measured,
     Staged,
     address,
@@ -174,6 +175,18 @@ async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     key = await _put(store, b"true")
     (tmp_path / "artifacts" / key).write_bytes(b"trve")
     assert (await measured(store, key)).sha256 != digest_in(key)
+
+
+async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path) -> None:
+    """What the store itself fails with, here a link that leads to itself, is told apart from a file that is gone."""
+    store = _open("folder", tmp_path)
+    key = await _put(store, b"true")
+    path = tmp_path / "artifacts" / key
+    path.unlink()
+    path.symlink_to(path)
+    for call in (store.head(key), measured(store, key), store.delete(key)):
+        with pytest.raises(ArtifactsUnavailable, match="symbolic links"):
+            await call
 
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])

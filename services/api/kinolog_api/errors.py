@@ -21,7 +21,7 @@ from grpc import StatusCode
 from kinolog.codec.commits import DamagedCommit
 from kinolog.codec.events import UnknownEvent
 from kinolog.job.decide import Refused
-from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
 from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
@@ -149,6 +149,11 @@ def _failed_part(error: Exception) -> ApiError | None:
             return _unavailable("LOG_UNAVAILABLE", "the event log does not answer; try again in a moment")
         case ReadModelUnavailable():
             return _unavailable("READ_MODEL_UNAVAILABLE", "lists and charts cannot be read now; try again")
+        case ArtifactsUnavailable():
+            return _unavailable(
+                "ARTIFACTS_UNAVAILABLE",
+                "the files cannot be read now; the api's log says why; try again later",
+            )
         case NotYet(wanted=wanted, reached=reached):
             facts = {"wanted": str(wanted), "reached": str(reached)}
             return _unavailable("READ_MODEL_BEHIND", str(error), facts)

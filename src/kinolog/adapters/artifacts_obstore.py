@@ -8,8 +8,10 @@ so that an event that names an artifact never outlives it when the power fails.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.ports.artifacts import (
@@ -25,10 +27,13 @@ from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
+    ArtifactsUnavailable,
     Staged,
     address,
     digest_in,
 )
+
+logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1024 * 1024
 _TEMPORARY_PREFIX = "tmp"
@@ -86,7 +91,8 @@ class ObstoreArtifacts:
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
         try:
-            meta = await obstore.head_async(self._store, key)
+            with _own_failures():
+                meta = await obstore.head_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return None
         return ArtifactStat(key, meta["size"])
@@ -99,16 +105,19 @@ class ObstoreArtifacts:
         if start >= stop:
             return
         try:
-            answer = await obstore.get_async(self._store, key, options={"range": (start, stop)})
+            with _own_failures():
+                answer = await obstore.get_async(self._store, key, options={"range": (start, stop)})
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissing(key) from None
-        async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
-            yield bytes(chunk)
+        with _own_failures():
+            async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
 
     async def delete(self, key: str) -> bool:
         if await self.head(key) is None:
             return False
-        return await self._delete(key)
+        with _own_failures():
+            return await self._delete(key)
 
     async def sweep(self, older_than_seconds: float) -> int:
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
@@ -125,6 +134,19 @@ class ObstoreArtifacts:
         except (NotFoundError, FileNotFoundError):
             return False
         return True
+
+
+@contextmanager
+def _own_failures() -> Iterator[None]:
+    """What the store itself fails with, as ArtifactsUnavailable; that something is not there comes through."""
+    try:
+        yield
+    except NotFoundError:
+        raise
+    except BaseError as error:
+        why = str(error).partition("\n")[0]
+        logger.warning("the artifact store fails: %s", why)
+        raise ArtifactsUnavailable(why) from error
 
 
 def artifacts_at(url: str) -> ObstoreArtifacts:

@@ -28,6 +28,10 @@ class ArtifactDamaged(Exception):
     """What lies under this key is not what its address promises."""
 
 
+class ArtifactsUnavailable(Exception):
+    """The store does not answer, or does not let this process read; says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """Content written under a temporary key, not yet visible to readers."""
@@ -56,7 +60,11 @@ class ArtifactStat:
 
 
 class ArtifactStore(Protocol):
-    """Where artifacts lie. Errors of the store itself (network, rights) come through as they are."""
+    """Where artifacts lie.
+
+    When the store itself fails (network, rights), `head`, `read` and `delete` raise ArtifactsUnavailable; from
+    staging and committing its errors come through as they are.
+    """
 
     async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
         """Write `content` under a new temporary key, hashing on the way."""

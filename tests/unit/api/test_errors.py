@@ -9,7 +9,7 @@ from kinolog_api.errors import SHOWN_VIOLATIONS, Violation, invalid, translated
 
 from kinolog.codec.commits import DamagedCommit
 from kinolog.job.decide import Refused
-from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
 from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
@@ -22,6 +22,7 @@ CASES = [
     (Refused("JOB_TOO_BUSY", "busy"), StatusCode.ABORTED, "JOB_TOO_BUSY", True),
     (LogUnavailable("gone"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
     (ReadModelUnavailable("gone"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
+    (ArtifactsUnavailable("gone"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
     (NotYet(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
     (BadCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
     (KeyErased("gone"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
