@@ -95,6 +95,21 @@ async def test_progress_of_an_older_attempt_is_dropped(gateway: Running, api: Re
     assert (message["data"]["attempt"], message["data"]["step"]) == (2, 3)
 
 
+async def test_progress_that_is_ahead_of_its_commit(gateway: Running, api: RecordingApi) -> None:
+    """Progress of a stage that no commit tells of yet says that the stages before it are done."""
+    job = canned.started(api.add_job())
+    api.commit(job, "attempt_started")
+    async with listening(gateway.ws_url) as client:
+        await client.subscribe("jobs")
+        await api.watched()
+        ahead = canned.progress(job, 5)
+        ahead.stage = pb.STAGE_DECODE
+        api.weather(progress=ahead)
+        message = await client.hear()
+    stages = [(stage["stage"], stage["percent"]) for stage in message["data"]["stages"]]
+    assert stages == [("prefetch", 100.0), ("denoise", 100.0), ("decode", 25.0)]
+
+
 async def test_previews_go_to_their_job_alone(gateway: Running, api: RecordingApi) -> None:
     """Pictures reach those who watch the job, not those who watch all jobs."""
     job = canned.started(api.add_job())

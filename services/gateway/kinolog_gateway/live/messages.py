@@ -230,7 +230,9 @@ def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
             if stage.seconds is None:
                 stages[index] = stage.model_copy(update={"percent": percent})
             return stages
-    return [*stages, _begun(progress, percent)]
+    # One that no commit tells of yet has begun, so those before it are done.
+    done = [stage.model_copy(update={"percent": 100.0}) for stage in stages]
+    return [*done, _begun(progress, percent)]
 
 
 def _begun(progress: pb.Progress, percent: float) -> StageView:
