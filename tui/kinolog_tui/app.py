@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
@@ -17,6 +17,7 @@ from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
 from kinolog_tui.commands import Commands
 from kinolog_tui.connected import Connected
+from kinolog_tui.keys import bound
 from kinolog_tui.screens.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.frame import PAGES
@@ -48,11 +49,12 @@ class KinologApp(Connected):
     _been = frozenset({DEFAULT_MODE})
     _known = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(number, f"page('{mode}')", name, show=False) for number, mode, name in PAGES),
-        Binding("question_mark", "help", "Help", key_display="?"),
-        Binding("ctrl+r", "renew", "Renew", show=False, priority=True),
-        Binding("ctrl+t", "light_or_dark", "Light or dark", show=False),
-        Binding("q", "quit", "Quit"),
+        *(bound(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),
+        bound("everywhere.palette", "command_palette", "Palette", show=False, priority=True),
+        bound("everywhere.help", "help", "Help"),
+        bound("everywhere.renew", "renew", "Renew", show=False, priority=True),
+        bound("everywhere.look", "light_or_dark", "Light or dark", show=False),
+        bound("everywhere.quit", "quit", "Quit"),
     ]
 
     def switch_mode(self, mode: str) -> AwaitMount:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from kinolog_tui.client.models import Job
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.dialogs import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
@@ -23,11 +24,11 @@ class Acting(Page):
     """Cancel, retry, reprioritise, erase and copy what `chosen_jobs` names."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "cancel_jobs", "Cancel"),
-        Binding("r", "retry_jobs", "Retry"),
-        Binding("P", "reprioritize", "Priority", key_display="P"),
-        Binding("X", "erase_jobs", "Erase", show=False),
-        Binding("y", "copy_id", "Copy id", show=False),
+        bound("jobs.cancel", "cancel_jobs", "Cancel"),
+        bound("jobs.retry", "retry_jobs", "Retry"),
+        bound("jobs.priority", "reprioritize", "Priority"),
+        bound("jobs.erase", "erase_jobs", "Erase", show=False),
+        bound("jobs.copy", "copy_id", "Copy id", show=False),
     ]
 
     def chosen_jobs(self) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
@@ -22,6 +22,7 @@ from kinolog_tui.client.chart_models import (
     Trends,
 )
 from kinolog_tui.exports import write_csv
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.save_dialog import SaveDialog
@@ -42,14 +43,14 @@ class AnalyticsPage(Page):
 
     NUMBER = "4"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "span", "Span"),
-        Binding("plus,equals_sign", "zoom(1)", "Finer"),
-        Binding("minus", "zoom(-1)", "Coarser"),
-        Binding("tab", "app.focus_next", "Chart", show=False),
-        Binding("z", "maximise", "Enlarge"),
-        Binding("x", "export", "Export CSV"),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
+        bound("analytics.span", "span", "Span"),
+        bound("analytics.finer", "zoom(1)", "Finer"),
+        bound("analytics.coarser", "zoom(-1)", "Coarser"),
+        bound("everywhere.next", "app.focus_next", "Chart", show=False),
+        bound("analytics.enlarge", "maximise", "Enlarge"),
+        bound("analytics.export", "export", "Export CSV"),
+        bound("everywhere.down", "scroll(1)", "Down", show=False),
+        bound("everywhere.up", "scroll(-1)", "Up", show=False),
     ]
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
@@ -14,6 +14,7 @@ from kinolog_tui.client.chart_models import Activity, QueueDepth, Trends
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, JobMoved, QueueCounted
 from kinolog_tui.client.models import STATUSES, Counts
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.cards import CountCards
@@ -32,10 +33,10 @@ class DashboardPage(Page):
 
     NUMBER = "1"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "move('cursor_down')", "Down", show=False),
-        Binding("k", "move('cursor_up')", "Up", show=False),
-        Binding("g", "move('first')", "First", show=False),
-        Binding("G", "move('last')", "Last", show=False),
+        bound("everywhere.down", "move('cursor_down')", "Down", show=False),
+        bound("everywhere.up", "move('cursor_up')", "Up", show=False),
+        bound("everywhere.first", "move('first')", "First", show=False),
+        bound("everywhere.last", "move('last')", "Last", show=False),
     ]
 
     def body(self) -> ComposeResult:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList
 from textual.widgets.option_list import Option
 
 from kinolog_tui.client.models import PRIORITIES
+from kinolog_tui.keys import bound
 from kinolog_tui.words import PRIORITY_MARKS
 
 
@@ -19,10 +20,13 @@ class ConfirmDialog(ModalScreen[bool]):
     """Asks yes or no; y and n answer too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes", show=False),
-        Binding("n,escape", "answer(False)", "No", show=False),
-        Binding("left,h", "app.focus_previous", "Left", show=False),
-        Binding("right,l", "app.focus_next", "Right", show=False),
+        bound("dialogs.yes", "answer(True)", "Yes", show=False),
+        bound("dialogs.no", "answer(False)", "No", show=False),
+        bound("everywhere.back", "answer(False)", "No", show=False),
+        bound("everywhere.left", "app.focus_previous", "Left", show=False),
+        bound("dialogs.left", "app.focus_previous", "Left", show=False),
+        bound("everywhere.right", "app.focus_next", "Right", show=False),
+        bound("dialogs.right", "app.focus_next", "Right", show=False),
     ]
 
     def __init__(self, question: str, words: str, yes: str) -> None:
@@ -51,9 +55,9 @@ class PriorityDialog(ModalScreen[str | None]):
     """Choose a priority."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", show=False),
-        Binding("j", "step(1)", "Down", show=False),
-        Binding("k", "step(-1)", "Up", show=False),
+        bound("everywhere.back", "dismiss(None)", "Close", show=False),
+        bound("everywhere.down", "step(1)", "Down", show=False),
+        bound("everywhere.up", "step(-1)", "Up", show=False),
     ]
 
     def __init__(self, jobs: int) -> None:

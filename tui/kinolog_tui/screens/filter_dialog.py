@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from kinolog_tui.client.asks import RANGES, Filter
 from kinolog_tui.client.models import PRIORITIES, STATUSES
 from kinolog_tui.days import EXAMPLE, wrong_with
+from kinolog_tui.keys import bound
 from kinolog_tui.widgets.choices import Choices
 from kinolog_tui.words import SPAN_WORDS, SYMBOLS
 
@@ -22,8 +23,8 @@ class FilterDialog(ModalScreen[Filter | None]):
     """Choose which jobs the list shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Close", show=False),
-        Binding("ctrl+s", "apply", "Apply", show=False, priority=True),
+        bound("everywhere.back", "dismiss(None)", "Close", show=False),
+        bound("dialogs.apply", "apply", "Apply", show=False, priority=True),
     ]
 
     def __init__(self, which: Filter) -> None:

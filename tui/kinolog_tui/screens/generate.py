@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
@@ -17,6 +17,7 @@ from kinolog_tui.client.asks import Filter, Order
 from kinolog_tui.client.catalogue import Model, Models
 from kinolog_tui.client.models import PRIORITIES, Job, JobPage
 from kinolog_tui.drafts import Draft, check, estimate, scenes_of
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.draft_view import DraftView
@@ -30,10 +31,10 @@ class GeneratePage(Page):
 
     NUMBER = "3"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "submit", "Submit"),
-        Binding("tab", "app.focus_next", "Next field"),
-        Binding("escape", "leave", "Leave field"),
-        Binding("e", "edit", "Edit prompt", show=False),
+        bound("generate.submit", "submit", "Submit"),
+        bound("everywhere.next", "app.focus_next", "Next field"),
+        bound("everywhere.back", "leave", "Leave field"),
+        bound("generate.edit", "edit", "Edit prompt", show=False),
     ]
 
     def __init__(self) -> None:

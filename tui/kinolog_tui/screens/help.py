@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
+from kinolog_tui.keys import bound
 from kinolog_tui.widgets.keys import KeyTable
 
 
@@ -16,9 +17,12 @@ class HelpDialog(ModalScreen[None]):
     """Every key over the page; any of the closing keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False),
-        Binding("j", "scroll(1)", "Down", show=False),
-        Binding("k", "scroll(-1)", "Up", show=False),
+        bound("everywhere.back", "dismiss", "Close", show=False),
+        bound("everywhere.help", "dismiss", "Close", show=False),
+        bound("everywhere.quit", "dismiss", "Close", show=False),
+        bound("everywhere.open", "dismiss", "Close", show=False),
+        bound("everywhere.down", "scroll(1)", "Down", show=False),
+        bound("everywhere.up", "scroll(-1)", "Up", show=False),
     ]
 
     def compose(self) -> ComposeResult:

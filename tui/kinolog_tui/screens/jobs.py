@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
@@ -16,6 +16,7 @@ from kinolog_tui.client.asks import PAGE_SIZES, Filter
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, JobMoved
 from kinolog_tui.client.models import Job, JobPage
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.place import Place
 from kinolog_tui.screens.acting import Acting
@@ -34,18 +35,20 @@ class JobsPage(Acting, Page):
 
     NUMBER = "2"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/"),
-        Binding("f", "filter", "Filter"),
-        Binding("s", "sort", "Sort"),
-        Binding("S", "reverse", "Reverse", show=False),
-        Binding("t", "span", "Span", show=False),
-        Binding("n,pagedown", "turn(1)", "Next", show=False),
-        Binding("p,pageup", "turn(-1)", "Previous", show=False),
-        Binding("plus,equals_sign", "rows(1)", "More rows", show=False),
-        Binding("minus", "rows(-1)", "Fewer rows", show=False),
-        Binding("space", "mark", "Mark"),
-        Binding("a", "mark_page", "Mark page", show=False),
-        Binding("escape", "clear", "Clear", show=False),
+        bound("jobs.search", "search", "Search"),
+        bound("jobs.filter", "filter", "Filter"),
+        bound("jobs.sort", "sort", "Sort"),
+        bound("jobs.reverse", "reverse", "Reverse", show=False),
+        bound("jobs.span", "span", "Span", show=False),
+        bound("jobs.next", "turn(1)", "Next", show=False),
+        bound("everywhere.page_down", "turn(1)", "Next", show=False),
+        bound("jobs.previous", "turn(-1)", "Previous", show=False),
+        bound("everywhere.page_up", "turn(-1)", "Previous", show=False),
+        bound("jobs.more_rows", "rows(1)", "More rows", show=False),
+        bound("jobs.fewer_rows", "rows(-1)", "Fewer rows", show=False),
+        bound("jobs.mark", "mark", "Mark"),
+        bound("jobs.mark_page", "mark_page", "Mark page", show=False),
+        bound("everywhere.back", "clear", "Clear", show=False),
     ]
 
     def __init__(self) -> None:

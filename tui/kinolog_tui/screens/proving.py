@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import TabbedContent
 
 from kinolog_tui import clock
 from kinolog_tui.client.proofs import Proof, prove
 from kinolog_tui.client.rest import Trouble
+from kinolog_tui.keys import bound
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.proof import ProofView
 
@@ -18,7 +19,7 @@ from kinolog_tui.widgets.proof import ProofView
 class Proving(Page):
     """What the page of a job does about the proof of its record."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("V", "verify", "Verify", key_display="V", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [bound("job.verify", "verify", "Verify", show=False)]
     job_id: str
 
     def action_verify(self) -> None:

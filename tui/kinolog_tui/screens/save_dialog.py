@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
+
+from kinolog_tui.keys import bound
 
 
 class SaveDialog(ModalScreen[str | None]):
     """A path; enter saves, escape leaves it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [bound("everywhere.back", "dismiss(None)", "Close", show=False)]
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.widgets import Checkbox, OptionList
 from textual.widgets.option_list import Option
+
+from kinolog_tui.keys import bound
 
 
 class Choices(OptionList):
     """Some of several words; space and enter tick, `chosen` are those ticked, in the order of the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select", "Tick", show=False),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        bound("dialogs.tick", "select", "Tick", show=False),
+        bound("everywhere.down", "cursor_down", "Down", show=False),
+        bound("everywhere.up", "cursor_up", "Up", show=False),
     ]
 
     def __init__(

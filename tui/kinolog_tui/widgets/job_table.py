@@ -8,7 +8,7 @@ from typing import ClassVar
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
@@ -19,6 +19,7 @@ from textual.strip import Strip
 from kinolog_tui import clock
 from kinolog_tui.client.live_messages import Moved
 from kinolog_tui.client.models import Job
+from kinolog_tui.keys import bound
 from kinolog_tui.widgets.job_row import PADDING, Column, Part, columns_for, parts
 from kinolog_tui.widgets.palette import style
 
@@ -44,13 +45,17 @@ class JobTable(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--even", "table--odd", "table--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "cursor_down", "Down", show=False),
-        Binding("k,up", "cursor_up", "Up", show=False),
-        Binding("g,home", "scroll_top", "First", show=False),
-        Binding("G,end", "scroll_bottom", "Last", show=False),
-        Binding("ctrl+d", "page_down", "Half down", show=False),
-        Binding("ctrl+u", "page_up", "Half up", show=False),
-        Binding("enter", "open", "Open"),
+        bound("everywhere.down", "cursor_down", "Down", show=False),
+        bound("everywhere.arrow_down", "cursor_down", "Down", show=False),
+        bound("everywhere.up", "cursor_up", "Up", show=False),
+        bound("everywhere.arrow_up", "cursor_up", "Up", show=False),
+        bound("everywhere.first", "scroll_top", "First", show=False),
+        bound("everywhere.home", "scroll_top", "First", show=False),
+        bound("everywhere.last", "scroll_bottom", "Last", show=False),
+        bound("everywhere.end", "scroll_bottom", "Last", show=False),
+        bound("jobs.half_down", "page_down", "Half down", show=False),
+        bound("jobs.half_up", "page_up", "Half up", show=False),
+        bound("everywhere.open", "open", "Open"),
     ]
 
     cursor_row: reactive[int] = reactive(0, repaint=False)

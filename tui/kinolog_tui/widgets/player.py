@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.segment import Segment
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.dom import NoScreen
 from textual.geometry import Region
 from textual.reactive import reactive
@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from kinolog_tui.graphics import kitty, sixel
+from kinolog_tui.keys import bound
 from kinolog_tui.video import HALF_BLOCKS, Clip, Picture, Room
 from kinolog_tui.widgets.blocks import coloured, shaded
 
@@ -29,12 +30,15 @@ class Player(Widget, can_focus=True):
     """Plays a clip; shows one line of words while there is none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "play", "Play"),
-        Binding("left,h", "seek(-1)", "Seek", key_display="←→"),
-        Binding("right,l", "seek(1)", "On", show=False),
-        Binding("comma", "step(-1)", "Frame back", show=False),
-        Binding("full_stop", "step(1)", "Frame on", show=False),
-        Binding("home,0", "start", "Start", show=False),
+        bound("video.play", "play", "Play"),
+        bound("everywhere.left", "seek(-1)", "Seek", key_display="←→"),
+        bound("video.back", "seek(-1)", "Seek", show=False),
+        bound("everywhere.right", "seek(1)", "On", show=False),
+        bound("video.on", "seek(1)", "On", show=False),
+        bound("video.frame_back", "step(-1)", "Frame back", show=False),
+        bound("video.frame_on", "step(1)", "Frame on", show=False),
+        bound("everywhere.home", "start", "Start", show=False),
+        bound("video.start", "start", "Start", show=False),
     ]
 
     index: reactive[int] = reactive(0, repaint=False)

@@ -1,0 +1,261 @@
+"""Every key: the name of its binding, the key it comes with, and what it does in words.
+
+Pages and widgets make their bindings from this with `bound`; the help, Settings and the dialog that changes keys show
+it. The names are kept in people's settings: add to them, never rename one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a key does. `keys` is as Textual writes it, several with commas between them."""
+
+    id: str
+    keys: str
+    words: str
+    stays: bool = False
+    """Whether it is the same for everybody: what opens, leaves and moves in every list and field."""
+    while_typing: bool = False
+    """Whether it works in a field too, so that it cannot be a letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Keys that are told on one line; `tail` is said of all of them."""
+
+    keys: tuple[Key, ...]
+    tail: str = ""
+
+    @property
+    def words(self) -> str:
+        """What they do."""
+        return ", ".join(key.words for key in self.keys if key.words) + self.tail
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The keys of a place. `places` are those where they work: two keys in one place cannot be the same."""
+
+    name: str
+    rows: tuple[Row, ...]
+    places: frozenset[str] = frozenset()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All of them."""
+        return tuple(key for row in self.rows for key in row.keys)
+
+
+EVERYWHERE = Part(
+    "everywhere",
+    (
+        Row(
+            (
+                Key("everywhere.dashboard", "1", "dashboard"),
+                Key("everywhere.jobs", "2", "jobs"),
+                Key("everywhere.generate", "3", "generate"),
+                Key("everywhere.analytics", "4", "analytics"),
+                Key("everywhere.settings", "5", "settings"),
+            )
+        ),
+        Row(
+            (
+                Key(
+                    "everywhere.palette",
+                    "ctrl+p",
+                    "command palette: everything by its name",
+                    while_typing=True,
+                ),
+            )
+        ),
+        Row((Key("everywhere.help", "question_mark", "this help"),)),
+        Row(
+            (
+                Key("everywhere.down", "j", "down"),
+                Key("everywhere.up", "k", "up"),
+                Key("everywhere.first", "g", "first"),
+                Key("everywhere.last", "G", "last"),
+            )
+        ),
+        Row(
+            (
+                Key("everywhere.arrow_down", "down", "down", stays=True),
+                Key("everywhere.arrow_up", "up", "up", stays=True),
+                Key("everywhere.home", "home", "first", stays=True),
+                Key("everywhere.end", "end", "last", stays=True),
+            )
+        ),
+        Row(
+            (
+                Key("everywhere.page_down", "pagedown", "page on", stays=True),
+                Key("everywhere.page_up", "pageup", "page back", stays=True),
+            )
+        ),
+        Row(
+            (
+                Key("everywhere.open", "enter", "open", stays=True),
+                Key("everywhere.back", "escape", "back", stays=True),
+                Key("everywhere.next", "tab", "next part", stays=True),
+            )
+        ),
+        Row((Key("everywhere.renew", "ctrl+r", "read anew, and connect now", while_typing=True),)),
+        Row((Key("everywhere.look", "ctrl+t", "light or dark", while_typing=True),)),
+        Row((Key("everywhere.quit", "q", "quit"),)),
+    ),
+)
+JOBS = Part(
+    "jobs",
+    (
+        Row((Key("jobs.search", "slash", "find text in prompts and ids"),)),
+        Row((Key("jobs.filter", "f", "filter"), Key("jobs.span", "t", "span of time"))),
+        Row(
+            (
+                Key("jobs.sort", "s", "sort by the next column"),
+                Key("jobs.reverse", "S", "the other way round"),
+            )
+        ),
+        Row(
+            (Key("jobs.next", "n", "next page"), Key("jobs.previous", "p", "page before")),
+            "; down and up go over the edge",
+        ),
+        Row((Key("jobs.half_down", "ctrl+d", "half a page down"), Key("jobs.half_up", "ctrl+u", "half up"))),
+        Row(
+            (
+                Key("jobs.more_rows", "plus,equals_sign", "more rows to a page"),
+                Key("jobs.fewer_rows", "minus", "fewer rows"),
+            )
+        ),
+        Row((Key("jobs.mark", "space", "mark a job"), Key("jobs.mark_page", "a", "mark the page"))),
+    ),
+    frozenset({"jobs"}),
+)
+ACTING = Part(
+    "jobs and one job",
+    (
+        Row(
+            (
+                Key("jobs.cancel", "c", "cancel"),
+                Key("jobs.retry", "r", "retry"),
+                Key("jobs.priority", "P", "priority"),
+                Key("jobs.erase", "X", "erase"),
+            ),
+            ": the marked, else the one here",
+        ),
+        Row((Key("jobs.copy", "y", "copy the id"),)),
+    ),
+    frozenset({"jobs", "job", "video", "history"}),
+)
+JOB = Part(
+    "one job",
+    (
+        Row(
+            (
+                Key("job.previous_tab", "left_square_bracket", "tab before"),
+                Key("job.next_tab", "right_square_bracket", "next tab"),
+            )
+        ),
+        Row((Key("job.video", "v", "play the video here"),)),
+        Row((Key("job.open", "o", "open in the system's player"), Key("job.save", "w", "save the video"))),
+        Row((Key("job.search", "slash", "find in the log"), Key("job.all_lines", "x", "all lines"))),
+        Row((Key("job.verify", "V", "verify the record, whichever tab is open"),)),
+    ),
+    frozenset({"job", "video", "history"}),
+)
+VIDEO = Part(
+    "one job, its video",
+    (
+        Row((Key("video.play", "space", "play or pause"), Key("video.start", "0", "to the start"))),
+        Row((Key("video.back", "h", "a second back"), Key("video.on", "l", "a second on"))),
+        Row(
+            (
+                Key("everywhere.left", "left", "the same", stays=True),
+                Key("everywhere.right", "right", "", stays=True),
+            )
+        ),
+        Row(
+            (
+                Key("video.frame_back", "comma", "a frame back"),
+                Key("video.frame_on", "full_stop", "a frame on"),
+            )
+        ),
+    ),
+    frozenset({"video"}),
+)
+HISTORY = Part(
+    "one job, its history",
+    (
+        Row(
+            (Key("history.earlier", "h", "back in time"), Key("history.later", "l", "later")),
+            "; so do left and right",
+        ),
+        Row((Key("history.verify", "v", "verify the record"),)),
+    ),
+    frozenset({"history"}),
+)
+GENERATE = Part(
+    "generate",
+    (
+        Row(
+            (
+                Key("generate.submit", "ctrl+s", "submit", while_typing=True),
+                Key("generate.edit", "e", "back into the prompt"),
+            )
+        ),
+    ),
+    frozenset({"generate"}),
+)
+ANALYTICS = Part(
+    "analytics",
+    (
+        Row((Key("analytics.span", "t", "span of time"),)),
+        Row(
+            (
+                Key("analytics.finer", "plus,equals_sign", "finer columns"),
+                Key("analytics.coarser", "minus", "coarser"),
+            )
+        ),
+        Row((Key("analytics.enlarge", "z", "enlarge a chart"), Key("analytics.export", "x", "export CSV"))),
+    ),
+    frozenset({"analytics"}),
+)
+SETTINGS = Part(
+    "settings",
+    (
+        Row(
+            (
+                Key("settings.save", "ctrl+s", "save", while_typing=True),
+                Key("settings.reset", "ctrl+z", "reset", while_typing=True),
+                Key("settings.keys", "K", "change keys"),
+            )
+        ),
+        Row((Key("keys.came_with", "backspace,delete", "give a key back", stays=True),)),
+    ),
+    frozenset({"settings"}),
+)
+DIALOGS = Part(
+    "dialogs",
+    (
+        Row((Key("dialogs.yes", "y", "yes"), Key("dialogs.no", "n", "no"))),
+        Row((Key("dialogs.left", "h", "to the left"), Key("dialogs.right", "l", "to the right"))),
+        Row(
+            (
+                Key("dialogs.tick", "space", "tick in the filter"),
+                Key("dialogs.apply", "ctrl+s", "apply the filter", while_typing=True),
+            )
+        ),
+    ),
+    frozenset({"dialogs"}),
+)
+PARTS = (EVERYWHERE, JOBS, ACTING, JOB, VIDEO, HISTORY, GENERATE, ANALYTICS, SETTINGS, DIALOGS)
+KEYS = {key.id: key for part in PARTS for key in part.keys}
+
+
+def bound(id: str, action: str, description: str, **more: Any) -> Binding:  # noqa: A002  # as textual names it
+    """The binding of that name, with the key that it comes with."""
+    return Binding(KEYS[id].keys, action, description, id=id, **more)
