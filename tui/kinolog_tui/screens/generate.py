@@ -17,6 +17,7 @@ from kinolog_tui.client.asks import Filter, Order
 from kinolog_tui.client.catalogue import Model, Models
 from kinolog_tui.client.models import PRIORITIES, Job, JobPage
 from kinolog_tui.drafts import Draft, check, estimate, scenes_of
+from kinolog_tui.keyed import key_of
 from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.page import Page
@@ -68,8 +69,16 @@ class GeneratePage(Page):
                         with Vertical():
                             yield Label({"duration": "seconds"}.get(name, name))
                             yield Input(id=name, compact=True)
-                yield Button("Submit (ctrl+s)", variant="primary", id="submit", compact=True)
+                yield Button(self._submit_words(), variant="primary", id="submit", compact=True)
             yield VerticalScroll(DraftView(), id="outlook", can_focus=False)
+
+    def _submit_words(self) -> str:
+        return f"Submit ({key_of(self.app, 'generate.submit')})"
+
+    def say_keys(self) -> None:
+        """On the button too."""
+        super().say_keys()
+        self.query_one("#submit", Button).label = self._submit_words()
 
     def on_mount(self) -> None:
         """Write at once."""
@@ -101,9 +110,8 @@ class GeneratePage(Page):
                 self.kinolog.open_job(job.job_id)
 
     def on_refused(self, message: Refused) -> None:
-        """What was refused can be sent again: the same request makes one job."""
+        """What was refused can be sent again, and makes one job. The page's own handler is called as well."""
         self._sending = False
-        super().on_refused(message)
 
     def _offer(self, models: Sequence[Model]) -> None:
         if [*self._models.values()] == list(models):

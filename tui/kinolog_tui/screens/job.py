@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.events import ScreenResume
 from textual.widgets import Input, TabbedContent, TabPane
 
 from kinolog_tui.client.live import Batch
@@ -78,9 +77,8 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         self.query_one(JobHead).loading = True
         self.set_interval(THROTTLE_SECONDS, self._renew)
 
-    def on_screen_resume(self, event: ScreenResume) -> None:
-        """Shown (again): the feed brings its lines and pictures too."""
-        super().on_screen_resume(event)
+    def on_screen_resume(self) -> None:
+        """Shown (again): the feed brings its lines and pictures too. The page's own handler is called as well."""
         self.kinolog.watch_job(self.job_id, self.query_one(LogLines).last)
 
     def on_screen_suspend(self) -> None:

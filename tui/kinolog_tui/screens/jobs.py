@@ -131,11 +131,10 @@ class JobsPage(Acting, Page):
                 self.said(message)
 
     def on_refused(self, message: Refused) -> None:
-        """A page that was not to be had leaves the table as it is."""
+        """A page that was not to be had leaves the table as it is. The page's own handler is called as well."""
         if message.key == "page":
             self._wanted, self._reading = self._place, False
             self._say_what()
-        super().on_refused(message)
 
     def _show(self, page: JobPage) -> None:
         if not page.jobs and self._wanted.page:
