@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from random import Random
+from secrets import randbelow
 
 from kinolog.catalogue import Catalogue
 from kinolog.codec.public import Opened, public_job
@@ -181,9 +181,5 @@ class Submitting:
         return Accepted(loaded.job, open_job(loaded.job, secret), loaded.position, False)
 
 
-_seeds = Random()
-"""Seeds of videos are no secrets: drawn without asking the system each time."""
-
-
 def _draw_seed() -> int:
-    return _seeds.randrange(SEEDS)
+    return randbelow(SEEDS)
