@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from kinolog_tui.client.models import STATUSES
+from kinolog_tui.keyed import key_of
 from kinolog_tui.widgets.frame import PAGES
 
 if TYPE_CHECKING:  # the application names this provider
@@ -34,8 +35,9 @@ class Commands(Provider):
 
     def _commands(self) -> Iterable[Command]:
         app = cast("KinologApp", self.app)
-        for number, mode, name in PAGES:
-            yield Command(f"Go to {name}", f"key {number}", partial(app.action_page, mode))
+        for _, mode, name in PAGES:
+            key = key_of(app, f"everywhere.{mode}")
+            yield Command(f"Go to {name}", f"key {key}", partial(app.action_page, mode))
         for status in STATUSES:
             yield Command(
                 f"Show {status} jobs",
@@ -49,8 +51,8 @@ class Commands(Provider):
                     f"key {app.get_key_display(binding)}",
                     partial(self.screen.run_action, binding.action),
                 )
-        yield Command("Reconnect and read anew", "ctrl+r", app.action_renew)
-        yield Command("Light or dark", "ctrl+t", app.action_light_or_dark)
+        yield Command("Reconnect and read anew", key_of(app, "everywhere.renew"), app.action_renew)
+        yield Command("Light or dark", key_of(app, "everywhere.look"), app.action_light_or_dark)
         yield Command("Help", "every key", app.action_help)
         for theme in app.available_themes:
             yield Command(

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from textual.app import App
 from textual.theme import Theme
 
 from kinolog_tui.background import start
@@ -15,13 +14,14 @@ from kinolog_tui.client.live import Batch, Link, LiveFeed
 from kinolog_tui.client.live_messages import Ended
 from kinolog_tui.client.rest import Rest
 from kinolog_tui.graphics.abilities import Abilities
+from kinolog_tui.keyed import Keyed
 from kinolog_tui.messages import FeedTold
 from kinolog_tui.preferences import Preferences, PreferenceStore, preferences_file
 from kinolog_tui.screens.page import Page
 from kinolog_tui.troubles import Troubles
 
 
-class Connected(App[None]):
+class Connected(Keyed):
     """An application of the gateway at `url`, or of the one that the person chose in Settings."""
 
     def __init__(
@@ -59,7 +59,9 @@ class Connected(App[None]):
         self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
 
     def on_mount(self) -> None:
-        """The theme of the person, and the feed."""
+        """The theme and the keys of the person, and the feed."""
+        if self.preferences.keys:
+            self.set_keymap(self.preferences.keys)
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
         self.theme_changed_signal.subscribe(self, self._dress)
@@ -111,6 +113,8 @@ class Connected(App[None]):
         before, self.preferences = self.preferences, preferences
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
+        if before.keys != preferences.keys:
+            self.hold_keys(preferences.keys)
         if (before.url, before.api_key) != (preferences.url, preferences.api_key):
             old = self.rest
             self._connect()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
+
+from kinolog_tui.keymap import sound
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)
 PICTURES = ("auto", "blocks", "sixel", "kitty")
@@ -27,6 +29,8 @@ class Preferences:
     bell: bool = False
     page_size: int = 50
     pictures: str = "auto"
+    keys: dict[str, str] = field(default_factory=dict)
+    """Keys that are other than they came, by the names of their bindings, as Textual writes them."""
 
 
 def preferences_file() -> Path:
@@ -66,9 +70,10 @@ class PreferenceStore:
 
 def _with(start: Preferences, saved: dict[str, Any]) -> Preferences:
     known = {
-        field.name: saved[field.name]
-        for field in fields(start)
-        if field.name in saved and type(saved[field.name]) is type(getattr(start, field.name))
+        each.name: saved[each.name]
+        for each in fields(start)
+        if each.name in saved and type(saved[each.name]) is type(getattr(start, each.name))
     }
     chosen = replace(start, **known)
+    chosen = replace(chosen, keys=sound(chosen.keys)) if chosen.keys else chosen
     return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=start.pictures)

@@ -82,7 +82,7 @@ def decode(source: Path | bytes, room: Room) -> Clip:
                     pictures.append(Picture(width, height, _packed(small.planes[0], width * 3, height)))
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         raise CannotDecode(
-            f"This video cannot be decoded here ({type(error).__name__}). o opens it."
+            f"This video cannot be decoded here ({type(error).__name__}). {{job.open}} opens it."
         ) from error
     if not pictures:
         raise CannotDecode("The video holds no pictures.")

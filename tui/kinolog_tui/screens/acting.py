@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from kinolog_tui.client.models import Job
+from kinolog_tui.keyed import key_of
 from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered
 from kinolog_tui.screens.dialogs import ConfirmDialog, PriorityDialog
@@ -101,5 +102,6 @@ class Acting(Page):
             jobs = "1 job" if done == 1 else f"{done} jobs"
             self.notify(f"{jobs} {DONE[action]}", timeout=3)
         if refused:
-            words = f"{len(refused)} refused: {refused[0]}\nctrl+r shows how things stand now."
+            renew = key_of(self.app, "everywhere.renew")
+            words = f"{len(refused)} refused: {refused[0]}\n{renew} shows how things stand now."
             self.notify(words, title="Not done", severity="warning", markup=False)

@@ -12,12 +12,13 @@ from textual.widgets import Button, Label, OptionList
 from textual.widgets.option_list import Option
 
 from kinolog_tui.client.models import PRIORITIES
+from kinolog_tui.keyed import key_of
 from kinolog_tui.keys import bound
 from kinolog_tui.words import PRIORITY_MARKS
 
 
 class ConfirmDialog(ModalScreen[bool]):
-    """Asks yes or no; y and n answer too."""
+    """Asks yes or no; keys answer too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bound("dialogs.yes", "answer(True)", "Yes", show=False),
@@ -39,8 +40,9 @@ class ConfirmDialog(ModalScreen[bool]):
             dialog.border_title = self._question
             yield Label(self._words, classes="words")
             with Horizontal(classes="buttons"):
-                yield Button(f"{self._yes} (y)", variant="error", id="yes", compact=True)
-                yield Button("No (n)", id="no", compact=True)
+                yes, no = key_of(self.app, "dialogs.yes"), key_of(self.app, "dialogs.no")
+                yield Button(f"{self._yes} ({yes})", variant="error", id="yes", compact=True)
+                yield Button(f"No ({no})", id="no", compact=True)
 
     def on_button_pressed(self, message: Button.Pressed) -> None:
         """A button answers."""

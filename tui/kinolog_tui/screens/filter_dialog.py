@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from kinolog_tui.client.asks import RANGES, Filter
 from kinolog_tui.client.models import PRIORITIES, STATUSES
 from kinolog_tui.days import EXAMPLE, wrong_with
+from kinolog_tui.keyed import key_of
 from kinolog_tui.keys import bound
 from kinolog_tui.widgets.choices import Choices
 from kinolog_tui.words import SPAN_WORDS, SYMBOLS
@@ -36,7 +37,8 @@ class FilterDialog(ModalScreen[Filter | None]):
         which = self._which
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Filter"
-            dialog.border_subtitle = "space ticks · tab goes on · ctrl+s applies"
+            tick, applies = key_of(self.app, "dialogs.tick"), key_of(self.app, "dialogs.apply")
+            dialog.border_subtitle = f"{tick} ticks · tab goes on · {applies} applies"
             with Horizontal(classes="lists"):
                 yield Choices(STATUSES, which.statuses, "statuses", SYMBOLS)
                 yield Choices(PRIORITIES, which.priorities, "priorities")

@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
+from kinolog_tui.keyed import key_of
 from kinolog_tui.keys import bound
 from kinolog_tui.widgets.keys import KeyTable
 
@@ -29,7 +30,8 @@ class HelpDialog(ModalScreen[None]):
         """The table, which scrolls where it does not fit."""
         with VerticalScroll(classes="dialog help") as dialog:
             dialog.border_title = "Keys"
-            dialog.border_subtitle = "j k scroll · esc closes"
+            down, up = key_of(self.app, "everywhere.down"), key_of(self.app, "everywhere.up")
+            dialog.border_subtitle = f"{down} {up} scroll · esc closes"
             yield KeyTable()
 
     def action_scroll(self, lines: int) -> None:

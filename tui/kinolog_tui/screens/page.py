@@ -38,6 +38,7 @@ class Page(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
     _theme = ""
+    _keys: dict[str, str] | None = None
 
     @property
     def kinolog(self) -> KinologApp:
@@ -103,6 +104,7 @@ class Page(Screen[None]):
         event.refresh_styles = event.refresh_styles and self._theme != self.app.theme
         self.show_link(self.kinolog.link)
         self.dress()
+        self.name_keys()
         self.call_after_refresh(self.load)
 
     def dress(self) -> None:
@@ -110,6 +112,18 @@ class Page(Screen[None]):
         before, self._theme = self._theme, self.app.theme
         if before not in ("", self._theme):
             self.redraw()
+
+    def name_keys(self) -> None:
+        """Name the keys as they are now where they are others than when the page was drawn."""
+        before, self._keys = self._keys, self.kinolog.preferences.keys
+        if before is not None and before != self._keys:
+            self.say_keys()
+
+    def say_keys(self) -> None:
+        """Draw anew what names keys."""
+        for widget in self.query("TopBar, KeyLine"):
+            widget.refresh()
+        self.show_link(self.kinolog.link)
 
     def redraw(self) -> None:
         """Draw in the colours of the theme; what is asked for anyhow is asked for."""

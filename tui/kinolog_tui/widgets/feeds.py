@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 from kinolog_tui import clock
 from kinolog_tui.client.catalogue import Worker
 from kinolog_tui.client.chart_models import ActivityEntry
+from kinolog_tui.keyed import key_of
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import bar, plain, size, time_of_day
 
@@ -42,7 +43,8 @@ class ActivityFeed(OptionList):
         if seen == self._seen:
             return
         self._seen, at = seen, self.highlighted_option
-        self.border_subtitle = "" if entries else "nothing yet: 3 makes a video"
+        makes = key_of(self.app, "everywhere.generate")
+        self.border_subtitle = "" if entries else f"nothing yet: {makes} makes a video"
         self.clear_options()
         self.add_options(
             [

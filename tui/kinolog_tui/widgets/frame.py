@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from kinolog_tui.client.live import Link
+from kinolog_tui.keyed import key_of
 from kinolog_tui.widgets.palette import style
 
 PAGES = (
@@ -18,7 +19,7 @@ PAGES = (
     ("4", "analytics", "Analytics"),
     ("5", "settings", "Settings"),
 )
-"""Key, mode and name of each page."""
+"""Number, mode and name of each page."""
 LINK_MARKS = {
     "live": ("● live", "success"),
     "connecting": ("◌ connecting", "warning"),
@@ -49,7 +50,8 @@ class TopBar(Static):
         for number, mode, name in PAGES:
             self._starts.append((len(text), mode))
             here = number == self._number
-            text.append(f" {number}", style=style(self.app, "accent", bold=True))
+            key = key_of(self.app, f"everywhere.{mode}")
+            text.append(f" {key}", style=style(self.app, "accent", bold=True))
             text.append(f" {name} ", style="reverse bold" if here else "")
         words, colour = LINK_MARKS[self.link.state]
         room = self.content_size.width - len(text) - len(words)
@@ -70,10 +72,9 @@ class LinkBanner(Static):
     def show(self, link: Link) -> None:
         """Show or hide it."""
         self.display = link.state in ("polling", "offline")
+        now = f"{key_of(self.app, 'everywhere.renew')} tries now."
         if link.state == "offline":
-            self.update(Text(f" The server is away: {link.words}  Trying again by itself; ctrl+r tries now."))
+            self.update(Text(f" The server is away: {link.words}  Trying again by itself; {now}"))
         elif link.state == "polling":
-            self.update(
-                Text(" No live updates; asking again and again instead. Nothing is missed. ctrl+r tries now.")
-            )
+            self.update(Text(f" No live updates; asking again and again instead. Nothing is missed. {now}"))
         self.set_class(link.state == "offline", "-offline")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.app import RenderResult
+from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.events import Click
 from textual.screen import Screen
 from textual.widgets import Static
@@ -27,11 +29,19 @@ class KeyLine(Static):
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
         """The key as it is shown, words, and the key as it is pressed, each action once."""
         found: dict[str, tuple[str, str, str]] = {}
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
+        for binding, enabled in self._bindings_in_order():
             if binding.show and enabled and binding.action not in found:
                 key = self.app.get_key_display(binding)
                 found[binding.action] = (key, binding.description, binding.key)
         return tuple(found.values())
+
+    def _bindings_in_order(self) -> list[tuple[Binding, bool]]:
+        """Those that are active, each in its place whatever its key: a changed one comes last in its widget's map."""
+        active = [(one.node, one.binding, one.enabled) for one in self.screen.active_bindings.values()]
+        if self.app._keymap:  # what holds has no other name in Textual
+            nodes = list(dict.fromkeys(node for node, _, _ in active))
+            active.sort(key=lambda one: (nodes.index(one[0]), _place(one[0], one[1])))
+        return [(binding, enabled) for _, binding, enabled in active]
 
     def render(self) -> RenderResult:
         """One line, cut where the terminal ends."""
@@ -49,3 +59,11 @@ class KeyLine(Static):
             if event.x < end:
                 self.app.simulate_key(key)
                 return
+
+
+def _place(node: DOMNode, binding: Binding) -> int:
+    """Where it stands among the bindings of its widget as they came."""
+    names = [
+        one.id if one.id else one.action for _, one in node._bindings
+    ]  # the map before any key was changed
+    return names.index(binding.id if binding.id else binding.action)

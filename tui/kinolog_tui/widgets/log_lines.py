@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.widgets import RichLog
 
 from kinolog_tui.client.models import LogLine
+from kinolog_tui.keyed import key_of
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import time_of_day
 
@@ -69,7 +70,7 @@ class LogLines(RichLog):
         more = (
             ""
             if self.expanded or len(found) == len(shown)
-            else f"last {len(shown)} of {len(found)}, x for all"
+            else f"last {len(shown)} of {len(found)}, {key_of(self.app, 'job.all_lines')} for all"
         )
         self.border_subtitle = more
 

@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from kinolog_tui.graphics import kitty, sixel
+from kinolog_tui.keyed import naming
 from kinolog_tui.keys import bound
 from kinolog_tui.video import HALF_BLOCKS, Clip, Picture, Room
 from kinolog_tui.widgets.blocks import coloured, shaded
@@ -93,7 +94,7 @@ class Player(Widget, can_focus=True):
         """Show words instead."""
         self._stop()
         self.cover()
-        self._clip, self.words = None, words
+        self._clip, self.words = None, naming(self.app, words)
         self.refresh()
 
     def cover(self) -> None:
