@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
+from typing import TYPE_CHECKING
 
 from kinolog_tui.graphics.abilities import Question
+
+if TYPE_CHECKING:  # loaded while the terminal answers
+    from kinolog_tui.app import KinologApp
+
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end it as leaving does: the terminal as it was, nothing left behind. SIGHUP: the terminal is gone."""
 
 
 def run(url: str, api_key: str | None = None) -> None:
@@ -15,7 +24,13 @@ def run(url: str, api_key: str | None = None) -> None:
     finally:
         abilities = question.answer()
     _collect_seldom()
-    KinologApp(url, api_key, abilities=abilities).run()
+    asyncio.run(_until_it_ends(KinologApp(url, api_key, abilities=abilities)))
+
+
+async def _until_it_ends(app: KinologApp) -> None:
+    for ending in ENDINGS:
+        asyncio.get_running_loop().add_signal_handler(ending, app.exit)
+    await app.run_async()
 
 
 def _collect_seldom() -> None:

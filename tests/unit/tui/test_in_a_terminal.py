@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -69,6 +70,27 @@ async def test_kittys_graphics_where_the_terminal_has_them(env: dict[str, str]) 
     shown = [keys for keys in pieces if keys.get("a") == "T"]
     assert {(keys["s"], keys["v"]) for keys in shown} == {("256", "256")}
     assert [keys["a"] for keys in pieces[-2:]] == ["d", "d"]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_it_as_leaving_does(
+    env: dict[str, str], tmp_path: Path, ending: signal.Signals
+) -> None:
+    """Told to end, or without its terminal, it leaves the terminal as it was and no files behind."""
+
+    def left() -> list[Path]:
+        return list(tmp_path.glob("kinolog-tui-*"))
+
+    def end() -> tuple[int | None, Screen]:
+        with Terminal(COMMAND, env) as terminal:
+            terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+            assert left()
+            return terminal.end(ending), terminal.screen
+
+    code, screen = await asyncio.to_thread(end)
+    assert code == 0
+    assert "\x1b[?1049l" in screen.modes
+    assert not left()
 
 
 async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> None:
