@@ -14,6 +14,8 @@ from kinolog_tui.widgets.palette import status_style, style
 from kinolog_tui.words import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 
 STAGE_CELLS = 14
+NAME_CELLS = 11
+"""Of the names of facts: parts that stand below each other are in line."""
 
 
 class JobHead(Static):
@@ -139,7 +141,7 @@ class JobFacts(Static):
 def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Table:
     """The state of a job as of a moment, and the facts of what happened then."""
     table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(style=style(app, "text-muted"))
+    table.add_column(style=style(app, "text-muted"), min_width=NAME_CELLS)
     table.add_column(overflow="fold")
     if job is not None:
         for name, value in _state(job):
