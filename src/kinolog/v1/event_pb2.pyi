@@ -213,7 +213,7 @@ class StoredSpec(_message.Message):
 
     @_builtins.property
     def webhook(self) -> Global___Sealed:
-        """Address that is told when the job ends, sealed."""
+        """Address to tell when the job ends, sealed."""
 
     def __init__(
         self,

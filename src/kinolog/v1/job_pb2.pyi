@@ -241,7 +241,7 @@ class JobSpec(_message.Message):
     style: _builtins.str
     """Style in words, such as cinematic."""
     webhook: _builtins.str
-    """Address that is told when the job ends."""
+    """Address to tell when the job ends. It is kept, sealed; this version does not call it yet."""
     def __init__(
         self,
         *,

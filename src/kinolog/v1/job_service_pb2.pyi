@@ -72,7 +72,7 @@ class SubmitJobRequest(_message.Message):
     request_id: _builtins.str
     """Id of this request: submitting twice with the same id makes one job."""
     webhook: _builtins.str
-    """Address that is told when the job ends."""
+    """Address to tell when the job ends. It is kept, sealed; this version does not call it yet."""
     max_attempts: _builtins.int
     """How many attempts the job may take."""
     def __init__(

@@ -67,7 +67,9 @@ class GenerateRequest(Asked):
         description="Submitting twice with the same id makes one job. The header Idempotency-Key does the same.",
     )
     webhook: Address | None = Field(
-        None, description="Address that is told when the job ends.", examples=["https://example.org/done"]
+        None,
+        description="Address to tell when the job ends. It is kept, sealed; this version does not call it yet.",
+        examples=["https://example.org/done"],
     )
 
     @field_validator("frames")
