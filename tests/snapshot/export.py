@@ -24,6 +24,7 @@ PAGES = (
     "generate",
     "analytics",
     "settings",
+    "keys",
 )
 SIZE = (110, 32)
 

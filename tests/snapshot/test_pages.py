@@ -29,7 +29,7 @@ from tests.snapshot.replay import recorded, replay
 
 PICTURES = Path(__file__).parent / "pictures"
 THEMES = ("textual-light", "textual-dark")
-COVERED = ("job-video", "filter", "help", "settings")
+COVERED = ("job-video", "filter", "help", "keys", "settings")
 """Not read for contrast: pixels, pages behind dialogs, and boxes that are faint because they are not ticked."""
 PROMPT = "A red circle moves right. Then a green square turns slowly, zoom in."
 
@@ -69,6 +69,9 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
     yield "analytics"
     await press(pilot, "5")
     yield "settings"
+    await press(pilot, "K")
+    yield "keys"
+    await press(pilot, "escape")
     await press(pilot, "question_mark")
     yield "help"
 

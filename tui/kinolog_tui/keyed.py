@@ -9,6 +9,7 @@ from typing import Any
 from textual.app import App
 
 from kinolog_tui.keymap import keys_of, shown
+from kinolog_tui.keys import KEYS
 from kinolog_tui.preferences import Preferences
 
 
@@ -38,4 +39,6 @@ def key_of(app: App[Any], name: str) -> str:
 
 def naming(app: App[Any], words: str) -> str:
     """Words with the key of each binding that they name, as in `{job.open} opens it`."""
-    return re.sub(r"\{([a-z]+\.[a-z_]+)\}", lambda found: key_of(app, found[1]), words)
+    return re.sub(
+        r"\{([a-z]+\.[a-z_]+)\}", lambda found: key_of(app, found[1]) if found[1] in KEYS else found[0], words
+    )

@@ -21,6 +21,8 @@ TAKEN_BY_TEXTUAL = {
     "ctrl+j": "is enter to some terminals",
     "ctrl+h": "is backspace to some terminals",
 }
+WORDS = ("enter", "backspace", "delete")
+"""Keys that are written as they are called, and not as their signs."""
 PART_OF = {key.id: part for part in PARTS for key in part.keys}
 STAY = frozenset(one for key in KEYS.values() if key.stays for one in key.keys.split(","))
 CHANGEABLE = tuple(key for key in KEYS.values() if not key.stays)
@@ -34,7 +36,7 @@ def spelled(keys: str) -> tuple[str, ...]:
 def shown(key: str) -> str:
     """A key as people read it, such as `/`, `ctrl+s` or `esc`."""
     *modifiers, base = key.split("+")
-    return "+".join([*modifiers, format_key(base)])
+    return "+".join([*modifiers, base if base in WORDS else format_key(base)])
 
 
 def keys_of(name: str, chosen: Mapping[str, str]) -> tuple[str, ...]:
@@ -46,12 +48,12 @@ def wrong_with(name: str, key: str, chosen: Mapping[str, str]) -> str:
     """Why a key cannot be the one of this binding, in words; empty when it can."""
     wanted, here = KEYS[name], shown(key)
     if key in STAY or key in TAKEN_BY_TEXTUAL:
-        return f"{here} {TAKEN_BY_TEXTUAL.get(key, 'stays as it is')}. Press another key."
+        return f"{here} {TAKEN_BY_TEXTUAL.get(key, 'stays as it is')}."
     if wanted.while_typing and _is_text(key):
-        return f"{here} is text in a field, where this works too. Press one with ctrl or alt, or such as f2."
+        return f"{here} is text in a field, and this works there too: it needs ctrl, alt or a key such as f2."
     other = _holder(name, key, chosen)
     if other is not None:
-        return f"{here} is “{other.words}” ({PART_OF[other.id].name}). Press another, or change that first."
+        return f"{here} is “{other.words}” ({PART_OF[other.id].name})."
     return ""
 
 

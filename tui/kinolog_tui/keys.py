@@ -74,7 +74,7 @@ EVERYWHERE = Part(
                 ),
             )
         ),
-        Row((Key("everywhere.help", "question_mark", "this help"),)),
+        Row((Key("everywhere.help", "question_mark", "help: every key"),)),
         Row(
             (
                 Key("everywhere.down", "j", "down"),

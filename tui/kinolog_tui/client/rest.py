@@ -17,13 +17,14 @@ V = TypeVar("V", bound=View)
 
 TIMEOUT_SECONDS = 20.0
 NEXT_STEPS = {
-    401: "Give the right API key in Settings (5).",
-    403: "Give the right API key in Settings (5).",
-    404: "It may have been asked of another server; look in Jobs (2).",
-    409: "Press ctrl+r to see how things stand now.",
+    401: "Give the right API key in Settings ({everywhere.settings}).",
+    403: "Give the right API key in Settings ({everywhere.settings}).",
+    404: "It may have been asked of another server; look in Jobs ({everywhere.jobs}).",
+    409: "Press {everywhere.renew} to see how things stand now.",
     429: "Wait a moment, then try again.",
     503: "A part of kinolog is away; it is tried again by itself.",
 }
+"""What to do, by status; a name in braces stands for the key of that binding."""
 
 
 class Trouble(Exception):

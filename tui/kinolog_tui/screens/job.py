@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import partial
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.events import ScreenResume
 from textual.widgets import Input, TabbedContent, TabPane
 
 from kinolog_tui.client.live import Batch
 from kinolog_tui.client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
 from kinolog_tui.client.models import History, Job, LogPage, Storyboard
 from kinolog_tui.client.proofs import Proof
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.screens.acting import Acting
 from kinolog_tui.screens.page import Page
@@ -37,14 +40,14 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
     NUMBER = "2"
     OVER_ANOTHER = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back"),
-        Binding("right_square_bracket", "tab(1)", "Tab", key_display="]"),
-        Binding("left_square_bracket", "tab(-1)", "Tab back", key_display="[", show=False),
-        Binding("slash", "search", "Search log", key_display="/", show=False),
-        Binding("x", "expand", "All lines", show=False),
-        Binding("v", "watch_video", "Video", show=False),
-        Binding("o", "open_outside", "Open", show=False),
-        Binding("w", "save_as", "Save", show=False),
+        bound("everywhere.back", "back", "Back"),
+        bound("job.next_tab", "tab(1)", "Tab"),
+        bound("job.previous_tab", "tab(-1)", "Tab back", show=False),
+        bound("job.search", "search", "Search log", show=False),
+        bound("job.all_lines", "expand", "All lines", show=False),
+        bound("job.video", "watch_video", "Video", show=False),
+        bound("job.open", "open_outside", "Open", show=False),
+        bound("job.save", "save_as", "Save", show=False),
     ]
 
     def __init__(self, job_id: str) -> None:
@@ -77,7 +80,8 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         self.query_one(JobHead).loading = True
         self.set_interval(THROTTLE_SECONDS, self._renew)
 
-    def on_screen_resume(self) -> None:
+    @on(ScreenResume)
+    def _watch(self) -> None:
         """Shown (again): the feed brings its lines and pictures too. The page's own handler is called as well."""
         self.kinolog.watch_job(self.job_id, self.query_one(LogLines).last)
 
@@ -99,6 +103,11 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         self.query_one(LogLines).redraw()
         self.query_one(HistoryView).redraw()
         super().redraw()
+
+    def say_keys(self) -> None:
+        """In the log and under the proof too."""
+        super().say_keys()
+        self.redraw()
 
     def _renew(self) -> None:
         if self._stale and self.is_current and not self.asking("scenes", "history"):
@@ -166,7 +175,7 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         """What has a place of its own is said there; a job that is not there leaves nothing to show."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "video":
-            self.query_one(Player).say(f"{message.trouble.words} v tries again.")
+            self.query_one(Player).say(f"{message.trouble.words} {{job.video}} tries again.")
             return
         if message.key == "proof":
             self.not_proved(message.trouble)

@@ -14,6 +14,7 @@ from kinolog_tui.background import start
 from kinolog_tui.client.asks import Filter
 from kinolog_tui.client.live import Batch, Link, Polled, Told
 from kinolog_tui.client.rest import Trouble
+from kinolog_tui.keyed import naming
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
@@ -93,7 +94,7 @@ class Page(Screen[None]):
         if not self.kinolog.troubles.worth_saying(trouble):
             return
         self.notify(
-            f"{trouble.words}\n{trouble.next_step}",
+            f"{trouble.words}\n{naming(self.app, trouble.next_step)}",
             title="Not done",
             severity="error",
             markup=False,

@@ -11,6 +11,7 @@ from textual.widgets import TabbedContent
 from kinolog_tui import clock
 from kinolog_tui.client.proofs import Proof, prove
 from kinolog_tui.client.rest import Trouble
+from kinolog_tui.keyed import key_of, naming
 from kinolog_tui.keys import bound
 from kinolog_tui.screens.page import Page
 from kinolog_tui.widgets.proof import ProofView
@@ -37,9 +38,12 @@ class Proving(Page):
     def not_proved(self, trouble: Trouble) -> None:
         """It was not checked: say why, and what to do."""
         if trouble.status == 404 and trouble.reason != "JOB_NOT_FOUND":
-            words = f"{self.kinolog.rest.url} is too old to check records. Upgrade it, then press v again."
+            again = key_of(self.app, "job.verify")
+            words = (
+                f"{self.kinolog.rest.url} is too old to check records. Upgrade it, then press {again} again."
+            )
         else:
-            words = f"Not checked: {trouble.words} {trouble.next_step}"
+            words = f"Not checked: {trouble.words} {naming(self.app, trouble.next_step)}"
         self.query_one(ProofView).say(words)
 
     def close_proof(self) -> bool:

@@ -9,13 +9,15 @@ from typing import ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_tui import clock
 from kinolog_tui.client.api_keys import KeysAnswer, read_keys
 from kinolog_tui.client.asks import PAGE_SIZES
+from kinolog_tui.keyed import key_of
+from kinolog_tui.keys import bound
 from kinolog_tui.messages import Answered, Refused
 from kinolog_tui.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.screens.page import Page
@@ -36,12 +38,13 @@ class SettingsPage(Page):
 
     NUMBER = "5"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "save", "Save"),
-        Binding("ctrl+z", "reset", "Reset"),
-        Binding("tab", "app.focus_next", "Next field"),
-        Binding("escape", "leave", "Leave field", show=False),
-        Binding("j", "app.focus_next", "Next", show=False),
-        Binding("k", "app.focus_previous", "Previous", show=False),
+        bound("settings.save", "save", "Save"),
+        bound("settings.reset", "reset", "Reset"),
+        bound("settings.keys", "keys", "Keys"),
+        bound("everywhere.next", "app.focus_next", "Next field"),
+        bound("everywhere.back", "leave", "Leave field", show=False),
+        bound("everywhere.down", "app.focus_next", "Next", show=False),
+        bound("everywhere.up", "app.focus_previous", "Previous", show=False),
     ]
 
     def body(self) -> ComposeResult:
@@ -62,8 +65,9 @@ class SettingsPage(Page):
                 yield from self._line("toasts", Box("a word when a job ends", id="toasts", compact=True))
                 yield from self._line("bell", Box("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
-                    yield Button("Save (ctrl+s)", variant="primary", id="save", compact=True)
+                    yield Button(self._save_words(), variant="primary", id="save", compact=True)
                     yield Button("Reset", id="reset", compact=True)
+                    yield Button("Keys …", id="change-keys", compact=True)
                 yield Static(id="about")
             yield VerticalScroll(KeyTable(), id="keys", can_focus=False)
 
@@ -74,6 +78,9 @@ class SettingsPage(Page):
         with Horizontal(classes=classes):
             yield Label(name)
             yield field
+
+    def _save_words(self) -> str:
+        return f"Save ({key_of(self.app, 'settings.save')})"
 
     def on_mount(self) -> None:
         """Fill in what holds now."""
@@ -87,6 +94,13 @@ class SettingsPage(Page):
     def redraw(self) -> None:
         """The theme was changed elsewhere."""
         self.query_one("#theme", Select).value = self.app.theme
+        self.query_one(KeyTable).redraw()
+
+    def say_keys(self) -> None:
+        """On the button and in the table too."""
+        super().say_keys()
+        self.query_one("#save", Button).label = self._save_words()
+        self.query_one(KeyTable).redraw()
 
     def _fill(self, preferences: Preferences) -> None:
         self.query_one("#url", Input).value = preferences.url or self.kinolog.rest.url
@@ -120,6 +134,7 @@ class SettingsPage(Page):
             bell=self.query_one("#bell", Checkbox).value,
             page_size=int(str(self.query_one("#rows", Select).value)),
             pictures=str(self.query_one("#pictures", Select).value),
+            keys=self.kinolog.preferences.keys,
         )
 
     @on(Select.Changed, "#theme")
@@ -132,8 +147,16 @@ class SettingsPage(Page):
     def _pressed(self, message: Button.Pressed) -> None:
         if message.button.id == "save":
             self.action_save()
-        else:
+        elif message.button.id == "reset":
             self.action_reset()
+        else:
+            self.action_keys()
+
+    def action_keys(self) -> None:
+        """Change keys, in a dialog that is loaded when somebody wants to."""
+        from kinolog_tui.screens.keys_dialog import KeysDialog
+
+        self.app.push_screen(KeysDialog())
 
     def action_save(self) -> None:
         """Keep the choices and use them."""
@@ -179,6 +202,7 @@ class SettingsPage(Page):
     def _use(self, preferences: Preferences) -> None:
         other = (self.kinolog.rest.url, self.kinolog.rest.headers)
         self.kinolog.use(preferences)
+        self.name_keys()
         if other != (self.kinolog.rest.url, self.kinolog.rest.headers):
             self.load()
 

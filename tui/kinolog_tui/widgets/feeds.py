@@ -39,11 +39,11 @@ class ActivityFeed(OptionList):
 
     def show(self, entries: Sequence[ActivityEntry]) -> None:
         """Show these; the cursor stays on the entry it was on."""
-        seen = (self.app.theme, *entries)
+        makes = key_of(self.app, "everywhere.generate")
+        seen = (self.app.theme, makes, *entries)
         if seen == self._seen:
             return
         self._seen, at = seen, self.highlighted_option
-        makes = key_of(self.app, "everywhere.generate")
         self.border_subtitle = "" if entries else f"nothing yet: {makes} makes a video"
         self.clear_options()
         self.add_options(

@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_tui.client.models import Commit, Job
-from kinolog_tui.widgets.job_parts import state_grid
+from kinolog_tui.keys import bound
+from kinolog_tui.widgets.job_parts import NAME_CELLS, state_grid
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.widgets.proof import ProofView
 from kinolog_tui.words import plain, span, time_of_day
@@ -24,8 +25,6 @@ SHORT_HASH = 12
 """Digits of a hash that are shown where there is no room for all 64."""
 ROOM_FOR_HASH = 110
 """Columns of the page from which the whole hash is shown."""
-LABEL = 11
-"""Columns of the names in the state, most of the time."""
 
 
 class CommitList(OptionList):
@@ -47,13 +46,15 @@ class HistoryView(Vertical):
             self.position = position
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "screen.verify", "Verify"),
-        Binding("left,h", "slide(-1)", "Back in time", key_display="←", show=False),
-        Binding("right,l", "slide(1)", "Later", show=False),
-        Binding("j", "slide(1)", "Later", show=False),
-        Binding("k", "slide(-1)", "Earlier", show=False),
-        Binding("g", "slide(-100000)", "First", show=False),
-        Binding("G", "slide(100000)", "Last", show=False),
+        bound("history.verify", "screen.verify", "Verify"),
+        bound("everywhere.left", "slide(-1)", "Back in time", key_display="←", show=False),
+        bound("history.earlier", "slide(-1)", "Back in time", show=False),
+        bound("everywhere.right", "slide(1)", "Later", show=False),
+        bound("history.later", "slide(1)", "Later", show=False),
+        bound("everywhere.down", "slide(1)", "Later", show=False),
+        bound("everywhere.up", "slide(-1)", "Earlier", show=False),
+        bound("everywhere.first", "slide(-100000)", "First", show=False),
+        bound("everywhere.last", "slide(100000)", "Last", show=False),
     ]
 
     def __init__(self) -> None:
@@ -137,7 +138,7 @@ class HistoryView(Vertical):
         whole = self.size.width >= ROOM_FOR_HASH
         words = self._hash if whole or not self._hash else f"{self._hash[:SHORT_HASH]}…"
         table = Table.grid(padding=(0, 1, 0, 0))
-        table.add_column(style=style(self.app, "text-muted"), min_width=LABEL)
+        table.add_column(style=style(self.app, "text-muted"), min_width=NAME_CELLS)
         table.add_column(overflow="fold")
         if words:
             table.add_row("hash", words)

@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from kinolog_tui.client.proofs import Proof
+from kinolog_tui.keyed import key_of
 from kinolog_tui.widgets.palette import style
 from kinolog_tui.words import time_of_day
 
@@ -32,16 +33,20 @@ class ProofView(VerticalScroll):
         """Say what it is."""
         self.display = False
         self.border_title = "the record"
-        self.border_subtitle = "v checks again · esc closes"
 
     def say(self, words: str) -> None:
         """Say this instead of a proof."""
         self._proof = None
+        self._name_keys()
         self.query_one("#checks", Static).update(Text(words))
+
+    def _name_keys(self) -> None:
+        self.border_subtitle = f"{key_of(self.app, 'history.verify')} checks again · esc closes"
 
     def show(self, proof: Proof, at: datetime) -> None:
         """Show what was found, and when."""
         self._proof, self._at = proof, at
+        self._name_keys()
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, style=style(self.app, "text-muted"))
