@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from textual.binding import Binding, InvalidBinding
@@ -28,11 +29,13 @@ STAY = frozenset(one for key in KEYS.values() if key.stays for one in key.keys.s
 CHANGEABLE = tuple(key for key in KEYS.values() if not key.stays)
 
 
+@lru_cache(256)
 def spelled(keys: str) -> tuple[str, ...]:
     """Each key as Textual spells it, such as `slash` for `/`. Raises InvalidBinding for an empty one."""
     return tuple(binding.key for binding in Binding.make_bindings([Binding(keys, "")]))
 
 
+@lru_cache(256)
 def shown(key: str) -> str:
     """A key as people read it, such as `/`, `ctrl+s` or `esc`."""
     *modifiers, base = key.split("+")

@@ -6,14 +6,12 @@ it. The names are kept in people's settings: add to them, never rename one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from textual.binding import Binding
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """What a key does. `keys` is as Textual writes it, several with commas between them."""
 
     id: str
@@ -25,8 +23,7 @@ class Key:
     """Whether it works in a field too, so that it cannot be a letter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """Keys that are told on one line; `tail` is said of all of them."""
 
     keys: tuple[Key, ...]
@@ -38,8 +35,7 @@ class Row:
         return ", ".join(key.words for key in self.keys if key.words) + self.tail
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """The keys of a place. `places` are those where they work: two keys in one place cannot be the same."""
 
     name: str

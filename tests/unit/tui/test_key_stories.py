@@ -150,9 +150,16 @@ async def test_a_field_gets_what_is_typed(pilot: Pilot[None]) -> None:
     await press(pilot, "3", "escape", "5", "K")
     await change(pilot, "generate.submit", "ctrl+g")
     await change(pilot, "everywhere.quit", "Q")
+    await change(pilot, "everywhere.jobs", "f2")
     await press(pilot, "escape", "3")
     assert str(pilot.app.screen.query_one("#submit", Button).label) == "Submit (ctrl+g)"
-    await press(pilot, "e", "Q", "q")
+    await press(pilot, "e", "ctrl+s")
+    assert not pilot.app._notifications
+    await press(pilot, "ctrl+g")
+    assert [toast.title for toast in pilot.app._notifications] == ["Not sent"]
+    await press(pilot, "Q", "q", "f2")
     assert "Qq" in text(pilot)
     await press(pilot, "escape", "q")
     assert pilot.app.is_running
+    await press(pilot, "f2")
+    assert isinstance(pilot.app.screen, JobsPage)
