@@ -75,6 +75,7 @@ async def test_a_taken_key_is_refused_in_words(pilot: Pilot[None]) -> None:
     assert app_of(pilot).preferences.keys == {}
     await change(pilot, "everywhere.renew", "R")
     assert "R is text in a field" in text(pilot)
+    assert "Press another; esc leaves it." in text(pilot)
     await press(pilot, "f5", "escape")
     assert isinstance(pilot.app.screen, SettingsPage)
     assert key_of(pilot.app, "everywhere.renew") == "f5"

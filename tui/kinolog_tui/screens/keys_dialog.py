@@ -106,7 +106,7 @@ class KeysDialog(ModalScreen[None]):
         chosen = self.kinolog.preferences.keys
         wrong = wrong_with(key.id, pressed, chosen)
         if wrong:
-            self._say(f"{wrong} Press another for “{key.words}”; esc leaves it.", wrong=True)
+            self._say(f"{wrong} Press another; esc leaves it.", wrong=True)
             return
         self._wait_for(None)
         others = {name: keys for name, keys in chosen.items() if name != key.id}
