@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
 from kinolog.stack.stack import Stack
-from tests.snapshot.driving import linked, press, settled, text, until, until_text
+from tests.snapshot.driving import app_of, linked, press, settled, text, until, until_text
 
 
 @pytest.fixture
@@ -31,7 +31,10 @@ async def pilot(stack: Stack, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
 
 
 async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -> JobPage:
-    """Write a prompt, choose a model, submit; the page of the job."""
+    """Write a prompt, choose a model once its worker has reported, submit; the page of the job."""
+    rest = app_of(pilot).rest
+    while model not in {offered.name for offered in (await rest.models()).models}:
+        await pilot.pause(0.05)
     await press(pilot, "3")
     page = pilot.app.screen
     assert isinstance(page, GeneratePage)
