@@ -16,7 +16,7 @@ import pytest
 from kinolog.stack.errors import PortError, StartError
 from kinolog.stack.nats_cluster import NatsCluster
 from kinolog.stack.nats_server import NatsServer
-from kinolog.stack.postgres import PostgresServer, buffers_mb, memory_bytes
+from kinolog.stack.postgres import PostgresServer
 from kinolog.subjects import Service, inbox_prefix
 
 
@@ -115,16 +115,6 @@ def test_postgres_is_not_root_and_asks_for_a_password(own_postgres_server: Postg
     assert Path(f"/proc/{own_postgres_server.child.pid}").stat().st_uid != 0
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(host=own_postgres_server.host, port=own_postgres_server.port, user="postgres")
-
-
-def test_postgres_keeps_pages_in_as_much_memory_as_the_machine_has_to_spare(
-    own_postgres_server: PostgresServer,
-) -> None:
-    """A sixteenth, neither too little for a million jobs' lists nor more than they need."""
-    assert [buffers_mb(gib << 30) for gib in (1, 2, 8, 16, 512)] == [128, 128, 512, 1024, 1024]
-    with psycopg.connect(own_postgres_server.url()) as connection:
-        shown = connection.execute("SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'")
-        assert shown.fetchone() == (buffers_mb(memory_bytes()),)
 
 
 def test_postgres_refuses_a_damaged_folder(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -35,6 +34,7 @@ SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "120",
+    "shared_buffers": "128MB",
     "synchronous_commit": "on",
     "wal_compression": "on",
     "max_wal_size": "2GB",
@@ -46,18 +46,7 @@ SETTINGS = {
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
 }
-LEAST_BUFFERS_MB, MOST_BUFFERS_MB = 128, 1024
 FSYNC_OFF = {"fsync": "off", "full_page_writes": "off"}
-
-
-def memory_bytes() -> int:
-    """Memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def buffers_mb(memory: int) -> int:
-    """MiB that Postgres keeps pages in, taken up as they are read: a sixteenth of the memory, within bounds."""
-    return max(LEAST_BUFFERS_MB, min(MOST_BUFFERS_MB, memory // 16 >> 20))
 
 
 class PostgresServer:
@@ -246,7 +235,6 @@ class PostgresServer:
         settings = {
             "listen_addresses": self.host,
             "port": str(self.port),
-            "shared_buffers": f"{buffers_mb(memory_bytes())}MB",
             **SETTINGS,
             **({} if self._fsync else FSYNC_OFF),
         }
