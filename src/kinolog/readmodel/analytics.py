@@ -45,7 +45,7 @@ OVERVIEW = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us
 ENDS = ("completed", "failed", "cancelled")
 TRENDS = ("submitted", *ENDS)
 CHANGES = ("queued_change", "processing_change")
-FINE_SPAN_SECONDS = 15 * 86_400
+FINE_SPAN_SECONDS = 14 * 86_400
 """In a span up to this long, the greatest depth is looked for minute by minute."""
 
 _TENANT = bindparam("tenant", type_=Text())
