@@ -49,19 +49,26 @@ GIVE_BACK = """
     UPDATE projection.jobs SET status = %s, stage = %s, attempt = %s, percent = %s, started_at = %s, finished_at = %s
     WHERE id = %s
 """
+MOVE = "UPDATE projection.checkpoint SET position = %s"
 
 
 @contextmanager
 def lent_rows(url: str) -> Iterator[list[str]]:
-    """The ids of the newest rows, processing meanwhile."""
+    """The ids of the newest rows, processing meanwhile; the database says that it has seen nothing of the log yet.
+
+    It knows of another log than the one that runs: ahead of that one, it would look as if the log had been replaced.
+    """
     with psycopg.connect(url, autocommit=True) as connection:
         query = f"SELECT {LENT} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
         rows = connection.execute(query).fetchall()
         ids = [str(row[0]) for row in rows]
+        (position,) = connection.execute("SELECT position FROM projection.checkpoint").fetchone() or (0,)
         connection.execute(LEND, [ids])
+        connection.execute(MOVE, [0])
         try:
             yield ids
         finally:
+            connection.execute(MOVE, [position])
             with connection.cursor() as cursor:
                 cursor.executemany(GIVE_BACK, [(*row[1:], row[0]) for row in rows])
 
