@@ -12,7 +12,7 @@ import uvloop
 from tests.bench import lists, site
 from tests.bench.figures import Aim, Figure, Result, percentile
 from tests.bench.pressed_keys import Reading, press_keys, showing, steps
-from tests.bench.running_jobs import COMMITS_PER_SECOND, RUNNING, STEPS_PER_SECOND, lent_rows, living
+from tests.bench.running_jobs import COMMITS_PER_SECOND, RUNNING, STEPS_PER_SECOND, behind_the_log, living
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.terminal import Terminal
 
@@ -34,10 +34,10 @@ def measure(quick: bool) -> Result:
             if jobs < AIM_JOBS and not quick:
                 continue  # the larger one begins as its copy
             with (
-                lent_rows(server.url(name)) as shown,
+                behind_the_log(server.url(name)),
                 site.api_on(stack, server.url(name)) as target,
                 site.gateway_on(target) as url,
-                living(stack, target, shown),
+                living(stack, target, server.url(name)),
                 temporary_folder() as folder,
             ):
                 figures += _figures(url, folder, jobs, 15 if quick else 60, 8.0 if quick else 30.0)

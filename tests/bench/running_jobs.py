@@ -1,7 +1,7 @@
 """Fifty jobs that run, on top of a seeded database: their progress and their commits are live, their rows are lent.
 
-The rows are the newest ones, said to be processing for as long as it lasts. No log knows them, so commits are those of
-as many jobs of the stack's own log: a dashboard hears them and reads its lists anew, as it would with any.
+The jobs are those of the stack's own log, which no projector follows here. The newest rows take their ids meanwhile and
+are said to be processing: a dashboard lists them, hears them, and reads its lists anew, as it would with any.
 """
 
 from __future__ import annotations
@@ -41,45 +41,55 @@ STAGES = (Stage.PREFETCH, Stage.ENCODE_PROMPT, Stage.DENOISE, Stage.DECODE)
 
 LENT = "id, status, stage, attempt, percent, started_at, finished_at"
 LEND = """
-    UPDATE projection.jobs SET status = 'processing', stage = 'denoise', attempt = greatest(attempt, 1),
-        percent = 0, started_at = coalesce(started_at, created_at), finished_at = NULL
-    WHERE id = ANY(%s)
+    UPDATE projection.jobs SET id = %s, status = 'processing', stage = 'denoise', attempt = 1, percent = 0,
+        started_at = created_at, finished_at = NULL
+    WHERE id = %s
 """
 GIVE_BACK = """
-    UPDATE projection.jobs SET status = %s, stage = %s, attempt = %s, percent = %s, started_at = %s, finished_at = %s
+    UPDATE projection.jobs SET id = %s, status = %s, stage = %s, attempt = %s, percent = %s, started_at = %s,
+        finished_at = %s
     WHERE id = %s
 """
 MOVE = "UPDATE projection.checkpoint SET position = %s"
 
 
 @contextmanager
-def lent_rows(url: str) -> Iterator[list[str]]:
-    """The ids of the newest rows, processing meanwhile; the database says that it has seen nothing of the log yet.
+def behind_the_log(url: str) -> Iterator[None]:
+    """The database says that it has seen nothing of the log yet.
 
     It knows of another log than the one that runs: ahead of that one, it would look as if the log had been replaced.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        query = f"SELECT {LENT} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
-        rows = connection.execute(query).fetchall()
-        ids = [str(row[0]) for row in rows]
         (position,) = connection.execute("SELECT position FROM projection.checkpoint").fetchone() or (0,)
-        connection.execute(LEND, [ids])
         connection.execute(MOVE, [0])
         try:
-            yield ids
+            yield
         finally:
             connection.execute(MOVE, [position])
-            with connection.cursor() as cursor:
-                cursor.executemany(GIVE_BACK, [(*row[1:], row[0]) for row in rows])
 
 
 @contextmanager
-def living(stack: Stack, target: str, shown: Sequence[str]) -> Iterator[None]:
-    """Progress of the jobs `shown`, and commits of others, from a thread of its own."""
+def _lent_rows(url: str, job_ids: Sequence[str]) -> Iterator[None]:
+    """The newest rows are those of these jobs, processing meanwhile."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = f"SELECT {LENT} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
+        rows = connection.execute(query).fetchall()
+        pairs = list(zip(rows, job_ids, strict=True))
+        with connection.cursor() as cursor:
+            cursor.executemany(LEND, [(job_id, row[0]) for row, job_id in pairs])
+            try:
+                yield
+            finally:
+                cursor.executemany(GIVE_BACK, [(*row, job_id) for row, job_id in pairs])
+
+
+@contextmanager
+def living(stack: Stack, target: str, url: str) -> Iterator[None]:
+    """Progress and commits of running jobs, from a thread of its own; the newest rows of the database are theirs."""
     began, ended = Event(), Event()
 
     async def live() -> None:
-        async with _reporting(stack, target, shown):
+        async with _reporting(stack, target, url):
             began.set()
             await asyncio.to_thread(ended.wait)
 
@@ -96,7 +106,7 @@ def living(stack: Stack, target: str, shown: Sequence[str]) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _reporting(stack: Stack, target: str, shown: Sequence[str]) -> AsyncIterator[None]:
+async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]:
     async with job_service(target) as api:
         own = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
@@ -105,9 +115,10 @@ async def _reporting(stack: Stack, target: str, shown: Sequence[str]) -> AsyncIt
     try:
         for job_id in own:
             await handler.handle(job_id, StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {})))
-        tasks = [asyncio.create_task(_steps(feed, shown)), asyncio.create_task(_commits(handler, own))]
+        tasks = [asyncio.create_task(_steps(feed, own)), asyncio.create_task(_commits(handler, own))]
         try:
-            yield
+            with _lent_rows(url, own):
+                yield
             for task in tasks:
                 if task.done():
                     task.result()
@@ -121,10 +132,10 @@ async def _reporting(stack: Stack, target: str, shown: Sequence[str]) -> AsyncIt
         await client.close()
 
 
-async def _steps(feed: JetStreamProgressFeed, shown: Sequence[str]) -> None:
+async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
     """A step of each job in turn, at an even pace."""
-    async for number in _beats(STEPS_PER_SECOND * len(shown)):
-        job_id, step = shown[number % len(shown)], number // len(shown) % STEPS
+    async for number in _beats(STEPS_PER_SECOND * len(job_ids)):
+        job_id, step = job_ids[number % len(job_ids)], number // len(job_ids) % STEPS
         percent = 100 * step / STEPS
         now = datetime.now(UTC)
         await feed.publish(

@@ -24,6 +24,8 @@ from kinolog_tui.widgets.job_row import PADDING, Column, Part, columns_for, part
 from kinolog_tui.widgets.palette import style
 
 HEADER_ROWS = 1
+PASSING = ("percent", "stage", "scene", "eta_seconds")
+"""What progress tells between commits."""
 
 
 class JobTable(ScrollView, can_focus=True):
@@ -87,10 +89,10 @@ class JobTable(ScrollView, can_focus=True):
         """Show this page. The cursor stays on its job where it is still there, else on its row."""
         at, before = self.current, self._jobs
         ids = [job.job_id for job in jobs]
-        self._jobs = {job.job_id: job for job in jobs}
+        self._jobs = {job.job_id: _as_known(job, before.get(job.job_id)) for job in jobs}
         if ids == self._ids:
             for row, job in enumerate(jobs):
-                if before[job.job_id] != job:
+                if before[job.job_id] != self._jobs[job.job_id]:
                     self._refresh_row(row)
             return
         self._ids = ids
@@ -257,3 +259,12 @@ class JobTable(ScrollView, can_focus=True):
         if colour not in self._palette:
             self._palette[colour] = style(self.app, colour, bold=colour == "accent")
         return self._palette[colour]
+
+
+def _as_known(job: Job, before: Job | None) -> Job:
+    """The job as a list has it, which knows its last commit: what the feed told of its progress since goes on."""
+    if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
+        return job
+    if before.percent <= job.percent:
+        return job
+    return job.model_copy(update={name: getattr(before, name) for name in PASSING})
