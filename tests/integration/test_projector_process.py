@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
+import psycopg
 import pytest
 from kinolog_projector.migrating import head
 
@@ -145,6 +146,28 @@ async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, data
         assert await command(env, "hash") == before
         assert len(before[1].splitlines()) == 12
     await model.close()
+
+
+async def test_read_models_of_another_version_are_made_anew(
+    own_nats_server: NatsServer, env: Env, database_url: str
+) -> None:
+    """Those that an earlier version left behind are refused; an update makes them anew, and again changes nothing."""
+    await command(env, "update")
+    model = await PostgresReadModel.connect(database_url, 2)
+    async with running(env):
+        last = await submit(own_nats_server, 5)
+        await model.wait_for(last, 30)
+    await model.close()
+    before = await command(env, "hash")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE projection.checkpoint SET projection_version = projection_version - 1")
+    status, _, errors = await command(env)
+    assert (status, "kinolog-projector rebuild" in errors) == (2, True)
+    status, output, errors = await command(env, "update")
+    rebuilt = f"rebuilt the read models from {last} commits, up to position {last}\n"
+    assert (status, output.endswith(rebuilt)) == (0, True), errors
+    assert await command(env, "hash") == before
+    assert "rebuilt" not in (await command(env, "update"))[1]
 
 
 async def test_a_lost_log_is_restored_from_the_archive(

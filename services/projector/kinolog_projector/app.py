@@ -2,6 +2,7 @@
 
 run      keep the read models, the archive and the queue of tickets (the default)
 migrate  bring the database up to this version
+update   the same, and make read models of another version anew; the log must be there
 rebuild  make the read models anew from the log, beside the live ones, and swap them in
 hash     print a hash of the rows of every table of the read models
 restore  refill a log that has lost commits from the archive; stop all other services first
@@ -38,6 +39,7 @@ from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.probe import Probe, metrics_text
 from kinolog.readmodel.database import reading_pool, writing_connection
+from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog.settings import ProjectorSettings
 from kinolog.subjects import Service
 from kinolog_projector.archive import archived
@@ -124,13 +126,20 @@ async def run(settings: ProjectorSettings) -> None:
         await serve(projector, keep, probe, stopping)
 
 
-async def migrate(settings: ProjectorSettings) -> None:
-    """Bring the database up to this version; doing so twice is no error."""
+async def migrate(settings: ProjectorSettings) -> int:
+    """Bring the database up to this version; doing so twice is no error. Answers the version of the read models."""
     database_url = settings.database_url.get_secret_value()
     revision = await asyncio.to_thread(migrate_kept, database_url)
     async with await writing_connection(database_url, "kinolog-migrate") as connection:
         version = await ensure_projection(connection)
     _say(f"the database is at revision {revision}, the read models are of version {version}")
+    return version
+
+
+async def update(settings: ProjectorSettings) -> None:
+    """Migrate, and make read models of another version anew."""
+    if await migrate(settings) != PROJECTION_VERSION:
+        await rebuild(settings)
 
 
 async def rebuild(settings: ProjectorSettings) -> None:
@@ -158,9 +167,10 @@ async def restore_log(settings: ProjectorSettings) -> None:
         _say(f"restored {restored} commits from the archive")
 
 
-COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[None]]] = {
+COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[object]]] = {
     "run": run,
     "migrate": migrate,
+    "update": update,
     "rebuild": rebuild,
     "hash": print_hashes,
     "restore": restore_log,

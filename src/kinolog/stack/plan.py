@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kinolog.stack.devices import devices_of_workers
 from kinolog.stack.folder import DataFolder
@@ -18,6 +18,7 @@ from kinolog.stack.settings import StackSettings
 from kinolog.stack.sweeper import RUN_MARK
 from kinolog.subjects import Service
 
+UPDATE_SECONDS = 3_600.0
 MARK = "KINOLOG_STACK"
 OWN = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
 
@@ -57,7 +58,11 @@ def plan(site: Site) -> Plan:
     projector = _spec(site, "projector", "kinolog_projector.app", _projector_env(site))
     set_up = (
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
-        _spec(site, "migrations", "kinolog_projector.app", _projector_env(site), "migrate"),
+        # Read models of an earlier version are made anew from the log, which takes as long as the log is.
+        replace(
+            _spec(site, "migrations", "kinolog_projector.app", _projector_env(site), "update"),
+            ready_seconds=UPDATE_SECONDS,
+        ),
     )
     serving = (
         _spec(site, "api", "kinolog_api.app", _api_env(site)),
