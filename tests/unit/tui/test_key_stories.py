@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from kinolog_tui.keyed import key_of
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
@@ -16,6 +17,8 @@ from textual.widgets import Button, Input, OptionList
 
 from tests.snapshot.driving import NARROW, app_of, dashboard, press, settled, text, until_text
 from tests.snapshot.replay import Replay, recorded
+
+pytestmark = pytest.mark.slow
 
 
 async def change(pilot: Pilot[None], name: str, *keys: str) -> None:
