@@ -11,13 +11,13 @@ import uvloop
 from nats.aio.client import Client
 from nats.js.api import StorageType, StreamConfig
 
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.codec.commits import encode_commit
 from kinolog.job.commands import Prefetch
 from kinolog.job.commit import Commit
 from kinolog.ports.event_store import Loaded
-from kinolog.subjects import Service
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 from tests.fixtures.log import commit_of, first_commit, job_name

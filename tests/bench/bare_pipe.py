@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from kinolog_worker.encoder import ClipEncoder
-from kinolog_worker.renderer import ModelSource
-from kinolog_worker.renderers.diffusers.loading import load_pipeline
-from kinolog_worker.tiny import EMBEDDED
+from kinolog_worker.media.encoder import ClipEncoder
+from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
+from kinolog_worker.renderers.embedded_model import EMBEDDED
+from kinolog_worker.renderers.port import ModelSource
 
 
 def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import uvloop
-from kinolog_projector.memory import expect_batches
-from kinolog_projector.projector import Projector
-from kinolog_projector.schema import table_names
+from kinolog_projector.projection.projector import Projector
+from kinolog_projector.schema.projection_schema import table_names
 from psycopg import sql
 
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.log.restore import Rows, restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
-from kinolog.adapters.jetstream.restore import Rows, restore
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog.process.gc_tuning import expect_batches
 from kinolog.readmodel.database import Connection, writing_connection
 from kinolog.readmodel.tables import KEPT_SCHEMA, PROJECTION_SCHEMA
-from kinolog.stack.postgres import DATABASE, PostgresServer
-from kinolog.stack.stack import Stack
-from kinolog.subjects import Service
+from kinolog_stack.servers.postgres_server import DATABASE, PostgresServer
+from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 from tests.bench.lives import EVENTS_PER_JOB, lives

@@ -57,7 +57,7 @@ def _figures(url: str, folder: Path, jobs: int, presses: int, seconds: float) ->
         "COLORTERM": "truecolor",
         "PYTHONPATH": str(site.ROOT),
     }
-    command = (sys.executable, "-m", "kinolog.cli.app", "tui")
+    command = (sys.executable, "-m", "kinolog_cli.app", "tui")
     bare = (sys.executable, "-m", "tests.bench.bare_table")
     firsts = [(_first(bare, env, "status 0"), _first(command, env, "Dashboard")) for _ in range(5)]
     with Terminal(bare, env) as floor:

@@ -9,7 +9,7 @@ import grpc
 import uvloop
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kinolog import ready
+from kinolog.process import ready_line
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 
@@ -63,7 +63,7 @@ async def serve() -> None:
     job_service_pb2_grpc.add_JobServiceServicer_to_server(echo, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    ready.announce("echo", target=f"127.0.0.1:{port}")
+    ready_line.announce("echo", target=f"127.0.0.1:{port}")
     await asyncio.Event().wait()
 
 

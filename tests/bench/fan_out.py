@@ -14,17 +14,17 @@ from time import perf_counter
 import psutil
 import uvloop
 
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
-from kinolog.handler import JobHandler
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog.command_handler import JobHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import StartAttempt
 from kinolog.job.values import Runtime, Stage
 from kinolog.ports.clock import system_clock
 from kinolog.ports.progress import Progress
-from kinolog.stack.stack import Stack
-from kinolog.subjects import Service
+from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.calls import job_service, submission
 from tests.bench.figures import Aim, Figure, Result, interleaved, paired

@@ -13,18 +13,18 @@ from time import perf_counter
 
 import psycopg
 import uvloop
-from kinolog_projector.migrating import ensure_projection, migrate_kept
-from kinolog_projector.seed import MADE_UP, OLDEST, PACE, grow_to, seed
+from kinolog_projector.schema.migrate import ensure_projection, migrate_kept
 from psycopg import sql
 
 from kinolog.readmodel.database import writing_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
-from kinolog.stack.postgres import PostgresServer
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.bench import site
 from tests.bench.calls import JobService, job_service, seconds_of
 from tests.bench.figures import Aim, Figure, Result, percentile
+from tests.bench.seed import MADE_UP, OLDEST, PACE, grow_to, seed
 
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (10_000,)
 CALLS, QUICK_CALLS = 300, 40

@@ -13,8 +13,8 @@ from time import perf_counter
 
 import psutil
 
-from kinolog.stack.nats_server import nats_server_binary
-from kinolog.stack.postgres import postgres_binary
+from kinolog_stack.servers.nats_server import nats_server_binary
+from kinolog_stack.servers.postgres_server import postgres_binary
 
 PACKAGES = (
     "grpcio",

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from kinolog.settings import LogSettings
-from kinolog.stack.nats_server import NatsServer
-from kinolog.stack.plan import Plan, Site, plan
-from kinolog.stack.postgres import PostgresServer
-from kinolog.stack.service_process import ServiceProcess, ServiceSpec
-from kinolog.stack.settings import StackSettings
-from kinolog.stack.stack import Stack
-from kinolog.subjects import Service
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog.process.settings import LogSettings
+from kinolog_stack.plan import Plan, Site, plan
+from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
+from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from kinolog_stack.settings import StackSettings
+from kinolog_stack.stack import Stack
 from tests.fixtures.log import settings_of
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.whole_stack import CATALOGUE

@@ -13,8 +13,8 @@ from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.subjects import Service
+from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.bench import site

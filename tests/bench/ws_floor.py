@@ -9,7 +9,7 @@ from time import perf_counter
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from kinolog import ready
+from kinolog.process import ready_line
 
 PERIOD_SECONDS = 0.1
 PONG = '{"type":"pong","position":1,"data":{"id":"bench"}}'
@@ -36,7 +36,7 @@ async def run() -> None:
 
     async with serve(client, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        ready.announce("ws_floor", url=f"ws://127.0.0.1:{port}")
+        ready_line.announce("ws_floor", url=f"ws://127.0.0.1:{port}")
         began = perf_counter()
         for number in count(1):
             await asyncio.sleep(max(0.0, began + number * PERIOD_SECONDS - perf_counter()))

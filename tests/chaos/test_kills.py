@@ -14,14 +14,14 @@ import pytest
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from kinolog.cli.gateway import Gateway, GatewayError
-from kinolog.cli.live import follow
 from kinolog.codec.commits import decode_commit
 from kinolog.job.events import TERMINAL
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
-from kinolog.stack.stack import Stack
 from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc
+from kinolog_cli.gateway import Gateway, GatewayError
+from kinolog_cli.job_progress import follow
+from kinolog_stack.stack import Stack
 from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]

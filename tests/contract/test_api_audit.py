@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from kinolog_api.callers import TENANT_KEY
+from kinolog_api.rpc.authentication import TENANT_KEY
 
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2

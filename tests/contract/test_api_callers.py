@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import grpc
 import pytest
-from kinolog_api.callers import ACTOR_KEY, TENANT_KEY, Callers, KeyHolder
+from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Callers, KeyHolder
 
 from kinolog.ports.workers import WorkerReport
 from kinolog.v1 import analytics_service_pb2 as an

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_api.callers import TENANT_KEY
+from kinolog_api.rpc.authentication import TENANT_KEY
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kinolog.codec.weather import decode_note, decode_weather, encode_note, encode_weather
-from kinolog.opening import seal_note
+from kinolog.codec.progress import decode_note, decode_weather, encode_note, encode_weather
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.privacy.sealed_fields import seal_note
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import RunningApi, collected, running_api
 

@@ -10,8 +10,8 @@ import pytest
 from kinolog.ids import job_id as job_id_of
 from kinolog.job.commands import Submit
 from kinolog.job.values import Priority, Spec
-from kinolog.opening import PROMPT as PROMPT_PURPOSE
-from kinolog.sealing import Sealer, new_key
+from kinolog.privacy.sealed_fields import PROMPT as PROMPT_PURPOSE
+from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import PROMPT, RunningApi, running_api
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from kinolog_api.callers import TENANT_KEY
+from kinolog_api.rpc.authentication import TENANT_KEY
 from kinolog_api.server import CannotListen
 
 from kinolog.ports.event_store import LogUnavailable

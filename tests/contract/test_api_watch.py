@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 import pytest
-from kinolog_api import watchers
-from kinolog_api.callers import TENANT_KEY
+from kinolog_api.rpc.authentication import TENANT_KEY
+from kinolog_api.watch import watcher
 
 from kinolog.job import commands as c
 from kinolog.job.values import Stage
@@ -123,7 +123,7 @@ async def test_catching_up_meets_the_live_feed(api: RunningApi) -> None:
 
 async def test_overflow_while_catching_up(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """When more happens during the catch-up than may wait, the rest is read from the log: still all, once."""
-    monkeypatch.setattr(watchers, "MOST_COMMITS", 5)
+    monkeypatch.setattr(watcher, "MOST_COMMITS", 5)
     for number in range(50):
         await api.submit(f"before {number}")
     store_read = api.store.read

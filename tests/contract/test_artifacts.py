@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kinolog.adapters.artifacts_memory import MemoryArtifacts
-from kinolog.adapters.artifacts_obstore import artifacts_at
+from kinolog.adapters.obstore.artifacts import artifacts_at
 from kinolog.ports.artifacts import (
     ArtifactMissing,
     ArtifactStore,
@@ -24,6 +23,7 @@ from kinolog.ports.artifacts import (
     digest_in,
     measured,
 )
+from tests.adapters.memory.artifacts import MemoryArtifacts
 
 Kind = Literal["memory", "folder"]
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from kinolog_worker.renderer import Frames, ModelSource, SceneRequest
 from kinolog_worker.renderers.diffusers import DiffusersRenderer
+from kinolog_worker.renderers.port import Frames, ModelSource, SceneRequest
 
-from kinolog.catalogue import TINY
+from kinolog.models.catalogue import TINY
 
 DEFAULTS = TINY.defaults
 REQUEST = SceneRequest(

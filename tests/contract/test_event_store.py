@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
+from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
 from kinolog.job.commit import Recorded
 from kinolog.job.state import FOLD_VERSION
 from kinolog.job.values import Priority, Status
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import Appended, Conflict, DamagedLog, EventStore
-from kinolog.subjects import EVENTS, Service
 from tests.fixtures.log import (
     KINDS,
     Kind,

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
-from kinolog_gateway.asyncapi import EXAMPLES, asyncapi_document, yaml_text
-from kinolog_gateway.web import ROUTERS
+from kinolog_gateway.web_app import ROUTERS
+from kinolog_gateway.websocket.asyncapi import EXAMPLES, asyncapi_document, yaml_text
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
@@ -178,7 +178,7 @@ async def test_every_answer_fits_its_schema(gateway: Running, api: RecordingApi)
 
 
 def test_the_page_of_the_websocket_is_current() -> None:
-    """docs/asyncapi.yaml is the document that the messages make; `python -m kinolog_gateway.asyncapi` prints it."""
+    """docs/asyncapi.yaml is what `python -m kinolog_gateway.websocket.asyncapi` prints."""
     page = (DOCS / "asyncapi.yaml").read_text()
     assert page == yaml_text()
     assert yaml.safe_load(page) == asyncapi_document()

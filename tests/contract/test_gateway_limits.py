@@ -8,9 +8,9 @@ from typing import Any
 import protovalidate
 import pytest
 from google.protobuf.message import Message
-from kinolog_gateway.asked.filters import SeriesQuery
-from kinolog_gateway.asked.generate import GenerateRequest
-from kinolog_gateway.asked.queries import BulkRequest, JobsQuery
+from kinolog_gateway.requests.filters import SeriesQuery
+from kinolog_gateway.requests.generate import GenerateRequest
+from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
 from pydantic import ValidationError
 
 from kinolog.v1 import job_service_pb2 as pb

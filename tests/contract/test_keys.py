@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from kinolog.adapters.jetstream.subjects import KEYS_STREAM, Service
 from kinolog.ids import new_id as key_name
 from kinolog.ports.keys import KeyErased, KeyStore
-from kinolog.sealing import Sealer, new_key
-from kinolog.subjects import KEYS_STREAM, Service
+from kinolog.privacy.sealer import Sealer, new_key
 from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_stores
 
 

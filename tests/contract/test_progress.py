@@ -12,11 +12,11 @@ import pytest
 
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.provision import provision
-from kinolog.adapters.memory_progress import MemoryProgressFeed
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ids import new_id
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, Weather
-from kinolog.subjects import Service
+from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.fixtures.log import Server, connected, settings_of
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kinolog_worker.inference.models import renderer_named
-from kinolog_worker.renderer import (
+from kinolog_worker.inference.model_cache import renderer_named
+from kinolog_worker.renderers.port import (
     DEFAULT_RENDERER,
     Cancelled,
     Frames,

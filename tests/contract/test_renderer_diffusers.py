@@ -14,11 +14,11 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from kinolog_worker.renderer import Frames, ModelSource, RenderFailed, SceneRequest, StepReport
 from kinolog_worker.renderers.diffusers import DiffusersRenderer
 from kinolog_worker.renderers.diffusers.latents import can_stream, decoded_runs
-from kinolog_worker.renderers.diffusers.loading import device_named
-from kinolog_worker.tiny import EMBEDDED, built_folder
+from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
+from kinolog_worker.renderers.embedded_model import EMBEDDED, built_folder
+from kinolog_worker.renderers.port import Frames, ModelSource, RenderFailed, SceneRequest, StepReport
 from PIL import Image
 
 from tests.renderers.pipelines import ltx_folder

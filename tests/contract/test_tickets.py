@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from kinolog.adapters.jetstream.provision import provision
-from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
-from kinolog.adapters.jetstream.tickets import JetStreamTicketOffice
-from kinolog.adapters.memory_tickets import MemoryTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ids import new_id
 from kinolog.job.values import Priority
 from kinolog.ports.tickets import HeldTicket, QueueClosed, Ticket, TicketOffice, TicketQueue
-from kinolog.subjects import Service
+from tests.adapters.memory.tickets import MemoryTicketOffice
 from tests.fixtures.log import Server, connected, settings_of
 
 ACK_WAIT_SECONDS = 1.0

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kinolog.adapters.jetstream.subjects import WORKERS_STREAM, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.memory_workers import MemoryWorkerRegistry
 from kinolog.job.values import Stage
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
-from kinolog.subjects import WORKERS_STREAM, Service
+from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import Server, connected, empty_streams
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)

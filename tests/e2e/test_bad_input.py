@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 from websockets.sync.client import connect
 
-from kinolog.cli.app import app
-from kinolog.cli.exits import Exit
-from kinolog.cli.gateway import Gateway
-from kinolog.stack.stack import Stack
 from kinolog.v1 import job_service_pb2, job_service_pb2_grpc
+from kinolog_cli.app import app
+from kinolog_cli.exit_codes import Exit
+from kinolog_cli.gateway import Gateway
+from kinolog_stack.stack import Stack
 
 SECRET = "capybara"
 UNKNOWN = "a" * 26

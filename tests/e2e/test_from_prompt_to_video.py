@@ -16,10 +16,10 @@ import av
 import numpy as np
 import pytest
 
-from kinolog.cli.exits import Exit
-from kinolog.cli.gateway import Gateway, GatewayError
-from kinolog.cli.live import follow
-from kinolog.stack.stack import Stack
+from kinolog_cli.exit_codes import Exit
+from kinolog_cli.gateway import Gateway, GatewayError
+from kinolog_cli.job_progress import follow
+from kinolog_stack.stack import Stack
 
 LOAD_JOBS = 40
 PROMPT = "a red circle moving right on a blue background"
@@ -32,7 +32,7 @@ def kinolog(stack: Stack, *arguments: str) -> tuple[int, str, str]:
         "KINOLOG_DATA": str(stack.folder.path),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "kinolog.cli.app", *arguments],
+        [sys.executable, "-m", "kinolog_cli.app", *arguments],
         env=env,
         capture_output=True,
         text=True,

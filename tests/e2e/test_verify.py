@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from kinolog.cli.app import app
-from kinolog.cli.exits import Exit
-from kinolog.cli.gateway import Gateway
-from kinolog.cli.live import follow
-from kinolog.stack.stack import Stack
+from kinolog_cli.app import app
+from kinolog_cli.exit_codes import Exit
+from kinolog_cli.gateway import Gateway
+from kinolog_cli.job_progress import follow
+from kinolog_stack.stack import Stack
 
 CHECKS = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kinolog.codec.commits import encode_commit
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job import commands as c
 from kinolog.job.values import (
     Artifact,

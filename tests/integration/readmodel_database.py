@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from kinolog_projector.batch import Preparer
-from kinolog_projector.migrating import ensure_projection, migrate_kept
-from kinolog_projector.writer import LiveWriter
+from kinolog_projector.projection.batch import Preparer
+from kinolog_projector.projection.writer import LiveWriter
+from kinolog_projector.schema.migrate import ensure_projection, migrate_kept
 
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore

@@ -16,12 +16,12 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kinolog.stack.nats_server import NatsServer
-from kinolog.stack.service_process import OneOff, ServiceProcess, ServiceSpec
-from kinolog.subjects import Service
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_stack.processes.service_process import OneOff, ServiceProcess, ServiceSpec
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.unit.api.running_api import collected, refused, until
 
 PROMPT = "a heron named Quillfeather stands in a pond"

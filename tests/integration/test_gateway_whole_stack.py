@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kinolog.stack.stack import Stack
+from kinolog_stack.stack import Stack
 from tests.unit.gateway.listening import Listener, listening
 
 PROMPT = "a lantern called Marigold drifts over a lake"

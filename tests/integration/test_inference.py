@@ -30,10 +30,10 @@ from kinolog_worker.inference.messages import (
     Step,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.media import Expected, verify
-from kinolog_worker.renderer import ModelSource
+from kinolog_worker.media.video_check import Expected, verify
+from kinolog_worker.renderers.port import ModelSource
 
-from kinolog.storyboard import plan
+from kinolog.storyboard.planner import plan
 from tests.renderers.testcard import RENDERER
 
 ROOT = Path(__file__).parents[2]

@@ -24,10 +24,10 @@ from kinolog_worker.inference.messages import (
     WordsUnknown,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderer import ModelSource, WordsRead
+from kinolog_worker.renderers.port import ModelSource, WordsRead
 
-from kinolog.catalogue import TINY
-from kinolog.storyboard import plan
+from kinolog.models.catalogue import TINY
+from kinolog.storyboard.planner import plan
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

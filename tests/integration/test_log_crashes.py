@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kinolog.adapters.jetstream.asking import ask
+from kinolog.adapters.jetstream.client.api_request import ask
+from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.job.commands import Prefetch
 from kinolog.ports.event_store import Appended, DamagedLog, EventStore, LogUnavailable
-from kinolog.stack.nats_cluster import NatsCluster
-from kinolog.stack.nats_server import NatsServer
-from kinolog.subjects import EVENTS, Service
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import (
     Server,
     all_of,
@@ -28,6 +27,7 @@ from tests.fixtures.log import (
     job_name,
     open_stores,
 )
+from tests.fixtures.nats_cluster import NatsCluster
 
 WRITERS = 8
 

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kinolog.adapters.jetstream.connection import connect
+from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.streams import USED_BY, check_streams
+from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.sealing import new_key
-from kinolog.settings import LogSettings
-from kinolog.stack.nats_server import NatsServer
-from kinolog.subjects import Service, inbox_prefix
+from kinolog.privacy.sealer import new_key
+from kinolog.process.settings import LogSettings
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import (
     all_of,
     connected,
@@ -42,7 +42,7 @@ class ErrorLog(logging.Handler):
 async def errors() -> AsyncIterator[ErrorLog]:
     """What the connection logs as errors."""
     handler = ErrorLog()
-    logger = logging.getLogger("kinolog.adapters.jetstream.connection")
+    logger = logging.getLogger("kinolog.adapters.jetstream.client.connection")
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.asking import ask
+from kinolog.adapters.jetstream.client.api_request import ask
+from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.provision import provision
-from kinolog.adapters.jetstream.restore import restore
 from kinolog.adapters.jetstream.streams import (
     USED_BY,
     StreamMismatch,
@@ -23,11 +23,10 @@ from kinolog.adapters.jetstream.streams import (
     check_streams,
     stream_configs,
 )
+from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.ports.event_store import Appended, DamagedLog
-from kinolog.sealing import new_key
-from kinolog.stack.nats_cluster import NatsCluster
-from kinolog.stack.nats_server import NatsServer
-from kinolog.subjects import EVENTS, Service
+from kinolog.privacy.sealer import new_key
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import (
     all_of,
     connected,
@@ -38,6 +37,7 @@ from tests.fixtures.log import (
     job_name,
     open_stores,
 )
+from tests.fixtures.nats_cluster import NatsCluster
 
 
 async def _update(client: Client, name: str, **changes: object) -> None:

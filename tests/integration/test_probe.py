@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from kinolog.probe import Metric, Probe, metrics_text
-from kinolog.stack.addresses import free_port
+from kinolog.process.probe import Metric, Probe, metrics_text
+from kinolog_stack.tcp_ports import free_port
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from kinolog_projector.batch import Preparer
-from kinolog_projector.hashing import table_hashes
-from kinolog_projector.writer import LiveWriter, Overtaken
+from kinolog_projector.projection.batch import Preparer
+from kinolog_projector.projection.writer import LiveWriter, Overtaken
+from kinolog_projector.rebuild.table_hashes import table_hashes
 
-from kinolog.adapters.memory_event_store import MemoryEventStore
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.database import writing_connection
-from kinolog.stack.postgres import PostgresServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from tests.adapters.memory.event_store import MemoryEventStore
 from tests.fixtures.histories import Studio
 from tests.integration.readmodel_database import Projected, migrate, projected
 

@@ -8,11 +8,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from kinolog_projector.migrating import WrongSchema
-from kinolog_projector.projector import Projector
+from kinolog_projector.projection.projector import Projector
+from kinolog_projector.schema.migrate import WrongSchema
 
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_keys import MemoryKeyStore
 from kinolog.job.commit import Recorded
 from kinolog.job.values import Sealed, Stage, Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
@@ -26,7 +24,9 @@ from kinolog.ports.read_model import (
     SortField,
 )
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog.stack.postgres import PostgresServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import migrate, projected
 

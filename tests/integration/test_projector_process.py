@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 import httpx
 import psycopg
 import pytest
-from kinolog_projector.migrating import head
+from kinolog_projector.schema.migrate import head
 
-from kinolog.handler import JobHandler
+from kinolog.adapters.jetstream.subjects import EVENTS, Service
+from kinolog.command_handler import JobHandler
 from kinolog.ports.read_model import JobQuery
+from kinolog.process.ready_line import parse
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.tables import PROJECTION_VERSION
-from kinolog.ready import parse
-from kinolog.stack.addresses import free_port
-from kinolog.stack.nats_server import NatsServer
-from kinolog.subjects import EVENTS, Service
+from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.tcp_ports import free_port
 from tests.fixtures.histories import Studio
 from tests.fixtures.log import empty_streams, open_stores
 

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from kinolog_projector.hashing import table_hashes
-from kinolog_projector.rebuilding import Rebuild
-from kinolog_projector.weather import write_weather
+from kinolog_projector.projection.live_progress import write_weather
+from kinolog_projector.rebuild.rebuild import Rebuild
+from kinolog_projector.rebuild.table_hashes import table_hashes
 
 from kinolog.job.values import Stage, Status
 from kinolog.ports.progress import Progress
 from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField, TimeRange
-from kinolog.readmodel import listing
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.readmodel.queries import job_list
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.test_projector_follows import projecting
@@ -76,7 +76,7 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
     database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under load, readers of every kind get answers throughout, and the rows end as the log says."""
-    monkeypatch.setattr(listing, "SHALLOW", 0)
+    monkeypatch.setattr(job_list, "SHALLOW", 0)
     studio = Studio()
     await studio.many(120)
     stop = asyncio.Event()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinolog_projector.growing import grow
-from kinolog_projector.seed import PACE, seed
-
 from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField
 from kinolog.readmodel.database import Connection, writing_connection
 from kinolog.readmodel.postgres import PostgresReadModel
+from tests.bench.database_copies import grow
+from tests.bench.seed import PACE, seed
 from tests.integration.readmodel_database import migrate
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'projection' ORDER BY indexname"

@@ -11,8 +11,8 @@ import pytest
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import BadCursor, JobFilter, JobQuery, JobRow, Order, SortField
-from kinolog.readmodel import listing
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog.readmodel.queries import job_list
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import projected
 
@@ -114,7 +114,7 @@ async def test_every_page_of_every_list_is_right(
 ) -> None:
     """Cursor by cursor and offset by offset, lists hold the jobs that a look at all jobs finds."""
     if deep:
-        monkeypatch.setattr(listing, "SHALLOW", 0)
+        monkeypatch.setattr(job_list, "SHALLOW", 0)
     for wanted in FILTERS:
         for order in ORDERS:
             expected = world.expected(wanted, order)

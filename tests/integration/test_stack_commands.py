@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kinolog.stack.plan import MARK
+from kinolog_stack.plan import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """
 import functools
-import kinolog.stack.stack as stack
-from kinolog.stack import commands
+import kinolog_stack.stack as stack
+from kinolog_stack import commands
 from tests.fixtures.small_stack import small_plan
 import typer
 stack.Stack = functools.partial(stack.Stack, make_plan=small_plan)

@@ -13,11 +13,11 @@ import nats.errors
 import psycopg
 import pytest
 
-from kinolog.stack.errors import PortError, StartError
-from kinolog.stack.nats_cluster import NatsCluster
-from kinolog.stack.nats_server import NatsServer
-from kinolog.stack.postgres import PostgresServer
-from kinolog.subjects import Service, inbox_prefix
+from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
+from kinolog_stack.errors import PortError, StartError
+from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from tests.fixtures.nats_cluster import NatsCluster
 
 
 async def _stored(url: str, add: bool) -> int:

@@ -16,9 +16,9 @@ import psutil
 import psycopg
 import pytest
 
-from kinolog.stack.errors import PortError, StartError
-from kinolog.stack.plan import MARK
-from kinolog.stack.stack import Stack
+from kinolog_stack.errors import PortError, StartError
+from kinolog_stack.plan import MARK
+from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 
@@ -180,7 +180,7 @@ def test_damaged_log_is_refused(data_folder: Path) -> None:
 RUN = """
 import sys
 from pathlib import Path
-from kinolog.stack.stack import Stack
+from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 stack = Stack(small_settings(Path(sys.argv[1])), make_plan=small_plan)

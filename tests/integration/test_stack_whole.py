@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kinolog.stack.checks import WRONG, examine
-from kinolog.stack.settings import StackSettings
-from kinolog.stack.stack import Stack
+from kinolog_stack.doctor import WRONG, examine
+from kinolog_stack.settings import StackSettings
+from kinolog_stack.stack import Stack
 
 
 def test_all_services_start_and_the_doctor_agrees(data_folder: Path) -> None:

@@ -12,17 +12,17 @@ from typing import Any
 
 import httpx
 from kinolog_tui.app import KinologApp
-from kinolog_tui.client.live import Batch
-from kinolog_tui.client.live_messages import Ended, JobMoved
-from kinolog_tui.messages import FeedTold
-from kinolog_tui.preferences import PreferenceStore
 from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.session.messages import FeedTold
+from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.widgets.frame import LinkBanner
 
-from kinolog.cli.gateway import Gateway
-from kinolog.cli.live import follow
-from kinolog.stack.addresses import free_port
-from kinolog.stack.stack import Stack
+from kinolog_cli.gateway import Gateway
+from kinolog_cli.job_progress import follow
+from kinolog_client.live_feed import Batch
+from kinolog_client.live_messages import Ended, JobMoved
+from kinolog_stack.stack import Stack
+from kinolog_stack.tcp_ports import free_port
 from tests.snapshot.driving import linked, press, settled, until, until_text
 
 Told = list[tuple[str, int, tuple[str, ...]]]

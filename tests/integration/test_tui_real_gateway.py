@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.app import KinologApp
-from kinolog_tui.preferences import PreferenceStore
 from kinolog_tui.screens.generate import GeneratePage
 from kinolog_tui.screens.job import JobPage
-from kinolog_tui.widgets.history import HistoryView
-from kinolog_tui.widgets.player import Player
+from kinolog_tui.session.preferences import PreferenceStore
+from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.player import Player
 from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
-from kinolog.stack.stack import Stack
+from kinolog_stack.stack import Stack
 from tests.snapshot.driving import app_of, linked, press, settled, text, until, until_text
 
 

@@ -18,7 +18,7 @@ from kinolog.job.commands import Cancel, Prefetch
 from kinolog.job.values import ArtifactKind, Stage, Status
 from kinolog.ports.artifacts import Measured, measured
 from kinolog.ports.progress import LogLine, PreviewImage, Progress
-from kinolog.stack.nats_server import NatsServer
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.workshop import Workshop, workshop
 
 

@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from kinolog_projector.reactor.poison import PoisonControl
-from kinolog_projector.reactor.reactor import Reactor
-from kinolog_projector.reactor.reconciler import Reconciler
-from kinolog_projector.reactor.rule import KINDS
-from kinolog_projector.reactor.running import keep_queue
+from kinolog_projector.dispatch.dispatcher import Reactor
+from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.reconciler import Reconciler
+from kinolog_projector.dispatch.rules import KINDS
+from kinolog_projector.dispatch.run import keep_queue
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.advisories import JetStreamAdvisoryFeed
-from kinolog.adapters.jetstream.commit_feed import JetStreamCommitFeed
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
-from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
-from kinolog.adapters.jetstream.tickets import JetStreamTicketOffice
+from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Reprioritize
 from kinolog.job.values import Priority
 from kinolog.ports.clock import system_clock
-from kinolog.stack.nats_server import NatsServer
-from kinolog.subjects import Service
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import a_submit, connected, empty_streams
 
 SOON_SECONDS = 30.0

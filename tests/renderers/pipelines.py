@@ -8,8 +8,9 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from kinolog_worker.renderers.diffusers.blueprint import build_text_side
-from kinolog_worker.tiny import built_folder
+from kinolog_worker.renderers.embedded_model import built_folder
+
+from tests.renderers.random_weights import build_text_side
 
 _d: Any = diffusers
 _t: Any = transformers

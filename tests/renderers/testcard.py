@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from kinolog_worker.geometry import canvas_for, fit
-from kinolog_worker.renderer import (
+from kinolog_worker.media.canvas import canvas_for, fit
+from kinolog_worker.media.thumbnails import jpeg_of
+from kinolog_worker.renderers.port import (
     Cancelled,
     Frames,
     LoadedFacts,
@@ -22,7 +23,6 @@ from kinolog_worker.renderer import (
     ShouldStop,
     StepReport,
 )
-from kinolog_worker.stills import jpeg_of
 
 RENDERER = "tests.renderers.testcard:TestcardRenderer"
 _RUN_FRAMES = 4

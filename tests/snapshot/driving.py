@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from kinolog_tui.app import KinologApp
-from kinolog_tui.preferences import PreferenceStore
+from kinolog_tui.session.preferences import PreferenceStore
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.worker import WorkerState
@@ -27,7 +27,7 @@ LASTING = ("feed",)
 async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
     """The dashboard at the recorded moment, in UTC, connected and settled."""
     then = datetime.fromisoformat(recorded()["now"])
-    with patch.dict(os.environ, {"TZ": "UTC"}), patch("kinolog_tui.clock.now", lambda: then):
+    with patch.dict(os.environ, {"TZ": "UTC"}), patch("kinolog_tui.text.clock.now", lambda: then):
         time.tzset()
         app = KinologApp(url, store=PreferenceStore(folder / "tui.json"))
         app.animation_level = "none"

@@ -8,7 +8,7 @@ import sys
 
 from pydantic import BaseModel, ValidationError
 
-from kinolog.logs import WITHHELD, JsonLines, TextLines, fields
+from kinolog.process.logs import WITHHELD, JsonLines, TextLines, fields
 
 
 def _record(message: str, **values: object) -> logging.LogRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kinolog.ready import announce, parse
+from kinolog.process.ready_line import announce, parse
 
 
 def test_what_is_announced_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:

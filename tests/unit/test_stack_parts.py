@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from kinolog.stack import devices
-from kinolog.stack.addresses import free_port, listening_problem, port_is_free
-from kinolog.stack.devices import devices_of_workers, found_devices
-from kinolog.stack.errors import StartError
-from kinolog.stack.folder import DataFolder, Running
-from kinolog.stack.log_files import Follower, trim, turn_over
-from kinolog.stack.passwords import load_passwords
-from kinolog.stack.plan import base_env
-from kinolog.stack.settings import StackSettings
+from kinolog_stack import devices
+from kinolog_stack.data_folder import DataFolder, Running
+from kinolog_stack.devices import devices_of_workers, found_devices
+from kinolog_stack.errors import StartError
+from kinolog_stack.log_files import Follower, trim, turn_over
+from kinolog_stack.plan import base_env
+from kinolog_stack.servers.passwords import load_passwords
+from kinolog_stack.settings import StackSettings
+from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
 
 
 def test_passwords_are_made_once(tmp_path: Path) -> None:

@@ -37,13 +37,17 @@ def copy(tmp_path: Path) -> Path:
     [
         ("src/kinolog/job/decide.py", "import kinolog.codec.commits", "The domain is pure"),
         (
-            "services/api/kinolog_api/errors.py",
-            "import kinolog_gateway.words",
+            "services/api/kinolog_api/rpc/errors.py",
+            "import kinolog_gateway.enum_names",
             "Services never import each other",
         ),
-        ("services/worker/kinolog_worker/media.py", "import nats", "Only the JetStream adapters import nats"),
         (
-            "services/gateway/kinolog_gateway/words.py",
+            "services/worker/kinolog_worker/media/video_check.py",
+            "import nats",
+            "Only the JetStream adapters import nats",
+        ),
+        (
+            "services/gateway/kinolog_gateway/enum_names.py",
             "import sqlalchemy",
             "The gateway is a pure translator",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from kinolog.settings import ClientSettings
+from kinolog.process.settings import ClientSettings
 from kinolog_tui.start import run
 
 

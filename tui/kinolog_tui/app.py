@@ -13,13 +13,13 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from kinolog_tui.background import start
-from kinolog_tui.client.asks import Filter
-from kinolog_tui.commands import Commands
-from kinolog_tui.connected import Connected
-from kinolog_tui.keys import bound
-from kinolog_tui.screens.help import HelpDialog
+from kinolog_client.requests import Filter
+from kinolog_tui.command_palette import Commands
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.background import start
+from kinolog_tui.session.session import Connected
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")

@@ -7,7 +7,7 @@ import gc
 import signal
 from typing import TYPE_CHECKING
 
-from kinolog_tui.graphics.abilities import Question
+from kinolog_tui.graphics.capabilities import Question
 
 if TYPE_CHECKING:  # loaded while the terminal answers
     from kinolog_tui.app import KinologApp

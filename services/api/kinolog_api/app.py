@@ -13,21 +13,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import uvloop
 from pydantic import ValidationError
 
-from kinolog import logs, ready
-from kinolog.adapters.artifacts_obstore import ObstoreArtifacts, artifacts_at
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.catalogue import CatalogueError, load_catalogue
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process import logs, ready_line
+from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog.settings import ApiSettings
-from kinolog.subjects import Service
-from kinolog_api.callers import BadKeyFile, callers_for
+from kinolog_api.rpc.authentication import BadKeyFile, callers_for
 from kinolog_api.server import ApiServer, CannotListen, Parts
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ async def serve(settings: ApiSettings) -> None:
             f"[{settings.api_host}]:{port}" if ":" in settings.api_host else f"{settings.api_host}:{port}"
         )
         log.info("serving", extra=logs.fields("serving", target=target))
-        ready.announce(NAME, target=target)
+        ready_line.announce(NAME, target=target)
         await stopping.wait()
         log.info("stopping", extra=logs.fields("stopping"))
         await server.stop(GRACE_SECONDS)

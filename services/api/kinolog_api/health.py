@@ -14,9 +14,9 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 
-from kinolog.logs import fields
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import ReadModel
+from kinolog.process.logs import fields
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_reflection.v1alpha import reflection
 
-from kinolog.catalogue import Catalogue
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
+from kinolog.models.catalogue import Catalogue
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
@@ -22,24 +22,24 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
-from kinolog_api.analytics import Analytics
-from kinolog_api.audit import Audit
-from kinolog_api.callers import Callers
-from kinolog_api.catalogue_listing import CatalogueListing
-from kinolog_api.erasing import Erasing
-from kinolog_api.files import Files
+from kinolog_api.analytics.charts import Analytics
+from kinolog_api.audit.history import Audit
+from kinolog_api.audit.verify_job import Proving
 from kinolog_api.health import HealthWatch
-from kinolog_api.hub import WatchHub
-from kinolog_api.key_pool import KeyPool
-from kinolog_api.listing import Listing
-from kinolog_api.proving import Proving
-from kinolog_api.reading import Reading
-from kinolog_api.rpc import Gate, Stream, Unary, routes
-from kinolog_api.steering import Steering
-from kinolog_api.submitting import Submitting
-from kinolog_api.tenancy import Tenancy
-from kinolog_api.validation import RequestRules
-from kinolog_api.watching import Watching
+from kinolog_api.jobs.artifacts import Files
+from kinolog_api.jobs.catalogue import CatalogueListing
+from kinolog_api.jobs.commands import Steering
+from kinolog_api.jobs.erase import Erasing
+from kinolog_api.jobs.get import Reading
+from kinolog_api.jobs.key_pool import KeyPool
+from kinolog_api.jobs.list import Listing
+from kinolog_api.jobs.submit import Submitting
+from kinolog_api.rpc.authentication import Callers
+from kinolog_api.rpc.calls import Gate, Stream, Unary, routes
+from kinolog_api.rpc.tenants import Tenancy
+from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.watch.broadcast import WatchHub
+from kinolog_api.watch.watch import Watching
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """A batch of 1,000 jobs with the longest prompts fits."""

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 import uvicorn
 from pydantic import ValidationError
 
-from kinolog import logs, ready
 from kinolog.ports.clock import system_clock
-from kinolog.settings import GatewaySettings
-from kinolog_gateway.credentials import KeyFileError, keys_for
-from kinolog_gateway.live.protocol import LiveProtocol
+from kinolog.process import logs, ready_line
+from kinolog.process.settings import GatewaySettings
+from kinolog_gateway.http.credentials import KeyFileError, keys_for
 from kinolog_gateway.upstream import Upstream
-from kinolog_gateway.web import create_app
+from kinolog_gateway.web_app import create_app
+from kinolog_gateway.websocket.protocol import LiveProtocol
 
 NAME = "gateway"
 STOP_SECONDS = 5
@@ -35,7 +35,7 @@ class GatewayServer(uvicorn.Server):
         """Serve, then say so."""
         await super().startup(sockets)
         if self.started and sockets:
-            ready.announce(NAME, url=_url(sockets[0]))
+            ready_line.announce(NAME, url=_url(sockets[0]))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

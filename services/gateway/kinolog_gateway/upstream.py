@@ -10,7 +10,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
-from kinolog_gateway.credentials import Caller
+from kinolog_gateway.http.credentials import Caller
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")

@@ -23,38 +23,38 @@ import sqlalchemy.exc
 import uvloop
 from pydantic import ValidationError
 
-from kinolog import logs
-from kinolog.adapters.jetstream.advisories import JetStreamAdvisoryFeed
-from kinolog.adapters.jetstream.commit_feed import JetStreamCommitFeed
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
-from kinolog.adapters.jetstream.restore import restore
+from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
-from kinolog.adapters.jetstream.tickets import JetStreamTicketOffice
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.probe import Probe, metrics_text
+from kinolog.process import logs
+from kinolog.process.gc_tuning import expect_batches
+from kinolog.process.probe import Probe, metrics_text
+from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import reading_pool, writing_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
-from kinolog.settings import ProjectorSettings
-from kinolog.subjects import Service
-from kinolog_projector.archive import archived
-from kinolog_projector.hashing import table_hashes
-from kinolog_projector.memory import expect_batches
-from kinolog_projector.migrating import WrongSchema, ensure_projection, migrate_kept
-from kinolog_projector.projector import Projector
-from kinolog_projector.reactor.poison import PoisonControl
-from kinolog_projector.reactor.reactor import Reactor
-from kinolog_projector.reactor.reconciler import Reconciler
-from kinolog_projector.reactor.rule import KINDS
-from kinolog_projector.reactor.running import keep_queue
-from kinolog_projector.rebuilding import Rebuild, RebuildRunning
-from kinolog_projector.serving import NAME, serve
-from kinolog_projector.unfinished import UnfinishedInReadModel
+from kinolog_projector.dispatch.dispatcher import Reactor
+from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.reconciler import Reconciler
+from kinolog_projector.dispatch.rules import KINDS
+from kinolog_projector.dispatch.run import keep_queue
+from kinolog_projector.dispatch.unfinished_jobs import UnfinishedInReadModel
+from kinolog_projector.lifecycle import NAME, serve
+from kinolog_projector.projection.archive_reader import archived
+from kinolog_projector.projection.projector import Projector
+from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
+from kinolog_projector.rebuild.table_hashes import table_hashes
+from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_kept
 
 log = logging.getLogger(__name__)
 

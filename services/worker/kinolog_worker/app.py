@@ -16,30 +16,30 @@ from tempfile import gettempdir
 import uvloop
 from pydantic import ValidationError
 
-from kinolog import logs, ready
-from kinolog.adapters.artifacts_obstore import ObstoreArtifacts, artifacts_at
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.event_store import JetStreamEventStore
-from kinolog.adapters.jetstream.job_watch import JetStreamJobWatch
+from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.adapters.jetstream.log.commit_notifications import JetStreamJobWatch
+from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
-from kinolog.adapters.jetstream.ticket_queue import JetStreamTicketQueue
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.catalogue import Catalogue, CatalogueError, load_catalogue
-from kinolog.handler import JobHandler
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.command_handler import JobHandler
+from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.probe import Probe
-from kinolog.settings import WorkerSettings
-from kinolog.subjects import Service
+from kinolog.process import logs, ready_line
+from kinolog.process.probe import Probe
+from kinolog.process.settings import WorkerSettings
+from kinolog_worker.attempt.scratch_folder import scratch_folder
+from kinolog_worker.dependencies import Parts, Timing
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.supervisor.identity import instance_name, libraries
-from kinolog_worker.supervisor.parts import Parts, Timing
-from kinolog_worker.supervisor.reporting import metrics_of
-from kinolog_worker.supervisor.scratch import scratch_folder
-from kinolog_worker.supervisor.supervisor import Supervisor
-from kinolog_worker.supervisor.worker_status import WorkerStatus
+from kinolog_worker.queue.supervisor import Supervisor
+from kinolog_worker.reporting.identity import instance_name, libraries
+from kinolog_worker.reporting.worker_reports import metrics_of
+from kinolog_worker.reporting.worker_status import WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ async def serve(settings: WorkerSettings) -> None:
         working = asyncio.create_task(supervisor.run())
         try:
             log.info("working", extra=logs.fields("working", worker=parts.worker, device=parts.status.device))
-            ready.announce(NAME, worker=parts.worker, probe=probe.url)
+            ready_line.announce(NAME, worker=parts.worker, probe=probe.url)
             told = asyncio.create_task(stopping.wait())
             await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
             told.cancel()

@@ -23,10 +23,10 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
-from kinolog.readmodel import analytics, feeds, listing, sharing, summaries
-from kinolog.readmodel.asking import Snapshot
 from kinolog.readmodel.database import reading, reading_pool
-from kinolog.readmodel.waiting import PositionWatch
+from kinolog.readmodel.queries import charts, feeds, job_list, shared_artifacts, summaries
+from kinolog.readmodel.queries.position_watch import PositionWatch
+from kinolog.readmodel.queries.statements import Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class PostgresReadModel:
         raise ReadModelUnavailable("the read models are being rebuilt again and again; try again")
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobPage:
-        return await self._read(listing.list_jobs, tenant, query)
+        return await self._read(job_list.list_jobs, tenant, query)
 
     async def summarize(self, tenant: str, job_filter: JobFilter) -> Summary:
         return await self._read(summaries.summarize, tenant, job_filter)
@@ -80,16 +80,16 @@ class PostgresReadModel:
         return await self._read(summaries.overview, tenant, span)
 
     async def success_rates(self, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
-        return await self._read(analytics.success_rates, tenant, span)
+        return await self._read(charts.success_rates, tenant, span)
 
     async def stage_times(self, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:
-        return await self._read(analytics.stage_times, tenant, span)
+        return await self._read(charts.stage_times, tenant, span)
 
     async def queue_depth(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> QueueDepth:
-        return await self._read(analytics.queue_depth, tenant, span, bucket_seconds)
+        return await self._read(charts.queue_depth, tenant, span, bucket_seconds)
 
     async def trends(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> Trends:
-        return await self._read(analytics.trends, tenant, span, bucket_seconds)
+        return await self._read(charts.trends, tenant, span, bucket_seconds)
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
@@ -109,10 +109,10 @@ class PostgresReadModel:
         return await self._read(feeds.archived_commits, job_id)
 
     async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
-        return await self._read(sharing.artifacts_in_use, keys, besides)
+        return await self._read(shared_artifacts.artifacts_in_use, keys, besides)
 
     async def position(self) -> int:
-        return await self._read(listing.position)
+        return await self._read(job_list.position)
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         return await self._watch.wait(position, timeout_seconds)

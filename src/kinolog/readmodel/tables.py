@@ -183,7 +183,7 @@ prompts = Table(
     Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
-    Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.grams."),
+    Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.trigrams."),
     Index(
         "prompts_by_grams",
         "grams",
@@ -301,7 +301,7 @@ counters = Table(
 )
 """How many jobs lie in each cell of each order, by status, and by status, urgency, model and style.
 
-kinolog.readmodel.cells says what a cell is.
+kinolog.readmodel.counter_cells says what a cell is.
 """
 
 rollups = Table(
@@ -339,4 +339,4 @@ timings = Table(
     Column("total_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "bucket_seconds", "measure", "at", "bin"),
 )
-"""Histograms of durations; kinolog.readmodel.buckets says what a bin is."""
+"""Histograms of durations; kinolog.readmodel.time_buckets says what a bin is."""

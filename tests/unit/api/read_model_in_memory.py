@@ -6,14 +6,14 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Sequence
 
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_keys import MemoryKeyStore
 from kinolog.job.commit import Recorded
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
-from kinolog.opening import open_job
 from kinolog.ports import read_model as rm
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.privacy.sealed_fields import open_job
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
 
 
 class ReadModelInMemory:

@@ -16,20 +16,20 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
-from kinolog_api.callers import Callers
+from kinolog_api.rpc.authentication import Callers
 from kinolog_api.server import ApiServer, Parts
 
-from kinolog.adapters.artifacts_memory import MemoryArtifacts
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_keys import MemoryKeyStore
-from kinolog.adapters.memory_progress import MemoryProgressFeed
-from kinolog.adapters.memory_workers import MemoryWorkerRegistry
-from kinolog.catalogue import TINY, Catalogue, Defaults, ModelEntry
-from kinolog.handler import Handled, JobHandler
+from kinolog.command_handler import Handled, JobHandler
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
+from kinolog.models.catalogue import TINY, Catalogue, Defaults, ModelEntry
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
+from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
+from tests.adapters.memory.progress import MemoryProgressFeed
+from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.unit.api.read_model_in_memory import ReadModelInMemory
 
 PROMPT = "a heron named Quillfeather stands in a pond"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_api.callers import BadKeyFile, Caller, callers_for, read_keys
+from kinolog_api.rpc.authentication import BadKeyFile, Caller, callers_for, read_keys
 
 KEY = "0123456789abcdef"
 

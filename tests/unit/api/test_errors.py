@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.rpc import error_details_pb2
 from grpc import StatusCode
-from kinolog_api.errors import SHOWN_VIOLATIONS, Violation, invalid, translated
+from kinolog_api.rpc.errors import SHOWN_VIOLATIONS, Violation, invalid, translated
 
 from kinolog.codec.commits import DamagedCommit
 from kinolog.job.decide import Refused
@@ -13,7 +13,7 @@ from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsU
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
 from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
-from kinolog.sealing import SealBroken
+from kinolog.privacy.sealer import SealBroken
 
 CASES = [
     (Refused("JOB_NOT_FOUND", "none"), StatusCode.NOT_FOUND, "JOB_NOT_FOUND", False),

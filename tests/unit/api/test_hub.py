@@ -7,22 +7,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from kinolog_api import hub as hub_module
-from kinolog_api.frames import event_name
-from kinolog_api.hub import WatchHub
-from kinolog_api.tenancy import Tenancy
-from kinolog_api.watchers import Interest, Watcher
+from kinolog_api.rpc.tenants import Tenancy
+from kinolog_api.watch import broadcast as hub_module
+from kinolog_api.watch.broadcast import WatchHub
+from kinolog_api.watch.encoded_messages import event_name
+from kinolog_api.watch.watcher import Interest, Watcher
 
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_keys import MemoryKeyStore
-from kinolog.adapters.memory_progress import MemoryProgressFeed
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.values import Priority, Spec
-from kinolog.opening import PROMPT
-from kinolog.sealing import Sealer
+from kinolog.privacy.sealed_fields import PROMPT
+from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
+from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.unit.api.running_api import ANSWER_SECONDS, TickingClock
 
 ALL = Interest("default")

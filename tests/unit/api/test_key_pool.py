@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
-from kinolog_api import key_pool
-from kinolog_api.key_pool import LEAST, MOST, KeyPool
+from kinolog_api.jobs import key_pool
+from kinolog_api.jobs.key_pool import LEAST, MOST, KeyPool
 
-from kinolog.adapters.memory_keys import MemoryKeyStore
 from kinolog.ports.event_store import LogUnavailable
+from tests.adapters.memory.keys import MemoryKeyStore
 from tests.unit.api.running_api import until
 
 

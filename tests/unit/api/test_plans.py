@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_api.errors import ApiError
-from kinolog_api.plans import JobPlan, plan_job
+from kinolog_api.jobs.job_plan import JobPlan, plan_job
+from kinolog_api.rpc.errors import ApiError
 
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import CATALOGUE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from kinolog_api import watchers
-from kinolog_api.errors import ApiError
-from kinolog_api.frames import CommitFrame, Kind, WeatherFrame, weather_frame
-from kinolog_api.watchers import Interest, Watcher
+from kinolog_api.rpc.errors import ApiError
+from kinolog_api.watch import watcher as watcher_module
+from kinolog_api.watch.encoded_messages import CommitFrame, Kind, WeatherFrame, weather_frame
+from kinolog_api.watch.watcher import Interest, Watcher
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
@@ -61,16 +61,16 @@ def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
 
 def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of log lines the last ones wait, in order."""
-    for number in range(watchers.MOST_LINES + 3):
+    for number in range(watcher_module.MOST_LINES + 3):
         watcher.put_weather(weather(Kind.LOG, b"%d" % number))
     lines = wires(watcher)
-    assert len(lines) == watchers.MOST_LINES
-    assert (lines[0], lines[-1]) == (b"3", b"%d" % (watchers.MOST_LINES + 2))
+    assert len(lines) == watcher_module.MOST_LINES
+    assert (lines[0], lines[-1]) == (b"3", b"%d" % (watcher_module.MOST_LINES + 2))
 
 
 async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher that leaves too many commits lying is ended with ABORTED rather than losing one."""
-    monkeypatch.setattr(watchers, "MOST_COMMITS", 3)
+    monkeypatch.setattr(watcher_module, "MOST_COMMITS", 3)
     for position in range(1, 5):
         watcher.put_commit(frame(position))
     with pytest.raises(ApiError) as refusal:
@@ -82,7 +82,7 @@ async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest
 
 def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher that still reads the log is not ended: it is told to read on there."""
-    monkeypatch.setattr(watchers, "MOST_COMMITS", 3)
+    monkeypatch.setattr(watcher_module, "MOST_COMMITS", 3)
     watcher.catching_up = True
     for position in range(1, 5):
         watcher.put_commit(frame(position))

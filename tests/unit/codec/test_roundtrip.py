@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
 from kinolog.codec.events import UnknownEvent, get_event, put_event
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job.commands import Submit
 from kinolog.job.events import Event
 from kinolog.v1 import event_pb2

@@ -11,7 +11,7 @@ import yaml
 from compose_spec import PyCompose
 from pydantic_settings import BaseSettings
 
-from kinolog.settings import (
+from kinolog.process.settings import (
     AdminSettings,
     ApiSettings,
     DatabaseSettings,
@@ -19,7 +19,7 @@ from kinolog.settings import (
     ProjectorSettings,
     WorkerSettings,
 )
-from kinolog.stack.nats_conf import render
+from kinolog_stack.servers.nats_conf import render
 
 VARIABLE = re.compile(r"\$\{\w+:-([^}]*)\}")
 ROOT = Path(__file__).parents[3]
@@ -95,5 +95,5 @@ def test_the_gpu_worker_is_behind_its_profile(compose: dict[str, Any]) -> None:
 
 
 def test_the_brokers_users_may_do_what_the_services_need() -> None:
-    """deploy/nats.conf says what the code says; `python -m kinolog.stack.nats_conf` writes it anew."""
+    """deploy/nats.conf says what the code says; `python -m kinolog_stack.servers.nats_conf` writes it anew."""
     assert (ROOT / "deploy" / "nats.conf").read_text(encoding="utf-8") == render()

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from kinolog_gateway.app import GatewayServer, listen, server_for
 
-from kinolog.settings import GatewaySettings
+from kinolog.process.settings import GatewaySettings
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 

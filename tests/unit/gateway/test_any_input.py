@@ -9,9 +9,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_gateway.asked.generate import GenerateRequest
-from kinolog_gateway.asked.queries import BulkRequest, JobsQuery
-from kinolog_gateway.live.channels import Malformed, Ping, Subscribe, Unsubscribe, parse
+from kinolog_gateway.requests.generate import GenerateRequest
+from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
+from kinolog_gateway.websocket.channels import Malformed, Ping, Subscribe, Unsubscribe, parse
 from websockets.exceptions import ConnectionClosed
 
 from tests.unit.gateway.conftest import Running

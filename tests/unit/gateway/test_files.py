@@ -6,7 +6,7 @@ import asyncio
 
 import grpc
 import pytest
-from kinolog_gateway.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
+from kinolog_gateway.http.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned

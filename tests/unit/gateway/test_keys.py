@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_gateway.credentials import Caller, KeyFileError, keys_for, presented_key, read_keys
+from kinolog_gateway.http.credentials import Caller, KeyFileError, keys_for, presented_key, read_keys
 from websockets.exceptions import InvalidStatus
 
 from tests.unit.gateway.conftest import Running, running_gateway

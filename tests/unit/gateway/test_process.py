@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kinolog import ready
+from kinolog.process import ready_line
 
 
 def start(**environment: str) -> subprocess.Popen[str]:
@@ -33,7 +33,7 @@ def test_start_and_stop(number: signal.Signals) -> None:
     """The process says where it serves, serves, and ends with success when told to stop."""
     with start(gateway_port="0", api_target="127.0.0.1:1") as process:
         assert process.stdout is not None
-        announced = ready.parse(process.stdout.readline())
+        announced = ready_line.parse(process.stdout.readline())
         assert announced is not None
         assert announced["name"] == "gateway"
         assert httpx.get(f"{announced['url']}/health").json() == {"status": "ok"}

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_gateway.live import client as live_client
-from kinolog_gateway.live import hub as live_hub
+from kinolog_gateway.websocket import client as live_client
+from kinolog_gateway.websocket import hub as live_hub
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 

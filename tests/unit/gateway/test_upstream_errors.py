@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 from google.rpc import status_pb2
-from kinolog_gateway.grpc_errors import from_rpc_status, rest_field
+from kinolog_gateway.http.grpc_errors import from_rpc_status, rest_field
 
 from tests.unit.gateway.conftest import Running, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.ports.event_store import Loaded

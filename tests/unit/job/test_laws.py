@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.commit import Commit

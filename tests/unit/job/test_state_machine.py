@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.job import commands as c
 from kinolog.job.decide import Refused
 from kinolog.job.state import Job

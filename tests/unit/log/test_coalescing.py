@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kinolog.adapters.jetstream.coalescing import Coalescer, Limits
+from kinolog.adapters.jetstream.client.group_commit import Coalescer, Limits
 
 
 class Writer:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.connection import Connection
+from kinolog.adapters.jetstream.client.connection import Connection
 
 names = st.text("ABCabc0123456789-_", min_size=1, max_size=20)
 values = st.text(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinolog.adapters.jetstream.asking import ApiError
-from kinolog.adapters.jetstream.patience import persist
+from kinolog.adapters.jetstream.client.api_request import ApiError
+from kinolog.adapters.jetstream.client.retry import persist
 from kinolog.ports.event_store import LogUnavailable
 
 NO_LEADER = {"code": 503, "err_code": 10008, "description": "no leader"}

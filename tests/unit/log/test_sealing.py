@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.ports.keys import KeyErased
-from kinolog.sealing import NONCE_BYTES, SealBroken, Sealer, new_key
+from kinolog.privacy.sealer import NONCE_BYTES, SealBroken, Sealer, new_key
 
 
 @given(st.text(max_size=200))

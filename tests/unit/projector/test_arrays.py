@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_projector.arrays import ArrayColumn, json_element, text_element, written_json
+from kinolog_projector.bulk.array_literals import ArrayColumn, json_element, text_element, written_json
 from sqlalchemy import Column, Double, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
-from kinolog.readmodel.grams import grams
+from kinolog.readmodel.trigrams import grams
 
 
 def test_plain_words_stay_bare_and_others_are_quoted() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinolog.readmodel.buckets import (
+from kinolog.readmodel.time_buckets import (
     BINS,
     BUCKET_SECONDS,
     TIMING_SECONDS,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.cells import LEVELS, SortKeys, bounds_of, cells_of, coarser
+from kinolog.readmodel.counter_cells import LEVELS, SortKeys, bounds_of, cells_of, coarser
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 times = st.integers(0, 10**14).map(lambda micros: START + timedelta(microseconds=micros))

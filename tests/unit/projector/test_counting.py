@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinolog.readmodel.cells import LEVEL_BITS, LEVELS
-from kinolog.readmodel.counting import FIRST_CELL, LAST_CELL, cover
+from kinolog.readmodel.counter_cells import LEVEL_BITS, LEVELS
+from kinolog.readmodel.queries.job_counts import FIRST_CELL, LAST_CELL, cover
 
 CELLS = st.integers(-20_000, 20_000)
 

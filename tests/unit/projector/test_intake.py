@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import pytest
-from kinolog_projector.batch import Preparer
-from kinolog_projector.intake import Intake
+from kinolog_projector.projection.batch import Preparer
+from kinolog_projector.projection.batch_reader import Intake
 
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog, LogUnavailable

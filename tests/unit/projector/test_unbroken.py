@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from kinolog_projector import unbroken as module
-from kinolog_projector.unbroken import unbroken
+from kinolog_projector.projection import uninterrupted as module
+from kinolog_projector.projection.uninterrupted import unbroken
 
 
 async def test_the_answer_and_the_error_come_through() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kinolog.adapters.lane_choice import PREFETCH_LANE, WEIGHTS, LaneChoice
+from kinolog.scheduling.lane_choice import PREFETCH_LANE, WEIGHTS, LaneChoice
 
 PRIORITIES = ("critical", "high", "medium", "low")
 

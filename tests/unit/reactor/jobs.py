@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_tickets import MemoryTicketOffice
-from kinolog.adapters.memory_workers import MemoryWorkerRegistry
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.commit import Recorded
 from kinolog.job.values import JobError, Priority, Runtime
 from kinolog.ports.workers import WorkerReport
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.tickets import MemoryTicketOffice
+from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import a_submit
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from kinolog_projector.reactor.poison import PoisonControl
-from kinolog_projector.reactor.reactor import Reactor
-from kinolog_projector.reactor.reconciler import Reconciler
+from kinolog_projector.dispatch.dispatcher import Reactor
+from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.reconciler import Reconciler
 
-from kinolog.adapters.memory_commit_feed import MemoryCommitFeed
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
 from kinolog.job.values import Priority, Status
 from kinolog.ports.advisories import Exhausted
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
+from tests.adapters.memory.commit_feed import MemoryCommitFeed
 from tests.unit.reactor.jobs import House
 
 

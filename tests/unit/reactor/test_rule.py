@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_projector.reactor.rule import (
+from kinolog_projector.dispatch.rules import (
     FRESH_SECONDS,
     KINDS,
     IssueFirst,

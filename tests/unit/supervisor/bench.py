@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+from kinolog_worker.dependencies import Parts, Timing
 from kinolog_worker.inference.messages import (
     ArtifactFile,
     Failed,
@@ -24,30 +25,29 @@ from kinolog_worker.inference.messages import (
     StageStarted,
     Step,
 )
-from kinolog_worker.media import MediaFacts
-from kinolog_worker.renderer import LoadedFacts
-from kinolog_worker.supervisor.desk import Desk
-from kinolog_worker.supervisor.parts import Parts, Timing
-from kinolog_worker.supervisor.worker_status import WorkerStatus
+from kinolog_worker.media.video_check import MediaFacts
+from kinolog_worker.queue.ticket_handler import Desk
+from kinolog_worker.renderers.port import LoadedFacts
+from kinolog_worker.reporting.worker_status import WorkerStatus
 
-from kinolog.adapters.artifacts_memory import MemoryArtifacts
-from kinolog.adapters.memory_event_store import MemoryEventStore
-from kinolog.adapters.memory_job_watch import MemoryJobWatch
-from kinolog.adapters.memory_keys import MemoryKeyStore
-from kinolog.adapters.memory_progress import MemoryProgressFeed
-from kinolog.adapters.memory_tickets import MemoryTicketOffice
-from kinolog.adapters.memory_workers import MemoryWorkerRegistry
-from kinolog.catalogue import Catalogue, ModelEntry
-from kinolog.handler import JobHandler
+from kinolog.command_handler import JobHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, StartAttempt, Submit
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Runtime, Scene, Spec
-from kinolog.opening import PROMPT, scene_purpose
+from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.tickets import HeldTicket, Ticket
-from kinolog.sealing import Sealer, new_key
-from kinolog.storyboard import plan
+from kinolog.privacy.sealed_fields import PROMPT, scene_purpose
+from kinolog.privacy.sealer import Sealer, new_key
+from kinolog.storyboard.planner import plan
+from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.adapters.memory.commit_notifications import MemoryJobWatch
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
+from tests.adapters.memory.progress import MemoryProgressFeed
+from tests.adapters.memory.tickets import MemoryTicketOffice
+from tests.adapters.memory.workers import MemoryWorkerRegistry
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ME = "worker-me"

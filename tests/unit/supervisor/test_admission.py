@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from kinolog_worker.supervisor.admission import (
+from kinolog_worker.queue.admission import (
     LONGEST_ELSEWHERE_SECONDS,
     Admission,
     Drop,

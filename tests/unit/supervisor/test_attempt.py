@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from kinolog_worker.inference.messages import Message, RenderJob, StageStarted
 
-from kinolog.adapters.artifacts_memory import MemoryArtifacts
 from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, RecordScene, Reprioritize
@@ -18,6 +17,7 @@ from kinolog.job.values import Artifact as JobArtifact
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
 from kinolog.ports.artifacts import Artifact, Staged
 from kinolog.ports.progress import LogLine, Progress
+from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.unit.supervisor.bench import (
     ME,
     Bench,

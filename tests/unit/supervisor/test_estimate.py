@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.supervisor.estimate import Estimate, Part, StageTimes, parts_of
+from kinolog_worker.attempt.estimate import Estimate, Part, StageTimes, parts_of
 
 from kinolog.job.values import Stage
 

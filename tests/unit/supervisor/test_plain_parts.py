@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kinolog_worker.supervisor.backoff import LONGEST_SECONDS, retry_at
-from kinolog_worker.supervisor.identity import instance_name, libraries
-from kinolog_worker.supervisor.memory import device_memory
-from kinolog_worker.supervisor.order import model_source, render_job
-from kinolog_worker.supervisor.reporting import metrics_of
-from kinolog_worker.supervisor.scratch import scratch_folder
-from kinolog_worker.supervisor.weather import LINES_KEPT, WeatherReporter
+from kinolog_worker.attempt.render_request import model_source, render_job
+from kinolog_worker.attempt.retry_delay import LONGEST_SECONDS, retry_at
+from kinolog_worker.attempt.scratch_folder import scratch_folder
+from kinolog_worker.reporting.device_memory import device_memory
+from kinolog_worker.reporting.identity import instance_name, libraries
+from kinolog_worker.reporting.progress_reporter import LINES_KEPT, WeatherReporter
+from kinolog_worker.reporting.worker_reports import metrics_of
 
-from kinolog.adapters.memory_progress import MemoryProgressFeed
-from kinolog.catalogue import ModelEntry
-from kinolog.codec.public import Opened
+from kinolog.codec.public_job import Opened
 from kinolog.job.values import Sealed, Stage
+from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, SealedNote, Weather
+from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.unit.supervisor.bench import START, Bench
 
 

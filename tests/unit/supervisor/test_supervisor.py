@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.inference.messages import Failed, Prefetched, RenderJob
-from kinolog_worker.supervisor.supervisor import Supervisor
+from kinolog_worker.queue.supervisor import Supervisor
 
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_tui.client.api_keys import Offer, read_keys
-from kinolog_tui.client.rest import Rest
 from textual.pilot import Pilot
 
+from kinolog_client.api_keys import Offer, read_keys
+from kinolog_client.rest import Rest
 from tests.snapshot.driving import app_of, press, settled, text
 from tests.snapshot.replay import Replay, asked
 from tests.unit.gateway.conftest import running_gateway

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from kinolog_tui.client.asks import Filter
-from kinolog_tui.days import end_of, start_of, wrong_with
+from kinolog_tui.text.local_days import end_of, start_of, wrong_with
+
+from kinolog_client.requests import Filter
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_tui.client.catalogue import Model, Models
-from kinolog_tui.client.models import Job
-from kinolog_tui.drafts import Draft, check, estimate, scenes_of
+from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
 
+from kinolog_client.catalogue import Model, Models
+from kinolog_client.jobs import Job
 from tests.snapshot.replay import recorded
 
 

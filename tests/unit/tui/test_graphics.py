@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.graphics import kitty, sixel
-from kinolog_tui.graphics.abilities import Abilities, questions, read_answer
-from kinolog_tui.video import Picture, Room, decode
+from kinolog_tui.graphics.capabilities import Abilities, questions, read_answer
+from kinolog_tui.graphics.clip_decoder import Picture, Room, decode
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 CELL = (10, 20)

@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import av
 import pytest
-from kinolog_tui.widgets.history import HistoryView
-from kinolog_tui.widgets.player import Player
-from kinolog_tui.widgets.scenes import SceneList
+from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.player import Player
+from kinolog_tui.widgets.job.scenes import SceneList
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 

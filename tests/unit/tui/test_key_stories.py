@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from kinolog_tui.keyed import key_of
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.screens.dialogs.keys import KeysDialog
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.screens.keys_dialog import KeysDialog
 from kinolog_tui.screens.settings import SettingsPage
 from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot

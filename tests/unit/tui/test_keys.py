@@ -10,9 +10,9 @@ from pathlib import Path
 
 import kinolog_tui
 import pytest
-from kinolog_tui.keymap import keys_of, shown, sound, wrong_with
-from kinolog_tui.keys import EVERYWHERE, KEYS, PARTS
-from kinolog_tui.preferences import Preferences, PreferenceStore
+from kinolog_tui.keys.bindings import EVERYWHERE, KEYS, PARTS
+from kinolog_tui.keys.keymap import keys_of, shown, sound, wrong_with
+from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from textual.binding import Binding
 from textual.dom import DOMNode
 

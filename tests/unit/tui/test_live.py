@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from kinolog_tui.client.live import Batch, Link, LiveFeed, Told
-from kinolog_tui.client.live_messages import JobMoved, QueueCounted
-from kinolog_tui.client.rest import Rest
 
+from kinolog_client.live_feed import Batch, Link, LiveFeed, Told
+from kinolog_client.live_messages import JobMoved, QueueCounted
+from kinolog_client.rest import Rest
 from tests.snapshot.replay import Replay, replay
 
 COUNTS = {"total": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}

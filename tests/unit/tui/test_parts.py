@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinolog_tui.client.rest import Trouble
-from kinolog_tui.preferences import Preferences, PreferenceStore
-from kinolog_tui.troubles import Troubles
-from kinolog_tui.video import CannotDecode, Room, decode
-from kinolog_tui.words import bar, size, span
+from kinolog_tui.graphics.clip_decoder import CannotDecode, Room, decode
+from kinolog_tui.session.error_throttle import Troubles
+from kinolog_tui.session.preferences import Preferences, PreferenceStore
+from kinolog_tui.text.display_text import bar, size, span
+
+from kinolog_client.rest import Trouble
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 

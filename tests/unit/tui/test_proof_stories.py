@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.widgets.history import HistoryView
+from kinolog_tui.widgets.job.history import HistoryView
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.widgets.cards import StatusChips
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
-from kinolog_tui.widgets.job_table import JobTable
+from kinolog_tui.widgets.jobs.cards import StatusChips
+from kinolog_tui.widgets.jobs.job_table import JobTable
 from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widget import Widget

@@ -15,11 +15,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-from kinolog.stack.addresses import free_port
+from kinolog_stack.tcp_ports import free_port
 from tests.snapshot.replay import replay
 
 pytestmark = pytest.mark.slow
-SERVE = "import sys; from kinolog_tui.web import serve; serve(sys.argv[1], None, int(sys.argv[2]))"
+SERVE = "import sys; from kinolog_tui.browser import serve; serve(sys.argv[1], None, int(sys.argv[2]))"
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_pages_of_others_are_kept_out(host: str) -> None:
 async def test_a_port_that_is_taken_is_named(host: str) -> None:
     """No second dashboard comes to where the first is; it says why, and what to do."""
     port = host.partition(":")[2]
-    command = ("-m", "kinolog.cli.app", "--url", "http://127.0.0.1:1", "tui", "--web", "--web-port", port)
+    command = ("-m", "kinolog_cli.app", "--url", "http://127.0.0.1:1", "tui", "--web", "--web-port", port)
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
     _, said = await process.communicate()
     assert process.returncode == 1

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_worker.assembly import Clip, Part, assemble
-from kinolog_worker.encoder import ClipEncoder, EncodingFailed
-from kinolog_worker.media import Expected, MediaFacts, verify
+from kinolog_worker.media.assembly import Clip, Part, assemble
+from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
+from kinolog_worker.media.video_check import Expected, MediaFacts, verify
 
-from kinolog.storyboard import Transition
+from kinolog.storyboard.planner import Transition
 
 GREY = (60, 120, 180, 240)
 

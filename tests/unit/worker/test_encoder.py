@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_worker.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
-from kinolog_worker.media import Expected, MediaInvalid, verify
-from kinolog_worker.renderer import Frames
-from kinolog_worker.stills import StillsCollector, jpeg_of
+from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
+from kinolog_worker.media.thumbnails import StillsCollector, jpeg_of
+from kinolog_worker.media.video_check import Expected, MediaInvalid, verify
+from kinolog_worker.renderers.port import Frames
 from PIL import Image
 
 RED, BLUE = (200, 30, 30), (20, 40, 200)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinolog_worker.inference.child import told
-from kinolog_worker.inference.deaths import cause_of_death
+from kinolog_worker.inference.exit_cause import cause_of_death
 from kinolog_worker.inference.messages import RenderJob
-from kinolog_worker.inference.progress import ProgressMeter
-from kinolog_worker.renderer import ModelSource
+from kinolog_worker.inference.progress_meter import ProgressMeter
+from kinolog_worker.renderers.port import ModelSource
 
-from kinolog.storyboard import plan
+from kinolog.storyboard.planner import plan
 
 SECRET = "my neighbour's blue parrot sings at night"
 

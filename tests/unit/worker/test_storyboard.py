@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinolog import storyboard
-from kinolog.storyboard import MAX_SCENES, Camera, Scene, Transition, camera_in, most_scenes, plan
+from kinolog.storyboard import planner
+from kinolog.storyboard.planner import (
+    MAX_SCENES,
+    Camera,
+    Scene,
+    Transition,
+    camera_in,
+    most_scenes,
+    plan,
+)
 
 _words = st.one_of(
     st.sampled_from(
@@ -67,11 +75,11 @@ def test_planning_is_deterministic(prompt: str, frames: int, fps: int, seed: int
 @given(_prompts)
 def test_what_is_looked_for_first_is_always_there(prompt: str) -> None:
     """Wherever a prompt is cut, it holds one of the signs without which it is not searched."""
-    text = storyboard._spaced(prompt)
-    assert storyboard._MARKED.search(text) or not storyboard._NUMBERED.search(text)
-    assert storyboard._ENDING.search(text) or not storyboard._SENTENCE_END.search(text)
-    cued = any(cue in text.lower() for cue in storyboard._THEN_CUES)
-    assert cued or not storyboard._THEN.search(text)
+    text = planner._spaced(prompt)
+    assert planner._MARKED.search(text) or not planner._NUMBERED.search(text)
+    assert planner._ENDING.search(text) or not planner._SENTENCE_END.search(text)
+    cued = any(cue in text.lower() for cue in planner._THEN_CUES)
+    assert cued or not planner._THEN.search(text)
 
 
 @given(_prompts, _frames, _fps, _seeds)

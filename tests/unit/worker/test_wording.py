@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.renderer import SceneRequest, WordsRead
-from kinolog_worker.wording import Wording
+from kinolog_worker.renderers.port import SceneRequest, WordsRead
+from kinolog_worker.renderers.prompt_vocabulary import Wording
 
 KNOWN = {
     "a",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64encode
 
-from kinolog_tui.video import Picture
+from kinolog_tui.graphics.clip_decoder import Picture
 
 CHUNK = 4096
 """The most characters of a picture in one piece."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from kinolog_tui.video import Picture
+from kinolog_tui.graphics.clip_decoder import Picture
 
 BAND_ROWS = 6
 STEPS = (6, 7, 6)

@@ -11,9 +11,8 @@ from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
-from kinolog_tui.client.asks import CHART_RANGES
-from kinolog_tui.client.catalogue import Models, Workers
-from kinolog_tui.client.chart_models import (
+from kinolog_client.catalogue import Models, Workers
+from kinolog_client.chart_models import (
     Distribution,
     Overview,
     QueueDepth,
@@ -21,14 +20,15 @@ from kinolog_tui.client.chart_models import (
     SuccessRates,
     Trends,
 )
-from kinolog_tui.exports import write_csv
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered
+from kinolog_client.requests import CHART_RANGES
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.screens.save_dialog import SaveDialog
-from kinolog_tui.widgets.charts import Bar, Bars, Columns, Series
-from kinolog_tui.widgets.overview import OverviewLine
-from kinolog_tui.words import COLOURS, SPAN_WORDS, plain, span
+from kinolog_tui.session.messages import Answered
+from kinolog_tui.text.csv_export import write_csv
+from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, span
+from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
+from kinolog_tui.widgets.charts.overview import OverviewLine
 
 FINER = {
     "last_24_hours": (0, 3_600, 900),

@@ -9,18 +9,18 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from kinolog_tui.client.catalogue import Workers
-from kinolog_tui.client.chart_models import Activity, QueueDepth, Trends
-from kinolog_tui.client.live import Batch
-from kinolog_tui.client.live_messages import Ended, JobMoved, QueueCounted
-from kinolog_tui.client.models import STATUSES, Counts
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered
+from kinolog_client.catalogue import Workers
+from kinolog_client.chart_models import Activity, QueueDepth, Trends
+from kinolog_client.jobs import STATUSES, Counts
+from kinolog_client.live_feed import Batch
+from kinolog_client.live_messages import Ended, JobMoved, QueueCounted
+from kinolog_tui.keys.bindings import bound
 from kinolog_tui.screens.page import Page
-from kinolog_tui.widgets.cards import CountCards
-from kinolog_tui.widgets.charts import Bar, Bars, Columns, Series
+from kinolog_tui.session.messages import Answered
+from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count
+from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
-from kinolog_tui.words import COLOURS, SYMBOLS, count
+from kinolog_tui.widgets.jobs.cards import CountCards
 
 ACTIVITY_ENTRIES = 50
 THROTTLE_SECONDS = 1.0

@@ -13,14 +13,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
-from kinolog_tui.client.asks import Filter, Order
-from kinolog_tui.client.catalogue import Model, Models
-from kinolog_tui.client.models import PRIORITIES, Job, JobPage
-from kinolog_tui.drafts import Draft, check, estimate, scenes_of
-from kinolog_tui.keyed import key_of
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered, Refused
+from kinolog_client.catalogue import Model, Models
+from kinolog_client.jobs import PRIORITIES, Job, JobPage
+from kinolog_client.requests import Filter, Order
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
+from kinolog_tui.session.messages import Answered, Refused
 from kinolog_tui.widgets.draft_view import DraftView
 
 PAST_JOBS = 20

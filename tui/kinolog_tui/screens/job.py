@@ -12,22 +12,22 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import ScreenResume
 from textual.widgets import Input, TabbedContent, TabPane
 
-from kinolog_tui.client.live import Batch
-from kinolog_tui.client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
-from kinolog_tui.client.models import History, Job, LogPage, Storyboard
-from kinolog_tui.client.proofs import Proof
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered, Refused
-from kinolog_tui.screens.acting import Acting
+from kinolog_client.jobs import History, Job, LogPage, Storyboard
+from kinolog_client.live_feed import Batch
+from kinolog_client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
+from kinolog_client.proofs import Proof
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.screens.job_actions import Acting
 from kinolog_tui.screens.page import Page
-from kinolog_tui.screens.proving import Proving
-from kinolog_tui.screens.sketching import Sketched, Sketching
-from kinolog_tui.screens.watching import Watching
-from kinolog_tui.widgets.history import HistoryView
-from kinolog_tui.widgets.job_parts import JobFacts, JobHead, StageList
-from kinolog_tui.widgets.log_lines import LAST_LINES, LogLines
-from kinolog_tui.widgets.player import Player
-from kinolog_tui.widgets.scenes import SceneList
+from kinolog_tui.screens.proof_tab import Proving
+from kinolog_tui.screens.scenes_tab import Sketched, Sketching
+from kinolog_tui.screens.video_tab import Watching
+from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.job_details import JobFacts, JobHead, StageList
+from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
+from kinolog_tui.widgets.job.player import Player
+from kinolog_tui.widgets.job.scenes import SceneList
 
 ALL_LINES = 1_000
 TABS = ("progress", "scenes", "log", "video", "history")

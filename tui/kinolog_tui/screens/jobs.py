@@ -12,19 +12,19 @@ from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
 
-from kinolog_tui.client.asks import PAGE_SIZES, Filter
-from kinolog_tui.client.live import Batch
-from kinolog_tui.client.live_messages import Ended, JobMoved
-from kinolog_tui.client.models import Job, JobPage
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered, Refused
-from kinolog_tui.place import Place
-from kinolog_tui.screens.acting import Acting
-from kinolog_tui.screens.filter_dialog import FilterDialog
+from kinolog_client.jobs import Job, JobPage
+from kinolog_client.live_feed import Batch
+from kinolog_client.live_messages import Ended, JobMoved
+from kinolog_client.requests import PAGE_SIZES, Filter
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.screens.dialogs.filter import FilterDialog
+from kinolog_tui.screens.job_actions import Acting
 from kinolog_tui.screens.page import Page
-from kinolog_tui.widgets.cards import StatusChips
-from kinolog_tui.widgets.job_table import JobTable
-from kinolog_tui.words import count, plain
+from kinolog_tui.session.list_position import Place
+from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.text.display_text import count, plain
+from kinolog_tui.widgets.jobs.cards import StatusChips
+from kinolog_tui.widgets.jobs.job_table import JobTable
 
 THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0

@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_tui.background import start
-from kinolog_tui.client.asks import Filter
-from kinolog_tui.client.live import Batch, Link, Polled, Told
-from kinolog_tui.client.rest import Trouble
-from kinolog_tui.keyed import naming
-from kinolog_tui.messages import Answered, Refused
+from kinolog_client.live_feed import Batch, Link, Polled, Told
+from kinolog_client.requests import Filter
+from kinolog_client.rest import Trouble
+from kinolog_tui.keys.keymap_app import naming
+from kinolog_tui.session.background import start
+from kinolog_tui.session.messages import Answered, Refused
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
 

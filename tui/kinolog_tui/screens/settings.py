@@ -13,14 +13,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
-from kinolog_tui import clock
-from kinolog_tui.client.api_keys import KeysAnswer, read_keys
-from kinolog_tui.client.asks import PAGE_SIZES
-from kinolog_tui.keyed import key_of
-from kinolog_tui.keys import bound
-from kinolog_tui.messages import Answered, Refused
-from kinolog_tui.preferences import PICTURES, REFRESH_SECONDS, Preferences
+from kinolog_client.api_keys import KeysAnswer, read_keys
+from kinolog_client.requests import PAGE_SIZES
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
+from kinolog_tui.text import clock
 from kinolog_tui.widgets.api_keys import ApiKeyList
 from kinolog_tui.widgets.choices import Box
 from kinolog_tui.widgets.keys import KeyTable
@@ -154,7 +154,7 @@ class SettingsPage(Page):
 
     def action_keys(self) -> None:
         """Change keys, in a dialog that is loaded when somebody wants to."""
-        from kinolog_tui.screens.keys_dialog import KeysDialog
+        from kinolog_tui.screens.dialogs.keys import KeysDialog
 
         self.app.push_screen(KeysDialog())
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_tui.client.api_keys import ApiKey, KeysAnswer, Offer
-from kinolog_tui.words import ago, moment
+from kinolog_client.api_keys import ApiKey, KeysAnswer, Offer
+from kinolog_tui.text.display_text import ago, moment
 
 NONE_LISTED = {
     Offer.OPEN: "this server gives out no keys; whoever reaches it may use it",

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.widgets import Checkbox, OptionList
 from textual.widgets.option_list import Option
 
-from kinolog_tui.keys import bound
+from kinolog_tui.keys.bindings import bound
 
 
 class Choices(OptionList):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog.storyboard import Scene
-from kinolog_tui.client.catalogue import Model
-from kinolog_tui.drafts import Checked
-from kinolog_tui.widgets.palette import style
-from kinolog_tui.words import plain, span
+from kinolog.storyboard.planner import Scene
+from kinolog_client.catalogue import Model
+from kinolog_tui.session.drafts import Checked
+from kinolog_tui.text.display_text import plain, span
+from kinolog_tui.widgets.theme_styles import style
 
 
 class DraftView(Static):

@@ -9,12 +9,12 @@ from rich.text import Text
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_tui import clock
-from kinolog_tui.client.catalogue import Worker
-from kinolog_tui.client.chart_models import ActivityEntry
-from kinolog_tui.keyed import key_of
-from kinolog_tui.widgets.palette import style
-from kinolog_tui.words import bar, plain, size, time_of_day
+from kinolog_client.catalogue import Worker
+from kinolog_client.chart_models import ActivityEntry
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.text import clock
+from kinolog_tui.text.display_text import bar, plain, size, time_of_day
+from kinolog_tui.widgets.theme_styles import style
 
 EVENT_COLOURS = {
     "completed": "success",

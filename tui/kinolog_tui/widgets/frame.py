@@ -8,9 +8,9 @@ from textual.events import Click
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_tui.client.live import Link
-from kinolog_tui.keyed import key_of
-from kinolog_tui.widgets.palette import style
+from kinolog_client.live_feed import Link
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.widgets.theme_styles import style
 
 PAGES = (
     ("1", "dashboard", "Dashboard"),

@@ -10,7 +10,7 @@ from textual.events import Click
 from textual.screen import Screen
 from textual.widgets import Static
 
-from kinolog_tui.widgets.palette import style
+from kinolog_tui.widgets.theme_styles import style
 
 
 class KeyLine(Static):

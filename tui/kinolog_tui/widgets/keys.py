@@ -6,9 +6,9 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_tui.keyed import key_of
-from kinolog_tui.keys import PARTS
-from kinolog_tui.widgets.palette import style
+from kinolog_tui.keys.bindings import PARTS
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.widgets.theme_styles import style
 
 
 class KeyTable(Static):

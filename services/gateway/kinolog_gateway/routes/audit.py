@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, JobIdPath, answer
+from kinolog_gateway.responses.proof import ProofView, proof_view
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
 from kinolog_gateway.upstream import PROOF_SECONDS
-from kinolog_gateway.views.proof import ProofView, proof_view
 
 router = APIRouter(prefix="/mcp/audit", tags=["audit"], responses=PROBLEMS)
 

@@ -10,13 +10,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.asked.queries import BulkRequest
-from kinolog_gateway.credentials import Caller
-from kinolog_gateway.problems import invalid
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, Now, answer
+from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.problems import invalid
+from kinolog_gateway.requests.queries import BulkRequest
+from kinolog_gateway.responses.commands import BulkAnswer, bulk_answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, Now, answer
 from kinolog_gateway.upstream import BULK_SECONDS, Upstream
-from kinolog_gateway.views.answers import BulkAnswer, bulk_answer
-from kinolog_gateway.words import PRIORITY_NUMBERS
 
 router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
 

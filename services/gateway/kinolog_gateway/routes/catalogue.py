@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, answer
-from kinolog_gateway.views.catalogue import ModelsView, WorkersView, models_view, workers_view
+from kinolog_gateway.responses.catalogue import ModelsView, WorkersView, models_view, workers_view
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, answer
 
 router = APIRouter(prefix="/mcp", tags=["catalogue"], responses=PROBLEMS)
 

@@ -9,11 +9,9 @@ from starlette.responses import Response
 
 from kinolog.v1 import analytics_service_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.asked.filters import ChartQuery, SeriesQuery
-from kinolog_gateway.asked.queries import ActivityQuery, DistributionQuery
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, Now, PositionHeader, answer
-from kinolog_gateway.views.answers import JobSummary
-from kinolog_gateway.views.charts import (
+from kinolog_gateway.requests.filters import ChartQuery, SeriesQuery
+from kinolog_gateway.requests.queries import ActivityQuery, DistributionQuery
+from kinolog_gateway.responses.charts import (
     ActivityView,
     DistributionView,
     OverviewView,
@@ -28,6 +26,8 @@ from kinolog_gateway.views.charts import (
     success_rates_view,
     trends_view,
 )
+from kinolog_gateway.responses.commands import JobSummary
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, Now, PositionHeader, answer
 
 router = APIRouter(prefix="/mcp", tags=["analytics"], responses=PROBLEMS)
 

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from kinolog.ids import new_id
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.asked.generate import GenerateRequest
-from kinolog_gateway.asked.queries import CancelRequest, PriorityRequest
-from kinolog_gateway.asked.words import RequestId
-from kinolog_gateway.problems import invalid
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, JobIdPath, answer
-from kinolog_gateway.views.answers import CommandAnswer, GenerateAnswer, command_answer, generate_answer
-from kinolog_gateway.words import PRIORITY_NUMBERS
+from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.http.problems import invalid
+from kinolog_gateway.requests.generate import GenerateRequest
+from kinolog_gateway.requests.queries import CancelRequest, PriorityRequest
+from kinolog_gateway.requests.value_types import RequestId
+from kinolog_gateway.responses.commands import CommandAnswer, GenerateAnswer, command_answer, generate_answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
 
 router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
 

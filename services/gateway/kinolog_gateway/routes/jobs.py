@@ -12,11 +12,16 @@ from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.asked.filters import stamp
-from kinolog_gateway.asked.queries import JobsQuery, LogsQuery
-from kinolog_gateway.asked.words import Instant
-from kinolog_gateway.problems import invalid
-from kinolog_gateway.routes.parts import (
+from kinolog_gateway.enum_names import LEVEL_NUMBERS
+from kinolog_gateway.http.problems import invalid
+from kinolog_gateway.requests.filters import stamp
+from kinolog_gateway.requests.queries import JobsQuery, LogsQuery
+from kinolog_gateway.requests.value_types import Instant
+from kinolog_gateway.responses.commands import JobList, job_list
+from kinolog_gateway.responses.history import HistoryView, LogView, history_view, log_view
+from kinolog_gateway.responses.job import JobDetail, job_detail
+from kinolog_gateway.responses.result import StoryboardView, storyboard_view
+from kinolog_gateway.routes.dependencies import (
     PROBLEMS,
     Api,
     Asker,
@@ -26,11 +31,6 @@ from kinolog_gateway.routes.parts import (
     ReadAfter,
     answer,
 )
-from kinolog_gateway.views.answers import JobList, job_list
-from kinolog_gateway.views.history import HistoryView, LogView, history_view, log_view
-from kinolog_gateway.views.job import JobDetail, job_detail
-from kinolog_gateway.views.result import StoryboardView, storyboard_view
-from kinolog_gateway.words import LEVEL_NUMBERS
 
 router = APIRouter(prefix="/mcp", tags=["jobs"], responses=PROBLEMS)
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from kinolog_gateway.asyncapi import asyncapi_document
-from kinolog_gateway.metrics import CONTENT_TYPE, Metrics
-from kinolog_gateway.problems import ProblemError
-from kinolog_gateway.routes.parts import PROBLEMS, Api, answer
+from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
+from kinolog_gateway.http.problems import ProblemError
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, answer
+from kinolog_gateway.websocket.asyncapi import asyncapi_document
 
 router = APIRouter(tags=["running it"], responses=PROBLEMS)
 

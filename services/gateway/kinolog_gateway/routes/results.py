@@ -12,12 +12,12 @@ from starlette.responses import Response, StreamingResponse
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2, job_service_pb2
-from kinolog_gateway.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
-from kinolog_gateway.credentials import Caller
-from kinolog_gateway.problems import ProblemError
-from kinolog_gateway.routes.parts import PROBLEMS, Api, Asker, JobIdPath, answer
+from kinolog_gateway.http.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
+from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.problems import ProblemError
+from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
 from kinolog_gateway.upstream import Upstream
-from kinolog_gateway.views.result import ManifestView, ResultView, manifest_view, result_view
 
 router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
 

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from queue import Queue
 from threading import Lock, Thread
 
-from kinolog_worker.encoder import EncodingFailed
+from kinolog_worker.inference.framing import packed, read_command
+from kinolog_worker.inference.job_renderer import JobRun, prefetch
 from kinolog_worker.inference.messages import (
     Answer,
     Cancel,
@@ -35,11 +36,10 @@ from kinolog_worker.inference.messages import (
     RunCancelled,
     Told,
 )
-from kinolog_worker.inference.models import ModelShelf
-from kinolog_worker.inference.run import JobRun, prefetch
-from kinolog_worker.inference.wire import packed, read_command
-from kinolog_worker.media import MediaInvalid
-from kinolog_worker.renderer import Cancelled, RenderFailed
+from kinolog_worker.inference.model_cache import ModelShelf
+from kinolog_worker.media.encoder import EncodingFailed
+from kinolog_worker.media.video_check import MediaInvalid
+from kinolog_worker.renderers.port import Cancelled, RenderFailed
 
 _PRODUCT_LOG = "kinolog_worker"
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from kinolog.storyboard import Scene
-from kinolog_worker.media import MediaFacts
-from kinolog_worker.renderer import LoadedFacts, ModelSource, SceneRequest, WordsRead
+from kinolog.storyboard.planner import Scene
+from kinolog_worker.media.video_check import MediaFacts
+from kinolog_worker.renderers.port import LoadedFacts, ModelSource, SceneRequest, WordsRead
 
 
 @dataclass(frozen=True, slots=True)

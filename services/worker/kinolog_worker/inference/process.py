@@ -13,7 +13,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 
-from kinolog_worker.inference.deaths import cause_of_death, out_of_memory_kills
+from kinolog_worker.inference.exit_cause import cause_of_death, out_of_memory_kills
+from kinolog_worker.inference.framing import packed, read_answer
 from kinolog_worker.inference.messages import (
     Answer,
     Cancel,
@@ -28,7 +29,6 @@ from kinolog_worker.inference.messages import (
     Run,
     RunCancelled,
 )
-from kinolog_worker.inference.wire import packed, read_answer
 
 LAST_BREATH_SECONDS = 1.0
 """How long a process may take to end after it hung up."""

@@ -9,12 +9,12 @@ from itertools import islice
 
 from nats.aio.client import Client
 
-from kinolog import subjects
-from kinolog.adapters.jetstream.appending import Appender, Outcome
-from kinolog.adapters.jetstream.asking import WRONG_LAST_SEQUENCE, ApiError, ask
-from kinolog.adapters.jetstream.patience import persist
-from kinolog.adapters.jetstream.reading import Stored, StreamReader
-from kinolog.adapters.jetstream.writing import Message, publish
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, ApiError, ask
+from kinolog.adapters.jetstream.client.appender import Appender, Outcome
+from kinolog.adapters.jetstream.client.publish import Message, publish
+from kinolog.adapters.jetstream.client.retry import persist
+from kinolog.adapters.jetstream.client.stored_messages import Stored, StreamReader
 from kinolog.ports.event_store import LogUnavailable
 
 PATIENCE_SECONDS = 10.0

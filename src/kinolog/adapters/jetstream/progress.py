@@ -9,11 +9,11 @@ import nats.errors
 from nats.aio.client import Client
 from nats.nuid import NUID
 
-from kinolog import subjects
-from kinolog.adapters.jetstream.asking import NO_ANSWER, ApiError, ask
-from kinolog.adapters.jetstream.reading import StreamReader
-from kinolog.adapters.jetstream.standing_pull import StandingPull
-from kinolog.codec.weather import decode_weather, encode_weather
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ApiError, ask
+from kinolog.adapters.jetstream.client.pull_consumer import StandingPull
+from kinolog.adapters.jetstream.client.stored_messages import StreamReader
+from kinolog.codec.progress import decode_weather, encode_weather
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import Progress, Weather
 

@@ -15,13 +15,13 @@ from functools import partial
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
-from kinolog.adapters.jetstream.asking import ApiError, ask
-from kinolog.adapters.jetstream.connection import connect
-from kinolog.adapters.jetstream.patience import persist
+from kinolog.adapters.jetstream.client.api_request import ApiError, ask
+from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.client.retry import persist
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.settings import AdminSettings
-from kinolog.subjects import Service
+from kinolog.process.settings import AdminSettings
 
 logger = logging.getLogger(__name__)
 

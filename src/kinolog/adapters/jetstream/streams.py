@@ -17,9 +17,9 @@ from nats.js.api import (
     StreamConfig,
 )
 
-from kinolog import subjects
-from kinolog.adapters.jetstream.asking import STREAM_NOT_FOUND, ApiError, ask
-from kinolog.subjects import Service
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, ApiError, ask
+from kinolog.adapters.jetstream.subjects import Service
 
 DEDUPE_SECONDS = 120.0
 PROGRESS_SECONDS = 24 * 3600.0

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 
-from kinolog import subjects
-from kinolog.adapters.jetstream.asking import NO_ANSWER
-from kinolog.adapters.jetstream.reading import StreamReader
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
+from kinolog.adapters.jetstream.client.stored_messages import StreamReader
 from kinolog.codec.workers import decode_report, encode_report
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.workers import WorkerReport

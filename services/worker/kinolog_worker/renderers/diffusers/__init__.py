@@ -1,5 +1,5 @@
 """Text-to-video pipelines of diffusers. The one room of the worker that knows torch."""
 
-from kinolog_worker.renderers.diffusers.drawing import DiffusersRenderer
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 
 __all__ = ["DiffusersRenderer"]

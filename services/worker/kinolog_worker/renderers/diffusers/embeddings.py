@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from kinolog_worker.renderer import SceneRequest
-from kinolog_worker.renderers.diffusers.shapes import PipelineShape
+from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineShape
+from kinolog_worker.renderers.port import SceneRequest
 
 _MASKED = (
     "prompt_embeds",

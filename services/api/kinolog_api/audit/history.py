@@ -1,0 +1,101 @@
+"""AuditService: what happened, read from the log itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
+
+from grpc import StatusCode
+
+from kinolog.codec.events import put_event
+from kinolog.codec.public_job import public_job
+from kinolog.codec.times import put_time
+from kinolog.job.commit import Recorded
+from kinolog.job.evolve import fold
+from kinolog.job.state import Job
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.privacy.sealed_fields import open_job
+from kinolog.v1 import audit_service_pb2 as pb
+from kinolog.v1 import event_pb2
+from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.errors import ApiError, job_not_found
+from kinolog_api.rpc.validation import read_time
+
+
+class Audit:
+    """GetHistory and ReplayLog."""
+
+    def __init__(self, store: EventStore, keys: KeyStore) -> None:
+        self._store = store
+        self._keys = keys
+
+    async def get_history(self, request: pb.GetHistoryRequest, call: Call) -> pb.GetHistoryResponse:
+        """GetHistory: the commits up to a time or position, and the job as it was then."""
+        until = _until(request)
+        history = [r for r in await self._history(request.job_id, call) if until(r)]
+        wire = pb.GetHistoryResponse(commits=map(put_recorded, history))
+        job: Job | None = None
+        for recorded in history:
+            commit = recorded.commit
+            job = fold(job, commit.job_id, commit.events, commit.command.id)
+        if job is not None:
+            key = await self._keys.get(job.sealing_key_id)
+            wire.job.CopyFrom(public_job(job, history[-1].position, open_job(job, key)))
+        return wire
+
+    async def replay_log(
+        self, request: pb.ReplayLogRequest, call: Call
+    ) -> AsyncGenerator[pb.ReplayLogResponse, None]:
+        """ReplayLog: the tenant's commits as they are stored, prompts sealed."""
+        last = await self._store.last_position()
+        if request.after > last:
+            message = f"after: {request.after} is not in the log, which ends at {last}"
+            facts = {"last_position": str(last)}
+            raise ApiError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+        batches = (
+            self._store.read(request.after, last) if request.until_now else self._store.follow(request.after)
+        )
+        async for batch in batches:
+            for recorded in batch:
+                if recorded.commit.state.tenant == call.tenant:
+                    yield pb.ReplayLogResponse(
+                        position=recorded.position,
+                        job_id=recorded.commit.job_id,
+                        stored_commit=recorded.raw,
+                    )
+
+    async def _history(self, job_id: str, call: Call) -> list[Recorded]:
+        history = [recorded async for recorded in self._store.history(job_id)]
+        if not history or history[-1].commit.state.tenant != call.tenant:
+            raise job_not_found(job_id)
+        return history
+
+
+def put_recorded(recorded: Recorded) -> pb.RecordedCommit:
+    """A commit of the history for clients; what is personal in it stays sealed."""
+    commit = recorded.commit
+    wire = pb.RecordedCommit(
+        position=recorded.position,
+        command=event_pb2.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
+        events=map(put_event, commit.events),
+        version=commit.version,
+        hash=recorded.digest.hex(),
+        previous_hash=commit.previous_hash.hex(),
+        previous_position=commit.previous_position,
+    )
+    put_time(wire.at, commit.at)
+    return wire
+
+
+def _until(request: pb.GetHistoryRequest) -> Callable[[Recorded], bool]:
+    """Whether a commit had happened by the time or position that is asked for."""
+    match request.WhichOneof("as_of"):
+        case "time":
+            time: datetime = read_time(request.time, "time")
+            return lambda recorded: recorded.commit.at <= time
+        case "position":
+            position = request.position
+            return lambda recorded: recorded.position <= position
+        case _:
+            return lambda recorded: True

@@ -1,0 +1,147 @@
+"""Errors of the api as problems: google.rpc.Status details, with the names that REST has for the fields."""
+
+from __future__ import annotations
+
+import logging
+import re
+from math import ceil
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from kinolog.process.logs import fields
+from kinolog_gateway.http.problems import Problem, ProblemError, Violation, make_problem
+
+log = logging.getLogger(__name__)
+
+SHOWN_VIOLATIONS = 5
+"""How many violations the detail repeats; all of them are listed."""
+
+_HTTP = {
+    grpc.StatusCode.CANCELLED: 503,
+    grpc.StatusCode.UNKNOWN: 500,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.FAILED_PRECONDITION: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.INTERNAL: 500,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DATA_LOSS: 500,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+}
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_INSTEAD = {
+    grpc.StatusCode.UNAVAILABLE: "the api cannot be reached or is not ready; try again in a moment",
+    grpc.StatusCode.CANCELLED: "the api stopped while it worked on this; try again in a moment",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "the api took too long; try again in a moment",
+    grpc.StatusCode.UNKNOWN: "the api failed; its log says why",
+    grpc.StatusCode.INTERNAL: "the api failed; its log says why",
+    grpc.StatusCode.UNIMPLEMENTED: "the api does not offer this yet",
+}
+"""What is said when the api sent no details: its words may then be those of a library."""
+
+_NAMES = {
+    "duration_seconds": "duration",
+    "page_size": "limit",
+    "page_token": "cursor",
+    "order_by": "sort",
+    "width": "size",
+    "height": "size",
+    "statuses": "status",
+    "priorities": "priority",
+    "models": "model",
+    "styles": "style",
+    "created_from": "from",
+    "created_before": "to",
+    "after_sequence": "after",
+    "min_level": "level",
+    "before_position": "before",
+    "time": "as_of",
+}
+_WHOLE = {
+    "selection": "job_ids",
+    "filter": "from",
+    "range": "from",
+    "range.before": "to",
+    "range.from": "from",
+}
+_WORD = re.compile(r"\b(duration_seconds|page_size|page_token|order_by|created_from|created_before)\b")
+_FIELD = re.compile(r"[a-z_]+")
+
+
+def rest_field(name: str) -> str:
+    """The REST name of a field of a gRPC request: `filter.created_from` is `from`."""
+    if name in _WHOLE:
+        return _WHOLE[name]
+    for prefix in ("selection.", "filter.", "range."):
+        if name.startswith(prefix) and not name.startswith("selection.filter"):
+            name = name[len(prefix) :]
+    name = name.removeprefix("selection.")
+    return _FIELD.sub(lambda found: _NAMES.get(found.group(), found.group()), name)
+
+
+def _in_rest_words(text: str) -> str:
+    return _WORD.sub(lambda found: _NAMES[found.group()], text)
+
+
+def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    try:
+        return rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads the three methods that both have
+    except ValueError:
+        return None
+
+
+def answered(error: grpc.aio.AioRpcError) -> bool:
+    """True when the api itself failed the call, so that it is there at least."""
+    return _status(error) is not None
+
+
+def from_call(error: grpc.aio.AioRpcError) -> ProblemError:
+    """The problem of a failed call."""
+    code, status = error.code(), _status(error)
+    if status is None:
+        detail = _INSTEAD.get(code) or error.details() or code.name
+        status = status_pb2.Status(code=code.value[0], message=detail)
+    problem = from_rpc_status(status)
+    if problem.status >= 500:
+        log.warning("call to the api failed", extra=fields("upstream", code=code.name, reason=problem.reason))
+    return ProblemError(
+        problem.status, problem.reason, problem.detail, tuple(problem.violations), _headers(problem, status)
+    )
+
+
+def _headers(problem: Problem, status: status_pb2.Status) -> dict[str, str]:
+    """What the caller shall do next: present a key, or try again after some seconds."""
+    if problem.status == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    for detail in status.details:
+        retry = error_details_pb2.RetryInfo()
+        if detail.Unpack(retry):
+            return {"Retry-After": str(max(1, ceil(retry.retry_delay.ToMilliseconds() / 1000)))}
+    return {"Retry-After": "1"} if problem.status in (429, 503) else {}
+
+
+def from_rpc_status(status: status_pb2.Status) -> Problem:
+    """The problem that a google.rpc.Status tells of."""
+    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+    reason, violations = code.name, list[Violation]()
+    for detail in status.details:
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        if detail.Unpack(info):
+            reason = info.reason or reason
+        elif detail.Unpack(bad):
+            violations += [
+                Violation(field=rest_field(v.field) or "body", message=_in_rest_words(v.description))
+                for v in bad.field_violations
+            ]
+    message = _in_rest_words(status.message) or _INSTEAD.get(code, code.name)
+    if violations:
+        message = "; ".join(f"{v.field} {v.message}" for v in violations[:SHOWN_VIOLATIONS])
+    return make_problem(_HTTP.get(code, 500), reason, message, tuple(violations))

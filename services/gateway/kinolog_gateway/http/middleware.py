@@ -1,0 +1,200 @@
+"""What every request passes before a route sees it: measures, keys, origin, and the form of its body."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kinolog.process.logs import fields
+from kinolog.process.settings import is_loopback
+from kinolog_gateway.http.credentials import Caller, KeyRing, presented_key
+from kinolog_gateway.http.metrics import Metrics
+from kinolog_gateway.http.problems import Problem, ProblemError, invalid, make_problem, respond
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 1_000_000
+CALLER = "kinolog.caller"
+"""Key of the scope under which routes find the caller."""
+
+_OPEN = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
+"""Paths that need no key: they tell nothing about jobs."""
+_UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; its log says where")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Instruments:
+    """Measures every HTTP request by the template of its route, and answers for errors that nobody foresaw."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = perf_counter(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            _log_unexpected(error, scope)
+            if not status:
+                await respond(_UNEXPECTED)(scope, receive, watched)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+            self._metrics.answered(method, _route(scope), status or 500, perf_counter() - started)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _log_unexpected(error: Exception, scope: Scope) -> None:
+    """What the error says stays out of the log: it may quote a request."""
+    if isinstance(error, ClientDisconnect | OSError):
+        return
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    extra = fields("failed", route=_route(scope), error=type(error).__name__)
+    log.error("a request failed unexpectedly\n%s", frames, extra=extra)
+
+
+class Gate:
+    """Refuses requests without a key, from a foreign web page, or with a body that no route takes.
+
+    A gateway without keys serves this machine alone, so it also refuses host names that are not this machine's:
+    they are those of a web page whose name was pointed here.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            scope[CALLER] = self._admit(scope, headers)
+            if scope["type"] == "http" and scope["method"] not in _SAFE and scope["path"].startswith("/mcp"):
+                receive = await _read_body(headers, receive)
+            await self._app(scope, receive, send)
+        except ProblemError as error:
+            await _refuse(error.problem, error.headers, scope, receive, send)
+
+    def _admit(self, scope: Scope, headers: Headers) -> Caller:
+        _check_origin(scope, headers)
+        if not self._keys:
+            _check_host(headers)
+        caller = self._keys.identify(presented_key(headers))
+        if caller is None and scope["path"] not in _OPEN:
+            raise ProblemError(
+                401,
+                "KEY_REQUIRED",
+                "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return caller or Caller()
+
+
+def _check_host(headers: Headers) -> None:
+    host = headers.get("host", "localhost")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        name = ""
+    if not is_loopback(name):
+        raise ProblemError(
+            403, "FOREIGN_HOST", "this gateway has no keys, so it answers to localhost and 127.0.0.1 alone"
+        )
+
+
+def _check_origin(scope: Scope, headers: Headers) -> None:
+    origin = headers.get("origin")
+    writes = scope["type"] == "websocket" or scope["method"] not in _SAFE
+    if origin is None or not writes:
+        return
+    if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        raise ProblemError(
+            403, "FOREIGN_ORIGIN", "web pages of another origin may not use this gateway; serve them from it"
+        )
+
+
+async def _read_body(headers: Headers, receive: Receive) -> Receive:
+    """Read the body of a command, and give it on whole. Refuses one that is too large or of the wrong type."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+    if body:
+        _check_type(headers)
+    given = False
+
+    async def whole() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return whole
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(
+        413, "BODY_TOO_LARGE", "the body is larger than 1 MB; send less", headers={"Connection": "close"}
+    )
+
+
+def _check_type(headers: Headers) -> None:
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise ProblemError(415, "UNSUPPORTED_MEDIA_TYPE", "send JSON, with Content-Type: application/json")
+    charset = headers.get("content-type", "").lower().partition("charset=")[2].strip('" ;')
+    if charset not in ("", "utf-8", "utf8"):
+        raise invalid("Content-Type", "must say charset=utf-8 or nothing; JSON is UTF-8")
+
+
+async def _refuse(
+    problem: Problem, headers: dict[str, str], scope: Scope, receive: Receive, send: Send
+) -> None:
+    response = respond(problem, headers)
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+        return
+    message = await receive()
+    if message["type"] != "websocket.connect":
+        return
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": response.status_code,
+            "headers": response.raw_headers,
+        }
+    )
+    await send({"type": "websocket.http.response.body", "body": response.body, "more_body": False})

@@ -1,0 +1,49 @@
+"""The OpenAPI document: what FastAPI finds, and what it cannot know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from kinolog_gateway.http.problems import MEDIA_TYPE, Problem
+
+DESCRIPTION = """\
+Text to video on your own machines. Submit with `POST /mcp/generate`, follow over `/ws` (see `/asyncapi.json`) or with
+`GET /mcp/status/{job_id}`, and read the video under `/mcp/result/{job_id}/video`.
+
+Writes answer the `position` of their commit in the log; reads take it as `min_position`, or in the header
+`X-Kinolog-Position`, and wait until they have seen it. Every error is an RFC 9457 problem.
+"""
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """The document of every route of `app`; made once."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        openapi_version="3.1.0",
+    )
+    schemas = document["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs"))
+    schemas[Problem.__name__] = problem
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    # A gateway on this machine alone asks for no key, hence the empty one.
+    document["security"] = [{"bearer": []}, {"header": []}, {}]
+    reference = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
+    for path in document["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                if MEDIA_TYPE in answer.get("content", {}):
+                    answer["content"][MEDIA_TYPE] = reference
+    app.openapi_schema = document
+    return document

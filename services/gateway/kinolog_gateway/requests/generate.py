@@ -1,0 +1,112 @@
+"""The body of POST /mcp/generate."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
+
+from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.enum_names import PRIORITY_NUMBERS
+from kinolog_gateway.requests.value_types import (
+    Address,
+    Asked,
+    Name,
+    Priority,
+    Prompt,
+    RequestId,
+    Size,
+    Style,
+    Text,
+)
+
+Whole = Annotated[int, Field(strict=True)]
+Real = Annotated[float, Field(strict=True)]
+
+EXAMPLES: list[JsonValue] = [
+    {
+        "prompt": "a red circle moving right on a blue background",
+        "priority": "high",
+        "style": "cinematic",
+        "duration": 2.0,
+    },
+    {
+        "prompt": "a green square turning",
+        "size": "256x256",
+        "fps": 8,
+        "steps": 20,
+        "guidance": 4.0,
+        "seed": 7,
+        "request_id": "nightly-2026-11-22",
+    },
+]
+
+
+class GenerateRequest(Asked):
+    """A video to make. What is left out is taken from the model's defaults; GET /mcp/models shows them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
+
+    prompt: Prompt = Field(description="What the video shall show: 1 to 4,000 characters.")
+    negative_prompt: Text | None = Field(None, description="What it shall not show.")
+    priority: Priority | None = Field(None, description="How soon it is wanted; without it, medium.")
+    style: Style | None = Field(None, description="One of the styles that the model knows, in any case.")
+    duration: Annotated[Real, Field(gt=0, le=600)] | None = Field(
+        None, description="Length in seconds. Give this or frames."
+    )
+    frames: Annotated[Whole, Field(ge=1, le=36_000)] | None = Field(
+        None, description="Number of frames. Give this or duration."
+    )
+    model: Name | None = Field(
+        None, description="Name of a model in GET /mcp/models; without it, the default."
+    )
+    size: Size | None = Field(None, description="Width and height in pixels.", examples=["832x480"])
+    fps: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="Frames per second.")
+    steps: Annotated[Whole, Field(ge=1, le=1000)] | None = Field(None, description="Denoising steps.")
+    guidance: Annotated[Real, Field(ge=0, le=100)] | None = Field(
+        None, description="Classifier-free guidance scale; 1 turns guidance off."
+    )
+    seed: Annotated[Whole, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
+        None, description="Seed of all randomness; without it one is drawn and recorded."
+    )
+    max_attempts: Annotated[Whole, Field(ge=1, le=10)] | None = Field(
+        None, description="How many attempts the job may take."
+    )
+    request_id: RequestId | None = Field(
+        None,
+        description="Submitting twice with the same id makes one job. The header Idempotency-Key does the same.",
+    )
+    webhook: Address | None = Field(
+        None,
+        description="Address to tell when the job ends. It is kept, sealed; this version does not call it yet.",
+        examples=["https://example.org/done"],
+    )
+
+    @field_validator("frames")
+    @classmethod
+    def _length_once(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("duration") is not None:
+            raise ValueError("says the length a second time; give duration or frames, not both")
+        return value
+
+    def to_proto(self, request_id: str) -> pb.SubmitJobRequest:
+        """The request to the api, under this id."""
+        width, height = (int(side) for side in self.size.split("x")) if self.size else (None, None)
+        return pb.SubmitJobRequest(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt or "",
+            model=self.model or "",
+            priority=PRIORITY_NUMBERS[self.priority] if self.priority else None,  # type: ignore[arg-type]  # an enum's number
+            style=self.style or "",
+            duration_seconds=self.duration,
+            width=width,
+            height=height,
+            frames=self.frames,
+            fps=self.fps,
+            steps=self.steps,
+            guidance=self.guidance,
+            seed=self.seed,
+            request_id=request_id,
+            webhook=self.webhook or "",
+            max_attempts=self.max_attempts,
+        )

@@ -1,0 +1,128 @@
+"""What can run, and where."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kinolog.v1 import job_pb2 as pb
+from kinolog.v1 import job_service_pb2 as jobs
+from kinolog_gateway.enum_names import StageWord, instant, stage_word
+from kinolog_gateway.responses.job_parts import View
+
+
+class ModelDefaults(View):
+    """Values of jobs that do not say."""
+
+    size: str
+    frames: int
+    fps: int
+    duration: float = Field(description="Length in seconds.")
+    steps: int
+    guidance: float
+    negative_prompt: str | None
+
+
+class ModelView(View):
+    """A model of the catalogue."""
+
+    name: str
+    description: str
+    is_default: bool = Field(description="Whether jobs that name no model get this one.")
+    defaults: ModelDefaults
+    sizes: list[str] = Field(description="Sizes it can be asked for; empty when any that fits will do.")
+    max_frames: int
+    max_steps: int
+    styles: list[str]
+    workers: list[str] = Field(description="Workers that serve it now.")
+
+
+class ModelsView(View):
+    """The catalogue."""
+
+    models: list[ModelView]
+
+
+class WorkerView(View):
+    """A worker as it last reported."""
+
+    name: str
+    device: str = Field(examples=["cuda:0"])
+    hardware: str
+    models: list[str] = Field(description="Models it serves.")
+    loaded_models: list[str]
+    job_id: str | None = Field(description="The job it works on, if any.")
+    attempt: int | None
+    stage: StageWord | None
+    step: int | None
+    steps: int | None
+    memory_used_bytes: int
+    memory_total_bytes: int
+    started_at: datetime | None
+    seen_at: datetime | None
+    jobs_completed: int
+    attempts_failed: int
+    libraries: dict[str, str]
+
+
+class WorkersView(View):
+    """The workers, by name."""
+
+    workers: list[WorkerView]
+
+
+def models_view(answer: jobs.ListModelsResponse) -> ModelsView:
+    """The catalogue."""
+    return ModelsView(models=[_model(model) for model in answer.models])
+
+
+def _model(model: pb.Model) -> ModelView:
+    defaults = model.defaults
+    return ModelView(
+        name=model.name,
+        description=model.description,
+        is_default=model.is_default,
+        defaults=ModelDefaults(
+            size=f"{defaults.width}x{defaults.height}",
+            frames=defaults.frames,
+            fps=defaults.fps,
+            duration=defaults.frames / defaults.fps if defaults.fps else 0.0,
+            steps=defaults.steps,
+            guidance=defaults.guidance,
+            negative_prompt=defaults.negative_prompt or None,
+        ),
+        sizes=list(model.sizes),
+        max_frames=model.max_frames,
+        max_steps=model.max_steps,
+        styles=list(model.styles),
+        workers=list(model.workers),
+    )
+
+
+def workers_view(answer: jobs.ListWorkersResponse) -> WorkersView:
+    """The workers."""
+    return WorkersView(workers=[_worker(worker) for worker in answer.workers])
+
+
+def _worker(worker: pb.Worker) -> WorkerView:
+    busy = bool(worker.job_id)
+    return WorkerView(
+        name=worker.name,
+        device=worker.device,
+        hardware=worker.hardware,
+        models=list(worker.models),
+        loaded_models=list(worker.loaded_models),
+        job_id=worker.job_id or None,
+        attempt=worker.attempt if busy else None,
+        stage=stage_word(worker.stage),
+        step=worker.step if busy else None,
+        steps=worker.steps if busy else None,
+        memory_used_bytes=worker.memory_used_bytes,
+        memory_total_bytes=worker.memory_total_bytes,
+        started_at=instant(worker, "started_at"),
+        seen_at=instant(worker, "seen_at"),
+        jobs_completed=worker.jobs_completed,
+        attempts_failed=worker.attempts_failed,
+        libraries=dict(worker.libraries),
+    )

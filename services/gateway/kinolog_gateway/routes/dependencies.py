@@ -1,0 +1,86 @@
+"""What the routes share: who calls, the api, the clock, and how answers and errors are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Depends, Header, Path, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from kinolog.ports.clock import Clock
+from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.middleware import CALLER
+from kinolog_gateway.http.problems import MEDIA_TYPE
+from kinolog_gateway.requests.queries import MinPosition
+from kinolog_gateway.upstream import Upstream
+
+POSITION_HEADER = "X-Kinolog-Position"
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is wrong; the problem says how.", "content": {MEDIA_TYPE: {}}},
+    "5XX": {"description": "Something behind the gateway does not answer.", "content": {MEDIA_TYPE: {}}},
+}
+"""Every route may answer with a problem."""
+
+
+async def _upstream(request: Request) -> Upstream:
+    upstream: Upstream = request.app.state.upstream
+    return upstream
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.scope[CALLER]
+    return caller
+
+
+async def _now(request: Request) -> datetime:
+    clock: Clock = request.app.state.clock
+    return clock()
+
+
+async def _position(
+    min_position: Annotated[
+        MinPosition, Query(description="Wait until what is read has seen this position.")
+    ] = 0,
+    header: Annotated[MinPosition, Header(alias=POSITION_HEADER, description="The same, as a header.")] = 0,
+) -> int:
+    return max(min_position, header)
+
+
+Api: TypeAlias = Annotated[Upstream, Depends(_upstream)]
+Asker: TypeAlias = Annotated[Caller, Depends(_caller)]
+Now: TypeAlias = Annotated[datetime, Depends(_now)]
+ReadAfter: TypeAlias = Annotated[int, Depends(_position)]
+PositionHeader: TypeAlias = Annotated[
+    MinPosition,
+    Header(
+        alias=POSITION_HEADER, description="Wait until what is read has seen this position; as min_position."
+    ),
+]
+JobIdPath: TypeAlias = Annotated[
+    str,
+    Path(
+        pattern=r"^[a-z0-9]{26}$",
+        description="The job: 26 lower-case letters and digits.",
+        examples=["abcdefghijklmnopqrstuvwxyz"],
+    ),
+]
+
+
+def answer(
+    model: BaseModel, status: int = 200, position: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The answer that carries a view; with a position, reads may be asked to wait for it."""
+    extra = dict(headers or {})
+    extra["Cache-Control"] = "no-store"
+    if position is not None:
+        extra[POSITION_HEADER] = str(position)
+    return Response(
+        model.__pydantic_serializer__.to_json(model),
+        status_code=status,
+        media_type="application/json",
+        headers=extra,
+    )

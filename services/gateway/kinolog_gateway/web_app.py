@@ -1,0 +1,104 @@
+"""The web application: routes, errors in one shape, and the documents that describe both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from grpc.aio import AioRpcError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from kinolog.ports.clock import Clock
+from kinolog_gateway.http import grpc_errors, request_errors
+from kinolog_gateway.http.credentials import KeyRing
+from kinolog_gateway.http.metrics import Metrics
+from kinolog_gateway.http.middleware import Gate, Instruments
+from kinolog_gateway.http.openapi import openapi_document
+from kinolog_gateway.http.problems import ProblemError, respond
+from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, jobs, probes, results
+from kinolog_gateway.upstream import Upstream
+from kinolog_gateway.websocket.endpoint import router as live
+from kinolog_gateway.websocket.hubs import Hubs
+
+ROUTERS = (
+    commands.router,
+    bulk.router,
+    jobs.router,
+    audit.router,
+    results.router,
+    charts.router,
+    catalogue.router,
+    probes.router,
+    live,
+)
+"""Everything that is served. /mcp/keys, /v1/videos and POST /mcp get routers of their own beside these."""
+
+
+def create_app(upstream: Callable[[], Upstream], keys: KeyRing, clock: Clock) -> FastAPI:
+    """The application. `upstream` opens the api's channel, inside the event loop that serves."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.upstream = upstream()
+        app.state.hubs = Hubs(app.state.upstream, metrics.live)
+        try:
+            yield
+        finally:
+            await app.state.hubs.close()
+            await app.state.upstream.close()
+
+    app = FastAPI(
+        title="kinolog",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        middleware=[Middleware(Instruments, metrics=metrics), Middleware(Gate, keys=keys)],
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=_operation_id,
+        exception_handlers={
+            RequestValidationError: _on_invalid,
+            HTTPException: _on_status,
+            ProblemError: _on_problem,
+            AioRpcError: _on_upstream,
+        },
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    app.state.metrics, app.state.clock = metrics, clock
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # the way FastAPI documents
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    found: Any = error
+    return respond(request_errors.from_validation(found.errors()))
+
+
+async def _on_status(_: Request, error: Exception) -> Response:
+    found: Any = error
+    return respond(request_errors.from_status(found.status_code), found.headers)
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    found: Any = error
+    return respond(found.problem, found.headers)
+
+
+async def _on_upstream(_: Request, error: Exception) -> Response:
+    found: Any = error
+    problem = grpc_errors.from_call(found)
+    return respond(problem.problem, problem.headers)

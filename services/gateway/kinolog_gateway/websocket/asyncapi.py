@@ -1,0 +1,149 @@
+"""The AsyncAPI 3 document of /ws, generated from the message models.
+
+`python -m kinolog_gateway.websocket.asyncapi` prints it as docs/asyncapi.yaml holds it.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from kinolog_gateway.websocket.channels import Ping, Subscribe, Unsubscribe
+from kinolog_gateway.websocket.messages import SERVER_MESSAGES
+
+SUBSCRIBER_MESSAGES: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping)
+DESCRIPTION = """\
+Live updates of jobs. Every message is one JSON object in a text frame. A client subscribes to channels: `jobs` (what
+happens to any job), `job:<id>` (one job, with previews), `logs:<id>` (its log lines) and `queue` (numbers of jobs by
+status).
+
+Every message of the server carries `position`. A client that reconnects subscribes with `after` set to the greatest
+position it has received, and misses nothing and sees no commit twice; for `logs:<id>`, `after` is the greatest
+`sequence` of its lines. Without `after`, `job:<id>` begins with the job as it stands, `logs:<id>` with the last 20
+lines, `queue` with the counts, and `jobs` with what happens next.
+
+Progress, previews and counts are conflated to the newest; messages that tell of a job's end never are. A client that
+reads too slowly is closed with code 1013, a stopping gateway closes with 1012; both resume with `after`.
+"""
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "Subscribe": [
+        {"type": "subscribe", "channel": "jobs", "after": 1042},
+        {"type": "subscribe", "channel": "job:abcdefghijklmnopqrstuvwxyz"},
+    ],
+    "Unsubscribe": [{"type": "unsubscribe", "channel": "queue"}],
+    "Ping": [{"type": "ping", "id": "1"}],
+    "Pong": [{"type": "pong", "position": 1042, "data": {"id": "1"}}],
+    "QueueUpdated": [
+        {
+            "type": "queue_updated",
+            "position": 1042,
+            "data": {"total": 9, "queued": 3, "processing": 1, "completed": 4, "failed": 1, "cancelled": 0},
+        }
+    ],
+    "JobLogEntry": [
+        {
+            "type": "job_log_entry",
+            "position": 1042,
+            "job_id": "abcdefghijklmnopqrstuvwxyz",
+            "data": {
+                "sequence": 7,
+                "at": "2026-11-22T15:00:00Z",
+                "attempt": 1,
+                "level": "info",
+                "message": "scene 1 of 2 rendered in 3.4 s",
+            },
+        }
+    ],
+    "ErrorMessage": [
+        {
+            "type": "error",
+            "position": 1042,
+            "data": {
+                "reason": "MALFORMED_MESSAGE",
+                "message": "type must be one of subscribe, unsubscribe, ping",
+                "channel": None,
+            },
+        }
+    ],
+}
+
+
+@cache
+def asyncapi_document() -> dict[str, Any]:
+    """The document; made once."""
+    models = (*SERVER_MESSAGES, *SUBSCRIBER_MESSAGES)
+    modes = [(model, "serialization" if model in SERVER_MESSAGES else "validation") for model in models]
+    _, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # two literals
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "kinolog live updates", "version": "1", "description": DESCRIPTION},
+        "servers": {"local": {"host": "127.0.0.1:8085", "protocol": "ws", "description": "A gateway here."}},
+        "defaultContentType": "application/json",
+        "channels": {
+            "ws": {
+                "address": "/ws",
+                "messages": {_name(m): {"$ref": f"#/components/messages/{_name(m)}"} for m in models},
+            }
+        },
+        "operations": {
+            "tell": _operation("send", "What the gateway tells a client.", SERVER_MESSAGES),
+            "hear": _operation("receive", "What a client may say.", SUBSCRIBER_MESSAGES),
+        },
+        "components": {
+            "messages": {_name(model): _message(model) for model in models},
+            "schemas": definitions["$defs"],
+        },
+    }
+
+
+def _name(model: type[BaseModel]) -> str:
+    """Name of a message: the word in its `type`."""
+    return str(get_args(model.model_fields["type"].annotation)[0])
+
+
+def _operation(action: str, summary: str, models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": "#/channels/ws"},
+        "messages": [{"$ref": f"#/channels/ws/messages/{_name(model)}"} for model in models],
+    }
+
+
+def _message(model: type[BaseModel]) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "name": _name(model),
+        "summary": (model.__doc__ or "").strip(),
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+    }
+    examples = EXAMPLES.get(model.__name__)
+    if examples:
+        message["examples"] = [{"payload": example} for example in examples]
+    return message
+
+
+def yaml_text() -> str:
+    """The document as docs/asyncapi.yaml holds it."""
+    import yaml  # only those who write the page need it
+
+    class Dumper(yaml.SafeDumper):
+        """Shows texts of several lines as such."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    def literal(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        style = "|" if "\n" in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, literal)
+    document = asyncapi_document()
+    return str(yaml.dump(document, Dumper=Dumper, sort_keys=False, width=110, allow_unicode=True))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(yaml_text())

@@ -1,0 +1,110 @@
+"""What a WebSocket client may say, and the channels that it may subscribe to."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from kinolog_gateway.http.request_errors import violation
+
+CHANNEL_PATTERN = r"^(jobs|queue|job:[a-z0-9]{26}|logs:[a-z0-9]{26})$"
+_CHANNEL = re.compile(CHANNEL_PATTERN)
+
+ChannelKind: TypeAlias = Literal["jobs", "queue", "job", "logs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Something that a client can subscribe to; `job_id` is empty for those about all jobs."""
+
+    kind: ChannelKind
+    job_id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.job_id}" if self.job_id else self.kind
+
+
+def _is_channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise ValueError(
+            "must be jobs, queue, job:<id> or logs:<id>, the id 26 lower-case letters and digits"
+        )
+    return text
+
+
+def channel_of(text: str) -> Channel:
+    """The channel of a checked name."""
+    kind, _, job_id = text.partition(":")
+    return Channel(kind, job_id)  # type: ignore[arg-type]  # the pattern allows these kinds alone
+
+
+ChannelName = Annotated[
+    str,
+    AfterValidator(_is_channel),
+    Field(
+        description="jobs, queue, job:<id> or logs:<id>.",
+        examples=["jobs", "job:abcdefghijklmnopqrstuvwxyz"],
+        json_schema_extra={"pattern": CHANNEL_PATTERN},
+    ),
+]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subscribe(_Said):
+    """Send me what happens in a channel."""
+
+    type: Literal["subscribe"]
+    channel: ChannelName
+    after: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = Field(
+        None,
+        description="Everything after this position; for logs:<id>, after this sequence. Without it, from now on.",
+    )
+
+
+class Unsubscribe(_Said):
+    """Send me no more of a channel."""
+
+    type: Literal["unsubscribe"]
+    channel: ChannelName
+
+
+class Ping(_Said):
+    """Answer with a pong, after everything that was asked for before."""
+
+    type: Literal["ping"]
+    id: Annotated[str, Field(max_length=64)] | None = Field(None, description="Comes back in the pong.")
+
+
+ClientMessage: TypeAlias = Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="type")]
+_adapter: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(ClientMessage)
+
+
+class Malformed(ValueError):
+    """A client message that cannot be read; says which field and what to do."""
+
+
+def parse(text: str | None) -> Subscribe | Unsubscribe | Ping:
+    """What a client said. Raises Malformed; its words never repeat what was said."""
+    if text is None:
+        raise Malformed("send text, not bytes: one JSON object per message")
+    try:
+        said: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Malformed("send one JSON object per message") from None
+    if not isinstance(said, dict):
+        raise Malformed("send one JSON object per message")
+    try:
+        return _adapter.validate_python(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+            raise Malformed("type must be one of subscribe, unsubscribe, ping") from None
+        found = violation({**first, "loc": ("message", *first["loc"][1:])})
+        raise Malformed(f"{found.field} {found.message}") from None

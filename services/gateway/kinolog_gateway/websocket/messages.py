@@ -1,0 +1,275 @@
+"""What the WebSocket sends: one envelope for every type, the facts in `data`."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from kinolog.v1 import job_pb2 as pb
+from kinolog.v1 import job_service_pb2 as jobs
+from kinolog_gateway.enum_names import StageWord, StatusWord, instant, optional, stage_word
+from kinolog_gateway.responses.commands import JobSummary
+from kinolog_gateway.responses.history import LogEntryView, log_entry_view
+from kinolog_gateway.responses.job import JobDetail, job_detail
+from kinolog_gateway.responses.job_parts import StageView, View
+
+PER_SCENE = frozenset({"encode_prompt", "denoise", "decode"})
+"""Stages that are done once per scene."""
+
+Position = Field(description="Resume with after: this position, to miss nothing and see nothing twice.")
+JobIdField = Field(description="The job.", examples=["abcdefghijklmnopqrstuvwxyz"])
+
+
+class JobData(View):
+    """How a job stands."""
+
+    status: StatusWord
+    percent: float = Field(description="How far the whole job is, 0 to 100.")
+    stage: StageWord | None
+    scene: int | None
+    scenes: int
+    step: int | None = Field(description="The denoising step that is finished; null after a commit.")
+    steps: int | None
+    attempt: int
+    worker: str | None
+    queue_position: int | None
+    eta_seconds: float | None
+    at: datetime | None = Field(description="When this was so.")
+    stages: list[StageView] = Field(description="Per-stage progress of the current or last attempt.")
+    events: list[str] = Field(description="Names of the events of the commit; empty for progress.")
+    job: JobDetail | None = Field(description="The job as GET /mcp/status shows it; null for progress.")
+
+
+class PreviewData(View):
+    """A small picture of what a running job looks like so far."""
+
+    attempt: int
+    scene: int
+    step: int
+    media_type: str = Field(examples=["image/jpeg"])
+    image: str = Field(description="The picture in base64.")
+    at: datetime | None
+
+
+class ErrorData(View):
+    """Something did not work; the connection stays."""
+
+    reason: str = Field(description="A word for programs.", examples=["MALFORMED_MESSAGE", "JOB_NOT_FOUND"])
+    message: str = Field(description="A sentence for people: what was wrong and what to do.")
+    channel: str | None = Field(description="The channel it is about, which is then not subscribed to.")
+
+
+class PongData(View):
+    """The answer to a ping."""
+
+    id: str | None = Field(description="The id of the ping.")
+
+
+class JobStatusUpdate(View):
+    """A job moved on. Progress is conflated per job to ten a second."""
+
+    type: Literal["job_status_update"] = "job_status_update"
+    position: int = Position
+    job_id: str = JobIdField
+    data: JobData
+
+
+class JobCompleted(View):
+    """A job is completed."""
+
+    type: Literal["job_completed"] = "job_completed"
+    position: int = Position
+    job_id: str = JobIdField
+    data: JobData
+
+
+class JobFailed(View):
+    """A job failed for good; data.job.error says why."""
+
+    type: Literal["job_failed"] = "job_failed"
+    position: int = Position
+    job_id: str = JobIdField
+    data: JobData
+
+
+class JobCancelled(View):
+    """A job was cancelled."""
+
+    type: Literal["job_cancelled"] = "job_cancelled"
+    position: int = Position
+    job_id: str = JobIdField
+    data: JobData
+
+
+class JobLogEntry(View):
+    """A worker wrote a line about a job."""
+
+    type: Literal["job_log_entry"] = "job_log_entry"
+    position: int = Position
+    job_id: str = JobIdField
+    data: LogEntryView
+
+
+class JobPreview(View):
+    """A running job looks like this so far."""
+
+    type: Literal["job_preview"] = "job_preview"
+    position: int = Position
+    job_id: str = JobIdField
+    data: PreviewData
+
+
+class QueueUpdated(View):
+    """The numbers of jobs by status changed; at most two a second."""
+
+    type: Literal["queue_updated"] = "queue_updated"
+    position: int = Position
+    data: JobSummary
+
+
+class ErrorMessage(View):
+    """Something did not work; the connection stays."""
+
+    type: Literal["error"] = "error"
+    position: int = Position
+    data: ErrorData
+
+
+class Pong(View):
+    """The answer to a ping."""
+
+    type: Literal["pong"] = "pong"
+    position: int = Position
+    data: PongData
+
+
+ServerMessage: TypeAlias = (
+    JobStatusUpdate
+    | JobCompleted
+    | JobFailed
+    | JobCancelled
+    | JobLogEntry
+    | JobPreview
+    | QueueUpdated
+    | ErrorMessage
+    | Pong
+)
+SERVER_MESSAGES: tuple[type[View], ...] = (
+    JobStatusUpdate,
+    JobCompleted,
+    JobFailed,
+    JobCancelled,
+    JobLogEntry,
+    JobPreview,
+    QueueUpdated,
+    ErrorMessage,
+    Pong,
+)
+
+_ENDED: dict[int, type[JobCompleted] | type[JobFailed] | type[JobCancelled]] = {
+    pb.STATUS_COMPLETED: JobCompleted,
+    pb.STATUS_FAILED: JobFailed,
+    pb.STATUS_CANCELLED: JobCancelled,
+}
+
+
+def commit_message(position: int, job: pb.Job, events: list[str]) -> ServerMessage:
+    """A job after a commit: its last words when it ended, else an update."""
+    detail = job_detail(job)
+    data = JobData(
+        status=detail.status,
+        percent=detail.percent,
+        stage=detail.stage,
+        scene=detail.scene,
+        scenes=detail.scenes,
+        step=None,
+        steps=None,
+        attempt=detail.attempt,
+        worker=detail.worker,
+        queue_position=detail.queue_position,
+        eta_seconds=detail.eta_seconds,
+        at=detail.updated_at,
+        stages=detail.stages,
+        events=events,
+        job=detail,
+    )
+    return _ENDED.get(job.status, JobStatusUpdate)(position=position, job_id=job.id, data=data)
+
+
+def progress_message(position: int, progress: pb.Progress, job: pb.Job | None) -> JobStatusUpdate:
+    """A job that gets on, with the stages of its last commit as far as it is known."""
+    data = JobData(
+        status="processing",
+        percent=progress.percent,
+        stage=stage_word(progress.stage),
+        scene=progress.scene,
+        scenes=progress.scenes,
+        step=progress.step,
+        steps=progress.steps,
+        attempt=progress.attempt,
+        worker=progress.worker or None,
+        queue_position=None,
+        eta_seconds=optional(progress, "eta_seconds"),
+        at=instant(progress, "at"),
+        stages=_stages(progress, job),
+        events=[],
+        job=None,
+    )
+    return JobStatusUpdate(position=position, job_id=progress.job_id, data=data)
+
+
+def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
+    known = job is not None and job.attempt == progress.attempt
+    stages = [StageView.of(stage) for stage in job.stages] if known and job is not None else []
+    percent = 100.0 * progress.step / progress.steps if progress.steps else 0.0
+    for index, stage in enumerate(stages):
+        if stage.stage == stage_word(progress.stage) and stage.scene in (None, progress.scene):
+            if stage.seconds is None:
+                stages[index] = stage.model_copy(update={"percent": percent})
+            return stages
+    # One that no commit tells of yet has begun, so those before it are done.
+    done = [stage.model_copy(update={"percent": 100.0}) for stage in stages]
+    return [*done, _begun(progress, percent)]
+
+
+def _begun(progress: pb.Progress, percent: float) -> StageView:
+    """The stage that runs, when its progress was faster than the commit that says that it began."""
+    stage = stage_word(progress.stage)
+    scene = progress.scene if stage in PER_SCENE else None
+    return StageView(stage=stage, scene=scene, percent=percent, started_at=None, seconds=None)
+
+
+def log_message(position: int, entry: pb.LogEntry) -> JobLogEntry:
+    """A log line."""
+    return JobLogEntry(position=position, job_id=entry.job_id, data=log_entry_view(entry))
+
+
+def preview_message(position: int, preview: pb.Preview) -> JobPreview:
+    """A picture."""
+    data = PreviewData(
+        attempt=preview.attempt,
+        scene=preview.scene,
+        step=preview.step,
+        media_type=preview.media_type,
+        image=b64encode(preview.image).decode("ascii"),
+        at=instant(preview, "at"),
+    )
+    return JobPreview(position=position, job_id=preview.job_id, data=data)
+
+
+def queue_message(position: int, counts: jobs.SummarizeJobsResponse) -> QueueUpdated:
+    """The numbers of jobs."""
+    return QueueUpdated(position=position, data=JobSummary.of(counts))
+
+
+def error_message(position: int, reason: str, message: str, channel: str | None = None) -> ErrorMessage:
+    """Something that did not work."""
+    return ErrorMessage(position=position, data=ErrorData(reason=reason, message=message, channel=channel))
+
+
+def pong_message(position: int, ping_id: str | None) -> Pong:
+    """The answer to a ping."""
+    return Pong(position=position, data=PongData(id=ping_id))

@@ -1,0 +1,101 @@
+"""Bringing the database up to this version, and refusing to work with another one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.pool import NullPool
+
+from kinolog.readmodel.database import Connection, sqlalchemy_url
+from kinolog.readmodel.tables import KEPT_SCHEMA, PROJECTION_SCHEMA, PROJECTION_VERSION
+from kinolog_projector.schema.projection_schema import create_projection, projection_version
+
+LOCK = 0x6B696E6F
+"""Advisory lock that keeps two migrations from running at once."""
+
+
+class WrongSchema(Exception):
+    """The database does not fit this version; the message names the command that helps."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def migrate_kept(database_url: str) -> str:
+    """Run the migrations that are missing, one process at a time; answers the revision. Blocks."""
+    engine = sqlalchemy.create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA IF NOT EXISTS {KEPT_SCHEMA}"))
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return _revision(connection) or ""
+
+
+def _revision(connection: sqlalchemy.Connection) -> str | None:
+    options = {"version_table_schema": KEPT_SCHEMA, "version_table": "schema_version"}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def head() -> str:
+    """The revision that this version of the program asks for."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+async def ensure_projection(connection: Connection) -> int:
+    """Create the first projection where there is none; answers the version of the one that is there."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        version = await projection_version(connection)
+        if version is None:
+            await create_projection(connection, PROJECTION_SCHEMA)
+            version = PROJECTION_VERSION
+        return version
+
+
+async def check_kept(connection: Connection) -> None:
+    """Raise `WrongSchema` unless the migrations of this version have run, and no others."""
+    found = None
+    cursor = await connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL")
+    row = await cursor.fetchone()
+    if row is not None and row[0]:
+        cursor = await connection.execute("SELECT version_num FROM kinolog.schema_version")
+        row = await cursor.fetchone()
+        found = row[0] if row is not None else None
+    if found != head():
+        raise WrongSchema(
+            f"the database is at revision {found or 'none'}, this version needs {head()}; "
+            "run: kinolog-projector migrate"
+        )
+
+
+async def check_schema(connection: Connection) -> None:
+    """Raise `WrongSchema` unless the database is what this version writes."""
+    await check_kept(connection)
+    version = await projection_version(connection)
+    if version is None:
+        raise WrongSchema("the database has no read models yet; run: kinolog-projector migrate")
+    if version != PROJECTION_VERSION:
+        raise WrongSchema(
+            f"the read models are of version {version}, this version needs {PROJECTION_VERSION}; "
+            "run: kinolog-projector rebuild"
+        )
+    cursor = await connection.execute(
+        "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
+    )
+    stands, archived = await cursor.fetchone() or (0, 0)
+    if stands != archived:
+        raise WrongSchema(
+            f"the read models stand at position {stands}, the archive at {archived}; "
+            "run: kinolog-projector rebuild"
+        )

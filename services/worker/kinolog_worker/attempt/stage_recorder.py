@@ -1,0 +1,55 @@
+"""Records stages in the log without holding up the work: several at once, and not too often."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from kinolog.ids import new_id
+from kinolog.job.commands import RecordStages, StageMark
+from kinolog.job.values import Stage
+from kinolog_worker.attempt.lease import Lease
+
+INTERVAL_SECONDS = 0.5
+"""Stages that begin and end within this time go into the log together."""
+
+
+class StageBook:
+    """Takes marks of an attempt's stages, and appends them in the background."""
+
+    def __init__(self, lease: Lease, worker: str, clock: Callable[[], datetime]) -> None:
+        self._lease = lease
+        self._worker = worker
+        self._clock = clock
+        self._marks: list[StageMark] = []
+        self._marked = asyncio.Event()
+        self._writing = asyncio.Lock()
+
+    def begin(self, stage: Stage, scene: int | None = None) -> None:
+        """A stage begins now."""
+        self._mark(StageMark(stage, scene, self._clock()))
+
+    def end(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
+        """A stage ends now, after `seconds`."""
+        self._mark(StageMark(stage, scene, self._clock(), seconds))
+
+    async def run(self) -> None:
+        """Append what was marked, for ever. Raises `LeaseLost`."""
+        while True:
+            await self._marked.wait()
+            await self.flush()
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def flush(self) -> None:
+        """Append everything that was marked. Raises `LeaseLost`."""
+        async with self._writing:
+            self._marked.clear()
+            if not self._marks:
+                return
+            marks, self._marks = tuple(self._marks), []
+            await self._lease.record(RecordStages(new_id(), self._worker, self._lease.attempt, marks))
+
+    def _mark(self, mark: StageMark) -> None:
+        self._marks.append(mark)
+        self._marked.set()

@@ -1,0 +1,63 @@
+"""From the size asked for to a size a model can draw, and back. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from kinolog_worker.renderers.port import Frames, SceneRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What to draw, and how to bring it to what was asked.
+
+    The model draws `width` x `height` pixels and `frames` frames; each pixel becomes `scale` x `scale` pixels and
+    each frame `repeat` frames; then the middle is cut out to the size asked for and the tail is dropped.
+    """
+
+    width: int
+    height: int
+    frames: int
+    scale: int
+    repeat: int
+
+
+def canvas_for(request: SceneRequest, multiple: int, temporal: int) -> Canvas:
+    """The smallest canvas that covers the request.
+
+    Sizes become multiples of `multiple` pixels, frames `k * temporal + 1`. The whole factors are the least with
+    which the model need not exceed its native size.
+    """
+    scale = max(_factor(request.width, request.native_width), _factor(request.height, request.native_height))
+    repeat = _factor(request.frames, request.native_frames)
+    frames = ceil(request.frames / repeat)
+    return Canvas(
+        width=_round_up(ceil(request.width / scale), multiple),
+        height=_round_up(ceil(request.height / scale), multiple),
+        frames=ceil((frames - 1) / temporal) * temporal + 1,
+        scale=scale,
+        repeat=repeat,
+    )
+
+
+def fit(frames: Frames, canvas: Canvas, request: SceneRequest) -> Frames:
+    """Bring drawn frames (n, canvas height, canvas width, 3) to (n * repeat, height, width, 3)."""
+    if canvas.scale > 1:
+        frames = frames.repeat(canvas.scale, axis=1).repeat(canvas.scale, axis=2)
+    top = (frames.shape[1] - request.height) // 2
+    left = (frames.shape[2] - request.width) // 2
+    frames = frames[:, top : top + request.height, left : left + request.width]
+    if canvas.repeat > 1:
+        frames = frames.repeat(canvas.repeat, axis=0)
+    return np.ascontiguousarray(frames)
+
+
+def _factor(asked: int, native: int) -> int:
+    return max(1, ceil(asked / native)) if native else 1
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return ceil(value / multiple) * multiple

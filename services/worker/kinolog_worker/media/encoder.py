@@ -1,0 +1,181 @@
+"""Frames into an H.264 file, as they come.
+
+yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). The
+settings depend on the size of the picture alone, so the same frames give the same bytes on any machine with the
+same libraries. Sides must be even; odd ones are refused, never padded behind the caller's back.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from types import TracebackType
+from typing import Self
+
+import av
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from kinolog_worker.renderers.port import Frames
+
+QUALITY_CRF = 18
+"""Constant rate factor of x264; below about 18 differences are hard to see."""
+
+_BT709 = 1
+_LIMITED_RANGE = 1
+_SMALL_PICTURE_PIXELS = 512 * 512
+_QUEUED_RUNS = 4
+
+
+class EncodingFailed(Exception):
+    """The clip cannot be encoded; the message says why."""
+
+
+class ClipEncoder:
+    """Writes one file. Use as a context manager: leaving it normally completes the file."""
+
+    def __init__(self, path: Path, width: int, height: int, fps: int) -> None:
+        """Open `path` for writing. Raises EncodingFailed for odd or empty sizes and for unwritable files."""
+        if width < 2 or height < 2 or width % 2 or height % 2:
+            raise EncodingFailed(f"{width}x{height} cannot be encoded: sides must be even")
+        if fps < 1:
+            raise EncodingFailed("the frame rate must be at least 1")
+        self.path = path
+        self.frames = 0
+        self._size = (width, height)
+        try:
+            path.touch()
+            self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+            self._stream = add_h264_stream(self._container, width, height, fps)
+        except (FFmpegError, OSError) as error:
+            raise EncodingFailed(f"{path.name} cannot be written: {error.strerror}") from error
+
+    def write(self, frames: Frames) -> None:
+        """Encode a run of RGB frames, shape (n, height, width, 3)."""
+        for picture in frames:
+            self.write_frame(VideoFrame.from_ndarray(picture, format="rgb24"))
+
+    def write_frame(self, frame: VideoFrame) -> None:
+        """Encode one RGB frame."""
+        if (frame.width, frame.height) != self._size:
+            raise EncodingFailed(
+                f"a frame is {frame.width}x{frame.height}, not {self._size[0]}x{self._size[1]}"
+            )
+        converted = frame.reformat(
+            format="yuv420p",
+            src_colorspace="ITU709",
+            dst_colorspace="ITU709",
+            src_color_range="JPEG",
+            dst_color_range="MPEG",
+        )
+        converted.pts = self.frames
+        self.frames += 1
+        try:
+            self._container.mux(self._stream.encode(converted))
+        except FFmpegError as error:
+            raise EncodingFailed(f"encoding failed: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Write what is still in the encoder and the index."""
+        try:
+            if self.frames:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+        except FFmpegError as error:
+            raise EncodingFailed(f"the file cannot be completed: {error.strerror}") from error
+
+    def abandon(self) -> None:
+        """Let go of the file without completing it, and remove it."""
+        with suppress(FFmpegError):  # half a file is expected here: it is removed
+            self._container.close()
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+
+def add_h264_stream(
+    container: av.container.OutputContainer, width: int, height: int, fps: int
+) -> VideoStream:
+    """A stream with the settings of every clip that this worker makes."""
+    options = {"preset": "veryfast", "crf": str(QUALITY_CRF)}
+    stream = container.add_stream("libx264", rate=fps, options=options)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    context = stream.codec_context
+    # The number of threads shapes the bytes, so it follows from the picture and not from the machine.
+    context.thread_count = 1 if width * height <= _SMALL_PICTURE_PIXELS else 4
+    context.color_range = _LIMITED_RANGE
+    context.colorspace = context.color_primaries = context.color_trc = _BT709
+    return stream
+
+
+class BackgroundEncoder:
+    """A ClipEncoder in a thread of its own, so that encoding goes on while the next frames are decoded.
+
+    At most a few runs of frames wait; then `write` waits. An error of the encoder is raised by the next call.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, fps: int) -> None:
+        self._encoder = ClipEncoder(path, width, height, fps)
+        self._queue: Queue[Frames | None] = Queue(maxsize=_QUEUED_RUNS)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._work, name="encode", daemon=True)
+        self._thread.start()
+
+    @property
+    def frames(self) -> int:
+        """Frames encoded so far; after `close`, frames in the file."""
+        return self._encoder.frames
+
+    def write(self, frames: Frames) -> None:
+        """Hand over a run of RGB frames, shape (n, height, width, 3); the caller must not change it any more."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put(frames)
+
+    def close(self) -> None:
+        """Wait for the encoder and complete the file."""
+        self._queue.put(None)
+        self._thread.join()
+        if self._error is not None:
+            self._encoder.abandon()
+            raise self._error
+        self._encoder.close()
+
+    def abandon(self) -> None:
+        """Stop and remove the file."""
+        self._error = self._error or EncodingFailed("abandoned")
+        self._queue.put(None)
+        self._thread.join()
+        self._encoder.abandon()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def _work(self) -> None:
+        """Encode until told to stop; after an error go on taking frames, so that no writer waits for ever."""
+        while (frames := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    self._encoder.write(frames)
+                except BaseException as error:  # handed to the writing thread, whatever it is
+                    self._error = error

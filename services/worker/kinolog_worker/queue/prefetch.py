@@ -1,0 +1,55 @@
+"""Warming up for a job that waits: its model is loaded, and its prompts are encoded."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from kinolog.ids import new_id
+from kinolog.job.commands import FinishPrefetch
+from kinolog.job.decide import Refused
+from kinolog.job.values import Status
+from kinolog.ports.tickets import HeldTicket
+from kinolog.privacy.sealed_fields import open_job
+from kinolog.process.log_retry import until_available
+from kinolog.process.logs import fields
+from kinolog_worker.attempt.render_request import render_job
+from kinolog_worker.dependencies import Parts
+from kinolog_worker.inference.messages import Failed
+from kinolog_worker.queue.admission import ELSEWHERE_SECONDS
+
+logger = logging.getLogger(__name__)
+
+
+async def prefetch(parts: Parts, held: HeldTicket) -> None:
+    """Warm up, and say so in the log. What fails is not tried again: it was only meant to save time.
+
+    Raises `LogUnavailable`, `SealBroken`.
+    """
+    job_id = held.ticket.job_id
+    loaded = await parts.store.load(job_id)
+    if loaded is None or loaded.job.status is not Status.QUEUED or not loaded.job.prefetch_requested:
+        await held.done()
+        return
+    job = loaded.job
+    entry = parts.catalogue.get(job.spec.model)
+    if entry is not None and entry.name not in parts.served:
+        await held.give_back(ELSEWHERE_SECONDS * held.deliveries)
+        return
+    key = await parts.keys.get(job.sealing_key_id)
+    if entry is None or key is None:
+        await held.done()
+        return
+    result = await parts.inference.prefetch(render_job(job, open_job(job, key), entry, parts.scratch))
+    if isinstance(result, Failed):
+        logger.warning("warming up failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
+        await held.done()
+        return
+    parts.status.loaded(entry.name, result.facts)
+    assets = (entry.name, f"{max(1, len(job.scenes))} prompt embeddings")
+    command = FinishPrefetch(new_id(), parts.worker, assets, result.facts.size_bytes)
+    try:
+        await until_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
+    except Refused as refused:
+        logger.info("warming up for job %s came too late: %s", job_id, refused.message)
+    await held.done()

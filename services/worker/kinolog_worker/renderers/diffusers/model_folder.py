@@ -1,0 +1,85 @@
+"""Model folders: where they lie, whether they are safe to load, and which revision they hold. No torch here."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from kinolog_worker.renderers.port import RenderFailed
+
+INDEX = "model_index.json"
+_PICKLED = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+_LIBRARIES = {"diffusers", "transformers"}
+_HASHED_WHOLE_BYTES = 256 * 1024 * 1024
+_HASHED_ENDS_BYTES = 1024 * 1024
+
+
+def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
+    """Refuse a folder that is no pipeline, or that could run code when loaded. Raises RenderFailed.
+
+    `pipeline_modules` are the names under which diffusers offers components of its own pipelines.
+    """
+    if not (folder / INDEX).is_file():
+        raise RenderFailed(
+            "MODEL_NOT_FOUND", f"{folder} holds no pipeline: {INDEX} is missing", retryable=False
+        )
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in _PICKLED:
+            raise RenderFailed(
+                "MODEL_UNSAFE",
+                f"{path.relative_to(folder)} may hold pickled code; only safetensors weights are loaded. "
+                "Convert it to safetensors, or delete it when safetensors weights lie beside it",
+                retryable=False,
+            )
+        if path.suffix.lower() == ".py":
+            raise RenderFailed(
+                "MODEL_UNSAFE", f"{path.relative_to(folder)} is code, which is never run", retryable=False
+            )
+    _check_index(folder, pipeline_modules)
+
+
+def _check_index(folder: Path, pipeline_modules: frozenset[str]) -> None:
+    """Every component must come from a known library: the loader would import any other module by its name."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except ValueError:
+        raise RenderFailed("MODEL_DAMAGED", f"{INDEX} is not JSON", retryable=False) from None
+    if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
+        raise RenderFailed("MODEL_UNSAFE", f"{INDEX} names no pipeline class of diffusers", retryable=False)
+    for name, value in index.items():
+        if isinstance(value, list) and value and value[0] is not None:
+            library = value[0]
+            if library not in _LIBRARIES and library not in pipeline_modules:
+                raise RenderFailed(
+                    "MODEL_UNSAFE", f"component {name} asks for the module {library}", retryable=False
+                )
+
+
+def weights_of(folder: Path) -> list[Path]:
+    """The weight files, in a fixed order."""
+    return sorted(folder.rglob("*.safetensors"))
+
+
+def revision_of(folder: Path) -> str:
+    """What identifies the content of a model folder.
+
+    A snapshot of the hub is known by its commit. Of any other folder the configuration and the weights are hashed;
+    of weights larger than 256 MiB in all, the size and both ends of each file stand for it.
+    """
+    if folder.parent.name == "snapshots":
+        return folder.name
+    running = sha256()
+    weights = weights_of(folder)
+    whole = sum(path.stat().st_size for path in weights) <= _HASHED_WHOLE_BYTES
+    for path in [*sorted(folder.rglob("*.json")), *weights]:
+        running.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            if whole or path.suffix == ".json":
+                while chunk := file.read(_HASHED_ENDS_BYTES):
+                    running.update(chunk)
+            else:
+                running.update(file.read(_HASHED_ENDS_BYTES))
+                file.seek(max(0, path.stat().st_size - _HASHED_ENDS_BYTES))
+                running.update(file.read(_HASHED_ENDS_BYTES))
+    return f"sha256:{running.hexdigest()}"

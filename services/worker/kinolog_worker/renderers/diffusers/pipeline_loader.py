@@ -1,0 +1,157 @@
+"""Bringing a pipeline onto a device.
+
+Weights come from safetensors alone, code from the installed libraries alone, and nothing is downloaded unless the
+model's entry allows it.
+"""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from kinolog_worker.renderers.diffusers.model_folder import check_folder, revision_of, weights_of
+from kinolog_worker.renderers.embedded_model import EMBEDDED, embedded_folder
+from kinolog_worker.renderers.port import LoadedFacts, ModelSource, RenderFailed
+
+_library: Any = diffusers  # untyped in part, as is transformers
+_transformers: Any = transformers
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFacts, Path]:
+    """The pipeline on its device, what was loaded, and the folder it came from. Raises RenderFailed.
+
+    Options of the model: `vae_dtype` (`float32` unless said otherwise for a Wan autoencoder on a GPU).
+    """
+    started = perf_counter()
+    _silence()
+    device = device_named(device_name)
+    folder = _folder_of(model)
+    check_folder(folder, frozenset(name for name in dir(_library.pipelines) if not name.startswith("_")))
+    dtype = _dtype_for(model, device)
+    try:
+        pipe = _library.DiffusionPipeline.from_pretrained(
+            folder, dtype=_dtypes(model, dtype), use_safetensors=True, local_files_only=True
+        )
+        pipe = pipe.to(device)
+    except torch.OutOfMemoryError:
+        raise RenderFailed(
+            "OUT_OF_MEMORY", f"{model.name} does not fit on {device}", retryable=True
+        ) from None
+    except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:
+        raise RenderFailed(
+            "MODEL_DAMAGED", f"{model.name} cannot be loaded: {str(error)[:300]}", retryable=False
+        ) from error
+    pipe.set_progress_bar_config(disable=True)
+    facts = LoadedFacts(
+        revision=revision_of(folder),
+        libraries=library_versions(),
+        device=str(device),
+        hardware=hardware_of(device),
+        dtype=str(dtype).removeprefix("torch."),
+        seconds=perf_counter() - started,
+        size_bytes=sum(path.stat().st_size for path in weights_of(folder)),
+    )
+    return pipe, facts, folder
+
+
+def device_named(name: str) -> torch.device:
+    """The device of that name; `auto` is the first GPU, or else the CPU. Raises RenderFailed."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RenderFailed(
+            "DEVICE_NOT_FOUND", f"there is no kind of device called {name}", retryable=False
+        ) from None
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise RenderFailed("DEVICE_NOT_FOUND", f"this machine has no device {name}", retryable=False)
+    return device
+
+
+def hardware_of(device: torch.device) -> str:
+    """What the device is, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what shapes the pixels."""
+    return {
+        "diffusers": diffusers.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+
+
+def _folder_of(model: ModelSource) -> Path:
+    """The folder with the model's files, fetched from the hub only where the entry allows it."""
+    if model.location == EMBEDDED:
+        return embedded_folder(model.cache_folder)
+    if Path(model.location).is_dir():
+        return Path(model.location)
+    if model.location.count("/") != 1 or model.location.startswith(("/", ".")):
+        raise RenderFailed("MODEL_NOT_FOUND", f"there is no folder {model.location}", retryable=False)
+    try:
+        return Path(
+            _library.DiffusionPipeline.download(
+                model.location,
+                revision=model.revision,
+                cache_dir=model.cache_folder,
+                local_files_only=not model.allow_download,
+                use_safetensors=True,
+            )
+        )
+    except (OSError, ValueError) as error:
+        hint = "" if model.allow_download else "; it is not on this machine, and its entry allows no download"
+        raise RenderFailed(
+            "MODEL_NOT_FOUND",
+            f"{model.location} cannot be had ({type(error).__name__}){hint}",
+            retryable=model.allow_download,
+        ) from error
+
+
+def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
+    if model.dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if model.dtype not in _DTYPES:
+        raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {model.dtype}", retryable=False)
+    return _DTYPES[model.dtype]
+
+
+def _dtypes(model: ModelSource, dtype: torch.dtype) -> torch.dtype | dict[str, torch.dtype]:
+    """One dtype for all components, or one more for the autoencoder, which shows rounding the most."""
+    wanted = model.options.get("vae_dtype")
+    if wanted is None:
+        return dtype if dtype is torch.float32 else {"default": dtype, "vae": torch.float32}
+    if wanted not in _DTYPES:
+        raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {wanted}", retryable=False)
+    return {"default": dtype, "vae": _DTYPES[str(wanted)]}
+
+
+def _silence() -> None:
+    """No progress bars, and no warnings: some quote the prompt."""
+    for library in (_library, _transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+
+
+def is_wan_autoencoder(vae: object) -> bool:
+    """Whether latent frames can be decoded one after the other with this autoencoder."""
+    return isinstance(vae, _library.AutoencoderKLWan)

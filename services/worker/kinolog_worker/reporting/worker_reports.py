@@ -1,0 +1,76 @@
+"""A worker's reports to the registry, and its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.probe import Metric, metrics_text
+from kinolog_worker.dependencies import Parts
+from kinolog_worker.reporting.device_memory import device_memory
+
+logger = logging.getLogger(__name__)
+
+
+class Reporting:
+    """Reports every few seconds, and whenever something changed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def run(self) -> None:
+        """Report for ever; a report that gets lost is followed by the next one."""
+        changed = self._parts.status.changed
+        while True:
+            changed.clear()
+            await self._report()
+            try:
+                async with asyncio.timeout(self._parts.timing.report_seconds):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+
+    async def leave(self) -> None:
+        """Say that the worker is gone."""
+        try:
+            await self._parts.workers.leave(self._parts.worker)
+        except LogUnavailable as unavailable:
+            logger.debug("cannot say goodbye: %s", unavailable)
+
+    async def _report(self) -> None:
+        status, inference = self._parts.status, self._parts.inference
+        if not inference.alive:
+            status.unloaded()
+        status.memory_used_bytes, status.memory_total_bytes = await device_memory(
+            status.device, inference.pid
+        )
+        try:
+            await self._parts.workers.report(status.report(self._parts.clock()))
+        except LogUnavailable as unavailable:
+            logger.debug("a report got lost: %s", unavailable)
+
+
+def metrics_of(parts: Parts) -> str:
+    """The worker's metrics in the Prometheus text format."""
+    status = parts.status
+    return metrics_text(
+        [
+            Metric(
+                "kinolog_worker_jobs_completed_total", status.jobs_completed, "Jobs completed.", "counter"
+            ),
+            Metric(
+                "kinolog_worker_attempts_failed_total", status.attempts_failed, "Attempts failed.", "counter"
+            ),
+            Metric("kinolog_worker_busy", float(bool(status.job_id)), "1 while an attempt is under way."),
+            Metric(
+                "kinolog_worker_inference_alive",
+                float(parts.inference.alive),
+                "1 while the inference process runs.",
+            ),
+            Metric(
+                "kinolog_worker_memory_used_bytes", status.memory_used_bytes, "Memory in use on the device."
+            ),
+            Metric("kinolog_worker_memory_total_bytes", status.memory_total_bytes, "Memory of the device."),
+        ]
+    )

@@ -1,0 +1,85 @@
+"""What a worker knows about itself: for its reports, its metrics, and the record of its attempts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from kinolog.job.values import Runtime, Stage
+from kinolog.ports.workers import WorkerReport
+from kinolog_worker.renderers.port import LoadedFacts
+
+
+@dataclass(slots=True)
+class WorkerStatus:
+    """Changed by whoever does the work; read by reports and metrics."""
+
+    name: str
+    device: str
+    models: tuple[str, ...]
+    started_at: datetime
+    hardware: str = ""
+    libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    revisions: dict[str, str] = field(default_factory=dict)
+    loaded_model: str = ""
+    job_id: str = ""
+    attempt: int = 0
+    stage: Stage | None = None
+    step: int = 0
+    steps: int = 0
+    jobs_completed: int = 0
+    attempts_failed: int = 0
+    memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with every change that is worth a report."""
+
+    def loaded(self, model: str, facts: LoadedFacts) -> None:
+        """A model is on the device."""
+        self.loaded_model = model
+        self.revisions[model] = facts.revision
+        self.device, self.hardware = facts.device, facts.hardware
+        self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
+        self.changed.set()
+
+    def unloaded(self) -> None:
+        """The inference process is gone, and what it held with it."""
+        self.loaded_model = ""
+
+    def works_on(self, job_id: str, attempt: int) -> None:
+        """An attempt begins."""
+        self.job_id, self.attempt, self.stage, self.step, self.steps = job_id, attempt, None, 0, 0
+        self.changed.set()
+
+    def idle(self) -> None:
+        """No attempt is under way."""
+        self.works_on("", 0)
+
+    def runtime(self, model: str) -> Runtime:
+        """What an attempt with this model runs on, as far as it is known before the model is loaded."""
+        return Runtime(self.hardware or self.device, self.revisions.get(model, ""), self.libraries)
+
+    def report(self, now: datetime) -> WorkerReport:
+        """The report for the registry."""
+        return WorkerReport(
+            name=self.name,
+            device=self.device,
+            hardware=self.hardware,
+            models=self.models,
+            loaded_models=(self.loaded_model,) if self.loaded_model else (),
+            started_at=self.started_at,
+            seen_at=now,
+            job_id=self.job_id,
+            attempt=self.attempt,
+            stage=self.stage,
+            step=self.step,
+            steps=self.steps,
+            memory_used_bytes=self.memory_used_bytes,
+            memory_total_bytes=self.memory_total_bytes,
+            jobs_completed=self.jobs_completed,
+            attempts_failed=self.attempts_failed,
+            libraries=self.libraries,
+        )

@@ -1,1 +1,0 @@
-"""The supervisor: takes tickets, has jobs rendered, and tells the log."""

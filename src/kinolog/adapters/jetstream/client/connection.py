@@ -1,0 +1,149 @@
+"""A connection to NATS as every process uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+
+from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.settings import LogSettings
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 30.0
+"""How long `connect` tries to reach a server for the first time."""
+
+PING_SECONDS = 5
+"""A peer that vanished without a word is noticed after two of these."""
+
+RECONNECT_SECONDS = 0.25
+REFUSED = ("authorization violation", "authentication")
+
+
+class _Reports:
+    """Turns what the client reports into log lines, and notices when the server refuses the user."""
+
+    def __init__(self, client: Connection, service: Service) -> None:
+        self._client = client
+        self._service = service.value
+        self.refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._unreachable = False
+
+    async def error(self, error: Exception) -> None:
+        """A permission violation shows nowhere else, save as a timeout of whoever waits for an answer."""
+        text = str(error) or type(error).__name__
+        if "permissions violation" in text.lower():
+            logger.error("NATS refuses the user %s: %s", self._service, text)
+        elif any(word in text.lower() for word in REFUSED):
+            logger.error("NATS does not let the user %s in: %s", self._service, text)
+            if not self.refused.done():
+                self.refused.set_result(text)
+        elif isinstance(error, OSError | nats.errors.UnexpectedEOF | nats.errors.StaleConnectionError):
+            level = logging.DEBUG if self._unreachable else logging.WARNING
+            self._unreachable = True
+            logger.log(level, "NATS cannot be reached, trying on: %s", text)
+        else:
+            logger.error("NATS reports: %s", text)
+
+    async def disconnected(self) -> None:
+        if not self._client.is_closed:
+            logger.warning("disconnected from NATS")
+
+    async def reconnected(self) -> None:
+        self._unreachable = False
+        logger.info("connected to NATS again")
+
+    async def closed(self) -> None:
+        if self._client.ended:
+            logger.info("connection to NATS closed")
+        else:  # the client gives up on errors that it does not know
+            logger.critical("NATS ended the connection for good; this process must be started again")
+
+
+class Connection(Client):
+    """The client, with cheaper headers, and an end that does not mind when the server is gone already."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """Headers from `Name: value` lines; a test holds it to the client's, which took half of a read's time."""
+        headers = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers[name.strip()] = value.strip()
+        return headers
+
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
+    ) -> None:
+        """Send a message; a test holds it to the client's, which took as long as everything else about a publish."""
+        lines = "".join([f"{name}: {value}\r\n" for name, value in (headers or {}).items()])
+        if not lines or lines.count("\n") != len(headers or {}):
+            await super()._send_publish(subject, reply, payload, payload_size, headers)
+            return
+        block = f"NATS/1.0\r\n{lines}\r\n".encode()
+        size = len(block)
+        line = f"HPUB {subject} {reply} {size} {size + payload_size}\r\n".encode()
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += payload_size
+        await self._send_command(b"".join((line, block, payload, b"\r\n")))
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
+
+    ended = False
+    """Whether this side closed it."""
+
+    async def close(self) -> None:
+        self.ended = True
+        with contextlib.suppress(OSError):
+            await super().close()
+
+
+async def connect(
+    settings: LogSettings, service: Service, *, connect_seconds: float = CONNECT_SECONDS
+) -> Client:
+    """Connect as `service`; once connected, reconnects for ever. The caller closes it.
+
+    Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
+    caller was told that it timed out. Raises `LogUnavailable` when no server lets the user in.
+    """
+    client = Connection()
+    reports = _Reports(client, service)
+    password = settings.nats_password
+    connecting = asyncio.ensure_future(
+        client.connect(
+            servers=[url.strip() for url in settings.nats_url.split(",") if url.strip()],
+            user=settings.nats_user,
+            password=password.get_secret_value() if password else None,
+            name=f"kinolog-{service.value}",
+            inbox_prefix=inbox_prefix(service),
+            pending_size=0,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=2,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # annotated int, used as seconds
+            error_cb=reports.error,
+            disconnected_cb=reports.disconnected,
+            reconnected_cb=reports.reconnected,
+            closed_cb=reports.closed,
+        )
+    )
+    try:
+        either: list[asyncio.Future[Any]] = [connecting, reports.refused]
+        await asyncio.wait(either, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done() and not connecting.cancelled():
+            connecting.result()
+            return client
+        why = reports.refused.result() if reports.refused.done() else f"no answer in {connect_seconds:g} s"
+        raise LogUnavailable(f"cannot connect to NATS as {service.value}: {why}")
+    finally:
+        if not client.is_connected:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+            await client.close()

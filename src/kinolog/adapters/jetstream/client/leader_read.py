@@ -1,0 +1,43 @@
+"""Reads that the stream's leader answers: slower than direct gets, but never behind what was acknowledged."""
+
+from __future__ import annotations
+
+import base64
+
+from nats.aio.client import Client
+
+from kinolog.adapters.jetstream.client.api_request import ApiError, ask
+from kinolog.adapters.jetstream.client.stored_messages import Stored
+
+NO_MESSAGE = 10037
+
+
+async def last_at_leader(client: Client, stream: str, subject: str) -> Stored | None:
+    """The last message of a subject, as the leader knows it."""
+    return await _get(client, stream, {"last_by_subj": subject})
+
+
+async def at_leader(client: Client, stream: str, position: int) -> Stored | None:
+    """The message at a position, as the leader knows it."""
+    return await _get(client, stream, {"seq": position})
+
+
+async def _get(client: Client, stream: str, wanted: dict[str, object]) -> Stored | None:
+    try:
+        answer = await ask(client, f"$JS.API.STREAM.MSG.GET.{stream}", wanted)
+    except ApiError as error:
+        if error.number == NO_MESSAGE:
+            return None
+        raise
+    message = answer["message"]
+    data = base64.b64decode(message.get("data", ""))
+    return Stored(message["subject"], message["seq"], data, _mark(message.get("hdrs", "")))
+
+
+def _mark(headers: str) -> str:
+    """The `KV-Operation` in a message's headers (base64 of `Name: value` lines)."""
+    for line in base64.b64decode(headers).split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"KV-Operation":
+            return value.strip().decode()
+    return ""

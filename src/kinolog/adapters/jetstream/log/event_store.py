@@ -1,0 +1,125 @@
+"""The log on JetStream: one subject per job, one message per commit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from nats.aio.client import Client
+
+from kinolog.adapters.commit_history import (
+    check_chain,
+    fold_history,
+    is_current,
+    is_repeat,
+    loaded,
+    may_hold_repeat,
+)
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.appender import LIMITS, Appender, Outcome, TailBehind
+from kinolog.adapters.jetstream.client.group_commit import Coalescer
+from kinolog.adapters.jetstream.client.publish import Message
+from kinolog.adapters.jetstream.client.retry import persist
+from kinolog.adapters.jetstream.client.stored_messages import StreamReader
+from kinolog.adapters.jetstream.log.follower import follow
+from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
+from kinolog.codec.commits import Encoded, encode_commit
+from kinolog.job.commit import Commit, Recorded
+from kinolog.ports.event_store import Appended, Conflict, DamagedLog, Loaded
+
+PATIENCE_SECONDS = 10.0
+"""How long a call rides out a log that does not answer, such as a server that restarts."""
+
+
+class JetStreamEventStore:
+    """Commits in the stream EVENTS. `close` it before its connection."""
+
+    def __init__(
+        self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        reader = StreamReader(client, subjects.EVENTS)
+        self._client = client
+        self._reader = reader
+        self._patience_seconds = patience_seconds
+        self._log = LogReader(client, reader, patience_seconds)
+        self._appender = Appender(client, subjects.EVENTS, reader, replicas, patience_seconds)
+        self._firsts = Coalescer(self._appender.store, self._appender.store_first, LIMITS)
+
+    async def load(self, job_id: str) -> Loaded | None:
+        subject = subjects.events(job_id)
+        stored = await persist(lambda: self._appender.tail(subject), self._patience_seconds)
+        if stored is None:
+            return None
+        tail = decoded(stored)
+        if is_current(tail):
+            return loaded(tail)
+        history = [recorded async for recorded in self.history(job_id)]
+        return loaded(history[-1], fold_history(job_id, history))
+
+    async def append(self, commit: Commit) -> Appended:
+        encoded = encode_commit(commit)
+        message = _message(commit, encoded)
+        self._reader.inbox.check_size(message.subject, message.data)  # alone: it must not sink its group
+        if commit.previous_position == 0:
+            return await self._settle(commit, encoded, await self._firsts.submit(message))
+        try:
+            outcome = await self._appender.store(message)
+        except TailBehind as behind:
+            raise DamagedLog(str(behind)) from behind
+        return await self._settle(commit, encoded, outcome)
+
+    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
+        encoded = [encode_commit(commit) for commit in commits]
+        messages = list(map(_message, commits, encoded))
+        for message in messages:
+            self._reader.inbox.check_size(message.subject, message.data)
+        outcomes = await self._appender.store_first(messages)
+        answers: list[Appended | Conflict] = []
+        for commit, code, outcome in zip(commits, encoded, outcomes, strict=True):
+            try:
+                answers.append(await self._settle(commit, code, outcome))
+            except Conflict as conflict:
+                answers.append(conflict)
+        return answers
+
+    async def history(self, job_id: str) -> AsyncIterator[Recorded]:
+        previous: Recorded | None = None
+        async for recorded in self._log.of_job(job_id):
+            check_chain(previous, recorded)
+            yield recorded
+            previous = recorded
+
+    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+        last = await self._log.last_position(at_least=after)
+        async for batch in self._log.between(after, last if until is None else min(until, last)):
+            yield batch
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        async for batch in follow(self._client, self._log, after):
+            yield batch
+
+    async def last_position(self) -> int:
+        return await self._log.last_position()
+
+    async def close(self) -> None:
+        """Finish what is being written, and give up the inbox."""
+        await self._firsts.close()
+        await self._reader.close()
+
+    async def _settle(self, commit: Commit, encoded: Encoded, outcome: Outcome) -> Appended:
+        """Where the commit lies. Raises `Conflict` when another one lies at its place."""
+        if isinstance(outcome, int):
+            return Appended(outcome, encoded.digest)
+        tail = decoded(outcome)
+        if is_repeat(tail.commit, commit):
+            return Appended(tail.position, tail.digest)
+        if may_hold_repeat(tail.commit, commit):
+            async for recorded in self.history(commit.job_id):
+                if is_repeat(recorded.commit, commit):
+                    return Appended(recorded.position, recorded.digest)
+        raise Conflict(f"job {commit.job_id} has moved on from {commit.previous_position} to {tail.position}")
+
+
+def _message(commit: Commit, encoded: Encoded) -> Message:
+    return Message(
+        subjects.events(commit.job_id), encoded.raw, commit.previous_position, encoded.digest.hex()[:32]
+    )

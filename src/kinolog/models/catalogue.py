@@ -1,0 +1,165 @@
+"""The catalogue: which models an installation offers, with their limits and defaults.
+
+Three sources, one on top of the other: the embedded model, a TOML file (`KINOLOG_CATALOGUE`), and one line
+(`KINOLOG_MODEL=/models/Wan2.1-T2V-1.3B-Diffusers`) that adds a pipeline and makes it the default. The format of the
+file is in docs/models.md.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kinolog.process.settings import CatalogueSettings
+
+EMBEDDED = "embedded"
+"""Source of the model that comes along with the worker."""
+
+DIFFUSERS = "kinolog_worker.renderers.diffusers:DiffusersRenderer"
+STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
+
+Side = Annotated[int, Field(ge=16, le=8192, multiple_of=2)]
+
+
+class CatalogueError(ValueError):
+    """A catalogue that cannot be used; the message says which entry, which setting, and what to do."""
+
+
+class Defaults(BaseModel):
+    """Values of jobs that do not say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: Side = 832
+    height: Side = 480
+    frames: int = Field(81, ge=1)
+    fps: int = Field(16, ge=1, le=120)
+    steps: int = Field(50, ge=1, le=1000)
+    guidance: float = Field(5.0, ge=0, le=100)
+    negative_prompt: str = ""
+
+
+class ModelEntry(BaseModel):
+    """One model. `native_*` is the most the network makes; what goes beyond it is scaled up by whole factors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
+    description: str = ""
+    source: str = Field(
+        min_length=1, description="Folder or hub name of a diffusers pipeline, or `embedded`."
+    )
+    revision: str | None = None
+    renderer: str = Field(DIFFUSERS, pattern=r"^[\w.]+:\w+$")
+    model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
+    native_width: int | None = Field(None, ge=16)
+    native_height: int | None = Field(None, ge=16)
+    native_frames: int | None = Field(None, ge=1)
+    sizes: tuple[str, ...] = ()
+    max_frames: int = Field(257, ge=1)
+    max_steps: int = Field(200, ge=1)
+    max_pixels: int = Field(2048 * 2048, ge=256)
+    styles: tuple[str, ...] = STYLES
+    defaults: Defaults = Defaults()
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("sizes")
+    @classmethod
+    def _sizes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for size in value:
+            if not re.fullmatch(r"\d{2,4}x\d{2,4}", size):
+                raise ValueError(f"{size!r} is no size; write it as WIDTHxHEIGHT, such as 832x480")
+        return value
+
+    def takes_size(self, width: int, height: int) -> bool:
+        """True when the model can be asked for this size."""
+        if self.sizes:
+            return f"{width}x{height}" in self.sizes
+        return width % 2 == 0 and height % 2 == 0 and width * height <= self.max_pixels
+
+
+class Catalogue:
+    """Models by name, one of them the default."""
+
+    def __init__(self, entries: Iterable[ModelEntry], default: str) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        if default not in self._entries:
+            raise CatalogueError(f"the default model {default!r} is not in the catalogue")
+        self.default = self._entries[default]
+
+    def __iter__(self) -> Iterator[ModelEntry]:
+        return iter(self._entries.values())
+
+    def get(self, name: str) -> ModelEntry | None:
+        """The model of that name, the default for an empty name, or None."""
+        return self._entries.get(name) if name else self.default
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in the order of the catalogue."""
+        return tuple(self._entries)
+
+
+TINY = ModelEntry(
+    name="kinolog-tiny",
+    description="A small model that comes along: simple shapes, colours and motions on a laptop CPU.",
+    source=EMBEDDED,
+    model_class="tiny",
+    native_width=64,
+    native_height=64,
+    native_frames=33,
+    sizes=("64x64", "128x128", "256x256", "512x512"),
+    max_frames=480,
+    max_steps=100,
+    defaults=Defaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=2.0),
+)
+
+
+def load_catalogue(settings: CatalogueSettings) -> Catalogue:
+    """The catalogue that these settings describe. Raises `CatalogueError`."""
+    entries = {TINY.name: TINY}
+    default = TINY.name
+    if settings.catalogue is not None:
+        listed, chosen = _read(settings.catalogue)
+        entries.update((entry.name, entry) for entry in listed)
+        default = chosen or (listed[0].name if listed else default)
+    if settings.model is not None:
+        entry = _from_source(settings.model)
+        entries[entry.name] = entry
+        default = entry.name
+    return Catalogue(entries.values(), default)
+
+
+def _read(path: Path) -> tuple[list[ModelEntry], str | None]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogueError(f"cannot read the catalogue {path}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogueError(f"the catalogue {path} is no TOML: {error}") from error
+    unknown = set(document) - {"models", "default"}
+    if unknown:
+        raise CatalogueError(
+            f"{path}: unknown keys {sorted(unknown)}; the catalogue has `default` and `[[models]]`"
+        )
+    entries = [_entry(path, number, table) for number, table in enumerate(document.get("models", []), 1)]
+    return entries, document.get("default")
+
+
+def _entry(path: Path, number: int, table: object) -> ModelEntry:
+    try:
+        return ModelEntry.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "entry"
+        raise CatalogueError(f"{path}: model {number}: {where}: {first['msg']}") from error
+
+
+def _from_source(source: str) -> ModelEntry:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", source.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "model"
+    return ModelEntry(name=name, description=f"A text-to-video pipeline from {source}.", source=source)

@@ -1,0 +1,78 @@
+"""The page docs/settings.md, generated from the settings classes.
+
+`python -m kinolog.process.settings_page > docs/settings.md`
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from kinolog.process.settings import (
+    AdminSettings,
+    ApiSettings,
+    ClientSettings,
+    GatewaySettings,
+    ProcessSettings,
+    ProjectorSettings,
+    WorkerSettings,
+)
+from kinolog_stack.settings import StackSettings
+
+READERS: dict[str, type[ProcessSettings]] = {
+    "provision": AdminSettings,
+    "api": ApiSettings,
+    "projector": ProjectorSettings,
+    "worker": WorkerSettings,
+    "gateway": GatewaySettings,
+    "up": StackSettings,
+    "clients": ClientSettings,
+}
+
+_HEAD = """\
+# Settings
+
+Every process reads its settings from environment variables, and nothing else. `kinolog up` passes its own environment
+on, fills in addresses and passwords, and reads those of `up` itself: see [running it](running.md). Written by
+`python -m kinolog.process.settings_page`.
+
+| variable | read by | default | what |
+| --- | --- | --- | --- |
+"""
+
+
+def render() -> str:
+    """The page."""
+    readers: dict[str, list[str]] = {}
+    fields: dict[str, FieldInfo] = {}
+    for process, settings in READERS.items():
+        for name, field in settings.model_fields.items():
+            readers.setdefault(name, []).append(process)
+            fields[name] = field
+    rows = (
+        f"| `KINOLOG_{name.upper()}` | {_who(readers[name])} | {_default(field)} | {field.description or ''} |\n"
+        for name, field in fields.items()
+    )
+    return _HEAD + "".join(rows)
+
+
+def _who(processes: list[str]) -> str:
+    return "all" if len(processes) == len(READERS) else ", ".join(processes)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory not in (None, list):
+        return "the platform's"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if value is PydanticUndefined or value in (None, [], ""):
+        return ""
+    return f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,92 @@
+"""`kinolog projections`: the read models, from where the database is.
+
+These commands need the log and the database themselves, not the gateway: they run the projector's own program, with
+the settings of the environment, or of the stack that runs on the data folder.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog_cli.context import command
+from kinolog_cli.exit_codes import Exit
+from kinolog_cli.gateway import GatewayError
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.servers.passwords import load_passwords
+from kinolog_stack.settings import StackSettings
+
+app = typer.Typer(help="Look after the read models: rebuild, hash, migrate, restore.", no_args_is_help=True)
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Data folder of a running stack (KINOLOG_DATA).")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@app.command()
+@command
+def rebuild(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+    """Build the read models anew from the log beside the live ones, and swap them in."""
+    return _projector("rebuild", data, as_json)
+
+
+@app.command("hash")
+@command
+def hash_(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+    """Print a hash of every table; two histories that are equal give equal hashes."""
+    return _projector("hash", data, as_json)
+
+
+@app.command()
+@command
+def migrate(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+    """Bring the database to the version that this release needs."""
+    return _projector("migrate", data, as_json)
+
+
+@app.command()
+@command
+def restore(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+    """Fill an empty log from the archive in the database."""
+    return _projector("restore", data, as_json)
+
+
+def _projector(verb: str, data: Path | None, as_json: bool) -> Exit:
+    """Run the projector's program and pass its output and exit code on."""
+    argv = [sys.executable, "-m", "kinolog_projector.app", verb, *(["--json"] if as_json else [])]
+    done = subprocess.run(argv, env=_environment(verb, data), check=False)  # noqa: S603  (our own program)
+    return Exit.OK if done.returncode == 0 else Exit.FAILED
+
+
+def _environment(verb: str, data: Path | None) -> dict[str, str]:
+    """The settings of this process, or those of the stack that runs on the data folder."""
+    if data is None and "KINOLOG_DATABASE_URL" in os.environ:
+        return dict(os.environ)
+    folder = DataFolder((StackSettings(data=data) if data else StackSettings()).data)
+    running = folder.running()
+    if running is None or "postgres" not in running.addresses:
+        title = (
+            f"no kinolog runs on {folder.path}; start it, or set KINOLOG_DATABASE_URL and KINOLOG_NATS_URL"
+        )
+        raise GatewayError(Exit.UNREACHABLE, title)
+    from kinolog_stack.servers.postgres_server import (  # its driver is not installed everywhere
+        DATABASE,
+        SUPERUSER,
+    )
+
+    user = Service.ADMIN if verb == "restore" else Service.PROJECTOR
+    passwords = load_passwords(folder.passwords, [user.value, SUPERUSER])
+    database = f"postgresql://{SUPERUSER}:{passwords[SUPERUSER]}@{running.addresses['postgres']}/{DATABASE}"
+    return dict(os.environ) | {
+        "KINOLOG_NATS_URL": running.addresses["nats"],
+        "KINOLOG_NATS_USER": user.value,
+        "KINOLOG_NATS_PASSWORD": passwords[user.value],
+        "KINOLOG_DATABASE_URL": database,
+    }

@@ -1,0 +1,74 @@
+"""`kinolog verify`: is a job's record complete and untouched?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+from kinolog_cli.context import JsonOption, begin, command
+from kinolog_cli.exit_codes import Exit
+from kinolog_cli.gateway import GatewayError, Json
+from kinolog_cli.job_queries import JobArgument
+
+PROOF_SECONDS = 90.0
+"""How long a proof may take: the service reads every file of the job to its end."""
+
+_LOG = (
+    "The log or its archive was changed or is damaged: stop kinolog, keep the data folder as it is, and compare "
+    "it with a backup; docs/log.md says how to restore the log."
+)
+ADVICE = {
+    "log": _LOG,
+    "hashes": _LOG,
+    "chain": _LOG,
+    "fold": _LOG,
+    "endings": _LOG,
+    "archive": _LOG,
+    "seals": "Restore the job's key from a backup; of a job that is erased, run `kinolog erase JOB` again.",
+    "artifacts": "Put the named file back from a backup, under the same key, and verify again.",
+}
+"""What to do about a check that does not hold."""
+
+
+@command
+def verify(job: JobArgument, as_json: JsonOption = False) -> Exit:
+    """Check a job's record and its files: complete, untouched? Exit code 1 when not."""
+    context = begin(as_json)
+    try:
+        with context.gateway(PROOF_SECONDS) as gateway:
+            proof = gateway.get(f"/mcp/audit/{job}")
+    except GatewayError as error:
+        if error.problem.get("reason") != "ROUTE_NOT_FOUND":
+            raise
+        words = f"kinolog at {context.url} is too old to verify a record; upgrade it, then try again"
+        raise GatewayError(Exit.UNREACHABLE, words) from error
+    broken = [check["name"] for check in proof["checks"] if not check["holds"]]
+    code = Exit.OK if proof["valid"] else Exit.FAILED
+    if context.as_json:
+        context.print_json(proof)
+        return code
+    context.out.print(checks_table(proof["checks"]))
+    if proof["valid"]:
+        context.out.print(
+            f"the record of job {job} is complete and untouched: all {len(proof['checks'])} checks hold",
+            style="bold green",
+        )
+        return code
+    context.out.print(f"the record of job {job} does not hold: {', '.join(broken)}", style="bold red")
+    for advice in dict.fromkeys(ADVICE[name].replace("JOB", job) for name in broken if name in ADVICE):
+        context.err.print(advice, style="red", markup=False)
+    return code
+
+
+def checks_table(checks: Iterable[Json]) -> Table:
+    """What was checked, one per line: whether it holds, and what was found."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("holds", no_wrap=True)
+    table.add_column("what was found", overflow="fold")
+    for check in checks:
+        mark = Text("✔ yes", style="green") if check["holds"] else Text("✖ no", style="bold red")
+        table.add_row(check["name"], mark, Text(check["detail"], style="" if check["holds"] else "red"))
+    return table

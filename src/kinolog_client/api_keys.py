@@ -1,0 +1,55 @@
+"""The API keys of a server: whether it gives out any, and those that it gave out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from kinolog_client.jobs import View
+from kinolog_client.rest import Rest
+
+PATH = "/mcp/keys"
+
+
+class Offer(Enum):
+    """What a server does about keys."""
+
+    LISTED = "it gives them out, and lists them"
+    ASKED_FOR = "it asks for one, and gives out none"
+    OPEN = "it asks for none"
+
+
+class ApiKey(View):
+    """A key that was given out, never the key itself."""
+
+    key_id: str
+    name: str | None = None
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class _Keys(View):
+    keys: tuple[ApiKey, ...] = ()
+
+
+class _Document(View):
+    paths: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysAnswer:
+    """What a server does about keys, and the keys that it lists."""
+
+    offer: Offer
+    keys: tuple[ApiKey, ...] = ()
+
+
+async def read_keys(rest: Rest) -> KeysAnswer:
+    """Ask what is offered, then for it. Raises `Trouble`."""
+    document = await rest.read(_Document, "/openapi.json")
+    if PATH in document.paths:
+        return KeysAnswer(Offer.LISTED, (await rest.read(_Keys, PATH)).keys)
+    return KeysAnswer(Offer.ASKED_FOR if await rest.refuses_strangers(PATH) else Offer.OPEN)

@@ -1,0 +1,175 @@
+"""The data folder of a stack: who uses it, what lies where, and what clients read in it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kinolog_stack.errors import StartError
+
+LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a running stack says about itself in `stack.json`."""
+
+    pid: int
+    state: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    processes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    started_at: str = ""
+
+
+class DataFolder:
+    """Paths below one folder, and the lock that lets one stack at a time use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.passwords = path / "passwords.json"
+        self.nats = path / "nats"
+        self.postgres = path / "postgres"
+        self.artifacts = path / "artifacts"
+        self.scratch = path / "scratch"
+        self.logs = path / "logs"
+        self._state = path / "stack.json"
+        self._lock = path / "lock"
+        self._layout = path / "layout.json"
+        self._handle: int | None = None
+
+    def log(self, name: str) -> Path:
+        """Log file of a process."""
+        return self.logs / f"{name}.log"
+
+    @property
+    def held(self) -> bool:
+        """True from `open` to `close`."""
+        return self._handle is not None
+
+    def open(self) -> None:
+        """Create what is missing and take the lock. Raises StartError, and changes nothing then."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._take_lock()
+            self.check_layout()
+            for folder in (self.artifacts, self.scratch, self.logs, self.nats):
+                folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are their owner's business
+        except OSError as error:
+            self.close()
+            raise StartError(
+                f"the data folder {self.path} cannot be used: {error.strerror or error}",
+                "Make it a folder that you may write to, or choose another with --data (KINOLOG_DATA).",
+            ) from error
+        except StartError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def say(self, running: Running | None) -> None:
+        """Tell clients where the stack is; None when it is no more."""
+        if running is None:
+            self._state.unlink(missing_ok=True)
+            return
+        fresh = self._state.with_name("stack.json.new")
+        said = {
+            "pid": running.pid,
+            "state": running.state,
+            "kinolog": version("kinolog"),
+            "started_at": running.started_at,
+            "addresses": dict(running.addresses),
+            "processes": {name: dict(about) for name, about in running.processes.items()},
+        }
+        fresh.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        fresh.replace(self._state)
+
+    def running(self) -> Running | None:
+        """What the stack on this folder says; None when none runs. Needs no lock."""
+        if not self._is_locked():
+            return None
+        try:
+            said = json.loads(self._state.read_text(encoding="utf-8"))
+            return Running(
+                pid=int(said["pid"]),
+                state=str(said["state"]),
+                addresses=dict(said["addresses"]),
+                processes=dict(said["processes"]),
+                started_at=str(said["started_at"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return Running(pid=self._owner(), state="starting")
+
+    def _take_lock(self) -> None:
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
+        self._handle = handle
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            raise self._taken() from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def _taken(self) -> StartError:
+        other = self.running() or Running(pid=self._owner(), state="starting")
+        at = other.addresses.get("gateway")
+        return StartError(
+            f"kinolog already runs on {self.path}: process {other.pid}, {f'at {at}' if at else other.state}.",
+            "Use that one, stop it first, or start another with --data and other ports.",
+        )
+
+    def _is_locked(self) -> bool:
+        try:
+            handle = os.open(self._lock, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(handle)
+        return False
+
+    def _owner(self) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return int(self._lock.read_text(encoding="ascii"))
+        return 0
+
+    def check_layout(self) -> None:
+        """Refuse a folder of a newer layout, one that is damaged, and one that is somebody else's."""
+        if not self._layout.exists():
+            strangers = {entry.name for entry in self.path.iterdir()} - {"lock"}
+            if strangers:
+                raise StartError(
+                    f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(strangers)[:3])}"
+                    " and no layout.json.",
+                    "Choose an empty or new folder with --data (KINOLOG_DATA), or restore layout.json.",
+                )
+            about = {"layout": LAYOUT, "made_by": version("kinolog")}
+            self._layout.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        try:
+            layout = int(json.loads(self._layout.read_text(encoding="utf-8"))["layout"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StartError(
+                f"the data folder {self.path} is damaged: layout.json cannot be read ({error}).",
+                "Restore the folder from a backup, or choose another with --data.",
+            ) from error
+        if layout > LAYOUT:
+            raise StartError(
+                f"{self.path} was made by a newer kinolog (layout {layout}; this one knows {LAYOUT}).",
+                "Upgrade kinolog, or choose another folder with --data.",
+            )

@@ -1,0 +1,140 @@
+"""Which processes make up a stack, in which order they start, and the environment of each.
+
+A process gets the passwords that it needs and no others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.devices import devices_of_workers
+from kinolog_stack.processes.orphan_reaper import RUN_MARK
+from kinolog_stack.processes.service_process import ServiceSpec
+from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from kinolog_stack.settings import StackSettings
+
+UPDATE_SECONDS = 3_600.0
+MARK = "KINOLOG_STACK"
+OWN = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of the services, chosen before they start so that they keep them when they are started again."""
+
+    api: int
+    gateway: int
+    projector_probe: int
+    worker_probes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run once nats-server and Postgres answer: set-up first, then the services, wave after wave."""
+
+    set_up: tuple[ServiceSpec, ...]
+    waves: tuple[tuple[ServiceSpec, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """All that is known when the plan is made."""
+
+    settings: StackSettings
+    folder: DataFolder
+    nats: NatsServer
+    postgres: PostgresServer
+    ports: Ports
+    env: Mapping[str, str] = field(repr=False)
+
+
+def plan(site: Site) -> Plan:
+    """The plan of the whole system."""
+    projector = _spec(site, "projector", "kinolog_projector.app", _projector_env(site))
+    set_up = (
+        _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
+        # Read models of an earlier version are made anew from the log, which takes as long as the log is.
+        replace(
+            _spec(site, "migrations", "kinolog_projector.app", _projector_env(site), "update"),
+            ready_seconds=UPDATE_SECONDS,
+        ),
+    )
+    serving = (
+        _spec(site, "api", "kinolog_api.app", _api_env(site)),
+        *_workers(site),
+        _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
+    )
+    # The projector refuses a log that lost its end; nothing may be written before it has looked.
+    return Plan(set_up, ((projector,), serving))
+
+
+def base_env(folder: DataFolder, run: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What every child inherits: the environment without anything that only some of them may know, and the marks
+    by which the processes of a stack, and of one run of it, are found again.
+    """
+    kept = {name: value for name, value in environ.items() if not name.startswith(OWN)}
+    return kept | {MARK: str(folder.path), RUN_MARK: run, "PYTHONUNBUFFERED": "1"}
+
+
+def worker_devices(settings: StackSettings) -> list[str]:
+    """The device of each worker process."""
+    return devices_of_workers(settings.workers, settings.worker_devices)
+
+
+def _spec(
+    site: Site,
+    name: str,
+    module: str,
+    env: Mapping[str, str],
+    *arguments: str,
+    stop_seconds: float = 10.0,
+) -> ServiceSpec:
+    whole = dict(site.env) | dict(env)
+    return ServiceSpec(name, (sys.executable, "-m", module, *arguments), whole, stop_seconds=stop_seconds)
+
+
+def _artifacts(site: Site) -> dict[str, str]:
+    return {"KINOLOG_ARTIFACTS_URL": site.folder.artifacts.as_uri()}
+
+
+def _projector_env(site: Site) -> dict[str, str]:
+    probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
+    return site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env() | probe
+
+
+def _api_env(site: Site) -> dict[str, str]:
+    at = {"KINOLOG_API_HOST": site.settings.api_host, "KINOLOG_API_PORT": str(site.ports.api)}
+    return site.nats.settings_env(Service.API) | site.postgres.settings_env() | _artifacts(site) | at
+
+
+def _workers(site: Site) -> list[ServiceSpec]:
+    specs = []
+    for number, device in enumerate(worker_devices(site.settings), start=1):
+        name = f"worker-{number}"
+        env = site.nats.settings_env(Service.WORKER) | _artifacts(site)
+        env |= {
+            "KINOLOG_WORKER_NAME": name,
+            "KINOLOG_WORKER_DEVICE": device,
+            "KINOLOG_WORKER_SCRATCH": str(site.folder.scratch / name),
+            "KINOLOG_WORKER_PROBE_PORT": str(site.ports.worker_probes[number - 1]),
+        }
+        specs.append(_spec(site, name, "kinolog_worker.app", env, stop_seconds=15.0))
+    return specs
+
+
+def _gateway_env(site: Site) -> dict[str, str]:
+    return {
+        "KINOLOG_GATEWAY_HOST": site.settings.gateway_host,
+        "KINOLOG_GATEWAY_PORT": str(site.ports.gateway),
+        "KINOLOG_API_TARGET": f"{reachable(site.settings.api_host)}:{site.ports.api}",
+    }
+
+
+def reachable(host: str) -> str:
+    """The address under which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound

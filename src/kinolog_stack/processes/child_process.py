@@ -1,0 +1,163 @@
+"""Starting, watching and stopping child processes, each by its own handle.
+
+A child leads a process group of its own, so that Ctrl-C in a terminal reaches the parent alone, and so that
+what the child started goes with it. It dies when this process dies, however that happens (see launch.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinolog_stack.errors import StartError
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+KILL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The system user under which a child runs."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to run and how: everything that is known before the process exists."""
+
+    name: str
+    argv: Sequence[str]
+    log_path: Path
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 10.0
+    death_signal: signal.Signals = signal.SIGKILL
+    capture_stdout: bool = False
+
+
+class Child:
+    """A started process."""
+
+    def __init__(self, command: Command, process: subprocess.Popen[bytes]) -> None:
+        self.command = command
+        self.process = process
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of its process group."""
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        """False once the process has ended."""
+        return self.process.poll() is None
+
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        """Exit status; raises subprocess.TimeoutExpired."""
+        return self.process.wait(timeout_seconds)
+
+    def signal(self, which: signal.Signals) -> None:
+        """Send a signal to the process itself; nothing happens when it has ended."""
+        if self.running:
+            self.process.send_signal(which)
+
+    def stop(self) -> int:
+        """Ask the process to stop, wait, and kill its group when it does not. Returns the exit status."""
+        self.signal(self.command.stop_signal)
+        try:
+            self.process.wait(self.command.stop_seconds)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+        return self.reap()
+
+    def kill(self) -> int:
+        """SIGKILL to the process, as a crash would end it. Returns the exit status."""
+        self.signal(signal.SIGKILL)
+        return self.reap()
+
+    def reap(self) -> int:
+        """Wait for the end of a process that is ending, and end what it left behind in its group."""
+        status = self.process.wait(KILL_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
+            os.killpg(self.pid, signal.SIGKILL)
+        return status
+
+
+def spawn(command: Command) -> Child:
+    """Start a process; what it writes is appended to `log_path`. Raises StartError."""
+    return _spawner().submit(_spawn, command).result()
+
+
+def tail(log_path: Path, lines: int = 15) -> str:
+    """The last lines of a log file, for an error message."""
+    try:
+        with log_path.open("rb") as log:
+            log.seek(max(0, log_path.stat().st_size - 16_384))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def log_says(log_path: Path) -> str:
+    """The last lines of a log file with its name, as the second half of an error message."""
+    last = tail(log_path)
+    return f"The end of {log_path}:\n{last}" if last else f"{log_path} is empty."
+
+
+def _spawn(command: Command) -> Child:
+    argv = [os.fspath(part) for part in command.argv]
+    account = command.account
+    user = f"{account.uid}:{account.gid}" if account else "-"
+    launcher = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(LAUNCHER),
+        str(int(command.death_signal)),
+        str(os.getpid()),
+        user,
+    ]
+    try:
+        with command.log_path.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - the program is one of ours, never user input
+                [*launcher, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if command.capture_stdout else log,
+                stderr=log,
+                env=dict(command.env) if command.env is not None else None,
+                cwd=command.cwd,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StartError(f"{command.name} cannot be started: {error}") from error
+    return Child(command, process)
+
+
+_spawner_lock = threading.Lock()
+_spawner_pool: ThreadPoolExecutor | None = None
+
+
+def _spawner() -> ThreadPoolExecutor:
+    """One thread that starts every child and lives as long as this process.
+
+    The kernel counts the death of the thread that forked as the death of the parent.
+    """
+    global _spawner_pool
+    with _spawner_lock:
+        if _spawner_pool is None:
+            _spawner_pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kinolog-spawn")
+        return _spawner_pool

@@ -1,0 +1,117 @@
+"""A Python process of kinolog as a child: started, awaited until it announces that it serves, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kinolog.process.ready_line import parse
+from kinolog_stack.errors import StartError
+from kinolog_stack.processes.child_process import Child, Command, log_says, spawn
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """How to run one process: arguments, whole environment, and how long it may take to stop and to start."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    stop_seconds: float = 10.0
+    ready_seconds: float = 180.0
+
+
+class ServiceProcess:
+    """One long-running process; `announced` holds the addresses it gave itself."""
+
+    def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
+        self.spec = spec
+        self.log_path = log_path
+        self.child: Child | None = None
+        self.announced: dict[str, str] = {}
+        self._news = threading.Event()
+
+    def start(self) -> None:
+        """Start and wait for the announcement. Raises StartError."""
+        self.announced = {}
+        self._news = threading.Event()
+        child = spawn(_command(self.spec, self.log_path, capture_stdout=True))
+        self.child = child
+        threading.Thread(target=self._listen, args=(child, self._news), daemon=True).start()
+        in_time = self._news.wait(self.spec.ready_seconds)
+        if self.announced:
+            return
+        if not in_time:
+            problem = f"{self.spec.name} was not ready within {self.spec.ready_seconds:g} s."
+            child.kill()
+        else:
+            problem = f"{self.spec.name} ended with status {child.stop()} while it started."
+        raise StartError(problem, log_says(self.log_path))
+
+    def stop(self) -> None:
+        """Ask it to stop, and kill it when it does not. Nothing happens when it does not run."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop()
+
+    def _listen(self, child: Child, news: threading.Event) -> None:
+        """Read standard output to its end, so that the process never blocks on it."""
+        stdout = child.process.stdout
+        if stdout is None:
+            return
+        with self.log_path.open("ab", buffering=0) as log:
+            for line in stdout:
+                announced = parse(line.decode("utf-8", "replace"))
+                if announced is not None and news is self._news:
+                    self.announced = announced
+                    news.set()
+                with contextlib.suppress(OSError):  # a full disk must not block the process
+                    log.write(line)
+        stdout.close()
+        news.set()
+
+
+class OneOff:
+    """One process that does one thing and ends, such as a migration."""
+
+    def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
+        self.spec = spec
+        self.log_path = log_path
+        self.child: Child | None = None
+
+    def start(self) -> None:
+        """Run it to its end. Raises StartError when it fails or takes too long."""
+        child = self.child = spawn(_command(self.spec, self.log_path, capture_stdout=False))
+        try:
+            status = child.wait(self.spec.ready_seconds)
+        except subprocess.TimeoutExpired as error:
+            child.kill()
+            problem = f"{self.spec.name} did not end within {self.spec.ready_seconds:g} s."
+            raise StartError(problem, log_says(self.log_path)) from error
+        child.reap()
+        self.child = None
+        if status != 0:
+            raise StartError(f"{self.spec.name} failed with status {status}.", log_says(self.log_path))
+
+    def stop(self) -> None:
+        """End it now, done or not."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.kill()
+
+
+def _command(spec: ServiceSpec, log_path: Path, *, capture_stdout: bool) -> Command:
+    return Command(
+        name=spec.name,
+        argv=spec.argv,
+        log_path=log_path,
+        env=spec.env,
+        stop_signal=signal.SIGTERM,
+        stop_seconds=spec.stop_seconds,
+        capture_stdout=capture_stdout,
+    )

@@ -1,0 +1,49 @@
+"""The nats-server configuration of docker-compose, with every user's subjects as the services need them.
+
+`python -m kinolog_stack.servers.nats_conf > deploy/nats.conf` writes it anew after a change of the permissions.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from kinolog.adapters.jetstream.subjects import Service, permissions
+
+_HEAD = """\
+# nats-server of docker-compose. Written by `python -m kinolog_stack.servers.nats_conf`.
+# Passwords come from the environment.
+server_name: kinolog
+port: 4222
+http: 8222
+max_connections: 1000
+max_payload: 1048576
+jetstream { store_dir: "/data", sync_interval: "always" }
+authorization {
+  users: [
+"""
+
+
+def render() -> str:
+    """The configuration file."""
+    return _HEAD + "".join(_user(service) for service in Service) + "  ]\n}\n"
+
+
+def _user(service: Service) -> str:
+    allowed = permissions(service)
+    return (
+        f"    {{\n      user: {service.value}\n      password: $NATS_{service.name}_PASSWORD\n"
+        "      permissions {\n"
+        f"        publish: {{ allow: {_listed(allowed.publish)} }}\n"
+        f"        subscribe: {{ allow: {_listed(allowed.subscribe)} }}\n"
+        "      }\n    }\n"
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    inner = "".join(f"\n          {json.dumps(name)}" for name in names)
+    return f"[{inner}\n        ]"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

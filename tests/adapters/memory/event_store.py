@@ -1,0 +1,96 @@
+"""The log in memory: for tests and for trying things out. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded
+from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
+from kinolog.job.commit import Commit, Recorded
+from kinolog.ports.event_store import Appended, Conflict, DamagedLog, Loaded
+
+BATCH_SIZE = 500
+"""Most commits that one batch of `read` or `follow` holds."""
+
+
+class MemoryEventStore:
+    """Keeps commits in a list, encoded as they would be stored."""
+
+    def __init__(self) -> None:
+        self._log: list[bytes] = []
+        self._positions: dict[str, list[int]] = {}
+        self._grown = asyncio.Condition()
+
+    async def load(self, job_id: str) -> Loaded | None:
+        positions = self._positions.get(job_id)
+        if not positions:
+            return None
+        tail = self._at(positions[-1])
+        if is_current(tail):
+            return loaded(tail)
+        return loaded(tail, fold_history(job_id, map(self._at, positions)))
+
+    async def append(self, commit: Commit) -> Appended:
+        positions = self._positions.get(commit.job_id, [])
+        tail = positions[-1] if positions else 0
+        if tail < commit.previous_position:
+            raise DamagedLog(f"the tail of job {commit.job_id} is {tail}, not {commit.previous_position}")
+        if tail > commit.previous_position:
+            return self._repeat(commit)
+        encoded = encode_commit(commit)
+        self._log.append(encoded.raw)
+        self._positions[commit.job_id] = [*positions, len(self._log)]
+        async with self._grown:
+            self._grown.notify_all()
+        return Appended(len(self._log), encoded.digest)
+
+    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
+        answers: list[Appended | Conflict] = []
+        for commit in commits:
+            try:
+                answers.append(await self.append(commit))
+            except Conflict as conflict:
+                answers.append(conflict)
+        return answers
+
+    async def history(self, job_id: str) -> AsyncIterator[Recorded]:
+        for position in tuple(self._positions.get(job_id, ())):
+            yield self._at(position)
+
+    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+        self._check_position(after)
+        last = len(self._log) if until is None else min(until, len(self._log))
+        for start in range(after, last, BATCH_SIZE):
+            end = min(start + BATCH_SIZE, last)
+            yield [self._at(position) for position in range(start + 1, end + 1)]
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+        self._check_position(after)
+        while True:
+            async for batch in self.read(after):
+                yield batch
+                after = batch[-1].position
+            async with self._grown:
+                while len(self._log) <= after:
+                    await self._grown.wait()
+
+    async def last_position(self) -> int:
+        return len(self._log)
+
+    def _at(self, position: int) -> Recorded:
+        try:
+            return decode_commit(position, self._log[position - 1])
+        except DamagedCommit as error:
+            raise DamagedLog(f"position {position}: {error}") from error
+
+    def _repeat(self, commit: Commit) -> Appended:
+        """Where `commit` lies already. Raises `Conflict` when another one lies at its place."""
+        for recorded in map(self._at, self._positions[commit.job_id]):
+            if is_repeat(recorded.commit, commit):
+                return Appended(recorded.position, recorded.digest)
+        raise Conflict(f"job {commit.job_id} has moved on from {commit.previous_position}")
+
+    def _check_position(self, after: int) -> None:
+        if after > len(self._log):
+            raise DamagedLog(f"the log ends at {len(self._log)}, before {after}")

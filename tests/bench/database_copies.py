@@ -1,0 +1,125 @@
+"""Growing a database of made-up jobs by copies of them, in the database: for sizes that take minutes to make up.
+
+A copy has an id, a number and times of its own, each round of copies later than the one before. Jobs, their parts and
+the feed of activity are copied, the counters counted anew; charts stay those of the jobs that were made up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kinolog_projector.rebuild.recount import recount
+from kinolog_projector.schema.projection_schema import analyze, create_indexes
+from psycopg import sql
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from kinolog.readmodel import tables
+from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.tables import PROJECTION_SCHEMA
+from kinolog.readmodel.trigrams import LENGTH
+
+MOST_ROUNDS = 9
+
+_ID = "substr({0}, 1, 24) || '0' || round.nth"
+"""Letters of ids are a to z and 2 to 7: no job that was made up has a 0."""
+_LETTERS = [f"ascii(substr({{0}}, {place}, 1))::bigint" for place in (23, 24)]
+_LETTERS += ["ascii('0')::bigint", "ascii(round.nth::text)::bigint"]
+_GRAMS = ", ".join(
+    f"((({a} * 1000003) # {b}) * 1000003 # {c} & 2147483647)::int"
+    for a, b, c in zip(_LETTERS, _LETTERS[1:], _LETTERS[LENGTH - 1 :], strict=False)
+)
+_VALUES = {
+    "id": _ID,
+    "job_id": _ID,
+    "number": "{0} + round.nth * round.many",
+    "position": "{0} + round.nth * round.many",
+    "grams": "{0} || ARRAY[" + _GRAMS.format("job_id") + "]",
+}
+JOBS: Sequence[Table] = (tables.jobs,)
+PARTS: Sequence[Table] = (tables.prompts, tables.stages, tables.attempts, tables.artifacts, tables.activity)
+COPY = """
+INSERT INTO {name} ({columns}) SELECT {values} FROM {name},
+    (SELECT %(number)s::int AS nth, %(jobs)s::int AS many, %(later)s * interval '1 s' AS later) AS round
+WHERE {name}.ctid <= %(end)s::tid AND substr({id}, 25, 1) <> '0'
+"""
+"""Copies fill pages behind those of the jobs that were made up, and what room these have left."""
+
+
+async def grow(database_url: str, made_up: int, round_seconds: float, rounds: int) -> None:
+    """Copy so many jobs `rounds` times, each round that much later than the one before."""
+    if not 0 < rounds <= MOST_ROUNDS:
+        raise ValueError(f"1 to {MOST_ROUNDS} rounds of copies, not {rounds}")
+    async with (
+        await writing_connection(database_url, "kinolog-seed") as one,
+        await writing_connection(database_url, "kinolog-seed") as other,
+    ):
+        for connection in (one, other):
+            await connection.execute("SET maintenance_work_mem = '256MB'")
+        await one.execute("UPDATE projection.checkpoint SET position = 0")  # until all is done
+        await one.execute("TRUNCATE projection.counters")
+        copies = _Copies(made_up, round_seconds, rounds)
+        await asyncio.gather(copies.make(one, JOBS), copies.make(other, PARTS))
+        await asyncio.gather(_count_and_index(one), _index(other, PARTS))
+        for name in ("projection.checkpoint", "kinolog.log_checkpoint"):
+            statement = sql.SQL("UPDATE {} SET position = %s").format(sql.Identifier(*name.split(".")))
+            await one.execute(statement, [made_up * (rounds + 1)])
+        await analyze(one, PROJECTION_SCHEMA)
+
+
+async def _count_and_index(connection: Connection) -> None:
+    await recount(connection, PROJECTION_SCHEMA)
+    await _index(connection, JOBS)
+
+
+async def _index(connection: Connection, its: Sequence[Table]) -> None:
+    for table in its:
+        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.primary_key)
+        await connection.execute(
+            sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(_named(table), columns)
+        )
+    await create_indexes(connection, PROJECTION_SCHEMA, [table.name for table in its])
+
+
+@dataclass(frozen=True, slots=True)
+class _Copies:
+    """Copies of the jobs in a database, without keys and indexes: those are built anew afterwards."""
+
+    made_up: int
+    round_seconds: float
+    rounds: int
+
+    async def make(self, connection: Connection, its: Sequence[Table]) -> None:
+        """Copy tables."""
+        for table in its:
+            name = _named(table)
+            for index in table.indexes:
+                its_name = sql.Identifier(PROJECTION_SCHEMA, str(index.name))
+                await connection.execute(sql.SQL("DROP INDEX {}").format(its_name))
+            key = sql.Identifier(f"{table.name}_pkey")
+            await connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, key))
+            cursor = await connection.execute(sql.SQL("SELECT max(ctid)::text FROM {}").format(name))
+            (end,) = await cursor.fetchone() or (None,)
+            columns = [column.name for column in table.columns]
+            copy = sql.SQL(COPY).format(
+                name=name,
+                id=sql.SQL("id" if "id" in table.c else "job_id"),
+                columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+                values=sql.SQL(", ").join(sql.SQL(_value(table, column)) for column in columns),
+            )
+            for number in range(1, self.rounds + 1):
+                values = {"number": number, "later": number * self.round_seconds}
+                await connection.execute(copy, values | {"jobs": self.made_up, "end": end})
+
+
+def _named(table: Table) -> sql.Identifier:
+    return sql.Identifier(PROJECTION_SCHEMA, table.name)
+
+
+def _value(table: Table, column: str) -> str:
+    """What a column of a copy holds."""
+    if isinstance(table.c[column].type, TIMESTAMP):
+        return f'"{column}" + round.later'
+    return _VALUES.get(column, "{0}").format(f'"{column}"')

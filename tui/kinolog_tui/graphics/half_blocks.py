@@ -1,0 +1,66 @@
+"""A picture in half blocks: the upper pixel is the colour of the block, the lower one that behind it."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.strip import Strip
+
+from kinolog_tui.graphics.clip_decoder import Picture
+
+SHADES = " ░▒▓█"
+
+
+@lru_cache(1 << 15)
+def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
+    return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
+
+
+def drawn(picture: Picture) -> Text:
+    """A small picture among words, in the way that this terminal has colours."""
+    lines = shaded(picture) if os.environ.get("NO_COLOR") else coloured(picture)
+    text = Text(no_wrap=True)
+    for number, line in enumerate(lines):
+        text.append("\n" if number else "")
+        for segment in line:
+            text.append(segment.text, style=segment.style)
+    return text
+
+
+def coloured(picture: Picture) -> list[Strip]:
+    """Two rows of pixels per line; neighbours of one colour are one segment."""
+    strips = []
+    for row in range(0, picture.height, 2):
+        upper, lower = _row(picture, row), _row(picture, row + 1)
+        segments: list[Segment] = []
+        start = 0
+        for column in range(1, picture.width + 1):
+            ends = column == picture.width
+            if ends or upper[column] != upper[start] or lower[column] != lower[start]:
+                segments.append(Segment("▀" * (column - start), _style(upper[start], lower[start])))
+                start = column
+        strips.append(Strip(segments, picture.width))
+    return strips
+
+
+def _row(picture: Picture, row: int) -> list[tuple[int, int, int]]:
+    """The pixels of a row, in 32 steps per colour so that few styles are made."""
+    start = row * picture.width * 3
+    raw = picture.pixels[start : start + picture.width * 3]
+    return [(raw[at] & 0xF8, raw[at + 1] & 0xF8, raw[at + 2] & 0xF8) for at in range(0, picture.width * 3, 3)]
+
+
+def shaded(picture: Picture) -> list[Strip]:
+    """Without colour: how bright two pixels are together."""
+    strips = []
+    for row in range(0, picture.height, 2):
+        upper, lower = _row(picture, row), _row(picture, row + 1)
+        light = [sum(a) + sum(b) for a, b in zip(upper, lower, strict=True)]
+        words = "".join(SHADES[min(4, value * 5 // (6 * 256))] for value in light)
+        strips.append(Strip([Segment(words)], picture.width))
+    return strips

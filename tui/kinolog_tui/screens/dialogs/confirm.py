@@ -1,0 +1,82 @@
+"""Dialogs over the pages: confirm, choose a priority."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Label, OptionList
+from textual.widgets.option_list import Option
+
+from kinolog_client.jobs import PRIORITIES
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.text.display_text import PRIORITY_MARKS
+
+
+class ConfirmDialog(ModalScreen[bool]):
+    """Asks yes or no; keys answer too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("dialogs.yes", "answer(True)", "Yes", show=False),
+        bound("dialogs.no", "answer(False)", "No", show=False),
+        bound("everywhere.back", "answer(False)", "No", show=False),
+        bound("everywhere.left", "app.focus_previous", "Left", show=False),
+        bound("dialogs.left", "app.focus_previous", "Left", show=False),
+        bound("everywhere.right", "app.focus_next", "Right", show=False),
+        bound("dialogs.right", "app.focus_next", "Right", show=False),
+    ]
+
+    def __init__(self, question: str, words: str, yes: str) -> None:
+        super().__init__()
+        self._question, self._words, self._yes = question, words, yes
+
+    def compose(self) -> ComposeResult:
+        """The question over two buttons."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._question
+            yield Label(self._words, classes="words")
+            with Horizontal(classes="buttons"):
+                yes, no = key_of(self.app, "dialogs.yes"), key_of(self.app, "dialogs.no")
+                yield Button(f"{self._yes} ({yes})", variant="error", id="yes", compact=True)
+                yield Button(f"No ({no})", id="no", compact=True)
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        """A button answers."""
+        self.dismiss(message.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """A key answers."""
+        self.dismiss(yes)
+
+
+class PriorityDialog(ModalScreen[str | None]):
+    """Choose a priority."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("everywhere.back", "dismiss(None)", "Close", show=False),
+        bound("everywhere.down", "step(1)", "Down", show=False),
+        bound("everywhere.up", "step(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, jobs: int) -> None:
+        super().__init__()
+        self._jobs = jobs
+
+    def compose(self) -> ComposeResult:
+        """The four priorities."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Priority" if self._jobs == 1 else f"Priority of {self._jobs} jobs"
+            yield OptionList(*(Option(f"{PRIORITY_MARKS[word]:<3}{word}", id=word) for word in PRIORITIES))
+
+    def action_step(self, step: int) -> None:
+        """Down or up."""
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if step > 0 else options.action_cursor_up()
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """This one."""
+        self.dismiss(message.option_id)

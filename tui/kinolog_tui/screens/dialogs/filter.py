@@ -1,0 +1,110 @@
+"""The dialog that chooses which jobs the list shows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Select, Static
+
+from kinolog_client.jobs import PRIORITIES, STATUSES
+from kinolog_client.requests import RANGES, Filter
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
+from kinolog_tui.text.local_days import EXAMPLE, wrong_with
+from kinolog_tui.widgets.choices import Choices
+
+
+class FilterDialog(ModalScreen[Filter | None]):
+    """Choose which jobs the list shows."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("everywhere.back", "dismiss(None)", "Close", show=False),
+        bound("dialogs.apply", "apply", "Apply", show=False, priority=True),
+    ]
+
+    def __init__(self, which: Filter) -> None:
+        super().__init__()
+        self._which = which
+
+    def compose(self) -> ComposeResult:
+        """Statuses and priorities beside each other, then span, days, model and text."""
+        which = self._which
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Filter"
+            tick, applies = key_of(self.app, "dialogs.tick"), key_of(self.app, "dialogs.apply")
+            dialog.border_subtitle = f"{tick} ticks · tab goes on · {applies} applies"
+            with Horizontal(classes="lists"):
+                yield Choices(STATUSES, which.statuses, "statuses", SYMBOLS)
+                yield Choices(PRIORITIES, which.priorities, "priorities")
+            spans = [(SPAN_WORDS[word], word) for word in RANGES]
+            with Horizontal(classes="line"):
+                yield Label("when")
+                yield Select(spans, value=which.date_range, allow_blank=False, id="span", compact=True)
+            with Horizontal(classes="line"):
+                yield Label("or from")
+                yield Input(which.since, placeholder=EXAMPLE, id="from", compact=True)
+            with Horizontal(classes="line"):
+                yield Label("to")
+                yield Input(which.until, placeholder="as above; that day too", id="to", compact=True)
+            with Horizontal(classes="line"):
+                yield Label("model")
+                yield Input(which.model, placeholder="any", id="model", compact=True)
+            with Horizontal(classes="line"):
+                yield Label("text")
+                yield Input(which.text, placeholder="in the prompt or the id", id="text", compact=True)
+            yield Static(id="wrong")
+            with Horizontal(classes="buttons"):
+                yield Button("Apply", variant="primary", id="apply", compact=True)
+                yield Button("All jobs", id="all", compact=True)
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        """Apply, or show all."""
+        if message.button.id == "all":
+            self.dismiss(Filter())
+        else:
+            self.action_apply()
+
+    def on_input_submitted(self) -> None:
+        """Enter applies."""
+        self.action_apply()
+
+    @on(Input.Changed, "#from,#to")
+    def _check(self) -> bool:
+        """Say what is wrong with the days; False when something is. Days take the place of a span."""
+        since, until = self._typed("from"), self._typed("to")
+        wrong = wrong_with(since, until)
+        for name in ("from", "to"):
+            self.query_one(f"#{name}", Input).set_class(name in wrong, "-wrong")
+        self.query_one("#wrong", Static).update(
+            "\n".join(f"✖ {name} {words}" for name, words in wrong.items())
+        )
+        self.query_one("#span", Select).disabled = bool(since or until)
+        return not wrong
+
+    def _typed(self, name: str) -> str:
+        return " ".join(self.query_one(f"#{name}", Input).value.split())
+
+    def action_apply(self) -> None:
+        """Show what was chosen, unless a day is wrong."""
+        if not self._check():
+            self.query_one("Input.-wrong").focus()
+            return
+        since, until = self._typed("from"), self._typed("to")
+        span = "all_time" if since or until else str(self.query_one("#span", Select).value)
+        self.dismiss(
+            Filter(
+                statuses=self.query_one("#statuses", Choices).chosen,
+                priorities=self.query_one("#priorities", Choices).chosen,
+                date_range=span,
+                since=since,
+                until=until,
+                model=self._typed("model"),
+                text=self.query_one("#text", Input).value.strip(),
+            )
+        )

@@ -1,0 +1,154 @@
+"""The dialog that changes keys: every key by its place, and a wait for the one that it shall be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import Key as KeyPress
+from textual.screen import ModalScreen
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from kinolog_tui.keys.bindings import KEYS, PARTS, Key, bound
+from kinolog_tui.keys.keymap import keys_of, shown, wrong_with
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.widgets.theme_styles import style
+
+if TYPE_CHECKING:  # the application builds the pages that open it
+    from kinolog_tui.app import KinologApp
+
+KEY_CELLS = 12
+HINT = "enter changes a key, backspace gives back the one it came with; Save in Settings keeps them."
+
+
+class KeysDialog(ModalScreen[None]):
+    """Every key that can be another. What is changed holds at once."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("everywhere.back", "dismiss", "Close", show=False),
+        bound("everywhere.down", "step('cursor_down')", "Down", show=False),
+        bound("everywhere.up", "step('cursor_up')", "Up", show=False),
+        bound("everywhere.first", "step('first')", "First", show=False),
+        bound("everywhere.last", "step('last')", "Last", show=False),
+        bound("keys.came_with", "give_back", "Give back", show=False),
+    ]
+    _wanted: Key | None = None
+    """Whose new key is waited for."""
+
+    @property
+    def kinolog(self) -> KinologApp:
+        """The application."""
+        return cast("KinologApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The list over words over buttons."""
+        with Vertical(classes="dialog keys") as dialog:
+            dialog.border_title = "Keys"
+            yield OptionList()
+            yield Static(HINT, id="say")
+            with Horizontal(classes="buttons"):
+                yield Button("Change (enter)", variant="primary", id="change", compact=True)
+                yield Button("Give back", id="give-back", compact=True)
+                yield Button("Close (esc)", id="close", compact=True)
+
+    def on_mount(self) -> None:
+        """A line for each, under the name of its place."""
+        options = self.query_one(OptionList)
+        for part in PARTS:
+            name = Text(part.name, style=style(self.app, "accent", bold=True))
+            options.add_option(Option(name, disabled=True))
+            options.add_options(Option(self._line(key), id=key.id) for key in part.keys if not key.stays)
+        options.action_first()
+        options.focus()
+
+    def on_unmount(self) -> None:
+        """Keys do what they do again."""
+        self.kinolog.listening = False
+
+    @property
+    def _here(self) -> Key | None:
+        """The one under the cursor."""
+        option = self.query_one(OptionList).highlighted_option
+        return KEYS[option.id] if option is not None and option.id is not None else None
+
+    def _line(self, key: Key) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"  {key_of(self.app, key.id):<{KEY_CELLS}} ", style=style(self.app, "accent", bold=True))
+        text.append(key.words)
+        if key.id in self.kinolog.preferences.keys:
+            text.append(f"  came with {shown(keys_of(key.id, {})[0])}", style=style(self.app, "text-muted"))
+        return text
+
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        say = self.query_one("#say", Static)
+        say.update(Text(words))
+        say.set_class(wrong, "-wrong")
+
+    def _wait_for(self, key: Key | None) -> None:
+        self._wanted, self.kinolog.listening = key, key is not None
+        self._say(f"Press the new key for “{key.words}”; esc leaves it." if key is not None else HINT)
+
+    def on_key(self, event: KeyPress) -> None:
+        """The next key is the one that was waited for."""
+        if self._wanted is None:
+            return
+        event.stop()
+        if event.key == "escape":
+            self._wait_for(None)
+        else:
+            self._take(self._wanted, event.key)
+
+    def _take(self, key: Key, pressed: str) -> None:
+        chosen = self.kinolog.preferences.keys
+        wrong = wrong_with(key.id, pressed, chosen)
+        if wrong:
+            self._say(f"{wrong} Press another; esc leaves it.", wrong=True)
+            return
+        self._wait_for(None)
+        others = {name: keys for name, keys in chosen.items() if name != key.id}
+        self._hold(key, others if pressed in keys_of(key.id, {}) else others | {key.id: pressed})
+
+    def _hold(self, key: Key, chosen: dict[str, str]) -> None:
+        self.kinolog.hold_keys(chosen)
+        self.query_one(OptionList).replace_option_prompt(key.id, self._line(key))
+        self._say(f"{key_of(self.app, key.id)} is “{key.words}” now.")
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        """Enter or a click: the next key becomes the one of this line."""
+        if message.option_id is not None:
+            self._wait_for(KEYS[message.option_id])
+
+    def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
+        """Another line: what was said of the one before is read. Over the first one its place is named."""
+        self._wait_for(None)
+        if message.option_index == 1:
+            message.option_list.scroll_home(animate=False)
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        """What the keys do."""
+        if message.button.id == "close":
+            self.dismiss()
+        elif message.button.id == "change":
+            self._wait_for(self._here)
+        else:
+            self.action_give_back()
+
+    def action_step(self, how: str) -> None:
+        """Move in the list."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+    def action_give_back(self) -> None:
+        """The key that it came with, unless another has that now."""
+        key, chosen = self._here, self.kinolog.preferences.keys
+        if key is None:
+            return
+        self._wait_for(None)
+        wrong = [words for came in keys_of(key.id, {}) if (words := wrong_with(key.id, came, chosen))]
+        if wrong:
+            self._say(f"{wrong[0]} Change that first.", wrong=True)
+        else:
+            self._hold(key, {name: keys for name, keys in chosen.items() if name != key.id})

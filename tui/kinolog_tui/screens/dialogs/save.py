@@ -1,0 +1,34 @@
+"""A dialog that asks where a file goes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from kinolog_tui.keys.bindings import bound
+
+
+class SaveDialog(ModalScreen[str | None]):
+    """A path; enter saves, escape leaves it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [bound("everywhere.back", "dismiss(None)", "Close", show=False)]
+
+    def __init__(self, title: str, name: str) -> None:
+        super().__init__()
+        self._dialog_title, self._file_name = title, name
+
+    def compose(self) -> ComposeResult:
+        """One line to write on."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._dialog_title
+            yield Label("Path, from the folder the dashboard was started in; enter saves, esc leaves it.")
+            yield Input(self._file_name)
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        """Save there."""
+        self.dismiss(message.value.strip() or None)

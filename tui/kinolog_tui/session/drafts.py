@@ -1,0 +1,128 @@
+"""A video before it is submitted: what is wrong with it, which scenes it will have, and how long it may take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from kinolog.storyboard.planner import Scene, plan
+from kinolog_client.catalogue import Model
+from kinolog_client.jobs import Job
+from kinolog_client.requests import Wish
+
+MOST_CHARACTERS = 4_000
+GREATEST_SEED = 9_007_199_254_740_991
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What stands in the form, as it was typed."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    priority: str = ""
+    style: str = ""
+    duration: str = ""
+    size: str = ""
+    steps: str = ""
+    seed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A draft against a model: `wrong` names fields and says what is wrong; the rest holds where nothing is."""
+
+    wish: Wish
+    frames: int
+    fps: int
+    steps: int
+    width: int
+    height: int
+    wrong: dict[str, str] = field(default_factory=dict)
+
+
+def check(draft: Draft, model: Model) -> Checked:
+    """What the model makes of a draft. What is left out is the model's default."""
+    wrong: dict[str, str] = {}
+    defaults = model.defaults
+    if not draft.prompt.strip():
+        wrong["prompt"] = "is empty; say what the video shall show"
+    elif len(draft.prompt) > MOST_CHARACTERS:
+        wrong["prompt"] = f"has {len(draft.prompt):,} characters; {MOST_CHARACTERS:,} at most"
+    longest = model.max_frames / defaults.fps
+    duration = _number(draft.duration, defaults.duration, 1 / defaults.fps, longest, "duration", wrong)
+    steps = int(_number(draft.steps, defaults.steps, 1, model.max_steps, "steps", wrong, whole=True))
+    seed = int(_number(draft.seed, 0, 0, GREATEST_SEED, "seed", wrong, whole=True))
+    width, height = _size(draft.size, model, wrong)
+    given = bool(draft.duration)
+    wish = Wish(
+        prompt=draft.prompt.strip(),
+        negative_prompt=draft.negative_prompt or None,
+        priority=draft.priority or None,
+        style=draft.style or None,
+        model=model.name,
+        size=draft.size.lower() or None,
+        duration=float(duration) if given else None,
+        steps=steps if draft.steps else None,
+        seed=seed if draft.seed else None,
+    )
+    frames = max(1, round(duration * defaults.fps)) if given else defaults.frames
+    return Checked(wish, frames, defaults.fps, steps, width, height, wrong)
+
+
+def _number(
+    text: str,
+    default: float,
+    least: float,
+    most: float,
+    name: str,
+    wrong: dict[str, str],
+    *,
+    whole: bool = False,
+) -> float:
+    if not text:
+        return default
+    try:
+        value = float(int(text)) if whole else float(text)
+    except ValueError:
+        wrong[name] = "must be a whole number" if whole else "must be a number"
+        return default
+    if not least <= value <= most:
+        wrong[name] = f"must be {least:.3g} to {most:,.10g}"
+        return default
+    return int(text) if whole else value
+
+
+def _size(text: str, model: Model, wrong: dict[str, str]) -> tuple[int, int]:
+    asked = (text or model.defaults.size).lower()
+    sides = asked.split("x")
+    if len(sides) != 2 or not all(side.isdecimal() for side in sides):
+        wrong["size"] = f"must be WxH, such as {model.defaults.size}"
+        sides = model.defaults.size.split("x")
+    elif model.sizes and asked not in model.sizes:
+        wrong["size"] = f"must be one of {', '.join(model.sizes)}"
+    elif not all(16 <= int(side) <= 8192 for side in sides):
+        wrong["size"] = "must have sides of 16 to 8192 pixels"
+    return int(sides[0]), int(sides[1])
+
+
+def scenes_of(checked: Checked) -> tuple[Scene, ...]:
+    """The scenes that the service will plan for it: it uses the same rules. None while the prompt is wrong."""
+    if "prompt" in checked.wrong or "duration" in checked.wrong:
+        return ()
+    return plan(checked.wish.prompt, checked.frames, checked.fps, checked.wish.seed or 0)
+
+
+def estimate(checked: Checked, past: Sequence[Job]) -> float | None:
+    """Seconds it may run, from the median of past jobs per pixel, frame and step; None without any."""
+    rates = [
+        (job.finished_at - job.started_at).total_seconds() / (job.width * job.height * job.frames * job.steps)
+        for job in past
+        if job.started_at is not None
+        and job.finished_at is not None
+        and job.width * job.height * job.frames * job.steps
+    ]
+    if not rates:
+        return None
+    return median(rates) * checked.width * checked.height * checked.frames * checked.steps

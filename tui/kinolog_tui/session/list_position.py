@@ -1,0 +1,57 @@
+"""Where somebody is in the list of jobs: which jobs, in which order, on which page. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from kinolog_client.requests import RANGES, SORTS, Filter, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`cursors` lead to the pages up to this one; that of the first page is None."""
+
+    which: Filter = field(default_factory=Filter)
+    order: Order = field(default_factory=Order)
+    cursors: tuple[str | None, ...] = (None,)
+
+    @property
+    def cursor(self) -> str | None:
+        """What to ask this page with."""
+        return self.cursors[-1]
+
+    @property
+    def page(self) -> int:
+        """Its number, from 0."""
+        return len(self.cursors) - 1
+
+    @property
+    def first(self) -> Place:
+        """The first page of the same jobs."""
+        return replace(self, cursors=(None,))
+
+    def narrowed(self, which: Filter) -> Place:
+        """The first page of other jobs."""
+        return Place(which, self.order)
+
+    def behind(self, cursor: str) -> Place:
+        """The next page."""
+        return replace(self, cursors=(*self.cursors, cursor))
+
+    def before(self) -> Place:
+        """The page before; the first one stays."""
+        return replace(self, cursors=self.cursors[:-1] or (None,)) if self.page else self
+
+    def sorted_next(self) -> Place:
+        """By the next thing to sort by."""
+        following = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
+        return Place(self.which, replace(self.order, sort=following))
+
+    def reversed(self) -> Place:
+        """The other way round."""
+        return Place(self.which, replace(self.order, descending=not self.order.descending))
+
+    def spanned_next(self) -> Place:
+        """Of the next span of time; days that were typed hold no longer."""
+        following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
+        return self.narrowed(replace(self.which, date_range=following, since="", until=""))

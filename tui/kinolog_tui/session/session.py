@@ -1,0 +1,126 @@
+"""What the application has beside its pages: its choices, the connection, and the feed that it hands to the pages."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from textual.theme import Theme
+
+from kinolog_client.charts import Charts
+from kinolog_client.live_feed import Batch, Link, LiveFeed
+from kinolog_client.live_messages import Ended
+from kinolog_client.rest import Rest
+from kinolog_tui.graphics.capabilities import Abilities
+from kinolog_tui.keys.keymap_app import Keyed
+from kinolog_tui.screens.page import Page
+from kinolog_tui.session.background import start
+from kinolog_tui.session.error_throttle import Troubles
+from kinolog_tui.session.messages import FeedTold
+from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
+
+
+class Connected(Keyed):
+    """An application of the gateway at `url`, or of the one that the person chose in Settings."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        store: PreferenceStore | None = None,
+        abilities: Abilities | None = None,
+    ) -> None:
+        super().__init__()
+        self._abilities = abilities or Abilities()
+        self.troubles = Troubles()
+        self.store = store or PreferenceStore(preferences_file())
+        self.preferences = self.store.load()
+        self.given_url, self._given_key = url.rstrip("/"), api_key
+        self.link = Link("connecting")
+        self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
+        self._connect()
+
+    @property
+    def pictures(self) -> Abilities:
+        """How pictures are shown: as the person chose, else as the terminal can."""
+        chosen = self.preferences.pictures
+        return self._abilities if chosen == "auto" else Abilities(chosen, self._abilities.cell)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for downloads that is gone when the dashboard ends."""
+        return Path(self._scratch.name)
+
+    def _connect(self) -> None:
+        key = self.preferences.api_key or self._given_key
+        self.rest = Rest(self.preferences.url or self.given_url, key)
+        self.charts = Charts(self.rest)
+        self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
+
+    def on_mount(self) -> None:
+        """The theme and the keys of the person, and the feed."""
+        if self.preferences.keys:
+            self.set_keymap(self.preferences.keys)
+        if self.preferences.theme in self.available_themes:
+            self.theme = self.preferences.theme
+        self.theme_changed_signal.subscribe(self, self._dress)
+        self._listen()
+
+    def _dress(self, _: Theme) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.dress()
+
+    async def on_unmount(self) -> None:
+        """Leave nothing behind."""
+        await self.rest.close()
+        self._scratch.cleanup()
+
+    def _listen(self) -> None:
+        feed = self.feed
+
+        async def listen() -> None:
+            async for told in feed.told():
+                self.post_message(FeedTold(told))
+
+        start(self, listen, "feed")
+
+    def on_feed_told(self, message: FeedTold) -> None:
+        """Hand it to the page that is shown; pages that are not read anew when they are."""
+        told = message.told
+        if isinstance(told, Link):
+            self.link = told
+        if isinstance(told, Batch):
+            self._ring(told)
+        for screen in self.screen_stack:
+            if isinstance(screen, Page):
+                screen.take(told)
+
+    def _ring(self, batch: Batch) -> None:
+        ended = [message for message in batch.messages if isinstance(message, Ended)]
+        if ended and self.preferences.bell:
+            self.bell()
+        if ended and self.preferences.toasts:
+            last = ended[-1]
+            words = f"{last.job_id[:8]} is {last.moved.status}"
+            more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
+            kind = "error" if last.moved.status == "failed" else "information"
+            self.notify(words + more, severity=kind, timeout=4)  # type: ignore[arg-type]  # one of its words
+
+    def use(self, preferences: Preferences) -> None:
+        """Let these hold from now on; another server or key means another connection."""
+        before, self.preferences = self.preferences, preferences
+        if preferences.theme in self.available_themes:
+            self.theme = preferences.theme
+        if before.keys != preferences.keys:
+            self.hold_keys(preferences.keys)
+        if (before.url, before.api_key) != (preferences.url, preferences.api_key):
+            old = self.rest
+            self._connect()
+            self._listen()
+            start(self, old.close, "closing")
+
+    def watch_job(self, job_id: str | None, line: int = 0) -> None:
+        """Have the feed bring the lines and pictures of a job, or of none."""
+        start(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)

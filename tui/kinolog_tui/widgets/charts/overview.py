@@ -1,0 +1,48 @@
+"""The numbers over the charts of a span."""
+
+from __future__ import annotations
+
+from rich.table import Table
+from rich.text import Text
+from textual.widgets import Static
+
+from kinolog_client.chart_models import Overview
+from kinolog_tui.text.display_text import SPAN_WORDS, count, span
+from kinolog_tui.widgets.theme_styles import style
+
+WIDE_COLUMNS = 110
+
+
+class OverviewLine(Static):
+    """Success, times and totals, in two lines or three."""
+
+    def show(self, overview: Overview, within: str) -> None:
+        """Show these numbers."""
+        rate = f"{100 * overview.success_rate:.1f}%" if overview.success_rate is not None else "–"
+        facts = [
+            ("span", SPAN_WORDS[within]),
+            ("success", rate),
+            ("submitted", count(overview.submitted)),
+            ("completed", count(overview.completed)),
+            ("failed", count(overview.failed)),
+            ("cancelled", count(overview.cancelled)),
+            ("mean", span(overview.mean_seconds)),
+            ("median", span(overview.p50_seconds)),
+            ("95 of 100", span(overview.p95_seconds)),
+            ("wait", span(overview.mean_wait_seconds)),
+            ("video", span(overview.video_seconds)),
+            ("device", span(overview.gpu_seconds)),
+        ]
+        columns = 6 if self.app.size.width >= WIDE_COLUMNS else 4
+        table = Table.grid(expand=True, padding=(0, 1))
+        for _ in range(columns):
+            table.add_column(ratio=1, no_wrap=True)
+        cells = [self._cell(name, value) for name, value in facts]
+        for start in range(0, len(cells), columns):
+            table.add_row(*cells[start : start + columns])
+        self.update(table)
+
+    def _cell(self, name: str, value: str) -> Text:
+        text = Text(f"{name} ", style=style(self.app, "text-muted"))
+        text.append(value, style=style(self.app, "foreground", bold=True))
+        return text

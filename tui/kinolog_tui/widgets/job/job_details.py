@@ -1,0 +1,189 @@
+"""What the page of one job is made of: its head, its stages, its facts, its state as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import App
+from textual.widgets import Static
+
+from kinolog_client.jobs import STAGES, Event, Job, Stage
+from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
+from kinolog_tui.widgets.theme_styles import status_style, style
+
+STAGE_CELLS = 14
+NAME_CELLS = 11
+"""Of the names of facts: parts that stand below each other are in line."""
+
+
+class JobHead(Static):
+    """Status, priority and id; the prompt; how far it is."""
+
+    def show(self, job: Job, step: tuple[int, int] | None) -> None:
+        """Show this job; `step` of `steps` where progress tells."""
+        colour = status_style(self.app, job.status, bold=True)
+        muted = style(self.app, "text-muted")
+        word = "cancelling" if job.cancel_requested and not job.ended else job.status
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f"{SYMBOLS[job.status]} {word}", style=colour)
+        text.append(f"  {PRIORITY_MARKS[job.priority]} {job.priority}  ")
+        text.append(job.job_id, style=muted)
+        text.append(f"  {job.model}\n", style=muted)
+        text.append(" ".join((job.prompt or "(erased)").split()), style="bold")
+        text.append("\n")
+        if job.error is not None and job.status == "failed":
+            text.append(f"{job.error.code}: {job.error.message}", style=style(self.app, "error"))
+        else:
+            text.append(bar(job.percent, 30), style=status_style(self.app, job.status))
+            text.append(f" {job.percent:3.0f}%  {self._where(job, step)}")
+        self.update(text, layout=False)
+
+    def _where(self, job: Job, step: tuple[int, int] | None) -> str:
+        if job.status == "queued":
+            place = job.queue_position
+            return "" if place is None else ("next in line" if place == 0 else f"{place} before it")
+        if job.status != "processing":
+            return f"in {span(job.timings.run_seconds)}" if job.timings.run_seconds is not None else ""
+        parts = [plain(job.stage or "starting")]
+        if job.scenes > 1 and job.scene is not None:
+            parts.append(f"scene {job.scene + 1} of {job.scenes}")
+        if step is not None:
+            parts.append(f"step {step[0]} of {step[1]}")
+        if job.eta_seconds is not None:
+            parts.append(f"about {span(job.eta_seconds)} left")
+        return " · ".join(parts)
+
+
+class StageList(Static):
+    """Each stage with how far it is and how long it took; those to come are dim."""
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "stages"
+
+    def show(self, job: Job) -> None:
+        """Show the stages of the current or last attempt."""
+        text = Text(no_wrap=True)
+        for index, name in enumerate(STAGES):
+            text.append("\n" if index else "")
+            parts = [stage for stage in job.stages if stage.stage == name]
+            text.append_text(self._line(job, name, parts))
+        self.update(text)
+
+    def _line(self, job: Job, name: str, parts: Sequence[Stage]) -> Text:
+        muted = style(self.app, "text-muted")
+        text = Text(end="")
+        if not parts:
+            text.append(f"  {plain(name):<14}{'·' * STAGE_CELLS}", style=muted)
+            return text
+        repeats = max(1, job.scenes) if any(part.scene is not None for part in parts) else 1
+        percent = min(100.0, sum(part.percent for part in parts) / repeats)
+        done = percent >= 100 or job.status == "completed"
+        runs = job.status == "processing" and not done
+        colour = "success" if done else ("primary" if runs else "error")
+        text.append("● " if done else ("◐ " if runs else "✖ "), style=style(self.app, colour))
+        text.append(f"{plain(name):<14}")
+        text.append(bar(percent, STAGE_CELLS), style=style(self.app, colour))
+        took = [part.seconds for part in parts if part.seconds is not None]
+        text.append(f" {span(sum(took)) if took and not runs else f'{percent:.0f}%':>8}")
+        return text
+
+
+class JobFacts(Static):
+    """What was asked for, when things happened, what came of it."""
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "facts"
+
+    def show(self, job: Job) -> None:
+        """Show the facts of this job."""
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(style=style(self.app, "text-muted"), no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in self._facts(job):
+            if value:
+                table.add_row(name, Text(value))
+        self.update(table)
+
+    def _facts(self, job: Job) -> list[tuple[str, str]]:
+        times, media = job.timings, job.media
+        facts = [
+            ("video", f"{job.size}, {job.duration:g} s, {job.frames} frames at {job.fps}/s"),
+            ("sampling", f"{job.steps} steps, guidance {job.guidance:g}, seed {job.seed}"),
+            ("style", job.style or ""),
+            ("without", job.negative_prompt or ""),
+            ("attempt", f"{job.attempt} by {job.worker}" if job.attempt and job.worker else ""),
+            ("submitted", f"{moment(job.created_at)} by {job.actor}"),
+            ("started", moment(job.started_at) if job.started_at else ""),
+            ("finished", moment(job.finished_at) if job.finished_at else ""),
+            ("waited", span(times.wait_seconds) if times.wait_seconds is not None else ""),
+            ("ran", span(times.run_seconds) if times.run_seconds is not None else ""),
+            ("device time", span(job.gpu_seconds) if job.gpu_seconds else ""),
+        ]
+        if media is not None:
+            facts.append(("made", f"{media.codec} {media.pixel_format}, {media.frames} frames"))
+            facts.append(("frame hash", media.frame_hash))
+        facts += [
+            (artifact.kind, f"{size(artifact.size_bytes)} {artifact.sha256}") for artifact in job.artifacts
+        ]
+        facts += [
+            (f"attempt {attempt.number}", f"{attempt.error.code}: {attempt.error.message}")
+            for attempt in job.attempts
+            if attempt.error is not None
+        ]
+        facts.append(("log", f"{job.version} events, last at position {job.position}"))
+        return facts
+
+
+def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Table:
+    """The state of a job as of a moment, and the facts of what happened then."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(style=style(app, "text-muted"), min_width=NAME_CELLS)
+    table.add_column(overflow="fold")
+    if job is not None:
+        for name, value in _state(job):
+            if value:
+                colour = status_style(app, job.status, bold=True) if name == "status" else ""
+                table.add_row(name, Text(value, style=colour))
+    for event in events:
+        table.add_row("", "")
+        table.add_row(Text("then", style=style(app, "accent")), Text(plain(event.type), style="bold"))
+        for name, value in event.data.items():
+            shown = value + 1 if name == "scene" and isinstance(value, int) else value
+            if (words := _short(shown)) is not None:
+                table.add_row(plain(name), Text(words))
+    return table
+
+
+def _state(job: Job) -> list[tuple[str, str]]:
+    percent = f" {job.percent:.0f}%" if job.percent else ""
+    return [
+        ("status", f"{SYMBOLS[job.status]} {job.status}{percent}"),
+        ("priority", job.priority),
+        ("stage", plain(job.stage or "–")),
+        ("attempt", f"{job.attempt}" + (f" by {job.worker}" if job.worker else "")),
+        ("scenes", str(job.scenes)),
+        ("done", ", ".join(_done(job)) or "–"),
+        ("files", ", ".join(artifact.kind for artifact in job.artifacts) or "–"),
+        ("cancel", "asked for" if job.cancel_requested else ""),
+        ("erased", "yes" if job.erased else ""),
+        ("error", f"{job.error.code}: {job.error.message}" if job.error else ""),
+        ("events", str(job.version)),
+    ]
+
+
+def _short(value: object) -> str | None:
+    """A fact on one line; None for what is nested or empty."""
+    if isinstance(value, list):
+        return f"{len(value)}"
+    if isinstance(value, dict) or value in (None, ""):
+        return None
+    return f"{value:.6g}" if isinstance(value, float) else str(value)[:80]
+
+
+def _done(job: Job) -> list[str]:
+    names = [plain(stage.stage) for stage in job.stages if stage.seconds is not None and stage.stage]
+    return list(dict.fromkeys(names))

@@ -1,0 +1,87 @@
+"""The log lines of a job: the last ones, or all; those with a text in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.table import Column, Table
+from rich.text import Text
+from textual.widgets import RichLog
+
+from kinolog_client.jobs import LogLine
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.text.display_text import time_of_day
+from kinolog_tui.widgets.theme_styles import style
+
+LAST_LINES = 20
+TIME_CELLS, LEVEL_CELLS = 9, 8
+LEVEL_COLOURS = {"debug": "text-muted", "info": "foreground", "warning": "warning", "error": "error"}
+
+
+class LogLines(RichLog):
+    """Lines in order of their sequence, each once however often it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(wrap=True, auto_scroll=True, min_width=40)
+        self._lines: dict[int, LogLine] = {}
+        self._text = ""
+        self.expanded = False
+
+    @property
+    def last(self) -> int:
+        """The greatest sequence; 0 before the first line."""
+        return max(self._lines, default=0)
+
+    def add(self, lines: Iterable[LogLine]) -> None:
+        """Take in lines; those known already change nothing."""
+        fresh = [line for line in lines if line.sequence not in self._lines]
+        in_order = all(line.sequence > self.last for line in fresh)
+        self._lines |= {line.sequence: line for line in fresh}
+        if not fresh:
+            return
+        if in_order and self.expanded:
+            for line in fresh:
+                self._write(line)
+        else:
+            self.redraw()
+
+    def narrow(self, text: str) -> None:
+        """Only lines with this text, in any case."""
+        self._text = text.lower()
+        self.redraw()
+
+    def show_all(self, expanded: bool) -> None:
+        """All lines, or the last twenty."""
+        self.expanded = expanded
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Write all that is to be seen."""
+        found = [
+            self._lines[sequence] for sequence in sorted(self._lines) if self._fits(self._lines[sequence])
+        ]
+        shown = found if self.expanded else found[-LAST_LINES:]
+        self.clear()
+        if not shown:
+            words = "No line has this text." if self._text else "No lines yet."
+            self.write(Text(words, style=style(self.app, "text-muted")))
+        for line in shown:
+            self._write(line)
+        more = (
+            ""
+            if self.expanded or len(found) == len(shown)
+            else f"last {len(shown)} of {len(found)}, {key_of(self.app, 'job.all_lines')} for all"
+        )
+        self.border_subtitle = more
+
+    def _fits(self, line: LogLine) -> bool:
+        return self._text in line.message.lower() or self._text in line.level
+
+    def _write(self, line: LogLine) -> None:
+        if not self._fits(line):
+            return
+        row = Table.grid(Column(width=TIME_CELLS), Column(width=LEVEL_CELLS), Column(overflow="fold"))
+        colour = style(self.app, LEVEL_COLOURS.get(line.level, "foreground"))
+        time = Text(time_of_day(line.at), style=style(self.app, "text-muted"))
+        row.add_row(time, Text(line.level, style=colour), Text(line.message))
+        self.write(row)

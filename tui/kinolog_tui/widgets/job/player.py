@@ -1,0 +1,232 @@
+"""Plays a video in the terminal: in half blocks everywhere, in pixels where it has sixel or kitty's graphics."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.segment import Segment
+from textual.binding import BindingType
+from textual.dom import NoScreen
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+
+from kinolog_tui.graphics import kitty, sixel
+from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, Clip, Picture, Room
+from kinolog_tui.graphics.half_blocks import coloured, shaded
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.keymap_app import naming
+
+if TYPE_CHECKING:  # the application builds the pages that hold the player
+    from kinolog_tui.app import KinologApp
+
+SEEK_SECONDS = 1.0
+
+
+class Player(Widget, can_focus=True):
+    """Plays a clip; shows one line of words while there is none."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("video.play", "play", "Play"),
+        bound("everywhere.left", "seek(-1)", "Seek", key_display="←→"),
+        bound("video.back", "seek(-1)", "Seek", show=False),
+        bound("everywhere.right", "seek(1)", "On", show=False),
+        bound("video.on", "seek(1)", "On", show=False),
+        bound("video.frame_back", "step(-1)", "Frame back", show=False),
+        bound("video.frame_on", "step(1)", "Frame on", show=False),
+        bound("everywhere.home", "start", "Start", show=False),
+        bound("video.start", "start", "Start", show=False),
+    ]
+
+    index: reactive[int] = reactive(0, repaint=False)
+    words: reactive[str] = reactive("")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clip: Clip | None = None
+        self._room = Room(1, 1)
+        self._strips: tuple[int, list[Strip]] | None = None
+        self._timer: Timer | None = None
+        self._began = 0.0
+        self._number = 0
+        self._label = ""
+        self._plain = bool(os.environ.get("NO_COLOR"))
+
+    @property
+    def kind(self) -> str:
+        """How it draws: `kitty`, `sixel` or `blocks`."""
+        return cast("KinologApp", self.app).pictures.kind
+
+    @property
+    def playing(self) -> bool:
+        """Whether it moves."""
+        return self._timer is not None
+
+    @property
+    def clip(self) -> Clip | None:
+        """What it plays."""
+        return self._clip
+
+    def room(self) -> Room:
+        """The room that a picture has; what is shown must have been decoded for it."""
+        width, height = self.size
+        if width < 2 or height < 3:
+            width, height = self.app.size.width - 4, self.app.size.height - 9
+        columns, rows = max(8, width), max(4, height - 1)
+        if self.kind == "blocks":
+            return Room(columns, rows, HALF_BLOCKS)
+        return Room(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
+
+    def show(self, clip: Clip, room: Room, *, play: bool, label: str = "") -> None:
+        """Show this clip, which was decoded for this room, from its start; under it the label, else where it is."""
+        self._stop()
+        self._label = label
+        self._clip, self._room, self._strips, self.index, self.words = clip, room, None, 0, ""
+        self.refresh()
+        if play and len(clip.pictures) > 1:
+            self.action_play()
+
+    def say(self, words: str) -> None:
+        """Show words instead."""
+        self._stop()
+        self.cover()
+        self._clip, self.words = None, naming(self.app, words)
+        self.refresh()
+
+    def cover(self) -> None:
+        """Take the pixels away: something else is to be seen there."""
+        if self._number:
+            self._number = 0
+            if self.kind == "kitty":
+                self._write(kitty.remove())
+
+    def on_hide(self) -> None:
+        """Another tab is shown."""
+        self.cover()
+
+    def on_unmount(self) -> None:
+        """No timer and no picture outlives the player."""
+        self._stop()
+        self.cover()
+
+    def action_play(self) -> None:
+        """Play or pause; at the end, from the start."""
+        if self._clip is None:
+            return
+        if self.playing:
+            self._stop()
+            return
+        if self.index >= len(self._clip.pictures) - 1:
+            self.index = 0
+        self._began = monotonic() - self.index / self._clip.fps
+        self._timer = self.set_interval(1 / self._clip.fps, self._tick)
+        self.refresh()
+
+    def action_seek(self, seconds: int) -> None:
+        """So many seconds on or back."""
+        if self._clip is not None:
+            self.action_step(round(seconds * SEEK_SECONDS * self._clip.fps))
+
+    def action_step(self, pictures: int) -> None:
+        """So many pictures on or back."""
+        if self._clip is not None:
+            self.index = max(0, min(len(self._clip.pictures) - 1, self.index + pictures))
+            self._began = monotonic() - self.index / self._clip.fps
+
+    def action_start(self) -> None:
+        """To the start."""
+        self.action_step(-self.index)
+
+    def _tick(self) -> None:
+        """The picture of this moment: where drawing takes too long, pictures are left out, not time added."""
+        if self._clip is None or self.index >= len(self._clip.pictures) - 1:
+            self._stop()
+        else:
+            due = round((monotonic() - self._began) * self._clip.fps)
+            self.index = max(self.index, min(due, len(self._clip.pictures) - 1))
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+            self.refresh()
+
+    def watch_index(self) -> None:
+        """Another picture: pixels are sent as they are, blocks are drawn with the rest of the screen."""
+        if self.kind == "blocks" or self._clip is None:
+            self.refresh()
+        else:
+            self._paint()
+            self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The cells; whoever draws those of the picture anew has its pixels sent again after it."""
+        if self.kind != "blocks" and self._clip is not None and crop.y < self.size.height - 1:
+            self.call_after_refresh(self._paint)
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the picture, then one that says where it is."""
+        width, height = self.size
+        if self._clip is None:
+            return _centred(self.words, width) if y == height // 2 else Strip.blank(width)
+        if y == height - 1:
+            return _centred(self._state(self._clip), width)
+        if self.kind != "blocks":
+            return Strip.blank(width)
+        lines = self._lines(self._clip.pictures[self.index])
+        top = max(0, (height - 1 - len(lines)) // 2)
+        if not top <= y < top + len(lines):
+            return Strip.blank(width)
+        line = lines[y - top]
+        pad = max(0, (width - line.cell_length) // 2)
+        return Strip([Segment(" " * pad), *line]).adjust_cell_length(width)
+
+    def _state(self, clip: Clip) -> str:
+        if self._label:
+            return self._label
+        at = self.index / clip.fps
+        mark = "▶" if self.playing else "❚❚"
+        cells = max(10, min(40, self.size.width - 30))
+        done = round(cells * self.index / max(1, len(clip.pictures) - 1))
+        return f"{mark} {at:4.1f} {'━' * done}{'─' * (cells - done)} {clip.seconds:.1f} s"
+
+    def _lines(self, picture: Picture) -> list[Strip]:
+        if self._strips is None or self._strips[0] != self.index:
+            draw = shaded if self._plain else coloured
+            self._strips = (self.index, draw(picture))
+        return self._strips[1]
+
+    def _paint(self) -> None:
+        """Send the pixels to the middle of the player, unless something lies over it or it is not to be seen."""
+        if self._clip is None or not self.is_attached or not self._seen():
+            return
+        picture = self._clip.pictures[min(self.index, len(self._clip.pictures) - 1)]
+        columns, rows = self._room.cells(picture)
+        left = self.region.x + max(0, (self.size.width - columns) // 2)
+        top = self.region.y + max(0, (self.size.height - 1 - rows) // 2)
+        self._number += 1
+        pixels = (
+            kitty.draw(picture, self._number, columns, rows) if self.kind == "kitty" else sixel.draw(picture)
+        )
+        self._write(f"\x1b7\x1b[{top + 1};{left + 1}H{pixels}\x1b8")
+
+    def _seen(self) -> bool:
+        try:
+            return self.screen.is_active and self.is_on_screen
+        except NoScreen:
+            return False
+
+    def _write(self, sequence: str) -> None:
+        driver = self.app._driver  # what pictures need has no way of its own through Textual
+        if driver is not None:
+            driver.write(sequence)
+            driver.flush()
+
+
+def _centred(words: str, width: int) -> Strip:
+    return Strip([Segment(words.center(width)[:width])]).adjust_cell_length(width)

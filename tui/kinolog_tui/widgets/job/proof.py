@@ -1,0 +1,77 @@
+"""The proof of a job's record: every check with what it found, and when it was checked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from kinolog_client.proofs import Proof
+from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.text.display_text import time_of_day
+from kinolog_tui.widgets.theme_styles import style
+
+
+class ProofView(VerticalScroll):
+    """Not on the screen until a proof is asked for; what comes after it was closed stays behind it."""
+
+    def __init__(self) -> None:
+        super().__init__(id="proof")
+        self._proof: Proof | None = None
+        self._at: datetime | None = None
+
+    def compose(self) -> ComposeResult:
+        """What was found."""
+        yield Static(id="checks")
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.display = False
+        self.border_title = "the record"
+
+    def say(self, words: str) -> None:
+        """Say this instead of a proof."""
+        self._proof = None
+        self._name_keys()
+        self.query_one("#checks", Static).update(Text(words))
+
+    def _name_keys(self) -> None:
+        self.border_subtitle = f"{key_of(self.app, 'history.verify')} checks again · esc closes"
+
+    def show(self, proof: Proof, at: datetime) -> None:
+        """Show what was found, and when."""
+        self._proof, self._at = proof, at
+        self._name_keys()
+        table = Table.grid(padding=(0, 1, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style=style(self.app, "text-muted"))
+        table.add_column(overflow="fold")
+        for check in proof.checks:
+            colour = style(self.app, "success" if check.holds else "error", bold=True)
+            table.add_row(
+                Text("✔" if check.holds else "✖", style=colour),
+                check.name,
+                Text(check.detail, style="" if check.holds else style(self.app, "error")),
+            )
+        self.query_one("#checks", Static).update(Group(self._verdict(proof), table))
+        self.scroll_home(animate=False)
+
+    def redraw(self) -> None:
+        """Draw it in the colours of the theme."""
+        if self._proof is not None and self._at is not None:
+            self.show(self._proof, self._at)
+
+    def _verdict(self, proof: Proof) -> Text:
+        text = Text()
+        if proof.valid:
+            text.append("complete and untouched", style=style(self.app, "success", bold=True))
+        else:
+            broken = ", ".join(check.name for check in proof.checks if not check.holds)
+            text.append(f"does not hold: {broken}", style=style(self.app, "error", bold=True))
+        text.append(f", checked at {time_of_day(self._at)}", style=style(self.app, "text-muted"))
+        return text

@@ -1,0 +1,79 @@
+"""The storyboard: a block per scene, with a picture of it where it is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+from textual.widgets import Static
+
+from kinolog_client.jobs import Scene
+from kinolog_tui.graphics.clip_decoder import Picture, Room
+from kinolog_tui.graphics.half_blocks import drawn
+from kinolog_tui.text.display_text import SYMBOLS, plain
+from kinolog_tui.widgets.theme_styles import status_style, style
+
+THUMBNAIL = Room(14, 5)
+TIME_CELLS = 40
+
+
+class SceneList(Static):
+    """The scenes in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scenes: tuple[Scene, ...] = ()
+        self._rendering: int | None = None
+        self.pictures: dict[int, Picture] = {}
+        """Of scenes, by their index."""
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """What is shown."""
+        return self._scenes
+
+    def show(self, scenes: Sequence[Scene], running: int | None = None) -> None:
+        """Show these; `running` is the scene that is rendered now, from 0."""
+        self._scenes, self._rendering = tuple(scenes), running
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is known; pictures have a column as soon as there is one."""
+        if not self._scenes:
+            self.update(Text("The storyboard is not drawn yet.", style=style(self.app, "text-muted")))
+            return
+        total = sum(scene.duration_seconds for scene in self._scenes) or 1.0
+        table = Table.grid(padding=(0, 2, 1, 0))
+        if self.pictures:
+            table.add_column(width=THUMBNAIL.columns, justify="center")
+        table.add_column(ratio=1)
+        for scene in self._scenes:
+            words = self._words(scene, total)
+            picture = self.pictures.get(scene.index)
+            if self.pictures:
+                table.add_row(drawn(picture) if picture is not None else "", words)
+            else:
+                table.add_row(words)
+        self.update(table)
+
+    def _words(self, scene: Scene, total: float) -> Text:
+        muted = style(self.app, "text-muted")
+        status = "processing" if scene.index == self._rendering else scene.status
+        text = Text()
+        text.append(
+            f"{SYMBOLS[status]} scene {scene.index + 1}", style=status_style(self.app, status, bold=True)
+        )
+        end = scene.start_seconds + scene.duration_seconds
+        text.append(
+            f"  {scene.start_seconds:.1f}–{end:.1f} s  {scene.frames} frames  "
+            f"{plain(scene.camera)}, {plain(scene.transition)}\n",
+            style=muted,
+        )
+        lead = round(TIME_CELLS * scene.start_seconds / total)
+        long = max(1, round(TIME_CELLS * scene.duration_seconds / total))
+        text.append("─" * lead, style=muted)
+        text.append("━" * long, style=status_style(self.app, status))
+        text.append("─" * max(0, TIME_CELLS - lead - long) + "\n", style=muted)
+        text.append(scene.prompt or "(erased)")
+        return text

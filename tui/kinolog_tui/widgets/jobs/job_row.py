@@ -1,0 +1,93 @@
+"""The columns of the job list, and what stands in them: words with the theme colour that they have."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from kinolog_client.jobs import Job
+from kinolog_tui.text.display_text import COLOURS, PRIORITY_MARKS, SYMBOLS, ago, bar, plain, span
+
+BAR_CELLS = 8
+MARK = "✓"
+PADDING = 2
+"""Cells around each column, one on either side."""
+
+Part: TypeAlias = "tuple[str, str]"
+"""Words and the name of a colour of the theme; empty for that of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, its width in cells, and how wide a terminal is where it is there, from and below."""
+
+    name: str
+    width: int
+    from_columns: int = 0
+    below_columns: int = sys.maxsize
+
+
+COLUMNS = (
+    Column("", 1),
+    Column("status", 12),
+    Column("pri", 3, 60, 100),
+    Column("prio", 10, 100),
+    Column("progress", 13),
+    Column("stage", 13, 105),
+    Column("age", 6, 60),
+    Column("ran", 7, 120),
+    Column("model", 14, 125),
+    Column("job", 8),
+)
+LEAST_PROMPT = 8
+
+
+def columns_for(width: int) -> tuple[Column, ...]:
+    """The columns of a terminal so wide, the prompt taking what is left."""
+    there = [column for column in COLUMNS if column.from_columns <= width < column.below_columns]
+    left = width - sum(column.width + PADDING for column in there) - PADDING - 2
+    return (*there, Column("prompt", max(LEAST_PROMPT, left)))
+
+
+def parts(column: str, job: Job, marked: bool, now: datetime) -> list[Part]:
+    """What stands in a column of a job's row."""
+    return _CELLS[column](job, marked, now)
+
+
+def _status(job: Job, _: bool, __: datetime) -> list[Part]:
+    word = "cancelling" if job.cancel_requested and not job.ended else job.status
+    return [(f"{SYMBOLS[job.status]} {word}", COLOURS[job.status])]
+
+
+def _progress(job: Job, _: bool, __: datetime) -> list[Part]:
+    if job.status == "queued":
+        return [("" if job.queue_position is None else f"#{job.queue_position + 1} in line", "text-muted")]
+    return [(bar(job.percent, BAR_CELLS), COLOURS[job.status]), (f" {job.percent:3.0f}%", "")]
+
+
+def _prompt(job: Job, _: bool, __: datetime) -> list[Part]:
+    return [(" ".join((job.prompt or "(erased)").split()), "text-muted" if job.prompt is None else "")]
+
+
+def _ran(job: Job, _: bool, __: datetime) -> list[Part]:
+    if job.started_at is None or job.finished_at is None:
+        return []
+    return [(span((job.finished_at - job.started_at).total_seconds()), "")]
+
+
+_CELLS: dict[str, Callable[[Job, bool, datetime], list[Part]]] = {
+    "": lambda _, marked, __: [(MARK if marked else " ", "accent")],
+    "status": _status,
+    "pri": lambda job, _, __: [(f" {PRIORITY_MARKS[job.priority]}", "")],
+    "prio": lambda job, _, __: [(f"{PRIORITY_MARKS[job.priority]:<2}{job.priority}", "")],
+    "progress": _progress,
+    "stage": lambda job, _, __: [(plain(job.stage or "") if job.status == "processing" else "", "")],
+    "age": lambda job, _, now: [(ago(job.created_at, now), "text-muted")],
+    "ran": _ran,
+    "model": lambda job, _, __: [(job.model, "")],
+    "job": lambda job, _, __: [(job.job_id[:8], "text-muted")],
+    "prompt": _prompt,
+}

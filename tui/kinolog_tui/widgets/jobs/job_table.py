@@ -1,0 +1,270 @@
+"""The table of jobs: one page of rows. Only lines that changed are drawn anew, whatever moves on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import BindingType
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from kinolog_client.jobs import Job
+from kinolog_client.live_messages import Moved
+from kinolog_tui.keys.bindings import bound
+from kinolog_tui.text import clock
+from kinolog_tui.widgets.jobs.job_row import PADDING, Column, Part, columns_for, parts
+from kinolog_tui.widgets.theme_styles import style
+
+HEADER_ROWS = 1
+PASSING = ("percent", "stage", "scene", "eta_seconds")
+"""What progress tells between commits."""
+
+
+class JobTable(ScrollView, can_focus=True):
+    """Jobs, one per row. `marked` are the ids that bulk actions take."""
+
+    class PageWanted(Message):
+        """The cursor wants to leave the page: `step` is 1 for the next, -1 for the one before."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    class Opened(Message):
+        """A job was chosen."""
+
+        def __init__(self, job_id: str) -> None:
+            super().__init__()
+            self.job_id = job_id
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--even", "table--odd", "table--cursor"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bound("everywhere.down", "cursor_down", "Down", show=False),
+        bound("everywhere.arrow_down", "cursor_down", "Down", show=False),
+        bound("everywhere.up", "cursor_up", "Up", show=False),
+        bound("everywhere.arrow_up", "cursor_up", "Up", show=False),
+        bound("everywhere.first", "scroll_top", "First", show=False),
+        bound("everywhere.home", "scroll_top", "First", show=False),
+        bound("everywhere.last", "scroll_bottom", "Last", show=False),
+        bound("everywhere.end", "scroll_bottom", "Last", show=False),
+        bound("jobs.half_down", "page_down", "Half down", show=False),
+        bound("jobs.half_up", "page_up", "Half up", show=False),
+        bound("everywhere.open", "open", "Open"),
+    ]
+
+    cursor_row: reactive[int] = reactive(0, repaint=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marked: set[str] = set()
+        self._jobs: dict[str, Job] = {}
+        self._ids: list[str] = []
+        self._columns: tuple[Column, ...] = ()
+        self._palette: dict[str, Style] = {}
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """The jobs of the page, in order."""
+        return tuple(self._jobs.values())
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the page has."""
+        return len(self._ids)
+
+    @property
+    def current(self) -> Job | None:
+        """The job under the cursor."""
+        return self._jobs[self._ids[self.cursor_row]] if self.cursor_row < len(self._ids) else None
+
+    def show(self, jobs: Sequence[Job]) -> None:
+        """Show this page. The cursor stays on its job where it is still there, else on its row."""
+        at, before = self.current, self._jobs
+        ids = [job.job_id for job in jobs]
+        self._jobs = {job.job_id: _as_known(job, before.get(job.job_id)) for job in jobs}
+        if ids == self._ids:
+            for row, job in enumerate(jobs):
+                if before[job.job_id] != self._jobs[job.job_id]:
+                    self._refresh_row(row)
+            return
+        self._ids = ids
+        self.relaid()
+        wanted = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
+        self.cursor_row = max(0, min(wanted, len(ids) - 1))
+        self._reveal()
+
+    def patch(self, job_id: str, moved: Moved) -> bool:
+        """Bring a job of this page to what the feed told; False when it is not on the page."""
+        job = self._jobs.get(job_id)
+        if job is None:
+            return False
+        names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds")
+        facts = {name: getattr(moved, name) for name in names}
+        after = moved.job if moved.job is not None else job.model_copy(update=facts)
+        if after != job:
+            self._jobs[job_id] = after
+            self._refresh_row(self._ids.index(job_id))
+        return True
+
+    def toggle(self, job_id: str) -> None:
+        """Mark a job, or take its mark away."""
+        self.marked ^= {job_id}
+        if job_id in self._jobs:
+            self._refresh_row(self._ids.index(job_id))
+
+    def mark_page(self) -> None:
+        """Mark all of the page; take the marks away when all are marked."""
+        ids = set(self._ids)
+        self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw every row anew: ages, colours and marks may have changed."""
+        self._palette.clear()
+        self.refresh()
+
+    def relaid(self) -> None:
+        """Fit the columns to the width of the screen, and the height to the rows."""
+        self._columns = columns_for(self.app.size.width)
+        width = sum(column.width + PADDING for column in self._columns)
+        self.virtual_size = Size(min(width, self.app.size.width - 1), len(self._ids) + HEADER_ROWS)
+        self.redraw()
+
+    def move_cursor(self, row: int) -> None:
+        """Put the cursor on a row."""
+        self.cursor_row = max(0, min(row, self.row_count - 1))
+
+    def validate_cursor_row(self, row: int) -> int:
+        """No row is negative."""
+        return max(0, row)
+
+    def watch_cursor_row(self, before: int, after: int) -> None:
+        """The row left and the row come to are drawn; the latter is brought into view."""
+        self._refresh_row(before)
+        self._refresh_row(after)
+        self._reveal()
+
+    def action_cursor_down(self) -> None:
+        """Down; off the last row, to the next page."""
+        if self.row_count and self.cursor_row == self.row_count - 1:
+            self.post_message(self.PageWanted(1))
+        else:
+            self.move_cursor(self.cursor_row + 1)
+
+    def action_cursor_up(self) -> None:
+        """Up; off the first row, to the page before."""
+        if self.row_count and self.cursor_row == 0:
+            self.post_message(self.PageWanted(-1))
+        else:
+            self.move_cursor(self.cursor_row - 1)
+
+    def action_scroll_top(self) -> None:
+        """To the first row."""
+        self.move_cursor(0)
+
+    def action_scroll_bottom(self) -> None:
+        """To the last row."""
+        self.move_cursor(self.row_count - 1)
+
+    def action_page_down(self) -> None:
+        """Half a screen down."""
+        self.move_cursor(self.cursor_row + self._rows_in_view // 2)
+
+    def action_page_up(self) -> None:
+        """Half a screen up."""
+        self.move_cursor(self.cursor_row - self._rows_in_view // 2)
+
+    def action_open(self) -> None:
+        """Open the job under the cursor."""
+        if self.current is not None:
+            self.post_message(self.Opened(self.current.job_id))
+
+    def on_click(self, event: Click) -> None:
+        """A click puts the cursor on a row; a click on the row of the cursor opens its job."""
+        row = event.y - HEADER_ROWS + self.scroll_offset.y
+        if event.y < HEADER_ROWS or row >= self.row_count:
+            return
+        if row == self.cursor_row:
+            self.action_open()
+        else:
+            self.move_cursor(row)
+
+    @property
+    def _rows_in_view(self) -> int:
+        return max(1, self.size.height - HEADER_ROWS)
+
+    def _reveal(self) -> None:
+        """Scroll as little as brings the cursor into view."""
+        top, room = self.scroll_offset.y, self._rows_in_view
+        if self.cursor_row < top:
+            self.scroll_to(y=self.cursor_row, animate=False)
+        elif self.cursor_row >= top + room:
+            self.scroll_to(y=self.cursor_row - room + 1, animate=False)
+
+    def _refresh_row(self, row: int) -> None:
+        if self.scroll_offset.y <= row < self.scroll_offset.y + self._rows_in_view:
+            self.refresh_line(row + HEADER_ROWS)
+
+    def render_line(self, y: int) -> Strip:
+        """The headings, then the rows in view."""
+        width = self.size.width
+        if y < HEADER_ROWS:
+            return self._headings(width)
+        row = y - HEADER_ROWS + self.scroll_offset.y
+        if row >= self.row_count:
+            return Strip.blank(width, self.rich_style)
+        return self._row(row, width)
+
+    def _headings(self, width: int) -> Strip:
+        base = self.get_component_rich_style("table--head")
+        words = "".join(f" {column.name:<{column.width}} " for column in self._columns)
+        return Strip([Segment(words, base)], len(words)).adjust_cell_length(width, base)
+
+    def _row(self, row: int, width: int) -> Strip:
+        job = self._jobs[self._ids[row]]
+        lit = row == self.cursor_row
+        name = "cursor" if lit else ("odd" if row % 2 else "even")
+        base = self.get_component_rich_style(f"table--{name}")
+        now, marked = clock.now(), job.job_id in self.marked
+        segments: list[Segment] = []
+        for column in self._columns:
+            content = parts(column.name, job, marked, now)
+            segments += self._cell(
+                [(words, "") for words, _ in content] if lit else content, column.width, base
+            )
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _cell(self, content: list[Part], width: int, base: Style) -> list[Segment]:
+        """The parts, cut or filled to the column, with a space on either side."""
+        segments, left = [Segment(" ", base)], width
+        for words, colour in content:
+            long = cell_len(words)
+            if long > left:
+                words, long = set_cell_size(words, left - 1) + "…" if left > 1 else "", left
+            if words:
+                segments.append(Segment(words, base + self._style(colour) if colour else base))
+            left -= long
+        segments.append(Segment(" " * (left + 1), base))
+        return segments
+
+    def _style(self, colour: str) -> Style:
+        if colour not in self._palette:
+            self._palette[colour] = style(self.app, colour, bold=colour == "accent")
+        return self._palette[colour]
+
+
+def _as_known(job: Job, before: Job | None) -> Job:
+    """The job as a list has it, which knows its last commit: what the feed told of its progress since goes on."""
+    if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
+        return job
+    if before.percent <= job.percent:
+        return job
+    return job.model_copy(update={name: getattr(before, name) for name in PASSING})
