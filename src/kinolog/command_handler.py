@@ -13,13 +13,13 @@ from kinolog.job.events import Event
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import Conflict, EventStore, Loaded
+from kinolog.ports.event_store import Conflict, EventStore, LoadedJob
 
 ATTEMPTS = 16
 """How often a command is decided anew before the caller is told that the job is too busy."""
 
 
-class TooBusy(Refused):
+class JobTooBusy(Refused):
     """A job that changes faster than a command can be decided."""
 
     def __init__(self, job_id: str) -> None:
@@ -33,7 +33,7 @@ def _snake(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
+class HandledCommand:
     """The job after a command. `events` is empty when the command had been handled before."""
 
     job: Job
@@ -43,19 +43,19 @@ class Handled:
     events: tuple[Event, ...]
 
     @property
-    def tail(self) -> Loaded:
+    def tail(self) -> LoadedJob:
         """What the next command builds on."""
-        return Loaded(self.job, self.position, self.digest, self.command_id)
+        return LoadedJob(self.job, self.position, self.digest, self.command_id)
 
 
-class JobHandler:
+class CommandHandler:
     """Takes commands to jobs in the log."""
 
     def __init__(self, store: EventStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
-    async def handle(self, job_id: str, command: Command) -> Handled:
+    async def handle(self, job_id: str, command: Command) -> HandledCommand:
         """Load the job and give it the command; decide anew on a conflict.
 
         Raises `Refused` when the job does not take it, `LogUnavailable` when the log does not answer.
@@ -66,19 +66,19 @@ class JobHandler:
                 return await self.handle_from(job_id, loaded, command)
             except Conflict:
                 continue
-        raise TooBusy(job_id)
+        raise JobTooBusy(job_id)
 
-    async def handle_from(self, job_id: str, loaded: Loaded | None, command: Command) -> Handled:
+    async def handle_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> HandledCommand:
         """Give the command to the job as the caller knows it. Raises `Conflict` when it has moved on."""
         commit = self.decide_from(job_id, loaded, command)
         if commit is None:
             if loaded is None:  # decide() answers nothing only for jobs that are there
                 raise AssertionError("a command to no job led to no events")
-            return Handled(loaded.job, loaded.position, loaded.digest, loaded.command_id, ())
+            return HandledCommand(loaded.job, loaded.position, loaded.digest, loaded.command_id, ())
         appended = await self._store.append(commit)
-        return Handled(commit.state, appended.position, appended.digest, command.id, commit.events)
+        return HandledCommand(commit.state, appended.position, appended.digest, command.id, commit.events)
 
-    def decide_from(self, job_id: str, loaded: Loaded | None, command: Command) -> Commit | None:
+    def decide_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> Commit | None:
         """The commit that the command leads to; None when there is nothing to do. Stores nothing."""
         at = self._clock()
         job = loaded.job if loaded is not None else None

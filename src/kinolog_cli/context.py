@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from kinolog.process.settings import ClientSettings
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import TIMEOUT_SECONDS, Gateway, GatewayError, Json
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
@@ -27,7 +27,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object
 
 
 @dataclass(slots=True)
-class Context:
+class CliContext:
     """How this call of the command talks and prints."""
 
     url: str
@@ -49,18 +49,18 @@ class Context:
 PIPED_WIDTH = 200
 """Columns of output that goes into a file or another program."""
 
-CURRENT: ContextVar[Context] = ContextVar("kinolog_cli")
+CURRENT: ContextVar[CliContext] = ContextVar("kinolog_cli")
 """The context of the call that runs; set before any command does."""
 
 
-def begin(as_json: bool) -> Context:
+def begin(as_json: bool) -> CliContext:
     """The context of this call; `--json` may stand before or after the command's name."""
     context = CURRENT.get()
     context.as_json = context.as_json or as_json
     return context
 
 
-def make_context(url: str | None, api_key: str | None, as_json: bool) -> Context:
+def make_context(url: str | None, api_key: str | None, as_json: bool) -> CliContext:
     """The context from options, then `KINOLOG_URL` and `KINOLOG_API_KEY`, then a stack that runs here."""
     settings = ClientSettings()
     key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
@@ -68,7 +68,7 @@ def make_context(url: str | None, api_key: str | None, as_json: bool) -> Context
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if not out.is_terminal:
         out.width = PIPED_WIDTH
-    return Context(address, key, as_json, out, err)
+    return CliContext(address, key, as_json, out, err)
 
 
 def running_stack() -> str | None:
@@ -77,14 +77,14 @@ def running_stack() -> str | None:
     return running.addresses.get("gateway") if running is not None else None
 
 
-def command(function: Callable[P, Exit | None]) -> Callable[P, None]:
+def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
     """End a command with its exit code, and what goes wrong with words instead of a traceback."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         context = CURRENT.get()
         try:
-            code = function(*args, **kwargs) or Exit.OK
+            code = function(*args, **kwargs) or ExitCode.OK
         except GatewayError as error:
             code = error.exit_code
             if context.as_json:
@@ -92,13 +92,13 @@ def command(function: Callable[P, Exit | None]) -> Callable[P, None]:
             else:
                 context.err.print("\n".join(error.lines), style="red", markup=False)
         except ValidationError as error:
-            code = Exit.USAGE
+            code = ExitCode.USAGE
             context.err.print(f"a KINOLOG_ setting is wrong: {error}", style="red", markup=False)
         except KeyboardInterrupt:
-            code = Exit.INTERRUPTED
+            code = ExitCode.INTERRUPTED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = Exit.OK
+            code = ExitCode.OK
         raise typer.Exit(int(code))
 
     return run

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kinolog.ids import new_id
-from kinolog_cli.context import Context, JsonOption, begin, command
-from kinolog_cli.exit_codes import BY_JOB_STATUS, Exit
+from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.gateway import Gateway, GatewayError
 from kinolog_cli.job_queries import save_video, watch_job
 from kinolog_cli.terminal_output import history_outline
@@ -20,7 +20,7 @@ from kinolog_stack.errors import StartError
 from kinolog_stack.settings import StackSettings
 
 if TYPE_CHECKING:  # what it imports is not installed everywhere
-    from kinolog_stack.processes.supervised_process import Kept
+    from kinolog_stack.processes.supervised_process import SupervisedProcess
 
 
 @command
@@ -31,7 +31,7 @@ def demo(
     ),
     data: Annotated[Path | None, typer.Option("--data", help="Data folder (KINOLOG_DATA).")] = None,
     as_json: JsonOption = False,
-) -> Exit:
+) -> ExitCode:
     """Start everything, make one video, show its history, and stop everything again."""
     context = begin(as_json)
     settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
@@ -40,14 +40,14 @@ def demo(
         job_id = answer["job_id"]
         final = watch_job(context, gateway, job_id)
         code = BY_JOB_STATUS[final["status"]]
-        if code is Exit.OK:
+        if code is ExitCode.OK:
             save_video(context, gateway, job_id, output)
         history = gateway.get(f"/mcp/events/{job_id}")
     if context.as_json:
         context.print_json({"job": final, "history": history, "saved": str(output.absolute())})
         return code
     context.out.print(history_outline(history["commits"]))
-    if code is Exit.OK:
+    if code is ExitCode.OK:
         media = final["media"]
         facts = f"{media['width']}x{media['height']}, {media['frames']} frames at {media['fps']:g} per second"
         context.out.print(f"\n{output.absolute()}  ({facts})", style="bold green", soft_wrap=True)
@@ -60,7 +60,7 @@ def demo(
 
 
 @contextmanager
-def somewhere(context: Context, settings: StackSettings) -> Iterator[str]:
+def somewhere(context: CliContext, settings: StackSettings) -> Iterator[str]:
     """The gateway of the stack that runs on this data folder, or of one that runs as long as this lasts."""
     running = DataFolder(settings.data).running()
     if running is not None and "gateway" in running.addresses:
@@ -68,7 +68,7 @@ def somewhere(context: Context, settings: StackSettings) -> Iterator[str]:
         return
     from kinolog_stack.stack import Stack
 
-    def tell(kept: Kept) -> None:
+    def tell(kept: SupervisedProcess) -> None:
         if kept.state == "running":
             context.err.print(f"  {kept.name} runs", style="dim", markup=False)
 
@@ -78,7 +78,7 @@ def somewhere(context: Context, settings: StackSettings) -> Iterator[str]:
         stack.start()
     except StartError as error:
         raise GatewayError(
-            Exit.UNREACHABLE, f"kinolog did not start: {error.problem} {error.remedy}"
+            ExitCode.UNREACHABLE, f"kinolog did not start: {error.problem} {error.remedy}"
         ) from error
     try:
         yield stack.addresses["gateway"]

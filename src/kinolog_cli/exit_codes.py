@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """What a command's exit code says."""
 
     OK = 0
@@ -29,16 +29,16 @@ class Exit(IntEnum):
 
 
 BY_HTTP_STATUS = {
-    400: Exit.USAGE,
-    401: Exit.DENIED,
-    403: Exit.DENIED,
-    404: Exit.NOT_FOUND,
-    409: Exit.REFUSED,
-    412: Exit.REFUSED,
-    413: Exit.USAGE,
-    422: Exit.USAGE,
+    400: ExitCode.USAGE,
+    401: ExitCode.DENIED,
+    403: ExitCode.DENIED,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.REFUSED,
+    412: ExitCode.REFUSED,
+    413: ExitCode.USAGE,
+    422: ExitCode.USAGE,
 }
 """Exit codes of HTTP answers; every other error is UNREACHABLE."""
 
-BY_JOB_STATUS = {"completed": Exit.OK, "failed": Exit.FAILED, "cancelled": Exit.CANCELLED}
+BY_JOB_STATUS = {"completed": ExitCode.OK, "failed": ExitCode.FAILED, "cancelled": ExitCode.CANCELLED}
 """Exit codes of a job that has ended."""

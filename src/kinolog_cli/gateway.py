@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from kinolog_cli.exit_codes import BY_HTTP_STATUS, Exit
+from kinolog_cli.exit_codes import BY_HTTP_STATUS, ExitCode
 
 Json: TypeAlias = dict[str, Any]
 Params: TypeAlias = Mapping[str, str | int | float | bool | None]
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 30.0
 class GatewayError(Exception):
     """An answer that is no success, in words, with the exit code for it."""
 
-    def __init__(self, exit_code: Exit, title: str, problem: Json | None = None) -> None:
+    def __init__(self, exit_code: ExitCode, title: str, problem: Json | None = None) -> None:
         super().__init__(title)
         self.exit_code = exit_code
         self.title = title
@@ -94,7 +94,7 @@ class Gateway:
             content = answer.json()
         except ValueError as error:
             title = f"{self.url} answers, but not as kinolog does; is the address right?"
-            raise GatewayError(Exit.UNREACHABLE, title) from error
+            raise GatewayError(ExitCode.UNREACHABLE, title) from error
         return content if isinstance(content, dict) else {"items": content}
 
     def _unreachable(self, error: httpx.TransportError) -> GatewayError:
@@ -102,7 +102,7 @@ class Gateway:
         title = (
             f"cannot reach kinolog at {self.url} ({reason}); start it with `kinolog up`, or give its --url"
         )
-        return GatewayError(Exit.UNREACHABLE, title)
+        return GatewayError(ExitCode.UNREACHABLE, title)
 
 
 def _given(params: Params | None) -> dict[str, str | int | float | bool]:
@@ -118,4 +118,4 @@ def _error(answer: httpx.Response) -> GatewayError:
     if not isinstance(problem, dict):
         problem = {}
     words = problem.get("detail") or problem.get("title") or f"HTTP {answer.status_code}"
-    return GatewayError(BY_HTTP_STATUS.get(answer.status_code, Exit.UNREACHABLE), str(words), problem)
+    return GatewayError(BY_HTTP_STATUS.get(answer.status_code, ExitCode.UNREACHABLE), str(words), problem)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from kinolog.ids import new_id
-from kinolog_cli.context import Context, JsonOption, begin, command
-from kinolog_cli.exit_codes import BY_JOB_STATUS, Exit
+from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.gateway import Gateway, Json
 from kinolog_cli.job_queries import JobArgument, save_video, watch_job
 
@@ -36,7 +36,7 @@ def generate(
         str | None, typer.Option(help="Submitting twice with the same id makes one job.")
     ] = None,
     as_json: JsonOption = False,
-) -> Exit:
+) -> ExitCode:
     """Submit a prompt; with --watch or --output, wait for the video."""
     context = begin(as_json)
     asked = {
@@ -60,19 +60,19 @@ def generate(
         )
         if not (watch or output):
             _say(context, answer, f"job {answer['job_id']} is {answer['status']}")
-            return Exit.OK
+            return ExitCode.OK
         return _wait(context, gateway, answer["job_id"], output)
 
 
-def _wait(context: Context, gateway: Gateway, job_id: str, output: Path | None) -> Exit:
+def _wait(context: CliContext, gateway: Gateway, job_id: str, output: Path | None) -> ExitCode:
     """Watch a job to its end and save its video; say how it ended."""
     final = watch_job(context, gateway, job_id)
     code = BY_JOB_STATUS[final["status"]]
-    if code is Exit.OK and output is not None:
+    if code is ExitCode.OK and output is not None:
         save_video(context, gateway, job_id, output)
     if context.as_json:
-        context.print_json(final | ({"saved": str(output)} if code is Exit.OK and output else {}))
-    elif code is Exit.OK:
+        context.print_json(final | ({"saved": str(output)} if code is ExitCode.OK and output else {}))
+    elif code is ExitCode.OK:
         where = f" and saved as {output}" if output else ""
         context.out.print(f"job {job_id} is completed{where}", markup=False)
     else:
@@ -120,18 +120,18 @@ def erase(
     job: JobArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
-) -> Exit:
+) -> ExitCode:
     """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
     context = begin(as_json)
     if not yes and not typer.confirm(f"Erase the prompts and files of job {job} for good?"):
-        return Exit.CANCELLED
+        return ExitCode.CANCELLED
     with context.gateway() as gateway:
         answer = gateway.delete(f"/mcp/jobs/{job}")
     _say(context, answer, f"job {job} is erased")
-    return Exit.OK
+    return ExitCode.OK
 
 
-def _post(context: Context, path: str, body: Json) -> None:
+def _post(context: CliContext, path: str, body: Json) -> None:
     with context.gateway() as gateway:
         answer = gateway.post(path, body)
     about = answer["job"]
@@ -141,7 +141,7 @@ def _post(context: Context, path: str, body: Json) -> None:
     )
 
 
-def _say(context: Context, answer: Json, words: str) -> None:
+def _say(context: CliContext, answer: Json, words: str) -> None:
     """Print the answer for a program, or the words for a person."""
     if context.as_json:
         context.print_json(answer)

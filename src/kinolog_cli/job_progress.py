@@ -18,7 +18,7 @@ RECONNECTS = 3
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 
 
-def follow(gateway: Gateway, job_id: str, logs: bool = False) -> Iterator[Json]:
+def follow_job(gateway: Gateway, job_id: str, logs: bool = False) -> Iterator[Json]:
     """Messages about the job as the WebSocket sends them, until it has ended.
 
     The first is the job as it stands. A lost connection is taken up where it broke off; where no WebSocket is to be

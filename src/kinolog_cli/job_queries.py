@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress
 
-from kinolog_cli.context import Context, JsonOption, begin, command
-from kinolog_cli.exit_codes import BY_JOB_STATUS, Exit
+from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.gateway import Gateway, GatewayError, Json
-from kinolog_cli.job_progress import follow
+from kinolog_cli.job_progress import follow_job
 from kinolog_cli.terminal_output import (
     JobProgress,
     ago,
@@ -109,21 +109,21 @@ def _about(job: Json) -> object:
 
 
 @command
-def watch(job: JobArgument, as_json: JsonOption = False) -> Exit:
+def watch(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     """Follow one job live until it has ended; the exit code says how."""
     context = begin(as_json)
     with context.gateway() as gateway:
         return BY_JOB_STATUS[watch_job(context, gateway, job)["status"]]
 
 
-def watch_job(context: Context, gateway: Gateway, job_id: str) -> Json:
+def watch_job(context: CliContext, gateway: Gateway, job_id: str) -> Json:
     """Show a job live until it has ended; answer it as it stands then."""
     if context.as_json:
-        for message in follow(gateway, job_id, logs=True):
+        for message in follow_job(gateway, job_id, logs=True):
             context.print_json(message)
         return gateway.get(f"/mcp/status/{job_id}")
     with JobProgress(context.err) as bars:
-        for message in follow(gateway, job_id):
+        for message in follow_job(gateway, job_id):
             if "stages" in message["data"]:
                 bars.show(message["data"])
         final = gateway.get(f"/mcp/status/{job_id}")
@@ -156,7 +156,7 @@ def result(
     context.out.print(details([*pairs, ("saved", made.get("saved"))]))
 
 
-def save_video(context: Context, gateway: Gateway, job_id: str, path: Path) -> None:
+def save_video(context: CliContext, gateway: Gateway, job_id: str, path: Path) -> None:
     """Save a job's video under `path`, whole or not at all."""
     partial = path.with_name(f".{path.name}.part")
     try:
@@ -172,7 +172,7 @@ def save_video(context: Context, gateway: Gateway, job_id: str, path: Path) -> N
         partial.replace(path)
     except OSError as error:
         raise GatewayError(
-            Exit.USAGE, f"cannot write {path}: {error.strerror}; choose another --output"
+            ExitCode.USAGE, f"cannot write {path}: {error.strerror}; choose another --output"
         ) from error
     finally:
         partial.unlink(missing_ok=True)

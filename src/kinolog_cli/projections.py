@@ -16,7 +16,7 @@ import typer
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_cli.context import command
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import GatewayError
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.passwords import load_passwords
@@ -32,37 +32,37 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 
 @app.command()
 @command
-def rebuild(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+def rebuild(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Build the read models anew from the log beside the live ones, and swap them in."""
     return _projector("rebuild", data, as_json)
 
 
 @app.command("hash")
 @command
-def hash_(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+def hash_(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Print a hash of every table; two histories that are equal give equal hashes."""
     return _projector("hash", data, as_json)
 
 
 @app.command()
 @command
-def migrate(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+def migrate(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Bring the database to the version that this release needs."""
     return _projector("migrate", data, as_json)
 
 
 @app.command()
 @command
-def restore(data: DataOption = None, as_json: JsonOption = False) -> Exit:
+def restore(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Fill an empty log from the archive in the database."""
     return _projector("restore", data, as_json)
 
 
-def _projector(verb: str, data: Path | None, as_json: bool) -> Exit:
+def _projector(verb: str, data: Path | None, as_json: bool) -> ExitCode:
     """Run the projector's program and pass its output and exit code on."""
     argv = [sys.executable, "-m", "kinolog_projector.app", verb, *(["--json"] if as_json else [])]
     done = subprocess.run(argv, env=_environment(verb, data), check=False)  # noqa: S603  (our own program)
-    return Exit.OK if done.returncode == 0 else Exit.FAILED
+    return ExitCode.OK if done.returncode == 0 else ExitCode.FAILED
 
 
 def _environment(verb: str, data: Path | None) -> dict[str, str]:
@@ -75,7 +75,7 @@ def _environment(verb: str, data: Path | None) -> dict[str, str]:
         title = (
             f"no kinolog runs on {folder.path}; start it, or set KINOLOG_DATABASE_URL and KINOLOG_NATS_URL"
         )
-        raise GatewayError(Exit.UNREACHABLE, title)
+        raise GatewayError(ExitCode.UNREACHABLE, title)
     from kinolog_stack.servers.postgres_server import (  # its driver is not installed everywhere
         DATABASE,
         SUPERUSER,

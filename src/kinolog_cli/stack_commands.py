@@ -16,11 +16,11 @@ from pydantic import ValidationError
 
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
-from kinolog_stack.log_files import Follower
+from kinolog_stack.log_files import LogFileFollower
 from kinolog_stack.settings import StackSettings
 
 if TYPE_CHECKING:  # what they import is not installed everywhere, and takes time to load
-    from kinolog_stack.processes.supervised_process import Kept
+    from kinolog_stack.processes.supervised_process import SupervisedProcess
     from kinolog_stack.stack import Stack
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -92,10 +92,10 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every part, and say what is wrong and what to do about it. Exit code 1 when something is wrong."""
-    from kinolog_stack.doctor import examine
+    from kinolog_stack.doctor import run_checks
 
     folder = DataFolder(_settings({"data": data}).data)
-    checks = examine(folder)
+    checks = run_checks(folder)
     healthy = all(check.status != "wrong" for check in checks)
     if as_json:
         found = {"healthy": healthy, "data": str(folder.path), "checks": [asdict(check) for check in checks]}
@@ -137,7 +137,7 @@ def _settings(given: dict[str, object]) -> StackSettings:
         raise typer.Exit(USAGE) from error
 
 
-def _tell(kept: Kept) -> None:
+def _tell(kept: SupervisedProcess) -> None:
     if kept.state == "running" and kept.starts == 1:
         _say(f"  {kept.name} runs")
     elif kept.state == "running":
@@ -167,7 +167,7 @@ def _wait(stack: Stack, to_stop: threading.Event, verbose: bool) -> None:
         to_stop.wait()
         return
     names = ["stack", *stack.processes]
-    follower = Follower(
+    follower = LogFileFollower(
         [stack.folder.log(name) for name in names], lambda name, line: _say(f"{name} | {line}")
     )
     while not to_stop.wait(FOLLOW_SECONDS):

@@ -13,7 +13,7 @@ import typer
 
 from kinolog_cli.context import begin, command
 from kinolog_cli.demo import somewhere
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.settings import StackSettings
 
 
@@ -28,12 +28,12 @@ def tui(
     ] = False,
     web_port: Annotated[int, typer.Option("--web-port", help="Port of --web.", min=1, max=65_535)] = 8000,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of --demo (KINOLOG_DATA).")] = None,
-) -> Exit:
+) -> ExitCode:
     """Open the terminal dashboard."""
     context = begin(as_json=False)
     if find_spec("textual_serve" if web else "textual") is None:
         context.err.print("the dashboard needs `pip install 'kinolog[tui]'`", style="red")
-        return Exit.FAILED
+        return ExitCode.FAILED
     address: AbstractContextManager[str] = nullcontext(context.url)
     if demo:
         settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
@@ -46,7 +46,7 @@ def tui(
                 why = os.strerror(error.errno) if error.errno else str(error)
                 words = f"cannot serve at 127.0.0.1:{web_port}: {why}; choose another --web-port"
                 context.err.print(words, style="red", markup=False)
-                return Exit.FAILED
+                return ExitCode.FAILED
         else:
             import_module("kinolog_tui.start").run(url, context.api_key)
-    return Exit.OK
+    return ExitCode.OK

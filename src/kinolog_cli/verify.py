@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kinolog_cli.context import JsonOption, begin, command
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import GatewayError, Json
 from kinolog_cli.job_queries import JobArgument
 
@@ -33,7 +33,7 @@ ADVICE = {
 
 
 @command
-def verify(job: JobArgument, as_json: JsonOption = False) -> Exit:
+def verify(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     """Check a job's record and its files: complete, untouched? Exit code 1 when not."""
     context = begin(as_json)
     try:
@@ -43,9 +43,9 @@ def verify(job: JobArgument, as_json: JsonOption = False) -> Exit:
         if error.problem.get("reason") != "ROUTE_NOT_FOUND":
             raise
         words = f"kinolog at {context.url} is too old to verify a record; upgrade it, then try again"
-        raise GatewayError(Exit.UNREACHABLE, words) from error
+        raise GatewayError(ExitCode.UNREACHABLE, words) from error
     broken = [check["name"] for check in proof["checks"] if not check["holds"]]
-    code = Exit.OK if proof["valid"] else Exit.FAILED
+    code = ExitCode.OK if proof["valid"] else ExitCode.FAILED
     if context.as_json:
         context.print_json(proof)
         return code

@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from kinolog_client.jobs import View
-from kinolog_client.rest import Rest
+from kinolog_client.jobs import ClientModel
+from kinolog_client.rest import GatewayRest
 
 PATH = "/mcp/keys"
 
@@ -21,7 +21,7 @@ class Offer(Enum):
     OPEN = "it asks for none"
 
 
-class ApiKey(View):
+class ApiKeyInfo(ClientModel):
     """A key that was given out, never the key itself."""
 
     key_id: str
@@ -31,11 +31,11 @@ class ApiKey(View):
     revoked_at: datetime | None = None
 
 
-class _Keys(View):
-    keys: tuple[ApiKey, ...] = ()
+class _Keys(ClientModel):
+    keys: tuple[ApiKeyInfo, ...] = ()
 
 
-class _Document(View):
+class _Document(ClientModel):
     paths: dict[str, Any]
 
 
@@ -44,10 +44,10 @@ class KeysAnswer:
     """What a server does about keys, and the keys that it lists."""
 
     offer: Offer
-    keys: tuple[ApiKey, ...] = ()
+    keys: tuple[ApiKeyInfo, ...] = ()
 
 
-async def read_keys(rest: Rest) -> KeysAnswer:
+async def read_keys(rest: GatewayRest) -> KeysAnswer:
     """Ask what is offered, then for it. Raises `Trouble`."""
     document = await rest.read(_Document, "/openapi.json")
     if PATH in document.paths:

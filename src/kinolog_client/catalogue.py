@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kinolog_client.jobs import View
+from kinolog_client.jobs import ClientModel
 
 
-class Model(View):
+class ModelInfo(ClientModel):
     """A model of the catalogue with its limits."""
 
-    class Defaults(View):
+    class ModelDefaultsInfo(ClientModel):
         """Values of jobs that do not say."""
 
         size: str
@@ -24,7 +24,7 @@ class Model(View):
     name: str
     description: str = ""
     is_default: bool = False
-    defaults: Defaults
+    defaults: ModelDefaultsInfo
     sizes: tuple[str, ...] = ()
     max_frames: int
     max_steps: int
@@ -32,13 +32,13 @@ class Model(View):
     workers: tuple[str, ...] = ()
 
 
-class Models(View):
+class ModelListInfo(ClientModel):
     """The catalogue."""
 
-    models: tuple[Model, ...]
+    models: tuple[ModelInfo, ...]
 
 
-class Worker(View):
+class WorkerInfo(ClientModel):
     """A worker as it last reported."""
 
     name: str
@@ -57,7 +57,7 @@ class Worker(View):
     attempts_failed: int = 0
 
 
-class Workers(View):
+class WorkerListInfo(ClientModel):
     """The workers, by name."""
 
-    workers: tuple[Worker, ...]
+    workers: tuple[WorkerInfo, ...]

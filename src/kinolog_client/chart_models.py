@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kinolog_client.jobs import Counts, View
+from kinolog_client.jobs import ClientModel, JobCountsInfo
 
 
-class Distribution(Counts):
+class DistributionInfo(JobCountsInfo):
     """Numbers of jobs by status, as of a position."""
 
     position: int = 0
 
 
-class Overview(View):
+class OverviewInfo(ClientModel):
     """The numbers of a span; None where nothing ended."""
 
     submitted: int
@@ -29,7 +29,7 @@ class Overview(View):
     gpu_seconds: float = 0.0
 
 
-class SuccessRate(View):
+class SuccessRateInfo(ClientModel):
     """How jobs of one priority ended; `rate` is 0 to 1."""
 
     priority: str
@@ -39,13 +39,13 @@ class SuccessRate(View):
     rate: float | None = None
 
 
-class SuccessRates(View):
+class SuccessRatesInfo(ClientModel):
     """Success by priority."""
 
-    rates: tuple[SuccessRate, ...]
+    rates: tuple[SuccessRateInfo, ...]
 
 
-class StageTime(View):
+class StageTimeInfo(ClientModel):
     """How long a stage takes."""
 
     stage: str | None
@@ -55,13 +55,13 @@ class StageTime(View):
     p95_seconds: float
 
 
-class StageTimes(View):
+class StageTimesInfo(ClientModel):
     """Times by stage, in the order of the stages."""
 
-    stages: tuple[StageTime, ...]
+    stages: tuple[StageTimeInfo, ...]
 
 
-class DepthPoint(View):
+class DepthPointInfo(ClientModel):
     """The most jobs waiting and running within a bucket."""
 
     at: datetime | None
@@ -69,14 +69,14 @@ class DepthPoint(View):
     peak_processing: int
 
 
-class QueueDepth(View):
+class QueueDepthInfo(ClientModel):
     """Depth of the queue over time, oldest first."""
 
-    points: tuple[DepthPoint, ...]
+    points: tuple[DepthPointInfo, ...]
     bucket_seconds: int
 
 
-class TrendPoint(View):
+class TrendPointInfo(ClientModel):
     """What happened in a bucket."""
 
     at: datetime | None
@@ -86,14 +86,14 @@ class TrendPoint(View):
     cancelled: int
 
 
-class Trends(View):
+class TrendsInfo(ClientModel):
     """Jobs submitted and ended over time, oldest first."""
 
-    points: tuple[TrendPoint, ...]
+    points: tuple[TrendPointInfo, ...]
     bucket_seconds: int
 
 
-class ActivityEntry(View):
+class ActivityEntryInfo(ClientModel):
     """Something that happened."""
 
     position: int
@@ -104,7 +104,7 @@ class ActivityEntry(View):
     at: datetime | None
 
 
-class Activity(View):
+class ActivityInfo(ClientModel):
     """The feed, newest first."""
 
-    entries: tuple[ActivityEntry, ...]
+    entries: tuple[ActivityEntryInfo, ...]

@@ -14,13 +14,13 @@ PRIORITIES = ("critical", "high", "medium", "low")
 STAGES = ("storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store")
 
 
-class View(BaseModel):
+class ClientModel(BaseModel):
     """A piece of an answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ErrorFacts(View):
+class ErrorInfo(ClientModel):
     """Why a job or an attempt failed."""
 
     code: str
@@ -28,7 +28,7 @@ class ErrorFacts(View):
     retryable: bool = False
 
 
-class Stage(View):
+class StageInfo(ClientModel):
     """How far a stage is; `seconds` is None while it runs, `scene` counts from 0."""
 
     stage: str | None
@@ -38,7 +38,7 @@ class Stage(View):
     seconds: float | None = None
 
 
-class Attempt(View):
+class AttemptInfo(ClientModel):
     """One try at a job by one worker."""
 
     number: int
@@ -46,10 +46,10 @@ class Attempt(View):
     hardware: str = ""
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    error: ErrorFacts | None = None
+    error: ErrorInfo | None = None
 
 
-class Artifact(View):
+class ArtifactInfo(ClientModel):
     """A file that a job made."""
 
     kind: str
@@ -58,7 +58,7 @@ class Artifact(View):
     media_type: str
 
 
-class Media(View):
+class MediaInfo(ClientModel):
     """Facts of a finished video."""
 
     width: int
@@ -71,7 +71,7 @@ class Media(View):
     frame_hash: str
 
 
-class Timings(View):
+class TimingsInfo(ClientModel):
     """How long a job took, in seconds; None for what has not ended."""
 
     wait_seconds: float | None = None
@@ -79,7 +79,7 @@ class Timings(View):
     total_seconds: float | None = None
 
 
-class Links(View):
+class LinksInfo(ClientModel):
     """Where more about a job is; None where there is nothing."""
 
     video: str | None = None
@@ -88,7 +88,7 @@ class Links(View):
     manifest: str | None = None
 
 
-class Job(View):
+class JobInfo(ClientModel):
     """A job; what only the answer about one job tells is empty in lists."""
 
     job_id: str
@@ -117,7 +117,7 @@ class Job(View):
     seed: int = 0
     cancel_requested: bool = False
     erased: bool = False
-    error: ErrorFacts | None = None
+    error: ErrorInfo | None = None
     actor: str = ""
     created_at: datetime
     updated_at: datetime
@@ -126,12 +126,12 @@ class Job(View):
     gpu_seconds: float = 0.0
     version: int = 0
     position: int = 0
-    stages: tuple[Stage, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
-    media: Media | None = None
-    timings: Timings = Timings()
-    links: Links = Links()
+    stages: tuple[StageInfo, ...] = ()
+    attempts: tuple[AttemptInfo, ...] = ()
+    artifacts: tuple[ArtifactInfo, ...] = ()
+    media: MediaInfo | None = None
+    timings: TimingsInfo = TimingsInfo()
+    links: LinksInfo = LinksInfo()
 
     @property
     def ended(self) -> bool:
@@ -139,7 +139,7 @@ class Job(View):
         return self.status in TERMINAL
 
 
-class Counts(View):
+class JobCountsInfo(ClientModel):
     """Numbers of jobs by status."""
 
     total: int = 0
@@ -150,11 +150,11 @@ class Counts(View):
     cancelled: int = 0
 
 
-class JobPage(View):
+class JobPageInfo(ClientModel):
     """A page of jobs, and the counts of all that the filter finds."""
 
-    jobs: tuple[Job, ...]
-    summary: Counts
+    jobs: tuple[JobInfo, ...]
+    summary: JobCountsInfo
     limit: int
     offset: int = 0
     total: int | None = None
@@ -162,7 +162,7 @@ class JobPage(View):
     position: int = 0
 
 
-class Scene(View):
+class SceneInfo(ClientModel):
     """A part of a video with a prompt of its own; `index` counts from 0."""
 
     index: int
@@ -178,15 +178,15 @@ class Scene(View):
     thumbnail: str | None = None
 
 
-class Storyboard(View):
+class StoryboardInfo(ClientModel):
     """The scenes of a job."""
 
     job_id: str
     duration_seconds: float
-    scenes: tuple[Scene, ...]
+    scenes: tuple[SceneInfo, ...]
 
 
-class LogLine(View):
+class LogLineInfo(ClientModel):
     """A line that a worker wrote; `sequence` grows."""
 
     sequence: int
@@ -196,14 +196,14 @@ class LogLine(View):
     message: str
 
 
-class LogPage(View):
+class LogPageInfo(ClientModel):
     """Log lines, oldest first."""
 
     job_id: str
-    entries: tuple[LogLine, ...]
+    entries: tuple[LogLineInfo, ...]
 
 
-class Event(View):
+class EventInfo(ClientModel):
     """One thing that happened, with its facts."""
 
     type: str
@@ -211,21 +211,21 @@ class Event(View):
     data: dict[str, Any] = {}
 
 
-class Commit(View):
+class CommitInfo(ClientModel):
     """One decision as it stands in the log."""
 
     position: int
     at: datetime | None
     command: str
     actor: str
-    events: tuple[Event, ...]
+    events: tuple[EventInfo, ...]
     version: int
     hash: str = ""
 
 
-class History(View):
+class HistoryInfo(ClientModel):
     """What happened to a job, and the state it was in after the last of it."""
 
     job_id: str
-    commits: tuple[Commit, ...]
-    job: Job | None = None
+    commits: tuple[CommitInfo, ...]
+    job: JobInfo | None = None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from kinolog_client.live_messages import Heard, LiveError, LogWritten, heard
+from kinolog_client.live_messages import Heard, LiveError, LogLineReceived, parse_live_message
 
 OPEN_SECONDS = 5.0
 GATHER_SECONDS = 0.4
@@ -28,7 +28,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkState:
     """How the feed is connected: `connecting`, `live`, `polling` (REST answers alone) or `offline`."""
 
     state: str
@@ -36,18 +36,18 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LiveUpdates:
     """What was heard in a moment, in order, with only the newest of progress and counts."""
 
     messages: tuple[Heard, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
+class PollDue:
     """REST answers and nothing else does: read again what is shown."""
 
 
-Told: TypeAlias = Link | Batch | Polled
+Told: TypeAlias = LinkState | LiveUpdates | PollDue
 
 
 class LiveFeed:
@@ -89,7 +89,7 @@ class LiveFeed:
     async def told(self) -> AsyncIterator[Told]:
         """Everything that happens, for ever."""
         failures = 0
-        yield Link("connecting")
+        yield LinkState("connecting")
         while True:
             lost = "the connection ended"
             try:
@@ -102,7 +102,7 @@ class LiveFeed:
                 ) as socket:
                     await self._begin(socket)
                     failures = 0
-                    yield Link("live")
+                    yield LinkState("live")
                     async for batch in self._batches(socket):
                         yield batch
             except InvalidStatus as error:
@@ -112,7 +112,7 @@ class LiveFeed:
             finally:
                 self._socket = None
             yield await self._fallen_back(lost)
-            yield Polled()
+            yield PollDue()
             await self._pause(failures)
             failures += 1
 
@@ -135,7 +135,7 @@ class LiveFeed:
         if self._socket is not None:
             await self._socket.send(json.dumps(message))
 
-    async def _batches(self, socket: ClientConnection) -> AsyncIterator[Batch]:
+    async def _batches(self, socket: ClientConnection) -> AsyncIterator[LiveUpdates]:
         """What the socket says, gathered; ends when the connection does."""
         waiting: list[Json] = []
         ready = asyncio.Event()
@@ -145,11 +145,11 @@ class LiveFeed:
                 await ready.wait()
                 ready.clear()
                 taken, waiting[:] = _newest(waiting), []
-                messages = tuple(message for raw in taken if (message := heard(raw)) is not None)
+                messages = tuple(message for raw in taken if (message := parse_live_message(raw)) is not None)
                 for message in messages:
                     await self._note(message)
                 if messages:
-                    yield Batch(messages)
+                    yield LiveUpdates(messages)
                 if not reader.done():
                     await asyncio.wait([reader], timeout=GATHER_SECONDS)
             reader.result()
@@ -173,15 +173,15 @@ class LiveFeed:
                 await self._say(type="subscribe", channel=message.channel)
             return
         self.position = max(self.position, message.position)
-        if isinstance(message, LogWritten) and message.job_id == self._watched:
+        if isinstance(message, LogLineReceived) and message.job_id == self._watched:
             self._line = max(self._line, message.line.sequence)
 
-    async def _fallen_back(self, lost: str) -> Link:
+    async def _fallen_back(self, lost: str) -> LinkState:
         try:
             await self._probe()
         except Exception as error:  # whatever it is, the server is not to be had now
-            return Link("offline", str(error) or lost)
-        return Link("polling", lost)
+            return LinkState("offline", str(error) or lost)
+        return LinkState("polling", lost)
 
     async def _pause(self, failures: int) -> None:
         seconds = self._pauses_seconds[min(failures, len(self._pauses_seconds) - 1)]

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from kinolog_client.jobs import Counts, Job, LogLine, Stage, View
+from kinolog_client.jobs import ClientModel, JobCountsInfo, JobInfo, LogLineInfo, StageInfo
 
 
-class Moved(View):
+class JobMovement(ClientModel):
     """How a job stands; `job` is the whole of it after a commit, None for mere progress."""
 
     status: str
@@ -25,40 +25,40 @@ class Moved(View):
     worker: str | None = None
     queue_position: int | None = None
     eta_seconds: float | None = None
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[StageInfo, ...] = ()
     events: tuple[str, ...] = ()
-    job: Job | None = None
+    job: JobInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class JobMoved:
+class JobUpdated:
     """A job moved on."""
 
     position: int
     job_id: str
-    moved: Moved
+    moved: JobMovement
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class JobEnded:
     """A job ended."""
 
     position: int
     job_id: str
-    moved: Moved
+    moved: JobMovement
 
 
 @dataclass(frozen=True, slots=True)
-class LogWritten:
+class LogLineReceived:
     """A worker wrote a line."""
 
     position: int
     job_id: str
-    line: LogLine
+    line: LogLineInfo
 
 
 @dataclass(frozen=True, slots=True)
-class PictureSeen:
+class PreviewReceived:
     """A running job looks like this so far; `image` is a file of `media_type`."""
 
     position: int
@@ -74,7 +74,7 @@ class QueueCounted:
     """The numbers of jobs changed."""
 
     position: int
-    counts: Counts
+    counts: JobCountsInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,10 @@ class LiveError:
     channel: str | None
 
 
-Heard: TypeAlias = JobMoved | Ended | LogWritten | PictureSeen | QueueCounted | LiveError
+Heard: TypeAlias = JobUpdated | JobEnded | LogLineReceived | PreviewReceived | QueueCounted | LiveError
 
 
-def heard(message: dict[str, Any]) -> Heard | None:
+def parse_live_message(message: dict[str, Any]) -> Heard | None:
     """A message in its type; None for one that this dashboard does not know or cannot read."""
     try:
         return _heard(message)
@@ -102,18 +102,18 @@ def _heard(message: dict[str, Any]) -> Heard | None:
     position, data = int(message["position"]), message["data"]
     match message["type"]:
         case "job_status_update":
-            return JobMoved(position, message["job_id"], Moved.model_validate(data))
+            return JobUpdated(position, message["job_id"], JobMovement.model_validate(data))
         case "job_completed" | "job_failed" | "job_cancelled":
-            return Ended(position, message["job_id"], Moved.model_validate(data))
+            return JobEnded(position, message["job_id"], JobMovement.model_validate(data))
         case "job_log_entry":
-            return LogWritten(position, message["job_id"], LogLine.model_validate(data))
+            return LogLineReceived(position, message["job_id"], LogLineInfo.model_validate(data))
         case "job_preview":
             image = b64decode(data["image"])
-            return PictureSeen(
+            return PreviewReceived(
                 position, message["job_id"], data["scene"], data["step"], data["media_type"], image
             )
         case "queue_updated":
-            return QueueCounted(position, Counts.model_validate(data))
+            return QueueCounted(position, JobCountsInfo.model_validate(data))
         case "error":
             return LiveError(position, data["reason"], data["message"], data.get("channel"))
         case _:

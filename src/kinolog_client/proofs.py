@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from kinolog_client.jobs import View
-from kinolog_client.rest import Rest
+from kinolog_client.jobs import ClientModel
+from kinolog_client.rest import GatewayRest
 
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
 
 
-class Check(View):
+class CheckInfo(ClientModel):
     """One thing that was checked."""
 
     name: str
@@ -17,14 +17,14 @@ class Check(View):
     detail: str = ""
 
 
-class Proof(View):
+class ProofInfo(ClientModel):
     """Every check of a job's record."""
 
     job_id: str
     valid: bool
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckInfo, ...] = ()
 
 
-async def prove(rest: Rest, job_id: str) -> Proof:
+async def prove(rest: GatewayRest, job_id: str) -> ProofInfo:
     """Have the record of a job checked. Raises `Trouble`."""
-    return await rest.read(Proof, f"/mcp/audit/{job_id}", seconds=PROOF_SECONDS)
+    return await rest.read(ProofInfo, f"/mcp/audit/{job_id}", seconds=PROOF_SECONDS)

@@ -16,7 +16,7 @@ PAGE_SIZES = (25, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class JobListFilter:
     """Which jobs. An empty field narrows nothing."""
 
     statuses: tuple[str, ...] = ()
@@ -51,18 +51,18 @@ class Filter:
             )
         return SPAN_WORDS[self.date_range]
 
-    def toggled(self, status: str) -> Filter:
+    def toggled(self, status: str) -> JobListFilter:
         """The same with this status alone, or with all of them when it was alone already."""
         return replace(self, statuses=() if self.statuses == (status,) else (status,))
 
     @property
     def narrows(self) -> bool:
         """Whether it leaves anything out."""
-        return self != Filter()
+        return self != JobListFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class JobListOrder:
     """The order of a list."""
 
     sort: str = "created_at"
@@ -74,7 +74,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class VideoRequest:
     """A video to make; None means the model's default."""
 
     prompt: str
@@ -90,5 +90,5 @@ class Wish:
 
     def body(self) -> dict[str, Any]:
         """The body of POST /mcp/generate, without what is left to the model."""
-        fields = ((name, getattr(self, name)) for name in Wish.__slots__)
+        fields = ((name, getattr(self, name)) for name in VideoRequest.__slots__)
         return {name: value for name, value in fields if value not in (None, "")}

@@ -9,11 +9,19 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from kinolog_client.catalogue import Models, Workers
-from kinolog_client.jobs import Counts, History, Job, JobPage, LogPage, Storyboard, View
-from kinolog_client.requests import Filter, Order, Wish
+from kinolog_client.catalogue import ModelListInfo, WorkerListInfo
+from kinolog_client.jobs import (
+    ClientModel,
+    HistoryInfo,
+    JobCountsInfo,
+    JobInfo,
+    JobPageInfo,
+    LogPageInfo,
+    StoryboardInfo,
+)
+from kinolog_client.requests import JobListFilter, JobListOrder, VideoRequest
 
-V = TypeVar("V", bound=View)
+V = TypeVar("V", bound=ClientModel)
 
 TIMEOUT_SECONDS = 20.0
 NEXT_STEPS = {
@@ -27,7 +35,7 @@ NEXT_STEPS = {
 """What to do, by status; a name in braces stands for the key of that binding."""
 
 
-class Trouble(Exception):
+class GatewayFailure(Exception):
     """What went wrong with a request, in words."""
 
     def __init__(self, words: str, next_step: str, status: int | None = None, reason: str = "") -> None:
@@ -40,8 +48,8 @@ class Trouble(Exception):
         """The gateway's word for it; empty where it gives none."""
 
 
-class Rest:
-    """A client of the gateway at `url`. Every call raises `Trouble`."""
+class GatewayRest:
+    """A client of the gateway at `url`. Every call raises `GatewayFailure`."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
@@ -52,46 +60,48 @@ class Rest:
         """Close the connections."""
         await self._http.aclose()
 
-    async def job(self, job_id: str) -> Job:
+    async def job(self, job_id: str) -> JobInfo:
         """One job with everything known of it."""
-        return await self.read(Job, f"/mcp/status/{job_id}")
+        return await self.read(JobInfo, f"/mcp/status/{job_id}")
 
-    async def jobs(self, which: Filter, order: Order, limit: int, cursor: str | None = None) -> JobPage:
+    async def jobs(
+        self, which: JobListFilter, order: JobListOrder, limit: int, cursor: str | None = None
+    ) -> JobPageInfo:
         """A page of jobs; `cursor` is the `next_cursor` of the page before."""
         params = which.params() | order.params() | {"limit": str(limit)}
-        return await self.read(JobPage, "/mcp/jobs", params | ({"cursor": cursor} if cursor else {}))
+        return await self.read(JobPageInfo, "/mcp/jobs", params | ({"cursor": cursor} if cursor else {}))
 
-    async def counts(self) -> Counts:
+    async def counts(self) -> JobCountsInfo:
         """How many jobs there are, by status."""
-        return await self.read(Counts, "/mcp/analytics/status-distribution")
+        return await self.read(JobCountsInfo, "/mcp/analytics/status-distribution")
 
-    async def storyboard(self, job_id: str) -> Storyboard:
+    async def storyboard(self, job_id: str) -> StoryboardInfo:
         """The scenes of a job."""
-        return await self.read(Storyboard, f"/mcp/storyboard/{job_id}")
+        return await self.read(StoryboardInfo, f"/mcp/storyboard/{job_id}")
 
-    async def logs(self, job_id: str, limit: int, after: int | None = None) -> LogPage:
+    async def logs(self, job_id: str, limit: int, after: int | None = None) -> LogPageInfo:
         """The last log lines, or the first ones after a sequence."""
         params = {"limit": str(limit)} | ({} if after is None else {"after": str(after)})
-        return await self.read(LogPage, f"/mcp/logs/{job_id}", params)
+        return await self.read(LogPageInfo, f"/mcp/logs/{job_id}", params)
 
-    async def history(self, job_id: str, as_of: int | None = None) -> History:
+    async def history(self, job_id: str, as_of: int | None = None) -> HistoryInfo:
         """The history of a job, up to a position when one is given."""
         return await self.read(
-            History, f"/mcp/events/{job_id}", {} if as_of is None else {"as_of": str(as_of)}
+            HistoryInfo, f"/mcp/events/{job_id}", {} if as_of is None else {"as_of": str(as_of)}
         )
 
-    async def models(self) -> Models:
+    async def models(self) -> ModelListInfo:
         """What can run."""
-        return await self.read(Models, "/mcp/models")
+        return await self.read(ModelListInfo, "/mcp/models")
 
-    async def workers(self) -> Workers:
+    async def workers(self) -> WorkerListInfo:
         """Where it runs."""
-        return await self.read(Workers, "/mcp/workers")
+        return await self.read(WorkerListInfo, "/mcp/workers")
 
-    async def generate(self, wish: Wish, request_id: str) -> Job:
+    async def generate(self, wish: VideoRequest, request_id: str) -> JobInfo:
         """Submit a video. The same request id twice makes one job."""
         answer = await self._send("POST", "/mcp/generate", json=wish.body() | {"request_id": request_id})
-        return self._view(Job, answer["job"])
+        return self._view(JobInfo, answer["job"])
 
     async def act(self, action: str, job_ids: Sequence[str], priority: str | None = None) -> list[str]:
         """Cancel, retry, reprioritize or erase jobs; the words of those that were refused."""
@@ -160,17 +170,17 @@ class Rest:
             raise _refusal(answer)
         return answer
 
-    def _stranger(self) -> Trouble:
-        return Trouble(f"{self.url} answers, but not as kinolog does.", "Is the address right?")
+    def _stranger(self) -> GatewayFailure:
+        return GatewayFailure(f"{self.url} answers, but not as kinolog does.", "Is the address right?")
 
-    def _unreachable(self, error: Exception) -> Trouble:
+    def _unreachable(self, error: Exception) -> GatewayFailure:
         why = str(error) or type(error).__name__
-        return Trouble(
+        return GatewayFailure(
             f"Cannot reach {self.url} ({why}).", "Start it with `kinolog up`, or change the server."
         )
 
 
-def _refusal(answer: httpx.Response) -> Trouble:
+def _refusal(answer: httpx.Response) -> GatewayFailure:
     """The problem in an answer, fields first."""
     try:
         problem = answer.json()
@@ -181,4 +191,4 @@ def _refusal(answer: httpx.Response) -> Trouble:
     fields = [f"{v.get('field')}: {v.get('message')}" for v in problem.get("violations") or []]
     words = "; ".join(fields) or problem.get("detail") or problem.get("title") or f"HTTP {answer.status_code}"
     step = NEXT_STEPS.get(answer.status_code, "Change what is named and try again.")
-    return Trouble(str(words), step, answer.status_code, str(problem.get("reason") or ""))
+    return GatewayFailure(str(words), step, answer.status_code, str(problem.get("reason") or ""))

@@ -19,7 +19,7 @@ LAYOUT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningStack:
     """What a running stack says about itself in `stack.json`."""
 
     pid: int
@@ -78,7 +78,7 @@ class DataFolder:
             os.close(self._handle)
             self._handle = None
 
-    def say(self, running: Running | None) -> None:
+    def say(self, running: RunningStack | None) -> None:
         """Tell clients where the stack is; None when it is no more."""
         if running is None:
             self._state.unlink(missing_ok=True)
@@ -95,13 +95,13 @@ class DataFolder:
         fresh.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
         fresh.replace(self._state)
 
-    def running(self) -> Running | None:
+    def running(self) -> RunningStack | None:
         """What the stack on this folder says; None when none runs. Needs no lock."""
         if not self._is_locked():
             return None
         try:
             said = json.loads(self._state.read_text(encoding="utf-8"))
-            return Running(
+            return RunningStack(
                 pid=int(said["pid"]),
                 state=str(said["state"]),
                 addresses=dict(said["addresses"]),
@@ -109,7 +109,7 @@ class DataFolder:
                 started_at=str(said["started_at"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
-            return Running(pid=self._owner(), state="starting")
+            return RunningStack(pid=self._owner(), state="starting")
 
     def _take_lock(self) -> None:
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o644)
@@ -124,7 +124,7 @@ class DataFolder:
         os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def _taken(self) -> StartError:
-        other = self.running() or Running(pid=self._owner(), state="starting")
+        other = self.running() or RunningStack(pid=self._owner(), state="starting")
         at = other.addresses.get("gateway")
         return StartError(
             f"kinolog already runs on {self.path}: process {other.pid}, {f'at {at}' if at else other.state}.",

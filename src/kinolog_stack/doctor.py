@@ -22,7 +22,7 @@ from kinolog.adapters.jetstream.subjects import (
 )
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.process.settings import CatalogueSettings
-from kinolog_stack.data_folder import DataFolder, Running
+from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.errors import StartError
 from kinolog_stack.servers.nats_server import nats_server_binary
 from kinolog_stack.servers.passwords import load_passwords
@@ -38,7 +38,7 @@ STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One finding. `status` is `ok`, `warning` (works, but look at it) or `wrong`."""
 
     name: str
@@ -47,7 +47,7 @@ class Check:
     remedy: str = ""
 
 
-def examine(folder: DataFolder) -> list[Check]:
+def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     """Look at every part; what cannot be looked at because the stack does not run is left out."""
     checks = [_folder(folder), _disk(folder), _programs(), _models()]
     running = folder.running()
@@ -67,57 +67,57 @@ def examine(folder: DataFolder) -> list[Check]:
     return [_patient(check, running) for check in checks]
 
 
-def _patient(check: Check, running: Running) -> Check:
+def _patient(check: DoctorCheck, running: RunningStack) -> DoctorCheck:
     """A part that serves but waits for something is no fault yet when it has just started: models load."""
     since = str(running.processes.get(check.name, {}).get("since") or "")
     if check.status != WRONG or not check.found.startswith(WAITS) or not since:
         return check
     if (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds() > LOADING_SECONDS:
         return check
-    return Check(check.name, WARNING, check.found, "Wait a moment and ask again.")
+    return DoctorCheck(check.name, WARNING, check.found, "Wait a moment and ask again.")
 
 
-def _folder(folder: DataFolder) -> Check:
+def _folder(folder: DataFolder) -> DoctorCheck:
     path = folder.path
     if not path.exists():
-        return Check("data folder", WARNING, f"{path} does not exist yet", "kinolog up makes it.")
+        return DoctorCheck("data folder", WARNING, f"{path} does not exist yet", "kinolog up makes it.")
     if not os.access(path, os.W_OK | os.X_OK):
         remedy = "Change its owner or mode, or choose another with --data (KINOLOG_DATA)."
-        return Check("data folder", WRONG, f"{path} cannot be written", remedy)
+        return DoctorCheck("data folder", WRONG, f"{path} cannot be written", remedy)
     try:
         folder.check_layout()
     except StartError as error:
-        return Check("data folder", WRONG, error.problem, error.remedy)
-    return Check("data folder", OK, str(path))
+        return DoctorCheck("data folder", WRONG, error.problem, error.remedy)
+    return DoctorCheck("data folder", OK, str(path))
 
 
-def _disk(folder: DataFolder) -> Check:
+def _disk(folder: DataFolder) -> DoctorCheck:
     there = next(parent for parent in (folder.path, *folder.path.parents) if parent.exists())
     free_bytes = shutil.disk_usage(there).free
     found = f"{free_bytes / 1024**3:.1f} GiB free"
     if free_bytes < TOO_FEW_BYTES:
-        return Check(
+        return DoctorCheck(
             "disk", WRONG, found, f"Make room on the disk of {there}: the log refuses writes when it is full."
         )
     if free_bytes < SCARCE_BYTES:
-        return Check("disk", WARNING, found, f"Make room on the disk of {there} soon.")
-    return Check("disk", OK, found)
+        return DoctorCheck("disk", WARNING, found, f"Make room on the disk of {there} soon.")
+    return DoctorCheck("disk", OK, found)
 
 
-def _programs() -> Check:
+def _programs() -> DoctorCheck:
     try:
         nats_server_binary()
         postgres_binary("postgres")
     except StartError as error:
-        return Check("programs", WRONG, error.problem, error.remedy)
-    return Check("programs", OK, "nats-server and Postgres are installed")
+        return DoctorCheck("programs", WRONG, error.problem, error.remedy)
+    return DoctorCheck("programs", OK, "nats-server and Postgres are installed")
 
 
-def _models() -> Check:
+def _models() -> DoctorCheck:
     try:
         catalogue = load_catalogue(CatalogueSettings())
     except (CatalogueError, OSError) as error:
-        return Check(
+        return DoctorCheck(
             "models", WRONG, str(error), "Correct KINOLOG_CATALOGUE or KINOLOG_MODEL (docs/models.md)."
         )
     entries = list(catalogue)
@@ -127,75 +127,77 @@ def _models() -> Check:
         if entry.source.startswith(("/", ".")) and not Path(entry.source).is_dir()
     ]
     if missing:
-        return Check(
+        return DoctorCheck(
             "models",
             WRONG,
             f"no folder for {', '.join(missing)}",
             "Put the weights there, or correct the path.",
         )
-    return Check("models", OK, ", ".join(entry.name for entry in entries))
+    return DoctorCheck("models", OK, ", ".join(entry.name for entry in entries))
 
 
-def _stack(folder: DataFolder, running: Running | None) -> Check:
+def _stack(folder: DataFolder, running: RunningStack | None) -> DoctorCheck:
     if running is None:
-        return Check("stack", WRONG, f"nothing runs on {folder.path}", "Start it with: kinolog up")
+        return DoctorCheck("stack", WRONG, f"nothing runs on {folder.path}", "Start it with: kinolog up")
     if running.state != "running":
-        return Check(
+        return DoctorCheck(
             "stack", WARNING, f"process {running.pid} is {running.state}", "Wait a moment and ask again."
         )
-    return Check("stack", OK, f"process {running.pid}, since {running.started_at}")
+    return DoctorCheck("stack", OK, f"process {running.pid}, since {running.started_at}")
 
 
-def _parts(folder: DataFolder, running: Running) -> list[Check]:
+def _parts(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
     checks = []
     for name, about in running.processes.items():
         starts = int(about.get("starts", 0))
         if about.get("state") != "running":
             problem = f"{about.get('state')}: {about.get('problem') or 'no reason known'}"
-            checks.append(Check(f"process {name}", WRONG, problem, f"Look into {folder.log(name)}."))
+            checks.append(DoctorCheck(f"process {name}", WRONG, problem, f"Look into {folder.log(name)}."))
         elif starts > 1:
             found = f"process {about.get('pid')}, started {starts} times"
-            checks.append(Check(f"process {name}", WARNING, found, f"Why it ended is in {folder.log(name)}."))
+            checks.append(
+                DoctorCheck(f"process {name}", WARNING, found, f"Why it ended is in {folder.log(name)}.")
+            )
         else:
-            checks.append(Check(f"process {name}", OK, f"process {about.get('pid')}"))
+            checks.append(DoctorCheck(f"process {name}", OK, f"process {about.get('pid')}"))
     return checks
 
 
-def _nats(folder: DataFolder, monitor: str) -> Check:
+def _nats(folder: DataFolder, monitor: str) -> DoctorCheck:
     page = _page(f"{monitor}/healthz")
     if isinstance(page, str) or page.get("status") != "ok":
         found = page if isinstance(page, str) else str(page.get("error"))
-        return Check("nats-server", WRONG, found, f"Look into {folder.log('nats-server')}.")
-    return Check("nats-server", OK, "healthy")
+        return DoctorCheck("nats-server", WRONG, found, f"Look into {folder.log('nats-server')}.")
+    return DoctorCheck("nats-server", OK, "healthy")
 
 
-def _streams(monitor: str) -> Check:
+def _streams(monitor: str) -> DoctorCheck:
     page = _page(f"{monitor}/jsz?accounts=true&streams=true")
     if isinstance(page, str):
-        return Check("streams", WRONG, page, "See nats-server above.")
+        return DoctorCheck("streams", WRONG, page, "See nats-server above.")
     details = [
         stream for account in page.get("account_details", []) for stream in account.get("stream_detail", [])
     ]
     last = {stream["name"]: stream["state"]["last_seq"] for stream in details}
     missing = [name for name in STREAMS if name not in last]
     if missing:
-        return Check(
+        return DoctorCheck(
             "streams",
             WRONG,
             f"missing: {', '.join(missing)}",
             "Stop kinolog and start it again: it makes them.",
         )
-    return Check("streams", OK, f"{len(STREAMS)} streams, the log is at position {last[EVENTS]}")
+    return DoctorCheck("streams", OK, f"{len(STREAMS)} streams, the log is at position {last[EVENTS]}")
 
 
-def _postgres(folder: DataFolder, address: str) -> Check:
+def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
     try:
         password = load_passwords(folder.passwords, [SUPERUSER])[SUPERUSER]
         url = f"postgresql://{SUPERUSER}:{password}@{address}/{DATABASE}"
         with psycopg.connect(url, connect_timeout=int(ANSWER_SECONDS)) as connection:
             row = connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL").fetchone()
             if row is None or not row[0]:
-                return Check(
+                return DoctorCheck(
                     "postgres",
                     WRONG,
                     "no migrations have run",
@@ -203,30 +205,30 @@ def _postgres(folder: DataFolder, address: str) -> Check:
                 )
             row = connection.execute("SELECT version_num FROM kinolog.schema_version").fetchone()
     except (psycopg.Error, StartError) as error:
-        return Check(
+        return DoctorCheck(
             "postgres", WRONG, str(error).strip().splitlines()[0], f"Look into {folder.log('postgres')}."
         )
-    return Check("postgres", OK, f"answers, schema {row[0] if row else 'unknown'}")
+    return DoctorCheck("postgres", OK, f"answers, schema {row[0] if row else 'unknown'}")
 
 
-def _ready(folder: DataFolder, name: str, url: str) -> Check:
+def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
     page = _page(url)
     remedy = f"Look into {folder.log(name)}."
     if isinstance(page, str):
-        return Check(name, WRONG, page, remedy)
+        return DoctorCheck(name, WRONG, page, remedy)
     if missing := page.get("missing"):
-        return Check(name, WRONG, f"{WAITS}{', '.join(map(str, missing))}", remedy)
+        return DoctorCheck(name, WRONG, f"{WAITS}{', '.join(map(str, missing))}", remedy)
     if page.get("status") != "ready":
-        return Check(name, WRONG, str(page.get("detail") or page.get("status") or "not ready"), remedy)
-    return Check(name, OK, "ready")
+        return DoctorCheck(name, WRONG, str(page.get("detail") or page.get("status") or "not ready"), remedy)
+    return DoctorCheck(name, OK, "ready")
 
 
-def _api(folder: DataFolder, target: str) -> Check:
+def _api(folder: DataFolder, target: str) -> DoctorCheck:
     try:
         import grpc
         from grpc_health.v1 import health_pb2, health_pb2_grpc
     except ImportError:
-        return Check(
+        return DoctorCheck(
             "api", WARNING, "grpc is not installed here", "Install it with: pip install 'kinolog[api]'"
         )
     with grpc.insecure_channel(target) as channel:
@@ -235,11 +237,11 @@ def _api(folder: DataFolder, target: str) -> Check:
                 health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS
             )
         except grpc.RpcError as error:
-            return Check(
+            return DoctorCheck(
                 "api", WRONG, f"does not answer: {error.code().name}", f"Look into {folder.log('api')}."
             )
     serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    return Check("api", OK if serving else WRONG, "serving" if serving else "not serving")
+    return DoctorCheck("api", OK if serving else WRONG, "serving" if serving else "not serving")
 
 
 def _page(url: str) -> dict[str, Any] | str:

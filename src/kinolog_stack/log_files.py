@@ -14,7 +14,7 @@ KEPT = 5
 LARGEST_BYTES = 64 * 1_048_576
 
 
-def turn_over(log_path: Path, kept: int = KEPT) -> None:
+def rotate_at_start(log_path: Path, kept: int = KEPT) -> None:
     """Move `x.log` to `x.log.1`, that to `x.log.2` and so on; the oldest is forgotten."""
     if not log_path.exists() or not log_path.stat().st_size:
         return
@@ -22,7 +22,7 @@ def turn_over(log_path: Path, kept: int = KEPT) -> None:
     log_path.replace(_numbered(log_path, 1))
 
 
-def trim(log_path: Path, largest_bytes: int = LARGEST_BYTES, kept: int = KEPT) -> None:
+def rotate_when_large(log_path: Path, largest_bytes: int = LARGEST_BYTES, kept: int = KEPT) -> None:
     """Turn over a file that a process holds open: copy it away and cut it; the process appends to what is left."""
     with contextlib.suppress(OSError):  # not there, or no room for the copy: try again later
         if log_path.stat().st_size <= largest_bytes:
@@ -42,7 +42,7 @@ class StackLog:
 
     def open(self) -> None:
         """Turn the file over and write to it from now on."""
-        turn_over(self._log_path)
+        rotate_at_start(self._log_path)
         self._handler = logging.FileHandler(self._log_path, encoding="utf-8")
         self._handler.setFormatter(TextLines("stack"))
         logger = logging.getLogger("kinolog_stack")
@@ -57,7 +57,7 @@ class StackLog:
             handler.close()
 
 
-class Follower:
+class LogFileFollower:
     """Hands out what is added to some log files, line by line."""
 
     def __init__(self, log_paths: Iterable[Path], emit: Callable[[str, str], None]) -> None:

@@ -24,7 +24,7 @@ OWN = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLO
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class StackPorts:
     """Ports of the services, chosen before they start so that they keep them when they are started again."""
 
     api: int
@@ -34,7 +34,7 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StackPlan:
     """What to run once nats-server and Postgres answer: set-up first, then the services, wave after wave."""
 
     set_up: tuple[ServiceSpec, ...]
@@ -42,18 +42,18 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class StackSite:
     """All that is known when the plan is made."""
 
     settings: StackSettings
     folder: DataFolder
     nats: NatsServer
     postgres: PostgresServer
-    ports: Ports
+    ports: StackPorts
     env: Mapping[str, str] = field(repr=False)
 
 
-def plan(site: Site) -> Plan:
+def plan(site: StackSite) -> StackPlan:
     """The plan of the whole system."""
     projector = _spec(site, "projector", "kinolog_projector.app", _projector_env(site))
     set_up = (
@@ -70,7 +70,7 @@ def plan(site: Site) -> Plan:
         _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
     )
     # The projector refuses a log that lost its end; nothing may be written before it has looked.
-    return Plan(set_up, ((projector,), serving))
+    return StackPlan(set_up, ((projector,), serving))
 
 
 def base_env(folder: DataFolder, run: str, environ: Mapping[str, str]) -> dict[str, str]:
@@ -87,7 +87,7 @@ def worker_devices(settings: StackSettings) -> list[str]:
 
 
 def _spec(
-    site: Site,
+    site: StackSite,
     name: str,
     module: str,
     env: Mapping[str, str],
@@ -98,21 +98,21 @@ def _spec(
     return ServiceSpec(name, (sys.executable, "-m", module, *arguments), whole, stop_seconds=stop_seconds)
 
 
-def _artifacts(site: Site) -> dict[str, str]:
+def _artifacts(site: StackSite) -> dict[str, str]:
     return {"KINOLOG_ARTIFACTS_URL": site.folder.artifacts.as_uri()}
 
 
-def _projector_env(site: Site) -> dict[str, str]:
+def _projector_env(site: StackSite) -> dict[str, str]:
     probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
     return site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env() | probe
 
 
-def _api_env(site: Site) -> dict[str, str]:
+def _api_env(site: StackSite) -> dict[str, str]:
     at = {"KINOLOG_API_HOST": site.settings.api_host, "KINOLOG_API_PORT": str(site.ports.api)}
     return site.nats.settings_env(Service.API) | site.postgres.settings_env() | _artifacts(site) | at
 
 
-def _workers(site: Site) -> list[ServiceSpec]:
+def _workers(site: StackSite) -> list[ServiceSpec]:
     specs = []
     for number, device in enumerate(worker_devices(site.settings), start=1):
         name = f"worker-{number}"
@@ -127,7 +127,7 @@ def _workers(site: Site) -> list[ServiceSpec]:
     return specs
 
 
-def _gateway_env(site: Site) -> dict[str, str]:
+def _gateway_env(site: StackSite) -> dict[str, str]:
     return {
         "KINOLOG_GATEWAY_HOST": site.settings.gateway_host,
         "KINOLOG_GATEWAY_PORT": str(site.ports.gateway),

@@ -14,14 +14,23 @@ from typing import Self
 from uuid import uuid4
 
 from kinolog.process.logs import fields
-from kinolog_stack.data_folder import DataFolder, Running
+from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.errors import PortError
-from kinolog_stack.log_files import StackLog, trim, turn_over
-from kinolog_stack.plan import MARK, Plan, Ports, Site, base_env, plan, reachable, worker_devices
-from kinolog_stack.processes.orphan_reaper import Sweeper
+from kinolog_stack.log_files import StackLog, rotate_at_start, rotate_when_large
+from kinolog_stack.plan import (
+    MARK,
+    StackPlan,
+    StackPorts,
+    StackSite,
+    base_env,
+    plan,
+    reachable,
+    worker_devices,
+)
+from kinolog_stack.processes.orphan_reaper import OrphanReaper
 from kinolog_stack.processes.orphans import end_marked
-from kinolog_stack.processes.service_process import OneOff, ServiceProcess, ServiceSpec
-from kinolog_stack.processes.supervised_process import Kept, Part
+from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
+from kinolog_stack.processes.supervised_process import Supervisable, SupervisedProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
@@ -43,8 +52,8 @@ class Stack:
         self,
         settings: StackSettings,
         *,
-        tell: Callable[[Kept], None] = lambda kept: None,
-        make_plan: Callable[[Site], Plan] = plan,
+        tell: Callable[[SupervisedProcess], None] = lambda kept: None,
+        make_plan: Callable[[StackSite], StackPlan] = plan,
     ) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data)
@@ -53,9 +62,9 @@ class Stack:
         self._make_plan = make_plan
         self._log = StackLog(self.folder.log("stack"))
         self._run = uuid4().hex
-        self._sweeper = Sweeper(self._run)
-        self._waves: list[list[Kept]] = []
-        self._one_offs: list[OneOff] = []
+        self._sweeper = OrphanReaper(self._run)
+        self._waves: list[list[SupervisedProcess]] = []
+        self._one_offs: list[OneShotProcess] = []
         self._stopping = threading.Event()
         self._said = threading.Lock()
         self._state = "starting"
@@ -99,11 +108,11 @@ class Stack:
                 child.signal(signal.SIGKILL)
 
     @property
-    def processes(self) -> Mapping[str, Kept]:
+    def processes(self) -> Mapping[str, SupervisedProcess]:
         """The parts by name, in the order of their start."""
         return {kept.name: kept for wave in self._waves for kept in wave}
 
-    def process(self, name: str) -> Kept:
+    def process(self, name: str) -> SupervisedProcess:
         """One part. Raises KeyError."""
         return self.processes[name]
 
@@ -136,7 +145,7 @@ class Stack:
         self._start_wave({"nats-server": nats, "postgres": postgres})
         ports = self._choose_ports()
         self._name_addresses(nats, postgres, ports)
-        todo = self._make_plan(Site(self.settings, self.folder, nats, postgres, ports, env))
+        todo = self._make_plan(StackSite(self.settings, self.folder, nats, postgres, ports, env))
         self._set_up(todo.set_up)
         for wave in todo.waves:
             self._start_wave({spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave})
@@ -144,17 +153,17 @@ class Stack:
         self._say()
         threading.Thread(target=self._trim_logs, name="trim-logs", daemon=True).start()
 
-    def _start_wave(self, parts: Mapping[str, Part]) -> None:
+    def _start_wave(self, parts: Mapping[str, Supervisable]) -> None:
         for name in parts:
-            turn_over(self.folder.log(name))
-        wave = [Kept(name, part, self._changed) for name, part in parts.items()]
+            rotate_at_start(self.folder.log(name))
+        wave = [SupervisedProcess(name, part, self._changed) for name, part in parts.items()]
         self._waves.append(wave)
         _together([kept.start for kept in wave], [kept.stop for kept in wave])
 
     def _set_up(self, specs: Sequence[ServiceSpec]) -> None:
         for spec in specs:
-            turn_over(self.folder.log(spec.name))
-        self._one_offs = [OneOff(spec, self.folder.log(spec.name)) for spec in specs]
+            rotate_at_start(self.folder.log(spec.name))
+        self._one_offs = [OneShotProcess(spec, self.folder.log(spec.name)) for spec in specs]
         steps = self._one_offs
         _together([step.start for step in steps], [step.stop for step in steps])
 
@@ -170,15 +179,15 @@ class Stack:
             if port and (reason := listening_problem(host, port)):
                 raise PortError(part, host, port, setting, reason)
 
-    def _choose_ports(self) -> Ports:
-        return Ports(
+    def _choose_ports(self) -> StackPorts:
+        return StackPorts(
             api=self.settings.api_port or free_port(),
             gateway=self.settings.gateway_port or free_port(),
             projector_probe=free_port(),
             worker_probes=tuple(free_port() for _ in worker_devices(self.settings)),
         )
 
-    def _name_addresses(self, nats: NatsServer, postgres: PostgresServer, ports: Ports) -> None:
+    def _name_addresses(self, nats: NatsServer, postgres: PostgresServer, ports: StackPorts) -> None:
         self.addresses = {
             "gateway": f"http://{reachable(self.settings.gateway_host)}:{ports.gateway}",
             "api": f"{reachable(self.settings.api_host)}:{ports.api}",
@@ -190,7 +199,7 @@ class Stack:
         for number, port in enumerate(ports.worker_probes, start=1):
             self.addresses[f"worker-{number}-probe"] = f"http://127.0.0.1:{port}"
 
-    def _changed(self, kept: Kept) -> None:
+    def _changed(self, kept: SupervisedProcess) -> None:
         self._tell(kept)
         try:
             self._say()
@@ -212,12 +221,14 @@ class Stack:
                 }
                 for name, kept in self.processes.items()
             }
-            self.folder.say(Running(os.getpid(), self._state, self.addresses, processes, self._started_at))
+            self.folder.say(
+                RunningStack(os.getpid(), self._state, self.addresses, processes, self._started_at)
+            )
 
     def _trim_logs(self) -> None:
         while not self._stopping.wait(TRIM_SECONDS):
             for name in self.processes:
-                trim(self.folder.log(name))
+                rotate_when_large(self.folder.log(name))
 
 
 def _together(calls: Sequence[Callable[[], None]], undo: Sequence[Callable[[], None]] = ()) -> None:

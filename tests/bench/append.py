@@ -17,7 +17,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.codec.commits import encode_commit
 from kinolog.job.commands import Prefetch
 from kinolog.job.commit import Commit
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 from tests.fixtures.log import commit_of, first_commit, job_name
@@ -80,7 +80,7 @@ async def _seconds(store: JetStreamEventStore, count: int) -> list[Commit]:
     for first, where in zip(firsts, stored, strict=True):
         if isinstance(where, Exception):
             raise where
-        loaded = Loaded(first.state, where.position, where.digest, first.command.id)
+        loaded = LoadedJob(first.state, where.position, where.digest, first.command.id)
         commits.append(commit_of(first.job_id, loaded, Prefetch("prefetch", "tester")))
     return commits
 

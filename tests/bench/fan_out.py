@@ -18,7 +18,7 @@ from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import StartAttempt
 from kinolog.job.values import Runtime, Stage
@@ -103,7 +103,7 @@ async def _progress(stack: Stack) -> AsyncIterator[None]:
     store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
     try:
         start = StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {}))
-        await JobHandler(store, system_clock).handle(job_id, start)
+        await CommandHandler(store, system_clock).handle(job_id, start)
         reporting = asyncio.create_task(_report(feed, job_id))
         yield
         reporting.cancel()

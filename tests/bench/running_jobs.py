@@ -21,7 +21,7 @@ from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import RecordStages, StageMark, StartAttempt
 from kinolog.job.values import Runtime, Stage
@@ -111,7 +111,7 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
         own = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
     store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
-    handler = JobHandler(store, system_clock)
+    handler = CommandHandler(store, system_clock)
     try:
         for job_id in own:
             await handler.handle(job_id, StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {})))
@@ -143,7 +143,7 @@ async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
         )
 
 
-async def _commits(handler: JobHandler, own: Sequence[str]) -> None:
+async def _commits(handler: CommandHandler, own: Sequence[str]) -> None:
     """A stage of each job in turn."""
     async for number in _beats(COMMITS_PER_SECOND):
         stage = STAGES[number // len(own) % len(STAGES)]

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.settings import LogSettings
-from kinolog_stack.plan import Plan, Site, plan
+from kinolog_stack.plan import StackPlan, StackSite, plan
 from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -29,10 +29,10 @@ STREAM_DURABILITY = "log synced to disk before each answer"
 def running(parts: Collection[str]) -> Iterator[Stack]:
     """nats-server, Postgres (both durable) and those services of `projector`, `api`, `worker`, `gateway` named."""
 
-    def chosen(site: Site) -> Plan:
+    def chosen(site: StackSite) -> StackPlan:
         whole = plan(site)
         waves = (tuple(s for s in wave if s.name.partition("-")[0] in parts) for wave in whole.waves)
-        return Plan(whole.set_up, tuple(wave for wave in waves if wave))
+        return StackPlan(whole.set_up, tuple(wave for wave in waves if wave))
 
     with temporary_folder() as folder:
         catalogue = folder / "catalogue.toml"

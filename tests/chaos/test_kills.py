@@ -20,7 +20,7 @@ from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc
 from kinolog_cli.gateway import Gateway, GatewayError
-from kinolog_cli.job_progress import follow
+from kinolog_cli.job_progress import follow_job
 from kinolog_stack.stack import Stack
 from tests.fixtures.whole_stack import whole_stack
 
@@ -118,11 +118,11 @@ def test_a_killed_workers_job_is_completed_by_the_next_attempt(data_folder: Path
         job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 30})[
             "job_id"
         ]
-        for message in follow(gateway, job_id):
+        for message in follow_job(gateway, job_id):
             if (message["data"].get("step") or 0) >= 3:
                 break
         stack.process("worker-1").kill()
-        last = list(follow(gateway, job_id))[-1]
+        last = list(follow_job(gateway, job_id))[-1]
         assert last["data"]["status"] == "completed"
         history = gateway.get(f"/mcp/events/{job_id}")
         types = [event["type"] for commit in history["commits"] for event in commit["events"]]

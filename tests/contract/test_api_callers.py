@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import grpc
 import pytest
-from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Callers, KeyHolder
+from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Authenticator, KeyHolder
 
 from kinolog.ports.workers import WorkerReport
 from kinolog.v1 import analytics_service_pb2 as an
@@ -33,7 +33,7 @@ async def api() -> AsyncIterator[RunningApi]:
 @pytest.fixture
 async def locked() -> AsyncIterator[RunningApi]:
     """An api that asks for keys."""
-    async with running_api(Callers("default", KEYS)) as running:
+    async with running_api(Authenticator("default", KEYS)) as running:
         yield running
 
 

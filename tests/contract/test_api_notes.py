@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from kinolog.codec.progress import decode_note, decode_weather, encode_note, encode_weather
+from kinolog.codec.progress import decode_note, decode_progress_update, encode_note, encode_progress_update
 from kinolog.ports.progress import LogLevel, LogLine
-from kinolog.privacy.sealed_fields import seal_note
+from kinolog.privacy.sealed_fields import seal_log_note
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import RunningApi, collected, running_api
 
@@ -28,7 +28,7 @@ async def noted(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
     key = await api.key(job_id)
     assert loaded is not None
     assert key is not None
-    note = seal_note(loaded.job, key, SECRET)
+    note = seal_log_note(loaded.job, key, SECRET)
     return LogLine(job_id, 1, api.clock(), LogLevel.INFO, "the model does not know 2 words", sequence, note)
 
 
@@ -79,8 +79,8 @@ async def test_the_words_are_nowhere_in_the_clear(api: RunningApi) -> None:
     """What travels and what is stored holds no word of the note, and both come back as they were."""
     line = await noted(api, await api.submit(), sequence=0)
     assert line.note is not None
-    for raw in (encode_weather(line), encode_note(line.note)):
+    for raw in (encode_progress_update(line), encode_note(line.note)):
         assert b"crimson" not in raw
         assert b"fluffy" not in raw
-    assert decode_weather(encode_weather(line)) == line
+    assert decode_progress_update(encode_progress_update(line)) == line
     assert decode_note(encode_note(line.note)) == line.note

@@ -12,7 +12,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from kinolog_api.rpc.authentication import TENANT_KEY
-from kinolog_api.server import CannotListen
+from kinolog_api.server import ListenFailed
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
@@ -84,7 +84,7 @@ async def test_a_port_that_is_taken(api: RunningApi) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(CannotListen, match=f"127.0.0.1:{port}.*KINOLOG_API_PORT"):
+        with pytest.raises(ListenFailed, match=f"127.0.0.1:{port}.*KINOLOG_API_PORT"):
             await api.server.start("127.0.0.1", port)
 
 

@@ -17,11 +17,11 @@ from kinolog.ports.artifacts import (
     ArtifactMissing,
     ArtifactStore,
     ArtifactsUnavailable,
-    Measured,
-    Staged,
+    ContentFacts,
+    StagedContent,
     address,
+    content_facts,
     digest_in,
-    measured,
 )
 from tests.adapters.memory.artifacts import MemoryArtifacts
 
@@ -163,10 +163,10 @@ async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> 
 async def test_content_is_measured(store: ArtifactStore) -> None:
     """An untouched artifact has its size and the hash of its address; one that is gone has none."""
     key = await _put(store, b"true")
-    assert await measured(store, key) == Measured(digest_in(key), 4)
+    assert await content_facts(store, key) == ContentFacts(digest_in(key), 4)
     await store.delete(key)
     with pytest.raises(ArtifactMissing):
-        await measured(store, key)
+        await content_facts(store, key)
 
 
 async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
     store = _open("folder", tmp_path)
     key = await _put(store, b"true")
     (tmp_path / "artifacts" / key).write_bytes(b"trve")
-    assert (await measured(store, key)).sha256 != digest_in(key)
+    assert (await content_facts(store, key)).sha256 != digest_in(key)
 
 
 async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path
     path = tmp_path / "artifacts" / key
     path.unlink()
     path.symlink_to(path)
-    for call in (store.head(key), measured(store, key), store.delete(key)):
+    for call in (store.head(key), content_facts(store, key), store.delete(key)):
         with pytest.raises(ArtifactsUnavailable, match="symbolic links"):
             await call
 
@@ -201,6 +201,6 @@ async def test_any_range_of_any_content_is_that_slice(
     store = _open(kind, tmp_path)
     content = b"".join(chunks)
     staged = await store.stage(_stream(*chunks))
-    assert isinstance(staged, Staged)
+    assert isinstance(staged, StagedContent)
     key = (await store.commit(staged, ".bin")).key
     assert await _read(store, key, start, start + length) == content[start : start + length]

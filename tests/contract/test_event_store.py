@@ -11,7 +11,7 @@ import pytest
 
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
 from kinolog.job.commit import Recorded
 from kinolog.job.state import FOLD_VERSION
@@ -198,7 +198,7 @@ async def test_of_racing_first_commits_one_wins(log: EventStore) -> None:
 async def test_racing_commands_all_take_effect(log: EventStore) -> None:
     """Given commands that race through the handler, each is decided anew until it is stored: none is lost."""
     job_id = await given_job(log)
-    handler = JobHandler(log, system_clock)
+    handler = CommandHandler(log, system_clock)
     priorities = [Priority.HIGH, Priority.LOW, Priority.CRITICAL]
     commands = [Reprioritize(f"command {number}", "tester", p) for number, p in enumerate(priorities)]
     await asyncio.gather(*(handler.handle(job_id, command) for command in commands))

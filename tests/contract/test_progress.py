@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ids import new_id
 from kinolog.job.values import Stage
-from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, Weather
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, ProgressUpdate
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.fixtures.log import Server, connected, settings_of
 
@@ -39,7 +39,9 @@ class Feeds:
     sending: ProgressFeed
     watching: ProgressFeed
 
-    async def recent(self, job_id: str, met: Callable[[Sequence[Weather]], bool]) -> list[Weather]:
+    async def recent(
+        self, job_id: str, met: Callable[[Sequence[ProgressUpdate]], bool]
+    ) -> list[ProgressUpdate]:
         """What the feed holds once it is as wanted: messages are published without waiting."""
         async with asyncio.timeout(20):
             while not met(found := await self.watching.recent(job_id)):  # noqa: ASYNC110 - a server is asked
@@ -78,7 +80,7 @@ async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
     """Progress, log lines and previews come back as they were sent, oldest first; log lines get a sequence."""
     job_id = new_id()
     preview = PreviewImage(job_id, 1, AT, 0, 5, "image/jpeg", b"\xff\xd8 a picture")
-    sent: list[Weather] = [
+    sent: list[ProgressUpdate] = [
         progress(job_id),
         line(job_id),
         preview,
@@ -169,7 +171,7 @@ async def test_erasing_forgets_a_job(feeds: Feeds) -> None:
     await feeds.recent(other, lambda found: len(found) == 1)
 
 
-async def _first(feeds: Feeds, following: AsyncIterator[Weather], job_id: str) -> Weather:
+async def _first(feeds: Feeds, following: AsyncIterator[ProgressUpdate], job_id: str) -> ProgressUpdate:
     """Publish progress until the follower sees some of it: it begins with whatever comes once it listens."""
 
     async def publish() -> None:

@@ -11,10 +11,10 @@ import pytest
 from kinolog_worker.inference.model_cache import renderer_named
 from kinolog_worker.renderers.port import (
     DEFAULT_RENDERER,
-    Cancelled,
     Frames,
     LoadedFacts,
     ModelSource,
+    RenderCancelled,
     Renderer,
     RenderFailed,
     SceneRequest,
@@ -163,10 +163,10 @@ def test_previews_are_small_jpegs(renderer: Renderer) -> None:
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_stopping_acts_between_steps(renderer: Renderer, after: int) -> None:
-    """Once asked to stop, no further step is taken, no frame comes, and Cancelled is raised."""
+    """Once asked to stop, no further step is taken, no frame comes, and RenderCancelled is raised."""
     reports: list[StepReport] = []
     frames = renderer.render(REQUEST, reports.append, lambda: len(reports) >= after)
-    with pytest.raises(Cancelled):
+    with pytest.raises(RenderCancelled):
         next(frames)
     assert [report.step for report in reports] == list(range(1, after + 1))
 
@@ -177,7 +177,7 @@ def test_stopping_acts_while_decoding(renderer: Renderer) -> None:
     frames = renderer.render(replace(REQUEST, frames=17), lambda report: None, lambda: stop)
     next(frames)
     stop = True
-    with pytest.raises(Cancelled):
+    with pytest.raises(RenderCancelled):
         next(frames)
     assert _drawn(renderer, REQUEST).shape == (5, 64, 64, 3)
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from kinolog.adapters.jetstream.provision import provision
-from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ids import new_id
 from kinolog.job.values import Priority
-from kinolog.ports.tickets import HeldTicket, QueueClosed, Ticket, TicketOffice, TicketQueue
-from tests.adapters.memory.tickets import MemoryTicketOffice
+from kinolog.ports.tickets import HeldTicket, QueueClosed, Ticket, TicketIssuer, TicketQueue
+from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.fixtures.log import Server, connected, settings_of
 
 ACK_WAIT_SECONDS = 1.0
@@ -30,7 +30,7 @@ SOON_SECONDS = 20.0
 class Desk:
     """An office, queues of workers, and a model class that no other test uses."""
 
-    office: TicketOffice
+    office: TicketIssuer
     queue: Callable[[], TicketQueue]
     model_class: str
 
@@ -67,7 +67,7 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
     """A desk of each kind."""
     model_class = f"class-{new_id()[:8]}"
     if request.param == "memory":
-        memory = MemoryTicketOffice(ACK_WAIT_SECONDS)
+        memory = MemoryTicketIssuer(ACK_WAIT_SECONDS)
         yield Desk(memory, memory.queue, model_class)
         return
     server: Server = request.getfixturevalue(
@@ -78,7 +78,7 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
         projector = await stack.enter_async_context(connected(server, Service.PROJECTOR))
         worker = await stack.enter_async_context(connected(server, Service.WORKER))
         await provision(admin, settings_of(server, Service.ADMIN).nats_replicas)
-        office = JetStreamTicketOffice(projector)
+        office = JetStreamTicketIssuer(projector)
         stack.push_async_callback(office.close)
 
         def queue() -> TicketQueue:

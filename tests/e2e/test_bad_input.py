@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from kinolog.v1 import job_service_pb2, job_service_pb2_grpc
 from kinolog_cli.app import app
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import Gateway
 from kinolog_stack.stack import Stack
 
@@ -130,22 +130,22 @@ def test_the_command_line_says_the_same(stack: Stack, monkeypatch: pytest.Monkey
     monkeypatch.setenv("KINOLOG_URL", stack.addresses["gateway"])
     runner = CliRunner()
     calls = [
-        (["generate", ""], Exit.USAGE, "prompt"),
-        (["generate", LONG], Exit.USAGE, "prompt"),
-        (["generate", SECRET, "--duration", "0"], Exit.USAGE, "duration"),
-        (["generate", SECRET, "--priority", "urgent"], Exit.USAGE, "priority"),
-        (["generate", SECRET, "--style", "cubist"], Exit.USAGE, "style"),
-        (["generate", SECRET, "--model", "none"], Exit.USAGE, "model"),
-        (["generate", SECRET, "--duration", "soon"], Exit.USAGE, "duration"),
-        (["jobs", "--limit", "0"], Exit.USAGE, "limit"),
-        (["jobs", "--sort", "colour"], Exit.USAGE, "sort"),
-        (["show", "not-an-id"], Exit.USAGE, "job_id"),
-        (["show", UNKNOWN], Exit.NOT_FOUND, "no"),
-        (["replay", UNKNOWN], Exit.NOT_FOUND, "no"),
-        (["verify", UNKNOWN], Exit.NOT_FOUND, "no"),
-        (["verify", "not-an-id"], Exit.USAGE, "job_id"),
-        (["cancel", UNKNOWN], Exit.NOT_FOUND, "no"),
-        (["watch", UNKNOWN], Exit.NOT_FOUND, "no"),
+        (["generate", ""], ExitCode.USAGE, "prompt"),
+        (["generate", LONG], ExitCode.USAGE, "prompt"),
+        (["generate", SECRET, "--duration", "0"], ExitCode.USAGE, "duration"),
+        (["generate", SECRET, "--priority", "urgent"], ExitCode.USAGE, "priority"),
+        (["generate", SECRET, "--style", "cubist"], ExitCode.USAGE, "style"),
+        (["generate", SECRET, "--model", "none"], ExitCode.USAGE, "model"),
+        (["generate", SECRET, "--duration", "soon"], ExitCode.USAGE, "duration"),
+        (["jobs", "--limit", "0"], ExitCode.USAGE, "limit"),
+        (["jobs", "--sort", "colour"], ExitCode.USAGE, "sort"),
+        (["show", "not-an-id"], ExitCode.USAGE, "job_id"),
+        (["show", UNKNOWN], ExitCode.NOT_FOUND, "no"),
+        (["replay", UNKNOWN], ExitCode.NOT_FOUND, "no"),
+        (["verify", UNKNOWN], ExitCode.NOT_FOUND, "no"),
+        (["verify", "not-an-id"], ExitCode.USAGE, "job_id"),
+        (["cancel", UNKNOWN], ExitCode.NOT_FOUND, "no"),
+        (["watch", UNKNOWN], ExitCode.NOT_FOUND, "no"),
     ]
     for arguments, code, word in calls:
         done = runner.invoke(app, arguments)
@@ -159,7 +159,7 @@ def test_an_unreachable_service_is_said_plainly(monkeypatch: pytest.MonkeyPatch)
     """With nobody at the address, the command says so and how to start one."""
     monkeypatch.setenv("KINOLOG_URL", "http://127.0.0.1:9")
     done = CliRunner().invoke(app, ["jobs"])
-    assert done.exit_code == Exit.UNREACHABLE
+    assert done.exit_code == ExitCode.UNREACHABLE
     assert "kinolog up" in done.output
 
 

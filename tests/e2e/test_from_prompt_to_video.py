@@ -16,9 +16,9 @@ import av
 import numpy as np
 import pytest
 
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import Gateway, GatewayError
-from kinolog_cli.job_progress import follow
+from kinolog_cli.job_progress import follow_job
 from kinolog_stack.stack import Stack
 
 LOAD_JOBS = 40
@@ -47,7 +47,7 @@ def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, P
     """One finished job of the embedded model: its id and its video."""
     video = tmp_path_factory.mktemp("made") / "film.mp4"
     code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "-o", str(video))
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
     return final["job_id"], video
@@ -83,7 +83,7 @@ def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
 def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: Gateway) -> None:
     """A prompt of strange words gives a clip, and its owner reads in the log what became of which words."""
     code, out, err = kinolog(stack, "--json", "generate", "a flurried crimsn star on a blue sky", "--watch")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
     wanted = "the model does not know 2 words of the prompt: crimsn taken for crimson; left out flurried"
@@ -110,7 +110,7 @@ def test_the_file_matches_the_record(made: tuple[str, Path], gateway: Gateway) -
 def test_the_same_seed_gives_the_same_frames(made: tuple[str, Path], stack: Stack, gateway: Gateway) -> None:
     """Another job with the same prompt and seed decodes to the same frames."""
     code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "--watch")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     again = json.loads(out.splitlines()[-1])
     first = gateway.get(f"/mcp/status/{made[0]}")
     assert again["media"]["frame_hash"] == first["media"]["frame_hash"]
@@ -119,7 +119,7 @@ def test_the_same_seed_gives_the_same_frames(made: tuple[str, Path], stack: Stac
 def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], stack: Stack) -> None:
     """`kinolog replay` prints every event; with --at it stops there and shows the state of that moment."""
     code, out, _ = kinolog(stack, "--json", "replay", made[0])
-    assert code == Exit.OK
+    assert code == ExitCode.OK
     history = json.loads(out)
     types = [event["type"] for commit in history["commits"] for event in commit["events"]]
     assert types[:3] == ["submitted", "storyboard_planned", "queued"]
@@ -127,7 +127,7 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
     assert types.count("completed") == 1
     first = history["commits"][0]["position"]
     code, out, _ = kinolog(stack, "replay", made[0], "--at", str(first))
-    assert code == Exit.OK
+    assert code == ExitCode.OK
     assert "queued, attempt 0" in out
     assert "completed" not in out
     moment = history["commits"][0]["at"]
@@ -138,7 +138,7 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
 def test_live_progress_ends_with_the_end(stack: Stack, gateway: Gateway) -> None:
     """Who follows a job sees it go through its stages, never backwards, and its end exactly once."""
     job = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 20})
-    messages = list(follow(gateway, job["job_id"]))
+    messages = list(follow_job(gateway, job["job_id"]))
     ends = [m for m in messages if m["type"] in ("job_completed", "job_failed", "job_cancelled")]
     assert [m["type"] for m in ends] == ["job_completed"]
     assert messages[-1] is ends[0]
@@ -152,20 +152,20 @@ def test_live_progress_ends_with_the_end(stack: Stack, gateway: Gateway) -> None
 def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: Gateway) -> None:
     """Cancelling a job that denoises ends it as cancelled, long before its last step."""
     job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 900})["job_id"]
-    for message in follow(gateway, job_id):
+    for message in follow_job(gateway, job_id):
         if message["data"].get("step"):
             break
     code, out, err = kinolog(stack, "cancel", job_id, "--reason", "enough")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     assert "cancelling" in out
     last: dict[str, Any] = {}
-    for message in follow(gateway, job_id):
+    for message in follow_job(gateway, job_id):
         last = message
     assert last["data"]["status"] == "cancelled"
     code, _, err = kinolog(stack, "cancel", job_id)
-    assert code == Exit.OK, err  # cancelling twice is no error
+    assert code == ExitCode.OK, err  # cancelling twice is no error
     code, _, err = kinolog(stack, "retry", job_id)
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     kinolog(stack, "cancel", job_id)
 
 
@@ -173,7 +173,7 @@ def test_scenes_are_rendered_one_by_one_and_joined(stack: Stack, gateway: Gatewa
     """A prompt of three sentences becomes three scenes whose lengths add up, joined into one video."""
     asked = {"prompt": "A red square. Then a blue ring. Then a green star.", "model": "card", "duration": 6.0}
     job_id = gateway.post("/mcp/generate", asked)["job_id"]
-    for _ in follow(gateway, job_id):
+    for _ in follow_job(gateway, job_id):
         pass
     storyboard = gateway.get(f"/mcp/storyboard/{job_id}")
     assert len(storyboard["scenes"]) == 3
@@ -189,7 +189,7 @@ def test_the_lists_and_counts_know_the_jobs(made: tuple[str, Path], stack: Stack
     counts = dict(page["summary"])
     assert counts.pop("total") == sum(counts.values())
     code, out, _ = kinolog(stack, "jobs", "--status", "completed")
-    assert code == Exit.OK
+    assert code == ExitCode.OK
     assert made[0] in out
 
 
@@ -197,20 +197,20 @@ def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: Gatew
     """After an erasure neither the job, nor lists, nor its files tell what was asked; its history stays."""
     secret = "an unmistakable zebrafinch in a teacup"
     job_id = gateway.post("/mcp/generate", {"prompt": secret, "model": "card"})["job_id"]
-    for _ in follow(gateway, job_id):
+    for _ in follow_job(gateway, job_id):
         pass
     code, _, err = kinolog(stack, "erase", job_id, "--yes")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     job = gateway.get(f"/mcp/status/{job_id}")
     assert job["erased"]
     assert job["prompt"] is None
     page = gateway.get("/mcp/jobs", {"text": "zebrafinch", "min_position": job["position"]})
     assert page["jobs"] == []
     code, out, _ = kinolog(stack, "--json", "replay", job_id)
-    assert code == Exit.OK
+    assert code == ExitCode.OK
     assert "zebrafinch" not in out
     code, _, _ = kinolog(stack, "result", job_id)
-    assert code == Exit.REFUSED
+    assert code == ExitCode.REFUSED
 
 
 def test_prompts_are_in_no_log_and_not_in_the_event_log(made: tuple[str, Path], stack: Stack) -> None:
@@ -240,25 +240,25 @@ def test_rebuilding_under_load_fails_no_read_and_changes_nothing(stack: Stack) -
     code, _, err = kinolog(stack, "projections", "rebuild")
     done.set()
     reader.join(60)
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     assert failures == []
     assert submitted
     with Gateway(stack.addresses["gateway"]) as client:
         for job_id in submitted:
-            for _ in follow(client, job_id):
+            for _ in follow_job(client, job_id):
                 pass
         last = max(client.get(f"/mcp/status/{job_id}")["position"] for job_id in submitted)
         client.get("/mcp/jobs", {"min_position": last})
     before = _hashes(stack)
     code, _, err = kinolog(stack, "projections", "rebuild")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     assert _hashes(stack) == before
 
 
 def _hashes(stack: Stack) -> str:
     """What `kinolog projections hash` prints."""
     code, out, err = kinolog(stack, "projections", "hash")
-    assert code == Exit.OK, err
+    assert code == ExitCode.OK, err
     return out
 
 

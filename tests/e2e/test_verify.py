@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kinolog_cli.app import app
-from kinolog_cli.exit_codes import Exit
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import Gateway
-from kinolog_cli.job_progress import follow
+from kinolog_cli.job_progress import follow_job
 from kinolog_stack.stack import Stack
 
 CHECKS = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
@@ -30,7 +30,7 @@ def completed(gateway: Gateway) -> str:
     """A completed job with two scenes."""
     asked = {"prompt": "A red square. Then a blue ring.", "model": "card", "duration": 2.0}
     job_id: str = gateway.post("/mcp/generate", asked)["job_id"]
-    for _ in follow(gateway, job_id):
+    for _ in follow_job(gateway, job_id):
         pass
     return job_id
 
@@ -60,12 +60,12 @@ def proof(job_id: str) -> tuple[int, dict[str, Any]]:
 def test_a_completed_job_holds(completed: str) -> None:
     """A table with every check, a sentence that says so, exit code 0; the same as JSON."""
     done = verify(completed)
-    assert done.exit_code == Exit.OK, done.output
+    assert done.exit_code == ExitCode.OK, done.output
     lines = done.stdout.splitlines()
     assert [line.split()[:3] for line in lines[1:-1]] == [[name, "✔", "yes"] for name in CHECKS]
     assert lines[-1] == f"the record of job {completed} is complete and untouched: all 7 checks hold"
     code, answer = proof(completed)
-    assert (code, answer["valid"], answer["job_id"]) == (Exit.OK, True, completed)
+    assert (code, answer["valid"], answer["job_id"]) == (ExitCode.OK, True, completed)
     assert "5 files read to the end" in answer["checks"][-1]["detail"]
 
 
@@ -74,15 +74,15 @@ def test_an_altered_video_is_named(completed: str, video: Path) -> None:
     whole = video.read_bytes()
     video.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     done = verify(completed)
-    assert done.exit_code == Exit.FAILED
+    assert done.exit_code == ExitCode.FAILED
     assert f"video {_key(video)} was changed: its SHA-256 is now" in done.stdout
     assert f"the record of job {completed} does not hold: artifacts" in done.stdout
     assert "Put the named file back" in done.stderr
     code, answer = proof(completed)
-    assert (code, answer["valid"]) == (Exit.FAILED, False)
+    assert (code, answer["valid"]) == (ExitCode.FAILED, False)
     assert [check["name"] for check in answer["checks"] if not check["holds"]] == ["artifacts"]
     video.write_bytes(whole)
-    assert proof(completed)[0] == Exit.OK
+    assert proof(completed)[0] == ExitCode.OK
 
 
 def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) 
     assert answer["checks"][-1]["detail"] == told
     video.unlink()
     code, answer = proof(completed)
-    assert code == Exit.FAILED
+    assert code == ExitCode.FAILED
     assert answer["checks"][-1]["detail"] == f"video {_key(video)} is not stored"
 
 
@@ -102,16 +102,16 @@ def test_a_running_and_an_erased_job_hold(gateway: Gateway, completed: str) -> N
     """A job that renders holds as far as it is; an erased one holds without its files, unless one comes back."""
     asked = {"prompt": "bars", "model": "slow-card", "steps": 900}
     running = gateway.post("/mcp/generate", asked)["job_id"]
-    for message in follow(gateway, running):
+    for message in follow_job(gateway, running):
         if message["data"].get("step"):
             break
     code, answer = proof(running)
-    assert code == Exit.OK, answer
+    assert code == ExitCode.OK, answer
     assert "has not ended yet" in answer["checks"][3]["detail"]
     gateway.post(f"/mcp/cancel/{running}")
     gateway.delete(f"/mcp/jobs/{completed}")
     code, answer = proof(completed)
-    assert code == Exit.OK, answer
+    assert code == ExitCode.OK, answer
     assert answer["checks"][5]["detail"].startswith("erased; the key is gone")
     assert answer["checks"][6]["detail"].startswith("erased; ")
 
@@ -120,7 +120,7 @@ def test_a_server_without_the_route(stack: Stack) -> None:
     """Where nothing proves records, the command says that the server is too old, not that there is no such job."""
     url = stack.addresses["gateway"] + "/elsewhere"
     done = CliRunner().invoke(app, ["--url", url, "verify", "a" * 26])
-    assert done.exit_code == Exit.UNREACHABLE
+    assert done.exit_code == ExitCode.UNREACHABLE
     assert "too old to verify a record" in done.output
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kinolog.codec.commits import encode_commit
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job.values import (
     Artifact,
@@ -25,7 +25,7 @@ from kinolog.job.values import (
     Spec,
     Stage,
 )
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.strategies import START
 
 SEALED = Sealed(b"golden-nonce", b"ciphertext under a key that is long gone")
@@ -95,14 +95,14 @@ HISTORIES: dict[str, list[c.Command]] = {
 def record(name: str, write: Callable[[bytes], object]) -> None:
     """Give the commands of one history to a job, and write every stored commit after its length (4 bytes)."""
     now, tail = START, None
-    handler = JobHandler(None, lambda: now)  # type: ignore[arg-type]  # stores nothing
+    handler = CommandHandler(None, lambda: now)  # type: ignore[arg-type]  # stores nothing
     for position, command in enumerate(HISTORIES[name], 1):
         now += timedelta(seconds=10, microseconds=position)
         commit = handler.decide_from("golden00000000000000000000", tail, command)
         if commit is None:
             raise ValueError(f"{name}: {command} leads to nothing")
         encoded = encode_commit(commit)
-        tail = Loaded(commit.state, position, encoded.digest, command.id)
+        tail = LoadedJob(commit.state, position, encoded.digest, command.id)
         write(len(encoded.raw).to_bytes(4, "big") + encoded.raw)
 
 

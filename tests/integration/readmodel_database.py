@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from kinolog_projector.projection.batch import Preparer
-from kinolog_projector.projection.writer import LiveWriter
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.migrate import ensure_projection, migrate_kept
 
 from kinolog.ports.event_store import EventStore
@@ -22,11 +22,11 @@ class Projected:
 
     url: str
     connection: Connection
-    writer: LiveWriter
+    writer: BatchWriter
 
     async def catch_up(self, store: EventStore, keys: KeyStore, batch_size: int = 500) -> int:
         """Apply what the log holds and the read models do not, in batches cut to a size."""
-        preparer = Preparer(store, keys)
+        preparer = BatchPreparer(store, keys)
         position, _ = await self.writer.position()
         async for commits in store.read(position):
             for start in range(0, len(commits), batch_size):
@@ -50,4 +50,4 @@ async def projected(url: str) -> AsyncIterator[Projected]:
     await migrate(url)
     connection = await writing_connection(url, "test")
     async with connection:
-        yield Projected(url, connection, LiveWriter(connection))
+        yield Projected(url, connection, BatchWriter(connection))

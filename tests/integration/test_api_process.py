@@ -20,7 +20,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_stack.processes.service_process import OneOff, ServiceProcess, ServiceSpec
+from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.unit.api.running_api import collected, refused, until
 
@@ -51,7 +51,7 @@ class Site:
     def run(self, name: str, service: Service, *argv: str) -> None:
         """Run something to its end."""
         spec = ServiceSpec(name, (sys.executable, "-m", *argv), self.env(service))
-        OneOff(spec, self.folder / f"{name}.log").start()
+        OneShotProcess(spec, self.folder / f"{name}.log").start()
 
     def process(self, name: str, service: Service, module: str, **more: str) -> ServiceProcess:
         """A process, not started."""

@@ -15,25 +15,25 @@ import av
 import numpy as np
 import pytest
 from kinolog_worker.inference.messages import (
-    Failed,
-    Finished,
-    Loaded,
-    LogLine,
+    CancelledMessage,
+    FailedMessage,
+    FinishedMessage,
+    LoadedMessage,
+    LogLineMessage,
     Message,
-    Prefetched,
-    Preview,
+    PrefetchedMessage,
+    PreviewMessage,
     RenderJob,
-    RunCancelled,
-    SceneRendered,
-    StageFinished,
-    StageStarted,
-    Step,
+    SceneRenderedMessage,
+    StageFinishedMessage,
+    StageStartedMessage,
+    StepMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.media.video_check import Expected, verify
+from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog_worker.renderers.port import ModelSource
 
-from kinolog.storyboard.planner import plan
+from kinolog.storyboard.planner import plan_storyboard
 from tests.renderers.testcard import RENDERER
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,7 @@ def _job(folder: Path, prompt: str = "A star. A ring.", frames: int = 20, **opti
     return RenderJob(
         job_id="job-1",
         model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER, options=options),
-        scenes=plan(prompt, frames, 8, seed=7),
+        scenes=plan_storyboard(prompt, frames, 8, seed=7),
         width=64,
         height=48,
         fps=8,
@@ -77,10 +77,10 @@ async def test_a_job_becomes_a_checked_video(process: InferenceProcess, tmp_path
     """A run ends with files that hold what was asked, and facts that match them."""
     messages = await _all(process, _job(tmp_path))
     finished = messages[-1]
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, FinishedMessage)
     files = {file.kind: file for file in finished.files}
     assert set(files) == {"video", "thumbnail", "preview"}
-    facts = verify(files["video"].path, Expected(64, 48, 8, 20))
+    facts = verify_video(files["video"].path, ExpectedMedia(64, 48, 8, 20))
     assert facts == finished.media
     assert (facts.codec, facts.pixel_format, facts.frames, facts.duration_seconds) == (
         "h264",
@@ -96,23 +96,25 @@ async def test_messages_tell_the_story_in_order(process: InferenceProcess, tmp_p
     """Stages open and close in their order, steps count up, progress never goes back, one message closes."""
     messages = await _all(process, _job(tmp_path))
     stages = [
-        (message.stage, message.scene, isinstance(message, StageStarted))
+        (message.stage, message.scene, isinstance(message, StageStartedMessage))
         for message in messages
-        if isinstance(message, StageStarted | StageFinished)
+        if isinstance(message, StageStartedMessage | StageFinishedMessage)
     ]
     expected: list[tuple[str, int | None]] = [("prefetch", None)]
     expected += [(stage, scene) for scene in (0, 1) for stage in ("encode_prompt", "denoise", "decode")]
     expected += [("assemble", None)]
     assert stages == [(*stage, opened) for stage in expected for opened in (True, False)]
-    assert isinstance(messages[1], Loaded)
-    steps = [message for message in messages if isinstance(message, Step)]
+    assert isinstance(messages[1], LoadedMessage)
+    steps = [message for message in messages if isinstance(message, StepMessage)]
     assert [step.step for step in steps if step.stage == "denoise"] == [1, 2, 3, 4, 5] * 2
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert 0 < fractions[0] < fractions[-1] == 1.0
     assert all(step.eta_seconds is not None and step.eta_seconds >= 0 for step in steps)
-    assert len(_only(messages, Preview)) >= 1
-    assert [type(message) for message in messages if isinstance(message, Finished | Failed)] == [Finished]
+    assert len(_only(messages, PreviewMessage)) >= 1
+    assert [
+        type(message) for message in messages if isinstance(message, FinishedMessage | FailedMessage)
+    ] == [FinishedMessage]
 
 
 async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, 
     first = await _all(process, _job(tmp_path / "1"))
     pid = process.pid
     second = await _all(process, replace(_job(tmp_path / "2"), job_id="job-2"))
-    cached = [message.cached for message in first + second if isinstance(message, Loaded)]
+    cached = [message.cached for message in first + second if isinstance(message, LoadedMessage)]
     assert cached == [False, True]
     assert process.pid == pid
 
@@ -130,11 +132,11 @@ async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_pa
     job = _job(tmp_path)
     first = await process.prefetch(job)
     again = await process.prefetch(job)
-    assert isinstance(first, Prefetched)
-    assert isinstance(again, Prefetched)
+    assert isinstance(first, PrefetchedMessage)
+    assert isinstance(again, PrefetchedMessage)
     assert (first.cached, first.embeddings) == (False, 2)
     assert (again.cached, again.embeddings) == (True, 0)
-    (loaded,) = [message async for message in process.run(job) if isinstance(message, Loaded)]
+    (loaded,) = [message async for message in process.run(job) if isinstance(message, LoadedMessage)]
     assert loaded.cached
 
 
@@ -144,13 +146,13 @@ async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Pa
     messages: list[Message] = []
     async for message in process.run(job):
         messages.append(message)
-        if isinstance(message, Step) and message.step == 2:
+        if isinstance(message, StepMessage) and message.step == 2:
             process.cancel(job.job_id)
-    assert isinstance(messages[-1], RunCancelled)
-    assert len(_only(messages, Step)) < 1_000
+    assert isinstance(messages[-1], CancelledMessage)
+    assert len(_only(messages, StepMessage)) < 1_000
     assert list(job.folder.iterdir()) == []
     pid = process.pid
-    assert isinstance((await _all(process, _job(tmp_path)))[-1], Finished)
+    assert isinstance((await _all(process, _job(tmp_path)))[-1], FinishedMessage)
     assert process.pid == pid
 
 
@@ -159,9 +161,9 @@ async def test_a_run_that_nobody_listens_to_stops(process: InferenceProcess, tmp
     job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
-            if isinstance(message, Step):
+            if isinstance(message, StepMessage):
                 break
-    assert isinstance((await _all(process, _job(tmp_path / "next")))[-1], Finished)
+    assert isinstance((await _all(process, _job(tmp_path / "next")))[-1], FinishedMessage)
 
 
 async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
@@ -170,39 +172,47 @@ async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
     """A process that is killed in the middle ends the run as failed, retryable; a new one serves the next job."""
     messages = await _all(process, _job(tmp_path, die_at_step=3))
     failed = messages[-1]
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == ("WORKER_CRASHED", True)
     assert "SIGKILL" in failed.message
-    assert isinstance((await _all(process, _job(tmp_path)))[-1], Finished)
+    assert isinstance((await _all(process, _job(tmp_path)))[-1], FinishedMessage)
 
 
 async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferenceProcess, tmp_path: Path) -> None:
     """After a crash in scene 2 the next attempt renders scene 2 alone and ends with the same video."""
     whole = (await _all(process, _job(tmp_path / "whole")))[-1]
-    assert isinstance(whole, Finished)
+    assert isinstance(whole, FinishedMessage)
     job = _job(tmp_path / "torn")
     torn = replace(job.model, options={"die_at_step": 2, "at_seed": job.scenes[1].seed})
     first = await _all(process, replace(job, model=torn))
-    assert isinstance(first[-1], Failed)
-    done = tuple(message.file for message in first if isinstance(message, SceneRendered))
+    assert isinstance(first[-1], FailedMessage)
+    done = tuple(message.file for message in first if isinstance(message, SceneRenderedMessage))
     assert [file.index for file in done] == [0]
     second = await _all(process, replace(job, done=done, folder=tmp_path / "torn" / "attempt-2"))
-    assert [message.reused for message in second if isinstance(message, SceneRendered)] == [True, False]
-    assert {message.scene for message in second if isinstance(message, Step)} == {1}
+    assert [message.reused for message in second if isinstance(message, SceneRenderedMessage)] == [
+        True,
+        False,
+    ]
+    assert {message.scene for message in second if isinstance(message, StepMessage)} == {1}
     finished = second[-1]
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, FinishedMessage)
     assert finished.media == whole.media
 
 
 async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_path: Path) -> None:
     """A scene file that no longer has its hash is not trusted, and the job's log says so."""
     job = _job(tmp_path)
-    done = tuple(message.file for message in await _all(process, job) if isinstance(message, SceneRendered))
+    done = tuple(
+        message.file for message in await _all(process, job) if isinstance(message, SceneRenderedMessage)
+    )
     done[0].path.write_bytes(b"not a video")
     messages = await _all(process, replace(job, done=done, folder=tmp_path / "again"))
-    assert [message.reused for message in messages if isinstance(message, SceneRendered)] == [False, True]
-    assert any("cannot be used again" in line.text for line in messages if isinstance(line, LogLine))
-    assert isinstance(messages[-1], Finished)
+    assert [message.reused for message in messages if isinstance(message, SceneRenderedMessage)] == [
+        False,
+        True,
+    ]
+    assert any("cannot be used again" in line.text for line in messages if isinstance(line, LogLineMessage))
+    assert isinstance(messages[-1], FinishedMessage)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +234,7 @@ async def test_failures_have_codes_and_keep_the_prompt(
     """Each misfortune has its code; the prompt is in no message and in no output; the process lives on."""
     messages = await _all(process, _job(tmp_path, SECRET, 20, **options))
     failed = messages[-1]
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, retryable)
     assert process.alive
     await process.kill()
@@ -245,7 +255,7 @@ async def test_a_model_that_cannot_be_had_fails_for_good(
 ) -> None:
     """Without its model a job fails at once, and trying again is pointless."""
     failed = (await _all(process, replace(_job(tmp_path), model=model)))[-1]
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, False)
 
 
@@ -255,9 +265,9 @@ async def test_kill_ends_the_run_at_once(process: InferenceProcess, tmp_path: Pa
     messages: list[Message] = []
     async for message in process.run(job):
         messages.append(message)
-        if isinstance(message, Step) and message.step == 1:
+        if isinstance(message, StepMessage) and message.step == 1:
             await process.kill()
-    assert isinstance(messages[-1], Failed)
+    assert isinstance(messages[-1], FailedMessage)
     assert messages[-1].code == "WORKER_KILLED"
     assert not process.alive
 
@@ -269,7 +279,7 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
     job = replace(_job(tmp_path, step_seconds=0.01), steps=40)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
-            if isinstance(message, Step):
+            if isinstance(message, StepMessage):
                 break
         assert process.pid is not None
         os.kill(process.pid, signal.SIGSTOP)
@@ -280,7 +290,7 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
         assert ticks == 100
         os.kill(process.pid, signal.SIGCONT)
         rest = [message async for message in messages]
-    assert isinstance(rest[-1], Finished)
+    assert isinstance(rest[-1], FinishedMessage)
 
 
 async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp_path: Path) -> None:
@@ -289,14 +299,14 @@ async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp
     runs = await asyncio.gather(*(_all(process, job) for job in jobs))
     for job, messages in zip(jobs, runs, strict=True):
         assert {message.job_id for message in messages} == {job.job_id}
-        assert isinstance(messages[-1], Finished)
+        assert isinstance(messages[-1], FinishedMessage)
 
 
 async def test_fades_and_dissolves_keep_the_length(process: InferenceProcess, tmp_path: Path) -> None:
     """Scenes that fade and dissolve into each other make a clip of exactly the frames asked, dark at the fade."""
     prompt = "A star. Fade to a ring. Dissolve to a ball."
     finished = (await _all(process, _job(tmp_path, prompt, frames=48)))[-1]
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, FinishedMessage)
     assert finished.media.frames == 48
     with av.open(str(finished.files[0].path)) as container:
         light = [float(np.mean(frame.to_ndarray(format="gray"))) for frame in container.decode(video=0)]

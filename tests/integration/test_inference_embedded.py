@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from kinolog_worker.inference.messages import (
-    Failed,
-    Finished,
-    Loaded,
+    CancelledMessage,
+    FailedMessage,
+    FinishedMessage,
+    LoadedMessage,
     Message,
-    Prefetched,
-    Preview,
+    PrefetchedMessage,
+    PreviewMessage,
     RenderJob,
-    RunCancelled,
-    SceneRendered,
-    Step,
-    WordsUnknown,
+    SceneRenderedMessage,
+    StepMessage,
+    UnknownWordsMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.port import ModelSource, WordsRead
+from kinolog_worker.renderers.port import ModelSource, VocabularyMatch
 
 from kinolog.models.catalogue import TINY
-from kinolog.storyboard.planner import plan
+from kinolog.storyboard.planner import plan_storyboard
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,7 +50,7 @@ def _job(folder: Path, model: ModelSource, prompt: str, frames: int = 9) -> Rend
     return RenderJob(
         job_id="job-1",
         model=model,
-        scenes=plan(prompt, frames, 4, seed=7),
+        scenes=plan_storyboard(prompt, frames, 4, seed=7),
         width=256,
         height=256,
         fps=4,
@@ -75,10 +75,10 @@ async def test_a_prompt_becomes_a_video(
     job = _job(tmp_path, model, "a red circle moving right on a blue background")
     messages = await _all(process, job)
     finished = messages[-1]
-    assert isinstance(finished, Finished)
+    assert isinstance(finished, FinishedMessage)
     assert (finished.media.width, finished.media.height, finished.media.frames) == (256, 256, 9)
-    assert any(isinstance(message, Preview) for message in messages)
-    (loaded,) = (message for message in messages if isinstance(message, Loaded))
+    assert any(isinstance(message, PreviewMessage) for message in messages)
+    (loaded,) = (message for message in messages if isinstance(message, LoadedMessage))
     assert loaded.facts.revision.startswith("sha256:")
     assert {"diffusers", "torch", "transformers"} <= set(loaded.facts.libraries)
     with av.open(str(job.folder / "video.mp4")) as container:
@@ -93,13 +93,13 @@ async def test_a_prefetched_scene_is_the_same(
     """Prefetching changes when things happen, never what comes out; a second attempt can use the scenes."""
     job = _job(tmp_path, model, "a star. a ring.", frames=10)
     prefetched = await process.prefetch(job)
-    assert isinstance(prefetched, Prefetched)
+    assert isinstance(prefetched, PrefetchedMessage)
     assert prefetched.embeddings == 2
     first = await _all(process, job)
-    done = tuple(message.file for message in first if isinstance(message, SceneRendered))
+    done = tuple(message.file for message in first if isinstance(message, SceneRenderedMessage))
     again = await _all(process, replace(job, folder=tmp_path / "again", done=done[:1]))
-    assert isinstance(first[-1], Finished)
-    assert isinstance(again[-1], Finished)
+    assert isinstance(first[-1], FinishedMessage)
+    assert isinstance(again[-1], FinishedMessage)
     assert again[-1].media == first[-1].media
 
 
@@ -111,10 +111,10 @@ async def test_denoising_can_be_cancelled(
     messages: list[Message] = []
     async for message in process.run(job):
         messages.append(message)
-        if isinstance(message, Step) and message.step == 1:
+        if isinstance(message, StepMessage) and message.step == 1:
             process.cancel(job.job_id)
-    assert isinstance(messages[-1], RunCancelled)
-    assert all(message.stage == "denoise" for message in messages if isinstance(message, Step))
+    assert isinstance(messages[-1], CancelledMessage)
+    assert all(message.stage == "denoise" for message in messages if isinstance(message, StepMessage))
     assert list(job.folder.iterdir()) == []
 
 
@@ -129,10 +129,10 @@ async def test_the_prompt_stays_inside(
     messages = await _all(process, job)
     await process.kill()
     output = capfd.readouterr()
-    assert isinstance(messages[-1], Finished)
-    told = [message.words for message in messages if isinstance(message, WordsUnknown)]
-    assert told == [WordsRead(left_out=("zebra",))]
-    others = repr([message for message in messages if not isinstance(message, WordsUnknown)])
+    assert isinstance(messages[-1], FinishedMessage)
+    told = [message.words for message in messages if isinstance(message, UnknownWordsMessage)]
+    assert told == [VocabularyMatch(left_out=("zebra",))]
+    others = repr([message for message in messages if not isinstance(message, UnknownWordsMessage)])
     for word in ("zebra", "starfish"):
         assert word not in output.out + output.err + others
 
@@ -142,6 +142,6 @@ async def test_a_folder_without_a_pipeline_fails_for_good(
 ) -> None:
     """A model entry that names an empty folder fails the job with a code, and the process goes on."""
     failed = (await _all(process, _job(tmp_path, replace(model, location=str(tmp_path)), "a star")))[-1]
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == ("MODEL_NOT_FOUND", False)
     assert process.alive

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kinolog.adapters.jetstream.client.api_request import ask
+from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.job.commands import Prefetch
 from kinolog.ports.event_store import Appended, DamagedLog, EventStore, LogUnavailable
@@ -122,7 +122,7 @@ def own_cluster(tmp_path: Path) -> NatsCluster:
 async def leader_of_events(cluster: Server) -> str:
     """Name of the server that leads the stream."""
     async with connected(cluster, Service.ADMIN) as client:
-        info = await ask(client, f"$JS.API.STREAM.INFO.{EVENTS}")
+        info = await api_request(client, f"$JS.API.STREAM.INFO.{EVENTS}")
         return str(info["cluster"]["leader"])
 
 

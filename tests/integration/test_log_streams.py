@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.client.api_request import ask
+from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.streams import (
@@ -41,8 +41,8 @@ from tests.fixtures.nats_cluster import NatsCluster
 
 
 async def _update(client: Client, name: str, **changes: object) -> None:
-    info = await ask(client, f"$JS.API.STREAM.INFO.{name}")
-    await ask(client, f"$JS.API.STREAM.UPDATE.{name}", info["config"] | changes)
+    info = await api_request(client, f"$JS.API.STREAM.INFO.{name}")
+    await api_request(client, f"$JS.API.STREAM.UPDATE.{name}", info["config"] | changes)
 
 
 def test_provisioning_twice_changes_nothing(own_nats_server: NatsServer) -> None:
@@ -108,10 +108,10 @@ async def test_a_hole_in_the_log_is_damage(own_nats_server: NatsServer) -> None:
     """Given a log that lost one commit in the middle, reading and following behind it raise, naming the position."""
     async with connected(own_nats_server, Service.ADMIN) as client:
         config = replace(stream_configs(1)[EVENTS], deny_delete=False)
-        await ask(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
+        await api_request(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
         async with open_stores(own_nats_server, Service.PROJECTOR) as stores:
             await given_jobs(stores.log, 5)
-            await ask(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 3})
+            await api_request(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 3})
             with pytest.raises(DamagedLog, match="lost position 3"):
                 await all_of(stores.log.read(0))
             with pytest.raises(DamagedLog, match="lost position 3"):
@@ -123,10 +123,10 @@ async def test_a_hole_in_a_history_is_damage(own_nats_server: NatsServer) -> Non
     """Given a job that lost a commit, its history raises instead of skipping it."""
     async with connected(own_nats_server, Service.ADMIN) as client:
         config = replace(stream_configs(1)[EVENTS], deny_delete=False)
-        await ask(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
+        await api_request(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
         async with open_stores(own_nats_server, Service.API) as stores:
             job_id = await given_job(stores.log, commits=3)
-            await ask(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 2})
+            await api_request(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 2})
             with pytest.raises(DamagedLog, match="does not build on"):
                 [recorded async for recorded in stores.log.history(job_id)]
 
@@ -138,7 +138,7 @@ async def test_foreign_bytes_in_the_log_are_damage(own_nats_server: NatsServer) 
         connected(own_nats_server, Service.ADMIN) as client,
         open_stores(own_nats_server, Service.API) as stores,
     ):
-        await ask(client, "evt.job.foreign", {"not": "a commit"})
+        await api_request(client, "evt.job.foreign", {"not": "a commit"})
         with pytest.raises(DamagedLog, match="position 1"):
             await stores.log.load("foreign")
 
@@ -247,10 +247,10 @@ async def test_a_restore_does_not_pass_over_a_hole(own_nats_server: NatsServer) 
     _, rows = await _archived(own_nats_server)
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, Service.ADMIN) as client:
-        await ask(client, f"$JS.API.STREAM.DELETE.{EVENTS}")
+        await api_request(client, f"$JS.API.STREAM.DELETE.{EVENTS}")
         config = replace(stream_configs(1)[EVENTS], deny_delete=False)
-        await ask(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
+        await api_request(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
         assert await restore(client, _archive(rows)) == 1103
-        await ask(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 77})
+        await api_request(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 77})
         with pytest.raises(DamagedLog, match="lost position 77"):
             await restore(client, _archive(rows))

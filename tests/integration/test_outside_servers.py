@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_cli.gateway import Gateway
-from kinolog_cli.job_progress import follow
+from kinolog_cli.job_progress import follow_job
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
 from tests.fixtures.whole_stack import CATALOGUE, ROOT
@@ -86,5 +86,5 @@ def test_a_job_runs_on_servers_given_by_url(
         _once("kinolog.process.probe_check", str(probe_port), env=shared)
         with Gateway(about["url"]) as gateway:
             job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "card"})["job_id"]
-            last = list(follow(gateway, job_id))[-1]
+            last = list(follow_job(gateway, job_id))[-1]
         assert last["type"] == "job_completed"

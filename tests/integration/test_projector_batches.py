@@ -8,8 +8,8 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from kinolog_projector.projection.batch import Preparer
-from kinolog_projector.projection.writer import LiveWriter, Overtaken
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.writer import BatchWriter, CheckpointConflict
 from kinolog_projector.rebuild.table_hashes import table_hashes
 
 from kinolog.job.commit import Recorded
@@ -105,12 +105,12 @@ async def test_the_archive_refuses_changes(studio: Studio, database: Projected, 
 async def test_a_batch_that_breaks_off_leaves_nothing_behind(studio: Studio, database_url: str) -> None:
     """A connection that dies in the middle of a batch loses the whole batch, and the next try writes all of it."""
     commits = await _commits(studio.store)
-    preparer = Preparer(studio.store, studio.keys)
+    preparer = BatchPreparer(studio.store, studio.keys)
     async with projected(database_url) as database:
         await database.writer.apply(await preparer.prepare(0, commits[:50]))
         before = await table_hashes(database.connection)
     dying = await writing_connection(database_url, "dying")
-    writer = LiveWriter(dying)
+    writer = BatchWriter(dying)
     killer = await writing_connection(database_url, "killer")
     async with killer:
         await killer.execute("BEGIN")
@@ -148,18 +148,18 @@ async def test_racing_writers_write_each_commit_once(
 ) -> None:
     """Three writers that take no turns end with the rows that one alone writes; the late ones are told."""
     commits = await _commits(studio.store)
-    preparer = Preparer(studio.store, studio.keys)
+    preparer = BatchPreparer(studio.store, studio.keys)
     await migrate(database_url)
 
     async def race(size: int) -> int:
         overtaken = 0
         async with await writing_connection(database_url, "racer") as connection:
-            writer = LiveWriter(connection)
+            writer = BatchWriter(connection)
             while (position := (await writer.position())[0]) < len(commits):
                 part = commits[position : position + size]
                 try:
                     await writer.apply(await preparer.prepare(position, part))
-                except Overtaken:
+                except CheckpointConflict:
                     overtaken += 1
         return overtaken
 
@@ -178,7 +178,7 @@ async def test_racing_writers_write_each_commit_once(
 async def test_a_gap_is_refused(studio: Studio, database: Projected) -> None:
     """Commits that do not follow the last one are not written; the message says where the gap is."""
     commits = await _commits(studio.store)
-    preparer = Preparer(studio.store, studio.keys)
+    preparer = BatchPreparer(studio.store, studio.keys)
     holes: Sequence[list[Recorded]] = (commits[1:5], [*commits[:3], *commits[4:6]])
     for some in holes:
         with pytest.raises(DamagedLog, match="commits are missing"):

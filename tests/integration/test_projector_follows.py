@@ -14,14 +14,14 @@ from kinolog_projector.schema.migrate import WrongSchema
 from kinolog.job.commit import Recorded
 from kinolog.job.values import Sealed, Stage, Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, SealedNote, Weather
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
 from kinolog.ports.read_model import (
     JobFilter,
     JobQuery,
-    NotYet,
-    Order,
+    PositionNotReached,
     ReadModelUnavailable,
     SortField,
+    SortOrder,
 )
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -35,17 +35,17 @@ class Feed:
     """A progress feed of one process: what is published waits until it is followed."""
 
     def __init__(self) -> None:
-        self.waiting: asyncio.Queue[Weather] = asyncio.Queue()
-        self.held: list[Weather] = []
+        self.waiting: asyncio.Queue[ProgressUpdate] = asyncio.Queue()
+        self.held: list[ProgressUpdate] = []
 
-    async def publish(self, weather: Weather) -> None:
+    async def publish(self, weather: ProgressUpdate) -> None:
         self.waiting.put_nowait(weather)
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:
+    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
         while True:
             yield await self.waiting.get()
 
-    async def recent(self, job_id: str) -> Sequence[Weather]:
+    async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         return [one for one in self.held if one.job_id == job_id]
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
@@ -146,7 +146,7 @@ async def _until_reached(model: PostgresReadModel, position: int) -> None:
         while True:
             try:
                 await model.wait_for(position, 5)
-            except (ReadModelUnavailable, NotYet):
+            except (ReadModelUnavailable, PositionNotReached):
                 await asyncio.sleep(0.1)
             else:
                 return
@@ -289,7 +289,7 @@ async def test_progress_and_log_lines_reach_the_lists(
         for number in (2, 3, 3):
             await feed.publish(line(number, LogLevel.DEBUG if number == 3 else LogLevel.WARNING))
         await _until_written(read_model, running)
-    by_progress = await read_model.list_jobs("default", JobQuery(order=Order(SortField.PROGRESS)))
+    by_progress = await read_model.list_jobs("default", JobQuery(order=SortOrder(SortField.PROGRESS)))
     assert [(row.id, row.percent, row.eta_seconds) for row in by_progress.rows] == [
         (running, 37.25, 12.5),
         (waiting, 0.0, None),

@@ -16,7 +16,7 @@ import pytest
 from kinolog_projector.schema.migrate import head
 
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ports.read_model import JobQuery
 from kinolog.process.ready_line import parse
 from kinolog.readmodel.postgres import PostgresReadModel
@@ -103,7 +103,7 @@ async def submit(server: NatsServer, count: int) -> int:
         studio = Studio()
         studio.keys = stores.keys  # type: ignore[assignment]  # the same port
         studio.store = stores.log  # type: ignore[assignment]
-        studio.handler = JobHandler(stores.log, lambda: studio.now)
+        studio.handler = CommandHandler(stores.log, lambda: studio.now)
         for number in range(count):
             job_id = await studio.submit(f"prompt {number}")
             if number % 3 == 0:

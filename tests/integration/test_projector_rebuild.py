@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from kinolog_projector.projection.live_progress import write_weather
+from kinolog_projector.projection.live_progress import write_live_progress
 from kinolog_projector.rebuild.rebuild import Rebuild
 from kinolog_projector.rebuild.table_hashes import table_hashes
 
 from kinolog.job.values import Stage, Status
 from kinolog.ports.progress import Progress
-from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField, TimeRange
+from kinolog.ports.read_model import JobFilter, JobQuery, SortField, SortOrder, TimeRange
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
 from tests.fixtures.histories import START, Studio
@@ -64,7 +64,7 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
     attempt = await studio.start(job_id)
     await database.catch_up(studio.store, studio.keys)
     said = Progress(job_id, attempt, studio.now, "worker-1", Stage.DENOISE, 0, 1, 4, 10, 42.0, 3.5)
-    await write_weather(database.writer, [said], [])
+    await write_live_progress(database.writer, [said], [])
     await Rebuild(database.url, studio.store, studio.keys).run()
     cursor = await database.connection.execute("SELECT percent, eta_seconds FROM projection.jobs")
     assert await cursor.fetchone() == (42.0, 3.5)
@@ -91,7 +91,7 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
             assert len(page.rows) == 5
             seen = page.position
             queued = JobFilter(statuses=(Status.QUEUED, Status.COMPLETED))
-            listed = await model.list_jobs("default", JobQuery(queued, Order(SortField.PRIORITY), 1_000))
+            listed = await model.list_jobs("default", JobQuery(queued, SortOrder(SortField.PRIORITY), 1_000))
             assert listed.total == len(listed.rows)
             summary = await model.summarize("default", JobFilter())
             assert summary.total > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinolog.ports.read_model import JobFilter, JobQuery, Order, SortField
+from kinolog.ports.read_model import JobFilter, JobQuery, SortField, SortOrder
 from kinolog.readmodel.database import Connection, writing_connection
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.bench.database_copies import grow
@@ -29,11 +29,11 @@ async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -
         whole = await _all(connection, COUNTED)
         assert whole == [(*kind, jobs * (rounds + 1)) for *kind, jobs in counted]
     model = await PostgresReadModel.connect(database_url, 1)
-    page = await model.list_jobs("default", JobQuery(order=Order(descending=False), page_size=1_000))
+    page = await model.list_jobs("default", JobQuery(order=SortOrder(descending=False), page_size=1_000))
     copy = page.rows[-1]
     found = await model.list_jobs("default", JobQuery(JobFilter(text=copy.id), page_size=2))
     deep = await model.list_jobs(
-        "default", JobQuery(order=Order(SortField.DURATION), page_size=5, offset=made_up * rounds)
+        "default", JobQuery(order=SortOrder(SortField.DURATION), page_size=5, offset=made_up * rounds)
     )
     await model.close()
     assert len({row.id for row in page.rows}) == page.total == page.position == made_up * (rounds + 1)

@@ -14,7 +14,14 @@ import pytest
 from kinolog.job import events as e
 from kinolog.job.commit import Recorded
 from kinolog.job.values import Priority, Status
-from kinolog.ports.read_model import Activity, JobFilter, JobQuery, NotYet, ReadModelUnavailable, TimeRange
+from kinolog.ports.read_model import (
+    ActivityRow,
+    JobFilter,
+    JobQuery,
+    PositionNotReached,
+    ReadModelUnavailable,
+    TimeRange,
+)
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import migrate, projected
@@ -191,7 +198,7 @@ async def test_the_feed_pages_without_cutting_commits(world: World) -> None:
     assert positions == sorted(positions, reverse=True)
     assert {entry.event for entry in whole} >= {"submitted", "completed", "failed", "cancelled", "erased"}
     for limit in (3, 7):
-        paged: list[Activity] = []
+        paged: list[ActivityRow] = []
         before = None
         while page := await world.read_model.list_activity("default", before, limit):
             assert len(page) <= limit
@@ -216,7 +223,7 @@ async def test_waiting_for_a_position_that_does_not_come(world: World) -> None:
     assert await world.read_model.wait_for(reached) == reached
     waiting = [world.read_model.wait_for(reached + 1, 0.2) for _ in range(100)]
     for outcome in await asyncio.gather(*waiting, return_exceptions=True):
-        assert isinstance(outcome, NotYet)
+        assert isinstance(outcome, PositionNotReached)
         assert (outcome.wanted, outcome.reached) == (reached + 1, reached)
 
 

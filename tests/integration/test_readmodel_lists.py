@@ -10,7 +10,7 @@ import pytest
 
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
-from kinolog.ports.read_model import BadCursor, JobFilter, JobQuery, JobRow, Order, SortField
+from kinolog.ports.read_model import InvalidCursor, JobFilter, JobQuery, JobRow, SortField, SortOrder
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
 from tests.fixtures.histories import START, Studio
@@ -33,7 +33,7 @@ FILTERS = [
     JobFilter(text="100%_\\"),
     JobFilter(text="000000000012"),
 ]
-ORDERS = [Order(field, descending) for field in SortField for descending in (True, False)]
+ORDERS = [SortOrder(field, descending) for field in SortField for descending in (True, False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class World:
     known: list[Known]
     position: int
 
-    def expected(self, wanted: JobFilter, order: Order) -> list[str]:
+    def expected(self, wanted: JobFilter, order: SortOrder) -> list[str]:
         """Ids in order, found by looking at every job."""
         found = [one for one in self.known if one.job.tenant == "default" and _matches(one, wanted)]
         key = _KEYS[order.field]
@@ -125,7 +125,7 @@ async def test_every_page_of_every_list_is_right(
                 assert [row.id for row in page.rows] == expected[max(0, offset) :][:7], (query,)
 
 
-async def _by_cursor(world: World, wanted: JobFilter, order: Order) -> list[str]:
+async def _by_cursor(world: World, wanted: JobFilter, order: SortOrder) -> list[str]:
     """All pages one behind the other; the total that each gives is checked on the way."""
     found: list[str] = []
     cursor = ""
@@ -143,7 +143,7 @@ async def _by_cursor(world: World, wanted: JobFilter, order: Order) -> list[str]
 async def test_summaries_count_what_lists_hold(world: World) -> None:
     """A summary by status says how many jobs of each the list with the same filter has."""
     for wanted in FILTERS:
-        expected = world.expected(wanted, Order())
+        expected = world.expected(wanted, SortOrder())
         summary = await world.read_model.summarize("default", wanted)
         by_id = {one.job.id: one.job for one in world.known}
         assert summary.total == len(expected), wanted
@@ -154,7 +154,7 @@ async def test_summaries_count_what_lists_hold(world: World) -> None:
 async def test_a_selection_is_the_oldest_that_match(world: World) -> None:
     """Bulk commands get ids oldest first, at most as many as they ask for."""
     for wanted in FILTERS:
-        expected = world.expected(wanted, Order(SortField.CREATED_AT, descending=False))
+        expected = world.expected(wanted, SortOrder(SortField.CREATED_AT, descending=False))
         assert await world.read_model.select_ids("default", wanted, 5) == expected[:5]
 
 
@@ -184,10 +184,10 @@ async def test_rows_say_what_the_jobs_say(world: World) -> None:
 @pytest.mark.parametrize("cursor", ["x", "!!", "e30", "WzEsMiwzXQ", "bnVsbA"])
 async def test_a_cursor_that_no_page_gave_out_is_refused(world: World, cursor: str) -> None:
     """Damaged cursors, and those of another list, are told apart from good ones."""
-    with pytest.raises(BadCursor):
+    with pytest.raises(InvalidCursor):
         await world.read_model.list_jobs("default", JobQuery(cursor=cursor))
     page = await world.read_model.list_jobs("default", JobQuery(page_size=2))
-    with pytest.raises(BadCursor):
+    with pytest.raises(InvalidCursor):
         await world.read_model.list_jobs("other", JobQuery(cursor=page.next_cursor))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kinolog_stack.doctor import WRONG, examine
+from kinolog_stack.doctor import WRONG, run_checks
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.stack import Stack
 
@@ -14,7 +14,7 @@ def test_all_services_start_and_the_doctor_agrees(data_folder: Path) -> None:
     settings = StackSettings(data=data_folder, gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"])
     with Stack(settings) as stack:
         names = list(stack.processes)
-        checks = examine(stack.folder)
+        checks = run_checks(stack.folder)
     assert names == ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
     assert [check for check in checks if check.status == WRONG] == []
     assert {"streams", "postgres", "projector", "api", "worker-1", "gateway"} <= {c.name for c in checks}

@@ -13,14 +13,14 @@ from typing import Any
 import httpx
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.session.messages import FeedTold
+from kinolog_tui.session.messages import LiveUpdatesReceived
 from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.widgets.frame import LinkBanner
 
 from kinolog_cli.gateway import Gateway
-from kinolog_cli.job_progress import follow
-from kinolog_client.live_feed import Batch
-from kinolog_client.live_messages import Ended, JobMoved
+from kinolog_cli.job_progress import follow_job
+from kinolog_client.live_feed import LiveUpdates
+from kinolog_client.live_messages import JobEnded, JobUpdated
 from kinolog_stack.stack import Stack
 from kinolog_stack.tcp_ports import free_port
 from tests.snapshot.driving import linked, press, settled, until, until_text
@@ -35,11 +35,11 @@ class Listening(KinologApp):
         super().__init__(url, store=store)
         self.commits: Told = []
 
-    def on_feed_told(self, message: FeedTold) -> None:
+    def on_feed_told(self, message: LiveUpdatesReceived) -> None:
         """The application's own handler is called beside it."""
-        if isinstance(message.told, Batch):
+        if isinstance(message.told, LiveUpdates):
             for one in message.told.messages:
-                if isinstance(one, JobMoved | Ended) and one.moved.events:
+                if isinstance(one, JobUpdated | JobEnded) and one.moved.events:
                     self.commits.append((one.job_id, one.position, one.moved.events))
 
     def told_of(self, job_id: str) -> list[tuple[int, tuple[str, ...]]]:
@@ -77,7 +77,7 @@ async def submit(http: httpx.AsyncClient, **asked: Any) -> str:
 def end_of(stack: Stack, job_id: str) -> str:
     """Wait for the end of a job, as another client sees it; how it ended."""
     with Gateway(stack.addresses["gateway"]) as client:
-        *_, last = follow(client, job_id)
+        *_, last = follow_job(client, job_id)
     return str(last["data"]["status"])
 
 

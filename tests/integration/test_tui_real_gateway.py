@@ -10,7 +10,7 @@ from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.generate import GeneratePage
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.session.preferences import PreferenceStore
-from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.player import Player
 from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
@@ -63,7 +63,7 @@ async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> N
     await press(pilot, "right_square_bracket")
     await until_text(pilot, "completed")
     await press(pilot, "g")
-    assert page.query_one(HistoryView).at == 0
+    assert page.query_one(HistoryPanel).at == 0
     await until_text(pilot, "○ queued")
     await press(pilot, "escape", "2")
     await until_text(pilot, "A dashboard draws a ring.")

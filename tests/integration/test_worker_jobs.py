@@ -16,7 +16,7 @@ from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, Prefetch
 from kinolog.job.values import ArtifactKind, Stage, Status
-from kinolog.ports.artifacts import Measured, measured
+from kinolog.ports.artifacts import ContentFacts, content_facts
 from kinolog.ports.progress import LogLine, PreviewImage, Progress
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.workshop import Workshop, workshop
@@ -42,7 +42,9 @@ async def test_a_job_is_completed(shop: Workshop) -> None:
     assert kinds == [ArtifactKind.VIDEO, ArtifactKind.THUMBNAIL, ArtifactKind.PREVIEW]
     for artifact in (*job.artifacts, *(scene.artifact for scene in job.scenes)):
         assert artifact is not None
-        assert await measured(shop.artifacts, artifact.key) == Measured(artifact.sha256, artifact.size_bytes)
+        assert await content_facts(shop.artifacts, artifact.key) == ContentFacts(
+            artifact.sha256, artifact.size_bytes
+        )
     assert job.attempts[0].runtime.model_revision == "testcard-1"
     assert job.attempts[0].runtime.libraries["kinolog"]
     async with asyncio.timeout(30):

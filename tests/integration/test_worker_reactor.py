@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pytest
-from kinolog_projector.dispatch.dispatcher import Reactor
-from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import KINDS
-from kinolog_projector.dispatch.run import keep_queue
+from kinolog_projector.dispatch.run import run_dispatch
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
-from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Reprioritize
 from kinolog.job.values import Priority
@@ -40,13 +40,13 @@ class Scene:
 
     server: NatsServer
     store: JetStreamEventStore
-    office: JetStreamTicketOffice
+    office: JetStreamTicketIssuer
     worker: Client
 
     async def submit(self, priority: Priority = Priority.MEDIUM) -> str:
         """Submit a job as the api does."""
         job_id = new_id()
-        await JobHandler(self.store, system_clock).handle(job_id, a_submit(new_id(), priority))
+        await CommandHandler(self.store, system_clock).handle(job_id, a_submit(new_id(), priority))
         return job_id
 
     async def lying(self, *job_ids: str) -> None:
@@ -74,7 +74,7 @@ async def scene(own_nats_server: NatsServer) -> AsyncIterator[Scene]:
         projector = await stack.enter_async_context(connected(own_nats_server, Service.PROJECTOR))
         worker = await stack.enter_async_context(connected(own_nats_server, Service.WORKER))
         store = JetStreamEventStore(api)
-        office = JetStreamTicketOffice(projector)
+        office = JetStreamTicketIssuer(projector)
         stack.push_async_callback(store.close)
         stack.push_async_callback(office.close)
         yield Scene(own_nats_server, store, office, worker)
@@ -84,7 +84,7 @@ async def scene(own_nats_server: NatsServer) -> AsyncIterator[Scene]:
 async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
     """The reactor's parts as the projector runs them; they are cut off in the end, as by a crash."""
     async with connected(scene.server, Service.PROJECTOR) as client:
-        store, office = JetStreamEventStore(client), JetStreamTicketOffice(client)
+        store, office = JetStreamEventStore(client), JetStreamTicketIssuer(client)
         workers = JetStreamWorkerRegistry(client)
         commits = JetStreamCommitFeed(client, "reactor", kinds=KINDS)
         advisories = JetStreamAdvisoryFeed(client, "poison")
@@ -93,10 +93,10 @@ async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
             return []
 
         running = asyncio.create_task(
-            keep_queue(
-                Reactor(commits, store, office, system_clock),
+            run_dispatch(
+                Dispatcher(commits, store, office, system_clock),
                 Reconciler(none_unfinished, store, office, workers, system_clock),
-                PoisonControl(advisories, store, JobHandler(store, system_clock), office, workers),
+                PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), office, workers),
             )
         )
         yield
@@ -119,7 +119,7 @@ async def test_a_submitted_job_reaches_a_worker(scene: Scene) -> None:
 
 async def test_steering_moves_tickets(scene: Scene) -> None:
     """A new priority moves a waiting job's ticket, and cancelling removes it."""
-    handler = JobHandler(scene.store, system_clock)
+    handler = CommandHandler(scene.store, system_clock)
     async with reactor_runs(scene):
         moved, cancelled = await scene.submit(Priority.LOW), await scene.submit()
         await scene.lying(moved, cancelled)
@@ -180,7 +180,7 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(scene: Scene) -> None:
 
 async def test_many_jobs_at_once(scene: Scene) -> None:
     """A bulk submit of a thousand jobs leads to a thousand tickets."""
-    handler = JobHandler(scene.store, system_clock)
+    handler = CommandHandler(scene.store, system_clock)
     commits = [handler.decide_from(new_id(), None, a_submit(new_id())) for _ in range(1_000)]
     async with reactor_runs(scene):
         await scene.store.append_first([commit for commit in commits if commit is not None])

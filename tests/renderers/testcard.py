@@ -12,12 +12,12 @@ import numpy as np
 from kinolog_worker.media.canvas import canvas_for, fit
 from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.port import (
-    Cancelled,
+    EncodedPrompt,
     Frames,
     LoadedFacts,
     ModelSource,
     Observe,
-    PromptRead,
+    RenderCancelled,
     RenderFailed,
     SceneRequest,
     ShouldStop,
@@ -59,10 +59,10 @@ class TestcardRenderer:
             size_bytes=0,
         )
 
-    def encode_prompt(self, request: SceneRequest) -> PromptRead:
+    def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
         known = request.prompt in self._encoded
         self._encoded.add(request.prompt)
-        return PromptRead(known)
+        return EncodedPrompt(known)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         canvas = canvas_for(request, multiple=2, temporal=1)
@@ -71,12 +71,12 @@ class TestcardRenderer:
             time.sleep(self._number("step_seconds"))
             self._misfortune(step, request)
             if should_stop():
-                raise Cancelled
+                raise RenderCancelled
             observe(StepReport("denoise", step, request.steps, lambda: jpeg_of(_card(bars, 0, 64, 64))))
         drawn = 0
         for start in range(0, canvas.frames, _RUN_FRAMES):
             if should_stop():
-                raise Cancelled
+                raise RenderCancelled
             places = range(start, min(start + _RUN_FRAMES, canvas.frames))
             cards = np.stack([_card(bars, place, canvas.width, canvas.height) for place in places])
             run = fit(cards, canvas, request)[: request.frames - drawn]

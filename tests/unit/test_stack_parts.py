@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kinolog_stack import devices
-from kinolog_stack.data_folder import DataFolder, Running
+from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.devices import devices_of_workers, found_devices
 from kinolog_stack.errors import StartError
-from kinolog_stack.log_files import Follower, trim, turn_over
+from kinolog_stack.log_files import LogFileFollower, rotate_at_start, rotate_when_large
 from kinolog_stack.plan import base_env
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
@@ -45,7 +45,7 @@ def test_logs_turn_over_and_the_oldest_goes(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     for number in range(5):
         log.write_text(str(number))
-        turn_over(log, kept=3)
+        rotate_at_start(log, kept=3)
     assert [(tmp_path / f"api.log.{n}").read_text() for n in (1, 2, 3)] == ["4", "3", "2"]
     assert not (tmp_path / "api.log.4").exists()
     assert not log.exists()
@@ -56,7 +56,7 @@ def test_a_growing_log_is_cut_under_its_writer(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     with log.open("ab", buffering=0) as writer:
         writer.write(b"before\n")
-        trim(log, largest_bytes=3)
+        rotate_when_large(log, largest_bytes=3)
         writer.write(b"after\n")
     assert log.read_text() == "after\n"
     assert (tmp_path / "api.log.1").read_text() == "before\n"
@@ -66,7 +66,7 @@ def test_follower_hands_out_whole_lines_once(tmp_path: Path) -> None:
     """Lines come once and complete, also when a file is cut or appears late."""
     seen: list[tuple[str, str]] = []
     log = tmp_path / "api.log"
-    follower = Follower([log], lambda name, line: seen.append((name, line)))
+    follower = LogFileFollower([log], lambda name, line: seen.append((name, line)))
     follower.follow()
     log.write_text("one\ntw")
     follower.follow()
@@ -142,8 +142,8 @@ def test_a_folder_tells_what_runs_on_it_while_it_runs(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     folder.open()
     try:
-        assert DataFolder(tmp_path).running() == Running(os.getpid(), "starting")
-        said = Running(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
+        assert DataFolder(tmp_path).running() == RunningStack(os.getpid(), "starting")
+        said = RunningStack(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
         folder.say(said)
         assert DataFolder(tmp_path).running() == said
     finally:

@@ -13,13 +13,13 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from kinolog_client.requests import Filter
-from kinolog_tui.command_palette import Commands
+from kinolog_client.requests import JobListFilter
+from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.background import start
-from kinolog_tui.session.session import Connected
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.session import SessionApp
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
@@ -30,14 +30,14 @@ def _page(module: str, name: str, *facts: str) -> Page:
     return cast(Page, getattr(import_module(f"kinolog_tui.screens.{module}"), name)(*facts))
 
 
-class KinologApp(Connected):
+class KinologApp(SessionApp):
     """The dashboard."""
 
     TITLE = "kinolog"
     # Nothing looks another way under a dialog, and styling every widget anew takes time.
     SUSPENDED_SCREEN_CLASS = ""
     CSS_PATH = [Path(__file__).parent / "styles" / f"{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
-    COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {Commands}
+    COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {PaletteProvider}
     DEFAULT_MODE = "dashboard"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "dashboard": lambda: _page("dashboard", "DashboardPage"),
@@ -75,7 +75,7 @@ class KinologApp(Connected):
             for module in ("jobs", "job", "generate", "analytics", "settings"):
                 await asyncio.to_thread(import_module, f"kinolog_tui.screens.{module}")
 
-        start(self, load, "pages")
+        start_work(self, load, "pages")
 
     def open_job(self, job_id: str) -> None:
         """The page of a job, over the page that is shown."""
@@ -96,7 +96,7 @@ class KinologApp(Connected):
     def action_jobs_with(self, status: str) -> None:
         """The list of the jobs with a status; of all when it is empty."""
         self.switch_mode("jobs")
-        which = Filter(statuses=(status,) if status else ())
+        which = JobListFilter(statuses=(status,) if status else ())
 
         def narrow() -> None:
             for screen in self.screen_stack:

@@ -22,7 +22,7 @@ NAMED_OTHERWISE = ("app", "screen", "command_palette")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PaletteCommand:
     """A name, what it does in words, and the doing."""
 
     name: str
@@ -30,35 +30,35 @@ class Command:
     run: Callable[[], Any]
 
 
-class Commands(Provider):
+class PaletteProvider(Provider):
     """Pages, lists by status, what the page can do, themes."""
 
-    def _commands(self) -> Iterable[Command]:
+    def _commands(self) -> Iterable[PaletteCommand]:
         app = cast("KinologApp", self.app)
         for _, mode, name in PAGES:
             key = key_of(app, f"everywhere.{mode}")
-            yield Command(f"Go to {name}", f"key {key}", partial(app.action_page, mode))
+            yield PaletteCommand(f"Go to {name}", f"key {key}", partial(app.action_page, mode))
         for status in STATUSES:
-            yield Command(
+            yield PaletteCommand(
                 f"Show {status} jobs",
                 "the list with this filter",
                 partial(app.action_jobs_with, status),
             )
         for _, binding, _, _ in self.screen.active_bindings.values():
             if binding.description and binding.action.partition(".")[0] not in NAMED_OTHERWISE:
-                yield Command(
+                yield PaletteCommand(
                     f"{binding.description}: {binding.action.partition('(')[0].replace('_', ' ')}",
                     f"key {app.get_key_display(binding)}",
                     partial(self.screen.run_action, binding.action),
                 )
-        yield Command("Reconnect and read anew", key_of(app, "everywhere.renew"), app.action_renew)
-        yield Command("Light or dark", key_of(app, "everywhere.look"), app.action_light_or_dark)
-        yield Command("Help", "every key", app.action_help)
+        yield PaletteCommand("Reconnect and read anew", key_of(app, "everywhere.renew"), app.action_renew)
+        yield PaletteCommand("Light or dark", key_of(app, "everywhere.look"), app.action_light_or_dark)
+        yield PaletteCommand("Help", "every key", app.action_help)
         for theme in app.available_themes:
-            yield Command(
+            yield PaletteCommand(
                 f"Theme {theme}", "until the next start; save it in Settings", partial(_dress, app, theme)
             )
-        yield Command("Quit", "leave the dashboard; jobs go on", app.exit)
+        yield PaletteCommand("Quit", "leave the dashboard; jobs go on", app.exit)
 
     async def discover(self) -> Hits:
         """What is offered before anything is typed."""

@@ -7,7 +7,7 @@ import gc
 import signal
 from typing import TYPE_CHECKING
 
-from kinolog_tui.graphics.capabilities import Question
+from kinolog_tui.graphics.capabilities import CapabilityQuery
 
 if TYPE_CHECKING:  # loaded while the terminal answers
     from kinolog_tui.app import KinologApp
@@ -18,7 +18,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 def run(url: str, api_key: str | None = None) -> None:
     """Run it until the person leaves."""
-    question = Question()
+    question = CapabilityQuery()
     try:
         from kinolog_tui.app import KinologApp
     finally:

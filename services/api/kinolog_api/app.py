@@ -27,8 +27,8 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog_api.rpc.authentication import BadKeyFile, callers_for
-from kinolog_api.server import ApiServer, CannotListen, Parts
+from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
+from kinolog_api.server import ApiDependencies, ApiServer, ListenFailed
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ GARBAGE = (20_000, 20, 100)
 CANNOT_START = 2
 
 
-class CannotStore(OSError):
+class ArtifactStoreUnusable(OSError):
     """The artifact store cannot be used; says why."""
 
 
@@ -50,13 +50,13 @@ def _artifacts(url: str) -> ObstoreArtifacts:
     try:
         return artifacts_at(url)
     except (OSError, ValueError) as error:
-        raise CannotStore(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
 
 
 @asynccontextmanager
-async def parts_of(settings: ApiSettings) -> AsyncIterator[Parts]:
+async def parts_of(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """The real parts, connected and checked. Raises what keeps the api from starting."""
-    callers = callers_for(settings.api_host, settings.api_key_file, settings.tenant)
+    callers = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
     catalogue = load_catalogue(settings)
     artifacts = _artifacts(settings.artifacts_url)
     async with AsyncExitStack() as stack:
@@ -74,7 +74,7 @@ async def parts_of(settings: ApiSettings) -> AsyncIterator[Parts]:
         database_url = settings.database_url.get_secret_value()
         read_model = await PostgresReadModel.connect(database_url, settings.database_pool_size, "kinolog-api")
         stack.push_async_callback(read_model.close)
-        yield Parts(
+        yield ApiDependencies(
             store=store,
             keys=keys,
             progress=progress,
@@ -119,7 +119,14 @@ def main() -> None:
     logs.configure(NAME, settings.log_level, settings.log_format)
     try:
         uvloop.run(serve(settings))
-    except (BadKeyFile, CatalogueError, CannotListen, CannotStore, StreamMismatch, LogUnavailable) as error:
+    except (
+        InvalidKeyFile,
+        CatalogueError,
+        ListenFailed,
+        ArtifactStoreUnusable,
+        StreamMismatch,
+        LogUnavailable,
+    ) as error:
         sys.exit(_cannot_start(str(error)))
 
 

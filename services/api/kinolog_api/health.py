@@ -36,7 +36,7 @@ NEEDS = {
 """What each service needs; the empty name is the api as a whole."""
 
 
-class HealthWatch:
+class HealthMonitor:
     """Looks after log and database, and tells the health service."""
 
     def __init__(self, health: health_aio.HealthServicer, store: EventStore, read_model: ReadModel) -> None:

@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_reflection.v1alpha import reflection
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
@@ -22,24 +22,24 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
-from kinolog_api.analytics.charts import Analytics
-from kinolog_api.audit.history import Audit
-from kinolog_api.audit.verify_job import Proving
-from kinolog_api.health import HealthWatch
-from kinolog_api.jobs.artifacts import Files
-from kinolog_api.jobs.catalogue import CatalogueListing
-from kinolog_api.jobs.commands import Steering
-from kinolog_api.jobs.erase import Erasing
-from kinolog_api.jobs.get import Reading
+from kinolog_api.analytics.charts import ChartQueries
+from kinolog_api.audit.history import JobHistory
+from kinolog_api.audit.verify_job import VerifyJob
+from kinolog_api.health import HealthMonitor
+from kinolog_api.jobs.artifacts import ReadArtifact
+from kinolog_api.jobs.catalogue import ListCatalogue
+from kinolog_api.jobs.commands import JobCommands
+from kinolog_api.jobs.erase import EraseJob
+from kinolog_api.jobs.get import JobQueries
 from kinolog_api.jobs.key_pool import KeyPool
-from kinolog_api.jobs.list import Listing
-from kinolog_api.jobs.submit import Submitting
-from kinolog_api.rpc.authentication import Callers
-from kinolog_api.rpc.calls import Gate, Stream, Unary, routes
-from kinolog_api.rpc.tenants import Tenancy
+from kinolog_api.jobs.list import ListJobs
+from kinolog_api.jobs.submit import SubmitJob
+from kinolog_api.rpc.authentication import Authenticator
+from kinolog_api.rpc.calls import CallGuard, Stream, Unary, routes
+from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.validation import RequestRules
-from kinolog_api.watch.broadcast import WatchHub
-from kinolog_api.watch.watch import Watching
+from kinolog_api.watch.broadcast import WatchBroadcast
+from kinolog_api.watch.watch import WatchJobs
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """A batch of 1,000 jobs with the longest prompts fits."""
@@ -59,12 +59,12 @@ ANALYTICS = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"
 AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 
 
-class CannotListen(OSError):
+class ListenFailed(OSError):
     """The address cannot be listened on; says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ApiDependencies:
     """What stands behind the api. The composition root picks the implementations."""
 
     store: EventStore
@@ -74,20 +74,20 @@ class Parts:
     artifacts: ArtifactStore
     read_model: ReadModel
     catalogue: Catalogue
-    callers: Callers
+    callers: Authenticator
     clock: Clock
 
 
 class ApiServer:
     """Serves the three services, health and reflection. Make it inside the event loop that runs it."""
 
-    def __init__(self, parts: Parts) -> None:
-        reading = Reading(parts.store, parts.keys, parts.progress, parts.read_model)
-        handler = JobHandler(parts.store, parts.clock)
-        steering = Steering(handler, reading, parts.read_model)
-        tenancy = Tenancy(parts.store)
-        self._hub = WatchHub(parts.store, parts.keys, parts.progress, tenancy)
-        self._erasing = Erasing(
+    def __init__(self, parts: ApiDependencies) -> None:
+        reading = JobQueries(parts.store, parts.keys, parts.progress, parts.read_model)
+        handler = CommandHandler(parts.store, parts.clock)
+        steering = JobCommands(handler, reading, parts.read_model)
+        tenancy = TenantLookup(parts.store)
+        self._hub = WatchBroadcast(parts.store, parts.keys, parts.progress, tenancy)
+        self._erasing = EraseJob(
             steering,
             reading,
             parts.store,
@@ -98,21 +98,21 @@ class ApiServer:
         )
         rules = RequestRules()
         self._key_pool = KeyPool(parts.keys)
-        submitting = Submitting(parts.store, parts.keys, self._key_pool, handler, parts.catalogue, rules)
-        watching = Watching(parts.store, self._hub, reading)
-        listing = CatalogueListing(parts.catalogue, parts.workers, tenancy)
+        submitting = SubmitJob(parts.store, parts.keys, self._key_pool, handler, parts.catalogue, rules)
+        watching = WatchJobs(parts.store, self._hub, reading)
+        listing = ListCatalogue(parts.catalogue, parts.workers, tenancy)
         jobs = {
             **_writes(submitting, steering, self._erasing),
             **_reads(parts, reading, listing, watching),
         }
-        gate = Gate(parts.callers, rules)
+        gate = CallGuard(parts.callers, rules)
         self._health = health_aio.HealthServicer()
-        self._health_watch = HealthWatch(self._health, parts.store, parts.read_model)
+        self._health_watch = HealthMonitor(self._health, parts.store, parts.read_model)
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers(
             (
                 routes(JOBS, gate, jobs),
-                routes(ANALYTICS, gate, _analytics(Analytics(parts.read_model, parts.clock))),
+                routes(ANALYTICS, gate, _analytics(ChartQueries(parts.read_model, parts.clock))),
                 routes(AUDIT, gate, _audit(parts)),
             )
         )
@@ -123,12 +123,12 @@ class ApiServer:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int) -> int:
-        """Listen; the port, which is chosen when `port` is 0. Raises `CannotListen`."""
+        """Listen; the port, which is chosen when `port` is 0. Raises `ListenFailed`."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             bound = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise CannotListen(
+            raise ListenFailed(
                 f"cannot listen on {address}: another program may use the port, or the address is not one of "
                 "this machine; set KINOLOG_API_PORT or KINOLOG_API_HOST"
             ) from error
@@ -153,7 +153,7 @@ class ApiServer:
         await self._key_pool.close()
 
 
-def _writes(submitting: Submitting, steering: Steering, erasing: Erasing) -> Mapping[str, Unary | Stream]:
+def _writes(submitting: SubmitJob, steering: JobCommands, erasing: EraseJob) -> Mapping[str, Unary | Stream]:
     return {
         "SubmitJob": submitting.submit,
         "BatchSubmitJobs": submitting.submit_batch,
@@ -170,9 +170,9 @@ def _writes(submitting: Submitting, steering: Steering, erasing: Erasing) -> Map
 
 
 def _reads(
-    parts: Parts, reading: Reading, listing: CatalogueListing, watching: Watching
+    parts: ApiDependencies, reading: JobQueries, listing: ListCatalogue, watching: WatchJobs
 ) -> Mapping[str, Unary | Stream]:
-    lists = Listing(parts.store, parts.read_model)
+    lists = ListJobs(parts.store, parts.read_model)
     return {
         "GetJob": reading.get_job,
         "GetStoryboard": reading.get_storyboard,
@@ -180,7 +180,7 @@ def _reads(
         "ListLogEntries": reading.list_log_entries,
         "ListJobs": lists.list_jobs,
         "SummarizeJobs": lists.summarize_jobs,
-        "ReadArtifact": Files(reading, parts.artifacts).read_artifact,
+        "ReadArtifact": ReadArtifact(reading, parts.artifacts).read_artifact,
         "WatchJob": watching.watch_job,
         "WatchJobs": watching.watch_jobs,
         "ListModels": listing.list_models,
@@ -188,7 +188,7 @@ def _reads(
     }
 
 
-def _analytics(analytics: Analytics) -> Mapping[str, Unary | Stream]:
+def _analytics(analytics: ChartQueries) -> Mapping[str, Unary | Stream]:
     return {
         "GetOverview": analytics.overview,
         "GetSuccessRates": analytics.success_rates,
@@ -199,9 +199,9 @@ def _analytics(analytics: Analytics) -> Mapping[str, Unary | Stream]:
     }
 
 
-def _audit(parts: Parts) -> Mapping[str, Unary | Stream]:
-    audit = Audit(parts.store, parts.keys)
-    proving = Proving(parts.store, parts.keys, parts.read_model, parts.artifacts)
+def _audit(parts: ApiDependencies) -> Mapping[str, Unary | Stream]:
+    audit = JobHistory(parts.store, parts.keys)
+    proving = VerifyJob(parts.store, parts.keys, parts.read_model, parts.artifacts)
     return {
         "GetHistory": audit.get_history,
         "VerifyJob": proving.verify_job,

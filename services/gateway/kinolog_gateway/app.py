@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from kinolog.ports.clock import system_clock
 from kinolog.process import logs, ready_line
 from kinolog.process.settings import GatewaySettings
-from kinolog_gateway.http.credentials import KeyFileError, keys_for
+from kinolog_gateway.http.credentials import BadKeyFileError, keys_for
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.web_app import create_app
 from kinolog_gateway.websocket.protocol import LiveProtocol
@@ -72,7 +72,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
-    """The server of these settings. Raises KeyFileError."""
+    """The server of these settings. Raises BadKeyFileError."""
     keys = keys_for(settings.gateway_host, settings.api_key_file)
     app = create_app(lambda: Upstream(settings.api_target), keys, system_clock)
     return GatewayServer(
@@ -98,7 +98,7 @@ def main() -> None:
         settings = GatewaySettings()
         logs.configure(NAME, settings.log_level, settings.log_format)
         server = server_for(settings)
-    except (KeyFileError, ValidationError) as error:
+    except (BadKeyFileError, ValidationError) as error:
         sys.exit(_cannot_start(str(error)))
     try:
         listener = listen(settings.gateway_host, settings.gateway_port)

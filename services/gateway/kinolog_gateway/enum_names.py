@@ -38,27 +38,27 @@ _KINDS = {number: word for word, number in KIND_NUMBERS.items()}
 _LEVELS = {number: word for word, number in LEVEL_NUMBERS.items()}
 
 
-def status_word(number: int) -> StatusWord:
+def status_name(number: int) -> StatusWord:
     """The word for a status. Raises KeyError for one that this gateway does not know."""
     return cast(StatusWord, _STATUSES[number])
 
 
-def priority_word(number: int) -> PriorityWord:
+def priority_name(number: int) -> PriorityWord:
     """The word for a priority; a job without one has medium."""
     return cast(PriorityWord, _PRIORITIES.get(number, "medium"))
 
 
-def stage_word(number: int) -> StageWord | None:
+def stage_name(number: int) -> StageWord | None:
     """The word for a stage; None before the first."""
     return cast("StageWord | None", _STAGES.get(number))
 
 
-def kind_word(number: int) -> KindWord:
+def kind_name(number: int) -> KindWord:
     """The word for a kind of file. Raises KeyError for one that this gateway does not know."""
     return cast(KindWord, _KINDS[number])
 
 
-def level_word(number: int) -> LevelWord:
+def level_name(number: int) -> LevelWord:
     """The word for the level of a log line; one without a level is info."""
     return cast(LevelWord, _LEVELS.get(number, "info"))
 

@@ -10,7 +10,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
-from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.credentials import HttpCaller
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -82,7 +82,7 @@ class Upstream:
         self,
         method: aio.UnaryUnaryMultiCallable[Asked, Answered],
         request: Asked,
-        caller: Caller,
+        caller: HttpCaller,
         seconds: float = READ_SECONDS,
     ) -> Answered:
         """One unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""

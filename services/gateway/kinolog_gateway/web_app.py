@@ -16,15 +16,15 @@ from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
 from kinolog_gateway.http import grpc_errors, request_errors
-from kinolog_gateway.http.credentials import KeyRing
+from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.metrics import Metrics
-from kinolog_gateway.http.middleware import Gate, Instruments
+from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import ProblemError, respond
 from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, jobs, probes, results
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket.endpoint import router as live
-from kinolog_gateway.websocket.hubs import Hubs
+from kinolog_gateway.websocket.hubs import TenantBroadcasts
 
 ROUTERS = (
     commands.router,
@@ -40,14 +40,14 @@ ROUTERS = (
 """Everything that is served. /mcp/keys, /v1/videos and POST /mcp get routers of their own beside these."""
 
 
-def create_app(upstream: Callable[[], Upstream], keys: KeyRing, clock: Clock) -> FastAPI:
+def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) -> FastAPI:
     """The application. `upstream` opens the api's channel, inside the event loop that serves."""
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.upstream = upstream()
-        app.state.hubs = Hubs(app.state.upstream, metrics.live)
+        app.state.hubs = TenantBroadcasts(app.state.upstream, metrics.live)
         try:
             yield
         finally:
@@ -62,7 +62,7 @@ def create_app(upstream: Callable[[], Upstream], keys: KeyRing, clock: Clock) ->
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        middleware=[Middleware(Instruments, metrics=metrics), Middleware(Gate, keys=keys)],
+        middleware=[Middleware(RequestTelemetry, metrics=metrics), Middleware(RequestMiddleware, keys=keys)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=_operation_id,
         exception_handlers={

@@ -30,27 +30,27 @@ from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
-from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketOffice
+from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process import logs
-from kinolog.process.gc_tuning import expect_batches
+from kinolog.process.gc_tuning import collect_garbage_rarely
 from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import reading_pool, writing_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
-from kinolog_projector.dispatch.dispatcher import Reactor
-from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import KINDS
-from kinolog_projector.dispatch.run import keep_queue
-from kinolog_projector.dispatch.unfinished_jobs import UnfinishedInReadModel
+from kinolog_projector.dispatch.run import run_dispatch
+from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 from kinolog_projector.lifecycle import NAME, serve
-from kinolog_projector.projection.archive_reader import archived
+from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.projection.projector import Projector
 from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
 from kinolog_projector.rebuild.table_hashes import table_hashes
@@ -63,7 +63,7 @@ REACTOR, POISON = "reactor", "poison"
 """Durable consumers; their names are kept on the server."""
 
 
-class Log:
+class LogConnection:
     """The log, connected."""
 
     def __init__(self, settings: ProjectorSettings, stack: AsyncExitStack) -> None:
@@ -83,10 +83,10 @@ class Log:
 
 
 @asynccontextmanager
-async def opened(settings: ProjectorSettings) -> AsyncIterator[tuple[Log, AsyncExitStack]]:
+async def opened(settings: ProjectorSettings) -> AsyncIterator[tuple[LogConnection, AsyncExitStack]]:
     """The log, and a stack for what is built on it."""
     async with AsyncExitStack() as stack:
-        its = Log(settings, stack)
+        its = LogConnection(settings, stack)
         await its.open()
         yield its, stack
 
@@ -99,7 +99,7 @@ async def run(settings: ProjectorSettings) -> None:
     async with opened(settings) as (its, stack):
         progress = JetStreamProgressFeed(its.client)
         stack.push_async_callback(progress.close)
-        office = JetStreamTicketOffice(its.client)
+        office = JetStreamTicketIssuer(its.client)
         stack.push_async_callback(office.close)
         workers = JetStreamWorkerRegistry(its.client)
         stack.push_async_callback(workers.close)
@@ -112,10 +112,12 @@ async def run(settings: ProjectorSettings) -> None:
         await stack.enter_async_context(pool)
         projector = Projector(database_url, its.store, its.keys, progress, settings.projector_batch_size)
         keep = partial(
-            keep_queue,
-            Reactor(commits, its.store, office, system_clock),
-            Reconciler(UnfinishedInReadModel(pool), its.store, office, workers, system_clock),
-            PoisonControl(advisories, its.store, JobHandler(its.store, system_clock), office, workers),
+            run_dispatch,
+            Dispatcher(commits, its.store, office, system_clock),
+            Reconciler(ReadModelUnfinishedJobs(pool), its.store, office, workers, system_clock),
+            PoisonTicketHandler(
+                advisories, its.store, CommandHandler(its.store, system_clock), office, workers
+            ),
         )
         probe = Probe(
             settings.projector_probe_port,
@@ -163,7 +165,7 @@ async def restore_log(settings: ProjectorSettings) -> None:
     async with opened(settings) as (its, _):
         database_url = settings.database_url.get_secret_value()
         async with await writing_connection(database_url, "kinolog-restore") as connection:
-            restored = await restore(its.client, archived(connection))
+            restored = await restore(its.client, read_archive(connection))
         _say(f"restored {restored} commits from the archive")
 
 
@@ -189,7 +191,7 @@ def main() -> None:
         setting = "_".join(map(str, first["loc"])).upper()
         sys.exit(_failed(f"KINOLOG_{setting}: {first['msg']}", CANNOT_START))
     logs.configure(NAME, settings.log_level, settings.log_format)
-    expect_batches()
+    collect_garbage_rarely()
     try:
         uvloop.run(_command(name, settings))
     except DamagedLog as error:

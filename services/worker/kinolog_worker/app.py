@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
-from kinolog.adapters.jetstream.log.commit_notifications import JetStreamJobWatch
+from kinolog.adapters.jetstream.log.commit_notifications import JetStreamCommitNotifier
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
@@ -26,7 +26,7 @@ from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_st
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
@@ -34,7 +34,7 @@ from kinolog.process import logs, ready_line
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog_worker.attempt.scratch_folder import scratch_folder
-from kinolog_worker.dependencies import Parts, Timing
+from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.queue.supervisor import Supervisor
 from kinolog_worker.reporting.identity import instance_name, libraries
@@ -47,7 +47,7 @@ NAME = "worker"
 CANNOT_START = 2
 
 
-class CannotWork(Exception):
+class WorkerStartError(Exception):
     """What a setting asks for cannot be had; says which and why."""
 
 
@@ -55,7 +55,7 @@ def _artifacts(url: str) -> ObstoreArtifacts:
     try:
         return artifacts_at(url)
     except (OSError, ValueError) as error:
-        raise CannotWork(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+        raise WorkerStartError(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
 
 
 def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
@@ -63,14 +63,14 @@ def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
     unknown = [name for name in settings.worker_models if name not in catalogue.names]
     if unknown:
         known = ", ".join(catalogue.names)
-        raise CannotWork(
+        raise WorkerStartError(
             f"KINOLOG_WORKER_MODELS: there is no model {unknown[0]!r}; the catalogue has {known}"
         )
     return frozenset(settings.worker_models or catalogue.names)
 
 
 @asynccontextmanager
-async def parts_of(settings: WorkerSettings) -> AsyncIterator[Parts]:
+async def parts_of(settings: WorkerSettings) -> AsyncIterator[WorkerDependencies]:
     """The real parts, connected and checked. Raises what keeps the worker from starting."""
     catalogue = load_catalogue(settings)
     served = _served(settings, catalogue)
@@ -87,18 +87,18 @@ async def parts_of(settings: WorkerSettings) -> AsyncIterator[Parts]:
         for part in (store, keys, progress, workers):
             stack.push_async_callback(part.close)
         root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
-        yield Parts(
+        yield WorkerDependencies(
             worker=name,
             served=served,
             catalogue=catalogue,
             clock=system_clock,
             store=store,
-            handler=JobHandler(store, system_clock),
+            handler=CommandHandler(store, system_clock),
             keys=keys,
             queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_lease_seconds),
             progress=progress,
             workers=workers,
-            watch=JetStreamJobWatch(client),
+            watch=JetStreamCommitNotifier(client),
             artifacts=artifacts,
             inference=InferenceProcess(settings.worker_device, settings.worker_threads),
             scratch=stack.enter_context(scratch_folder(root, name)),
@@ -158,7 +158,7 @@ def main() -> None:
     logs.configure(NAME, settings.log_level, settings.log_format)
     try:
         uvloop.run(serve(settings))
-    except (CannotWork, CatalogueError, StreamMismatch, LogUnavailable, OSError) as error:
+    except (WorkerStartError, CatalogueError, StreamMismatch, LogUnavailable, OSError) as error:
         sys.exit(_cannot_start(str(error)))
 
 

@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
-from kinolog.ports.commit_notifications import JobWatch
+from kinolog.ports.commit_notifications import CommitNotifier
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
-from kinolog_worker.attempt.estimate import StageTimes
-from kinolog_worker.inference.messages import Failed, Message, Prefetched, RenderJob
+from kinolog_worker.attempt.estimate import StageRates
+from kinolog_worker.inference.messages import FailedMessage, Message, PrefetchedMessage, RenderJob
 from kinolog_worker.reporting.worker_status import WorkerStatus
 
 
-class Inference(Protocol):
+class InferenceClient(Protocol):
     """The inference process as the supervisor uses it (see `InferenceProcess`)."""
 
     @property
@@ -43,7 +43,7 @@ class Inference(Protocol):
         """Render a job: yields its messages, the last of which is Finished, Failed or RunCancelled."""
         ...
 
-    async def prefetch(self, job: RenderJob) -> Prefetched | Failed:
+    async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
         """Load the job's model and encode its prompts."""
         ...
 
@@ -83,7 +83,7 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WorkerDependencies:
     """Everything that an attempt needs. `served` are the names of the models that this worker runs."""
 
     worker: str
@@ -91,15 +91,15 @@ class Parts:
     catalogue: Catalogue
     clock: Clock
     store: EventStore
-    handler: JobHandler
+    handler: CommandHandler
     keys: KeyStore
     queue: TicketQueue
     progress: ProgressFeed
     workers: WorkerRegistry
-    watch: JobWatch
+    watch: CommitNotifier
     artifacts: ArtifactStore
-    inference: Inference
+    inference: InferenceClient
     scratch: Path
     status: WorkerStatus
     timing: Timing = Timing()
-    times: StageTimes = field(default_factory=StageTimes)
+    times: StageRates = field(default_factory=StageRates)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from kinolog.job.commit import Commit, Recorded
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION, Job
-from kinolog.ports.event_store import DamagedLog, Loaded
+from kinolog.ports.event_store import DamagedLog, LoadedJob
 
 
 def is_current(tail: Recorded) -> bool:
@@ -15,9 +15,9 @@ def is_current(tail: Recorded) -> bool:
     return tail.commit.fold_version == FOLD_VERSION
 
 
-def loaded(tail: Recorded, job: Job | None = None) -> Loaded:
+def loaded(tail: Recorded, job: Job | None = None) -> LoadedJob:
     """A job at its tail; `job` replaces the state in the tail when that was folded by another version."""
-    return Loaded(job or tail.commit.state, tail.position, tail.digest, tail.commit.command.id)
+    return LoadedJob(job or tail.commit.state, tail.position, tail.digest, tail.commit.command.id)
 
 
 def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:

@@ -9,9 +9,9 @@ from typing import cast
 
 from google.protobuf.message import DecodeError
 
-from kinolog.codec.events import get_event, put_event
-from kinolog.codec.state import get_state, put_state
-from kinolog.codec.times import get_time, put_time
+from kinolog.codec.events import event_from_proto, event_to_proto
+from kinolog.codec.state import state_from_proto, state_to_proto
+from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.commit import CommandFacts, Commit, Recorded
 from kinolog.job.events import StoryboardPlanned, Submitted
 from kinolog.job.state import Job
@@ -23,7 +23,7 @@ class DamagedCommit(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedCommitRecord:
     """A commit as it is stored: the message, and the SHA-256 in it."""
 
     raw: bytes
@@ -47,7 +47,7 @@ class StoredCommit(Commit):
         """The job after the commit."""
         state = _STATE.__get__(self)
         if isinstance(state, ev.JobState):
-            state = get_state(state)
+            state = state_from_proto(state)
             _STATE.__set__(self, state)
         return cast("Job", state)
 
@@ -63,26 +63,26 @@ class StoredCommit(Commit):
     __hash__ = Commit.__hash__
 
 
-def encode_commit(commit: Commit) -> Encoded:
+def encode_commit(commit: Commit) -> EncodedCommitRecord:
     """The message to store. The commit is serialised once; its hash is over exactly those bytes."""
-    events = [put_event(event) for event in commit.events]
+    events = [event_to_proto(event) for event in commit.events]
     wire = ev.Commit(
         job_id=commit.job_id,
         command=ev.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
         events=events,
-        state=_put_state(commit, events),
+        state=_state_to_proto(commit, events),
         fold_version=commit.fold_version,
         version=commit.version,
         previous_position=commit.previous_position,
         previous_hash=commit.previous_hash,
     )
-    put_time(wire.at, commit.at)
+    time_to_proto(wire.at, commit.at)
     body = wire.SerializeToString(deterministic=True)
     digest = sha256(body).digest()
-    return Encoded(ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest)
+    return EncodedCommitRecord(ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest)
 
 
-def _put_state(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
+def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
     """The state; of a first commit with the spec and the scenes that its events hold, which are not made twice."""
     state = commit.state
     spec: ev.StoredSpec | None = None
@@ -92,7 +92,7 @@ def _put_state(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
             spec = wire.submitted.spec
         elif isinstance(event, StoryboardPlanned) and event.scenes is state.scenes:
             scenes = wire.storyboard_planned.scenes
-    return put_state(state, spec, scenes)
+    return state_to_proto(state, spec, scenes)
 
 
 def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
@@ -112,12 +112,12 @@ def decode_commit(position: int, raw: bytes) -> Recorded:
     commit = StoredCommit(
         job_id=wire.job_id,
         command=CommandFacts(wire.command.name, wire.command.id, wire.command.actor),
-        events=tuple(map(get_event, wire.events)),
+        events=tuple(map(event_from_proto, wire.events)),
         state=wire.state,  # type: ignore[arg-type]  # decoded when it is asked for
         fold_version=wire.fold_version,
         version=wire.version,
         previous_position=wire.previous_position,
         previous_hash=wire.previous_hash,
-        at=get_time(wire.at),
+        at=time_from_proto(wire.at),
     )
     return Recorded(position, commit, digest, raw)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, PRIORITY_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
-from kinolog.codec.times import get_time, put_time
+from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
-    get_artifact,
-    get_error,
-    get_media,
-    get_scene,
-    get_spec,
-    put_artifact,
-    put_error,
-    put_media,
-    put_scene,
-    put_spec,
+    artifact_from_proto,
+    artifact_to_proto,
+    error_from_proto,
+    error_to_proto,
+    media_from_proto,
+    media_to_proto,
+    scene_from_proto,
+    scene_to_proto,
+    spec_from_proto,
+    spec_to_proto,
 )
 from kinolog.job import events as e
 from kinolog.job.values import Runtime
@@ -27,19 +27,19 @@ class UnknownEvent(ValueError):
     """An event of a kind that this version does not know; upgrade before reading this log."""
 
 
-def put_event(event: e.Event) -> ev.Event:
+def event_to_proto(event: e.Event) -> ev.Event:
     """Event to the wire."""
-    wire = _put_course(event)
-    put_time(wire.at, event.at)
+    wire = _lifecycle_to_proto(event)
+    time_to_proto(wire.at, event.at)
     return wire
 
 
-def _put_course(event: e.Event) -> ev.Event:
+def _lifecycle_to_proto(event: e.Event) -> ev.Event:
     match event:
         case e.Submitted():
             return ev.Event(
                 submitted=ev.Submitted(
-                    spec=put_spec(event.spec),
+                    spec=spec_to_proto(event.spec),
                     tenant=event.tenant,
                     actor=event.actor,
                     request_id=event.request_id,
@@ -52,10 +52,10 @@ def _put_course(event: e.Event) -> ev.Event:
         case e.Queued():
             queued = ev.Queued(attempt=event.attempt, priority=PRIORITY_TO_WIRE[event.priority])
             if event.not_before is not None:
-                put_time(queued.not_before, event.not_before)
+                time_to_proto(queued.not_before, event.not_before)
             return ev.Event(queued=queued)
         case e.StoryboardPlanned():
-            return ev.Event(storyboard_planned=ev.StoryboardPlanned(scenes=map(put_scene, event.scenes)))
+            return ev.Event(storyboard_planned=ev.StoryboardPlanned(scenes=map(scene_to_proto, event.scenes)))
         case e.PrefetchRequested():
             return ev.Event(prefetch_requested=ev.PrefetchRequested(actor=event.actor))
         case e.PrefetchFinished():
@@ -75,7 +75,7 @@ def _put_course(event: e.Event) -> ev.Event:
         case e.Erased():
             return ev.Event(erased=ev.Erased(actor=event.actor))
         case _:
-            return _put_work(event)
+            return _attempt_event_to_proto(event)
 
 
 _Work = (
@@ -90,7 +90,7 @@ _Work = (
 )
 
 
-def _put_work(event: _Work) -> ev.Event:
+def _attempt_event_to_proto(event: _Work) -> ev.Event:
     match event:
         case e.AttemptStarted(runtime=runtime):
             return ev.Event(
@@ -120,12 +120,12 @@ def _put_work(event: _Work) -> ev.Event:
         case e.SceneRendered():
             return ev.Event(
                 scene_rendered=ev.SceneRendered(
-                    attempt=event.attempt, scene=event.scene, artifact=put_artifact(event.artifact)
+                    attempt=event.attempt, scene=event.scene, artifact=artifact_to_proto(event.artifact)
                 )
             )
         case e.AttemptFailed():
             return ev.Event(
-                attempt_failed=ev.AttemptFailed(attempt=event.attempt, error=put_error(event.error))
+                attempt_failed=ev.AttemptFailed(attempt=event.attempt, error=error_to_proto(event.error))
             )
         case e.Cancelled():
             return ev.Event(cancelled=ev.Cancelled(attempt=event.attempt))
@@ -133,24 +133,24 @@ def _put_work(event: _Work) -> ev.Event:
             return ev.Event(
                 completed=ev.Completed(
                     attempt=event.attempt,
-                    artifacts=map(put_artifact, event.artifacts),
-                    media=put_media(event.media),
+                    artifacts=map(artifact_to_proto, event.artifacts),
+                    media=media_to_proto(event.media),
                     gpu_seconds=event.gpu_seconds,
                 )
             )
         case e.Failed():
-            return ev.Event(failed=ev.Failed(attempt=event.attempt, error=put_error(event.error)))
+            return ev.Event(failed=ev.Failed(attempt=event.attempt, error=error_to_proto(event.error)))
 
 
-def get_event(wire: ev.Event) -> e.Event:
+def event_from_proto(wire: ev.Event) -> e.Event:
     """Event from the wire. Raises `UnknownEvent` for a kind of a later version."""
-    at = get_time(wire.at)
+    at = time_from_proto(wire.at)
     match wire.WhichOneof("kind"):
         case "submitted":
             s = wire.submitted
             return e.Submitted(
                 at,
-                get_spec(s.spec),
+                spec_from_proto(s.spec),
                 s.tenant,
                 s.actor,
                 s.request_id,
@@ -161,10 +161,10 @@ def get_event(wire: ev.Event) -> e.Event:
             )
         case "queued":
             q = wire.queued
-            not_before = get_time(q.not_before) if q.HasField("not_before") else None
+            not_before = time_from_proto(q.not_before) if q.HasField("not_before") else None
             return e.Queued(at, q.attempt, PRIORITY_FROM_WIRE[q.priority], not_before)
         case "storyboard_planned":
-            return e.StoryboardPlanned(at, tuple(map(get_scene, wire.storyboard_planned.scenes)))
+            return e.StoryboardPlanned(at, tuple(map(scene_from_proto, wire.storyboard_planned.scenes)))
         case "prefetch_requested":
             return e.PrefetchRequested(at, wire.prefetch_requested.actor)
         case "prefetch_finished":
@@ -180,11 +180,11 @@ def get_event(wire: ev.Event) -> e.Event:
         case "erased":
             return e.Erased(at, wire.erased.actor)
         case _:
-            return _get_work(wire)
+            return _attempt_event_from_proto(wire)
 
 
-def _get_work(wire: ev.Event) -> e.Event:
-    at = get_time(wire.at)
+def _attempt_event_from_proto(wire: ev.Event) -> e.Event:
+    at = time_from_proto(wire.at)
     match wire.WhichOneof("kind"):
         case "attempt_started":
             a = wire.attempt_started
@@ -200,16 +200,18 @@ def _get_work(wire: ev.Event) -> e.Event:
             return e.StageFinished(at, f.attempt, STAGE_FROM_WIRE[f.stage], f.seconds, scene)
         case "scene_rendered":
             s = wire.scene_rendered
-            return e.SceneRendered(at, s.attempt, s.scene, get_artifact(s.artifact))
+            return e.SceneRendered(at, s.attempt, s.scene, artifact_from_proto(s.artifact))
         case "attempt_failed":
-            return e.AttemptFailed(at, wire.attempt_failed.attempt, get_error(wire.attempt_failed.error))
+            return e.AttemptFailed(
+                at, wire.attempt_failed.attempt, error_from_proto(wire.attempt_failed.error)
+            )
         case "cancelled":
             return e.Cancelled(at, wire.cancelled.attempt)
         case "completed":
             c = wire.completed
-            artifacts = tuple(map(get_artifact, c.artifacts))
-            return e.Completed(at, c.attempt, artifacts, get_media(c.media), c.gpu_seconds)
+            artifacts = tuple(map(artifact_from_proto, c.artifacts))
+            return e.Completed(at, c.attempt, artifacts, media_from_proto(c.media), c.gpu_seconds)
         case "failed":
-            return e.Failed(at, wire.failed.attempt, get_error(wire.failed.error))
+            return e.Failed(at, wire.failed.attempt, error_from_proto(wire.failed.error))
         case kind:
             raise UnknownEvent(f"an event of kind {kind}")

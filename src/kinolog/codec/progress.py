@@ -7,14 +7,14 @@ from dataclasses import replace
 from google.protobuf.message import DecodeError
 
 from kinolog.codec.enums import LEVEL_FROM_WIRE, LEVEL_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
-from kinolog.codec.times import get_time, put_time
-from kinolog.codec.values import get_sealed, put_sealed
-from kinolog.ports.progress import LogLine, PreviewImage, Progress, SealedNote, Weather
+from kinolog.codec.times import time_from_proto, time_to_proto
+from kinolog.codec.values import sealed_from_proto, sealed_to_proto
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
 from kinolog.v1 import event_pb2 as ev
 from kinolog.v1 import job_pb2 as pb
 
 
-def put_progress(value: Progress) -> pb.Progress:
+def progress_to_proto(value: Progress) -> pb.Progress:
     """Progress to the wire."""
     wire = pb.Progress(
         job_id=value.job_id,
@@ -28,11 +28,11 @@ def put_progress(value: Progress) -> pb.Progress:
         eta_seconds=value.eta_seconds,
         worker=value.worker,
     )
-    put_time(wire.at, value.at)
+    time_to_proto(wire.at, value.at)
     return wire
 
 
-def put_log(value: LogLine) -> pb.LogEntry:
+def log_line_to_proto(value: LogLine) -> pb.LogEntry:
     """LogLine to the wire."""
     wire = pb.LogEntry(
         job_id=value.job_id,
@@ -41,11 +41,11 @@ def put_log(value: LogLine) -> pb.LogEntry:
         message=value.message,
         sequence=value.sequence,
     )
-    put_time(wire.at, value.at)
+    time_to_proto(wire.at, value.at)
     return wire
 
 
-def put_preview(value: PreviewImage) -> pb.Preview:
+def preview_to_proto(value: PreviewImage) -> pb.Preview:
     """PreviewImage to the wire."""
     wire = pb.Preview(
         job_id=value.job_id,
@@ -55,23 +55,23 @@ def put_preview(value: PreviewImage) -> pb.Preview:
         media_type=value.media_type,
         image=value.image,
     )
-    put_time(wire.at, value.at)
+    time_to_proto(wire.at, value.at)
     return wire
 
 
-def encode_weather(value: Weather) -> bytes:
+def encode_progress_update(value: ProgressUpdate) -> bytes:
     """The message to publish."""
     match value:
         case Progress():
-            return ev.ProgressMessage(progress=put_progress(value)).SerializeToString()
+            return ev.ProgressMessage(progress=progress_to_proto(value)).SerializeToString()
         case LogLine():
-            note = None if value.note is None else _put_note(value.note)
-            return ev.ProgressMessage(log=put_log(value), note=note).SerializeToString()
+            note = None if value.note is None else _note_to_proto(value.note)
+            return ev.ProgressMessage(log=log_line_to_proto(value), note=note).SerializeToString()
         case PreviewImage():
-            return ev.ProgressMessage(preview=put_preview(value)).SerializeToString()
+            return ev.ProgressMessage(preview=preview_to_proto(value)).SerializeToString()
 
 
-def decode_weather(raw: bytes, sequence: int = 0) -> Weather | None:
+def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | None:
     """What was published, or None for a message that this version cannot read.
 
     `sequence` is the message's place in the feed; log lines carry it.
@@ -82,43 +82,47 @@ def decode_weather(raw: bytes, sequence: int = 0) -> Weather | None:
         return None
     match wire.WhichOneof("kind"):
         case "progress":
-            return _get_progress(wire.progress)
+            return _progress_from_proto(wire.progress)
         case "log":
             log = wire.log
-            line = LogLine(log.job_id, log.attempt, get_time(log.at), LEVEL_FROM_WIRE[log.level], log.message)
+            line = LogLine(
+                log.job_id, log.attempt, time_from_proto(log.at), LEVEL_FROM_WIRE[log.level], log.message
+            )
             return replace(
-                line, sequence=sequence, note=_get_note(wire.note) if wire.HasField("note") else None
+                line, sequence=sequence, note=_note_from_proto(wire.note) if wire.HasField("note") else None
             )
         case "preview":
             p = wire.preview
-            return PreviewImage(p.job_id, p.attempt, get_time(p.at), p.scene, p.step, p.media_type, p.image)
+            return PreviewImage(
+                p.job_id, p.attempt, time_from_proto(p.at), p.scene, p.step, p.media_type, p.image
+            )
         case _:
             return None
 
 
 def encode_note(note: SealedNote) -> bytes:
     """A note as it is stored."""
-    return _put_note(note).SerializeToString()
+    return _note_to_proto(note).SerializeToString()
 
 
 def decode_note(raw: bytes) -> SealedNote:
     """A note that was stored."""
-    return _get_note(ev.SealedNote.FromString(raw))
+    return _note_from_proto(ev.SealedNote.FromString(raw))
 
 
-def _put_note(note: SealedNote) -> ev.SealedNote:
-    return ev.SealedNote(key_id=note.key_id, text=put_sealed(note.text))
+def _note_to_proto(note: SealedNote) -> ev.SealedNote:
+    return ev.SealedNote(key_id=note.key_id, text=sealed_to_proto(note.text))
 
 
-def _get_note(wire: ev.SealedNote) -> SealedNote:
-    return SealedNote(wire.key_id, get_sealed(wire.text))
+def _note_from_proto(wire: ev.SealedNote) -> SealedNote:
+    return SealedNote(wire.key_id, sealed_from_proto(wire.text))
 
 
-def _get_progress(wire: pb.Progress) -> Progress:
+def _progress_from_proto(wire: pb.Progress) -> Progress:
     return Progress(
         job_id=wire.job_id,
         attempt=wire.attempt,
-        at=get_time(wire.at),
+        at=time_from_proto(wire.at),
         worker=wire.worker,
         stage=STAGE_FROM_WIRE[wire.stage],
         scene=wire.scene,

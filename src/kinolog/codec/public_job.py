@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
-from kinolog.codec.times import put_time
-from kinolog.codec.values import put_artifact, put_attempt, put_error, put_media
+from kinolog.codec.times import time_to_proto
+from kinolog.codec.values import artifact_to_proto, attempt_to_proto, error_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Scene, Spec, StageState, Status
 from kinolog.ports.progress import Progress
@@ -14,7 +14,7 @@ from kinolog.v1 import job_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class UnsealedFields:
     """The personal data of a job, in the clear. Empty once the job is erased."""
 
     prompt: str = ""
@@ -23,7 +23,7 @@ class Opened:
     scenes: tuple[str, ...] = ()
 
 
-def public_job(job: Job, position: int, opened: Opened, progress: Progress | None = None) -> pb.Job:
+def public_job(job: Job, position: int, opened: UnsealedFields, progress: Progress | None = None) -> pb.Job:
     """The job for clients. `progress` is the newest weather of its current attempt, if there is any."""
     wire = pb.Job(
         id=job.id,
@@ -38,8 +38,8 @@ def public_job(job: Job, position: int, opened: Opened, progress: Progress | Non
         percent=_percent(job, progress),
         scenes=[public_scene(scene, opened, job) for scene in job.scenes],
         stages=[public_stage(stage, progress) for stage in job.stages],
-        attempts=map(put_attempt, job.attempts),
-        artifacts=map(put_artifact, job.artifacts),
+        attempts=map(attempt_to_proto, job.attempts),
+        artifacts=map(artifact_to_proto, job.artifacts),
         cancel_requested=job.cancel_requested,
         erased=job.erased,
         gpu_seconds=job.gpu_seconds,
@@ -53,10 +53,10 @@ def public_job(job: Job, position: int, opened: Opened, progress: Progress | Non
     elif job.stages:
         wire.stage = STAGE_TO_WIRE[job.stages[-1].stage]
     if job.media is not None:
-        wire.media.CopyFrom(put_media(job.media))
+        wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
-        wire.error.CopyFrom(put_error(job.error))
-    _put_times(wire, job)
+        wire.error.CopyFrom(error_to_proto(job.error))
+    _times_to_proto(wire, job)
     return wire
 
 
@@ -66,18 +66,18 @@ def _percent(job: Job, progress: Progress | None) -> float:
     return progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
 
 
-def _put_times(wire: pb.Job, job: Job) -> None:
-    put_time(wire.created_at, job.created_at)
-    put_time(wire.updated_at, job.updated_at)
+def _times_to_proto(wire: pb.Job, job: Job) -> None:
+    time_to_proto(wire.created_at, job.created_at)
+    time_to_proto(wire.updated_at, job.updated_at)
     if job.started_at is not None:
-        put_time(wire.started_at, job.started_at)
+        time_to_proto(wire.started_at, job.started_at)
     if job.finished_at is not None:
-        put_time(wire.finished_at, job.finished_at)
+        time_to_proto(wire.finished_at, job.finished_at)
     if job.not_before is not None:
-        put_time(wire.not_before, job.not_before)
+        time_to_proto(wire.not_before, job.not_before)
 
 
-def public_spec(spec: Spec, opened: Opened) -> pb.JobSpec:
+def public_spec(spec: Spec, opened: UnsealedFields) -> pb.JobSpec:
     """What was asked for, in the clear."""
     return pb.JobSpec(
         prompt=opened.prompt,
@@ -95,7 +95,7 @@ def public_spec(spec: Spec, opened: Opened) -> pb.JobSpec:
     )
 
 
-def public_scene(scene: Scene, opened: Opened, job: Job) -> pb.Scene:
+def public_scene(scene: Scene, opened: UnsealedFields, job: Job) -> pb.Scene:
     """One scene, in the clear."""
     wire = pb.Scene(
         index=scene.index,
@@ -109,7 +109,7 @@ def public_scene(scene: Scene, opened: Opened, job: Job) -> pb.Scene:
         status=STATUS_TO_WIRE[_scene_status(scene, job)],
     )
     if scene.artifact is not None:
-        wire.artifact.CopyFrom(put_artifact(scene.artifact))
+        wire.artifact.CopyFrom(artifact_to_proto(scene.artifact))
     return wire
 
 
@@ -125,7 +125,7 @@ def _scene_status(scene: Scene, job: Job) -> Status:
 def public_stage(stage: StageState, progress: Progress | None) -> pb.StageProgress:
     """How far a stage is: done, as the weather says, or just begun."""
     wire = pb.StageProgress(stage=STAGE_TO_WIRE[stage.stage], scene=stage.scene, seconds=stage.seconds)
-    put_time(wire.started_at, stage.started_at)
+    time_to_proto(wire.started_at, stage.started_at)
     if stage.seconds is not None:
         wire.percent = 100.0
     elif progress is not None and progress.stage is stage.stage and stage.scene in (None, progress.scene):

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, PRIORITY_TO_WIRE, STATUS_FROM_WIRE, STATUS_TO_WIRE
-from kinolog.codec.times import get_time, put_time
+from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
-    get_artifact,
-    get_attempt,
-    get_error,
-    get_media,
-    get_scene,
-    get_spec,
-    get_stage,
-    put_artifact,
-    put_attempt,
-    put_error,
-    put_media,
-    put_scene,
-    put_spec,
-    put_stage,
+    artifact_from_proto,
+    artifact_to_proto,
+    attempt_from_proto,
+    attempt_to_proto,
+    error_from_proto,
+    error_to_proto,
+    media_from_proto,
+    media_to_proto,
+    scene_from_proto,
+    scene_to_proto,
+    spec_from_proto,
+    spec_to_proto,
+    stage_from_proto,
+    stage_to_proto,
 )
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
@@ -28,7 +28,7 @@ from kinolog.v1 import event_pb2 as ev
 _TIMES = ("started_at", "finished_at", "not_before")
 
 
-def put_state(
+def state_to_proto(
     job: Job, spec: ev.StoredSpec | None = None, scenes: Iterable[ev.StoredScene] | None = None
 ) -> ev.JobState:
     """Job to the wire. `spec` and `scenes` are the job's own on the wire, when the caller has made them already."""
@@ -38,16 +38,16 @@ def put_state(
         actor=job.actor,
         request_id=job.request_id,
         body_hash=job.body_hash,
-        spec=put_spec(job.spec) if spec is None else spec,
+        spec=spec_to_proto(job.spec) if spec is None else spec,
         status=STATUS_TO_WIRE[job.status],
         priority=PRIORITY_TO_WIRE[job.priority],
         attempt=job.attempt,
         last_attempt=job.last_attempt,
         max_attempts=job.max_attempts,
-        scenes=map(put_scene, job.scenes) if scenes is None else scenes,
-        stages=map(put_stage, job.stages),
-        attempts=map(put_attempt, job.attempts),
-        artifacts=map(put_artifact, job.artifacts),
+        scenes=map(scene_to_proto, job.scenes) if scenes is None else scenes,
+        stages=map(stage_to_proto, job.stages),
+        attempts=map(attempt_to_proto, job.attempts),
+        artifacts=map(artifact_to_proto, job.artifacts),
         cancel_requested=job.cancel_requested,
         prefetch_requested=job.prefetch_requested,
         erased=job.erased,
@@ -56,20 +56,20 @@ def put_state(
         applied_commands=job.applied_commands,
         key_id=job.key_id,
     )
-    put_time(wire.created_at, job.created_at)
-    put_time(wire.updated_at, job.updated_at)
+    time_to_proto(wire.created_at, job.created_at)
+    time_to_proto(wire.updated_at, job.updated_at)
     for name in _TIMES:
         at = getattr(job, name)
         if at is not None:
-            put_time(getattr(wire, name), at)
+            time_to_proto(getattr(wire, name), at)
     if job.media is not None:
-        wire.media.CopyFrom(put_media(job.media))
+        wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
-        wire.error.CopyFrom(put_error(job.error))
+        wire.error.CopyFrom(error_to_proto(job.error))
     return wire
 
 
-def get_state(wire: ev.JobState) -> Job:
+def state_from_proto(wire: ev.JobState) -> Job:
     """Job from the wire."""
     return Job(
         id=wire.id,
@@ -77,26 +77,26 @@ def get_state(wire: ev.JobState) -> Job:
         actor=wire.actor,
         request_id=wire.request_id,
         body_hash=wire.body_hash,
-        spec=get_spec(wire.spec),
+        spec=spec_from_proto(wire.spec),
         status=STATUS_FROM_WIRE[wire.status],
         priority=PRIORITY_FROM_WIRE[wire.priority],
         max_attempts=wire.max_attempts,
         last_attempt=wire.last_attempt,
-        created_at=get_time(wire.created_at),
-        updated_at=get_time(wire.updated_at),
+        created_at=time_from_proto(wire.created_at),
+        updated_at=time_from_proto(wire.updated_at),
         attempt=wire.attempt,
-        scenes=tuple(map(get_scene, wire.scenes)),
-        stages=tuple(map(get_stage, wire.stages)),
-        attempts=tuple(map(get_attempt, wire.attempts)),
-        artifacts=tuple(map(get_artifact, wire.artifacts)),
-        media=get_media(wire.media) if wire.HasField("media") else None,
-        error=get_error(wire.error) if wire.HasField("error") else None,
+        scenes=tuple(map(scene_from_proto, wire.scenes)),
+        stages=tuple(map(stage_from_proto, wire.stages)),
+        attempts=tuple(map(attempt_from_proto, wire.attempts)),
+        artifacts=tuple(map(artifact_from_proto, wire.artifacts)),
+        media=media_from_proto(wire.media) if wire.HasField("media") else None,
+        error=error_from_proto(wire.error) if wire.HasField("error") else None,
         cancel_requested=wire.cancel_requested,
         prefetch_requested=wire.prefetch_requested,
         erased=wire.erased,
-        started_at=get_time(wire.started_at) if wire.HasField("started_at") else None,
-        finished_at=get_time(wire.finished_at) if wire.HasField("finished_at") else None,
-        not_before=get_time(wire.not_before) if wire.HasField("not_before") else None,
+        started_at=time_from_proto(wire.started_at) if wire.HasField("started_at") else None,
+        finished_at=time_from_proto(wire.finished_at) if wire.HasField("finished_at") else None,
+        not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
         gpu_seconds=wire.gpu_seconds,
         version=wire.version,
         applied_commands=tuple(wire.applied_commands),

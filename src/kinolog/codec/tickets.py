@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinolog.codec.times import get_time, put_time
+from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.values import Priority
 from kinolog.ports.tickets import Ticket
 from kinolog.v1 import event_pb2 as ev
@@ -14,7 +14,7 @@ def encode_ticket(ticket: Ticket) -> bytes:
         job_id=ticket.job_id, position=ticket.position, attempt=ticket.attempt, prefetch=ticket.prefetch
     )
     if ticket.not_before is not None:
-        put_time(wire.not_before, ticket.not_before)
+        time_to_proto(wire.not_before, ticket.not_before)
     return wire.SerializeToString()
 
 
@@ -27,6 +27,6 @@ def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
         attempt=wire.attempt,
         model_class=model_class,
         priority=priority,
-        not_before=get_time(wire.not_before) if wire.HasField("not_before") else None,
+        not_before=time_from_proto(wire.not_before) if wire.HasField("not_before") else None,
         prefetch=wire.prefetch,
     )

@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def put_time(target: Timestamp, at: datetime) -> None:
+def time_to_proto(target: Timestamp, at: datetime) -> None:
     """Write `at` into `target`."""
     target.seconds, target.nanos = _split(at)
 
@@ -23,6 +23,6 @@ def _split(at: datetime) -> tuple[int, int]:
     return seconds, micros * 1_000
 
 
-def get_time(source: Timestamp) -> datetime:
+def time_from_proto(source: Timestamp) -> datetime:
     """The time in `source`, cut to microseconds."""
     return _EPOCH + timedelta(0, source.seconds, source.nanos // 1_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from kinolog.codec.enums import STAGE_FROM_WIRE, STAGE_TO_WIRE
-from kinolog.codec.times import get_time, put_time
+from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.ports.workers import WorkerReport
 from kinolog.v1 import job_pb2 as pb
 
@@ -29,8 +29,8 @@ def encode_report(report: WorkerReport) -> bytes:
         attempts_failed=report.attempts_failed,
         libraries=dict(report.libraries),
     )
-    put_time(wire.started_at, report.started_at)
-    put_time(wire.seen_at, report.seen_at)
+    time_to_proto(wire.started_at, report.started_at)
+    time_to_proto(wire.seen_at, report.seen_at)
     return wire.SerializeToString()
 
 
@@ -43,8 +43,8 @@ def decode_report(raw: bytes) -> WorkerReport:
         hardware=wire.hardware,
         models=tuple(wire.models),
         loaded_models=tuple(wire.loaded_models),
-        started_at=get_time(wire.started_at),
-        seen_at=get_time(wire.seen_at),
+        started_at=time_from_proto(wire.started_at),
+        seen_at=time_from_proto(wire.seen_at),
         job_id=wire.job_id,
         attempt=wire.attempt,
         stage=STAGE_FROM_WIRE.get(wire.stage),

@@ -30,7 +30,7 @@ class CatalogueError(ValueError):
     """A catalogue that cannot be used; the message says which entry, which setting, and what to do."""
 
 
-class Defaults(BaseModel):
+class RenderDefaults(BaseModel):
     """Values of jobs that do not say."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,7 +65,7 @@ class ModelEntry(BaseModel):
     max_steps: int = Field(200, ge=1)
     max_pixels: int = Field(2048 * 2048, ge=256)
     styles: tuple[str, ...] = STYLES
-    defaults: Defaults = Defaults()
+    defaults: RenderDefaults = RenderDefaults()
     options: Mapping[str, Any] = Field(default_factory=dict)
 
     @field_validator("sizes")
@@ -116,7 +116,7 @@ TINY = ModelEntry(
     sizes=("64x64", "128x128", "256x256", "512x512"),
     max_frames=480,
     max_steps=100,
-    defaults=Defaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=2.0),
+    defaults=RenderDefaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=2.0),
 )
 
 

@@ -9,7 +9,7 @@ from kinolog.ports.tickets import Ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
+class ExhaustedTicket:
     """A ticket that was handed out as often as it may be, and is handed out no more. `id` names this advisory."""
 
     id: int
@@ -20,11 +20,11 @@ class Exhausted:
 class AdvisoryFeed(Protocol):
     """Every exhausted ticket at least once, as long as it lies in the queue."""
 
-    async def take(self) -> Exhausted:
+    async def take(self) -> ExhaustedTicket:
         """The next one. Waits for ever. Raises `LogUnavailable`."""
         ...
 
-    async def done(self, exhausted: Exhausted) -> None:
+    async def done(self, exhausted: ExhaustedTicket) -> None:
         """Report that it was dealt with. Never raises: one whose report gets lost comes again."""
         ...
 

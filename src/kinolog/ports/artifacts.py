@@ -33,7 +33,7 @@ class ArtifactsUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedContent:
     """Content written under a temporary key, not yet visible to readers."""
 
     temporary_key: str
@@ -42,7 +42,7 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class StoredArtifact:
     """Content at its address. `created` is False when it already lay there."""
 
     key: str
@@ -66,11 +66,11 @@ class ArtifactStore(Protocol):
     staging and committing its errors come through as they are.
     """
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
         """Write `content` under a new temporary key, hashing on the way."""
         ...
 
-    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         """Move staged content to its address; `suffix` is a file ending such as `.mp4`.
 
         Content that already lies there stays as it is. Raises ArtifactDamaged when what lies there has
@@ -79,7 +79,7 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    async def discard(self, staged: Staged) -> None:
+    async def discard(self, staged: StagedContent) -> None:
         """Drop staged content; nothing happens when it is gone already."""
         ...
 
@@ -121,17 +121,17 @@ def digest_in(key: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ContentFacts:
     """What content is now, whatever its address promises."""
 
     sha256: str
     size_bytes: int
 
 
-async def measured(store: ArtifactStore, key: str) -> Measured:
+async def content_facts(store: ArtifactStore, key: str) -> ContentFacts:
     """Hash and size of the content, read in full. Raises ArtifactMissing."""
     running, size_bytes = sha256(), 0
     async for chunk in store.read(key):
         running.update(chunk)
         size_bytes += len(chunk)
-    return Measured(running.hexdigest(), size_bytes)
+    return ContentFacts(running.hexdigest(), size_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Bell(Protocol):
+class CommitSubscription(Protocol):
     """Rings for every commit of one job. It may miss some: who must know looks at the log from time to time."""
 
     async def next(self, timeout_seconds: float) -> int | None:
@@ -17,9 +17,9 @@ class Bell(Protocol):
         ...
 
 
-class JobWatch(Protocol):
+class CommitNotifier(Protocol):
     """Hangs up bells."""
 
-    async def listen(self, job_id: str) -> Bell:
+    async def listen(self, job_id: str) -> CommitSubscription:
         """A bell that rings from now on. Raises `LogUnavailable`."""
         ...

@@ -11,7 +11,7 @@ from kinolog.job.state import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedJob:
     """A job as it stands, and the tail of its history: what the next commit must build on."""
 
     job: Job
@@ -46,7 +46,7 @@ class EventStore(Protocol):
     Positions start at 1 and are contiguous. Every adapter passes tests/contract/test_event_store.py.
     """
 
-    async def load(self, job_id: str) -> Loaded | None:
+    async def load(self, job_id: str) -> LoadedJob | None:
         """The job as it stands; None when nothing was ever stored under this id."""
         ...
 

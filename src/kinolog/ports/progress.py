@@ -74,7 +74,7 @@ class PreviewImage:
     image: bytes
 
 
-Weather: TypeAlias = Progress | LogLine | PreviewImage
+ProgressUpdate: TypeAlias = Progress | LogLine | PreviewImage
 
 
 class ProgressFeed(Protocol):
@@ -84,15 +84,15 @@ class ProgressFeed(Protocol):
     tests/contract/test_progress.py.
     """
 
-    async def publish(self, weather: Weather) -> None:
+    async def publish(self, weather: ProgressUpdate) -> None:
         """Send one message; does not wait until it is stored, and drops it when nobody can be reached."""
         ...
 
-    def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:
+    def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
         """What is published from now on, of one job or all."""
         ...
 
-    async def recent(self, job_id: str) -> Sequence[Weather]:
+    async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         """What the feed still holds of one job, oldest first."""
         ...
 

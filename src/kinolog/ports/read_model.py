@@ -18,7 +18,7 @@ from kinolog.ports.progress import LogLevel, LogLine
 MAX_PAGE_SIZE = 1_000
 
 
-class NotYet(Exception):
+class PositionNotReached(Exception):
     """The read model had not seen the position in time."""
 
     def __init__(self, wanted: int, reached: int) -> None:
@@ -27,7 +27,7 @@ class NotYet(Exception):
         self.reached = reached
 
 
-class BadCursor(ValueError):
+class InvalidCursor(ValueError):
     """A cursor that no page of this query gave out."""
 
 
@@ -42,7 +42,7 @@ class SortField(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """How a list is ordered.
 
     `priority` ascends from low to critical. `duration` is from the first start to the end; jobs that have none
@@ -74,7 +74,7 @@ class JobQuery:
     """A page of a list: behind `cursor`, or after passing over `offset` jobs; not both."""
 
     filter: JobFilter = field(default_factory=JobFilter)
-    order: Order = field(default_factory=Order)
+    order: SortOrder = field(default_factory=SortOrder)
     page_size: int = 20
     cursor: str = ""
     offset: int = 0
@@ -129,7 +129,7 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
-class JobPage:
+class JobRowPage:
     """A page of a list. `next_cursor` is empty on the last; `total` is None where it would have to be counted."""
 
     rows: tuple[JobRow, ...]
@@ -139,7 +139,7 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class JobCounts:
     """Numbers of jobs by status; every status is there."""
 
     counts: dict[Status, int]
@@ -239,7 +239,7 @@ class Trends:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class ActivityRow:
     """Something that happened to a job; `index` is the place of the event in its commit."""
 
     position: int
@@ -267,11 +267,11 @@ class ReadModelUnavailable(Exception):
 class ReadModel(Protocol):
     """Answers questions about many jobs. Every method raises `ReadModelUnavailable` when it cannot be reached."""
 
-    async def list_jobs(self, tenant: str, query: JobQuery) -> JobPage:
-        """A page of jobs. Raises `BadCursor`."""
+    async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
+        """A page of jobs. Raises `InvalidCursor`."""
         ...
 
-    async def summarize(self, tenant: str, job_filter: JobFilter) -> Summary:
+    async def summarize(self, tenant: str, job_filter: JobFilter) -> JobCounts:
         """Numbers of jobs by status."""
         ...
 
@@ -308,7 +308,7 @@ class ReadModel(Protocol):
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
-    ) -> tuple[Activity, ...]:
+    ) -> tuple[ActivityRow, ...]:
         """What happened last, newest first, commits never cut in two (unless one alone has more than `limit`)."""
         ...
 
@@ -338,7 +338,7 @@ class ReadModel(Protocol):
         ...
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
-        """Wait until `position` has been seen; answers the one that has. Raises `NotYet`."""
+        """Wait until `position` has been seen; answers the one that has. Raises `PositionNotReached`."""
         ...
 
     async def close(self) -> None:

@@ -30,7 +30,7 @@ class QueueClosed(Exception):
     """The queue was closed while somebody waited for a ticket."""
 
 
-class TicketOffice(Protocol):
+class TicketIssuer(Protocol):
     """Issues and withdraws tickets (the reactor and the api).
 
     At most one ticket per job lies in the queue, and beside it at most one to warm up for the job. Every method

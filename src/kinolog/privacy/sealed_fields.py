@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
 from kinolog.ports.progress import LogLine, SealedNote
 from kinolog.privacy.sealer import Sealer
@@ -23,13 +23,13 @@ def scene_purpose(index: int) -> str:
     return f"scene/{index}"
 
 
-def open_job(job: Job, key: bytes | None) -> Opened:
+def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
     """What the job's personal data says; nothing once it is erased or its key is gone. Raises `SealBroken`."""
     if job.erased or key is None:
-        return Opened()
+        return UnsealedFields()
     sealer = Sealer(job.id, key)
     spec = job.spec
-    return Opened(
+    return UnsealedFields(
         prompt=sealer.open(spec.prompt, PROMPT),
         negative_prompt=sealer.open(spec.negative_prompt, NEGATIVE_PROMPT) if spec.negative_prompt else "",
         webhook=sealer.open(spec.webhook, WEBHOOK) if spec.webhook else "",
@@ -37,12 +37,12 @@ def open_job(job: Job, key: bytes | None) -> Opened:
     )
 
 
-def seal_note(job: Job, key: bytes, text: str) -> SealedNote:
+def seal_log_note(job: Job, key: bytes, text: str) -> SealedNote:
     """Words of the prompt for a line in the job's log."""
     return SealedNote(job.sealing_key_id, Sealer(job.id, key).seal(text, NOTE))
 
 
-def open_line(line: LogLine, key: bytes | None) -> LogLine:
+def unseal_log_line(line: LogLine, key: bytes | None) -> LogLine:
     """The line with its note read out; without the note once its key is gone. Raises `SealBroken`."""
     if line.note is None or key is None:
         return replace(line, note=None)

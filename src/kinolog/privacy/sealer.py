@@ -15,7 +15,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 
 
-class SealBroken(Exception):
+class UnsealFailed(Exception):
     """Ciphertext that was not sealed under this key for this job and purpose, or was changed since."""
 
 
@@ -44,11 +44,11 @@ class Sealer:
         return Sealed(nonce, self._cipher().encrypt(nonce, text.encode(), self._context(purpose)))
 
     def open(self, sealed: Sealed, purpose: str) -> str:
-        """The text that was sealed. Raises `SealBroken`."""
+        """The text that was sealed. Raises `UnsealFailed`."""
         try:
             return self._cipher().decrypt(sealed.nonce, sealed.ciphertext, self._context(purpose)).decode()
         except (InvalidTag, ValueError):
-            raise SealBroken(f"the {purpose} of job {self.job_id} does not open under its key") from None
+            raise UnsealFailed(f"the {purpose} of job {self.job_id} does not open under its key") from None
 
     def body_hash(self, body: bytes) -> bytes:
         """HMAC-SHA256 of a request's body, 32 bytes: tells equal bodies without telling what they hold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 
-def expect_batches() -> None:
+def collect_garbage_rarely() -> None:
     """Look for garbage seldom. Call it once what stays for good is loaded.
 
     A batch is hundreds of thousands of small objects that all end together, without cycles; walking them again and

@@ -17,7 +17,7 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 
 
-async def until_available(attempt: Callable[[], Awaitable[T]], what: str) -> T:
+async def retry_until_log_available(attempt: Callable[[], Awaitable[T]], what: str) -> T:
     """What `attempt` answers once the log can be reached. Only for what may be done more than once."""
     pause = FIRST_PAUSE_SECONDS
     while True:

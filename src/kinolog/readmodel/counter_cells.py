@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.time_buckets import Bins
+from kinolog.readmodel.time_buckets import DurationBins
 
 LEVELS = 2
 """Levels of cells, 0 the finest. One level above stands for all of a tenant's jobs (`created_at` only).
@@ -32,7 +32,7 @@ NUMBER_BITS = 14
 SECOND_BITS = 12
 """A finest cell of times is 4,096 seconds long."""
 
-DURATIONS = Bins(1_024)
+DURATIONS = DurationBins(1_024)
 """A thousandth of a duration: many jobs take about as long as each other."""
 
 

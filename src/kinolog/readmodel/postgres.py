@@ -9,17 +9,17 @@ from psycopg_pool import AsyncConnectionPool
 
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import (
-    Activity,
+    ActivityRow,
     ArchivedCommit,
+    JobCounts,
     JobFilter,
-    JobPage,
     JobQuery,
+    JobRowPage,
     Overview,
     QueueDepth,
     ReadModelUnavailable,
     StageTime,
     SuccessRate,
-    Summary,
     TimeRange,
     Trends,
 )
@@ -64,10 +64,10 @@ class PostgresReadModel:
                 return answer
         raise ReadModelUnavailable("the read models are being rebuilt again and again; try again")
 
-    async def list_jobs(self, tenant: str, query: JobQuery) -> JobPage:
+    async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
         return await self._read(job_list.list_jobs, tenant, query)
 
-    async def summarize(self, tenant: str, job_filter: JobFilter) -> Summary:
+    async def summarize(self, tenant: str, job_filter: JobFilter) -> JobCounts:
         return await self._read(summaries.summarize, tenant, job_filter)
 
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
@@ -93,7 +93,7 @@ class PostgresReadModel:
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
-    ) -> tuple[Activity, ...]:
+    ) -> tuple[ActivityRow, ...]:
         return await self._read(feeds.list_activity, tenant, before_position, limit)
 
     async def list_log_entries(

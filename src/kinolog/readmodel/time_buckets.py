@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-class Bins:
+class DurationBins:
     """Bins of durations: one below a millisecond, then each wider than the one before by a fixed share."""
 
     def __init__(self, widening: int) -> None:
@@ -43,7 +43,7 @@ class Bins:
         return lower, self.edges_us[number] if number < len(self.edges_us) else None
 
 
-BINS = Bins(16)
+BINS = DurationBins(16)
 """For histograms: each a sixteenth wider than the one before."""
 
 
@@ -64,7 +64,7 @@ def bucket_start(at: datetime, bucket_seconds: int) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BucketSpan:
     """Buckets of one length from `start` to `end` (excluded)."""
 
     bucket_seconds: int
@@ -72,7 +72,9 @@ class Stretch:
     end: datetime
 
 
-def stretches(start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS) -> Iterator[Stretch]:
+def stretches(
+    start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS
+) -> Iterator[BucketSpan]:
     """The fewest buckets of the given lengths that cover a span, in no order.
 
     The span begins and ends with whole buckets of the shortest length: its start is cut down, its end rounded up.
@@ -83,19 +85,19 @@ def stretches(start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_
     yield from _cover(start, end, lengths)
 
 
-def _cover(start: datetime, end: datetime, lengths: tuple[int, ...]) -> Iterator[Stretch]:
+def _cover(start: datetime, end: datetime, lengths: tuple[int, ...]) -> Iterator[BucketSpan]:
     if start >= end:
         return
     *shorter, seconds = lengths
     if not shorter:
-        yield Stretch(seconds, start, end)
+        yield BucketSpan(seconds, start, end)
         return
     first = bucket_start(start + timedelta(seconds=seconds) - MICROSECOND, seconds)
     last = bucket_start(end, seconds)
     if first >= last:
         yield from _cover(start, end, tuple(shorter))
         return
-    yield Stretch(seconds, first, last)
+    yield BucketSpan(seconds, first, last)
     yield from _cover(start, first, tuple(shorter))
     yield from _cover(last, end, tuple(shorter))
 

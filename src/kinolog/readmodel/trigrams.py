@@ -11,7 +11,7 @@ LENGTH = 3
 """Shorter texts have no numbers: they are looked for in every prompt."""
 
 
-def grams(text: str) -> set[int]:
+def trigrams(text: str) -> set[int]:
     """The numbers of a text, 0 to 2**31 - 1; upper and lower case have the same ones."""
     points = [ord(character) for character in text.lower()]
     return {

@@ -48,7 +48,7 @@ class Transition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PlannedScene:
     """One shot of the clip. Scenes follow each other without gaps; `index` counts from 0."""
 
     index: int
@@ -69,7 +69,7 @@ class _Shot:
     transition: Transition = Transition.CUT
 
 
-def plan(prompt: str, frames: int, fps: int, seed: int) -> tuple[Scene, ...]:
+def plan_storyboard(prompt: str, frames: int, fps: int, seed: int) -> tuple[PlannedScene, ...]:
     """The scenes of a clip of exactly `frames` frames. Raises ValueError for a blank prompt or no frames.
 
     The first scene has the seed of the job: a clip of one scene is what the bare model makes of the prompt.
@@ -81,7 +81,7 @@ def plan(prompt: str, frames: int, fps: int, seed: int) -> tuple[Scene, ...]:
     shots = _merged(_shots(_spaced(prompt)), most_scenes(frames, fps))
     counts = [frames // len(shots) + (index < frames % len(shots)) for index in range(len(shots))]
     return tuple(
-        Scene(
+        PlannedScene(
             index=index,
             prompt=shot.text,
             start_seconds=sum(counts[:index]) / fps,

@@ -24,7 +24,7 @@ KILL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ProcessAccount:
     """The system user under which a child runs."""
 
     name: str
@@ -33,7 +33,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ChildCommand:
     """What to run and how: everything that is known before the process exists."""
 
     name: str
@@ -41,17 +41,17 @@ class Command:
     log_path: Path
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
-    account: Account | None = None
+    account: ProcessAccount | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     death_signal: signal.Signals = signal.SIGKILL
     capture_stdout: bool = False
 
 
-class Child:
+class ChildProcess:
     """A started process."""
 
-    def __init__(self, command: Command, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, command: ChildCommand, process: subprocess.Popen[bytes]) -> None:
         self.command = command
         self.process = process
 
@@ -96,7 +96,7 @@ class Child:
         return status
 
 
-def spawn(command: Command) -> Child:
+def spawn(command: ChildCommand) -> ChildProcess:
     """Start a process; what it writes is appended to `log_path`. Raises StartError."""
     return _spawner().submit(_spawn, command).result()
 
@@ -118,7 +118,7 @@ def log_says(log_path: Path) -> str:
     return f"The end of {log_path}:\n{last}" if last else f"{log_path} is empty."
 
 
-def _spawn(command: Command) -> Child:
+def _spawn(command: ChildCommand) -> ChildProcess:
     argv = [os.fspath(part) for part in command.argv]
     account = command.account
     user = f"{account.uid}:{account.gid}" if account else "-"
@@ -144,7 +144,7 @@ def _spawn(command: Command) -> Child:
             )
     except OSError as error:
         raise StartError(f"{command.name} cannot be started: {error}") from error
-    return Child(command, process)
+    return ChildProcess(command, process)
 
 
 _spawner_lock = threading.Lock()

@@ -16,7 +16,7 @@ RUN_MARK = "KINOLOG_STACK_RUN"
 END_SECONDS = 10.0
 
 
-class Sweeper:
+class OrphanReaper:
     """The supervisor's end of it."""
 
     def __init__(self, run: str) -> None:

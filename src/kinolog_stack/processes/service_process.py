@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kinolog.process.ready_line import parse
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.child_process import Child, Command, log_says, spawn
+from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_says, spawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ServiceProcess:
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
         self.log_path = log_path
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
         self.announced: dict[str, str] = {}
         self._news = threading.Event()
 
@@ -59,7 +59,7 @@ class ServiceProcess:
         if child is not None:
             child.stop()
 
-    def _listen(self, child: Child, news: threading.Event) -> None:
+    def _listen(self, child: ChildProcess, news: threading.Event) -> None:
         """Read standard output to its end, so that the process never blocks on it."""
         stdout = child.process.stdout
         if stdout is None:
@@ -76,13 +76,13 @@ class ServiceProcess:
         news.set()
 
 
-class OneOff:
+class OneShotProcess:
     """One process that does one thing and ends, such as a migration."""
 
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
         self.log_path = log_path
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
 
     def start(self) -> None:
         """Run it to its end. Raises StartError when it fails or takes too long."""
@@ -105,8 +105,8 @@ class OneOff:
             child.kill()
 
 
-def _command(spec: ServiceSpec, log_path: Path, *, capture_stdout: bool) -> Command:
-    return Command(
+def _command(spec: ServiceSpec, log_path: Path, *, capture_stdout: bool) -> ChildCommand:
+    return ChildCommand(
         name=spec.name,
         argv=spec.argv,
         log_path=log_path,

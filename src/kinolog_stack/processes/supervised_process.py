@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kinolog.process.logs import fields
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.child_process import Child
+from kinolog_stack.processes.child_process import ChildProcess
 
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 20.0
@@ -21,10 +21,10 @@ STEADY_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-class Part(Protocol):
+class Supervisable(Protocol):
     """What can be kept: a server or a service."""
 
-    child: Child | None
+    child: ChildProcess | None
 
     def start(self) -> None:
         """Start and return when it serves. Raises StartError."""
@@ -33,10 +33,15 @@ class Part(Protocol):
         """Stop it, whatever it is doing."""
 
 
-class Kept:
+class SupervisedProcess:
     """One part and the thread that watches it. Tests end parts through `kill`; the part comes back by itself."""
 
-    def __init__(self, name: str, part: Part, on_change: Callable[[Kept], None] = lambda kept: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        part: Supervisable,
+        on_change: Callable[[SupervisedProcess], None] = lambda kept: None,
+    ) -> None:
         self.name = name
         self.part = part
         self.state = "stopped"

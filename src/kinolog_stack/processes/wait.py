@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.child_process import Child, log_says
+from kinolog_stack.processes.child_process import ChildProcess, log_says
 
 FIRST_PAUSE_SECONDS = 0.01
 LONGEST_PAUSE_SECONDS = 0.2
 
 
-def wait_until(ready: Callable[[], bool], child: Child, timeout_seconds: float) -> None:
+def wait_until(ready: Callable[[], bool], child: ChildProcess, timeout_seconds: float) -> None:
     """Return when `ready()` says yes; raise StartError when the child ends before, or the time is up."""
     name, log_path = child.command.name, child.command.log_path
     deadline = time.monotonic() + timeout_seconds

@@ -15,7 +15,7 @@ from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service, permissions
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.processes.child_process import Child, Command, spawn
+from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
 from kinolog_stack.processes.wait import wait_until
 from kinolog_stack.servers.passwords import load_passwords, write_private
 from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
@@ -60,7 +60,7 @@ class NatsServer:
         self.name = name
         self.route = route
         self.log_path = log_path or folder / "nats-server.log"
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
         self._env = env
         self._port_is_ours_to_pick = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
@@ -93,7 +93,7 @@ class NatsServer:
                 f"nats-server cannot write to {self.folder}: {error.strerror or error}",
                 "Choose a folder that you may write to.",
             ) from error
-        command = Command(
+        command = ChildCommand(
             name="nats-server",
             argv=[str(nats_server_binary()), "--config", str(config)],
             log_path=self.log_path,

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.child_process import Account
+from kinolog_stack.processes.child_process import ProcessAccount
 
 ACCOUNT = "kinolog"
 FALLBACK = "nobody"
@@ -24,7 +24,7 @@ PASS_THROUGH = stat.S_IXGRP | stat.S_IXOTH
 log = logging.getLogger(__name__)
 
 
-def postgres_account(folder: Path) -> Account | None:
+def postgres_account(folder: Path) -> ProcessAccount | None:
     """The user for a Postgres on `folder`, or None where this process may be it. Raises StartError."""
     if os.geteuid() != 0:
         return None
@@ -44,7 +44,7 @@ def postgres_account(folder: Path) -> Account | None:
     )
 
 
-def hand_over(folder: Path, account: Account) -> None:
+def hand_over(folder: Path, account: ProcessAccount) -> None:
     """Make `account` the owner of `folder` and all below it, and open the way to it."""
     if folder.stat().st_uid != account.uid:
         for root, _, files in os.walk(folder):
@@ -92,8 +92,8 @@ def _allow(path: Path, bits: int) -> None:
             ) from error
 
 
-def _account(entry: pwd.struct_passwd) -> Account:
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+def _account(entry: pwd.struct_passwd) -> ProcessAccount:
+    return ProcessAccount(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
 def _exists(name: str) -> bool:

@@ -15,7 +15,14 @@ import psycopg
 from psycopg import sql
 
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.processes.child_process import Account, Child, Command, log_says, spawn, tail
+from kinolog_stack.processes.child_process import (
+    ChildCommand,
+    ChildProcess,
+    ProcessAccount,
+    log_says,
+    spawn,
+    tail,
+)
 from kinolog_stack.processes.orphans import end_postgres_on
 from kinolog_stack.processes.wait import wait_until
 from kinolog_stack.servers.passwords import load_passwords
@@ -71,7 +78,7 @@ class PostgresServer:
         self.host = host
         self.port = port
         self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
         self._env = env
         self._port_is_ours_to_pick = port == 0
         self._fsync = fsync
@@ -154,7 +161,7 @@ class PostgresServer:
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
 
-    def _prepare(self) -> Account | None:
+    def _prepare(self) -> ProcessAccount | None:
         """Make the folder ready for the server; returns the system user it runs as."""
         account = postgres_account(self.folder)
         if account is not None:
@@ -186,7 +193,7 @@ class PostgresServer:
                 "the read models are rebuilt from the log.",
             )
 
-    def _initialise(self, account: Account | None) -> None:
+    def _initialise(self, account: ProcessAccount | None) -> None:
         """Run initdb in a folder beside the real one and move it in place when it is complete."""
         if self.folder.exists() and any(self.folder.iterdir()):
             raise StartError(
@@ -215,7 +222,7 @@ class PostgresServer:
             self.folder.rmdir()
         unfinished.rename(self.folder)
 
-    def _initdb(self, folder: Path, secret: Path, account: Account | None) -> Command:
+    def _initdb(self, folder: Path, secret: Path, account: ProcessAccount | None) -> ChildCommand:
         argv = [
             str(postgres_binary("initdb")),
             f"--pgdata={folder}",
@@ -229,9 +236,9 @@ class PostgresServer:
             "--no-instructions",
         ]
         argv.append(f"--sync-method={SYNC_METHOD}" if self._fsync else "--no-sync")
-        return Command("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
+        return ChildCommand("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
 
-    def _command(self, account: Account | None) -> Command:
+    def _command(self, account: ProcessAccount | None) -> ChildCommand:
         settings = {
             "listen_addresses": self.host,
             "port": str(self.port),
@@ -239,7 +246,7 @@ class PostgresServer:
             **({} if self._fsync else FSYNC_OFF),
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return Command(
+        return ChildCommand(
             name="Postgres",
             argv=[str(postgres_binary("postgres")), "-D", str(self.folder), *options],
             log_path=self.log_path,

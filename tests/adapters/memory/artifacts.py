@@ -1,4 +1,4 @@
-"""Artifact store in memory: for tests and for trying things out. Nothing outlives the process."""
+"""StoredArtifact store in memory: for tests and for trying things out. Nothing outlives the process."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from time import monotonic
 from uuid import uuid4
 
 from kinolog.ports.artifacts import (
-    Artifact,
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
-    Staged,
+    StagedContent,
+    StoredArtifact,
     address,
     digest_in,
 )
@@ -29,16 +29,16 @@ class MemoryArtifacts:
         self._artifacts: dict[str, bytes] = {}
         self._temporaries: dict[str, tuple[float, bytes]] = {}
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
         if isinstance(content, Path):
             data = await asyncio.to_thread(content.read_bytes)
         else:
             data = b"".join([chunk async for chunk in content])
         key = f"tmp/{uuid4().hex}"
         self._temporaries[key] = (monotonic(), data)
-        return Staged(key, sha256(data).hexdigest(), len(data))
+        return StagedContent(key, sha256(data).hexdigest(), len(data))
 
-    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
         there = self._artifacts.get(key)
         if there is not None and len(there) != staged.size_bytes:
@@ -48,9 +48,9 @@ class MemoryArtifacts:
                 raise ArtifactMissing(staged.temporary_key)
             self._artifacts[key] = self._temporaries[staged.temporary_key][1]
         self._temporaries.pop(staged.temporary_key, None)
-        return Artifact(key, staged.sha256, staged.size_bytes, created=there is None)
+        return StoredArtifact(key, staged.sha256, staged.size_bytes, created=there is None)
 
-    async def discard(self, staged: Staged) -> None:
+    async def discard(self, staged: StagedContent) -> None:
         self._temporaries.pop(staged.temporary_key, None)
 
     async def head(self, key: str) -> ArtifactStat | None:

@@ -7,7 +7,7 @@ import asyncio
 from tests.adapters.memory.event_store import MemoryEventStore
 
 
-class MemoryBell:
+class MemoryCommitSubscription:
     """Rings until it is closed."""
 
     def __init__(self, store: MemoryEventStore, job_id: str, after: int) -> None:
@@ -32,11 +32,11 @@ class MemoryBell:
                     self._rung.put_nowait(recorded.position)
 
 
-class MemoryJobWatch:
+class MemoryCommitNotifier:
     """Hangs up bells at a log in memory."""
 
     def __init__(self, store: MemoryEventStore) -> None:
         self._store = store
 
-    async def listen(self, job_id: str) -> MemoryBell:
-        return MemoryBell(self._store, job_id, await self._store.last_position())
+    async def listen(self, job_id: str) -> MemoryCommitSubscription:
+        return MemoryCommitSubscription(self._store, job_id, await self._store.last_position())

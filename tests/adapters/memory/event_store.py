@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded
 from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
 from kinolog.job.commit import Commit, Recorded
-from kinolog.ports.event_store import Appended, Conflict, DamagedLog, Loaded
+from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
 
 BATCH_SIZE = 500
 """Most commits that one batch of `read` or `follow` holds."""
@@ -22,7 +22,7 @@ class MemoryEventStore:
         self._positions: dict[str, list[int]] = {}
         self._grown = asyncio.Condition()
 
-    async def load(self, job_id: str) -> Loaded | None:
+    async def load(self, job_id: str) -> LoadedJob | None:
         positions = self._positions.get(job_id)
         if not positions:
             return None

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from kinolog.ports.progress import LogLine, Progress, Weather
+from kinolog.ports.progress import LogLine, Progress, ProgressUpdate
 
 KEPT = 500
 """Messages kept of each attempt; the oldest make room for new ones."""
@@ -20,7 +20,7 @@ class _Follower:
     """What one follower has yet to read."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Weather] = deque(maxlen=BEHIND)
+        self.waiting: deque[ProgressUpdate] = deque(maxlen=BEHIND)
         self.arrived = asyncio.Event()
 
 
@@ -28,11 +28,11 @@ class MemoryProgressFeed:
     """Keeps the last messages of each attempt."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int], deque[tuple[int, Weather]]] = {}
+        self._kept: dict[tuple[str, int], deque[tuple[int, ProgressUpdate]]] = {}
         self._followers: dict[_Follower, str | None] = {}
         self._published = 0
 
-    async def publish(self, weather: Weather) -> None:
+    async def publish(self, weather: ProgressUpdate) -> None:
         self._published += 1
         if isinstance(weather, LogLine):
             weather = replace(weather, sequence=self._published)
@@ -43,7 +43,7 @@ class MemoryProgressFeed:
                 follower.waiting.append(weather)
                 follower.arrived.set()
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:
+    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
         follower = _Follower()
         self._followers[follower] = job_id
         try:
@@ -55,7 +55,7 @@ class MemoryProgressFeed:
         finally:
             del self._followers[follower]
 
-    async def recent(self, job_id: str) -> Sequence[Weather]:
+    async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         mine = [pair for (job, _), kept in self._kept.items() if job == job_id for pair in kept]
         return [weather for _, weather in sorted(mine, key=lambda pair: pair[0])]
 

@@ -14,7 +14,7 @@ _Place = tuple[str, bool]
 
 
 @dataclass(slots=True, eq=False)
-class _Lying:
+class _QueuedTicket:
     """A ticket in the queue. It is not handed out before `free_at`; every delivery makes earlier ones void."""
 
     ticket: Ticket
@@ -23,13 +23,13 @@ class _Lying:
     deliveries: int = 0
 
 
-class MemoryTicketOffice:
+class MemoryTicketIssuer:
     """Keeps tickets in a dictionary. `queue()` makes the queue of one worker."""
 
     def __init__(self, ack_wait_seconds: float = 30.0, now: Callable[[], float] = time.monotonic) -> None:
         self.ack_wait_seconds = ack_wait_seconds
         self.now = now
-        self.lying: dict[_Place, _Lying] = {}
+        self.lying: dict[_Place, _QueuedTicket] = {}
         self.changed = asyncio.Condition()
         self.changes = 0
         self._issued = 0
@@ -40,7 +40,7 @@ class MemoryTicketOffice:
         if lying is not None and lying.ticket.position >= ticket.position:
             return
         self._issued += 1
-        self.lying[place] = _Lying(ticket, self._issued)
+        self.lying[place] = _QueuedTicket(ticket, self._issued)
         await self.tell()
 
     async def withdraw(self, job_id: str) -> None:
@@ -64,7 +64,7 @@ class MemoryTicketOffice:
 class MemoryHeldTicket:
     """One delivery of a ticket."""
 
-    def __init__(self, office: MemoryTicketOffice, lying: _Lying) -> None:
+    def __init__(self, office: MemoryTicketIssuer, lying: _QueuedTicket) -> None:
         self._office = office
         self._lying = lying
         self._deliveries = lying.deliveries
@@ -95,7 +95,7 @@ class MemoryHeldTicket:
 class MemoryTicketQueue:
     """Takes tickets for one worker."""
 
-    def __init__(self, office: MemoryTicketOffice, choice: LaneChoice) -> None:
+    def __init__(self, office: MemoryTicketIssuer, choice: LaneChoice) -> None:
         self._office = office
         self._choice = choice
         self._closed = False
@@ -115,7 +115,7 @@ class MemoryTicketQueue:
         self._closed = True
         await self._office.tell()
 
-    def _next(self, model_classes: Sequence[str]) -> _Lying | None:
+    def _next(self, model_classes: Sequence[str]) -> _QueuedTicket | None:
         now = self._office.now()
         free = [
             lying

@@ -11,7 +11,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
 from kinolog.ports import read_model as rm
 from kinolog.ports.progress import LogLevel, LogLine
-from kinolog.privacy.sealed_fields import open_job
+from kinolog.privacy.sealed_fields import unseal_job
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 
@@ -27,7 +27,7 @@ class ReadModelInMemory:
         self.lines: list[LogLine] = []
         self.spans: list[rm.TimeRange] = []
 
-    async def list_jobs(self, tenant: str, query: rm.JobQuery) -> rm.JobPage:
+    async def list_jobs(self, tenant: str, query: rm.JobQuery) -> rm.JobRowPage:
         jobs = await self._matching(tenant, query.filter)
         jobs.sort(key=lambda pair: _sort_key(pair[0], query.order.field), reverse=query.order.descending)
         start = query.offset
@@ -35,16 +35,16 @@ class ReadModelInMemory:
             try:
                 start = int(b64decode(query.cursor, validate=True))
             except ValueError as error:
-                raise rm.BadCursor("no cursor") from error
+                raise rm.InvalidCursor("no cursor") from error
         page = jobs[start : start + query.page_size]
         more = start + query.page_size < len(jobs)
         cursor = b64encode(str(start + query.page_size).encode()).decode() if more else ""
         rows = tuple([await self._row(job, position) for job, position in page])
-        return rm.JobPage(rows, cursor, len(jobs), await self.position())
+        return rm.JobRowPage(rows, cursor, len(jobs), await self.position())
 
-    async def summarize(self, tenant: str, job_filter: rm.JobFilter) -> rm.Summary:
+    async def summarize(self, tenant: str, job_filter: rm.JobFilter) -> rm.JobCounts:
         counted = Counter(job.status for job, _ in await self._matching(tenant, job_filter))
-        return rm.Summary({status: counted[status] for status in Status}, await self.position())
+        return rm.JobCounts({status: counted[status] for status in Status}, await self.position())
 
     async def select_ids(self, tenant: str, job_filter: rm.JobFilter, limit: int = 1_000) -> list[str]:
         jobs = sorted(await self._matching(tenant, job_filter), key=lambda pair: pair[0].created_at)
@@ -92,9 +92,9 @@ class ReadModelInMemory:
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
-    ) -> tuple[rm.Activity, ...]:
+    ) -> tuple[rm.ActivityRow, ...]:
         entries = [
-            rm.Activity(
+            rm.ActivityRow(
                 r.position, index, r.commit.job_id, type(event).__name__, r.commit.command.actor, event.at
             )
             for r in reversed(await self._seen())
@@ -144,7 +144,7 @@ class ReadModelInMemory:
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
         reached = await self.position()
         if reached < position:
-            raise rm.NotYet(position, reached)
+            raise rm.PositionNotReached(position, reached)
         return reached
 
     async def close(self) -> None:
@@ -160,7 +160,7 @@ class ReadModelInMemory:
     async def _matching(self, tenant: str, wanted: rm.JobFilter) -> list[tuple[Job, int]]:
         found = []
         for job, position in (await self._jobs()).values():
-            prompt = open_job(job, await self._keys.get(job.sealing_key_id)).prompt.lower()
+            prompt = unseal_job(job, await self._keys.get(job.sealing_key_id)).prompt.lower()
             if (
                 job.tenant == tenant
                 and (not wanted.statuses or job.status in wanted.statuses)
@@ -175,7 +175,7 @@ class ReadModelInMemory:
         return found
 
     async def _row(self, job: Job, position: int) -> rm.JobRow:
-        opened = open_job(job, await self._keys.get(job.sealing_key_id))
+        opened = unseal_job(job, await self._keys.get(job.sealing_key_id))
         spec = job.spec
         return rm.JobRow(
             id=job.id,

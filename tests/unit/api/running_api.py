@@ -16,13 +16,13 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
-from kinolog_api.rpc.authentication import Callers
-from kinolog_api.server import ApiServer, Parts
+from kinolog_api.rpc.authentication import Authenticator
+from kinolog_api.server import ApiDependencies, ApiServer
 
-from kinolog.command_handler import Handled, JobHandler
+from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.job import commands as c
 from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Runtime
-from kinolog.models.catalogue import TINY, Catalogue, Defaults, ModelEntry
+from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.artifacts import MemoryArtifacts
@@ -40,7 +40,7 @@ LARGE = ModelEntry(
     max_frames=81,
     max_steps=60,
     styles=("noir",),
-    defaults=Defaults(negative_prompt="blurry"),
+    defaults=RenderDefaults(negative_prompt="blurry"),
 )
 CATALOGUE = Catalogue([TINY, LARGE], TINY.name)
 MEDIA = MediaFacts(256, 256, 17, 8.0, 2.125, "h264", "yuv420p", "f" * 64)
@@ -152,14 +152,14 @@ class RunningApi:
         """The key that seals a job's texts; None once it is erased."""
         return await self.keys.get(await self.key_id(job_id))
 
-    async def work(self, job_id: str, *commands: c.Command) -> Handled:
+    async def work(self, job_id: str, *commands: c.Command) -> HandledCommand:
         """Give a job commands as its worker would."""
-        handler = JobHandler(self.store, self.clock)
+        handler = CommandHandler(self.store, self.clock)
         for command in commands:
             handled = await handler.handle(job_id, command)
         return handled
 
-    async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> Handled:
+    async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
         """Let a worker take the job."""
         return await self.work(job_id, c.StartAttempt(_id(), worker, Runtime(hardware="test")))
 
@@ -170,7 +170,7 @@ class RunningApi:
         await self.work(job_id, c.Complete(_id(), "w1", 1, (artifact,), MEDIA, 1.5))
         return artifact
 
-    async def fail(self, job_id: str) -> Handled:
+    async def fail(self, job_id: str) -> HandledCommand:
         """Let a worker take the job and fail for good."""
         await self.start_attempt(job_id)
         error = JobError("OUT_OF_MEMORY", "the device has too little memory", False)
@@ -192,7 +192,7 @@ def _id() -> str:
 
 @asynccontextmanager
 async def running_api(
-    callers: Callers | None = None, parts: RunningApi | None = None
+    callers: Authenticator | None = None, parts: RunningApi | None = None
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the parts of another one, and stop it."""
     store = parts.store if parts else MemoryEventStore()
@@ -201,7 +201,7 @@ async def running_api(
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     read_model = ReadModelInMemory(store, keys)
     server = ApiServer(
-        Parts(
+        ApiDependencies(
             store=store,
             keys=keys,
             progress=progress,
@@ -209,7 +209,7 @@ async def running_api(
             artifacts=artifacts,
             read_model=read_model,
             catalogue=CATALOGUE,
-            callers=callers or Callers("default"),
+            callers=callers or Authenticator("default"),
             clock=clock,
         )
     )

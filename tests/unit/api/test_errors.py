@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from google.rpc import error_details_pb2
 from grpc import StatusCode
-from kinolog_api.rpc.errors import SHOWN_VIOLATIONS, Violation, invalid, translated
+from kinolog_api.rpc.errors import SHOWN_VIOLATIONS, FieldViolation, invalid, translated
 
 from kinolog.codec.commits import DamagedCommit
 from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
-from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
-from kinolog.privacy.sealer import SealBroken
+from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelUnavailable
+from kinolog.privacy.sealer import UnsealFailed
 
 CASES = [
     (Refused("JOB_NOT_FOUND", "none"), StatusCode.NOT_FOUND, "JOB_NOT_FOUND", False),
@@ -23,12 +23,12 @@ CASES = [
     (LogUnavailable("gone"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
     (ReadModelUnavailable("gone"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
     (ArtifactsUnavailable("gone"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
-    (NotYet(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
-    (BadCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
+    (PositionNotReached(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
+    (InvalidCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
     (KeyErased("gone"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
     (DamagedLog("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (DamagedCommit("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
-    (SealBroken("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
+    (UnsealFailed("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (ArtifactDamaged("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (ArtifactMissing("none"), StatusCode.DATA_LOSS, "ARTIFACT_MISSING", False),
 ]
@@ -54,7 +54,7 @@ def test_what_nobody_foresaw_is_not_translated() -> None:
 
 def test_many_violations_are_cut_short_in_the_message_alone() -> None:
     """The message names the first few wrong fields, the details all of them."""
-    found = [Violation(f"field_{number}", "is wrong") for number in range(SHOWN_VIOLATIONS + 2)]
+    found = [FieldViolation(f"field_{number}", "is wrong") for number in range(SHOWN_VIOLATIONS + 2)]
     answer = invalid(found)
     assert answer.message.endswith("; and 2 more")
     bad = error_details_pb2.BadRequest()

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from kinolog_api.rpc.tenants import Tenancy
+from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.watch import broadcast as hub_module
-from kinolog_api.watch.broadcast import WatchHub
+from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.encoded_messages import event_name
-from kinolog_api.watch.watcher import Interest, Watcher
+from kinolog_api.watch.watcher import Watcher, WatchFilter
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.values import Priority, Spec
@@ -25,7 +25,7 @@ from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.unit.api.running_api import ANSWER_SECONDS, TickingClock
 
-ALL = Interest("default")
+ALL = WatchFilter("default")
 
 
 class Scene:
@@ -33,7 +33,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.store, self.keys = MemoryEventStore(), MemoryKeyStore()
-        self.hub = WatchHub(self.store, self.keys, MemoryProgressFeed(), Tenancy(self.store))
+        self.hub = WatchBroadcast(self.store, self.keys, MemoryProgressFeed(), TenantLookup(self.store))
         self._number = 0
 
     async def submit(self, *, broken: bool = False) -> str:
@@ -44,7 +44,7 @@ class Scene:
         sealed = Sealer(job_id, (b"x" if broken else b"k") * 32).seal(f"job {self._number}", PROMPT)
         spec = Spec(sealed, None, "m", "m", 64, 64, 8, 8, 2, 1.0, 1)
         submit = c.Submit(f"s{job_id}", "a", "default", job_id, b"h", spec, Priority.LOW, 1, ())
-        await JobHandler(self.store, TickingClock()).handle(job_id, submit)
+        await CommandHandler(self.store, TickingClock()).handle(job_id, submit)
         return job_id
 
     async def told(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:
@@ -126,8 +126,8 @@ async def test_who_joins_while_a_batch_is_opened(scene: Scene, monkeypatch: pyte
     job_id = await scene.submit()
     await opening.wait()
     position = scene.hub.position
-    second = await scene.hub.attach(Interest("default", job_id))
-    other = await scene.hub.attach(Interest("other"))
+    second = await scene.hub.attach(WatchFilter("default", job_id))
+    other = await scene.hub.attach(WatchFilter("other"))
     go_on.set()
     for watcher in (first, second):
         assert [message.position for message in await scene.told(watcher, 1)] == [position + 1]
@@ -167,7 +167,7 @@ async def test_a_job_on_its_way_is_opened_once(scene: Scene, monkeypatch: pytest
     watcher = await scene.hub.attach(ALL)
     job_id = await scene.submit()
     await scene.told(watcher, 1)
-    handler = JobHandler(scene.store, TickingClock())
+    handler = CommandHandler(scene.store, TickingClock())
     prompts = []
     for command in (c.Prefetch("p", "a"), c.Cancel("q", "a"), c.Erase("r", "a")):
         await handler.handle(job_id, command)

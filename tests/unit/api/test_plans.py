@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kinolog_api.jobs.job_plan import JobPlan, plan_job
-from kinolog_api.rpc.errors import ApiError
+from kinolog_api.rpc.errors import RpcError
 
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import CATALOGUE
@@ -18,7 +18,7 @@ def plan(**fields: object) -> JobPlan:
 
 def violations(**fields: object) -> dict[str, str]:
     """What is wrong with a request with these fields."""
-    with pytest.raises(ApiError) as refusal:
+    with pytest.raises(RpcError) as refusal:
         plan(**fields)
     return {violation.field: violation.description for violation in refusal.value.violations}
 

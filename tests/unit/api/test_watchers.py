@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from kinolog_api.rpc.errors import ApiError
+from kinolog_api.rpc.errors import RpcError
 from kinolog_api.watch import watcher as watcher_module
-from kinolog_api.watch.encoded_messages import CommitFrame, Kind, WeatherFrame, weather_frame
-from kinolog_api.watch.watcher import Interest, Watcher
+from kinolog_api.watch.encoded_messages import (
+    EncodedCommit,
+    EncodedProgress,
+    ProgressKind,
+    encode_progress_message,
+)
+from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
@@ -17,14 +22,14 @@ from kinolog.v1 import job_service_pb2 as pb
 JOB = "a" * 26
 
 
-def frame(position: int, *, terminal: bool = False) -> CommitFrame:
+def frame(position: int, *, terminal: bool = False) -> EncodedCommit:
     """A commit of the job."""
-    return CommitFrame(position, position - 1, JOB, terminal, b"commit %d" % position)
+    return EncodedCommit(position, position - 1, JOB, terminal, b"commit %d" % position)
 
 
-def weather(kind: Kind, wire: bytes, job_id: str = JOB) -> WeatherFrame:
+def weather(kind: ProgressKind, wire: bytes, job_id: str = JOB) -> EncodedProgress:
     """Weather of the job."""
-    return WeatherFrame(1, kind, job_id, wire)
+    return EncodedProgress(1, kind, job_id, wire)
 
 
 def wires(watcher: Watcher) -> list[bytes]:
@@ -35,24 +40,24 @@ def wires(watcher: Watcher) -> list[bytes]:
 @pytest.fixture
 def watcher() -> Watcher:
     """A watcher of everything."""
-    return Watcher(Interest("default"))
+    return Watcher(WatchFilter("default"))
 
 
 def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
     """Progress and previews of a job replace the older ones; those of other jobs stay."""
     for wire in (b"1", b"2"):
-        watcher.put_weather(weather(Kind.PROGRESS, wire))
-    watcher.put_weather(weather(Kind.PROGRESS, b"3", "b" * 26))
-    watcher.put_weather(weather(Kind.PREVIEW, b"4"))
+        watcher.put_weather(weather(ProgressKind.PROGRESS, wire))
+    watcher.put_weather(weather(ProgressKind.PROGRESS, b"3", "b" * 26))
+    watcher.put_weather(weather(ProgressKind.PREVIEW, b"4"))
     assert wires(watcher) == [b"2", b"3", b"4"]
     assert wires(watcher) == []
 
 
 def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
     """The terminal commit takes the place of what the job's weather said, but not of its log lines."""
-    watcher.put_weather(weather(Kind.PROGRESS, b"progress"))
-    watcher.put_weather(weather(Kind.PREVIEW, b"preview"))
-    watcher.put_weather(weather(Kind.LOG, b"line"))
+    watcher.put_weather(weather(ProgressKind.PROGRESS, b"progress"))
+    watcher.put_weather(weather(ProgressKind.PREVIEW, b"preview"))
+    watcher.put_weather(weather(ProgressKind.LOG, b"line"))
     watcher.put_commit(frame(1, terminal=True))
     waiting = watcher.take_now()
     assert [commit.position for commit in waiting.commits] == [1]
@@ -62,7 +67,7 @@ def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
 def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of log lines the last ones wait, in order."""
     for number in range(watcher_module.MOST_LINES + 3):
-        watcher.put_weather(weather(Kind.LOG, b"%d" % number))
+        watcher.put_weather(weather(ProgressKind.LOG, b"%d" % number))
     lines = wires(watcher)
     assert len(lines) == watcher_module.MOST_LINES
     assert (lines[0], lines[-1]) == (b"3", b"%d" % (watcher_module.MOST_LINES + 2))
@@ -73,10 +78,10 @@ async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest
     monkeypatch.setattr(watcher_module, "MOST_COMMITS", 3)
     for position in range(1, 5):
         watcher.put_commit(frame(position))
-    with pytest.raises(ApiError) as refusal:
+    with pytest.raises(RpcError) as refusal:
         await watcher.take()
     assert refusal.value.reason == "WATCHER_TOO_SLOW"
-    with pytest.raises(ApiError):
+    with pytest.raises(RpcError):
         watcher.take_now()
 
 
@@ -95,7 +100,7 @@ def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pyte
 def test_weather_never_points_back() -> None:
     """A watcher that was sent a later commit gets weather with that one's position, otherwise unchanged."""
     feed = Progress(JOB, 1, datetime(2026, 5, 1, tzinfo=UTC), "w1", Stage.DENOISE, 0, 1, 4, 10, 40.0)
-    frame = weather_frame(5, Kind.PROGRESS, feed)
+    frame = encode_progress_message(5, ProgressKind.PROGRESS, feed)
     same = pb.WatchJobsResponse.FromString(frame.wire_after(5))
     later = pb.WatchJobsResponse.FromString(frame.wire_after(9))
     assert (same.position, later.position) == (5, 9)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
-from kinolog.codec.events import UnknownEvent, get_event, put_event
-from kinolog.command_handler import JobHandler
+from kinolog.codec.events import UnknownEvent, event_from_proto, event_to_proto
+from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Submit
 from kinolog.job.events import Event
 from kinolog.v1 import event_pb2
@@ -18,13 +18,13 @@ from tests.strategies import START, events, submits
 @given(events)
 def test_every_event_survives_the_wire(event: Event) -> None:
     """An event that is written and read back is equal to the first."""
-    assert get_event(event_pb2.Event.FromString(put_event(event).SerializeToString())) == event
+    assert event_from_proto(event_pb2.Event.FromString(event_to_proto(event).SerializeToString())) == event
 
 
 @given(submits, st.integers(0, 10**6), st.integers(1, 255))
 def test_a_changed_byte_is_found(submit: Submit, place: int, change: int) -> None:
     """Whichever byte of a stored commit changes, reading it raises DamagedCommit or gives the same commit."""
-    commit = JobHandler(None, lambda: START).decide_from("job", None, submit)  # type: ignore[arg-type]  # stores nothing
+    commit = CommandHandler(None, lambda: START).decide_from("job", None, submit)  # type: ignore[arg-type]  # stores nothing
     assert commit is not None
     raw = bytearray(encode_commit(commit).raw)
     raw[place % len(raw)] ^= change
@@ -35,4 +35,4 @@ def test_a_changed_byte_is_found(submit: Submit, place: int, change: int) -> Non
 def test_an_event_of_a_later_version_is_refused() -> None:
     """An event of no known kind raises UnknownEvent instead of being passed over."""
     with pytest.raises(UnknownEvent):
-        get_event(event_pb2.Event())
+        event_from_proto(event_pb2.Event())

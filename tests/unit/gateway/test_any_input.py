@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_gateway.requests.generate import GenerateRequest
 from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
-from kinolog_gateway.websocket.channels import Malformed, Ping, Subscribe, Unsubscribe, parse
+from kinolog_gateway.websocket.channels import MalformedMessage, Ping, Subscribe, Unsubscribe, parse
 from websockets.exceptions import ConnectionClosed
 
 from tests.unit.gateway.conftest import Running
@@ -47,7 +47,7 @@ def test_any_client_message(text: str) -> None:
     """Any text is a message of the protocol, or malformed; nothing else is raised."""
     try:
         said = parse(text)
-    except Malformed:
+    except MalformedMessage:
         return
     assert isinstance(said, Subscribe | Unsubscribe | Ping)
 

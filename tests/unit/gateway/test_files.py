@@ -6,7 +6,7 @@ import asyncio
 
 import grpc
 import pytest
-from kinolog_gateway.http.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
+from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not_modified, requested_range
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
@@ -180,16 +180,16 @@ async def test_a_download_that_is_given_up(gateway: Running, api: RecordingApi) 
 def test_ranges_that_are_ignored() -> None:
     """Several ranges, other units and nonsense bring the whole file, as RFC 9110 allows."""
     for text in ("bytes=0-1,5-6", "pages=1-2", "bytes=-", "bytes=9-3", "bytes", "bytes=a-b"):
-        assert asked_range({"range": text}, '"t"', 10) is None
+        assert requested_range({"range": text}, '"t"', 10) is None
 
 
 def test_ranges_at_the_edges() -> None:
     """The last byte, a suffix longer than the file, and an empty file."""
-    assert asked_range({"range": "bytes=9-9"}, '"t"', 10) == ByteRange(9, 9, 10)
-    assert asked_range({"range": "bytes=-99"}, '"t"', 10) == ByteRange(0, 9, 10)
+    assert requested_range({"range": "bytes=9-9"}, '"t"', 10) == ByteRange(9, 9, 10)
+    assert requested_range({"range": "bytes=-99"}, '"t"', 10) == ByteRange(0, 9, 10)
     for text, size in (("bytes=10-", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-1", 0)):
-        with pytest.raises(Unsatisfiable):
-            asked_range({"range": text}, '"t"', size)
+        with pytest.raises(RangeNotSatisfiable):
+            requested_range({"range": text}, '"t"', size)
 
 
 def test_no_tag_no_match() -> None:

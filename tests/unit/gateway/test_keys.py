@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_gateway.http.credentials import Caller, KeyFileError, keys_for, presented_key, read_keys
+from kinolog_gateway.http.credentials import BadKeyFileError, HttpCaller, keys_for, presented_key, read_keys
 from websockets.exceptions import InvalidStatus
 
 from tests.unit.gateway.conftest import Running, running_gateway
@@ -110,18 +110,18 @@ def test_key_files_that_cannot_be_used(tmp_path: Path, text: str, words: str) ->
     """A key file without usable keys is refused with the line, never with the key."""
     path = tmp_path / "keys"
     path.write_text(text)
-    with pytest.raises(KeyFileError, match=words) as refused:
+    with pytest.raises(BadKeyFileError, match=words) as refused:
         read_keys(path)
     assert "short" not in str(refused.value)
-    with pytest.raises(KeyFileError, match="cannot read"):
+    with pytest.raises(BadKeyFileError, match="cannot read"):
         read_keys(tmp_path / "missing")
 
 
 def test_other_addresses_need_keys(key_file: Path) -> None:
     """An address that others can reach needs a key file; loopback does not."""
-    with pytest.raises(KeyFileError, match="KINOLOG_API_KEY_FILE"):
+    with pytest.raises(BadKeyFileError, match="KINOLOG_API_KEY_FILE"):
         keys_for("0.0.0.0", None)
-    with pytest.raises(KeyFileError):
+    with pytest.raises(BadKeyFileError):
         keys_for("gateway.example", None)
     assert not keys_for("127.0.0.1", None)
     assert keys_for("0.0.0.0", key_file)
@@ -131,11 +131,11 @@ def test_who_a_key_is_for(key_file: Path) -> None:
     """A key belongs to its tenant; callers of one tenant are one audience."""
     keys = read_keys(key_file)
     ada = keys.identify(ADA)
-    assert ada == Caller(ADA, "studio")
+    assert ada == HttpCaller(ADA, "studio")
     assert keys.identify(None) is None
     assert keys.identify(ADA[:-1]) is None
-    assert Caller("another key", "studio").audience == ada.audience
-    assert Caller("k1").audience != Caller("k2").audience
+    assert HttpCaller("another key", "studio").audience == ada.audience
+    assert HttpCaller("k1").audience != HttpCaller("k2").audience
 
 
 def test_keys_that_are_no_header_text() -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 
 
-def decided(loaded: Loaded | None, command: c.Command, at: datetime) -> tuple[tuple[e.Event, ...], Loaded]:
+def decided(
+    loaded: LoadedJob | None, command: c.Command, at: datetime
+) -> tuple[tuple[e.Event, ...], LoadedJob]:
     """What a command leads to at a time, and the job after it."""
-    handler = JobHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
+    handler = CommandHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
     commit = handler.decide_from("a" * 26, loaded, command)
     assert commit is not None
-    return commit.events, Loaded(commit.state, 1, b"", command.id)
+    return commit.events, LoadedJob(commit.state, 1, b"", command.id)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.commit import Commit
@@ -18,7 +18,7 @@ from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, JobError, MediaFacts, Priority, Runtime, Sealed, Spec, Status
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.strategies import START, artifacts, errors, media, runtimes, seconds, stages, submits
 
 WORKERS = ("ada-1", "bob-1", "bob-2")
@@ -46,7 +46,7 @@ class JobLife(RuleBasedStateMachine):
         self.now = START
         self.commits: list[Commit] = []
         self.count = 0
-        self.handler = JobHandler(store=None, clock=lambda: self.now)  # type: ignore[arg-type]  # never stores
+        self.handler = CommandHandler(store=None, clock=lambda: self.now)  # type: ignore[arg-type]  # never stores
 
     @property
     def job(self) -> Job:
@@ -60,7 +60,7 @@ class JobLife(RuleBasedStateMachine):
     def _give(self, command: c.Command) -> tuple[e.Event, ...]:
         """Give a command; answer the events, none when it was refused or had nothing to do."""
         self.now += timedelta(seconds=1)
-        tail = Loaded(self.job, len(self.commits), b"", "") if self.commits else None
+        tail = LoadedJob(self.job, len(self.commits), b"", "") if self.commits else None
         before = self.commits[-1].state.status if self.commits else None
         try:
             commit = self.handler.decide_from("job", tail, command)
@@ -215,7 +215,7 @@ def test_a_worker_without_the_lease_is_told_so() -> None:
     life.takes("ada-1", Runtime())
     life.takes("bob-1", Runtime())
     with pytest.raises(LeaseLost, match="attempt 1 of job job is not held by ada-1"):
-        life.handler.decide_from("job", Loaded(life.job, 1, b"", ""), c.ConfirmCancel("late", "ada-1", 1))
+        life.handler.decide_from("job", LoadedJob(life.job, 1, b"", ""), c.ConfirmCancel("late", "ada-1", 1))
 
 
 def _submit() -> c.Submit:

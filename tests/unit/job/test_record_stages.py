@@ -11,14 +11,14 @@ from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.decide import LeaseLost
 from kinolog.job.values import Runtime, Stage
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.fixtures.log import a_submit
 from tests.strategies import START
 from tests.unit.job.deciding import decided
 
 
 @pytest.fixture
-def running() -> Loaded:
+def running() -> LoadedJob:
     """A job that `worker-1` started one second after it was submitted."""
     _, loaded = decided(None, a_submit(), START)
     start = c.StartAttempt(new_id(), "worker-1", Runtime())
@@ -35,7 +35,7 @@ def seconds(count: float) -> datetime:
     return START + timedelta(seconds=count)
 
 
-def test_one_commit_records_many_stages_at_their_own_times(running: Loaded) -> None:
+def test_one_commit_records_many_stages_at_their_own_times(running: LoadedJob) -> None:
     """Each mark becomes an event at the time when its stage began or ended."""
     command = record(
         c.StageMark(Stage.PREFETCH, None, seconds(2)),
@@ -54,7 +54,7 @@ def test_one_commit_records_many_stages_at_their_own_times(running: Loaded) -> N
     ]
 
 
-def test_times_never_leave_the_order_of_events(running: Loaded) -> None:
+def test_times_never_leave_the_order_of_events(running: LoadedJob) -> None:
     """A mark from before the job's last event, or from the future, is moved between that event and now."""
     command = record(
         c.StageMark(Stage.PREFETCH, None, seconds(0)),
@@ -64,7 +64,7 @@ def test_times_never_leave_the_order_of_events(running: Loaded) -> None:
     assert [event.at for event in events] == [seconds(1), seconds(4)]
 
 
-def test_only_the_holder_records(running: Loaded) -> None:
+def test_only_the_holder_records(running: LoadedJob) -> None:
     """A worker that does not hold the attempt has lost the lease."""
     with pytest.raises(LeaseLost):
         decided(running, record(c.StageMark(Stage.PREFETCH, None, START), worker="worker-2"), seconds(4))

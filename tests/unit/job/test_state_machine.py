@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job.decide import Refused
 from kinolog.job.state import Job
@@ -23,7 +23,7 @@ from kinolog.job.values import (
     Spec,
     Stage,
 )
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.strategies import START
 
 PICTURE = Path(__file__).parents[3] / "docs" / "state-machine.md"
@@ -86,7 +86,7 @@ def _essence(job: Job) -> Job:
 def _arrows() -> set[tuple[str, str, str]]:
     """Every transition that commands can cause within DEPTH commands of the submit."""
     at = START
-    handler = JobHandler(None, lambda: at)  # type: ignore[arg-type]  # stores nothing
+    handler = CommandHandler(None, lambda: at)  # type: ignore[arg-type]  # stores nothing
     first = handler.decide_from("job", None, _submit())
     assert first is not None
     found = {("[*]", str(first.state.status), "submit")}
@@ -97,7 +97,7 @@ def _arrows() -> set[tuple[str, str, str]]:
         for job in frontier:
             for command in _commands(job, f"{depth}"):
                 try:
-                    commit = handler.decide_from("job", Loaded(job, 1, b"", ""), command)
+                    commit = handler.decide_from("job", LoadedJob(job, 1, b"", ""), command)
                 except Refused:
                     continue
                 if commit is None:

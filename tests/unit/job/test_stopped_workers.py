@@ -7,7 +7,7 @@ from datetime import timedelta
 from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job.values import WORKER_STOPPED, JobError, Runtime, Status
-from kinolog.ports.event_store import Loaded
+from kinolog.ports.event_store import LoadedJob
 from tests.fixtures.log import a_submit
 from tests.strategies import START
 from tests.unit.job.deciding import decided
@@ -16,7 +16,7 @@ STOPPED = JobError(WORKER_STOPPED, "the worker was stopped", True)
 BROKEN = JobError("RENDER_FAILED", "it broke", True)
 
 
-def after(errors: list[JobError]) -> Loaded:
+def after(errors: list[JobError]) -> LoadedJob:
     """A job whose attempts ended with these errors, one after the other."""
     _, loaded = decided(None, a_submit(), START)
     for number, error in enumerate(errors, 1):

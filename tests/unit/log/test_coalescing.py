@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kinolog.adapters.jetstream.client.group_commit import Coalescer, Limits
+from kinolog.adapters.jetstream.client.group_commit import GroupCommit, GroupLimits
 
 
 class Writer:
@@ -31,7 +31,7 @@ class Writer:
         return [f"wrote {item}" for item in items]
 
 
-def _submit(coalescer: Coalescer[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
+def _submit(coalescer: GroupCommit[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
     return [asyncio.create_task(coalescer.submit(item)) for item in items]
 
 
@@ -39,7 +39,7 @@ async def test_a_lone_item_is_written_at_once() -> None:
     """Without company an item goes by itself."""
     writer = Writer()
     writer.gate.set()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=2, together=10))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=10))
     assert await coalescer.submit(1) == "wrote 1"
     assert writer.writes == [[1]]
 
@@ -47,7 +47,7 @@ async def test_a_lone_item_is_written_at_once() -> None:
 async def test_what_waits_is_written_together() -> None:
     """Behind two single writes the rest waits and goes in groups of the largest size allowed."""
     writer = Writer()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=2, together=5))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=5))
     tasks = _submit(coalescer, range(10))
     await writer.started.wait()
     writer.gate.set()
@@ -58,7 +58,7 @@ async def test_what_waits_is_written_together() -> None:
 async def test_a_failed_group_fails_its_members() -> None:
     """Those in the group get its error; the next item is written again."""
     writer = Writer()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=1, together=5))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
     tasks = _submit(coalescer, range(3))
     await writer.started.wait()
     writer.fails = True
@@ -72,7 +72,7 @@ async def test_a_failed_group_fails_its_members() -> None:
 async def test_who_gives_up_disturbs_nobody() -> None:
     """A caller that is cancelled while it waits, or while it writes, keeps no other from being written."""
     writer = Writer()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=1, together=5))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
     first, second, third = _submit(coalescer, range(3))
     await writer.started.wait()
     second.cancel()
@@ -89,7 +89,7 @@ async def test_who_gives_up_disturbs_nobody() -> None:
 async def test_closing_waits_for_what_is_being_written() -> None:
     """After closing, every group has been written."""
     writer = Writer()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=1, together=2))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=2))
     tasks = _submit(coalescer, range(5))
     await writer.started.wait()
     writer.gate.set()
@@ -99,7 +99,7 @@ async def test_closing_waits_for_what_is_being_written() -> None:
     assert writer.writes == [[0], [1, 2], [3, 4]]
 
 
-async def _crowd(coalescer: Coalescer[int, str], writer: Writer, items: int) -> None:
+async def _crowd(coalescer: GroupCommit[int, str], writer: Writer, items: int) -> None:
     """Let items come while the first of them is being written."""
     tasks = _submit(coalescer, range(items))
     await writer.started.wait()
@@ -110,7 +110,7 @@ async def _crowd(coalescer: Coalescer[int, str], writer: Writer, items: int) -> 
 async def test_in_a_crowd_the_next_group_is_gathered() -> None:
     """Behind a large group nobody goes singly: those who come in the next moment go together; then all is as before."""
     writer = Writer()
-    coalescer = Coalescer(writer.one, writer.group, Limits(singly=1, together=9, crowd=4))
+    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=9, crowd=4))
     await _crowd(coalescer, writer, 6)
     await asyncio.gather(*_submit(coalescer, range(10, 13)))
     await asyncio.gather(*_submit(coalescer, range(20, 22)))
@@ -120,8 +120,8 @@ async def test_in_a_crowd_the_next_group_is_gathered() -> None:
 async def test_closing_writes_what_is_being_gathered() -> None:
     """What is still gathered when it closes is written at once."""
     writer = Writer()
-    limits = Limits(singly=1, together=9, crowd=2, gathering_seconds=60)
-    coalescer = Coalescer(writer.one, writer.group, limits)
+    limits = GroupLimits(singly=1, together=9, crowd=2, gathering_seconds=60)
+    coalescer = GroupCommit(writer.one, writer.group, limits)
     await _crowd(coalescer, writer, 3)
     (late,) = _submit(coalescer, [3])
     await asyncio.sleep(0)

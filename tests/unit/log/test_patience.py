@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinolog.adapters.jetstream.client.api_request import ApiError
-from kinolog.adapters.jetstream.client.retry import persist
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.ports.event_store import LogUnavailable
 
 NO_LEADER = {"code": 503, "err_code": 10008, "description": "no leader"}
@@ -28,20 +28,20 @@ class Flaky:
 
 async def test_an_outage_that_passes_is_not_noticed() -> None:
     """No answer and a refusal that passes are tried again."""
-    flaky = Flaky(LogUnavailable("timeout"), ApiError("subject", NO_LEADER))
-    assert await persist(flaky, 10) == "answer"
+    flaky = Flaky(LogUnavailable("timeout"), JetStreamApiError("subject", NO_LEADER))
+    assert await retry_until_answered(flaky, 10) == "answer"
     assert flaky.attempts == 3
 
 
 async def test_an_outage_that_lasts_is_told() -> None:
     """When patience ends, the last failure is raised."""
     with pytest.raises(LogUnavailable, match="timeout"):
-        await persist(Flaky(*[LogUnavailable("timeout")] * 100), 0.05)
+        await retry_until_answered(Flaky(*[LogUnavailable("timeout")] * 100), 0.05)
 
 
 async def test_a_refusal_is_not_tried_again() -> None:
     """A refusal that will not pass is raised at once."""
-    flaky = Flaky(ApiError("subject", BAD_REQUEST))
+    flaky = Flaky(JetStreamApiError("subject", BAD_REQUEST))
     with pytest.raises(LogUnavailable, match=r"bad request \(10003\)"):
-        await persist(flaky, 10)
+        await retry_until_answered(flaky, 10)
     assert flaky.attempts == 1

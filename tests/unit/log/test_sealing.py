@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.ports.keys import KeyErased
-from kinolog.privacy.sealer import NONCE_BYTES, SealBroken, Sealer, new_key
+from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed, new_key
 
 
 @given(st.text(max_size=200))
@@ -41,7 +41,7 @@ def test_it_opens_nowhere_else() -> None:
         (Sealer("job", key), replace(sealed, nonce=b""), "prompt"),
     ]
     for sealer, content, purpose in elsewhere:
-        with pytest.raises(SealBroken) as refused:
+        with pytest.raises(UnsealFailed) as refused:
             sealer.open(content, purpose)
         assert "secret" not in str(refused.value)
 

@@ -13,7 +13,7 @@ from kinolog_projector.bulk.array_literals import ArrayColumn, json_element, tex
 from sqlalchemy import Column, Double, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
-from kinolog.readmodel.trigrams import grams
+from kinolog.readmodel.trigrams import trigrams
 
 
 def test_plain_words_stay_bare_and_others_are_quoted() -> None:
@@ -61,8 +61,8 @@ def test_each_type_is_spelled_as_postgres_reads_it(
 def test_a_text_within_a_text_has_no_other_grams(around: str, text: str) -> None:
     """What the index looks for is in every prompt that holds the text."""
     if (around + text + around).lower() == around.lower() + text.lower() + around.lower():
-        assert grams(text) <= grams(around + text + around)
-    assert all(0 <= number < 2**31 for number in grams(text))
+        assert trigrams(text) <= trigrams(around + text + around)
+    assert all(0 <= number < 2**31 for number in trigrams(text))
 
 
 def test_any_text_comes_back(database_url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from kinolog_projector.bulk.copy_into import CopyInto
+from kinolog_projector.bulk.copy_into import CopyStatement
 from sqlalchemy import Boolean, Column, Double, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
@@ -48,7 +48,7 @@ async def test_any_row_comes_back(database_url: str) -> None:
         await connection.execute(
             "CREATE TABLE things (text text, document jsonb, numbers int[], at timestamptz, yes bool, share float8)"
         )
-        into = CopyInto(THINGS, "public")
+        into = CopyStatement(THINGS, "public")
         await into.rows(connection, [])
         await into.rows(connection, rows)
         cursor = await connection.execute("SELECT * FROM things")

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import pytest
-from kinolog_projector.projection.batch import Preparer
-from kinolog_projector.projection.batch_reader import Intake
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.batch_reader import BatchReader
 
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
@@ -23,9 +23,9 @@ async def studio() -> Studio:
     return made
 
 
-def intake(studio: Studio, batch_size: int) -> Intake:
+def intake(studio: Studio, batch_size: int) -> BatchReader:
     """An intake on that log."""
-    return Intake(Preparer(studio.store, studio.keys), batch_size)
+    return BatchReader(BatchPreparer(studio.store, studio.keys), batch_size)
 
 
 async def test_every_commit_comes_once_and_in_order(studio: Studio) -> None:

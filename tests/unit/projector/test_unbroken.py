@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from kinolog_projector.projection import uninterrupted as module
-from kinolog_projector.projection.uninterrupted import unbroken
+from kinolog_projector.projection.uninterrupted import uninterrupted
 
 
 async def test_the_answer_and_the_error_come_through() -> None:
@@ -18,9 +18,9 @@ async def test_the_answer_and_the_error_come_through() -> None:
     async def fail() -> int:
         raise LookupError("no")
 
-    assert await unbroken(answer()) == 7
+    assert await uninterrupted(answer()) == 7
     with pytest.raises(LookupError):
-        await unbroken(fail())
+        await uninterrupted(fail())
 
 
 async def test_a_cancellation_waits_for_the_end() -> None:
@@ -33,7 +33,7 @@ async def test_a_cancellation_waits_for_the_end() -> None:
         await go_on.wait()
         finished.append(True)
 
-    task = asyncio.create_task(unbroken(work()))
+    task = asyncio.create_task(uninterrupted(work()))
     await begun.wait()
     task.cancel()
     await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def test_work_without_end_is_broken_after_all(monkeypatch: pytest.MonkeyPa
         begun.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(unbroken(work()))
+    task = asyncio.create_task(uninterrupted(work()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

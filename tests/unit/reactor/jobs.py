@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.commit import Recorded
 from kinolog.job.values import JobError, Priority, Runtime
 from kinolog.ports.workers import WorkerReport
 from tests.adapters.memory.event_store import MemoryEventStore
-from tests.adapters.memory.tickets import MemoryTicketOffice
+from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import a_submit
 
@@ -26,11 +26,11 @@ class House:
 
     now: datetime = START
     store: MemoryEventStore = field(default_factory=MemoryEventStore)
-    office: MemoryTicketOffice = field(default_factory=MemoryTicketOffice)
+    office: MemoryTicketIssuer = field(default_factory=MemoryTicketIssuer)
     workers: MemoryWorkerRegistry = field(default_factory=MemoryWorkerRegistry)
 
     def __post_init__(self) -> None:
-        self.handler = JobHandler(self.store, self.clock)
+        self.handler = CommandHandler(self.store, self.clock)
 
     def clock(self) -> datetime:
         """The time as the test set it."""

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
-from kinolog_projector.dispatch.dispatcher import Reactor
-from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
 from kinolog.job.values import Priority, Status
-from kinolog.ports.advisories import Exhausted
+from kinolog.ports.advisories import ExhaustedTicket
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
@@ -27,9 +27,9 @@ def house() -> House:
     return House()
 
 
-def reactor(house: House) -> Reactor:
+def reactor(house: House) -> Dispatcher:
     """A reactor that reads the house's log from the beginning."""
-    return Reactor(MemoryCommitFeed(house.store), house.store, house.office, house.clock)
+    return Dispatcher(MemoryCommitFeed(house.store), house.store, house.office, house.clock)
 
 
 async def reacted(house: House, job_id: str) -> dict[str, Ticket]:
@@ -179,26 +179,26 @@ async def test_nothing_is_asked_when_nothing_is_overdue(
 class Advisories:
     """No advisories; the tests hand them over themselves."""
 
-    async def take(self) -> Exhausted:
-        never: asyncio.Future[Exhausted] = asyncio.get_running_loop().create_future()
+    async def take(self) -> ExhaustedTicket:
+        never: asyncio.Future[ExhaustedTicket] = asyncio.get_running_loop().create_future()
         return await never
 
-    async def done(self, exhausted: Exhausted) -> None:
+    async def done(self, exhausted: ExhaustedTicket) -> None:
         raise AssertionError("nothing was taken")
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-def poison_control(house: House) -> PoisonControl:
+def poison_control(house: House) -> PoisonTicketHandler:
     """Poison control of the house."""
-    return PoisonControl(Advisories(), house.store, house.handler, house.office, house.workers)
+    return PoisonTicketHandler(Advisories(), house.store, house.handler, house.office, house.workers)
 
 
-async def exhausted(house: House, job_id: str) -> Exhausted:
+async def exhausted(house: House, job_id: str) -> ExhaustedTicket:
     """The advisory that the job's ticket is exhausted."""
     await reacted(house, job_id)
-    return Exhausted(7, (await house.office.outstanding())[job_id], deliveries=10)
+    return ExhaustedTicket(7, (await house.office.outstanding())[job_id], deliveries=10)
 
 
 async def test_a_poisoned_job_fails(house: House) -> None:
@@ -246,5 +246,5 @@ async def test_a_poisoned_wish_to_warm_up_harms_no_job(house: House) -> None:
     await house.give(job_id, Prefetch(new_id(), "ann"))
     await reacted(house, job_id)
     warm = next(lying.ticket for lying in house.office.lying.values() if lying.ticket.prefetch)
-    assert await poison_control(house).deal_with(Exhausted(8, warm, deliveries=10))
+    assert await poison_control(house).deal_with(ExhaustedTicket(8, warm, deliveries=10))
     assert set(await house.office.outstanding()) == {job_id}

@@ -6,13 +6,13 @@ import pytest
 from kinolog_projector.dispatch.rules import (
     FRESH_SECONDS,
     KINDS,
-    IssueFirst,
-    Look,
-    WarmUp,
-    reactions_to,
+    CheckTicket,
+    IssueFirstTicket,
+    IssuePrefetchTicket,
+    ticket_changes,
 )
 
-from kinolog.codec.events import put_event
+from kinolog.codec.events import event_to_proto
 from kinolog.ids import new_id
 from kinolog.job.commands import (
     Cancel,
@@ -37,42 +37,42 @@ def house() -> House:
 
 async def last_reaction(house: House, job_id: str) -> list[object]:
     """What the last commit of a job means."""
-    return list(reactions_to((await house.commits(job_id))[-1:], house.now))
+    return list(ticket_changes((await house.commits(job_id))[-1:], house.now))
 
 
 async def test_a_submitted_job_gets_its_first_ticket(house: House) -> None:
     """A fresh submit is settled from the commit alone: the ticket says what the commit says."""
     job_id = await house.submitted(Priority.HIGH)
     ticket = Ticket(job_id, 1, attempt=1, model_class="tiny", priority=Priority.HIGH)
-    assert await last_reaction(house, job_id) == [IssueFirst(ticket)]
+    assert await last_reaction(house, job_id) == [IssueFirstTicket(ticket)]
 
 
 async def test_old_news_is_looked_at(house: House) -> None:
     """A submit that was read late may be old news: the job's tail is looked at."""
     job_id = await house.submitted()
     house.later(FRESH_SECONDS + 1)
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
 
 
 async def test_what_moves_a_ticket_is_looked_at(house: House) -> None:
     """Another priority, a failed attempt, a retry and a cancelled queued job each may change the ticket."""
     job_id = await house.submitted()
     await house.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW))
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
     await house.started(job_id)
     await house.crashed(job_id)
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
     await house.give(job_id, Cancel(new_id(), "ann"))
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
     await house.give(job_id, Retry(new_id(), "ann"))
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
 
 
 async def test_a_job_that_was_given_up_is_looked_at(house: House) -> None:
     """A job that the service gave up leaves a ticket behind."""
     job_id = await house.submitted()
     await house.give(job_id, GiveUp(new_id(), "projector", JobError("POISONED", "no", False)))
-    assert await last_reaction(house, job_id) == [Look(job_id)]
+    assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
 
 
 async def test_what_a_worker_does_means_nothing(house: House) -> None:
@@ -94,9 +94,9 @@ async def test_a_wish_to_warm_up(house: House) -> None:
     """A wish to warm up is a reaction of its own, beside that of the job's ticket."""
     job_id = await house.submitted()
     await house.give(job_id, Prefetch(new_id(), "ann"))
-    assert await last_reaction(house, job_id) == [WarmUp(job_id)]
-    both = reactions_to(await house.commits(job_id), house.now)
-    assert [type(reaction) for reaction in both] == [IssueFirst, WarmUp]
+    assert await last_reaction(house, job_id) == [IssuePrefetchTicket(job_id)]
+    both = ticket_changes(await house.commits(job_id), house.now)
+    assert [type(reaction) for reaction in both] == [IssueFirstTicket, IssuePrefetchTicket]
 
 
 async def test_one_look_for_many_commits_of_a_job(house: House) -> None:
@@ -104,9 +104,9 @@ async def test_one_look_for_many_commits_of_a_job(house: House) -> None:
     job_id, other = await house.submitted(), await house.submitted()
     await house.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW), Cancel(new_id(), "ann"))
     batch = [*await house.commits(job_id), *await house.commits(other)]
-    reactions = reactions_to(batch, house.now)
-    assert reactions[0] == Look(job_id)
-    assert isinstance(reactions[1], IssueFirst)
+    reactions = ticket_changes(batch, house.now)
+    assert reactions[0] == CheckTicket(job_id)
+    assert isinstance(reactions[1], IssueFirstTicket)
     assert len(reactions) == 2
 
 
@@ -120,5 +120,5 @@ async def test_the_named_kinds_are_those_that_matter(house: House) -> None:
     await house.give(job_id, Cancel(new_id(), "ann"), Retry(new_id(), "ann"))
     await house.give(job_id, GiveUp(new_id(), "projector", JobError("POISONED", "no", False)))
     for recorded in await house.commits(job_id):
-        kinds = {event.WhichOneof("kind") for event in map(put_event, recorded.commit.events)}
-        assert bool(reactions_to([recorded], house.now)) <= bool(kinds & set(KINDS))
+        kinds = {event.WhichOneof("kind") for event in map(event_to_proto, recorded.commit.events)}
+        assert bool(ticket_changes([recorded], house.now)) <= bool(kinds & set(KINDS))

@@ -9,28 +9,28 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-from kinolog_worker.dependencies import Parts, Timing
+from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.messages import (
     ArtifactFile,
-    Failed,
-    Finished,
-    Loaded,
+    CancelledMessage,
+    FailedMessage,
+    FinishedMessage,
+    LoadedMessage,
     Message,
-    Prefetched,
+    PrefetchedMessage,
     RenderJob,
-    RunCancelled,
     SceneFile,
-    SceneRendered,
-    StageFinished,
-    StageStarted,
-    Step,
+    SceneRenderedMessage,
+    StageFinishedMessage,
+    StageStartedMessage,
+    StepMessage,
 )
-from kinolog_worker.media.video_check import MediaFacts
-from kinolog_worker.queue.ticket_handler import Desk
+from kinolog_worker.media.video_check import VerifiedMedia
+from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.renderers.port import LoadedFacts
 from kinolog_worker.reporting.worker_status import WorkerStatus
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, StartAttempt, Submit
 from kinolog.job.events import Event
@@ -40,19 +40,19 @@ from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.tickets import HeldTicket, Ticket
 from kinolog.privacy.sealed_fields import PROMPT, scene_purpose
 from kinolog.privacy.sealer import Sealer, new_key
-from kinolog.storyboard.planner import plan
+from kinolog.storyboard.planner import plan_storyboard
 from tests.adapters.memory.artifacts import MemoryArtifacts
-from tests.adapters.memory.commit_notifications import MemoryJobWatch
+from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
-from tests.adapters.memory.tickets import MemoryTicketOffice
+from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ME = "worker-me"
 FACTS = LoadedFacts("revision-1", {"torch": "2"}, "cpu", "a laptop", "float32", 1.5, 1_000)
-MEDIA = MediaFacts("h264", "yuv420p", 64, 48, 8.0, 16, 2.0, 10, "0" * 64, "1" * 64)
+MEDIA = VerifiedMedia("h264", "yuv420p", 64, 48, 8.0, 16, 2.0, 10, "0" * 64, "1" * 64)
 CATALOGUE = Catalogue(
     [
         ModelEntry(name="card", source="embedded:card", model_class="tiny"),
@@ -81,9 +81,9 @@ class ToldInference:
         async for message in self.script(self, job):
             yield message
 
-    async def prefetch(self, job: RenderJob) -> Prefetched | Failed:
+    async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
         self.orders.append(job)
-        return Prefetched(job.job_id, FACTS, False, len(job.scenes), 0.5)
+        return PrefetchedMessage(job.job_id, FACTS, False, len(job.scenes), 0.5)
 
     def cancel(self, job_id: str) -> None:
         self.cancelled.set()
@@ -94,48 +94,50 @@ class ToldInference:
 
 async def rendering(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run in which all goes well."""
-    yield StageStarted(job.job_id, "prefetch")
-    yield Loaded(job.job_id, FACTS, cached=False)
-    yield StageFinished(job.job_id, "prefetch", 1.5)
+    yield StageStartedMessage(job.job_id, "prefetch")
+    yield LoadedMessage(job.job_id, FACTS, cached=False)
+    yield StageFinishedMessage(job.job_id, "prefetch", 1.5)
     for scene in job.scenes:
         if any(file.index == scene.index for file in job.done):
             done = next(file for file in job.done if file.index == scene.index)
-            yield SceneRendered(job.job_id, done, 0.0, reused=True)
+            yield SceneRenderedMessage(job.job_id, done, 0.0, reused=True)
             continue
-        yield StageStarted(job.job_id, "denoise", scene.index)
+        yield StageStartedMessage(job.job_id, "denoise", scene.index)
         for step in range(1, job.steps + 1):
             fraction = step / job.steps
             count = len(job.scenes)
-            yield Step(job.job_id, "denoise", scene.index, count, step, job.steps, fraction, 0.1, None)
-        yield StageFinished(job.job_id, "denoise", 1.0, scene.index)
+            yield StepMessage(job.job_id, "denoise", scene.index, count, step, job.steps, fraction, 0.1, None)
+        yield StageFinishedMessage(job.job_id, "denoise", 1.0, scene.index)
         path = job.folder / f"scene-{scene.index}.mp4"
         path.write_bytes(f"scene {scene.index}".encode())
-        yield SceneRendered(job.job_id, _scene_file(path, scene.index, scene.frames), 1.0, reused=False)
+        yield SceneRenderedMessage(
+            job.job_id, _scene_file(path, scene.index, scene.frames), 1.0, reused=False
+        )
     yield finished(job)
 
 
-def finished(job: RenderJob) -> Finished:
+def finished(job: RenderJob) -> FinishedMessage:
     """The end of a run that went well, with its files."""
     files = []
     for kind, name in (("video", "video.mp4"), ("thumbnail", "thumbnail.jpg"), ("preview", "preview.webp")):
         path = job.folder / name
         path.write_bytes(kind.encode())
         files.append(ArtifactFile(kind, path, "x/y", sha256(kind.encode()).hexdigest(), len(kind)))
-    return Finished(job.job_id, MEDIA, tuple(files), 2.5, 3.0)
+    return FinishedMessage(job.job_id, MEDIA, tuple(files), 2.5, 3.0)
 
 
 async def endless(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run that goes on until it is asked to stop."""
-    yield StageStarted(job.job_id, "denoise", 0)
+    yield StageStartedMessage(job.job_id, "denoise", 0)
     await inference.cancelled.wait()
-    yield RunCancelled(job.job_id)
+    yield CancelledMessage(job.job_id)
 
 
 async def deaf(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run that does not stop before it is killed."""
-    yield StageStarted(job.job_id, "denoise", 0)
+    yield StageStartedMessage(job.job_id, "denoise", 0)
     await inference.killed.wait()
-    yield Failed(job.job_id, "WORKER_KILLED", "the inference process was stopped", True)
+    yield FailedMessage(job.job_id, "WORKER_KILLED", "the inference process was stopped", True)
 
 
 def failing(
@@ -144,7 +146,7 @@ def failing(
     """A run that fails."""
 
     async def run(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-        yield Failed(job.job_id, code, "it was told to", retryable)
+        yield FailedMessage(job.job_id, code, "it was told to", retryable)
 
     return run
 
@@ -162,7 +164,7 @@ class Bench:
     now: datetime = START
     store: MemoryEventStore = field(default_factory=MemoryEventStore)
     keys: MemoryKeyStore = field(default_factory=MemoryKeyStore)
-    office: MemoryTicketOffice = field(default_factory=MemoryTicketOffice)
+    office: MemoryTicketIssuer = field(default_factory=MemoryTicketIssuer)
     progress: MemoryProgressFeed = field(default_factory=MemoryProgressFeed)
     workers: MemoryWorkerRegistry = field(default_factory=MemoryWorkerRegistry)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
@@ -171,8 +173,8 @@ class Bench:
     served: frozenset[str] = frozenset({"card"})
 
     def __post_init__(self) -> None:
-        self.handler = JobHandler(self.store, self.clock)
-        self.parts = Parts(
+        self.handler = CommandHandler(self.store, self.clock)
+        self.parts = WorkerDependencies(
             worker=ME,
             served=self.served,
             catalogue=CATALOGUE,
@@ -183,14 +185,14 @@ class Bench:
             queue=self.office.queue(),
             progress=self.progress,
             workers=self.workers,
-            watch=MemoryJobWatch(self.store),
+            watch=MemoryCommitNotifier(self.store),
             artifacts=self.artifacts,
             inference=self.inference,
             scratch=self.folder,
             status=WorkerStatus(ME, "cpu", ("card",), START),
             timing=self.timing,
         )
-        self.desk = Desk(self.parts)
+        self.desk = TicketHandler(self.parts)
 
     def with_timing(self, **seconds: float) -> None:
         """Wait for other times."""
@@ -219,7 +221,7 @@ class Bench:
                 shot.transition.value,
                 shot.seed,
             )
-            for shot in plan(prompt, 16, 8, 7)
+            for shot in plan_storyboard(prompt, 16, 8, 7)
         )
         spec = Spec(sealer.seal(prompt, PROMPT), None, model, "tiny", 64, 48, 16, 8, 4, 1.0, 7)
         await self.give(

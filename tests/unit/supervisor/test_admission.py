@@ -11,9 +11,9 @@ from kinolog_worker.queue.admission import (
     LONGEST_ELSEWHERE_SECONDS,
     Admission,
     Drop,
-    PutOff,
-    Situation,
+    Postpone,
     Start,
+    WorkerSituation,
     admit,
 )
 
@@ -21,7 +21,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Attempt, Runtime, Status
 from tests.unit.supervisor.bench import ME, START, Bench
 
-SITUATION = Situation(ME, deliveries=1, now=START)
+SITUATION = WorkerSituation(ME, deliveries=1, now=START)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_waiting_job_is_started(queued: Job) -> None:
 def test_a_job_before_its_time_is_put_off_until_then(queued: Job) -> None:
     """A job that is not to start yet is put off for as long as that takes."""
     late = replace(queued, not_before=START + timedelta(seconds=7.5))
-    assert admit(late, SITUATION) == PutOff(7.5)
+    assert admit(late, SITUATION) == Postpone(7.5)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_job_before_its_time_is_put_off_until_then(queued: Job) -> None:
 def test_a_model_that_others_serve_is_left_to_them(queued: Job, deliveries: int, seconds: float) -> None:
     """A job of a model that this worker does not serve is put off, longer each time that it comes back."""
     situation = replace(SITUATION, deliveries=deliveries, elsewhere={"card"})
-    assert admit(queued, situation) == PutOff(seconds)
+    assert admit(queued, situation) == Postpone(seconds)
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])

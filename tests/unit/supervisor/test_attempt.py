@@ -8,14 +8,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import Message, RenderJob, StageStarted
+from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMessage
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, RecordScene, Reprioritize
 from kinolog.job.values import Artifact as JobArtifact
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
-from kinolog.ports.artifacts import Artifact, Staged
+from kinolog.ports.artifacts import StagedContent, StoredArtifact
 from kinolog.ports.progress import LogLine, Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.unit.supervisor.bench import (
@@ -82,7 +82,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(bench: Bench) -> None
 
     async def dies_after_one(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
         async for message in rendering(inference, job):
-            if isinstance(message, StageStarted) and message.scene == 1:
+            if isinstance(message, StageStartedMessage) and message.scene == 1:
                 break
             yield message
         async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
@@ -154,7 +154,7 @@ async def test_other_changes_do_not_disturb_an_attempt(bench: Bench) -> None:
     async def reprioritized(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
         async for message in rendering(inference, job):
             yield message
-            if isinstance(message, StageStarted) and message.scene == 1:
+            if isinstance(message, StageStartedMessage) and message.scene == 1:
                 await bench.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW))
 
     bench.inference.script = reprioritized
@@ -206,7 +206,7 @@ class FullStore(MemoryArtifacts):
         super().__init__()
         self.takes = takes
 
-    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         """Put staged content at its address, as long as there is room."""
         self.takes -= 1
         if self.takes < 0:
@@ -231,7 +231,7 @@ async def test_a_scene_that_cannot_be_stored_harms_nothing(
     """A scene that cannot be stored is not recorded, and the job is completed without it."""
     stage = bench.artifacts.stage
 
-    async def no_scenes(content: Path) -> Staged:
+    async def no_scenes(content: Path) -> StagedContent:
         if content.name.startswith("scene"):
             raise OSError("no room")
         return await stage(content)

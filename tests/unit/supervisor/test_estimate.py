@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.attempt.estimate import Estimate, Part, StageTimes, parts_of
+from kinolog_worker.attempt.estimate import Estimate, EstimatedPart, StageRates, parts_of
 
 from kinolog.job.values import Stage
 
 PIXELS = 1_000_000
 
 
-def plan(scenes: int = 2, steps: int = 10, reused: tuple[int, ...] = ()) -> list[Part]:
+def plan(scenes: int = 2, steps: int = 10, reused: tuple[int, ...] = ()) -> list[EstimatedPart]:
     """The parts of an attempt at equal scenes of ten frames."""
     return parts_of([10] * scenes, reused, PIXELS, steps)
 
 
-def learned(seconds: dict[Stage, float], parts: list[Part]) -> StageTimes:
+def learned(seconds: dict[Stage, float], parts: list[EstimatedPart]) -> StageRates:
     """Times after one attempt in which each part took that long."""
-    times = StageTimes()
+    times = StageRates()
     for part in parts:
         times.learn("model", part, seconds.get(part.stage, 1.0))
     return times
@@ -27,7 +27,7 @@ def learned(seconds: dict[Stage, float], parts: list[Part]) -> StageTimes:
 
 def test_percent_reaches_the_end_but_not_a_hundred() -> None:
     """When every part is done nearly all is done: a hundred is kept for the completed job."""
-    estimate = Estimate("model", plan(), StageTimes())
+    estimate = Estimate("model", plan(), StageRates())
     assert estimate.percent == 0.0
     for part in plan():
         estimate.finished(part.stage, part.scene, 1.0)
@@ -36,7 +36,7 @@ def test_percent_reaches_the_end_but_not_a_hundred() -> None:
 
 def test_nothing_is_said_about_time_before_the_pace_shows() -> None:
     """Without experience there is no estimate of time before two steps of denoising are done."""
-    estimate = Estimate("model", plan(), StageTimes())
+    estimate = Estimate("model", plan(), StageRates())
     assert estimate.eta_seconds is None
     estimate.finished(Stage.PREFETCH, None, 30.0)
     estimate.step(Stage.DENOISE, 0, 1, 10, 2.0)
@@ -47,7 +47,7 @@ def test_nothing_is_said_about_time_before_the_pace_shows() -> None:
 
 def test_the_own_pace_carries_to_the_end() -> None:
     """At two seconds a step, eighteen steps of denoising are about thirty-six seconds, and the rest some more."""
-    estimate = Estimate("model", plan(), StageTimes())
+    estimate = Estimate("model", plan(), StageRates())
     estimate.step(Stage.DENOISE, 0, 2, 10, 4.0)
     assert estimate.eta_seconds is not None
     assert 36.0 < estimate.eta_seconds < 60.0
@@ -96,8 +96,8 @@ def test_reused_scenes_are_no_work() -> None:
 
 def test_newer_measurements_count_more() -> None:
     """Experience follows a lasting change within a few jobs."""
-    part = Part(Stage.DENOISE, 0, 10.0)
-    times = StageTimes()
+    part = EstimatedPart(Stage.DENOISE, 0, 10.0)
+    times = StageRates()
     times.learn("model", part, 10.0)
     for _ in range(10):
         times.learn("model", part, 20.0)
@@ -111,7 +111,7 @@ def test_newer_measurements_count_more() -> None:
 )
 def test_percent_never_goes_back(frames: list[int], steps: int, told: list[tuple[Stage, int, int]]) -> None:
     """Whatever is told in whatever order, percent stays between 0 and 99.9 and never falls, and no time is negative."""
-    estimate = Estimate("model", parts_of(frames, (), PIXELS, steps), StageTimes())
+    estimate = Estimate("model", parts_of(frames, (), PIXELS, steps), StageRates())
     last = 0.0
     for number, (stage, scene, step) in enumerate(told):
         if step > steps:

@@ -13,13 +13,13 @@ from kinolog_worker.attempt.retry_delay import LONGEST_SECONDS, retry_at
 from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.reporting.device_memory import device_memory
 from kinolog_worker.reporting.identity import instance_name, libraries
-from kinolog_worker.reporting.progress_reporter import LINES_KEPT, WeatherReporter
+from kinolog_worker.reporting.progress_reporter import LINES_KEPT, ProgressReporter
 from kinolog_worker.reporting.worker_reports import metrics_of
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.values import Sealed, Stage
 from kinolog.models.catalogue import ModelEntry
-from kinolog.ports.progress import LogLine, PreviewImage, Progress, SealedNote, Weather
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.unit.supervisor.bench import START, Bench
 
@@ -48,7 +48,7 @@ async def test_a_style_is_the_last_word_of_a_prompt(bench: Bench) -> None:
     """The style that was asked for is put behind the prompt of each scene."""
     job = await bench.job(await bench.submitted("A star. A ring."))
     styled = replace(job, spec=replace(job.spec, style="watercolor"))
-    opened = Opened(prompt="A star. A ring.", scenes=("A star.", "A ring."))
+    opened = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
     order = render_job(styled, opened, ModelEntry(name="card", source="embedded"), bench.folder)
     assert [scene.prompt for scene in order.scenes] == [
         "A star, watercolor style",
@@ -60,7 +60,7 @@ async def test_a_job_without_storyboard_is_one_scene(bench: Bench) -> None:
     """A job that was stored without scenes is rendered as one, with the job's seed and length."""
     job = replace(await bench.job(await bench.submitted()), scenes=())
     order = render_job(
-        job, Opened(prompt="A star."), ModelEntry(name="card", source="embedded"), bench.folder
+        job, UnsealedFields(prompt="A star."), ModelEntry(name="card", source="embedded"), bench.folder
     )
     (scene,) = order.scenes
     assert (scene.prompt, scene.frames, scene.seed) == ("A star.", 16, 7)
@@ -127,7 +127,7 @@ def test_metrics(bench: Bench) -> None:
 async def test_weather_is_conflated(bench: Bench) -> None:
     """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
     feed = MemoryProgressFeed()
-    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock, unsealed)
+    reporter = ProgressReporter(feed, "a" * 26, 1, bench.clock, unsealed)
     for number in range(LINES_KEPT + 10):
         reporter.progress(Progress("a" * 26, 1, START, "w", Stage.DENOISE, 0, 1, number, 300, 1.0))
         reporter.preview(0, number, b"jpeg")
@@ -145,7 +145,7 @@ async def test_weather_is_conflated(bench: Bench) -> None:
 async def test_a_secret_is_sealed_at_once(bench: Bench) -> None:
     """Words of the prompt leave the reporter in a note, not in the message; other lines have none."""
     feed = MemoryProgressFeed()
-    reporter = WeatherReporter(feed, "a" * 26, 1, bench.clock, unsealed)
+    reporter = ProgressReporter(feed, "a" * 26, 1, bench.clock, unsealed)
     reporter.line("INFO", "one word is unknown", "fluffy")
     reporter.line("INFO", "weights loaded")
     await reporter.flush()
@@ -161,7 +161,7 @@ def unsealed(text: str) -> SealedNote:
     return SealedNote("key", Sealed(b"nonce", text.encode()[::-1]))
 
 
-async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[Weather]:
+async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[ProgressUpdate]:
     """What a follower sees first."""
     seen = 0
     async for weather in feed.follow():

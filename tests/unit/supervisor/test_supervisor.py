@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import Failed, Prefetched, RenderJob
+from kinolog_worker.inference.messages import FailedMessage, PrefetchedMessage, RenderJob
 from kinolog_worker.queue.supervisor import Supervisor
 
 from kinolog.job.values import Status
@@ -107,8 +107,8 @@ async def test_a_model_that_cannot_be_loaded_stops_nobody(
 ) -> None:
     """A worker whose default model cannot be loaded takes tickets all the same: their jobs then fail clearly."""
 
-    async def fails(job: RenderJob) -> Prefetched | Failed:
-        return Failed(job.job_id, "MODEL_NOT_FOUND", "there is no such folder", False)
+    async def fails(job: RenderJob) -> PrefetchedMessage | FailedMessage:
+        return FailedMessage(job.job_id, "MODEL_NOT_FOUND", "there is no such folder", False)
 
     bench.inference.alive = False
     monkeypatch.setattr(bench.inference, "prefetch", fails)

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from kinolog_client.api_keys import Offer, read_keys
-from kinolog_client.rest import Rest
+from kinolog_client.rest import GatewayRest
 from tests.snapshot.driving import app_of, press, settled, text
 from tests.snapshot.replay import Replay, asked
 from tests.unit.gateway.conftest import running_gateway
@@ -30,7 +30,7 @@ async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
     file.write_text(f"{KEY}\n")
     for key_file, key, offer in ((None, None, Offer.OPEN), (file, KEY, Offer.ASKED_FOR)):
         async with running_gateway("127.0.0.1:1", key_file) as running:
-            rest = Rest(running.url, key)
+            rest = GatewayRest(running.url, key)
             answer = await read_keys(rest)
             await rest.close()
         assert (answer.offer, answer.keys) == (offer, ())

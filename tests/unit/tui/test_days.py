@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from kinolog_tui.text.local_days import end_of, start_of, wrong_with
 
-from kinolog_client.requests import Filter
+from kinolog_client.requests import JobListFilter
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,6 @@ def test_a_span_runs_forwards_and_either_end_may_be_open() -> None:
 
 def test_a_filter_asks_with_times_in_utc() -> None:
     """Days of a filter become the first moment of the span and the first one behind it."""
-    which = Filter(since="2026-11-21", until="2026-11-22")
+    which = JobListFilter(since="2026-11-21", until="2026-11-22")
     assert which.params() == {"from": "2026-11-20T23:00:00+00:00", "to": "2026-11-22T23:00:00+00:00"}
     assert which.span == "from 2026-11-21 to 2026-11-22"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
 
-from kinolog_client.catalogue import Model, Models
-from kinolog_client.jobs import Job
+from kinolog_client.catalogue import ModelInfo, ModelListInfo
+from kinolog_client.jobs import JobInfo
 from tests.snapshot.replay import recorded
 
 
 @pytest.fixture
-def model() -> Model:
+def model() -> ModelInfo:
     """The model of the recorded catalogue: at most 480 frames and 100 steps, four sizes."""
-    return Models.model_validate(recorded()["answers"]["/mcp/models"]).models[0]
+    return ModelListInfo.model_validate(recorded()["answers"]["/mcp/models"]).models[0]
 
 
 @pytest.mark.parametrize(
@@ -31,19 +31,19 @@ def model() -> Model:
         (Draft(prompt="x", size="large"), "size"),
     ],
 )
-def test_what_the_model_does_not_take_is_named(draft: Draft, field: str, model: Model) -> None:
+def test_what_the_model_does_not_take_is_named(draft: Draft, field: str, model: ModelInfo) -> None:
     """A draft outside of the model's limits is wrong in that field and in no other."""
     assert list(check(draft, model).wrong) == [field]
 
 
-def test_what_is_left_out_is_left_to_the_model(model: Model) -> None:
+def test_what_is_left_out_is_left_to_the_model(model: ModelInfo) -> None:
     """Only what was typed is sent; the outlook shows the model's defaults for the rest."""
     checked = check(Draft(prompt=" a ball ", seed="7"), model)
     assert checked.wish.body() == {"prompt": "a ball", "model": model.name, "seed": 7}
     assert (checked.frames, checked.steps) == (model.defaults.frames, model.defaults.steps)
 
 
-def test_scenes_are_those_that_the_service_plans(model: Model) -> None:
+def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
     """The storyboard before submitting has the scenes and frames of the one after."""
     checked = check(Draft(prompt="A ball. Then a cube.", duration="4"), model)
     scenes = scenes_of(checked)
@@ -52,9 +52,9 @@ def test_scenes_are_those_that_the_service_plans(model: Model) -> None:
     assert scenes_of(check(Draft(), model)) == ()
 
 
-def test_the_estimate_comes_from_past_jobs(model: Model) -> None:
+def test_the_estimate_comes_from_past_jobs(model: ModelInfo) -> None:
     """Work is told from the median of past jobs per pixel, frame and step; without any there is no estimate."""
-    jobs = [Job.model_validate(job) for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]]
+    jobs = [JobInfo.model_validate(job) for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]]
     done = [job for job in jobs if job.status == "completed"]
     short = estimate(check(Draft(prompt="x", duration="2"), model), done)
     long = estimate(check(Draft(prompt="x", duration="4"), model), done)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.graphics import kitty, sixel
-from kinolog_tui.graphics.capabilities import Abilities, questions, read_answer
-from kinolog_tui.graphics.clip_decoder import Picture, Room, decode
+from kinolog_tui.graphics.capabilities import TerminalCapabilities, questions, read_answer
+from kinolog_tui.graphics.clip_decoder import Picture, PixelBox, decode
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 CELL = (10, 20)
@@ -45,7 +45,7 @@ def sixel_pixels(written: str) -> list[list[int]]:
 
 def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
     """The pieces of a picture, put together and unpacked, are its pixels; it covers the cells it was given."""
-    room = Room(60, 20, CELL, grows=False)
+    room = PixelBox(60, 20, CELL, grows=False)
     picture = decode(FILM, room).pictures[5]
     pieces = kitty_pieces(kitty.draw(picture, 1, *room.cells(picture)))
     *drawn, (removal, _) = pieces
@@ -71,8 +71,8 @@ def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
     assert len({keys["i"] for keys, _ in kitty_pieces(kitty.remove())}) == 2
 
 
-@pytest.mark.parametrize("room", [Room(60, 20, CELL), Room(9, 7, (7, 13))])
-def test_sixels_are_the_pixels(room: Room) -> None:
+@pytest.mark.parametrize("room", [PixelBox(60, 20, CELL), PixelBox(9, 7, (7, 13))])
+def test_sixels_are_the_pixels(room: PixelBox) -> None:
     """Sixels, read back, are the picture: every pixel has the number of its colour and none is left out."""
     picture = decode(FILM, room).pictures[5]
     rows = sixel_pixels(sixel.draw(picture))
@@ -104,9 +104,9 @@ def test_long_runs_are_said_once() -> None:
 def test_a_terminal_is_believed_what_it_says() -> None:
     """kitty's own answer goes before sixel, sixel before blocks; the size of a cell is read where it is said."""
     cell, kind = "\x1b[6;21;9t", "\x1b[?62;4;22c"
-    assert read_answer("\x1b_Gi=31;OK\x1b\\" + cell + kind) == Abilities("kitty", (9, 21))
-    assert read_answer(cell + kind) == Abilities("sixel", (9, 21))
-    assert read_answer("\x1b[?64;14;40c") == read_answer("") == Abilities("blocks", (8, 16))
+    assert read_answer("\x1b_Gi=31;OK\x1b\\" + cell + kind) == TerminalCapabilities("kitty", (9, 21))
+    assert read_answer(cell + kind) == TerminalCapabilities("sixel", (9, 21))
+    assert read_answer("\x1b[?64;14;40c") == read_answer("") == TerminalCapabilities("blocks", (8, 16))
     assert read_answer("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?62c").kind == "blocks"
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import av
 import pytest
-from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.player import Player
 from kinolog_tui.widgets.job.scenes import SceneList
 from textual.pilot import Pilot
@@ -34,7 +34,7 @@ async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None])
     await press(pilot, "home", "right", "full_stop")
     assert player.index == 9
     await press(pilot, "right_square_bracket")
-    history = pilot.app.screen.query_one(HistoryView)
+    history = pilot.app.screen.query_one(HistoryPanel)
     assert "completed 100%" in text(pilot)
     await press(pilot, "g")
     assert history.at == 0

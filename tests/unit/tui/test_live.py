@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kinolog_client.live_feed import Batch, Link, LiveFeed, Told
-from kinolog_client.live_messages import JobMoved, QueueCounted
-from kinolog_client.rest import Rest
+from kinolog_client.live_feed import LinkState, LiveFeed, LiveUpdates, Told
+from kinolog_client.live_messages import JobUpdated, QueueCounted
+from kinolog_client.rest import GatewayRest
 from tests.snapshot.replay import Replay, replay
 
 COUNTS = {"total": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
@@ -31,7 +31,7 @@ async def gateway() -> AsyncIterator[Replay]:
 @pytest.fixture
 async def feed(gateway: Replay) -> AsyncIterator[LiveFeed]:
     """A feed that tries again at once."""
-    rest = Rest(gateway.url)
+    rest = GatewayRest(gateway.url)
     yield LiveFeed(gateway.url, {}, rest.counts, PAUSES)
     await rest.close()
 
@@ -39,14 +39,14 @@ async def feed(gateway: Replay) -> AsyncIterator[LiveFeed]:
 async def until(told: AsyncIterator[Told], state: str) -> None:
     """Read until the feed is connected like this."""
     async for one in told:
-        if isinstance(one, Link) and one.state == state:
+        if isinstance(one, LinkState) and one.state == state:
             return
 
 
-async def batch(told: AsyncIterator[Told]) -> Batch:
+async def batch(told: AsyncIterator[Told]) -> LiveUpdates:
     """The next batch."""
     async for one in told:
-        if isinstance(one, Batch):
+        if isinstance(one, LiveUpdates):
             return one
     raise AssertionError
 
@@ -97,7 +97,7 @@ async def test_of_progress_only_the_newest_is_told(gateway: Replay, feed: LiveFe
     heard: list[object] = []
     while feed.position < 3:
         heard += (await batch(told)).messages
-    progress = [message.moved.percent for message in heard if isinstance(message, JobMoved)]
+    progress = [message.moved.percent for message in heard if isinstance(message, JobUpdated)]
     assert progress == sorted(progress)
     assert progress[-2:] == [49, 50]
     assert len(heard) < 99

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinolog_tui.graphics.clip_decoder import CannotDecode, Room, decode
-from kinolog_tui.session.error_throttle import Troubles
+from kinolog_tui.graphics.clip_decoder import DecodeFailed, PixelBox, decode
+from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.text.display_text import bar, size, span
 
-from kinolog_client.rest import Trouble
+from kinolog_client.rest import GatewayFailure
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
@@ -51,7 +51,7 @@ def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Pa
 
 def test_a_video_becomes_pictures_that_fit() -> None:
     """Every frame is there, scaled to the room with its shape kept, three bytes a pixel."""
-    clip = decode(FILM, Room(40, 10))
+    clip = decode(FILM, PixelBox(40, 10))
     assert len(clip.pictures) == 16
     assert clip.fps == 8
     picture = clip.pictures[0]
@@ -63,8 +63,8 @@ def test_a_video_becomes_pictures_that_fit() -> None:
 def test_what_is_no_video_is_said_so(tmp_path: Path) -> None:
     """A file that cannot be decoded ends in words, not in a traceback."""
     (tmp_path / "x.mp4").write_bytes(b"not a video")
-    with pytest.raises(CannotDecode, match="opens it"):
-        decode(tmp_path / "x.mp4", Room(40, 10))
+    with pytest.raises(DecodeFailed, match="opens it"):
+        decode(tmp_path / "x.mp4", PixelBox(40, 10))
 
 
 def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,18 +77,18 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
         return real(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(CannotDecode, match="pip install"):
-        decode(FILM, Room(40, 10))
+    with pytest.raises(DecodeFailed, match="pip install"):
+        decode(FILM, PixelBox(40, 10))
 
 
 def test_one_failing_server_is_said_once() -> None:
     """Errors of the server are said once in ten seconds whatever their words; refusals once for the same words."""
     now = [0.0]
-    troubles = Troubles(lambda: now[0])
-    failed = [Trouble(f"its log says more under {number}", "", 500) for number in range(3)]
+    troubles = ErrorThrottle(lambda: now[0])
+    failed = [GatewayFailure(f"its log says more under {number}", "", 500) for number in range(3)]
     assert [troubles.worth_saying(one) for one in failed] == [True, False, False]
-    assert troubles.worth_saying(Trouble("the job has ended", "", 409))
-    assert troubles.worth_saying(Trouble("the prompt is empty", "", 409))
-    assert not troubles.worth_saying(Trouble("the job has ended", "", 409))
+    assert troubles.worth_saying(GatewayFailure("the job has ended", "", 409))
+    assert troubles.worth_saying(GatewayFailure("the prompt is empty", "", 409))
+    assert not troubles.worth_saying(GatewayFailure("the job has ended", "", 409))
     now[0] = 10.5
     assert troubles.worth_saying(failed[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.widgets.job.history import HistoryPanel
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
@@ -23,14 +23,14 @@ NAMES = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
 pytestmark = pytest.mark.slow
 
 
-async def history_of(pilot: Pilot[None], job_id: str) -> HistoryView:
+async def history_of(pilot: Pilot[None], job_id: str) -> HistoryPanel:
     """The history of a job, on the screen."""
     await press(pilot, "2")
     app_of(pilot).open_job(job_id)
     await settled(pilot)
     pilot.app.screen.query_one(TabbedContent).active = "history"
     await settled(pilot)
-    return pilot.app.screen.query_one(HistoryView)
+    return pilot.app.screen.query_one(HistoryPanel)
 
 
 async def test_a_record_is_proved(gateway: Replay, pilot: Pilot[None]) -> None:

@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_worker.media.assembly import Clip, Part, assemble
+from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
-from kinolog_worker.media.video_check import Expected, MediaFacts, verify
+from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 
 from kinolog.storyboard.planner import Transition
 
 GREY = (60, 120, 180, 240)
 
 
-def _scene(folder: Path, index: int, frames: int, transition: Transition = Transition.CUT) -> Part:
+def _scene(folder: Path, index: int, frames: int, transition: Transition = Transition.CUT) -> SceneClip:
     """A scene of one grey, with some noise so that the encoder has something to predict from."""
     noise = np.random.default_rng(index).integers(0, 8, size=(frames, 32, 64, 3))
     path = folder / f"scene-{index}.mp4"
     with ClipEncoder(path, 64, 32, 10) as encoder:
         encoder.write((noise + GREY[index % 4]).astype(np.uint8))
-    return Part(path, frames, transition)
+    return SceneClip(path, frames, transition)
 
 
-def _clip(folder: Path) -> Clip:
-    return Clip(folder / "video.mp4", 64, 32, 10)
+def _clip(folder: Path) -> ClipTarget:
+    return ClipTarget(folder / "video.mp4", 64, 32, 10)
 
 
-def _verified(clip: Clip, frames: int) -> MediaFacts:
-    return verify(clip.path, Expected(64, 32, 10, frames))
+def _verified(clip: ClipTarget, frames: int) -> VerifiedMedia:
+    return verify_video(clip.path, ExpectedMedia(64, 32, 10, frames))
 
 
 def _light(path: Path) -> list[float]:
@@ -115,4 +115,4 @@ def test_a_damaged_scene_cannot_be_joined(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     with pytest.raises(EncodingFailed, match="cannot be joined"):
-        assemble([_scene(tmp_path, 0, 4), Part(broken, 4, Transition.CUT)], _clip(tmp_path), _go_on)
+        assemble([_scene(tmp_path, 0, 4), SceneClip(broken, 4, Transition.CUT)], _clip(tmp_path), _go_on)

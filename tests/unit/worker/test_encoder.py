@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
-from kinolog_worker.media.thumbnails import StillsCollector, jpeg_of
-from kinolog_worker.media.video_check import Expected, MediaInvalid, verify
+from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
+from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
 from kinolog_worker.renderers.port import Frames
 from PIL import Image
 
@@ -48,7 +48,9 @@ def test_size_length_and_rate_are_kept(
 ) -> None:
     """Any even size, any number of frames, at any rate: the file holds exactly that."""
     clip = np.zeros((frames, 2 * half_h, 2 * half_w, 3), np.uint8)
-    facts = verify(_encoded(tmp_path / "clip.mp4", clip, fps), Expected(2 * half_w, 2 * half_h, fps, frames))
+    facts = verify_video(
+        _encoded(tmp_path / "clip.mp4", clip, fps), ExpectedMedia(2 * half_w, 2 * half_h, fps, frames)
+    )
     assert (facts.frames, facts.fps, facts.width, facts.height) == (frames, fps, 2 * half_w, 2 * half_h)
     assert facts.duration_seconds == frames / fps
 
@@ -124,7 +126,7 @@ def test_the_frame_hash_is_over_the_decoded_planes(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             running.update(_planes(frame))
-    assert verify(path, Expected(50, 38, 8, 5)).frame_hash == running.hexdigest()
+    assert verify_video(path, ExpectedMedia(50, 38, 8, 5)).frame_hash == running.hexdigest()
 
 
 def _planes(frame: av.VideoFrame) -> bytes:
@@ -138,18 +140,18 @@ def _planes(frame: av.VideoFrame) -> bytes:
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
-        (Expected(64, 48, 8, 8), "9 frames, not 8"),
-        (Expected(64, 48, 8, 10), "9 frames, not 10"),
-        (Expected(64, 64, 8, 9), "64x48, not 64x64"),
-        (Expected(64, 48, 16, 9), "not shown at"),
+        (ExpectedMedia(64, 48, 8, 8), "9 frames, not 8"),
+        (ExpectedMedia(64, 48, 8, 10), "9 frames, not 10"),
+        (ExpectedMedia(64, 64, 8, 9), "64x48, not 64x64"),
+        (ExpectedMedia(64, 48, 16, 9), "not shown at"),
     ],
 )
 def test_a_video_that_is_not_what_was_asked_is_refused(
-    tmp_path: Path, expected: Expected, words: str
+    tmp_path: Path, expected: ExpectedMedia, words: str
 ) -> None:
     """Verification says what is wrong with a file."""
     with pytest.raises(MediaInvalid, match=words):
-        verify(_encoded(tmp_path / "clip.mp4", _clip()), expected)
+        verify_video(_encoded(tmp_path / "clip.mp4", _clip()), expected)
 
 
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
@@ -159,14 +161,14 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "broken.mp4"
         path.write_bytes(content)
         with pytest.raises(MediaInvalid):
-            verify(path, Expected(64, 48, 8, 9))
+            verify_video(path, ExpectedMedia(64, 48, 8, 9))
 
 
 def test_stills_show_the_video(tmp_path: Path) -> None:
     """The thumbnail is the middle frame, and the preview lasts as long as the clip."""
     path = _encoded(tmp_path / "clip.mp4", _clip(17, 640, 480))
-    stills = StillsCollector(17, 8)
-    verify(path, Expected(640, 480, 8, 17), stills.take)
+    stills = ThumbnailCollector(17, 8)
+    verify_video(path, ExpectedMedia(640, 480, 8, 17), stills.take)
     thumbnail = Image.open(BytesIO(stills.thumbnail_jpeg()))
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
     assert np.abs(np.asarray(thumbnail)[200, 300].astype(int) - BLUE).max() <= 8
@@ -178,8 +180,8 @@ def test_stills_show_the_video(tmp_path: Path) -> None:
 def test_a_clip_of_one_frame_has_stills(tmp_path: Path) -> None:
     """One frame is enough for a thumbnail and a preview."""
     path = _encoded(tmp_path / "clip.mp4", _clip(1))
-    stills = StillsCollector(1, 8)
-    verify(path, Expected(64, 48, 8, 1), stills.take)
+    stills = ThumbnailCollector(1, 8)
+    verify_video(path, ExpectedMedia(64, 48, 8, 1), stills.take)
     assert stills.thumbnail_jpeg()
     assert stills.preview_webp()
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinolog_worker.inference.child import told
-from kinolog_worker.inference.exit_cause import cause_of_death
+from kinolog_worker.inference.exit_cause import exit_cause
 from kinolog_worker.inference.messages import RenderJob
 from kinolog_worker.inference.progress_meter import ProgressMeter
 from kinolog_worker.renderers.port import ModelSource
 
-from kinolog.storyboard.planner import plan
+from kinolog.storyboard.planner import plan_storyboard
 
 SECRET = "my neighbour's blue parrot sings at night"
 
@@ -62,7 +62,7 @@ def test_the_eta_follows_the_pace() -> None:
 )
 def test_a_death_has_a_cause(exit_code: int, memory: bool, code: str, words: str) -> None:
     """An end is told apart by its signal, its exit code and the kernel's count of kills for memory."""
-    found = cause_of_death(exit_code, memory)
+    found = exit_cause(exit_code, memory)
     assert found[0] == code
     assert words in found[1]
 
@@ -71,7 +71,7 @@ def _job(prompt: str) -> RenderJob:
     return RenderJob(
         "job",
         ModelSource("m", "l"),
-        plan(prompt, 8, 8, 0),
+        plan_storyboard(prompt, 8, 8, 0),
         64,
         64,
         8,

@@ -25,7 +25,7 @@ SIXEL = "4"
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class TerminalCapabilities:
     """The best kind of picture, and the width and height of a cell in pixels."""
 
     kind: str = "blocks"
@@ -41,19 +41,19 @@ def questions(env: Mapping[str, str]) -> str:
     return ("" if inside else KITTY_QUESTION) + CELL_QUESTION + KIND_QUESTION
 
 
-def read_answer(answer: str) -> Abilities:
+def read_answer(answer: str) -> TerminalCapabilities:
     """What a terminal said it can."""
     cell = re.search(r"\x1b\[6;(\d+);(\d+)t", answer)
     size = (int(cell[2]), int(cell[1])) if cell and int(cell[1]) and int(cell[2]) else USUAL_CELL
     if "\x1b_Gi=31;OK" in answer:
-        return Abilities("kitty", size)
+        return TerminalCapabilities("kitty", size)
     kind = re.search(r"\x1b\[\?([0-9;]*)c", answer)
     if kind and SIXEL in kind[1].split(";"):
-        return Abilities("sixel", size)
-    return Abilities("blocks", size)
+        return TerminalCapabilities("sixel", size)
+    return TerminalCapabilities("blocks", size)
 
 
-class Question:
+class CapabilityQuery:
     """Asks the terminal of this process, if there is one; `answer` once, when it is wanted."""
 
     def __init__(self) -> None:
@@ -73,10 +73,10 @@ class Question:
         self._restore = termios.tcgetattr(0)
         tty.setcbreak(0)  # the answer must not show as if it were typed
 
-    def answer(self) -> Abilities:
+    def answer(self) -> TerminalCapabilities:
         """What it said; blocks when it says nothing in time."""
         if self._restore is None:
-            return Abilities()
+            return TerminalCapabilities()
         import termios
 
         heard, ends_at = "", monotonic() + WAIT_SECONDS

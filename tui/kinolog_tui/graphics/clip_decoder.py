@@ -17,12 +17,12 @@ HALF_BLOCKS = (1, 2)
 """Pixels of a cell across and down, where a block is the upper half of it."""
 
 
-class CannotDecode(Exception):
+class DecodeFailed(Exception):
     """Why there is nothing to see, in words that say what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class PixelBox:
     """`columns` by `rows` cells of `cell` pixels. Without `grows`, whoever shows a small picture makes it larger."""
 
     columns: int
@@ -48,7 +48,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class DecodedClip:
     """Pictures and how many of them are shown in a second."""
 
     pictures: tuple[Picture, ...]
@@ -60,12 +60,12 @@ class Clip:
         return len(self.pictures) / self.fps
 
 
-def decode(source: Path | bytes, room: Room) -> Clip:
-    """All pictures, scaled to fit the room. Raises CannotDecode."""
+def decode(source: Path | bytes, room: PixelBox) -> DecodedClip:
+    """All pictures, scaled to fit the room. Raises DecodeFailed."""
     try:
         import av
     except ImportError as error:
-        raise CannotDecode(
+        raise DecodeFailed(
             "Playing here needs PyAV: pip install 'kinolog[tui]'. o opens the video."
         ) from error
     try:
@@ -81,20 +81,20 @@ def decode(source: Path | bytes, room: Room) -> Clip:
                     small = frame.reformat(width=width, height=height, format="rgb24")
                     pictures.append(Picture(width, height, _packed(small.planes[0], width * 3, height)))
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
-        raise CannotDecode(
+        raise DecodeFailed(
             f"This video cannot be decoded here ({type(error).__name__}). {{job.open}} opens it."
         ) from error
     if not pictures:
-        raise CannotDecode("The video holds no pictures.")
-    return Clip(tuple(pictures), fps)
+        raise DecodeFailed("The video holds no pictures.")
+    return DecodedClip(tuple(pictures), fps)
 
 
-def _scale(width: int, height: int, room: Room) -> float:
+def _scale(width: int, height: int, room: PixelBox) -> float:
     across, down = room.cell
     return min(room.columns * across / width, room.rows * down / height)
 
 
-def _fitted(width: int, height: int, room: Room) -> tuple[int, int]:
+def _fitted(width: int, height: int, room: PixelBox) -> tuple[int, int]:
     """The greatest size in pixels, of even height, with the shape of the video."""
     scale = min(_scale(width, height, room), (MOST_PIXELS / (width * height)) ** 0.5)
     scale = scale if room.grows else min(1.0, scale)

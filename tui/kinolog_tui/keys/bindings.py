@@ -23,7 +23,7 @@ class Key(NamedTuple):
     """Whether it works in a field too, so that it cannot be a letter."""
 
 
-class Row(NamedTuple):
+class KeyRow(NamedTuple):
     """Keys that are told on one line; `tail` is said of all of them."""
 
     keys: tuple[Key, ...]
@@ -35,11 +35,11 @@ class Row(NamedTuple):
         return ", ".join(key.words for key in self.keys if key.words) + self.tail
 
 
-class Part(NamedTuple):
+class KeyGroup(NamedTuple):
     """The keys of a place. `places` are those where they work: two keys in one place cannot be the same."""
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[KeyRow, ...]
     places: frozenset[str] = frozenset()
 
     @property
@@ -48,10 +48,10 @@ class Part(NamedTuple):
         return tuple(key for row in self.rows for key in row.keys)
 
 
-EVERYWHERE = Part(
+EVERYWHERE = KeyGroup(
     "everywhere",
     (
-        Row(
+        KeyRow(
             (
                 Key("everywhere.dashboard", "1", "dashboard"),
                 Key("everywhere.jobs", "2", "jobs"),
@@ -60,7 +60,7 @@ EVERYWHERE = Part(
                 Key("everywhere.settings", "5", "settings"),
             )
         ),
-        Row(
+        KeyRow(
             (
                 Key(
                     "everywhere.palette",
@@ -70,8 +70,8 @@ EVERYWHERE = Part(
                 ),
             )
         ),
-        Row((Key("everywhere.help", "question_mark", "help: every key"),)),
-        Row(
+        KeyRow((Key("everywhere.help", "question_mark", "help: every key"),)),
+        KeyRow(
             (
                 Key("everywhere.down", "j", "down"),
                 Key("everywhere.up", "k", "up"),
@@ -79,7 +79,7 @@ EVERYWHERE = Part(
                 Key("everywhere.last", "G", "last"),
             )
         ),
-        Row(
+        KeyRow(
             (
                 Key("everywhere.arrow_down", "down", "down", stays=True),
                 Key("everywhere.arrow_up", "up", "up", stays=True),
@@ -87,54 +87,56 @@ EVERYWHERE = Part(
                 Key("everywhere.end", "end", "last", stays=True),
             )
         ),
-        Row(
+        KeyRow(
             (
                 Key("everywhere.page_down", "pagedown", "page on", stays=True),
                 Key("everywhere.page_up", "pageup", "page back", stays=True),
             )
         ),
-        Row(
+        KeyRow(
             (
                 Key("everywhere.open", "enter", "open", stays=True),
                 Key("everywhere.back", "escape", "back", stays=True),
                 Key("everywhere.next", "tab", "next part", stays=True),
             )
         ),
-        Row((Key("everywhere.renew", "ctrl+r", "read anew, and connect now", while_typing=True),)),
-        Row((Key("everywhere.look", "ctrl+t", "light or dark", while_typing=True),)),
-        Row((Key("everywhere.quit", "q", "quit"),)),
+        KeyRow((Key("everywhere.renew", "ctrl+r", "read anew, and connect now", while_typing=True),)),
+        KeyRow((Key("everywhere.look", "ctrl+t", "light or dark", while_typing=True),)),
+        KeyRow((Key("everywhere.quit", "q", "quit"),)),
     ),
 )
-JOBS = Part(
+JOBS = KeyGroup(
     "jobs",
     (
-        Row((Key("jobs.search", "slash", "find text in prompts and ids"),)),
-        Row((Key("jobs.filter", "f", "filter"), Key("jobs.span", "t", "span of time"))),
-        Row(
+        KeyRow((Key("jobs.search", "slash", "find text in prompts and ids"),)),
+        KeyRow((Key("jobs.filter", "f", "filter"), Key("jobs.span", "t", "span of time"))),
+        KeyRow(
             (
                 Key("jobs.sort", "s", "sort by the next column"),
                 Key("jobs.reverse", "S", "the other way round"),
             )
         ),
-        Row(
+        KeyRow(
             (Key("jobs.next", "n", "next page"), Key("jobs.previous", "p", "page before")),
             "; down and up go over the edge",
         ),
-        Row((Key("jobs.half_down", "ctrl+d", "half a page down"), Key("jobs.half_up", "ctrl+u", "half up"))),
-        Row(
+        KeyRow(
+            (Key("jobs.half_down", "ctrl+d", "half a page down"), Key("jobs.half_up", "ctrl+u", "half up"))
+        ),
+        KeyRow(
             (
                 Key("jobs.more_rows", "plus,equals_sign", "more rows to a page"),
                 Key("jobs.fewer_rows", "minus", "fewer rows"),
             )
         ),
-        Row((Key("jobs.mark", "space", "mark a job"), Key("jobs.mark_page", "a", "mark the page"))),
+        KeyRow((Key("jobs.mark", "space", "mark a job"), Key("jobs.mark_page", "a", "mark the page"))),
     ),
     frozenset({"jobs"}),
 )
-ACTING = Part(
+ACTING = KeyGroup(
     "jobs and one job",
     (
-        Row(
+        KeyRow(
             (
                 Key("jobs.cancel", "c", "cancel"),
                 Key("jobs.retry", "r", "retry"),
@@ -143,38 +145,38 @@ ACTING = Part(
             ),
             ": the marked, else the one here",
         ),
-        Row((Key("jobs.copy", "y", "copy the id"),)),
+        KeyRow((Key("jobs.copy", "y", "copy the id"),)),
     ),
     frozenset({"jobs", "job", "video", "history"}),
 )
-JOB = Part(
+JOB = KeyGroup(
     "one job",
     (
-        Row(
+        KeyRow(
             (
                 Key("job.previous_tab", "left_square_bracket", "tab before"),
                 Key("job.next_tab", "right_square_bracket", "next tab"),
             )
         ),
-        Row((Key("job.video", "v", "play the video here"),)),
-        Row((Key("job.open", "o", "open in the system's player"), Key("job.save", "w", "save the video"))),
-        Row((Key("job.search", "slash", "find in the log"), Key("job.all_lines", "x", "all lines"))),
-        Row((Key("job.verify", "V", "verify the record, whichever tab is open"),)),
+        KeyRow((Key("job.video", "v", "play the video here"),)),
+        KeyRow((Key("job.open", "o", "open in the system's player"), Key("job.save", "w", "save the video"))),
+        KeyRow((Key("job.search", "slash", "find in the log"), Key("job.all_lines", "x", "all lines"))),
+        KeyRow((Key("job.verify", "V", "verify the record, whichever tab is open"),)),
     ),
     frozenset({"job", "video", "history"}),
 )
-VIDEO = Part(
+VIDEO = KeyGroup(
     "one job, its video",
     (
-        Row((Key("video.play", "space", "play or pause"), Key("video.start", "0", "to the start"))),
-        Row((Key("video.back", "h", "a second back"), Key("video.on", "l", "a second on"))),
-        Row(
+        KeyRow((Key("video.play", "space", "play or pause"), Key("video.start", "0", "to the start"))),
+        KeyRow((Key("video.back", "h", "a second back"), Key("video.on", "l", "a second on"))),
+        KeyRow(
             (
                 Key("everywhere.left", "left", "the same", stays=True),
                 Key("everywhere.right", "right", "", stays=True),
             )
         ),
-        Row(
+        KeyRow(
             (
                 Key("video.frame_back", "comma", "a frame back"),
                 Key("video.frame_on", "full_stop", "a frame on"),
@@ -183,21 +185,21 @@ VIDEO = Part(
     ),
     frozenset({"video"}),
 )
-HISTORY = Part(
+HISTORY = KeyGroup(
     "one job, its history",
     (
-        Row(
+        KeyRow(
             (Key("history.earlier", "h", "back in time"), Key("history.later", "l", "later")),
             "; so do left and right",
         ),
-        Row((Key("history.verify", "v", "verify the record"),)),
+        KeyRow((Key("history.verify", "v", "verify the record"),)),
     ),
     frozenset({"history"}),
 )
-GENERATE = Part(
+GENERATE = KeyGroup(
     "generate",
     (
-        Row(
+        KeyRow(
             (
                 Key("generate.submit", "ctrl+s", "submit", while_typing=True),
                 Key("generate.edit", "e", "back into the prompt"),
@@ -206,40 +208,42 @@ GENERATE = Part(
     ),
     frozenset({"generate"}),
 )
-ANALYTICS = Part(
+ANALYTICS = KeyGroup(
     "analytics",
     (
-        Row((Key("analytics.span", "t", "span of time"),)),
-        Row(
+        KeyRow((Key("analytics.span", "t", "span of time"),)),
+        KeyRow(
             (
                 Key("analytics.finer", "plus,equals_sign", "finer columns"),
                 Key("analytics.coarser", "minus", "coarser"),
             )
         ),
-        Row((Key("analytics.enlarge", "z", "enlarge a chart"), Key("analytics.export", "x", "export CSV"))),
+        KeyRow(
+            (Key("analytics.enlarge", "z", "enlarge a chart"), Key("analytics.export", "x", "export CSV"))
+        ),
     ),
     frozenset({"analytics"}),
 )
-SETTINGS = Part(
+SETTINGS = KeyGroup(
     "settings",
     (
-        Row(
+        KeyRow(
             (
                 Key("settings.save", "ctrl+s", "save", while_typing=True),
                 Key("settings.reset", "ctrl+z", "reset", while_typing=True),
                 Key("settings.keys", "K", "change keys"),
             )
         ),
-        Row((Key("keys.came_with", "backspace,delete", "give a key back", stays=True),)),
+        KeyRow((Key("keys.came_with", "backspace,delete", "give a key back", stays=True),)),
     ),
     frozenset({"settings"}),
 )
-DIALOGS = Part(
+DIALOGS = KeyGroup(
     "dialogs",
     (
-        Row((Key("dialogs.yes", "y", "yes"), Key("dialogs.no", "n", "no"))),
-        Row((Key("dialogs.left", "h", "to the left"), Key("dialogs.right", "l", "to the right"))),
-        Row(
+        KeyRow((Key("dialogs.yes", "y", "yes"), Key("dialogs.no", "n", "no"))),
+        KeyRow((Key("dialogs.left", "h", "to the left"), Key("dialogs.right", "l", "to the right"))),
+        KeyRow(
             (
                 Key("dialogs.tick", "space", "tick in the filter"),
                 Key("dialogs.apply", "ctrl+s", "apply the filter", while_typing=True),

@@ -9,7 +9,7 @@ from typing import Any
 from textual.binding import Binding, InvalidBinding
 from textual.keys import Keys, format_key
 
-from kinolog_tui.keys.bindings import EVERYWHERE, KEYS, PARTS, Key, Part
+from kinolog_tui.keys.bindings import EVERYWHERE, KEYS, PARTS, Key, KeyGroup
 
 MODIFIERS = frozenset({"ctrl", "alt", "shift", "super", "hyper", "meta"})
 NAMED = frozenset(name.value for name in Keys if name.value.isalnum())
@@ -89,7 +89,7 @@ def _holder(name: str, key: str, chosen: Mapping[str, str]) -> Key | None:
     return None
 
 
-def _meet(one: Part, other: Part) -> bool:
+def _meet(one: KeyGroup, other: KeyGroup) -> bool:
     return EVERYWHERE in (one, other) or bool(one.places & other.places)
 
 

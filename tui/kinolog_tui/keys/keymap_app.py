@@ -13,7 +13,7 @@ from kinolog_tui.keys.keymap import keys_of, shown
 from kinolog_tui.session.preferences import Preferences
 
 
-class Keyed(App[None]):
+class KeymapApp(App[None]):
     """Holds the keys of the person; `listening` while a dialog waits for a key, which then does nothing else."""
 
     preferences: Preferences
@@ -33,7 +33,7 @@ class Keyed(App[None]):
 
 def key_of(app: App[Any], name: str) -> str:
     """The key of a binding as it is now, as people read it; the first one where it has several."""
-    chosen = app.preferences.keys if isinstance(app, Keyed) else {}
+    chosen = app.preferences.keys if isinstance(app, KeymapApp) else {}
     return shown(keys_of(name, chosen)[0])
 
 

@@ -11,20 +11,20 @@ from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
-from kinolog_client.catalogue import Models, Workers
+from kinolog_client.catalogue import ModelListInfo, WorkerListInfo
 from kinolog_client.chart_models import (
-    Distribution,
-    Overview,
-    QueueDepth,
-    StageTimes,
-    SuccessRates,
-    Trends,
+    DistributionInfo,
+    OverviewInfo,
+    QueueDepthInfo,
+    StageTimesInfo,
+    SuccessRatesInfo,
+    TrendsInfo,
 )
 from kinolog_client.requests import CHART_RANGES
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.messages import Answered
+from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.csv_export import write_csv
 from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, span
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
@@ -58,7 +58,7 @@ class AnalyticsPage(Page):
         self.span = "last_7_days"
         self._zoom = 0
         self._rows: dict[str, list[tuple[str, str, str, str]]] = {}
-        self._models: dict[str, Distribution] = {}
+        self._models: dict[str, DistributionInfo] = {}
 
     def body(self) -> ComposeResult:
         """The numbers over the charts."""
@@ -90,38 +90,38 @@ class AnalyticsPage(Page):
         self.ask("models", self.kinolog.rest.models)
         self.ask("workers", self.kinolog.rest.workers)
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
-            case Overview() as overview:
+            case OverviewInfo() as overview:
                 self._show_overview(overview)
-            case Trends() as trends:
+            case TrendsInfo() as trends:
                 self._show_trends(trends)
-            case QueueDepth() as depth:
+            case QueueDepthInfo() as depth:
                 self._show_depth(depth)
-            case SuccessRates() as rates:
+            case SuccessRatesInfo() as rates:
                 self._show_rates(rates)
-            case StageTimes() as times:
+            case StageTimesInfo() as times:
                 self._show_stages(times)
-            case Models(models=models):
+            case ModelListInfo(models=models):
                 for model in models:
                     call = partial(self.kinolog.charts.distribution, self.span, model.name)
                     self.ask(f"model {model.name}", call)
-            case Distribution() as counts:
+            case DistributionInfo() as counts:
                 self._show_model(message.key.removeprefix("model "), counts)
-            case Workers() as workers:
+            case WorkerListInfo() as workers:
                 self._show_workers(workers)
             case Path() as file if self.app.is_web:
                 self.app.deliver_text(file, mime_type="text/csv")
             case Path() as file:
                 self.notify(str(file), title="Exported", markup=False)
 
-    def _show_overview(self, overview: Overview) -> None:
+    def _show_overview(self, overview: OverviewInfo) -> None:
         self.query_one(OverviewLine).show(overview, self.span)
         facts = overview.model_dump()
         self._rows["overview"] = [("", name, "", str(value)) for name, value in facts.items()]
 
-    def _show_trends(self, trends: Trends) -> None:
+    def _show_trends(self, trends: TrendsInfo) -> None:
         points = [(point.at, point) for point in trends.points if point.at is not None]
         names = ("completed", "failed", "cancelled")
         series = [Series(n, tuple(float(getattr(p, n)) for _, p in points), COLOURS[n]) for n in names]
@@ -133,7 +133,7 @@ class AnalyticsPage(Page):
             for name in ("submitted", *names)
         ]
 
-    def _show_depth(self, depth: QueueDepth) -> None:
+    def _show_depth(self, depth: QueueDepthInfo) -> None:
         points = [(point.at, point) for point in depth.points if point.at is not None]
         series = [
             Series("running", tuple(float(p.peak_processing) for _, p in points), COLOURS["processing"]),
@@ -146,7 +146,7 @@ class AnalyticsPage(Page):
             for name in ("queued", "processing")
         ]
 
-    def _show_rates(self, rates: SuccessRates) -> None:
+    def _show_rates(self, rates: SuccessRatesInfo) -> None:
         self.query_one("#rates", Bars).show(
             [
                 Bar(
@@ -167,7 +167,7 @@ class AnalyticsPage(Page):
             for name in ("completed", "failed")
         ]
 
-    def _show_stages(self, times: StageTimes) -> None:
+    def _show_stages(self, times: StageTimesInfo) -> None:
         most = max((time.p95_seconds for time in times.stages), default=0.0)
         self.query_one("#stages", Bars).show(
             [
@@ -186,7 +186,7 @@ class AnalyticsPage(Page):
             for name in ("count", "mean_seconds", "p50_seconds", "p95_seconds")
         ]
 
-    def _show_model(self, name: str, counts: Distribution) -> None:
+    def _show_model(self, name: str, counts: DistributionInfo) -> None:
         self._models[name] = counts
         most = max(one.total for one in self._models.values())
         self.query_one("#models", Bars).show(
@@ -197,7 +197,7 @@ class AnalyticsPage(Page):
         )
         self._rows["models"] = [("", m, "completed", str(one.completed)) for m, one in self._models.items()]
 
-    def _show_workers(self, workers: Workers) -> None:
+    def _show_workers(self, workers: WorkerListInfo) -> None:
         most = max((worker.jobs_completed for worker in workers.workers), default=0)
         self.query_one("#workers", Bars).show(
             [

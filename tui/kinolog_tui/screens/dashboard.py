@@ -9,14 +9,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from kinolog_client.catalogue import Workers
-from kinolog_client.chart_models import Activity, QueueDepth, Trends
-from kinolog_client.jobs import STATUSES, Counts
-from kinolog_client.live_feed import Batch
-from kinolog_client.live_messages import Ended, JobMoved, QueueCounted
+from kinolog_client.catalogue import WorkerListInfo
+from kinolog_client.chart_models import ActivityInfo, QueueDepthInfo, TrendsInfo
+from kinolog_client.jobs import STATUSES, JobCountsInfo
+from kinolog_client.live_feed import LiveUpdates
+from kinolog_client.live_messages import JobEnded, JobUpdated, QueueCounted
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.messages import Answered
+from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
@@ -78,32 +78,32 @@ class DashboardPage(Page):
         self.ask("depth", lambda: charts.queue_depth("last_24_hours"))
         self.ask("workers", self.kinolog.rest.workers)
 
-    def heard(self, batch: Batch) -> None:
+    def heard(self, batch: LiveUpdates) -> None:
         """Counts at once; the rest is asked for soon."""
         for message in batch.messages:
             match message:
                 case QueueCounted(counts=counts):
                     self._show_counts(counts)
-                case Ended() | JobMoved():
+                case JobEnded() | JobUpdated():
                     self._stale = True
                 case _:
                     pass
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
-            case Counts() as counts:
+            case JobCountsInfo() as counts:
                 self._show_counts(counts)
-            case Activity(entries=entries):
+            case ActivityInfo(entries=entries):
                 self.query_one(ActivityFeed).show(entries)
-            case Workers(workers=workers):
+            case WorkerListInfo(workers=workers):
                 self.query_one(WorkerList).show(workers)
-            case Trends() as trends:
+            case TrendsInfo() as trends:
                 self._show_trends(message.key, trends)
-            case QueueDepth() as depth:
+            case QueueDepthInfo() as depth:
                 self._show_depth(depth)
 
-    def _show_counts(self, counts: Counts) -> None:
+    def _show_counts(self, counts: JobCountsInfo) -> None:
         self.query_one(CountCards).show(counts)
         self.query_one("#distribution", Bars).show(
             [
@@ -118,7 +118,7 @@ class DashboardPage(Page):
             ]
         )
 
-    def _show_trends(self, key: str, trends: Trends) -> None:
+    def _show_trends(self, key: str, trends: TrendsInfo) -> None:
         points = [point for point in trends.points if point.at is not None]
         times = [point.at for point in points if point.at is not None]
         ended = [
@@ -128,7 +128,7 @@ class DashboardPage(Page):
         submitted = Series("submitted", tuple(float(point.submitted) for point in points), "primary")
         self.query_one(f"#{key}", Columns).show(times, ended if key == "throughput" else [submitted])
 
-    def _show_depth(self, depth: QueueDepth) -> None:
+    def _show_depth(self, depth: QueueDepthInfo) -> None:
         points = [point for point in depth.points if point.at is not None]
         series = [
             Series(name, tuple(float(getattr(point, f"peak_{field}")) for point in points), COLOURS[field])

@@ -13,14 +13,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
-from kinolog_client.catalogue import Model, Models
-from kinolog_client.jobs import PRIORITIES, Job, JobPage
-from kinolog_client.requests import Filter, Order
+from kinolog_client.catalogue import ModelInfo, ModelListInfo
+from kinolog_client.jobs import PRIORITIES, JobInfo, JobPageInfo
+from kinolog_client.requests import JobListFilter, JobListOrder
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
-from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
 from kinolog_tui.widgets.draft_view import DraftView
 
 PAST_JOBS = 20
@@ -40,8 +40,8 @@ class GeneratePage(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._models: dict[str, Model] = {}
-        self._past: dict[str, tuple[Job, ...]] = {}
+        self._models: dict[str, ModelInfo] = {}
+        self._past: dict[str, tuple[JobInfo, ...]] = {}
         self._request_id = new_id()
         self._sending = False
 
@@ -93,15 +93,15 @@ class GeneratePage(Page):
         self._look()
         super().redraw()
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
-            case Models(models=models):
+            case ModelListInfo(models=models):
                 self._offer(models)
-            case JobPage(jobs=jobs):
+            case JobPageInfo(jobs=jobs):
                 self._past[message.key.removeprefix("past ")] = jobs
                 self._look()
-            case Job() as job:
+            case JobInfo() as job:
                 self._sending = False
                 self._request_id = new_id()
                 self.query_one("#prompt", TextArea).text = ""
@@ -109,11 +109,11 @@ class GeneratePage(Page):
                 self.notify("It is in the queue.", title=job.job_id[:8], timeout=3)
                 self.kinolog.open_job(job.job_id)
 
-    def on_refused(self, message: Refused) -> None:
+    def on_refused(self, message: RequestRefused) -> None:
         """What was refused can be sent again, and makes one job. The page's own handler is called as well."""
         self._sending = False
 
-    def _offer(self, models: Sequence[Model]) -> None:
+    def _offer(self, models: Sequence[ModelInfo]) -> None:
         if [*self._models.values()] == list(models):
             return
         self._models = {model.name: model for model in models}
@@ -126,7 +126,7 @@ class GeneratePage(Page):
             select.value = chosen
 
     @property
-    def model(self) -> Model | None:
+    def model(self) -> ModelInfo | None:
         """The chosen model."""
         value = self.query_one("#model", Select).value
         return self._models.get(value) if isinstance(value, str) else None
@@ -145,8 +145,8 @@ class GeneratePage(Page):
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
-        which = Filter(statuses=("completed",), model=model.name)
-        self.ask(f"past {model.name}", partial(self.kinolog.rest.jobs, which, Order(), PAST_JOBS))
+        which = JobListFilter(statuses=("completed",), model=model.name)
+        self.ask(f"past {model.name}", partial(self.kinolog.rest.jobs, which, JobListOrder(), PAST_JOBS))
         self._look()
 
     @on(Input.Changed)

@@ -12,18 +12,25 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import ScreenResume
 from textual.widgets import Input, TabbedContent, TabPane
 
-from kinolog_client.jobs import History, Job, LogPage, Storyboard
-from kinolog_client.live_feed import Batch
-from kinolog_client.live_messages import Ended, Heard, JobMoved, LogWritten, Moved, PictureSeen
-from kinolog_client.proofs import Proof
+from kinolog_client.jobs import HistoryInfo, JobInfo, LogPageInfo, StoryboardInfo
+from kinolog_client.live_feed import LiveUpdates
+from kinolog_client.live_messages import (
+    Heard,
+    JobEnded,
+    JobMovement,
+    JobUpdated,
+    LogLineReceived,
+    PreviewReceived,
+)
+from kinolog_client.proofs import ProofInfo
 from kinolog_tui.keys.bindings import bound
-from kinolog_tui.screens.job_actions import Acting
+from kinolog_tui.screens.job_actions import JobActions
 from kinolog_tui.screens.page import Page
-from kinolog_tui.screens.proof_tab import Proving
-from kinolog_tui.screens.scenes_tab import Sketched, Sketching
-from kinolog_tui.screens.video_tab import Watching
-from kinolog_tui.session.messages import Answered, Refused
-from kinolog_tui.widgets.job.history import HistoryView
+from kinolog_tui.screens.proof_tab import ProofTab
+from kinolog_tui.screens.scenes_tab import ScenesTab, Sketched
+from kinolog_tui.screens.video_tab import VideoTab
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
+from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.job_details import JobFacts, JobHead, StageList
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
 from kinolog_tui.widgets.job.player import Player
@@ -34,7 +41,7 @@ TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
 
 
-class JobPage(Watching, Sketching, Proving, Acting, Page):
+class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
     """The page of one job."""
 
     NUMBER = "2"
@@ -53,7 +60,7 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
     def __init__(self, job_id: str) -> None:
         super().__init__()
         self.job_id = job_id
-        self.job: Job | None = None
+        self.job: JobInfo | None = None
         self._step: tuple[int, int] | None = None
         self._stale = False
 
@@ -72,7 +79,7 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
             with TabPane("Video", id="video"):
                 yield Player()
             with TabPane("History", id="history"):
-                yield HistoryView()
+                yield HistoryPanel()
 
     def on_mount(self) -> None:
         """Dots until the job is known."""
@@ -101,7 +108,7 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
     def redraw(self) -> None:
         """Lines and history too."""
         self.query_one(LogLines).redraw()
-        self.query_one(HistoryView).redraw()
+        self.query_one(HistoryPanel).redraw()
         super().redraw()
 
     def say_keys(self) -> None:
@@ -115,27 +122,27 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
             self.ask("scenes", partial(self.kinolog.rest.storyboard, self.job_id))
             self.ask("history", partial(self.kinolog.rest.history, self.job_id))
 
-    def heard(self, batch: Batch) -> None:
+    def heard(self, batch: LiveUpdates) -> None:
         """What the feed tells of this job."""
         lines = []
         for message in batch.messages:
             if getattr(message, "job_id", None) == self.job_id:
                 self._hear(message)
-                if isinstance(message, LogWritten):
+                if isinstance(message, LogLineReceived):
                     lines.append(message.line)
         if lines:
             self.query_one(LogLines).add(lines)
 
     def _hear(self, message: Heard) -> None:
         match message:
-            case JobMoved(moved=moved) | Ended(moved=moved):
+            case JobUpdated(moved=moved) | JobEnded(moved=moved):
                 self._move(moved)
-            case PictureSeen(image=image) if self.job is not None and not self.job.ended:
+            case PreviewReceived(image=image) if self.job is not None and not self.job.ended:
                 self.show_picture(image)
             case _:
                 pass
 
-    def _move(self, moved: Moved) -> None:
+    def _move(self, moved: JobMovement) -> None:
         self._step = (moved.step, moved.steps) if moved.step is not None and moved.steps else None
         if moved.job is not None:
             self._stale = True
@@ -144,34 +151,34 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
             names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds", "stages")
             self._show(self.job.model_copy(update={name: getattr(moved, name) for name in names}))
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
-            case Job() as job:
+            case JobInfo() as job:
                 if self.job is None or job.version >= self.job.version:
                     self._show(job)
-            case Storyboard(scenes=scenes):
+            case StoryboardInfo(scenes=scenes):
                 self.query_one(SceneList).show(scenes, self._scene())
                 self.sketch()
             case Sketched() as sketched:
                 self.sketched(sketched)
-            case LogPage(entries=entries):
+            case LogPageInfo(entries=entries):
                 lines = self.query_one(LogLines)
                 lines.add(entries)
                 if not lines.last:
                     lines.redraw()
-            case History() as history if message.key == "history":
-                self.query_one(HistoryView).show(history.commits)
-            case History() as history:
-                self.query_one(HistoryView).show_state(history.job)
-            case Proof() as proof:
+            case HistoryInfo() as history if message.key == "history":
+                self.query_one(HistoryPanel).show(history.commits)
+            case HistoryInfo() as history:
+                self.query_one(HistoryPanel).show_state(history.job)
+            case ProofInfo() as proof:
                 self.proved(proof)
             case list():
                 self.said(message)
             case _:
                 self.video_answered(message)
 
-    def on_refused(self, message: Refused) -> None:
+    def on_refused(self, message: RequestRefused) -> None:
         """What has a place of its own is said there; a job that is not there leaves nothing to show."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "video":
@@ -184,7 +191,7 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         if message.key == "job" and self.job is None and message.trouble.status is not None:
             self.app.pop_screen()
 
-    def _show(self, job: Job) -> None:
+    def _show(self, job: JobInfo) -> None:
         self.job = job
         head = self.query_one(JobHead)
         head.loading = False
@@ -201,11 +208,11 @@ class JobPage(Watching, Sketching, Proving, Acting, Page):
         """This one."""
         return [self.job_id]
 
-    def chosen_facts(self) -> Job | None:
+    def chosen_facts(self) -> JobInfo | None:
         """This one."""
         return self.job
 
-    def on_history_view_moved(self, message: HistoryView.Moved) -> None:
+    def on_history_view_moved(self, message: HistoryPanel.Moved) -> None:
         """Ask for the state as of there; a newer ask takes the place of an older one."""
         self.ask("state", partial(self.kinolog.rest.history, self.job_id, message.position))
 

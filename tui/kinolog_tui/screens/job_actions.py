@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from kinolog_client.jobs import Job
+from kinolog_client.jobs import JobInfo
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.messages import Answered
+from kinolog_tui.session.messages import RequestAnswered
 
 DONE = {
     "cancel": "cancelling",
@@ -21,7 +21,7 @@ DONE = {
 }
 
 
-class Acting(Page):
+class JobActions(Page):
     """Cancel, retry, reprioritise, erase and copy what `chosen_jobs` names."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class Acting(Page):
         """Ids of the jobs that an action takes."""
         raise NotImplementedError
 
-    def chosen_facts(self) -> Job | None:
+    def chosen_facts(self) -> JobInfo | None:
         """The one job that is looked at."""
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class Acting(Page):
         self.ask(key, lambda: self.kinolog.rest.act(action, ids, priority))
         self.acted()
 
-    def said(self, message: Answered) -> None:
+    def said(self, message: RequestAnswered) -> None:
         """Tell what became of an action; the answer is the words of those that were refused."""
         if not message.key.startswith("act ") or not isinstance(message.value, list):
             return

@@ -12,16 +12,16 @@ from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
 
-from kinolog_client.jobs import Job, JobPage
-from kinolog_client.live_feed import Batch
-from kinolog_client.live_messages import Ended, JobMoved
-from kinolog_client.requests import PAGE_SIZES, Filter
+from kinolog_client.jobs import JobInfo, JobPageInfo
+from kinolog_client.live_feed import LiveUpdates
+from kinolog_client.live_messages import JobEnded, JobUpdated
+from kinolog_client.requests import PAGE_SIZES, JobListFilter
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.screens.dialogs.filter import FilterDialog
-from kinolog_tui.screens.job_actions import Acting
+from kinolog_tui.screens.job_actions import JobActions
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.list_position import Place
-from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.list_position import ListPosition
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
 from kinolog_tui.text.display_text import count, plain
 from kinolog_tui.widgets.jobs.cards import StatusChips
 from kinolog_tui.widgets.jobs.job_table import JobTable
@@ -30,7 +30,7 @@ THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0
 
 
-class JobsPage(Acting, Page):
+class JobsPage(JobActions, Page):
     """The list of jobs."""
 
     NUMBER = "2"
@@ -53,15 +53,15 @@ class JobsPage(Acting, Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._place = self._wanted = Place()
+        self._place = self._wanted = ListPosition()
         """Where the page that is shown is, and where the one is that was asked for."""
-        self._page: JobPage | None = None
+        self._page: JobPageInfo | None = None
         self._stale = False
         self._reading = True
         self._said = ("", "")
 
     @property
-    def which(self) -> Filter:
+    def which(self) -> JobListFilter:
         """Which jobs it shows, or has asked for."""
         return self._wanted.which
 
@@ -96,11 +96,11 @@ class JobsPage(Acting, Page):
         self.query_one(JobTable).redraw()
         super().redraw()
 
-    def narrow(self, which: Filter) -> None:
+    def narrow(self, which: JobListFilter) -> None:
         """Show other jobs, from the first page."""
         self._go(self._wanted.narrowed(which))
 
-    def _go(self, place: Place) -> None:
+    def _go(self, place: ListPosition) -> None:
         self._wanted, self._reading = place, True
         self._say_what()
         self.call_after_refresh(self.load)
@@ -110,33 +110,33 @@ class JobsPage(Acting, Page):
             self._stale = False
             self.load()
 
-    def heard(self, batch: Batch) -> None:
+    def heard(self, batch: LiveUpdates) -> None:
         """Patch the rows; a commit changes what belongs on the page, so it is read anew soon."""
         table = self.query_one(JobTable)
         for message in batch.messages:
             match message:
-                case JobMoved() | Ended():
+                case JobUpdated() | JobEnded():
                     table.patch(message.job_id, message.moved)
                     self._stale = self._stale or message.moved.job is not None
                 case _:
                     pass
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Show a page, or what became of an action."""
         match message.value:
-            case JobPage() as page:
+            case JobPageInfo() as page:
                 self._show(page)
             case list():
                 self._stale = True
                 self.said(message)
 
-    def on_refused(self, message: Refused) -> None:
+    def on_refused(self, message: RequestRefused) -> None:
         """A page that was not to be had leaves the table as it is. The page's own handler is called as well."""
         if message.key == "page":
             self._wanted, self._reading = self._place, False
             self._say_what()
 
-    def _show(self, page: JobPage) -> None:
+    def _show(self, page: JobPageInfo) -> None:
         if not page.jobs and self._wanted.page:
             self._go(self._wanted.before())
             return
@@ -180,7 +180,7 @@ class JobsPage(Acting, Page):
             return sorted(table.marked)
         return [table.current.job_id] if table.current is not None else []
 
-    def chosen_facts(self) -> Job | None:
+    def chosen_facts(self) -> JobInfo | None:
         """The job under the cursor."""
         return self.query_one(JobTable).current
 
@@ -202,7 +202,7 @@ class JobsPage(Acting, Page):
         """Choose status, priority, span and model."""
         self.app.push_screen(FilterDialog(self.which), self._filtered)
 
-    def _filtered(self, which: Filter | None) -> None:
+    def _filtered(self, which: JobListFilter | None) -> None:
         if which is not None:
             self.narrow(which)
 
@@ -258,7 +258,7 @@ class JobsPage(Acting, Page):
         elif table.marked:
             self.acted()
         elif self.which.narrows:
-            self.narrow(Filter())
+            self.narrow(JobListFilter())
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the search."""

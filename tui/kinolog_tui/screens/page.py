@@ -10,12 +10,12 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_client.live_feed import Batch, Link, Polled, Told
-from kinolog_client.requests import Filter
-from kinolog_client.rest import Trouble
+from kinolog_client.live_feed import LinkState, LiveUpdates, PollDue, Told
+from kinolog_client.requests import JobListFilter
+from kinolog_client.rest import GatewayFailure
 from kinolog_tui.keys.keymap_app import naming
-from kinolog_tui.session.background import start
-from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
 
@@ -61,10 +61,10 @@ class Page(Screen[None]):
     def load(self) -> None:
         """Ask for what the page shows."""
 
-    def heard(self, batch: Batch) -> None:
+    def heard(self, batch: LiveUpdates) -> None:
         """Bring what the feed told into what is shown."""
 
-    def narrow(self, which: Filter) -> None:
+    def narrow(self, which: JobListFilter) -> None:
         """Show other jobs; a page without a list has nothing to do."""
 
     def ask(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
@@ -73,12 +73,12 @@ class Page(Screen[None]):
         async def work() -> None:
             try:
                 value = await call()
-            except Trouble as trouble:
-                self.post_message(Refused(key, trouble))
+            except GatewayFailure as trouble:
+                self.post_message(RequestRefused(key, trouble))
             else:
-                self.post_message(Answered(key, value))
+                self.post_message(RequestAnswered(key, value))
 
-        start(self, work, key)
+        start_work(self, work, key)
 
     def asking(self, *keys: str) -> bool:
         """Whether one of these is asked and not yet answered: what is asked again and again waits for that."""
@@ -86,7 +86,7 @@ class Page(Screen[None]):
             worker.node is self and worker.group in keys and not worker.is_finished for worker in self.workers
         )
 
-    def on_refused(self, message: Refused) -> None:
+    def on_refused(self, message: RequestRefused) -> None:
         """Say what went wrong and what to do; while the server is away the banner says it already."""
         trouble = message.trouble
         if trouble.status is None and self.kinolog.link.state != "live":
@@ -135,16 +135,16 @@ class Page(Screen[None]):
         if not self.is_mounted:
             return
         match told:
-            case Batch():
+            case LiveUpdates():
                 self.heard(told)
-            case Polled():
+            case PollDue():
                 self.load()
-            case Link():
+            case LinkState():
                 self.show_link(told)
                 if told.state == "live":
                     self.load()
 
-    def show_link(self, link: Link) -> None:
+    def show_link(self, link: LinkState) -> None:
         """Show how the feed is connected."""
         for banner in self.query(LinkBanner):
             banner.show(link)

@@ -8,16 +8,16 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widgets import TabbedContent
 
-from kinolog_client.proofs import Proof, prove
-from kinolog_client.rest import Trouble
+from kinolog_client.proofs import ProofInfo, prove
+from kinolog_client.rest import GatewayFailure
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import key_of, naming
 from kinolog_tui.screens.page import Page
 from kinolog_tui.text import clock
-from kinolog_tui.widgets.job.proof import ProofView
+from kinolog_tui.widgets.job.proof import ProofPanel
 
 
-class Proving(Page):
+class ProofTab(Page):
     """What the page of a job does about the proof of its record."""
 
     BINDINGS: ClassVar[list[BindingType]] = [bound("job.verify", "verify", "Verify", show=False)]
@@ -26,16 +26,16 @@ class Proving(Page):
     def action_verify(self) -> None:
         """Have the record checked, and show in the history what was found."""
         self.query_one(TabbedContent).active = "history"
-        view = self.query_one(ProofView)
+        view = self.query_one(ProofPanel)
         view.display = True
         view.say("checking the record and every file …")
         self.ask("proof", partial(prove, self.kinolog.rest, self.job_id))
 
-    def proved(self, proof: Proof) -> None:
+    def proved(self, proof: ProofInfo) -> None:
         """It was checked, now."""
-        self.query_one(ProofView).show(proof, clock.now())
+        self.query_one(ProofPanel).show(proof, clock.now())
 
-    def not_proved(self, trouble: Trouble) -> None:
+    def not_proved(self, trouble: GatewayFailure) -> None:
         """It was not checked: say why, and what to do."""
         if trouble.status == 404 and trouble.reason != "JOB_NOT_FOUND":
             again = key_of(self.app, "job.verify")
@@ -44,11 +44,11 @@ class Proving(Page):
             )
         else:
             words = f"Not checked: {trouble.words} {naming(self.app, trouble.next_step)}"
-        self.query_one(ProofView).say(words)
+        self.query_one(ProofPanel).say(words)
 
     def close_proof(self) -> bool:
         """Take the proof away; False when there was none to see."""
-        view = self.query_one(ProofView)
+        view = self.query_one(ProofPanel)
         seen = view.display and self.query_one(TabbedContent).active == "history"
         if seen:
             view.display = False

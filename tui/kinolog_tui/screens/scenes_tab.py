@@ -8,12 +8,12 @@ from functools import partial
 
 from textual.widgets import TabbedContent
 
-from kinolog_client.jobs import Scene
-from kinolog_client.rest import Trouble
-from kinolog_tui.graphics.clip_decoder import CannotDecode, Picture, decode
+from kinolog_client.jobs import SceneInfo
+from kinolog_client.rest import GatewayFailure
+from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.background import start
-from kinolog_tui.session.messages import Answered
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.scenes import THUMBNAIL, SceneList
 
 MOST_SCENES = 40
@@ -27,7 +27,7 @@ class Sketched:
     picture: Picture
 
 
-class Sketching(Page):
+class ScenesTab(Page):
     """What the page of a job does with its storyboard."""
 
     job_id: str
@@ -41,19 +41,19 @@ class Sketching(Page):
             if (scene.thumbnail or scene.video) and scene.index not in scenes.pictures
         ]
         if missing and self.query_one(TabbedContent).active == "scenes":
-            start(self, partial(self._sketch, missing), "sketch")
+            start_work(self, partial(self._sketch, missing), "sketch")
 
-    async def _sketch(self, scenes: list[Scene]) -> None:
+    async def _sketch(self, scenes: list[SceneInfo]) -> None:
         for scene in scenes:
             file = self.kinolog.scratch / f"{self.job_id}-{scene.index}"
             try:
                 async for _ in self.kinolog.rest.download(scene.thumbnail or scene.video or "", file):
                     pass
                 clip = await asyncio.to_thread(decode, file, THUMBNAIL)
-            except (Trouble, CannotDecode, OSError):
+            except (GatewayFailure, DecodeFailed, OSError):
                 continue  # the storyboard says everything without its pictures
             middle = clip.pictures[len(clip.pictures) // 2]
-            self.post_message(Answered("sketch", Sketched(scene.index, middle)))
+            self.post_message(RequestAnswered("sketch", Sketched(scene.index, middle)))
 
     def sketched(self, sketched: Sketched) -> None:
         """Show a picture."""

@@ -18,7 +18,7 @@ from kinolog_client.requests import PAGE_SIZES
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
 from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.api_keys import ApiKeyList
@@ -177,7 +177,7 @@ class SettingsPage(Page):
 
         self.ask("reset", reset)
 
-    def on_answered(self, message: Answered) -> None:
+    def on_answered(self, message: RequestAnswered) -> None:
         """Saved, or reset; or what the server does about keys."""
         match message.value:
             case KeysAnswer() as answer:
@@ -191,7 +191,7 @@ class SettingsPage(Page):
                     words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
                 )
 
-    def on_refused(self, message: Refused) -> None:
+    def on_refused(self, message: RequestRefused) -> None:
         """Keys that may not be seen leave the reason in their place."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "keys":

@@ -11,13 +11,13 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widgets import TabbedContent
 
-from kinolog_client.jobs import Job
-from kinolog_client.rest import Trouble
-from kinolog_tui.graphics.clip_decoder import CannotDecode, Clip, Room, decode
+from kinolog_client.jobs import JobInfo
+from kinolog_client.rest import GatewayFailure
+from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBox, decode
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.background import start
-from kinolog_tui.session.messages import Answered, Refused
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.messages import RequestAnswered, RequestRefused
 from kinolog_tui.text.display_text import size
 from kinolog_tui.widgets.job.player import Player
 
@@ -34,8 +34,8 @@ class Fetched:
     """The video is here; `clip` is None when only the file was wanted."""
 
     file: Path
-    clip: Clip | None
-    room: Room
+    clip: DecodedClip | None
+    room: PixelBox
     purpose: str
 
 
@@ -43,20 +43,20 @@ class Fetched:
 class PictureDecoded:
     """A picture of the work so far, and the room that it was decoded for."""
 
-    clip: Clip
-    room: Room
+    clip: DecodedClip
+    room: PixelBox
 
 
-class Watching(Page):
+class VideoTab(Page):
     """What the page of a job does with its video."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
     job_id: str
-    job: Job | None = None
+    job: JobInfo | None = None
     _video: str | None = None
     _previewed = False
 
-    def video_of(self, job: Job) -> None:
+    def video_of(self, job: JobInfo) -> None:
         """The job changed: its video may be there now, or gone."""
         self._video = job.links.video
         player = self.query_one(Player)
@@ -80,13 +80,13 @@ class Watching(Page):
         async def work() -> None:
             try:
                 clip = await asyncio.to_thread(decode, image, room)
-            except CannotDecode:
+            except DecodeFailed:
                 return  # the next one may do
-            self.post_message(Answered("picture", PictureDecoded(clip, room)))
+            self.post_message(RequestAnswered("picture", PictureDecoded(clip, room)))
 
-        start(self, work, "picture")
+        start_work(self, work, "picture")
 
-    def video_answered(self, message: Answered) -> None:
+    def video_answered(self, message: RequestAnswered) -> None:
         """What came of fetching."""
         player = self.query_one(Player)
         match message.value:
@@ -95,7 +95,7 @@ class Watching(Page):
             case PictureDecoded(clip=clip, room=room) if self._video is None:
                 self._previewed = True
                 player.show(clip, room, play=False, label="the work so far")
-            case Fetched(clip=Clip() as clip, room=room):
+            case Fetched(clip=DecodedClip() as clip, room=room):
                 player.show(clip, room, play=True)
             case Fetched(file=file, purpose="open") if self.app.is_web:
                 self.app.deliver_binary(file, open_method="browser", mime_type="video/mp4")
@@ -144,17 +144,19 @@ class Watching(Page):
                 if into is not None or not file.exists():
                     await self._download(path, file, tell=purpose == "play")
                 clip = await asyncio.to_thread(decode, file, room) if purpose == "play" else None
-            except Trouble as trouble:
-                self.post_message(Refused("video" if purpose == "play" else purpose, trouble))
-            except CannotDecode as error:
-                self.post_message(Answered("video", Fetching(str(error))))
+            except GatewayFailure as trouble:
+                self.post_message(RequestRefused("video" if purpose == "play" else purpose, trouble))
+            except DecodeFailed as error:
+                self.post_message(RequestAnswered("video", Fetching(str(error))))
             except OSError as error:
-                denied = Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0)
-                self.post_message(Refused("save", denied))
+                denied = GatewayFailure(
+                    f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
+                )
+                self.post_message(RequestRefused("save", denied))
             else:
-                self.post_message(Answered("video", Fetched(file, clip, room, purpose)))
+                self.post_message(RequestAnswered("video", Fetched(file, clip, room, purpose)))
 
-        start(self, work, "video")
+        start_work(self, work, "video")
 
     async def _download(self, path: str, file: Path, *, tell: bool) -> None:
         """Download beside the file first, so that what is there is whole."""
@@ -163,13 +165,13 @@ class Watching(Page):
             async for done, of in self.kinolog.rest.download(path, part):
                 if tell and of:
                     words = f"fetching the video … {size(done)} of {size(of)}"
-                    self.post_message(Answered("video", Fetching(words)))
+                    self.post_message(RequestAnswered("video", Fetching(words)))
             os.replace(part, file)
         finally:
             part.unlink(missing_ok=True)
 
 
-def _why_none(job: Job) -> str:
+def _why_none(job: JobInfo) -> str:
     if job.erased:
         return "The video is erased."
     if job.ended:

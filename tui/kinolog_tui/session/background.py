@@ -8,6 +8,8 @@ from typing import Any, cast
 from textual.dom import DOMNode
 
 
-def start(node: DOMNode, work: Callable[[], Awaitable[None]], group: str, *, exclusive: bool = True) -> None:
+def start_work(
+    node: DOMNode, work: Callable[[], Awaitable[None]], group: str, *, exclusive: bool = True
+) -> None:
     """Run it as a worker of the node; with `exclusive`, in place of what runs in the group."""
     node.run_worker(cast("Callable[[], Any]", work), group=group, exclusive=exclusive)

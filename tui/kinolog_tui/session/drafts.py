@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from kinolog.storyboard.planner import Scene, plan
-from kinolog_client.catalogue import Model
-from kinolog_client.jobs import Job
-from kinolog_client.requests import Wish
+from kinolog.storyboard.planner import PlannedScene, plan_storyboard
+from kinolog_client.catalogue import ModelInfo
+from kinolog_client.jobs import JobInfo
+from kinolog_client.requests import VideoRequest
 
 MOST_CHARACTERS = 4_000
 GREATEST_SEED = 9_007_199_254_740_991
@@ -30,10 +30,10 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedDraft:
     """A draft against a model: `wrong` names fields and says what is wrong; the rest holds where nothing is."""
 
-    wish: Wish
+    wish: VideoRequest
     frames: int
     fps: int
     steps: int
@@ -42,7 +42,7 @@ class Checked:
     wrong: dict[str, str] = field(default_factory=dict)
 
 
-def check(draft: Draft, model: Model) -> Checked:
+def check(draft: Draft, model: ModelInfo) -> CheckedDraft:
     """What the model makes of a draft. What is left out is the model's default."""
     wrong: dict[str, str] = {}
     defaults = model.defaults
@@ -56,7 +56,7 @@ def check(draft: Draft, model: Model) -> Checked:
     seed = int(_number(draft.seed, 0, 0, GREATEST_SEED, "seed", wrong, whole=True))
     width, height = _size(draft.size, model, wrong)
     given = bool(draft.duration)
-    wish = Wish(
+    wish = VideoRequest(
         prompt=draft.prompt.strip(),
         negative_prompt=draft.negative_prompt or None,
         priority=draft.priority or None,
@@ -68,7 +68,7 @@ def check(draft: Draft, model: Model) -> Checked:
         seed=seed if draft.seed else None,
     )
     frames = max(1, round(duration * defaults.fps)) if given else defaults.frames
-    return Checked(wish, frames, defaults.fps, steps, width, height, wrong)
+    return CheckedDraft(wish, frames, defaults.fps, steps, width, height, wrong)
 
 
 def _number(
@@ -94,7 +94,7 @@ def _number(
     return int(text) if whole else value
 
 
-def _size(text: str, model: Model, wrong: dict[str, str]) -> tuple[int, int]:
+def _size(text: str, model: ModelInfo, wrong: dict[str, str]) -> tuple[int, int]:
     asked = (text or model.defaults.size).lower()
     sides = asked.split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
@@ -107,14 +107,14 @@ def _size(text: str, model: Model, wrong: dict[str, str]) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def scenes_of(checked: Checked) -> tuple[Scene, ...]:
+def scenes_of(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
     """The scenes that the service will plan for it: it uses the same rules. None while the prompt is wrong."""
     if "prompt" in checked.wrong or "duration" in checked.wrong:
         return ()
-    return plan(checked.wish.prompt, checked.frames, checked.fps, checked.wish.seed or 0)
+    return plan_storyboard(checked.wish.prompt, checked.frames, checked.fps, checked.wish.seed or 0)
 
 
-def estimate(checked: Checked, past: Sequence[Job]) -> float | None:
+def estimate(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:
     """Seconds it may run, from the median of past jobs per pixel, frame and step; None without any."""
     rates = [
         (job.finished_at - job.started_at).total_seconds() / (job.width * job.height * job.frames * job.steps)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kinolog_client.requests import RANGES, SORTS, Filter, Order
+from kinolog_client.requests import RANGES, SORTS, JobListFilter, JobListOrder
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPosition:
     """`cursors` lead to the pages up to this one; that of the first page is None."""
 
-    which: Filter = field(default_factory=Filter)
-    order: Order = field(default_factory=Order)
+    which: JobListFilter = field(default_factory=JobListFilter)
+    order: JobListOrder = field(default_factory=JobListOrder)
     cursors: tuple[str | None, ...] = (None,)
 
     @property
@@ -26,32 +26,32 @@ class Place:
         return len(self.cursors) - 1
 
     @property
-    def first(self) -> Place:
+    def first(self) -> ListPosition:
         """The first page of the same jobs."""
         return replace(self, cursors=(None,))
 
-    def narrowed(self, which: Filter) -> Place:
+    def narrowed(self, which: JobListFilter) -> ListPosition:
         """The first page of other jobs."""
-        return Place(which, self.order)
+        return ListPosition(which, self.order)
 
-    def behind(self, cursor: str) -> Place:
+    def behind(self, cursor: str) -> ListPosition:
         """The next page."""
         return replace(self, cursors=(*self.cursors, cursor))
 
-    def before(self) -> Place:
+    def before(self) -> ListPosition:
         """The page before; the first one stays."""
         return replace(self, cursors=self.cursors[:-1] or (None,)) if self.page else self
 
-    def sorted_next(self) -> Place:
+    def sorted_next(self) -> ListPosition:
         """By the next thing to sort by."""
         following = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
-        return Place(self.which, replace(self.order, sort=following))
+        return ListPosition(self.which, replace(self.order, sort=following))
 
-    def reversed(self) -> Place:
+    def reversed(self) -> ListPosition:
         """The other way round."""
-        return Place(self.which, replace(self.order, descending=not self.order.descending))
+        return ListPosition(self.which, replace(self.order, descending=not self.order.descending))
 
-    def spanned_next(self) -> Place:
+    def spanned_next(self) -> ListPosition:
         """Of the next span of time; days that were typed hold no longer."""
         following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
         return self.narrowed(replace(self.which, date_range=following, since="", until=""))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from textual.message import Message
 
 from kinolog_client.live_feed import Told
-from kinolog_client.rest import Trouble
+from kinolog_client.rest import GatewayFailure
 
 
-class FeedTold(Message):
+class LiveUpdatesReceived(Message):
     """The live feed has something: a batch of messages, or how it is connected."""
 
     def __init__(self, told: Told) -> None:
@@ -16,7 +16,7 @@ class FeedTold(Message):
         self.told = told
 
 
-class Answered(Message):
+class RequestAnswered(Message):
     """A request that a screen made was answered. `key` says which one it was."""
 
     def __init__(self, key: str, value: object) -> None:
@@ -25,10 +25,10 @@ class Answered(Message):
         self.value = value
 
 
-class Refused(Message):
+class RequestRefused(Message):
     """A request that a screen made was not done."""
 
-    def __init__(self, key: str, trouble: Trouble) -> None:
+    def __init__(self, key: str, trouble: GatewayFailure) -> None:
         super().__init__()
         self.key = key
         self.trouble = trouble

@@ -9,19 +9,19 @@ from tempfile import TemporaryDirectory
 from textual.theme import Theme
 
 from kinolog_client.charts import Charts
-from kinolog_client.live_feed import Batch, Link, LiveFeed
-from kinolog_client.live_messages import Ended
-from kinolog_client.rest import Rest
-from kinolog_tui.graphics.capabilities import Abilities
-from kinolog_tui.keys.keymap_app import Keyed
+from kinolog_client.live_feed import LinkState, LiveFeed, LiveUpdates
+from kinolog_client.live_messages import JobEnded
+from kinolog_client.rest import GatewayRest
+from kinolog_tui.graphics.capabilities import TerminalCapabilities
+from kinolog_tui.keys.keymap_app import KeymapApp
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.background import start
-from kinolog_tui.session.error_throttle import Troubles
-from kinolog_tui.session.messages import FeedTold
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.error_throttle import ErrorThrottle
+from kinolog_tui.session.messages import LiveUpdatesReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
 
 
-class Connected(Keyed):
+class SessionApp(KeymapApp):
     """An application of the gateway at `url`, or of the one that the person chose in Settings."""
 
     def __init__(
@@ -29,23 +29,23 @@ class Connected(Keyed):
         url: str,
         api_key: str | None = None,
         store: PreferenceStore | None = None,
-        abilities: Abilities | None = None,
+        abilities: TerminalCapabilities | None = None,
     ) -> None:
         super().__init__()
-        self._abilities = abilities or Abilities()
-        self.troubles = Troubles()
+        self._abilities = abilities or TerminalCapabilities()
+        self.troubles = ErrorThrottle()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
         self.given_url, self._given_key = url.rstrip("/"), api_key
-        self.link = Link("connecting")
+        self.link = LinkState("connecting")
         self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
         self._connect()
 
     @property
-    def pictures(self) -> Abilities:
+    def pictures(self) -> TerminalCapabilities:
         """How pictures are shown: as the person chose, else as the terminal can."""
         chosen = self.preferences.pictures
-        return self._abilities if chosen == "auto" else Abilities(chosen, self._abilities.cell)
+        return self._abilities if chosen == "auto" else TerminalCapabilities(chosen, self._abilities.cell)
 
     @property
     def scratch(self) -> Path:
@@ -54,7 +54,7 @@ class Connected(Keyed):
 
     def _connect(self) -> None:
         key = self.preferences.api_key or self._given_key
-        self.rest = Rest(self.preferences.url or self.given_url, key)
+        self.rest = GatewayRest(self.preferences.url or self.given_url, key)
         self.charts = Charts(self.rest)
         self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
 
@@ -82,23 +82,23 @@ class Connected(Keyed):
 
         async def listen() -> None:
             async for told in feed.told():
-                self.post_message(FeedTold(told))
+                self.post_message(LiveUpdatesReceived(told))
 
-        start(self, listen, "feed")
+        start_work(self, listen, "feed")
 
-    def on_feed_told(self, message: FeedTold) -> None:
+    def on_feed_told(self, message: LiveUpdatesReceived) -> None:
         """Hand it to the page that is shown; pages that are not read anew when they are."""
         told = message.told
-        if isinstance(told, Link):
+        if isinstance(told, LinkState):
             self.link = told
-        if isinstance(told, Batch):
+        if isinstance(told, LiveUpdates):
             self._ring(told)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.take(told)
 
-    def _ring(self, batch: Batch) -> None:
-        ended = [message for message in batch.messages if isinstance(message, Ended)]
+    def _ring(self, batch: LiveUpdates) -> None:
+        ended = [message for message in batch.messages if isinstance(message, JobEnded)]
         if ended and self.preferences.bell:
             self.bell()
         if ended and self.preferences.toasts:
@@ -119,8 +119,8 @@ class Connected(Keyed):
             old = self.rest
             self._connect()
             self._listen()
-            start(self, old.close, "closing")
+            start_work(self, old.close, "closing")
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
         """Have the feed bring the lines and pictures of a job, or of none."""
-        start(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)
+        start_work(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)

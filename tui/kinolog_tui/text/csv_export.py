@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinolog_client.rest import Trouble
+from kinolog_client.rest import GatewayFailure
 
 HEADINGS = ("chart", "at", "name", "measure", "value")
 
@@ -19,5 +19,7 @@ async def write_csv(file: Path, rows: Sequence[tuple[str, str, str, str, str]]) 
             writer.writerow(HEADINGS)
             writer.writerows(rows)
     except OSError as error:
-        raise Trouble(f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0) from error
+        raise GatewayFailure(
+            f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
+        ) from error
     return file

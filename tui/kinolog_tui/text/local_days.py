@@ -9,17 +9,17 @@ FORMS = (("%Y-%m-%d", timedelta(days=1)), ("%Y-%m-%d %H:%M", timedelta(minutes=1
 EXAMPLE = "2026-11-22 or 2026-11-22 15:30"
 
 
-class NotATime(Exception):
+class InvalidTime(Exception):
     """What is wrong with a day that was typed, in words."""
 
 
 def start_of(typed: str) -> datetime:
-    """When the day or minute begins, in UTC. Raises NotATime."""
+    """When the day or minute begins, in UTC. Raises InvalidTime."""
     return _read(typed)[0].astimezone().astimezone(UTC)
 
 
 def end_of(typed: str) -> datetime:
-    """When the day or minute is over, in UTC: the first moment that is no part of it. Raises NotATime."""
+    """When the day or minute is over, in UTC: the first moment that is no part of it. Raises InvalidTime."""
     begins, lasts = _read(typed)
     return (begins + lasts).astimezone().astimezone(UTC)
 
@@ -31,7 +31,7 @@ def wrong_with(since: str, until: str) -> dict[str, str]:
         try:
             if typed:
                 start_of(typed)
-        except NotATime as error:
+        except InvalidTime as error:
             wrong[name] = str(error)
     if not wrong and since and until and end_of(until) <= start_of(since):
         wrong["to"] = "must not be before from"
@@ -44,4 +44,4 @@ def _read(typed: str) -> tuple[datetime, timedelta]:
             return datetime.strptime(" ".join(typed.split()), form), lasts
         except (ValueError, OverflowError):
             continue
-    raise NotATime(f"must be like {EXAMPLE}")
+    raise InvalidTime(f"must be like {EXAMPLE}")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.api_keys import ApiKey, KeysAnswer, Offer
+from kinolog_client.api_keys import ApiKeyInfo, KeysAnswer, Offer
 from kinolog_tui.text.display_text import ago, moment
 
 NONE_LISTED = {
@@ -41,7 +41,7 @@ class ApiKeyList(Static):
         self.update(table)
 
 
-def _facts(key: ApiKey, now: datetime) -> str:
+def _facts(key: ApiKeyInfo, now: datetime) -> str:
     """What is known of a key, in words."""
     words = [key.key_id] if key.name else []
     if key.created_at is not None:

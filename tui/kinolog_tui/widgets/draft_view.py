@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog.storyboard.planner import Scene
-from kinolog_client.catalogue import Model
-from kinolog_tui.session.drafts import Checked
+from kinolog.storyboard.planner import PlannedScene
+from kinolog_client.catalogue import ModelInfo
+from kinolog_tui.session.drafts import CheckedDraft
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
 
@@ -22,7 +22,12 @@ class DraftView(Static):
         self.border_title = "what will be made"
 
     def show(
-        self, model: Model, checked: Checked, scenes: Sequence[Scene], seconds: float | None, past: int
+        self,
+        model: ModelInfo,
+        checked: CheckedDraft,
+        scenes: Sequence[PlannedScene],
+        seconds: float | None,
+        past: int,
     ) -> None:
         """Show this draft; `seconds` is told from `past` jobs."""
         muted, warning = style(self.app, "text-muted"), style(self.app, "warning")

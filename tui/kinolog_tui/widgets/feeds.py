@@ -9,8 +9,8 @@ from rich.text import Text
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_client.catalogue import Worker
-from kinolog_client.chart_models import ActivityEntry
+from kinolog_client.catalogue import WorkerInfo
+from kinolog_client.chart_models import ActivityEntryInfo
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import bar, plain, size, time_of_day
@@ -37,7 +37,7 @@ class ActivityFeed(OptionList):
         """Say what it is."""
         self.border_title = "activity"
 
-    def show(self, entries: Sequence[ActivityEntry]) -> None:
+    def show(self, entries: Sequence[ActivityEntryInfo]) -> None:
         """Show these; the cursor stays on the entry it was on."""
         makes = key_of(self.app, "everywhere.generate")
         seen = (self.app.theme, makes, *entries)
@@ -55,7 +55,7 @@ class ActivityFeed(OptionList):
         if at is not None and at.id is not None and at.id in self._id_to_option:
             self.highlighted = self.get_option_index(at.id)
 
-    def _line(self, entry: ActivityEntry) -> Text:
+    def _line(self, entry: ActivityEntryInfo) -> Text:
         colour = EVENT_COLOURS.get(entry.event, "foreground")
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{time_of_day(entry.at)} ", style=style(self.app, "text-muted"))
@@ -74,7 +74,7 @@ class WorkerList(Static):
         """Say what it is."""
         self.border_title = "workers"
 
-    def show(self, workers: Sequence[Worker]) -> None:
+    def show(self, workers: Sequence[WorkerInfo]) -> None:
         """Show these."""
         self.border_subtitle = f"{sum(w.job_id is not None for w in workers)} of {len(workers)} busy"
         if not workers:
@@ -94,7 +94,7 @@ class WorkerList(Static):
             self._drawn = text
             self.update(text, layout=not lines)
 
-    def _lines(self, worker: Worker, now: datetime) -> Text:
+    def _lines(self, worker: WorkerInfo, now: datetime) -> Text:
         silent = worker.seen_at is None or (now - worker.seen_at).total_seconds() > QUIET_SECONDS
         mark, colour = ("◐", "primary") if worker.job_id else ("○", "text-muted")
         mark, colour = ("✖", "error") if silent else (mark, colour)

@@ -8,7 +8,7 @@ from textual.events import Click
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client.live_feed import Link
+from kinolog_client.live_feed import LinkState
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.widgets.theme_styles import style
 
@@ -31,13 +31,13 @@ LINK_MARKS = {
 class TopBar(Static):
     """The name of the product, the pages with their keys, and how the feed is connected."""
 
-    link: reactive[Link] = reactive(Link("connecting"))
+    link: reactive[LinkState] = reactive(LinkState("connecting"))
 
     def __init__(self, number: str) -> None:
         super().__init__()
         self._number = number
 
-    def show(self, link: Link) -> None:
+    def show(self, link: LinkState) -> None:
         """Show how the feed is connected."""
         self.link = link
 
@@ -69,7 +69,7 @@ class TopBar(Static):
 class LinkBanner(Static):
     """Says that updates are not live, and why; hidden while they are."""
 
-    def show(self, link: Link) -> None:
+    def show(self, link: LinkState) -> None:
         """Show or hide it."""
         self.display = link.state in ("polling", "offline")
         now = f"{key_of(self.app, 'everywhere.renew')} tries now."

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE
-from kinolog.codec.times import put_time
+from kinolog.codec.times import time_to_proto
 from kinolog.ports.clock import Clock
-from kinolog.ports.read_model import Activity, DepthPoint, ReadModel, TimeRange, TrendPoint
+from kinolog.ports.read_model import ActivityRow, DepthPoint, ReadModel, TimeRange, TrendPoint
 from kinolog.v1 import analytics_service_pb2 as pb
 from kinolog_api.jobs.get import LARGEST
 from kinolog_api.rpc.calls import Call
@@ -15,7 +15,7 @@ ENTRIES = 20
 """Entries of the feed when the request does not say."""
 
 
-class Analytics:
+class ChartQueries:
     """The methods of AnalyticsService."""
 
     def __init__(self, read_model: ReadModel, clock: Clock) -> None:
@@ -109,7 +109,7 @@ def _put_depth(point: DepthPoint) -> pb.DepthPoint:
         peak_queued=point.peak_queued,
         peak_processing=point.peak_processing,
     )
-    put_time(wire.at, point.at)
+    time_to_proto(wire.at, point.at)
     return wire
 
 
@@ -120,11 +120,11 @@ def _put_trend(point: TrendPoint) -> pb.TrendPoint:
         failed=point.failed,
         cancelled=point.cancelled,
     )
-    put_time(wire.at, point.at)
+    time_to_proto(wire.at, point.at)
     return wire
 
 
-def _put_activity(entry: Activity) -> pb.Activity:
+def _put_activity(entry: ActivityRow) -> pb.Activity:
     wire = pb.Activity(
         position=entry.position,
         job_id=entry.job_id,
@@ -132,5 +132,5 @@ def _put_activity(entry: Activity) -> pb.Activity:
         actor=entry.actor,
         index=entry.index,
     )
-    put_time(wire.at, entry.at)
+    time_to_proto(wire.at, entry.at)
     return wire

@@ -18,7 +18,7 @@ NAMED_FILES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RecordCheck:
     """One thing that was checked, whether it holds, and what was found."""
 
     name: str
@@ -26,44 +26,44 @@ class Check:
     detail: str
 
 
-def check_log(before: Sequence[Recorded], damage: str) -> Check:
+def check_log(before: Sequence[Recorded], damage: str) -> RecordCheck:
     """The log could not be read to the job's end: what is wrong, and how much lies before it."""
-    return Check("log", False, f"{damage}; {_number(len(before), 'commit')} before it could be read")
+    return RecordCheck("log", False, f"{damage}; {_number(len(before), 'commit')} before it could be read")
 
 
-def check_hashes(history: Sequence[Recorded]) -> Check:
+def check_hashes(history: Sequence[Recorded]) -> RecordCheck:
     """Every commit's bytes still have the hash that lies beside them."""
     for recorded in history:
         try:
             _, digest = parse_commit(recorded.raw)
         except DamagedCommit as error:
-            return Check("hashes", False, f"position {recorded.position}: {error}")
+            return RecordCheck("hashes", False, f"position {recorded.position}: {error}")
         if digest != recorded.digest:
-            return Check("hashes", False, f"position {recorded.position}: another hash than was read")
-    return Check(
+            return RecordCheck("hashes", False, f"position {recorded.position}: another hash than was read")
+    return RecordCheck(
         "hashes", True, f"{_number(len(history), 'commit')} whose bytes have the hash stored with them"
     )
 
 
-def check_chain(history: Sequence[Recorded]) -> Check:
+def check_chain(history: Sequence[Recorded]) -> RecordCheck:
     """Every commit names the position and hash of the one before, and the events are counted without a gap."""
     position, digest, version = 0, b"", 0
     for recorded in history:
         commit = recorded.commit
         where = f"position {recorded.position}"
         if commit.job_id != history[0].commit.job_id:
-            return Check("chain", False, f"{where} is about another job, {commit.job_id}")
+            return RecordCheck("chain", False, f"{where} is about another job, {commit.job_id}")
         if (commit.previous_position, commit.previous_hash) != (position, digest):
-            return Check("chain", False, f"{where} does not build on {_place(position)}")
+            return RecordCheck("chain", False, f"{where} does not build on {_place(position)}")
         version += len(commit.events)
         if commit.version != version:
-            return Check("chain", False, f"{where} counts {commit.version} events, not {version}")
+            return RecordCheck("chain", False, f"{where} counts {commit.version} events, not {version}")
         position, digest = recorded.position, recorded.digest
     linked = f"{_number(len(history), 'commit')}, {_number(version, 'event')}"
-    return Check("chain", True, f"{linked}; each names the hash of the one before")
+    return RecordCheck("chain", True, f"{linked}; each names the hash of the one before")
 
 
-def check_fold(history: Sequence[Recorded]) -> Check:
+def check_fold(history: Sequence[Recorded]) -> RecordCheck:
     """The events, folded anew, give the state that each commit carries."""
     job: Job | None = None
     compared = 0
@@ -72,19 +72,19 @@ def check_fold(history: Sequence[Recorded]) -> Check:
         try:
             job = fold(job, commit.job_id, commit.events, commit.command.id)
         except (BrokenHistory, Refused) as error:
-            return Check("fold", False, f"position {recorded.position}: {error}")
+            return RecordCheck("fold", False, f"position {recorded.position}: {error}")
         if commit.fold_version == FOLD_VERSION:
             compared += 1
             if job != commit.state:
-                return Check(
+                return RecordCheck(
                     "fold", False, f"position {recorded.position} carries another state than its events make"
                 )
     others = len(history) - compared
     rest = f"; {others} of another version not compared" if others else ""
-    return Check("fold", True, f"{_number(compared, 'state')} that the events make anew{rest}")
+    return RecordCheck("fold", True, f"{_number(compared, 'state')} that the events make anew{rest}")
 
 
-def check_endings(history: Sequence[Recorded]) -> Check:
+def check_endings(history: Sequence[Recorded]) -> RecordCheck:
     """The job ended at most once, and once more for each retry."""
     endings, retries = 0, 0
     for recorded in history:
@@ -92,50 +92,56 @@ def check_endings(history: Sequence[Recorded]) -> Check:
             endings += isinstance(event, TERMINAL)
             retries += isinstance(event, Retried)
             if endings > retries + 1:
-                return Check("endings", False, f"position {recorded.position} ends the job once too often")
+                return RecordCheck(
+                    "endings", False, f"position {recorded.position} ends the job once too often"
+                )
     ended = f"it ended {_times(endings)}" if endings else "it has not ended yet"
     retried = f"was retried {_times(retries)}" if retries else "was never retried"
-    return Check("endings", True, f"{ended} and {retried}")
+    return RecordCheck("endings", True, f"{ended} and {retried}")
 
 
-def check_archive(history: Sequence[Recorded], archive: Mapping[int, bytes], archived_up_to: int) -> Check:
+def check_archive(
+    history: Sequence[Recorded], archive: Mapping[int, bytes], archived_up_to: int
+) -> RecordCheck:
     """The archive holds the same bytes, for every commit up to the position that it has reached."""
     logged = {recorded.position: recorded.raw for recorded in history}
     for position, raw in archive.items():
         if position not in logged:
-            return Check("archive", False, f"the log has lost position {position}, which the archive holds")
+            return RecordCheck(
+                "archive", False, f"the log has lost position {position}, which the archive holds"
+            )
         if logged[position] != raw:
-            return Check("archive", False, f"position {position} differs between log and archive")
+            return RecordCheck("archive", False, f"position {position} differs between log and archive")
     missing = [p for p in logged if p not in archive and p <= archived_up_to]
     if missing:
-        return Check("archive", False, f"the archive lacks position {missing[0]}")
+        return RecordCheck("archive", False, f"the archive lacks position {missing[0]}")
     to_come = len(logged) - len(archive)
     rest = f"; {to_come} not archived yet" if to_come else ""
-    return Check(
+    return RecordCheck(
         "archive", True, f"the database holds {len(archive)} of {len(logged)} with the same bytes{rest}"
     )
 
 
-def check_files(files: Sequence[Artifact], wrong: Sequence[str], *, ended: bool) -> Check:
+def check_files(files: Sequence[Artifact], wrong: Sequence[str], *, ended: bool) -> RecordCheck:
     """The files that the job lists; `wrong` says what is wrong with which of them."""
     if wrong:
-        return Check("artifacts", False, _listed(wrong))
+        return RecordCheck("artifacts", False, _listed(wrong))
     if not files:
-        return Check("artifacts", True, "the job lists no files" + ("" if ended else " yet"))
-    return Check(
+        return RecordCheck("artifacts", True, "the job lists no files" + ("" if ended else " yet"))
+    return RecordCheck(
         "artifacts", True, f"{_number(len(files), 'file')} read to the end; each is what the log says"
     )
 
 
-def check_erased_files(files: Sequence[Artifact], left: Sequence[str], shared: int) -> Check:
+def check_erased_files(files: Sequence[Artifact], left: Sequence[str], shared: int) -> RecordCheck:
     """The files that an erased job once made; `left` names those still there, but for what other jobs made too."""
     if left:
-        return Check("artifacts", False, f"erased, but still stored: {_listed(left)}")
+        return RecordCheck("artifacts", False, f"erased, but still stored: {_listed(left)}")
     if not files:
-        return Check("artifacts", True, "erased; the job made no files")
+        return RecordCheck("artifacts", True, "erased; the job made no files")
     kept = f"; {shared} stay, since other jobs made the same" if shared else ""
     gone = len(files) - shared
-    return Check("artifacts", True, f"erased; {gone} of {_number(len(files), 'file')} gone{kept}")
+    return RecordCheck("artifacts", True, f"erased; {gone} of {_number(len(files), 'file')} gone{kept}")
 
 
 def state_of(history: Sequence[Recorded]) -> Job:

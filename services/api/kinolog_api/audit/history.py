@@ -7,23 +7,23 @@ from datetime import datetime
 
 from grpc import StatusCode
 
-from kinolog.codec.events import put_event
+from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
-from kinolog.codec.times import put_time
+from kinolog.codec.times import time_to_proto
 from kinolog.job.commit import Recorded
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.privacy.sealed_fields import open_job
+from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import ApiError, job_not_found
+from kinolog_api.rpc.errors import RpcError, job_not_found
 from kinolog_api.rpc.validation import read_time
 
 
-class Audit:
+class JobHistory:
     """GetHistory and ReplayLog."""
 
     def __init__(self, store: EventStore, keys: KeyStore) -> None:
@@ -41,7 +41,7 @@ class Audit:
             job = fold(job, commit.job_id, commit.events, commit.command.id)
         if job is not None:
             key = await self._keys.get(job.sealing_key_id)
-            wire.job.CopyFrom(public_job(job, history[-1].position, open_job(job, key)))
+            wire.job.CopyFrom(public_job(job, history[-1].position, unseal_job(job, key)))
         return wire
 
     async def replay_log(
@@ -52,7 +52,7 @@ class Audit:
         if request.after > last:
             message = f"after: {request.after} is not in the log, which ends at {last}"
             facts = {"last_position": str(last)}
-            raise ApiError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+            raise RpcError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
         batches = (
             self._store.read(request.after, last) if request.until_now else self._store.follow(request.after)
         )
@@ -78,13 +78,13 @@ def put_recorded(recorded: Recorded) -> pb.RecordedCommit:
     wire = pb.RecordedCommit(
         position=recorded.position,
         command=event_pb2.Command(name=commit.command.name, id=commit.command.id, actor=commit.command.actor),
-        events=map(put_event, commit.events),
+        events=map(event_to_proto, commit.events),
         version=commit.version,
         hash=recorded.digest.hex(),
         previous_hash=commit.previous_hash.hex(),
         previous_position=commit.previous_position,
     )
-    put_time(wire.at, commit.at)
+    time_to_proto(wire.at, commit.at)
     return wire
 
 

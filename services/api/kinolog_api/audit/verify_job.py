@@ -9,15 +9,15 @@ from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.job.commit import Recorded
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, measured
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_facts, digest_in
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
-from kinolog.privacy.sealed_fields import open_job
-from kinolog.privacy.sealer import SealBroken
+from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit import checks as verify
-from kinolog_api.audit.checks import Check
+from kinolog_api.audit.checks import RecordCheck
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.errors import job_not_found
 
@@ -26,7 +26,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class JobRecord:
     """What is kept of a job. `damage` says why the log could not be read to the job's end; empty when it could."""
 
     history: Sequence[Recorded]
@@ -40,7 +40,7 @@ class Record:
         return self.history[-1].position if self.history else 0
 
 
-class Proving:
+class VerifyJob:
     """VerifyJob."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Proving:
             checks=[pb.Check(name=check.name, holds=check.holds, detail=check.detail) for check in checks],
         )
 
-    async def _record(self, job_id: str, call: Call) -> Record:
+    async def _record(self, job_id: str, call: Call) -> JobRecord:
         """What is kept of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
         archive = {a.position: a.raw for a in await self._read_model.archived_commits(job_id)}
@@ -80,12 +80,12 @@ class Proving:
                 history.append(recorded)
         except DamagedLog as error:
             damage = str(error)
-        record = Record(history, damage, archive, reached)
+        record = JobRecord(history, damage, archive, reached)
         if not (history or damage or archive) or _tenant(record) not in (None, call.tenant):
             raise job_not_found(job_id)
         return record
 
-    async def _checks(self, record: Record) -> list[Check]:
+    async def _checks(self, record: JobRecord) -> list[RecordCheck]:
         history = record.history
         if record.damage:
             return [verify.check_log(history, record.damage)]
@@ -103,24 +103,24 @@ class Proving:
             await (self._check_erased(job, history) if job.erased else self._check_files(job)),
         ]
 
-    async def _check_seals(self, job: Job) -> Check:
+    async def _check_seals(self, job: Job) -> RecordCheck:
         """Prompts open under the job's key, or are gone with it."""
         key = await self._keys.get(job.sealing_key_id)
         if job.erased and key is None:
-            return Check("seals", True, "erased; the key is gone, so nobody can read the prompts")
+            return RecordCheck("seals", True, "erased; the key is gone, so nobody can read the prompts")
         if job.erased:
-            return Check("seals", False, "erased, but its key is still there; erase it again to finish")
+            return RecordCheck("seals", False, "erased, but its key is still there; erase it again to finish")
         if key is None:
-            return Check("seals", False, "the key is gone although the job is not erased")
+            return RecordCheck("seals", False, "the key is gone although the job is not erased")
         try:
-            open_job(job, key)
-        except SealBroken as error:
-            return Check("seals", False, str(error))
-        return Check(
+            unseal_job(job, key)
+        except UnsealFailed as error:
+            return RecordCheck("seals", False, str(error))
+        return RecordCheck(
             "seals", True, f"the prompt and those of {verify.scenes_of(job)} open with the job's key"
         )
 
-    async def _check_files(self, job: Job) -> Check:
+    async def _check_files(self, job: Job) -> RecordCheck:
         """The files that the job lists are stored, and their bytes are what the log says."""
         files = verify.files_of(job)
         wrong = [words for artifact in files if (words := await self._wrong_with(artifact))]
@@ -132,7 +132,7 @@ class Proving:
         try:
             if digest_in(artifact.key) != artifact.sha256:
                 return f"{name} lies under another hash than the log says"
-            found = await measured(self._artifacts, artifact.key)
+            found = await content_facts(self._artifacts, artifact.key)
         except ValueError:
             return f"{name} has a key that no file can have"
         except ArtifactMissing:
@@ -143,7 +143,7 @@ class Proving:
             return f"{name} was changed: its SHA-256 is now {found.sha256}"
         return ""
 
-    async def _check_erased(self, job: Job, history: Sequence[Recorded]) -> Check:
+    async def _check_erased(self, job: Job, history: Sequence[Recorded]) -> RecordCheck:
         """The files that an erased job made are gone, but for those that another job made too."""
         files = verify.files_ever(history)
         there = [artifact for artifact in files if await self._is_stored(artifact.key)]
@@ -160,7 +160,7 @@ class Proving:
             return False
 
 
-def _tenant(record: Record) -> str | None:
+def _tenant(record: JobRecord) -> str | None:
     """Whose job it is; None when nothing that tells it can be read."""
     if record.history:
         return record.history[-1].commit.state.tenant

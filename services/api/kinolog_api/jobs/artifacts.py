@@ -7,23 +7,23 @@ from collections.abc import AsyncGenerator
 from grpc import StatusCode
 
 from kinolog.codec.enums import KIND_FROM_WIRE
-from kinolog.codec.values import put_artifact
+from kinolog.codec.values import artifact_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactStore
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import Reading
+from kinolog_api.jobs.get import JobQueries
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import ApiError, job_erased
+from kinolog_api.rpc.errors import RpcError, job_erased
 
 PIECE_BYTES = 256 * 1024
 """Most bytes in one message."""
 
 
-class Files:
+class ReadArtifact:
     """ReadArtifact."""
 
-    def __init__(self, reading: Reading, artifacts: ArtifactStore) -> None:
+    def __init__(self, reading: JobQueries, artifacts: ArtifactStore) -> None:
         self._reading = reading
         self._artifacts = artifacts
 
@@ -34,7 +34,7 @@ class Files:
         job = (await self._reading.load(call.tenant, request.job_id)).job
         artifact = _wanted(job, KIND_FROM_WIRE[request.kind], request.scene)
         start, end = _range(artifact, request.offset, request.limit)
-        wire = pb.ReadArtifactResponse(artifact=put_artifact(artifact))
+        wire = pb.ReadArtifactResponse(artifact=artifact_to_proto(artifact))
         sent = 0
         async for chunk in self._artifacts.read(artifact.key, start, end):
             view = memoryview(chunk)
@@ -62,7 +62,7 @@ def _wanted(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
         what = f"{kind} {scene}" if kind is ArtifactKind.SCENE else kind.value
         message = f"job {job.id}, which is {job.status}, has no {what}"
         facts = {"job_id": job.id, "status": job.status.value}
-        raise ApiError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=facts)
+        raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=facts)
     return found
 
 
@@ -72,5 +72,5 @@ def _range(artifact: Artifact, offset: int, limit: int) -> tuple[int, int]:
     if offset > size:
         message = f"offset: {offset} is behind the end of the file, which has {size} bytes"
         facts = {"size_bytes": str(size)}
-        raise ApiError(StatusCode.OUT_OF_RANGE, "OFFSET_AHEAD", message, metadata=facts)
+        raise RpcError(StatusCode.OUT_OF_RANGE, "OFFSET_AHEAD", message, metadata=facts)
     return offset, min(size, offset + limit) if limit else size

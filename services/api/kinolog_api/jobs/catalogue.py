@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kinolog.codec.enums import STAGE_TO_WIRE
-from kinolog.codec.times import put_time
+from kinolog.codec.times import time_to_proto
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.tenants import Tenancy
+from kinolog_api.rpc.tenants import TenantLookup
 
 
-class CatalogueListing:
+class ListCatalogue:
     """ListModels and ListWorkers."""
 
-    def __init__(self, catalogue: Catalogue, workers: WorkerRegistry, tenancy: Tenancy) -> None:
+    def __init__(self, catalogue: Catalogue, workers: WorkerRegistry, tenancy: TenantLookup) -> None:
         self._catalogue = catalogue
         self._workers = workers
         self._tenancy = tenancy
@@ -81,6 +81,6 @@ def _put_worker(report: WorkerReport, own_job: bool) -> job_pb2.Worker:
         attempts_failed=report.attempts_failed,
         libraries=dict(report.libraries),
     )
-    put_time(wire.started_at, report.started_at)
-    put_time(wire.seen_at, report.seen_at)
+    time_to_proto(wire.started_at, report.started_at)
+    time_to_proto(wire.seen_at, report.seen_at)
     return wire

@@ -1,4 +1,4 @@
-"""Steering jobs that are there: cancel, retry, reprioritize, prefetch; one or many."""
+"""JobCommands jobs that are there: cancel, retry, reprioritize, prefetch; one or many."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_TO_WIRE
-from kinolog.command_handler import ATTEMPTS, Handled, JobHandler, TooBusy
+from kinolog.command_handler import ATTEMPTS, CommandHandler, HandledCommand, JobTooBusy
 from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.ports.event_store import Conflict
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import Reading
+from kinolog_api.jobs.get import JobQueries
 from kinolog_api.rpc.calls import Call, answered
 from kinolog_api.rpc.filters import read_filter
 
@@ -23,7 +23,7 @@ SELECTED = 1_000
 AT_ONCE = 32
 """Jobs of a bulk command that are steered at the same time."""
 
-One: TypeAlias = Callable[[str], Awaitable[Handled]]
+One: TypeAlias = Callable[[str], Awaitable[HandledCommand]]
 
 
 def command_id(name: str, request_id: str) -> str:
@@ -31,15 +31,15 @@ def command_id(name: str, request_id: str) -> str:
     return f"{name}:{request_id}" if request_id else new_id()
 
 
-class Steering:
+class JobCommands:
     """The commands that users give to jobs, apart from submit and erase."""
 
-    def __init__(self, handler: JobHandler, reading: Reading, read_model: ReadModel) -> None:
+    def __init__(self, handler: CommandHandler, reading: JobQueries, read_model: ReadModel) -> None:
         self._handler = handler
         self._reading = reading
         self._read_model = read_model
 
-    async def steer(self, call: Call, job_id: str, command: c.Command) -> Handled:
+    async def steer(self, call: Call, job_id: str, command: c.Command) -> HandledCommand:
         """Give the command to the caller's job; decide anew on a conflict. Raises `Refused` and NOT_FOUND."""
         for _ in range(ATTEMPTS):
             loaded = await self._reading.load(call.tenant, job_id)
@@ -47,7 +47,7 @@ class Steering:
                 return await self._handler.handle_from(job_id, loaded, command)
             except Conflict:
                 continue
-        raise TooBusy(job_id)
+        raise JobTooBusy(job_id)
 
     async def bulk(
         self, call: Call, selection: pb.JobSelection, method: str, one: One
@@ -103,7 +103,7 @@ class Steering:
     async def bulk_cancel(self, request: pb.BulkCancelJobsRequest, call: Call) -> pb.BulkCancelJobsResponse:
         """BulkCancelJobs."""
 
-        async def one(job_id: str) -> Handled:
+        async def one(job_id: str) -> HandledCommand:
             return await self.steer(call, job_id, c.Cancel(new_id(), call.actor, request.reason))
 
         results = await self.bulk(call, request.selection, "BulkCancelJobs", one)
@@ -112,7 +112,7 @@ class Steering:
     async def bulk_retry(self, request: pb.BulkRetryJobsRequest, call: Call) -> pb.BulkRetryJobsResponse:
         """BulkRetryJobs."""
 
-        async def one(job_id: str) -> Handled:
+        async def one(job_id: str) -> HandledCommand:
             return await self.steer(call, job_id, c.Retry(new_id(), call.actor))
 
         results = await self.bulk(call, request.selection, "BulkRetryJobs", one)
@@ -124,7 +124,7 @@ class Steering:
         """BulkReprioritizeJobs."""
         priority = PRIORITY_FROM_WIRE[request.priority]
 
-        async def one(job_id: str) -> Handled:
+        async def one(job_id: str) -> HandledCommand:
             return await self.steer(call, job_id, c.Reprioritize(new_id(), call.actor, priority))
 
         results = await self.bulk(call, request.selection, "BulkReprioritizeJobs", one)

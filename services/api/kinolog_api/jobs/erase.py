@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kinolog.command_handler import Handled
+from kinolog.command_handler import HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.ports.artifacts import ArtifactStore
@@ -20,8 +20,8 @@ from kinolog.ports.read_model import ReadModel
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.audit.checks import files_ever
-from kinolog_api.jobs.commands import Steering, command_id, last_position
-from kinolog_api.jobs.get import Reading
+from kinolog_api.jobs.commands import JobCommands, command_id, last_position
+from kinolog_api.jobs.get import JobQueries
 from kinolog_api.rpc.calls import Call
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ PAUSE_SECONDS = 15.0
 """Before an erasure that failed is tried again."""
 
 
-class Erasing:
+class EraseJob:
     """EraseJob and BulkEraseJobs."""
 
     def __init__(
         self,
-        steering: Steering,
-        reading: Reading,
+        steering: JobCommands,
+        reading: JobQueries,
         store: EventStore,
         keys: KeyStore,
         artifacts: ArtifactStore,
@@ -66,7 +66,7 @@ class Erasing:
     async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: Call) -> pb.BulkEraseJobsResponse:
         """BulkEraseJobs."""
 
-        async def one(job_id: str) -> Handled:
+        async def one(job_id: str) -> HandledCommand:
             return await self._erase_one(call, job_id, c.Erase(new_id(), call.actor))
 
         results = await self._steering.bulk(call, request.selection, "BulkEraseJobs", one)
@@ -87,7 +87,7 @@ class Erasing:
                 log.warning("erasing is not finished; trying on", extra=extra)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _erase_one(self, call: Call, job_id: str, command: c.Erase) -> Handled:
+    async def _erase_one(self, call: Call, job_id: str, command: c.Erase) -> HandledCommand:
         handled = await self._steering.steer(call, job_id, command)
         key_id = self._unfinished[job_id] = handled.job.sealing_key_id
         await self._wipe(job_id, key_id)

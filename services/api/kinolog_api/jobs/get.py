@@ -8,22 +8,22 @@ import contextlib
 from grpc import StatusCode
 
 from kinolog.codec.enums import LEVEL_FROM_WIRE
-from kinolog.codec.progress import put_log
+from kinolog.codec.progress import log_line_to_proto
 from kinolog.codec.public_job import public_job
-from kinolog.codec.times import put_time
-from kinolog.codec.values import put_artifact, put_media
+from kinolog.codec.times import time_to_proto
+from kinolog.codec.values import artifact_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.event_store import EventStore, Loaded, LogUnavailable
+from kinolog.ports.event_store import EventStore, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import LogLevel, Progress, ProgressFeed
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
-from kinolog.privacy.sealed_fields import open_job
+from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.sealed_log_lines import read_out
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import ApiError, job_erased, job_not_found
+from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
 
 LINES = 20
 """Log lines that are answered when the request does not say."""
@@ -32,7 +32,7 @@ LARGEST = 2**63 - 1
 """No position or sequence is larger."""
 
 
-class Reading:
+class JobQueries:
     """GetJob, GetStoryboard, GetResult and ListLogEntries."""
 
     def __init__(
@@ -43,20 +43,20 @@ class Reading:
         self._progress = progress
         self._read_model = read_model
 
-    async def load(self, tenant: str, job_id: str) -> Loaded:
+    async def load(self, tenant: str, job_id: str) -> LoadedJob:
         """The job. Raises NOT_FOUND for another tenant's as for none."""
         loaded = await self._store.load(job_id)
         if loaded is None or loaded.job.tenant != tenant:
             raise job_not_found(job_id)
         return loaded
 
-    async def present(self, loaded: Loaded) -> job_pb2.Job:
+    async def present(self, loaded: LoadedJob) -> job_pb2.Job:
         """The job for clients, opened and with its live progress and place in the queue."""
         job = loaded.job
         key, progress, place = await asyncio.gather(
             self._keys.get(job.sealing_key_id), self._last_progress(job), self._queue_position(job)
         )
-        wire = public_job(job, loaded.position, open_job(job, key), progress)
+        wire = public_job(job, loaded.position, unseal_job(job, key), progress)
         if place is not None:
             wire.queue_position = place
         return wire
@@ -70,7 +70,7 @@ class Reading:
         """GetStoryboard."""
         loaded = await self.load(call.tenant, request.job_id)
         key = await self._keys.get(loaded.job.sealing_key_id)
-        wire = public_job(loaded.job, loaded.position, open_job(loaded.job, key))
+        wire = public_job(loaded.job, loaded.position, unseal_job(loaded.job, key))
         spec = loaded.job.spec
         return pb.GetStoryboardResponse(scenes=wire.scenes, duration_seconds=spec.frames / spec.fps)
 
@@ -82,13 +82,13 @@ class Reading:
         if job.status is not Status.COMPLETED or job.media is None or job.finished_at is None:
             message = f"job {job.id} is {job.status}; it has a result once it is completed"
             facts = {"job_id": job.id, "status": job.status.value}
-            raise ApiError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=facts)
+            raise RpcError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=facts)
         wire = pb.GetResultResponse(
-            artifacts=map(put_artifact, job.artifacts),
-            media=put_media(job.media),
+            artifacts=map(artifact_to_proto, job.artifacts),
+            media=media_to_proto(job.media),
             gpu_seconds=job.gpu_seconds,
         )
-        put_time(wire.completed_at, job.finished_at)
+        time_to_proto(wire.completed_at, job.finished_at)
         return wire
 
     async def list_log_entries(
@@ -102,7 +102,7 @@ class Reading:
             after_sequence=min(request.after_sequence, LARGEST),
             min_level=LEVEL_FROM_WIRE.get(request.min_level, LogLevel.DEBUG),
         )
-        return pb.ListLogEntriesResponse(entries=map(put_log, await read_out(lines, self._keys)))
+        return pb.ListLogEntriesResponse(entries=map(log_line_to_proto, await read_out(lines, self._keys)))
 
     async def _last_progress(self, job: Job) -> Progress | None:
         """Weather is a comfort: a job is answered without it when the feed does not."""

@@ -10,7 +10,7 @@ from kinolog.codec.enums import PRIORITY_FROM_WIRE
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, invalid
 
 MAX_ATTEMPTS = 3
 """Attempts of jobs that do not say."""
@@ -45,7 +45,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     model = catalogue.get(request.model)
     if model is None:
         known = ", ".join(catalogue.names)
-        raise invalid([Violation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
+        raise invalid([FieldViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
     plan = _filled(request, model, draw_seed)
     violations = _violations(request, plan, model)
     if violations:
@@ -82,23 +82,23 @@ def _filled(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable
     )
 
 
-def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[Violation]:
+def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[FieldViolation]:
     """What the model cannot do, each with what it can."""
     found = []
     if not model.takes_size(plan.width, plan.height):
         field = "width" if request.HasField("width") or not request.HasField("height") else "height"
         size = f"{plan.width}x{plan.height}"
-        found.append(Violation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
+        found.append(FieldViolation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
     if plan.frames > model.max_frames:
         field = "frames" if request.HasField("frames") else "duration_seconds"
         seconds = model.max_frames / plan.fps
         most = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
-        found.append(Violation(field, f"{model.name} makes {most}"))
+        found.append(FieldViolation(field, f"{model.name} makes {most}"))
     if plan.steps > model.max_steps:
-        found.append(Violation("steps", f"{model.name} takes at most {model.max_steps} steps"))
+        found.append(FieldViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
     if plan.style and plan.style not in _styles(model.styles):
         known = ", ".join(model.styles) or "none"
-        found.append(Violation("style", f"must be one that {model.name} knows: {known}"))
+        found.append(FieldViolation("style", f"must be one that {model.name} knows: {known}"))
     return found
 
 

@@ -41,7 +41,7 @@ DISCARD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class FreshKey:
+class UnusedKey:
     """A durable key that has sealed nothing yet."""
 
     id: str
@@ -51,7 +51,7 @@ class FreshKey:
 @dataclass(frozen=True, slots=True)
 class _Taker:
     count: int
-    keys: asyncio.Future[list[FreshKey]]
+    keys: asyncio.Future[list[UnusedKey]]
 
 
 class KeyPool:
@@ -59,7 +59,7 @@ class KeyPool:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._ready: list[FreshKey] = []
+        self._ready: list[UnusedKey] = []
         self._takers: deque[_Taker] = deque()
         self._size = LEAST
         self._refilled_at = float("-inf")
@@ -70,7 +70,7 @@ class KeyPool:
         """Begin to fill the pool."""
         self._look()
 
-    async def take(self, count: int = 1) -> list[FreshKey]:
+    async def take(self, count: int = 1) -> list[UnusedKey]:
         """So many keys, none of which anybody else is given. Raises `LogUnavailable` when none can be stored."""
         if count <= len(self._ready) and not self._takers:
             taken = self._ready[:count]
@@ -87,7 +87,7 @@ class KeyPool:
                 self.give_back(taker.keys.result())
             raise
 
-    def give_back(self, keys: Sequence[FreshKey]) -> None:
+    def give_back(self, keys: Sequence[UnusedKey]) -> None:
         """Take back keys under which nothing was stored, for sure."""
         self._ready += keys
 
@@ -138,7 +138,7 @@ class KeyPool:
 
     async def _make(self, count: int) -> None:
         stored = await self._store.create({new_id(): new_key() for _ in range(count)})
-        self._ready += [FreshKey(key_id, secret) for key_id, secret in stored.items()]
+        self._ready += [UnusedKey(key_id, secret) for key_id, secret in stored.items()]
         while self._takers and self._takers[0].count <= len(self._ready):
             taker = self._takers.popleft()
             if not taker.keys.done():

@@ -5,15 +5,15 @@ from __future__ import annotations
 from grpc import StatusCode
 
 from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
-from kinolog.codec.times import put_time
-from kinolog.codec.values import put_artifact, put_error, put_media
+from kinolog.codec.times import time_to_proto
+from kinolog.codec.values import artifact_to_proto, error_to_proto, media_to_proto
 from kinolog.job.values import Status
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import JobQuery, JobRow, ReadModel
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import ApiError, Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid
 from kinolog_api.rpc.filters import read_filter, read_order
 from kinolog_api.rpc.page_tokens import cursor_in, page_token, query_of
 
@@ -24,7 +24,7 @@ WAIT_SECONDS = 10.0
 """How long a read waits for a position when the caller sets no deadline, or a later one."""
 
 
-class Listing:
+class ListJobs:
     """ListJobs and SummarizeJobs."""
 
     def __init__(self, store: EventStore, read_model: ReadModel) -> None:
@@ -34,7 +34,7 @@ class Listing:
     async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
         """ListJobs."""
         if request.page_token and request.offset:
-            raise invalid([Violation("offset", "give page_token or offset, not both")])
+            raise invalid([FieldViolation("offset", "give page_token or offset, not both")])
         same = query_of(request, call.tenant)
         query = JobQuery(
             filter=read_filter(request.filter, "filter"),
@@ -78,7 +78,7 @@ class Listing:
         if position > last:
             message = f"min_position: {position} is not in the log, which ends at {last}"
             facts = {"last_position": str(last)}
-            raise ApiError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+            raise RpcError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
         await self._read_model.wait_for(position, call.seconds_left(WAIT_SECONDS))
 
 
@@ -97,23 +97,23 @@ def put_row(row: JobRow) -> job_pb2.Job:
         stage=STAGE_TO_WIRE[row.stage] if row.stage else job_pb2.STAGE_UNSPECIFIED,
         percent=row.percent,
         eta_seconds=row.eta_seconds,
-        artifacts=map(put_artifact, row.artifacts),
-        media=put_media(row.media) if row.media else None,
-        error=put_error(row.error) if row.error else None,
+        artifacts=map(artifact_to_proto, row.artifacts),
+        media=media_to_proto(row.media) if row.media else None,
+        error=error_to_proto(row.error) if row.error else None,
         cancel_requested=row.cancel_requested,
         erased=row.erased,
         gpu_seconds=row.gpu_seconds,
         version=row.version,
         position=row.position,
     )
-    put_time(wire.created_at, row.created_at)
-    put_time(wire.updated_at, row.updated_at)
+    time_to_proto(wire.created_at, row.created_at)
+    time_to_proto(wire.updated_at, row.updated_at)
     if row.started_at is not None:
-        put_time(wire.started_at, row.started_at)
+        time_to_proto(wire.started_at, row.started_at)
     if row.finished_at is not None:
-        put_time(wire.finished_at, row.finished_at)
+        time_to_proto(wire.finished_at, row.finished_at)
     if row.not_before is not None:
-        put_time(wire.not_before, row.not_before)
+        time_to_proto(wire.not_before, row.not_before)
     return wire
 
 

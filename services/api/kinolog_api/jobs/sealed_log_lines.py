@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import LogLine
-from kinolog.privacy.sealed_fields import open_line
-from kinolog.privacy.sealer import SealBroken
+from kinolog.privacy.sealed_fields import unseal_log_line
+from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ async def read_out(lines: Sequence[LogLine], keys: KeyStore) -> list[LogLine]:
 
 def _opened(line: LogLine, key: bytes | None) -> LogLine:
     try:
-        return open_line(line, key)
-    except SealBroken as broken:
+        return unseal_log_line(line, key)
+    except UnsealFailed as broken:
         log.error("a note cannot be shown: %s", broken, extra=fields("seal_broken", job=line.job_id))
-        return open_line(line, None)
+        return unseal_log_line(line, None)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.ids import new_id
 from kinolog.job.commands import Submit
 from kinolog.job.values import Scene, Sealed, Spec
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT, WEBHOOK, scene_purpose
 from kinolog.privacy.sealer import Sealer
-from kinolog.storyboard.planner import Scene as Shot
-from kinolog.storyboard.planner import plan as plan_scenes
+from kinolog.storyboard.planner import PlannedScene as Shot
+from kinolog.storyboard.planner import plan_storyboard as plan_scenes
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.job_plan import JobPlan
-from kinolog_api.jobs.key_pool import FreshKey
+from kinolog_api.jobs.key_pool import UnusedKey
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, invalid
 
 MOST_SCENE_CHARACTERS = 40_000
 """Of the prompts of all scenes. What stands before scene 1 is repeated in each, and a commit holds them twice."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class PlannedSubmit:
     """A job that waits to be stored. `body` is the request as the hash sees it, `shots` its scenes in the clear."""
 
     job_id: str
@@ -33,7 +33,9 @@ class Admission:
     body: bytes
 
 
-def admission(request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_id: str) -> Admission:
+def planned_submit(
+    request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_id: str
+) -> PlannedSubmit:
     """Of a request and its plan. A client that repeats a request sends the same fields, so the body is the same.
 
     Raises an INVALID_ARGUMENT ApiError for a prompt whose scenes would not fit into a commit.
@@ -43,11 +45,11 @@ def admission(request: pb.SubmitJobRequest, plan: JobPlan, request_id: str, job_
         description = (
             f"its {len(shots)} scenes repeat more text than {MOST_SCENE_CHARACTERS} characters in all"
         )
-        raise invalid([Violation("prompt", description)])
-    return Admission(job_id, request_id, plan, shots, request.SerializeToString(deterministic=True))
+        raise invalid([FieldViolation("prompt", description)])
+    return PlannedSubmit(job_id, request_id, plan, shots, request.SerializeToString(deterministic=True))
 
 
-def sealed_submit(item: Admission, key: FreshKey, call: Call) -> tuple[Submit, Opened]:
+def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Submit, UnsealedFields]:
     """The command, and what it seals in the clear.
 
     Its id is fresh: a repeat is told from another request by the body's hash, not by the command's id.
@@ -80,7 +82,7 @@ def sealed_submit(item: Admission, key: FreshKey, call: Call) -> tuple[Submit, O
         key_id=key.id,
     )
     prompts = tuple(shot.prompt for shot in item.shots)
-    return command, Opened(plan.prompt, plan.negative_prompt, plan.webhook, prompts)
+    return command, UnsealedFields(plan.prompt, plan.negative_prompt, plan.webhook, prompts)
 
 
 def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:

@@ -1,4 +1,4 @@
-"""Submitting jobs, one or many: each under a key that is stored already, so one durable write is waited for."""
+"""SubmitJob jobs, one or many: each under a key that is stored already, so one durable write is waited for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from secrets import randbelow
 
-from kinolog.codec.public_job import Opened, public_job
-from kinolog.command_handler import JobHandler
+from kinolog.codec.public_job import UnsealedFields, public_job
+from kinolog.command_handler import CommandHandler
 from kinolog.ids import job_id as job_id_of
 from kinolog.ids import new_id
 from kinolog.job.commit import Commit
@@ -16,13 +16,13 @@ from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.event_store import Appended, Conflict, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
-from kinolog.privacy.sealed_fields import open_job
+from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.job_plan import SEEDS, plan_job
-from kinolog_api.jobs.key_pool import FreshKey, KeyPool
-from kinolog_api.jobs.sealed_submit import Admission, admission, sealed_submit
+from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
+from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
 from kinolog_api.rpc.calls import Call, answered
-from kinolog_api.rpc.errors import ApiError, invalid, request_id_spent
+from kinolog_api.rpc.errors import RpcError, invalid, request_id_spent
 from kinolog_api.rpc.validation import RequestRules
 
 CHUNK = 500
@@ -33,11 +33,11 @@ BREATH = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedJob:
     """A job that lies in the log. `created` is False when it lay there before."""
 
     job: Job
-    opened: Opened
+    opened: UnsealedFields
     position: int
     created: bool
 
@@ -47,10 +47,10 @@ class _Chunk:
     """Jobs of a batch on their way into the log; `places` are their places in the answer."""
 
     places: list[int] = field(default_factory=list)
-    items: list[Admission] = field(default_factory=list)
+    items: list[PlannedSubmit] = field(default_factory=list)
 
 
-class Submitting:
+class SubmitJob:
     """SubmitJob and BatchSubmitJobs."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Submitting:
         store: EventStore,
         keys: KeyStore,
         pool: KeyPool,
-        handler: JobHandler,
+        handler: CommandHandler,
         catalogue: Catalogue,
         rules: RequestRules,
     ) -> None:
@@ -91,7 +91,7 @@ class Submitting:
                 try:
                     chunk.items.append(self._checked(single, call))
                     chunk.places.append(place)
-                except ApiError as error:
+                except RpcError as error:
                     results[place].error.CopyFrom(error.status())
                 if len(chunk.items) == CHUNK:
                     group.create_task(self._store_chunk(chunk, results, call))
@@ -103,17 +103,17 @@ class Submitting:
         position = max(result.position for result in results)
         return pb.BatchSubmitJobsResponse(results=results, position=position)
 
-    def _checked(self, request: pb.SubmitJobRequest, call: Call) -> Admission:
+    def _checked(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
         """One job of a batch, its fields checked here because the contract leaves them out of the batch's rules."""
         violations = self._rules.violations(request)
         if violations:
             raise invalid(violations)
         return self._admit(request, call)
 
-    def _admit(self, request: pb.SubmitJobRequest, call: Call) -> Admission:
+    def _admit(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
         plan = plan_job(request, self._catalogue, _draw_seed)
         request_id = request.request_id or new_id()
-        return admission(request, plan, request_id, job_id_of(call.tenant, request_id))
+        return planned_submit(request, plan, request_id, job_id_of(call.tenant, request_id))
 
     async def _store_chunk(self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: Call) -> None:
         """Store jobs of a batch together and write down what became of each."""
@@ -130,18 +130,18 @@ class Submitting:
                 result.position = outcome.position
                 result.created = outcome.created
 
-    async def _store_many(self, items: Sequence[Admission], call: Call) -> list[Accepted | Exception]:
+    async def _store_many(self, items: Sequence[PlannedSubmit], call: Call) -> list[AcceptedJob | Exception]:
         keys = await self._pool.take(len(items))
-        commits: list[tuple[Commit, Opened]] = []
+        commits: list[tuple[Commit, UnsealedFields]] = []
         for item, key in zip(items, keys, strict=True):
             commits.append(self._first_commit(item, key, call))
             if len(commits) % BREATH == 0:
                 await asyncio.sleep(0)
         outcomes = await self._store.append_first([commit for commit, _ in commits])
-        answers: dict[int, Accepted | Exception] = {}
+        answers: dict[int, AcceptedJob | Exception] = {}
         for place, ((commit, opened), outcome) in enumerate(zip(commits, outcomes, strict=True)):
             if isinstance(outcome, Appended):
-                answers[place] = Accepted(commit.state, opened, outcome.position, True)
+                answers[place] = AcceptedJob(commit.state, opened, outcome.position, True)
         others = [place for place in range(len(items)) if place not in answers]
         found = (self._found(items[place], keys[place], call) for place in others)
         for place, answer in zip(others, await asyncio.gather(*found, return_exceptions=True), strict=True):
@@ -150,22 +150,22 @@ class Submitting:
             answers[place] = answer
         return [answers[place] for place in range(len(items))]
 
-    async def _store_one(self, item: Admission, key: FreshKey, call: Call) -> Accepted:
+    async def _store_one(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> AcceptedJob:
         commit, opened = self._first_commit(item, key, call)
         try:
             appended = await self._store.append(commit)
         except Conflict:
             return await self._found(item, key, call)
-        return Accepted(commit.state, opened, appended.position, True)
+        return AcceptedJob(commit.state, opened, appended.position, True)
 
-    def _first_commit(self, item: Admission, key: FreshKey, call: Call) -> tuple[Commit, Opened]:
+    def _first_commit(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Commit, UnsealedFields]:
         command, opened = sealed_submit(item, key, call)
         commit = self._handler.decide_from(item.job_id, None, command)
         if commit is None:
             raise AssertionError("a submitted job led to no events")
         return commit, opened
 
-    async def _found(self, item: Admission, unused: FreshKey, call: Call) -> Accepted:
+    async def _found(self, item: PlannedSubmit, unused: UnusedKey, call: Call) -> AcceptedJob:
         """The job that an earlier request with this id made, when that request had the same body."""
         loaded = await self._store.load(item.job_id)
         if loaded is None:
@@ -176,9 +176,9 @@ class Submitting:
         secret = None if loaded.job.erased else await self._keys.get(key_id)
         if secret is None:
             raise request_id_spent(item.request_id, item.job_id)
-        command, _ = sealed_submit(item, FreshKey(key_id, secret), call)
+        command, _ = sealed_submit(item, UnusedKey(key_id, secret), call)
         self._handler.decide_from(item.job_id, loaded, command)  # refuses another body
-        return Accepted(loaded.job, open_job(loaded.job, secret), loaded.position, False)
+        return AcceptedJob(loaded.job, unseal_job(loaded.job, secret), loaded.position, False)
 
 
 def _draw_seed() -> int:

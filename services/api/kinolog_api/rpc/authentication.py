@@ -18,7 +18,7 @@ from pathlib import Path
 from grpc import StatusCode
 
 from kinolog.process.settings import is_loopback
-from kinolog_api.rpc.errors import ApiError, Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid
 
 TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
@@ -31,7 +31,7 @@ _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}")
 Metadata = Iterable[tuple[str, str | bytes]]
 
 
-class BadKeyFile(ValueError):
+class InvalidKeyFile(ValueError):
     """A key file that cannot be used, or one that is missing where it is needed."""
 
 
@@ -51,7 +51,7 @@ class KeyHolder:
     actor: str = ""
 
 
-class Callers:
+class Authenticator:
     """Tells who calls from the metadata of a call."""
 
     def __init__(self, default_tenant: str, keys: Mapping[bytes, KeyHolder] | None = None) -> None:
@@ -59,7 +59,7 @@ class Callers:
         self._keys = keys
 
     def identify(self, metadata: Metadata) -> Caller:
-        """The caller. Raises an ApiError when the key is missing or the metadata cannot be read."""
+        """The caller. Raises an RpcError when the key is missing or the metadata cannot be read."""
         tenant = actor = authorization = ""
         for name, value in metadata:
             if name == TENANT_KEY:
@@ -81,15 +81,17 @@ class Callers:
             holder = self._keys.get(_digest(key.strip()))
         if holder is None:
             message = "present an API key as metadata authorization: Bearer KEY"
-            raise ApiError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
+            raise RpcError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
         return holder
 
     def _checked(self, tenant: str, actor: str) -> Caller:
         violations = []
         if not _TENANT.fullmatch(tenant):
-            violations.append(Violation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
+            violations.append(FieldViolation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
         if not _ACTOR.fullmatch(actor):
-            violations.append(Violation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-"))
+            violations.append(
+                FieldViolation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-")
+            )
         if violations:
             raise invalid(violations)
         return Caller(tenant, actor)
@@ -99,39 +101,39 @@ def _held(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
     """Tenant and actor of a call with a key: what the key says goes before what the caller says."""
     if holder.tenant and tenant and tenant != holder.tenant:
         message = f"this key is not one of tenant {tenant}"
-        raise ApiError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
+        raise RpcError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
     return holder.tenant or tenant, holder.actor or actor
 
 
 def read_keys(path: Path) -> dict[bytes, KeyHolder]:
-    """Key holders by SHA-256 of the key. Raises `BadKeyFile`, which names the line but never the key."""
+    """Key holders by SHA-256 of the key. Raises `InvalidKeyFile`, which names the line but never the key."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadKeyFile(f"cannot read the API key file {path}: {error}") from error
+        raise InvalidKeyFile(f"cannot read the API key file {path}: {error}") from error
     keys: dict[bytes, KeyHolder] = {}
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split(maxsplit=2)
         if not words:
             continue
         if len(words[0]) < SHORTEST_KEY:
-            raise BadKeyFile(f"{path}, line {number}: a key needs at least {SHORTEST_KEY} characters")
+            raise InvalidKeyFile(f"{path}, line {number}: a key needs at least {SHORTEST_KEY} characters")
         keys[_digest(words[0])] = KeyHolder(*words[1:])
     if not keys:
-        raise BadKeyFile(f"the API key file {path} holds no key; write one per line")
+        raise InvalidKeyFile(f"the API key file {path} holds no key; write one per line")
     return keys
 
 
-def callers_for(host: str, key_file: Path | None, default_tenant: str) -> Callers:
-    """Callers of an api that listens on `host`. Raises `BadKeyFile` when others could call without a key."""
+def authenticator_for(host: str, key_file: Path | None, default_tenant: str) -> Authenticator:
+    """Callers of an api that listens on `host`. Raises `InvalidKeyFile` when others could call without a key."""
     if key_file is not None:
-        return Callers(default_tenant, read_keys(key_file))
+        return Authenticator(default_tenant, read_keys(key_file))
     if not is_loopback(host):
-        raise BadKeyFile(
+        raise InvalidKeyFile(
             f"the api would listen on {host}, which other machines can reach, without keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_API_HOST to 127.0.0.1"
         )
-    return Callers(default_tenant)
+    return Authenticator(default_tenant)
 
 
 def _digest(key: str) -> bytes:

@@ -22,8 +22,8 @@ from grpc.aio import ServicerContext
 
 from kinolog.ids import new_id
 from kinolog.process.logs import fields
-from kinolog_api.rpc.authentication import Callers
-from kinolog_api.rpc.errors import ApiError, translated
+from kinolog_api.rpc.authentication import Authenticator
+from kinolog_api.rpc.errors import RpcError, translated
 from kinolog_api.rpc.validation import RequestRules
 
 log = logging.getLogger(__name__)
@@ -53,22 +53,22 @@ Stream: TypeAlias = Callable[[Any, Call], AsyncGenerator[Any, None]]
 Context: TypeAlias = ServicerContext[bytes, bytes]
 
 
-class Gate:
+class CallGuard:
     """Lets calls in, and turns what goes wrong inside into answers."""
 
-    def __init__(self, callers: Callers, rules: RequestRules) -> None:
+    def __init__(self, callers: Authenticator, rules: RequestRules) -> None:
         self._callers = callers
         self._rules = rules
 
     def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, Call]:
-        """The request and who asks. Raises an ApiError for a wrong one."""
+        """The request and who asks. Raises an RpcError for a wrong one."""
         caller = self._callers.identify(context.invocation_metadata() or ())
         try:
             request = kind.FromString(raw)
         except DecodeError:
             name = kind.DESCRIPTOR.name
             message = f"these bytes are no {name}"
-            raise ApiError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
+            raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
         self._rules.check(request)
         left = context.time_remaining()
         deadline = None if left is None else time.monotonic() + left
@@ -83,12 +83,12 @@ async def refuse(context: Context, error: Exception, method: str) -> None:
     await context.abort(answer.code, answer.message, trailing)
 
 
-def answered(error: Exception, method: str) -> ApiError:
+def answered(error: Exception, method: str) -> RpcError:
     """What the caller is told about `error`; one that nobody foresaw goes into the log too."""
     return translated(error) or _unexpected(error, method)
 
 
-def _unexpected(error: Exception, method: str) -> ApiError:
+def _unexpected(error: Exception, method: str) -> RpcError:
     """Nobody foresaw this one. What it says stays out of the log: it may quote a request."""
     reference = new_id()[:10]
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -99,11 +99,11 @@ def _unexpected(error: Exception, method: str) -> ApiError:
         extra=fields("call_failed", method=method, reference=reference),
     )
     message = f"something went wrong inside the api; its log says more under {reference}"
-    return ApiError(grpc.StatusCode.INTERNAL, "INTERNAL", message, metadata={"reference": reference})
+    return RpcError(grpc.StatusCode.INTERNAL, "INTERNAL", message, metadata={"reference": reference})
 
 
 def routes(
-    service: ServiceDescriptor, gate: Gate, methods: Mapping[str, Unary | Stream]
+    service: ServiceDescriptor, gate: CallGuard, methods: Mapping[str, Unary | Stream]
 ) -> grpc.GenericRpcHandler[Any, Any]:
     """Handlers for every method of the service. Raises ValueError when one is missing or too many."""
     named = {method.name for method in service.methods}
@@ -113,14 +113,14 @@ def routes(
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(method: MethodDescriptor, gate: Gate, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(method: MethodDescriptor, gate: CallGuard, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
     kind = GetMessageClass(method.input_type)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(_streaming(method.name, kind, gate, function))
     return grpc.unary_unary_rpc_method_handler(_answering(method.name, kind, gate, function))
 
 
-def _answering(name: str, kind: type[Message], gate: Gate, function: Unary) -> Callable[..., Any]:
+def _answering(name: str, kind: type[Message], gate: CallGuard, function: Unary) -> Callable[..., Any]:
     async def answer(raw: bytes, context: Context) -> bytes:
         try:
             request, call = gate.admit(kind, raw, context)
@@ -132,7 +132,7 @@ def _answering(name: str, kind: type[Message], gate: Gate, function: Unary) -> C
     return answer
 
 
-def _streaming(name: str, kind: type[Message], gate: Gate, function: Stream) -> Callable[..., Any]:
+def _streaming(name: str, kind: type[Message], gate: CallGuard, function: Stream) -> Callable[..., Any]:
     async def stream(raw: bytes, context: Context) -> None:
         try:
             request, call = gate.admit(kind, raw, context)

@@ -24,8 +24,8 @@ from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
-from kinolog.ports.read_model import BadCursor, NotYet, ReadModelUnavailable
-from kinolog.privacy.sealer import SealBroken
+from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelUnavailable
+from kinolog.privacy.sealer import UnsealFailed
 
 DOMAIN = "kinolog"
 RETRY_SECONDS = 1.0
@@ -34,14 +34,14 @@ SHOWN_VIOLATIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class FieldViolation:
     """A wrong field: its path, such as `filter.statuses[0]`, and what is allowed."""
 
     field: str
     description: str
 
 
-class ApiError(Exception):
+class RpcError(Exception):
     """An answer that is not what was asked for.
 
     `reason` is a word for programs, the message a sentence for people; `metadata` says the facts behind it.
@@ -53,7 +53,7 @@ class ApiError(Exception):
         reason: str,
         message: str,
         *,
-        violations: Sequence[Violation] = (),
+        violations: Sequence[FieldViolation] = (),
         metadata: Mapping[str, str] = MappingProxyType({}),
         retry_seconds: float | None = None,
     ) -> None:
@@ -91,17 +91,17 @@ def _packed(part: Message) -> Any:
     return packed
 
 
-def invalid(violations: Sequence[Violation], reason: str = "INVALID_FIELDS") -> ApiError:
+def invalid(violations: Sequence[FieldViolation], reason: str = "INVALID_FIELDS") -> RpcError:
     """Fields are wrong; the message says which and what is allowed."""
     shown = [f"{v.field}: {v.description}" if v.field else v.description for v in violations]
     more = len(shown) - SHOWN_VIOLATIONS
     message = "; ".join(shown[:SHOWN_VIOLATIONS]) + (f"; and {more} more" if more > 0 else "")
-    return ApiError(StatusCode.INVALID_ARGUMENT, reason, message, violations=violations)
+    return RpcError(StatusCode.INVALID_ARGUMENT, reason, message, violations=violations)
 
 
-def job_not_found(job_id: str) -> ApiError:
+def job_not_found(job_id: str) -> RpcError:
     """There is no such job, or it belongs to another tenant: callers cannot tell which."""
-    return ApiError(
+    return RpcError(
         StatusCode.NOT_FOUND,
         "JOB_NOT_FOUND",
         f"there is no job {job_id}",
@@ -109,9 +109,9 @@ def job_not_found(job_id: str) -> ApiError:
     )
 
 
-def job_erased(job_id: str) -> ApiError:
+def job_erased(job_id: str) -> RpcError:
     """What was asked for was erased with the job."""
-    return ApiError(
+    return RpcError(
         StatusCode.FAILED_PRECONDITION,
         "JOB_ERASED",
         f"job {job_id} is erased: its prompts and files are gone, its history is not",
@@ -127,22 +127,24 @@ _REFUSED = {
 """Codes of refusals; all others are about the state that the job is in."""
 
 
-def translated(error: Exception) -> ApiError | None:
+def translated(error: Exception) -> RpcError | None:
     """What a caller is told about `error`; None for one that nobody expected."""
     match error:
-        case ApiError():
+        case RpcError():
             return error
         case Refused(reason=reason, message=message):
             code = _REFUSED.get(reason, StatusCode.FAILED_PRECONDITION)
             retry = RETRY_SECONDS if code is StatusCode.ABORTED else None
-            return ApiError(code, reason, message, retry_seconds=retry)
-        case BadCursor():
-            return invalid([Violation("page_token", "is not one that this query gave out")], "BAD_PAGE_TOKEN")
+            return RpcError(code, reason, message, retry_seconds=retry)
+        case InvalidCursor():
+            return invalid(
+                [FieldViolation("page_token", "is not one that this query gave out")], "BAD_PAGE_TOKEN"
+            )
         case _:
             return _failed_part(error)
 
 
-def _failed_part(error: Exception) -> ApiError | None:
+def _failed_part(error: Exception) -> RpcError | None:
     """What is told when a part behind the api does not answer, or answers wrongly."""
     match error:
         case LogUnavailable():
@@ -154,27 +156,27 @@ def _failed_part(error: Exception) -> ApiError | None:
                 "ARTIFACTS_UNAVAILABLE",
                 "the files cannot be read now; the api's log says why; try again later",
             )
-        case NotYet(wanted=wanted, reached=reached):
+        case PositionNotReached(wanted=wanted, reached=reached):
             facts = {"wanted": str(wanted), "reached": str(reached)}
             return _unavailable("READ_MODEL_BEHIND", str(error), facts)
         case KeyErased():
-            return ApiError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", "the job is erased")
-        case DamagedLog() | DamagedCommit() | SealBroken() | ArtifactDamaged():
-            return ApiError(StatusCode.DATA_LOSS, "DATA_DAMAGED", f"stored data is damaged: {error}")
+            return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", "the job is erased")
+        case DamagedLog() | DamagedCommit() | UnsealFailed() | ArtifactDamaged():
+            return RpcError(StatusCode.DATA_LOSS, "DATA_DAMAGED", f"stored data is damaged: {error}")
         case ArtifactMissing():
-            return ApiError(
+            return RpcError(
                 StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "a file that the job lists is not stored"
             )
         case UnknownEvent():
-            return ApiError(
+            return RpcError(
                 StatusCode.UNIMPLEMENTED, "LATER_EVENT", "a later version wrote this history; upgrade the api"
             )
         case _:
             return None
 
 
-def _unavailable(reason: str, message: str, facts: Mapping[str, str] | None = None) -> ApiError:
-    return ApiError(
+def _unavailable(reason: str, message: str, facts: Mapping[str, str] | None = None) -> RpcError:
+    return RpcError(
         StatusCode.UNAVAILABLE,
         reason,
         message,
@@ -183,9 +185,9 @@ def _unavailable(reason: str, message: str, facts: Mapping[str, str] | None = No
     )
 
 
-def request_id_spent(request_id: str, job_id: str) -> ApiError:
+def request_id_spent(request_id: str, job_id: str) -> RpcError:
     """A repeated submit of a job that was erased: it is not made again, and what it asked is no longer known."""
-    return ApiError(
+    return RpcError(
         StatusCode.ALREADY_EXISTS,
         "REQUEST_ID_REUSED",
         f"request_id {request_id} made job {job_id}, which is erased; give a new request an id of its own",

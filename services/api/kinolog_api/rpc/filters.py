@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_FROM_WIRE
-from kinolog.ports.read_model import JobFilter, Order, SortField, TimeRange
+from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.v1 import analytics_service_pb2, job_pb2
-from kinolog_api.rpc.errors import Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, invalid
 from kinolog_api.rpc.validation import read_time
 
 DEFAULT_SPAN = timedelta(days=7)
@@ -30,12 +30,12 @@ def read_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
     )
 
 
-def read_order(text: str) -> Order:
+def read_order(text: str) -> SortOrder:
     """How to order: a field alone ascends; nothing at all means the newest first. The form is checked before."""
     if not text:
-        return Order()
+        return SortOrder()
     name, _, direction = text.partition(" ")
-    return Order(SortField(name), descending=direction == "desc")
+    return SortOrder(SortField(name), descending=direction == "desc")
 
 
 def read_span(wire: analytics_service_pb2.TimeRange, now: datetime) -> TimeRange:
@@ -47,6 +47,6 @@ def read_span(wire: analytics_service_pb2.TimeRange, now: datetime) -> TimeRange
     start = read_time(getattr(wire, "from"), "range.from")
     if start >= end:
         raise invalid(
-            [Violation("range.from", "must be before the end of the span, which is now when not given")]
+            [FieldViolation("range.from", "must be before the end of the span, which is now when not given")]
         )
     return TimeRange(start, end)

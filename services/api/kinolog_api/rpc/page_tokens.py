@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import ApiError, Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid
 
 DIGEST_BYTES = 9
 
@@ -31,7 +31,7 @@ def page_token(cursor: str, query: bytes) -> str:
 
 
 def cursor_in(token: str, query: bytes) -> str:
-    """The cursor. Raises an INVALID_ARGUMENT ApiError for a token that this query did not give out."""
+    """The cursor. Raises an INVALID_ARGUMENT RpcError for a token that this query did not give out."""
     try:
         raw = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         body = raw[DIGEST_BYTES:]
@@ -42,9 +42,9 @@ def cursor_in(token: str, query: bytes) -> str:
     raise _not_of_this_query()
 
 
-def _not_of_this_query() -> ApiError:
+def _not_of_this_query() -> RpcError:
     description = "must be the next_page_token of the page before, with the same filter and order_by"
-    return invalid([Violation("page_token", description)], "BAD_PAGE_TOKEN")
+    return invalid([FieldViolation("page_token", description)], "BAD_PAGE_TOKEN")
 
 
 def _digest(query: bytes, body: bytes) -> bytes:

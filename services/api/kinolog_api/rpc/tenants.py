@@ -7,7 +7,7 @@ from kinolog.ports.event_store import EventStore
 KEPT = 20_000
 
 
-class Tenancy:
+class TenantLookup:
     """Remembers the tenants of the jobs seen last."""
 
     def __init__(self, store: EventStore) -> None:

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from protovalidate import Validator
 from protovalidate import Violation as Finding
 
-from kinolog_api.rpc.errors import Violation, invalid
+from kinolog_api.rpc.errors import FieldViolation, invalid
 
 _FIELD_OF_RULE = {
     "submit.length_once": "duration_seconds",
@@ -42,13 +42,13 @@ class RequestRules:
         if found:
             raise invalid(found)
 
-    def violations(self, request: Message) -> list[Violation]:
+    def violations(self, request: Message) -> list[FieldViolation]:
         """What is wrong with a request; empty when nothing is."""
         findings = self._validator.collect_violations(request)
         return [_violation(finding, request.DESCRIPTOR) for finding in findings] if findings else []
 
 
-def _violation(finding: Finding, descriptor: Any) -> Violation:
+def _violation(finding: Finding, descriptor: Any) -> FieldViolation:
     proto = finding.proto
     elements = proto.field.elements if proto.field is not None else []
     path = "".join(map(_step, elements)).removeprefix(".")
@@ -57,8 +57,8 @@ def _violation(finding: Finding, descriptor: Any) -> Violation:
         path = f"{path}.{field}" if path else field
     if proto.rule_id.startswith("enum."):
         names = [element.field_name for element in elements]
-        return Violation(path, f"must be one of {', '.join(_choices(descriptor, names))}")
-    return Violation(path, _words(proto.message))
+        return FieldViolation(path, f"must be one of {', '.join(_choices(descriptor, names))}")
+    return FieldViolation(path, _words(proto.message))
 
 
 def _step(element: Any) -> str:
@@ -85,5 +85,5 @@ def _words(message: str) -> str:
 def read_time(wire: Timestamp, field: str) -> datetime:
     """The time in UTC, rounded down to microseconds. Raises an ApiError for one outside years 1 to 9999."""
     if not _FIRST_SECONDS <= wire.seconds <= _LAST_SECONDS or not 0 <= wire.nanos < 1_000_000_000:
-        raise invalid([Violation(field, "must be a time between the years 1 and 9999")])
+        raise invalid([FieldViolation(field, "must be a time between the years 1 and 9999")])
     return wire.ToDatetime(tzinfo=UTC)

@@ -14,21 +14,27 @@ from typing import Any
 
 from grpc import StatusCode
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.commit import Recorded
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.progress import LogLine, Progress, ProgressFeed, Weather
-from kinolog.privacy.sealed_fields import open_job
-from kinolog.privacy.sealer import SealBroken
+from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
+from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog_api.jobs.sealed_log_lines import read_out
-from kinolog_api.rpc.errors import ApiError
-from kinolog_api.rpc.tenants import Tenancy
-from kinolog_api.watch.encoded_messages import KINDS, CommitFrame, Kind, commit_frame, weather_frame
-from kinolog_api.watch.subscriptions import Audience
-from kinolog_api.watch.watcher import Interest, Watcher
+from kinolog_api.rpc.errors import RpcError
+from kinolog_api.rpc.tenants import TenantLookup
+from kinolog_api.watch.encoded_messages import (
+    KINDS,
+    EncodedCommit,
+    ProgressKind,
+    encode_commit_message,
+    encode_progress_message,
+)
+from kinolog_api.watch.subscriptions import Subscriptions
+from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +46,27 @@ PAUSE_SECONDS = 1.0
 """Before a follower that broke follows again."""
 
 
-class WatchHub:
+class WatchBroadcast:
     """Fans the log and the weather out to watchers."""
 
-    def __init__(self, store: EventStore, keys: KeyStore, progress: ProgressFeed, tenancy: Tenancy) -> None:
+    def __init__(
+        self, store: EventStore, keys: KeyStore, progress: ProgressFeed, tenancy: TenantLookup
+    ) -> None:
         self._store = store
         self._keys = keys
         self._progress = progress
         self._tenancy = tenancy
-        self._audience = Audience()
+        self._audience = Subscriptions()
         self._starting = asyncio.Lock()
         self._followers: list[asyncio.Task[None]] = []
         self._weather: OrderedDict[str, Progress] = OrderedDict()
         self._over: OrderedDict[str, None] = OrderedDict()
-        self._texts: OrderedDict[str, Opened] = OrderedDict()
+        self._texts: OrderedDict[str, UnsealedFields] = OrderedDict()
         self._closed = False
         self.position = 0
         """Every commit up to here has been handed out."""
 
-    async def attach(self, interest: Interest) -> Watcher:
+    async def attach(self, interest: WatchFilter) -> Watcher:
         """A watcher that gets everything behind `position` as it is now. Raises `LogUnavailable`."""
         async with self._starting:
             if self._closed:
@@ -88,15 +96,15 @@ class WatchHub:
         async with self._starting:
             await self._stop()
 
-    async def frame(self, recorded: Recorded) -> CommitFrame:
+    async def frame(self, recorded: Recorded) -> EncodedCommit:
         """A commit that a watcher catches up on."""
         (frame,) = await self.frames([recorded])
         return frame
 
-    async def frames(self, batch: Sequence[Recorded]) -> list[CommitFrame]:
+    async def frames(self, batch: Sequence[Recorded]) -> list[EncodedCommit]:
         """Commits that a watcher catches up on, their jobs opened."""
         opened = await self._opened(batch)
-        return [commit_frame(recorded, opened[recorded.commit.job_id], None) for recorded in batch]
+        return [encode_commit_message(recorded, opened[recorded.commit.job_id], None) for recorded in batch]
 
     async def _stop(self) -> None:
         followers, self._followers = self._followers, []
@@ -124,7 +132,7 @@ class WatchHub:
     async def _hand_out(self, batch: Sequence[Recorded]) -> None:
         """Hand a batch to all who want it. From the last look at the watchers on, nothing awaits: whoever joins
         meanwhile either gets the whole batch, or stands behind it."""
-        opened: dict[str, Opened] = {}
+        opened: dict[str, UnsealedFields] = {}
         while missing := [r for r in batch if r.commit.job_id not in opened and self._is_wanted(r)]:
             opened |= await self._opened_once(missing)
         for recorded in batch:
@@ -133,7 +141,7 @@ class WatchHub:
             self._note(job.id, job.status.terminal)
             takers = self._audience.of(job.tenant, job.id)
             if takers:
-                frame = commit_frame(recorded, opened[job.id], self._weather.get(job.id))
+                frame = encode_commit_message(recorded, opened[job.id], self._weather.get(job.id))
                 for watcher in takers:
                     watcher.put_commit(frame)
         self.position = batch[-1].position
@@ -141,16 +149,16 @@ class WatchHub:
     def _is_wanted(self, recorded: Recorded) -> bool:
         return bool(self._audience.of(recorded.commit.state.tenant, recorded.commit.job_id))
 
-    async def _opened(self, batch: Iterable[Recorded]) -> dict[str, Opened]:
+    async def _opened(self, batch: Iterable[Recorded]) -> dict[str, UnsealedFields]:
         """What the jobs of these commits say, as their last commit in the batch has them (erased: nothing)."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
         return {job.id: _open(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
-    async def _opened_once(self, batch: Sequence[Recorded]) -> dict[str, Opened]:
+    async def _opened_once(self, batch: Sequence[Recorded]) -> dict[str, UnsealedFields]:
         """The same for commits as they come: a running job is opened once, and its texts are kept until it ends."""
         unknown = [r for r in batch if r.commit.job_id not in self._texts or r.commit.state.erased]
-        opened = {r.commit.job_id: self._texts.get(r.commit.job_id, Opened()) for r in batch}
+        opened = {r.commit.job_id: self._texts.get(r.commit.job_id, UnsealedFields()) for r in batch}
         if unknown:
             opened |= await self._opened(unknown)
         for recorded in batch:
@@ -177,11 +185,11 @@ class WatchHub:
         async for weather in self._progress.follow():
             await self._pass_on(weather)
 
-    async def _pass_on(self, weather: Weather) -> None:
+    async def _pass_on(self, weather: ProgressUpdate) -> None:
         kind = KINDS[type(weather)]
         job_id = weather.job_id
         tenant = await self._tenancy.tenant_of(job_id)
-        if kind is not Kind.LOG and job_id in self._over:
+        if kind is not ProgressKind.LOG and job_id in self._over:
             return
         if isinstance(weather, Progress):
             self._weather[job_id] = weather
@@ -194,20 +202,20 @@ class WatchHub:
         if takers:
             if isinstance(weather, LogLine):
                 (weather,) = await read_out([weather], self._keys)
-            frame = weather_frame(self.position, kind, weather)
+            frame = encode_progress_message(self.position, kind, weather)
             for watcher in takers:
                 watcher.put_weather(frame)
 
 
-def _open(job: Job, key: bytes | None) -> Opened:
+def _open(job: Job, key: bytes | None) -> UnsealedFields:
     """What a job says. One that does not open is shown closed: it must not stop the stream for all others."""
     try:
-        return open_job(job, key)
-    except SealBroken as broken:
+        return unseal_job(job, key)
+    except UnsealFailed as broken:
         log.error("a job cannot be shown: %s", broken, extra=fields("seal_broken", job=job.id))
-        return Opened()
+        return UnsealedFields()
 
 
-def _closing() -> ApiError:
+def _closing() -> RpcError:
     message = "this api is stopping: watch again after the last position received"
-    return ApiError(StatusCode.UNAVAILABLE, "STOPPING", message, retry_seconds=1.0)
+    return RpcError(StatusCode.UNAVAILABLE, "STOPPING", message, retry_seconds=1.0)

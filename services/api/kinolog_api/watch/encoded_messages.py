@@ -9,16 +9,16 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from kinolog.codec.progress import put_log, put_preview, put_progress
-from kinolog.codec.public_job import Opened, public_job
+from kinolog.codec.progress import log_line_to_proto, preview_to_proto, progress_to_proto
+from kinolog.codec.public_job import UnsealedFields, public_job
 from kinolog.job.commit import Recorded
 from kinolog.job.events import Event
-from kinolog.ports.progress import LogLine, PreviewImage, Progress, Weather
+from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 
 
-class Kind(Enum):
+class ProgressKind(Enum):
     """Kinds of weather, each conflated in its own way."""
 
     PROGRESS = "progress"
@@ -26,15 +26,15 @@ class Kind(Enum):
     LOG = "log"
 
 
-KINDS: dict[type[Weather], Kind] = {
-    Progress: Kind.PROGRESS,
-    PreviewImage: Kind.PREVIEW,
-    LogLine: Kind.LOG,
+KINDS: dict[type[ProgressUpdate], ProgressKind] = {
+    Progress: ProgressKind.PROGRESS,
+    PreviewImage: ProgressKind.PREVIEW,
+    LogLine: ProgressKind.LOG,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class CommitFrame:
+class EncodedCommit:
     """A commit as watchers are sent it. `previous_position` is that of the job's commit before it."""
 
     position: int
@@ -44,33 +44,35 @@ class CommitFrame:
     wire: bytes
 
 
-def commit_frame(recorded: Recorded, opened: Opened, progress: Progress | None) -> CommitFrame:
+def encode_commit_message(
+    recorded: Recorded, opened: UnsealedFields, progress: Progress | None
+) -> EncodedCommit:
     """A commit for watchers, its job opened, with the newest weather when it is of its attempt."""
     commit = recorded.commit
     if progress is not None and progress.attempt != commit.state.attempt:
         progress = None
     job = public_job(commit.state, recorded.position, opened, progress)
-    return CommitFrame(
+    return EncodedCommit(
         recorded.position,
         commit.previous_position,
         commit.job_id,
         commit.state.status.terminal,
-        job_wire(recorded.position, job, commit.events),
+        encode_job_message(recorded.position, job, commit.events),
     )
 
 
-def job_wire(position: int, job: job_pb2.Job, events: tuple[Event, ...] = ()) -> bytes:
+def encode_job_message(position: int, job: job_pb2.Job, events: tuple[Event, ...] = ()) -> bytes:
     """A job as it stands at `position`, after these events."""
     names = [event_name(type(event)) for event in events]
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
 @dataclass(frozen=True, slots=True)
-class WeatherFrame:
+class EncodedProgress:
     """Weather as watchers are sent it; `position` is how far the hub had come."""
 
     position: int
-    kind: Kind
+    kind: ProgressKind
     job_id: str
     wire: bytes
 
@@ -84,17 +86,17 @@ class WeatherFrame:
         return self.wire + pb.WatchJobsResponse(position=position).SerializeToString()
 
 
-def weather_frame(position: int, kind: Kind, weather: Weather) -> WeatherFrame:
+def encode_progress_message(position: int, kind: ProgressKind, weather: ProgressUpdate) -> EncodedProgress:
     """Weather as it reaches watchers that have seen everything up to `position`."""
     wire = pb.WatchJobsResponse(position=position)
     match weather:
         case Progress():
-            wire.progress.CopyFrom(put_progress(weather))
+            wire.progress.CopyFrom(progress_to_proto(weather))
         case LogLine():
-            wire.log.CopyFrom(put_log(weather))
+            wire.log.CopyFrom(log_line_to_proto(weather))
         case PreviewImage():
-            wire.preview.CopyFrom(put_preview(weather))
-    return WeatherFrame(position, kind, weather.job_id, wire.SerializeToString())
+            wire.preview.CopyFrom(preview_to_proto(weather))
+    return EncodedProgress(position, kind, weather.job_id, wire.SerializeToString())
 
 
 _names: dict[type[Event], str] = {}

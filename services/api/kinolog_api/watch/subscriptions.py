@@ -8,7 +8,7 @@ from itertools import chain
 from kinolog_api.watch.watcher import Watcher
 
 
-class Audience:
+class Subscriptions:
     """All watchers, found by what they want without asking each."""
 
     def __init__(self) -> None:

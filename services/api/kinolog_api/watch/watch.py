@@ -8,18 +8,18 @@ from grpc import StatusCode
 
 from kinolog.ports.event_store import EventStore
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import Reading
+from kinolog_api.jobs.get import JobQueries
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import ApiError
-from kinolog_api.watch.broadcast import WatchHub
-from kinolog_api.watch.encoded_messages import CommitFrame, Kind, job_wire
-from kinolog_api.watch.watcher import Interest, Watcher
+from kinolog_api.rpc.errors import RpcError
+from kinolog_api.watch.broadcast import WatchBroadcast
+from kinolog_api.watch.encoded_messages import EncodedCommit, ProgressKind, encode_job_message
+from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 
-class Watching:
+class WatchJobs:
     """WatchJob and WatchJobs. Streams yield encoded messages."""
 
-    def __init__(self, store: EventStore, hub: WatchHub, reading: Reading) -> None:
+    def __init__(self, store: EventStore, hub: WatchBroadcast, reading: JobQueries) -> None:
         self._store = store
         self._hub = hub
         self._reading = reading
@@ -28,13 +28,13 @@ class Watching:
         """WatchJob: ends after the commit with which the job ends."""
         kinds = _kinds(progress=True, previews=request.previews, logs=request.logs)
         after = await self._resumed(request)
-        watcher = await self._hub.attach(Interest(call.tenant, request.job_id, kinds))
+        watcher = await self._hub.attach(WatchFilter(call.tenant, request.job_id, kinds))
         try:
             loaded = await self._reading.load(call.tenant, request.job_id)
             over = loaded.job.status.terminal
             if after is None:
                 after = loaded.position
-                yield job_wire(after, await self._reading.present(loaded))
+                yield encode_job_message(after, await self._reading.present(loaded))
             else:
                 async for frame in self._missed(request.job_id, after):
                     after, over = frame.position, frame.terminal
@@ -48,7 +48,7 @@ class Watching:
         """WatchJobs: goes on until the client leaves."""
         kinds = _kinds(progress=request.progress, previews=request.previews, logs=request.logs)
         after = await self._resumed(request)
-        watcher = await self._hub.attach(Interest(call.tenant, None, kinds))
+        watcher = await self._hub.attach(WatchFilter(call.tenant, None, kinds))
         try:
             after = self._hub.position if after is None else after
             async for frame in self._caught_up(watcher, after):
@@ -73,12 +73,12 @@ class Watching:
         if request.after > last:
             message = f"after: {request.after} is not in the log, which ends at {last}"
             facts = {"last_position": str(last)}
-            raise ApiError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+            raise RpcError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
         return request.after
 
     async def _missed(
         self, job_id: str, after: int, before: int | None = None
-    ) -> AsyncGenerator[CommitFrame, None]:
+    ) -> AsyncGenerator[EncodedCommit, None]:
         """Commits of a job behind `after`, and before `before`, from its history."""
         async for recorded in self._store.history(job_id):
             if recorded.position > after and (before is None or recorded.position < before):
@@ -107,7 +107,7 @@ class Watching:
                 return
             waiting = await watcher.take()
 
-    async def _caught_up(self, watcher: Watcher, after: int) -> AsyncGenerator[CommitFrame, None]:
+    async def _caught_up(self, watcher: Watcher, after: int) -> AsyncGenerator[EncodedCommit, None]:
         """The tenant's commits behind `after` up to where the watcher's live ones begin.
 
         When more come meanwhile than may wait, they are read from the log too.
@@ -126,6 +126,6 @@ class Watching:
         watcher.catching_up = False
 
 
-def _kinds(*, progress: bool, previews: bool, logs: bool) -> frozenset[Kind]:
-    wanted = {Kind.PROGRESS: progress, Kind.PREVIEW: previews, Kind.LOG: logs}
+def _kinds(*, progress: bool, previews: bool, logs: bool) -> frozenset[ProgressKind]:
+    wanted = {ProgressKind.PROGRESS: progress, ProgressKind.PREVIEW: previews, ProgressKind.LOG: logs}
     return frozenset(kind for kind, is_wanted in wanted.items() if is_wanted)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 
 
-class Unsatisfiable(ValueError):
+class RangeNotSatisfiable(ValueError):
     """The range lies behind the end of the file."""
 
 
@@ -32,11 +32,11 @@ class ByteRange:
         return f"bytes {self.first}-{self.last}/{self.size}"
 
 
-def asked_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange | None:
+def requested_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange | None:
     """The bytes that a request asks for; None for the whole file.
 
     Several ranges at once and other units are answered with the whole file, which RFC 9110 allows. Raises
-    Unsatisfiable.
+    RangeNotSatisfiable.
     """
     text = headers.get("range")
     if text is None or headers.get("if-range", etag) != etag:
@@ -50,12 +50,12 @@ def asked_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange |
     if not first:
         length = min(int(last), size)
         if length == 0:
-            raise Unsatisfiable
+            raise RangeNotSatisfiable
         return ByteRange(size - length, size - 1, size)
     if last and int(last) < int(first):
         return None
     if int(first) >= size:
-        raise Unsatisfiable
+        raise RangeNotSatisfiable
     return ByteRange(int(first), min(int(last), size - 1) if last else size - 1, size)
 
 

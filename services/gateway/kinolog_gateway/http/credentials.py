@@ -17,12 +17,12 @@ from kinolog.process.settings import is_loopback
 SHORTEST_KEY = 16
 
 
-class KeyFileError(ValueError):
+class BadKeyFileError(ValueError):
     """A key file that cannot be used, or one that is missing where it is needed; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class HttpCaller:
     """Who a request comes from: the key that it presented, if any, and the tenant that the key is for."""
 
     key: str | None = None
@@ -39,7 +39,7 @@ class Caller:
         return f"tenant {self.tenant}" if self.tenant else f"key {self.key or ''}"
 
 
-class KeyRing:
+class ApiKeys:
     """The keys that open the gateway, by their hashes, with the tenant of each. Without keys it is always open."""
 
     def __init__(self, tenants: Mapping[bytes, str] | None = None) -> None:
@@ -48,47 +48,49 @@ class KeyRing:
     def __bool__(self) -> bool:
         return bool(self._tenants)
 
-    def identify(self, key: str | None) -> Caller | None:
+    def identify(self, key: str | None) -> HttpCaller | None:
         """Who presents `key`; None when it is not one of the keys. Takes the same time for every key."""
         if not self._tenants:
-            return Caller(key)
+            return HttpCaller(key)
         digest = sha256((key or "").encode()).digest()
-        found: Caller | None = None
+        found: HttpCaller | None = None
         for known, tenant in self._tenants.items():
             if compare_digest(known, digest):
-                found = Caller(key, tenant)
+                found = HttpCaller(key, tenant)
         return found
 
 
-def read_keys(path: Path) -> KeyRing:
-    """The keys in a file. Raises KeyFileError, which names the line but never the key."""
+def read_keys(path: Path) -> ApiKeys:
+    """The keys in a file. Raises BadKeyFileError, which names the line but never the key."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(f"cannot read the API key file {path}: {error}") from error
+        raise BadKeyFileError(f"cannot read the API key file {path}: {error}") from error
     tenants: dict[bytes, str] = {}
     for number, line in enumerate(lines, 1):
         words = line.partition("#")[0].split(maxsplit=2)
         if not words:
             continue
         if len(words[0]) < SHORTEST_KEY or not words[0].isascii():
-            raise KeyFileError(f"{path}, line {number}: a key needs at least {SHORTEST_KEY} ASCII characters")
+            raise BadKeyFileError(
+                f"{path}, line {number}: a key needs at least {SHORTEST_KEY} ASCII characters"
+            )
         tenants[sha256(words[0].encode()).digest()] = words[1] if len(words) > 1 else ""
     if not tenants:
-        raise KeyFileError(f"the API key file {path} holds no key; write one per line")
-    return KeyRing(tenants)
+        raise BadKeyFileError(f"the API key file {path} holds no key; write one per line")
+    return ApiKeys(tenants)
 
 
-def keys_for(host: str, key_file: Path | None) -> KeyRing:
-    """The keys of a gateway that listens on `host`. Raises KeyFileError when others could call without a key."""
+def keys_for(host: str, key_file: Path | None) -> ApiKeys:
+    """The keys of a gateway that listens on `host`. Raises BadKeyFileError when others could call without a key."""
     if key_file is not None:
         return read_keys(key_file)
     if not is_loopback(host):
-        raise KeyFileError(
+        raise BadKeyFileError(
             f"the gateway would listen on {host}, which other machines can reach, without keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
-    return KeyRing()
+    return ApiKeys()
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinolog.process.logs import fields
 from kinolog.process.settings import is_loopback
-from kinolog_gateway.http.credentials import Caller, KeyRing, presented_key
+from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.problems import Problem, ProblemError, invalid, make_problem, respond
 
@@ -30,7 +30,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Instruments:
+class RequestTelemetry:
     """Measures every HTTP request by the template of its route, and answers for errors that nobody foresaw."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -73,14 +73,14 @@ def _log_unexpected(error: Exception, scope: Scope) -> None:
     log.error("a request failed unexpectedly\n%s", frames, extra=extra)
 
 
-class Gate:
+class RequestMiddleware:
     """Refuses requests without a key, from a foreign web page, or with a body that no route takes.
 
     A gateway without keys serves this machine alone, so it also refuses host names that are not this machine's:
     they are those of a web page whose name was pointed here.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
         self._app = app
         self._keys = keys
 
@@ -97,7 +97,7 @@ class Gate:
         except ProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
-    def _admit(self, scope: Scope, headers: Headers) -> Caller:
+    def _admit(self, scope: Scope, headers: Headers) -> HttpCaller:
         _check_origin(scope, headers)
         if not self._keys:
             _check_host(headers)
@@ -109,7 +109,7 @@ class Gate:
                 "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        return caller or Caller()
+        return caller or HttpCaller()
 
 
 def _check_host(headers: Headers) -> None:

@@ -11,7 +11,15 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from kinolog.v1 import analytics_service_pb2 as analytics
 from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS, STATUS_NUMBERS
-from kinolog_gateway.requests.value_types import Asked, Instant, Names, Priorities, Statuses, Styles, Text
+from kinolog_gateway.requests.value_types import (
+    Instant,
+    Names,
+    Priorities,
+    RequestModel,
+    Statuses,
+    Styles,
+    Text,
+)
 
 RangeWord: TypeAlias = Literal[
     "today", "this_week", "this_month", "last_24_hours", "last_7_days", "last_30_days", "all_time"
@@ -25,7 +33,7 @@ def _underscored(value: object) -> object:
 DateRange = Annotated[RangeWord, BeforeValidator(_underscored)]
 
 
-class Span(Asked):
+class SpanQuery(RequestModel):
     """A span of time: a word, or from and to. Words count days in UTC; weeks begin on Monday."""
 
     date_range: DateRange | None = Field(None, description="A span by its name. Give this, or from and to.")
@@ -73,7 +81,7 @@ def _start(word: RangeWord, now: datetime) -> datetime | None:
             return None
 
 
-class JobFilter(Span):
+class JobFilterQuery(SpanQuery):
     """Which jobs. Fields narrow each other; several values in one field widen it."""
 
     status: Statuses | None = Field(None, description="With one of these statuses.", examples=[["queued"]])
@@ -112,7 +120,7 @@ def stamp(time: datetime | None) -> Timestamp | None:
     return wire
 
 
-class ChartQuery(Span):
+class ChartQuery(SpanQuery):
     """Of which span a chart is; without one, of the last seven days."""
 
     def to_proto(self, now: datetime) -> analytics.TimeRange:

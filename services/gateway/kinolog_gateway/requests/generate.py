@@ -10,11 +10,11 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.requests.value_types import (
     Address,
-    Asked,
     Name,
     Priority,
     Prompt,
     RequestId,
+    RequestModel,
     Size,
     Style,
     Text,
@@ -42,7 +42,7 @@ EXAMPLES: list[JsonValue] = [
 ]
 
 
-class GenerateRequest(Asked):
+class GenerateRequest(RequestModel):
     """A video to make. What is left out is taken from the model's defaults; GET /mcp/models shows them."""
 
     model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})

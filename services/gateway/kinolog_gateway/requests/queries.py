@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from kinolog_gateway.enum_names import LevelWord
 from kinolog_gateway.http.problems import invalid
-from kinolog_gateway.requests.filters import JobFilter
-from kinolog_gateway.requests.value_types import Asked, JobId, Priority, Text
+from kinolog_gateway.requests.filters import JobFilterQuery
+from kinolog_gateway.requests.value_types import JobId, Priority, RequestModel, Text
 
 SortField: TypeAlias = Literal["created_at", "updated_at", "progress", "duration", "priority"]
 Limit = Annotated[int, Field(ge=1, le=100)]
@@ -30,7 +30,7 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-class JobsQuery(JobFilter):
+class JobsQuery(JobFilterQuery):
     """Which jobs to list, in which order, and which page."""
 
     sort: SortField = Field(
@@ -76,7 +76,7 @@ class JobsQuery(JobFilter):
         return value
 
 
-class LogsQuery(Asked):
+class LogsQuery(RequestModel):
     """Which log lines."""
 
     limit: int = Field(20, ge=1, le=1000, description="The most lines to answer.")
@@ -89,7 +89,7 @@ class LogsQuery(Asked):
     level: LevelWord = Field("debug", description="Only lines at least this severe.")
 
 
-class ActivityQuery(Asked):
+class ActivityQuery(RequestModel):
     """How much of the feed."""
 
     limit: Limit = Field(20, description="The most entries to answer.")
@@ -98,19 +98,19 @@ class ActivityQuery(Asked):
     )
 
 
-class CancelRequest(Asked):
+class CancelRequest(RequestModel):
     """Why a job is cancelled."""
 
     reason: Reason | None = Field(None, description="Why, in words; kept in the history.")
 
 
-class PriorityRequest(Asked):
+class PriorityRequest(RequestModel):
     """Another priority for a job."""
 
     priority: Priority = Field(description="How soon it is wanted.", examples=["critical"])
 
 
-class BulkRequest(Asked):
+class BulkRequest(RequestModel):
     """A command for many jobs: by ids, or for the first 1,000 that a filter finds."""
 
     model_config = ConfigDict(
@@ -128,7 +128,7 @@ class BulkRequest(Asked):
     job_ids: Annotated[list[JobId], Field(min_length=1, max_length=1000)] | None = Field(
         None, description="The jobs. Give this or filter."
     )
-    filter: JobFilter | None = Field(
+    filter: JobFilterQuery | None = Field(
         None, description="Which jobs; it must narrow something, if only by all_time."
     )
     priority: Priority | None = Field(None, description="The priority, when the action is reprioritize.")
@@ -136,7 +136,7 @@ class BulkRequest(Asked):
 
     @field_validator("filter")
     @classmethod
-    def _one_selection(cls, value: JobFilter | None, info: ValidationInfo) -> JobFilter | None:
+    def _one_selection(cls, value: JobFilterQuery | None, info: ValidationInfo) -> JobFilterQuery | None:
         if value is not None and info.data.get("job_ids") is not None:
             raise ValueError("says the jobs a second time; give job_ids or filter, not both")
         if value is not None and value.empty:
@@ -144,7 +144,7 @@ class BulkRequest(Asked):
         return value
 
 
-class DistributionQuery(JobFilter):
+class DistributionQuery(JobFilterQuery):
     """Which jobs to count."""
 
     min_position: MinPosition = Field(0, description="Wait until the counts have seen this position.")

@@ -13,7 +13,7 @@ from kinolog_gateway.enum_names import PriorityWord, StatusWord
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """What a request holds: nothing unknown, no NaN, nothing turned silently into another type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)

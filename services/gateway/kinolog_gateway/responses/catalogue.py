@@ -8,11 +8,11 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StageWord, instant, stage_word
-from kinolog_gateway.responses.job_parts import View
+from kinolog_gateway.enum_names import StageWord, instant, stage_name
+from kinolog_gateway.responses.job_parts import ResponseModel
 
 
-class ModelDefaults(View):
+class ModelDefaults(ResponseModel):
     """Values of jobs that do not say."""
 
     size: str
@@ -24,7 +24,7 @@ class ModelDefaults(View):
     negative_prompt: str | None
 
 
-class ModelView(View):
+class ModelView(ResponseModel):
     """A model of the catalogue."""
 
     name: str
@@ -38,13 +38,13 @@ class ModelView(View):
     workers: list[str] = Field(description="Workers that serve it now.")
 
 
-class ModelsView(View):
+class ModelsView(ResponseModel):
     """The catalogue."""
 
     models: list[ModelView]
 
 
-class WorkerView(View):
+class WorkerView(ResponseModel):
     """A worker as it last reported."""
 
     name: str
@@ -66,7 +66,7 @@ class WorkerView(View):
     libraries: dict[str, str]
 
 
-class WorkersView(View):
+class WorkersView(ResponseModel):
     """The workers, by name."""
 
     workers: list[WorkerView]
@@ -115,7 +115,7 @@ def _worker(worker: pb.Worker) -> WorkerView:
         loaded_models=list(worker.loaded_models),
         job_id=worker.job_id or None,
         attempt=worker.attempt if busy else None,
-        stage=stage_word(worker.stage),
+        stage=stage_name(worker.stage),
         step=worker.step if busy else None,
         steps=worker.steps if busy else None,
         memory_used_bytes=worker.memory_used_bytes,

@@ -7,12 +7,12 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog.v1 import analytics_service_pb2 as pb
-from kinolog_gateway.enum_names import PriorityWord, StageWord, instant, optional, priority_word, stage_word
+from kinolog_gateway.enum_names import PriorityWord, StageWord, instant, optional, priority_name, stage_name
 from kinolog_gateway.responses.commands import JobSummary
-from kinolog_gateway.responses.job_parts import View
+from kinolog_gateway.responses.job_parts import ResponseModel
 
 
-class OverviewView(View):
+class OverviewView(ResponseModel):
     """The numbers on top of a dashboard."""
 
     submitted: int
@@ -38,7 +38,7 @@ class DistributionView(JobSummary):
     position: int = Field(description="The counts have seen everything up to this position.")
 
 
-class SuccessRateView(View):
+class SuccessRateView(ResponseModel):
     """How jobs of one priority ended."""
 
     priority: PriorityWord
@@ -50,13 +50,13 @@ class SuccessRateView(View):
     )
 
 
-class SuccessRatesView(View):
+class SuccessRatesView(ResponseModel):
     """Success by priority."""
 
     rates: list[SuccessRateView]
 
 
-class StageTimeView(View):
+class StageTimeView(ResponseModel):
     """How long a stage takes."""
 
     stage: StageWord | None
@@ -66,13 +66,13 @@ class StageTimeView(View):
     p95_seconds: float
 
 
-class StageTimesView(View):
+class StageTimesView(ResponseModel):
     """Times by stage, in the order of the stages."""
 
     stages: list[StageTimeView]
 
 
-class DepthPointView(View):
+class DepthPointView(ResponseModel):
     """Jobs waiting and running at the end of a bucket, and the most within it."""
 
     at: datetime | None
@@ -82,14 +82,14 @@ class DepthPointView(View):
     peak_processing: int
 
 
-class QueueDepthView(View):
+class QueueDepthView(ResponseModel):
     """Depth of the queue over time, oldest first."""
 
     points: list[DepthPointView]
     bucket_seconds: int
 
 
-class TrendPointView(View):
+class TrendPointView(ResponseModel):
     """What happened in a bucket."""
 
     at: datetime | None
@@ -99,14 +99,14 @@ class TrendPointView(View):
     cancelled: int
 
 
-class TrendsView(View):
+class TrendsView(ResponseModel):
     """Jobs submitted and ended over time, oldest first."""
 
     points: list[TrendPointView]
     bucket_seconds: int
 
 
-class ActivityEntryView(View):
+class ActivityEntryView(ResponseModel):
     """Something that happened."""
 
     position: int
@@ -117,7 +117,7 @@ class ActivityEntryView(View):
     at: datetime | None
 
 
-class ActivityView(View):
+class ActivityView(ResponseModel):
     """The feed, newest first."""
 
     entries: list[ActivityEntryView]
@@ -148,7 +148,7 @@ def success_rates_view(answer: pb.GetSuccessRatesResponse) -> SuccessRatesView:
     return SuccessRatesView(
         rates=[
             SuccessRateView(
-                priority=priority_word(rate.priority),
+                priority=priority_name(rate.priority),
                 completed=rate.completed,
                 failed=rate.failed,
                 cancelled=rate.cancelled,
@@ -164,7 +164,7 @@ def stage_times_view(answer: pb.GetStageTimesResponse) -> StageTimesView:
     return StageTimesView(
         stages=[
             StageTimeView(
-                stage=stage_word(time.stage),
+                stage=stage_name(time.stage),
                 count=time.count,
                 mean_seconds=time.mean_seconds,
                 p50_seconds=time.p50_seconds,

@@ -8,14 +8,14 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StatusWord, status_word
+from kinolog_gateway.enum_names import StatusWord, status_name
 from kinolog_gateway.http.grpc_errors import from_rpc_status
 from kinolog_gateway.http.problems import Problem
 from kinolog_gateway.responses.job import JobDetail, JobView, job_detail, job_view
-from kinolog_gateway.responses.job_parts import View
+from kinolog_gateway.responses.job_parts import ResponseModel
 
 
-class CommandAnswer(View):
+class CommandResponse(ResponseModel):
     """The job after a command."""
 
     job_id: str
@@ -24,13 +24,13 @@ class CommandAnswer(View):
     job: JobDetail
 
 
-class GenerateAnswer(CommandAnswer):
+class GenerateResponse(CommandResponse):
     """The job that was submitted."""
 
     created: bool = Field(description="False when the request id found a job that was there before.")
 
 
-class BulkResult(View):
+class BulkResult(ResponseModel):
     """What became of one job of a bulk command."""
 
     job_id: str
@@ -40,7 +40,7 @@ class BulkResult(View):
     error: Problem | None = Field(description="Why it was refused, when it was.")
 
 
-class BulkAnswer(View):
+class BulkResponse(ResponseModel):
     """An answer for each job, in the order of the request."""
 
     results: list[BulkResult]
@@ -49,7 +49,7 @@ class BulkAnswer(View):
     position: int = Field(description="Greatest position of the commits; 0 when there was none.")
 
 
-class JobSummary(View):
+class JobSummary(ResponseModel):
     """Numbers of jobs by status."""
 
     total: int
@@ -72,7 +72,7 @@ class JobSummary(View):
         )
 
 
-class JobList(View):
+class JobList(ResponseModel):
     """A page of jobs."""
 
     jobs: list[JobView]
@@ -84,30 +84,30 @@ class JobList(View):
     position: int = Field(description="The list has seen everything up to this position.")
 
 
-def command_answer(job: pb.Job, position: int) -> CommandAnswer:
+def command_response(job: pb.Job, position: int) -> CommandResponse:
     """The answer to a command about one job."""
-    return CommandAnswer(
-        job_id=job.id, status=status_word(job.status), position=position, job=job_detail(job)
+    return CommandResponse(
+        job_id=job.id, status=status_name(job.status), position=position, job=job_detail(job)
     )
 
 
-def generate_answer(answer: jobs.SubmitJobResponse) -> GenerateAnswer:
+def generate_response(answer: jobs.SubmitJobResponse) -> GenerateResponse:
     """The answer to a submitted job."""
     job = answer.job
-    return GenerateAnswer(
+    return GenerateResponse(
         job_id=job.id,
-        status=status_word(job.status),
+        status=status_name(job.status),
         position=answer.position,
         job=job_detail(job),
         created=answer.created,
     )
 
 
-def bulk_answer(results: list[jobs.BulkResult], position: int) -> BulkAnswer:
+def bulk_response(results: list[jobs.BulkResult], position: int) -> BulkResponse:
     """The answer to a bulk command."""
     views = [_bulk_result(result) for result in results]
     succeeded = sum(view.ok for view in views)
-    return BulkAnswer(results=views, succeeded=succeeded, failed=len(views) - succeeded, position=position)
+    return BulkResponse(results=views, succeeded=succeeded, failed=len(views) - succeeded, position=position)
 
 
 def _bulk_result(result: jobs.BulkResult) -> BulkResult:
@@ -117,7 +117,7 @@ def _bulk_result(result: jobs.BulkResult) -> BulkResult:
     return BulkResult(
         job_id=result.job_id,
         ok=True,
-        status=status_word(result.status),
+        status=status_name(result.status),
         position=result.position,
         error=None,
     )

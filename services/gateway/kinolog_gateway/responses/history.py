@@ -13,12 +13,12 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import event_pb2 as events
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import LevelWord, instant, level_word, moment
+from kinolog_gateway.enum_names import LevelWord, instant, level_name, moment
 from kinolog_gateway.responses.job import JobDetail, job_detail
-from kinolog_gateway.responses.job_parts import View
+from kinolog_gateway.responses.job_parts import ResponseModel
 
 
-class EventView(View):
+class EventView(ResponseModel):
     """One thing that happened."""
 
     type: str = Field(description="Its name in the log.", examples=["attempt_started"])
@@ -26,7 +26,7 @@ class EventView(View):
     data: dict[str, Any] = Field(description="Its facts. Prompts are sealed in the log and left out.")
 
 
-class CommitView(View):
+class CommitView(ResponseModel):
     """One decision as it stands in the log: a command, and the events it led to."""
 
     position: int
@@ -41,7 +41,7 @@ class CommitView(View):
     previous_position: int | None = Field(description="Its position; null for the first.")
 
 
-class HistoryView(View):
+class HistoryView(ResponseModel):
     """What happened to a job up to a time or position, and the state it was in then."""
 
     job_id: str
@@ -49,7 +49,7 @@ class HistoryView(View):
     job: JobDetail | None = Field(description="The job after the last of them; null when there is none.")
 
 
-class LogEntryView(View):
+class LogEntryView(ResponseModel):
     """A line that a worker wrote about a job."""
 
     sequence: int = Field(description="Place of the line in the job's feed; grows.")
@@ -59,7 +59,7 @@ class LogEntryView(View):
     message: str
 
 
-class LogView(View):
+class LogView(ResponseModel):
     """Log lines, oldest first."""
 
     job_id: str
@@ -142,7 +142,7 @@ def log_entry_view(entry: pb.LogEntry) -> LogEntryView:
         sequence=entry.sequence,
         at=instant(entry, "at"),
         attempt=entry.attempt,
-        level=level_word(entry.level),
+        level=level_name(entry.level),
         message=entry.message,
     )
 

@@ -14,9 +14,9 @@ from kinolog_gateway.enum_names import (
     instant,
     moment,
     optional,
-    priority_word,
-    stage_word,
-    status_word,
+    priority_name,
+    stage_name,
+    status_name,
 )
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
@@ -24,12 +24,12 @@ from kinolog_gateway.responses.job_parts import (
     ErrorView,
     MediaView,
     StageView,
-    Timings,
+    TimingsView,
     running_scene,
 )
 
 
-class Links(BaseModel):
+class JobLinks(BaseModel):
     """Where more about a job is; null where there is nothing (yet)."""
 
     model_config = ConfigDict(frozen=True)
@@ -45,14 +45,14 @@ class Links(BaseModel):
     manifest: str | None
 
 
-def links(job_id: str, artifacts: frozenset[str], completed: bool) -> Links:
+def links(job_id: str, artifacts: frozenset[str], completed: bool) -> JobLinks:
     """Links of a job that has these kinds of artifacts."""
     result = f"/mcp/result/{job_id}"
 
     def of_kind(kind: str) -> str | None:
         return f"{result}/{kind}" if completed and kind in artifacts else None
 
-    return Links(
+    return JobLinks(
         status=f"/mcp/status/{job_id}",
         storyboard=f"/mcp/storyboard/{job_id}",
         events=f"/mcp/events/{job_id}",
@@ -119,18 +119,18 @@ class JobDetail(JobView):
     attempts: list[AttemptView]
     artifacts: list[ArtifactView]
     media: MediaView | None = Field(description="Facts of the finished video.")
-    timings: Timings
-    links: Links
+    timings: TimingsView
+    links: JobLinks
 
 
 def _fields(job: pb.Job) -> dict[str, object]:
     spec = job.spec
     return {
         "job_id": job.id,
-        "status": status_word(job.status),
-        "priority": priority_word(job.priority),
+        "status": status_name(job.status),
+        "priority": priority_name(job.priority),
         "percent": job.percent,
-        "stage": stage_word(job.stage),
+        "stage": stage_name(job.stage),
         "scene": running_scene(job),
         "scenes": len(job.scenes),
         "attempt": job.attempt,
@@ -183,7 +183,7 @@ def job_detail(job: pb.Job) -> JobDetail:
             "attempts": [AttemptView.of(attempt) for attempt in job.attempts],
             "artifacts": artifacts,
             "media": MediaView.of(job.media) if job.HasField("media") else None,
-            "timings": Timings.of(job),
+            "timings": TimingsView.of(job),
             "links": links(job.id, frozenset(artifact.kind for artifact in artifacts), completed),
         }
     )

@@ -8,10 +8,10 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinolog.v1 import job_pb2 as pb
-from kinolog_gateway.enum_names import KindWord, StageWord, instant, kind_word, optional, stage_word
+from kinolog_gateway.enum_names import KindWord, StageWord, instant, kind_name, optional, stage_name
 
 
-class View(BaseModel):
+class ResponseModel(BaseModel):
     """A piece of an answer."""
 
     model_config = ConfigDict(frozen=True)
@@ -22,7 +22,7 @@ class _Failed(Protocol):
     def error(self) -> pb.JobError: ...
 
 
-class ErrorView(View):
+class ErrorView(ResponseModel):
     """Why a job or an attempt failed."""
 
     code: str = Field(description="A word for programs.", examples=["OUT_OF_MEMORY"])
@@ -36,7 +36,7 @@ class ErrorView(View):
         return cls(code=error.code, message=error.message, retryable=error.retryable)
 
 
-class StageView(View):
+class StageView(ResponseModel):
     """How far a stage is."""
 
     stage: StageWord | None
@@ -49,7 +49,7 @@ class StageView(View):
     def of(cls, stage: pb.StageProgress) -> StageView:
         """The stage of a job."""
         return cls(
-            stage=stage_word(stage.stage),
+            stage=stage_name(stage.stage),
             scene=optional(stage, "scene"),
             percent=stage.percent,
             started_at=instant(stage, "started_at"),
@@ -57,7 +57,7 @@ class StageView(View):
         )
 
 
-class AttemptView(View):
+class AttemptView(ResponseModel):
     """One try at a job by one worker."""
 
     number: int = Field(description="Which try, from 1.")
@@ -84,7 +84,7 @@ class AttemptView(View):
         )
 
 
-class ArtifactView(View):
+class ArtifactView(ResponseModel):
     """A file that a job made, addressed by its content."""
 
     kind: KindWord
@@ -97,7 +97,7 @@ class ArtifactView(View):
     def of(cls, artifact: pb.Artifact) -> ArtifactView:
         """The file of a job."""
         return cls(
-            kind=kind_word(artifact.kind),
+            kind=kind_name(artifact.kind),
             key=artifact.key,
             sha256=artifact.sha256,
             size_bytes=artifact.size_bytes,
@@ -105,7 +105,7 @@ class ArtifactView(View):
         )
 
 
-class MediaView(View):
+class MediaView(ResponseModel):
     """Facts of a finished video, read back from the file."""
 
     width: int
@@ -132,7 +132,7 @@ class MediaView(View):
         )
 
 
-class Timings(View):
+class TimingsView(ResponseModel):
     """How long a job took, in seconds; null for what has not ended."""
 
     wait_seconds: float | None = Field(description="From submission to the first start.")
@@ -140,7 +140,7 @@ class Timings(View):
     total_seconds: float | None = Field(description="From submission to the end.")
 
     @classmethod
-    def of(cls, job: pb.Job) -> Timings:
+    def of(cls, job: pb.Job) -> TimingsView:
         """The timings of a job."""
         created, started = instant(job, "created_at"), instant(job, "started_at")
         ended = instant(job, "finished_at")

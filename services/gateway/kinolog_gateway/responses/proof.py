@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from kinolog.v1 import audit_service_pb2 as audit
-from kinolog_gateway.responses.job_parts import View
+from kinolog_gateway.responses.job_parts import ResponseModel
 
 
-class CheckView(View):
+class CheckView(ResponseModel):
     """One thing that was checked."""
 
     name: str = Field(
@@ -23,7 +23,7 @@ class CheckView(View):
     )
 
 
-class ProofView(View):
+class ProofView(ResponseModel):
     """Whether a job's record is complete and untouched, check by check."""
 
     job_id: str

@@ -9,12 +9,12 @@ from pydantic import Field
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StatusWord, instant, status_word
-from kinolog_gateway.responses.job import Links, links
-from kinolog_gateway.responses.job_parts import ArtifactView, AttemptView, MediaView, View
+from kinolog_gateway.enum_names import StatusWord, instant, status_name
+from kinolog_gateway.responses.job import JobLinks, links
+from kinolog_gateway.responses.job_parts import ArtifactView, AttemptView, MediaView, ResponseModel
 
 
-class ResultView(View):
+class ResultView(ResponseModel):
     """The result of a completed job: facts and links."""
 
     job_id: str
@@ -23,10 +23,10 @@ class ResultView(View):
     gpu_seconds: float = Field(description="Device time spent on it.")
     media: MediaView
     artifacts: list[ArtifactView]
-    links: Links
+    links: JobLinks
 
 
-class SpecView(View):
+class SpecView(ResponseModel):
     """What was asked for, without the prompts."""
 
     model: str
@@ -39,7 +39,7 @@ class SpecView(View):
     style: str | None
 
 
-class RecordView(View):
+class RecordView(ResponseModel):
     """Where the log holds the job's history."""
 
     commits: int
@@ -50,7 +50,7 @@ class RecordView(View):
     )
 
 
-class ManifestView(View):
+class ManifestView(ResponseModel):
     """What it takes to check a video against the log, and to make it again. It holds no prompt."""
 
     job_id: str
@@ -62,7 +62,7 @@ class ManifestView(View):
     record: RecordView
 
 
-class SceneView(View):
+class SceneView(ResponseModel):
     """A part of the video with a prompt of its own."""
 
     index: int = Field(description="Place in the order, from 0.")
@@ -78,7 +78,7 @@ class SceneView(View):
     thumbnail: str | None = Field(description="Link to a picture of the scene; null where there is none.")
 
 
-class StoryboardView(View):
+class StoryboardView(ResponseModel):
     """The scenes of a job."""
 
     job_id: str
@@ -147,7 +147,7 @@ def _scene(job_id: str, scene: pb.Scene) -> SceneView:
         camera=scene.camera,
         transition=scene.transition,
         seed=scene.seed,
-        status=status_word(scene.status),
+        status=status_name(scene.status),
         video=f"/mcp/result/{job_id}/scenes/{scene.index}" if rendered else None,
         thumbnail=None,
     )

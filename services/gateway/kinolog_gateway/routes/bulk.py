@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
-from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.queries import BulkRequest
-from kinolog_gateway.responses.commands import BulkAnswer, bulk_answer
+from kinolog_gateway.responses.commands import BulkResponse, bulk_response
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, Now, answer
 from kinolog_gateway.upstream import BULK_SECONDS, Upstream
 
@@ -28,12 +28,12 @@ BulkDone: TypeAlias = (
 )
 
 
-@router.post("/bulk", response_model=BulkAnswer, summary="Command many jobs")
+@router.post("/bulk", response_model=BulkResponse, summary="Command many jobs")
 async def bulk(body: BulkRequest, api: Api, asker: Asker, now: Now) -> Response:
     """Cancel, retry, reprioritize or erase many jobs. One that is refused does not keep the others back."""
     _check(body)
     done = await _command(body, api, asker, now)
-    return answer(bulk_answer(list(done.results), done.position), position=done.position)
+    return answer(bulk_response(list(done.results), done.position), position=done.position)
 
 
 def _check(body: BulkRequest) -> None:
@@ -48,7 +48,7 @@ def _check(body: BulkRequest) -> None:
         raise invalid("reason", f"does not belong to {body.action}; leave it out")
 
 
-def _command(body: BulkRequest, api: Upstream, asker: Caller, now: datetime) -> Awaitable[BulkDone]:
+def _command(body: BulkRequest, api: Upstream, asker: HttpCaller, now: datetime) -> Awaitable[BulkDone]:
     jobs = pb.JobSelection(job_ids=body.job_ids or [])
     if body.filter is not None:
         jobs.filter.CopyFrom(body.filter.to_proto(now))

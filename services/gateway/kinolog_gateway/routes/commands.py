@@ -14,7 +14,12 @@ from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.generate import GenerateRequest
 from kinolog_gateway.requests.queries import CancelRequest, PriorityRequest
 from kinolog_gateway.requests.value_types import RequestId
-from kinolog_gateway.responses.commands import CommandAnswer, GenerateAnswer, command_answer, generate_answer
+from kinolog_gateway.responses.commands import (
+    CommandResponse,
+    GenerateResponse,
+    command_response,
+    generate_response,
+)
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
 
 router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
@@ -32,9 +37,9 @@ IdempotencyKey = Annotated[
 @router.post(
     "/generate",
     status_code=202,
-    response_model=GenerateAnswer,
+    response_model=GenerateResponse,
     responses={
-        200: {"model": GenerateAnswer, "description": "The request id found a job that was there before."}
+        200: {"model": GenerateResponse, "description": "The request id found a job that was there before."}
     },
     summary="Submit a job",
 )
@@ -47,14 +52,14 @@ async def generate(
     request = body.to_proto(body.request_id or idempotency_key or new_id())
     submitted = await api.call(api.jobs.SubmitJob, request, asker)
     return answer(
-        generate_answer(submitted),
+        generate_response(submitted),
         202 if submitted.created else 200,
         submitted.position,
         {"Location": f"/mcp/status/{submitted.job.id}"},
     )
 
 
-@router.post("/cancel/{job_id}", response_model=CommandAnswer, summary="Cancel a job")
+@router.post("/cancel/{job_id}", response_model=CommandResponse, summary="Cancel a job")
 async def cancel(
     job_id: JobIdPath,
     api: Api,
@@ -69,20 +74,20 @@ async def cancel(
         reason=(body.reason or "") if body else "",
     )
     done = await api.call(api.jobs.CancelJob, request, asker)
-    return answer(command_answer(done.job, done.position), position=done.position)
+    return answer(command_response(done.job, done.position), position=done.position)
 
 
-@router.post("/retry/{job_id}", response_model=CommandAnswer, summary="Retry a job")
+@router.post("/retry/{job_id}", response_model=CommandResponse, summary="Retry a job")
 async def retry(
     job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Put a failed or cancelled job into the queue again."""
     request = pb.RetryJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
     done = await api.call(api.jobs.RetryJob, request, asker)
-    return answer(command_answer(done.job, done.position), position=done.position)
+    return answer(command_response(done.job, done.position), position=done.position)
 
 
-@router.post("/priority/{job_id}", response_model=CommandAnswer, summary="Change a job's priority")
+@router.post("/priority/{job_id}", response_model=CommandResponse, summary="Change a job's priority")
 async def priority(
     job_id: JobIdPath,
     body: PriorityRequest,
@@ -97,24 +102,24 @@ async def priority(
         priority=PRIORITY_NUMBERS[body.priority],  # type: ignore[arg-type]  # an enum's number
     )
     done = await api.call(api.jobs.ReprioritizeJob, request, asker)
-    return answer(command_answer(done.job, done.position), position=done.position)
+    return answer(command_response(done.job, done.position), position=done.position)
 
 
-@router.post("/prefetch/{job_id}", response_model=CommandAnswer, summary="Warm up for a job")
+@router.post("/prefetch/{job_id}", response_model=CommandResponse, summary="Warm up for a job")
 async def prefetch(
     job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Warm what a queued job needs: weights and the prompt's embedding."""
     request = pb.PrefetchJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
     done = await api.call(api.jobs.PrefetchJob, request, asker)
-    return answer(command_answer(done.job, done.position), position=done.position)
+    return answer(command_response(done.job, done.position), position=done.position)
 
 
-@router.delete("/jobs/{job_id}", response_model=CommandAnswer, summary="Erase a job")
+@router.delete("/jobs/{job_id}", response_model=CommandResponse, summary="Erase a job")
 async def erase(
     job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
     request = pb.EraseJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
     done = await api.call(api.jobs.EraseJob, request, asker)
-    return answer(command_answer(done.job, done.position), position=done.position)
+    return answer(command_response(done.job, done.position), position=done.position)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from kinolog.ports.clock import Clock
-from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.http.problems import MEDIA_TYPE
 from kinolog_gateway.requests.queries import MinPosition
@@ -31,8 +31,8 @@ async def _upstream(request: Request) -> Upstream:
     return upstream
 
 
-async def _caller(request: Request) -> Caller:
-    caller: Caller = request.scope[CALLER]
+async def _caller(request: Request) -> HttpCaller:
+    caller: HttpCaller = request.scope[CALLER]
     return caller
 
 
@@ -51,7 +51,7 @@ async def _position(
 
 
 Api: TypeAlias = Annotated[Upstream, Depends(_upstream)]
-Asker: TypeAlias = Annotated[Caller, Depends(_caller)]
+Asker: TypeAlias = Annotated[HttpCaller, Depends(_caller)]
 Now: TypeAlias = Annotated[datetime, Depends(_now)]
 ReadAfter: TypeAlias = Annotated[int, Depends(_position)]
 PositionHeader: TypeAlias = Annotated[

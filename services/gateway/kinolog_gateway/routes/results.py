@@ -12,8 +12,8 @@ from starlette.responses import Response, StreamingResponse
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2, job_service_pb2
-from kinolog_gateway.http.byte_ranges import ByteRange, Unsatisfiable, asked_range, not_modified
-from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not_modified, requested_range
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import ProblemError
 from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
@@ -60,7 +60,7 @@ async def manifest(job_id: JobIdPath, api: Api, asker: Asker) -> Response:
 
 
 async def _result_file(
-    request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, asker: Caller
+    request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, asker: HttpCaller
 ) -> Response:
     found = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), asker)
     for artifact in found.artifacts:
@@ -116,7 +116,12 @@ async def scene(
 
 
 async def _file(
-    request: Request, api: Upstream, asker: Caller, artifact: job_pb2.Artifact, job_id: str, index: int = 0
+    request: Request,
+    api: Upstream,
+    asker: HttpCaller,
+    artifact: job_pb2.Artifact,
+    job_id: str,
+    index: int = 0,
 ) -> Response:
     """A file, a part of it, or only its headers."""
     etag = f'"{artifact.sha256}"'
@@ -124,8 +129,8 @@ async def _file(
     if not_modified(request.headers, etag):
         return Response(status_code=304, headers=headers)
     try:
-        part = asked_range(request.headers, etag, artifact.size_bytes)
-    except Unsatisfiable:
+        part = requested_range(request.headers, etag, artifact.size_bytes)
+    except RangeNotSatisfiable:
         raise ProblemError(
             416,
             "RANGE_NOT_SATISFIABLE",
@@ -157,7 +162,12 @@ def _file_headers(artifact: job_pb2.Artifact, etag: str, name: str) -> dict[str,
 
 
 async def _ask(
-    api: Upstream, asker: Caller, artifact: job_pb2.Artifact, job_id: str, index: int, part: ByteRange | None
+    api: Upstream,
+    asker: HttpCaller,
+    artifact: job_pb2.Artifact,
+    job_id: str,
+    index: int,
+    part: ByteRange | None,
 ) -> AsyncIterator[bytes]:
     """The bytes from the api, read only as fast as the client takes them; given up when the client goes."""
     call: UnaryStreamCall[pb.ReadArtifactRequest, pb.ReadArtifactResponse] = api.jobs.ReadArtifact(

@@ -14,7 +14,7 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.client import Client, Subscription
+from kinolog_gateway.websocket.client import ChannelSubscription, WebSocketClient
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _PASSING = frozenset(
 class CatchUp:
     """Works through one client's subscriptions, one after the other."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: WebSocketClient) -> None:
         self._client = client
         self._hub = client.hub
         self._jobs = client.hub.upstream.jobs
@@ -50,10 +50,10 @@ class CatchUp:
                 await self._make_whole(subscription)
             self._client.release(subscription)
 
-    def _wanted(self, subscription: Subscription) -> bool:
+    def _wanted(self, subscription: ChannelSubscription) -> bool:
         return self._client.subscriptions.get(subscription.channel) is subscription
 
-    async def _make_whole(self, subscription: Subscription) -> None:
+    async def _make_whole(self, subscription: ChannelSubscription) -> None:
         """Read what is missing; wait for an api that is away, and give up what it refuses."""
         failures = 0
         while self._wanted(subscription):
@@ -69,12 +69,12 @@ class CatchUp:
             pause = min(LONGEST_PAUSE_SECONDS, 0.1 * 2**failures)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, keeps no secret
 
-    def _give_up(self, subscription: Subscription, error: AioRpcError) -> None:
+    def _give_up(self, subscription: ChannelSubscription, error: AioRpcError) -> None:
         self._client.unsubscribe(subscription.channel)
         problem = grpc_errors.from_call(error).problem
         self._client.say(problem.reason, problem.detail, subscription.channel)
 
-    async def _read(self, subscription: Subscription) -> None:
+    async def _read(self, subscription: ChannelSubscription) -> None:
         match subscription.channel.kind:
             case "logs":
                 await self._read_lines(subscription)
@@ -83,7 +83,7 @@ class CatchUp:
             case _:
                 await self._read_jobs(subscription)
 
-    async def _read_job(self, subscription: Subscription) -> None:
+    async def _read_job(self, subscription: ChannelSubscription) -> None:
         """A job as it stands, or its commits up to that."""
         job_id = subscription.channel.job_id
         request = pb.GetJobRequest(job_id=job_id)
@@ -100,7 +100,7 @@ class CatchUp:
         watch = pb.WatchJobRequest(job_id=job_id, after=subscription.floor)
         await self._send_until(self._updates(self._jobs.WatchJob, watch), subscription, job.position)
 
-    async def _read_jobs(self, subscription: Subscription) -> None:
+    async def _read_jobs(self, subscription: ChannelSubscription) -> None:
         """All commits up to where those begin that the client is kept back."""
         if self._client.replay(subscription):
             return
@@ -118,7 +118,10 @@ class CatchUp:
             call.cancel()
 
     async def _send_until(
-        self, updates: AsyncIterator[pb.WatchJobsResponse], subscription: Subscription, until: int | None
+        self,
+        updates: AsyncIterator[pb.WatchJobsResponse],
+        subscription: ChannelSubscription,
+        until: int | None,
     ) -> None:
         """Send commits until one reaches `until`, or the commits that are kept back for the client.
 
@@ -139,7 +142,7 @@ class CatchUp:
         finally:
             await updates.aclose()  # type: ignore[attr-defined]  # an async generator
 
-    async def _read_lines(self, subscription: Subscription) -> None:
+    async def _read_lines(self, subscription: ChannelSubscription) -> None:
         """Log lines that were written before, then those that came meanwhile."""
         client, last_only = self._client, subscription.sequence < 0
         while True:

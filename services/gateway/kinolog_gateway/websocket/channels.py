@@ -53,11 +53,11 @@ ChannelName = Annotated[
 ]
 
 
-class _Said(BaseModel):
+class _ClientMessage(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Subscribe(_Said):
+class Subscribe(_ClientMessage):
     """Send me what happens in a channel."""
 
     type: Literal["subscribe"]
@@ -68,14 +68,14 @@ class Subscribe(_Said):
     )
 
 
-class Unsubscribe(_Said):
+class Unsubscribe(_ClientMessage):
     """Send me no more of a channel."""
 
     type: Literal["unsubscribe"]
     channel: ChannelName
 
 
-class Ping(_Said):
+class Ping(_ClientMessage):
     """Answer with a pong, after everything that was asked for before."""
 
     type: Literal["ping"]
@@ -86,25 +86,25 @@ ClientMessage: TypeAlias = Annotated[Subscribe | Unsubscribe | Ping, Field(discr
 _adapter: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(ClientMessage)
 
 
-class Malformed(ValueError):
+class MalformedMessage(ValueError):
     """A client message that cannot be read; says which field and what to do."""
 
 
 def parse(text: str | None) -> Subscribe | Unsubscribe | Ping:
-    """What a client said. Raises Malformed; its words never repeat what was said."""
+    """What a client said. Raises MalformedMessage; its words never repeat what was said."""
     if text is None:
-        raise Malformed("send text, not bytes: one JSON object per message")
+        raise MalformedMessage("send text, not bytes: one JSON object per message")
     try:
         said: Any = json.loads(text)
     except (ValueError, RecursionError):
-        raise Malformed("send one JSON object per message") from None
+        raise MalformedMessage("send one JSON object per message") from None
     if not isinstance(said, dict):
-        raise Malformed("send one JSON object per message")
+        raise MalformedMessage("send one JSON object per message")
     try:
         return _adapter.validate_python(said)
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            raise Malformed("type must be one of subscribe, unsubscribe, ping") from None
+            raise MalformedMessage("type must be one of subscribe, unsubscribe, ping") from None
         found = violation({**first, "loc": ("message", *first["loc"][1:])})
-        raise Malformed(f"{found.field} {found.message}") from None
+        raise MalformedMessage(f"{found.field} {found.message}") from None

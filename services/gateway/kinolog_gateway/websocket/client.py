@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.channels import Channel
-from kinolog_gateway.websocket.outgoing_message import Kind, Outgoing
-from kinolog_gateway.websocket.send_queue import Outbox
+from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
+from kinolog_gateway.websocket.send_queue import SendQueue
 
 if TYPE_CHECKING:
-    from kinolog_gateway.websocket.hub import Hub
+    from kinolog_gateway.websocket.hub import TenantBroadcast
 
 MOST_SUBSCRIPTIONS = 1_000
 MOST_HELD = 5_000
@@ -25,37 +25,37 @@ REMEMBERED_JOBS = 2_000
 
 
 @dataclass(slots=True, eq=False)
-class Subscription:
+class ChannelSubscription:
     """A channel that a client wants. Commits up to `floor`, and log lines up to `sequence`, it has or does not want."""
 
     channel: Channel
     floor: int = 0
     sequence: int = 0
-    lines: list[Outgoing] | None = None
+    lines: list[OutgoingMessage] | None = None
     """The last log lines, which wait until the earlier ones are read; None when they go at once."""
 
-    def wants(self, message: Outgoing) -> bool:
+    def wants(self, message: OutgoingMessage) -> bool:
         """True for a commit that belongs to the channel and lies behind what the client has."""
         if self.channel.kind == "job":
             return self.channel.job_id == message.job_id and message.position > self.floor
         return self.channel.kind == "jobs" and message.position > self.floor
 
 
-class Client:
+class WebSocketClient:
     """What the hub hands to, and the socket talks to."""
 
-    def __init__(self, hub: Hub, outbox: Outbox) -> None:
+    def __init__(self, hub: TenantBroadcast, outbox: SendQueue) -> None:
         self.hub = hub
         self.outbox = outbox
-        self.subscriptions: dict[Channel, Subscription] = {}
-        self.todo: asyncio.Queue[Subscription] = asyncio.Queue()
+        self.subscriptions: dict[Channel, ChannelSubscription] = {}
+        self.todo: asyncio.Queue[ChannelSubscription] = asyncio.Queue()
         """Subscriptions that need something read from the api before they are whole."""
         self.dismissed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         """Close code and reason, once the connection cannot go on."""
         self.mark = 0
         """What is held is complete behind this position."""
-        self._held: deque[Outgoing] | None = None
-        self._holding: set[Subscription] = set()
+        self._held: deque[OutgoingMessage] | None = None
+        self._holding: set[ChannelSubscription] = set()
         self._seen: OrderedDict[str, int] = OrderedDict()
         self._last = 0
 
@@ -83,7 +83,7 @@ class Client:
             )
             return
         self.unsubscribe(channel)
-        subscription = Subscription(channel, floor=self.hub.now if after is None else after)
+        subscription = ChannelSubscription(channel, floor=self.hub.now if after is None else after)
         self.subscriptions[channel] = subscription
         self.hub.add(channel, self)
         self._last = self._last or subscription.floor
@@ -118,7 +118,7 @@ class Client:
             self.hub.remove(channel, self)
         self.subscriptions.clear()
 
-    def replay(self, subscription: Subscription) -> bool:
+    def replay(self, subscription: ChannelSubscription) -> bool:
         """Send what the subscription missed from the hub's last commits; False when they do not reach back far enough,
         or not forward to where the client was, or when something else is being caught up on."""
         ring = self.hub.ring
@@ -130,7 +130,7 @@ class Client:
                 self.put(message)
         return True
 
-    def offer_commit(self, message: Outgoing) -> None:
+    def offer_commit(self, message: OutgoingMessage) -> None:
         """From the hub: a commit in one of the channels."""
         if self._held is None:
             self.deliver(message)
@@ -140,12 +140,12 @@ class Client:
             self.mark = message.position - 1
         self._held.append(message)
 
-    def offer_latest(self, message: Outgoing) -> None:
+    def offer_latest(self, message: OutgoingMessage) -> None:
         """From the hub: progress, a preview or counts, as of now."""
         if self._held is None:
             self.outbox.keep(message)
 
-    def offer_line(self, message: Outgoing) -> None:
+    def offer_line(self, message: OutgoingMessage) -> None:
         """From the hub: a log line."""
         subscription = self.subscriptions[Channel("logs", message.job_id)]
         if subscription.lines is not None:
@@ -153,18 +153,18 @@ class Client:
         else:
             self.put_line(subscription, message)
 
-    def put_line(self, subscription: Subscription, message: Outgoing) -> None:
+    def put_line(self, subscription: ChannelSubscription, message: OutgoingMessage) -> None:
         """Send a log line that the client does not have yet."""
         if message.sequence > subscription.sequence or not message.sequence:
             subscription.sequence = max(subscription.sequence, message.sequence)
             self.outbox.put(message)
 
-    def deliver(self, message: Outgoing) -> None:
+    def deliver(self, message: OutgoingMessage) -> None:
         """Send a commit to whichever subscriptions want it."""
         if any(subscription.wants(message) for subscription in self._about(message)):
             self.put(message)
 
-    def put(self, message: Outgoing) -> None:
+    def put(self, message: OutgoingMessage) -> None:
         """Send a commit, unless the client has it, or a later one of the job, from this connection."""
         if message.position <= self._seen.get(message.job_id, 0):
             return
@@ -175,22 +175,22 @@ class Client:
         self._last = message.position
         self.outbox.put(message)
 
-    def _about(self, message: Outgoing) -> list[Subscription]:
+    def _about(self, message: OutgoingMessage) -> list[ChannelSubscription]:
         channels = (Channel("jobs"), Channel("job", message.job_id))
         return [self.subscriptions[channel] for channel in channels if channel in self.subscriptions]
 
-    def holds(self, subscription: Subscription) -> bool:
+    def holds(self, subscription: ChannelSubscription) -> bool:
         """True when live commits are kept back for this subscription."""
         return subscription in self._holding
 
-    def _hold(self, subscription: Subscription) -> None:
+    def _hold(self, subscription: ChannelSubscription) -> None:
         """Keep back what happens live until the subscription is whole."""
         self._holding.add(subscription)
         if self._held is None:
             self._held = deque()
             self.mark = self.hub.position
 
-    def release(self, subscription: Subscription) -> None:
+    def release(self, subscription: ChannelSubscription) -> None:
         """The subscription is whole: once all are, send what was kept back."""
         self._holding.discard(subscription)
         if self._holding or self._held is None:
@@ -199,9 +199,9 @@ class Client:
         for message in held:
             self.deliver(message)
 
-    def _unwanted(self, message: Outgoing) -> bool:
-        if message.kind is Kind.QUEUE:
+    def _unwanted(self, message: OutgoingMessage) -> bool:
+        if message.kind is MessageKind.QUEUE:
             return Channel("queue") not in self.subscriptions
-        if message.kind is Kind.PREVIEW:
+        if message.kind is MessageKind.PREVIEW:
             return Channel("job", message.job_id) not in self.subscriptions
         return not self._about(message)

@@ -14,10 +14,10 @@ from kinolog.process.logs import fields
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.catch_up import CatchUp
-from kinolog_gateway.websocket.channels import Malformed, Ping, Subscribe, channel_of, parse
-from kinolog_gateway.websocket.client import Client
-from kinolog_gateway.websocket.hubs import Hubs
-from kinolog_gateway.websocket.send_queue import Outbox
+from kinolog_gateway.websocket.channels import MalformedMessage, Ping, Subscribe, channel_of, parse
+from kinolog_gateway.websocket.client import WebSocketClient
+from kinolog_gateway.websocket.hubs import TenantBroadcasts
+from kinolog_gateway.websocket.send_queue import SendQueue
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -31,10 +31,10 @@ TRY_AGAIN_LATER = 1013
 @router.websocket("/ws")
 async def ws(socket: WebSocket) -> None:
     """Serve one client until it leaves, reads too slowly, or the api turns it away."""
-    hubs: Hubs = socket.app.state.hubs
+    hubs: TenantBroadcasts = socket.app.state.hubs
     await socket.accept()
     hub = hubs.join(socket.scope[CALLER])
-    client = Client(hub, Outbox(socket.send_text, hubs.counts))
+    client = WebSocketClient(hub, SendQueue(socket.send_text, hubs.counts))
     client.outbox.too_slow = partial(client.dismiss, TRY_AGAIN_LATER, "reading too slowly; resume with after")
     hubs.enter(hub, client)
     try:
@@ -49,7 +49,7 @@ async def ws(socket: WebSocket) -> None:
                 await socket.close(code, words)
 
 
-async def _serve(socket: WebSocket, client: Client) -> tuple[int, str] | None:
+async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] | None:
     """Read, write and catch up until one of them ends; close code and reason unless the client left."""
     begin = asyncio.get_running_loop().create_task
     tasks: list[asyncio.Task[None]] = [
@@ -76,7 +76,7 @@ async def _serve(socket: WebSocket, client: Client) -> tuple[int, str] | None:
     return None
 
 
-async def _read(socket: WebSocket, client: Client) -> None:
+async def _read(socket: WebSocket, client: WebSocketClient) -> None:
     """Do what the client says, until it leaves."""
     await client.hub.started()
     while True:
@@ -85,7 +85,7 @@ async def _read(socket: WebSocket, client: Client) -> None:
             return
         try:
             said = parse(message.get("text"))
-        except Malformed as error:
+        except MalformedMessage as error:
             client.hub.counts.client_errors += 1
             client.say("MALFORMED_MESSAGE", str(error))
             continue

@@ -19,15 +19,15 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
-from kinolog_gateway.http.credentials import Caller
+from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.channels import Channel
-from kinolog_gateway.websocket.client import Client
-from kinolog_gateway.websocket.outgoing_message import Kind, Outgoing
+from kinolog_gateway.websocket.client import WebSocketClient
+from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.websocket.queue_counts import QueueCounts
-from kinolog_gateway.websocket.recent_commits import Ring
+from kinolog_gateway.websocket.recent_commits import RecentCommits
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +45,26 @@ STEADY_SECONDS = 5.0
 """A stream that lasted this long was no failure to begin with."""
 
 
-class Hub:
+class TenantBroadcast:
     """Fans out what happens to the jobs of one audience."""
 
-    def __init__(self, upstream: Upstream, caller: Caller, counts: LiveCounts) -> None:
+    def __init__(self, upstream: Upstream, caller: HttpCaller, counts: LiveCounts) -> None:
         self.upstream = upstream
         self.caller = caller
         self.counts = counts
-        self.ring = Ring()
+        self.ring = RecentCommits()
         self.position = 0
         """Everything up to here has been handed out."""
         self.refused: AioRpcError | None = None
         """Why the api turned this audience away, if it did."""
-        self.lines: deque[Outgoing] = deque(maxlen=REMEMBERED_LINES)
+        self.lines: deque[OutgoingMessage] = deque(maxlen=REMEMBERED_LINES)
         """The last log lines: those of the last moment may not be in the lists yet."""
-        self.clients: set[Client] = set()
-        self._subscribers: defaultdict[Channel, set[Client]] = defaultdict(set)
+        self.clients: set[WebSocketClient] = set()
+        self._subscribers: defaultdict[Channel, set[WebSocketClient]] = defaultdict(set)
         self._first = 0
         self._started = asyncio.Event()
         self._jobs: OrderedDict[str, job_pb2.Job] = OrderedDict()
-        self._latest: dict[tuple[Kind, str], Outgoing] = {}
+        self._latest: dict[tuple[MessageKind, str], OutgoingMessage] = {}
         self._flush_timer: asyncio.TimerHandle | None = None
         self._flushed_at = 0.0
         self._loop = asyncio.get_running_loop()
@@ -88,17 +88,17 @@ class Hub:
         """What a client that subscribes now has missed nothing behind."""
         return max(self.position, self._first)
 
-    def add(self, channel: Channel, client: Client) -> None:
+    def add(self, channel: Channel, client: WebSocketClient) -> None:
         """Hand what happens in a channel to a client."""
         self._subscribers[channel].add(client)
 
-    def remove(self, channel: Channel, client: Client) -> None:
+    def remove(self, channel: Channel, client: WebSocketClient) -> None:
         """Hand it to the client no more."""
         self._subscribers[channel].discard(client)
         if not self._subscribers[channel]:
             del self._subscribers[channel]
 
-    def subscribers(self, channel: Channel) -> Iterable[Client]:
+    def subscribers(self, channel: Channel) -> Iterable[WebSocketClient]:
         """Who subscribed to a channel."""
         return self._subscribers.get(channel, ())
 
@@ -196,15 +196,15 @@ class Hub:
         self._jobs.move_to_end(message.job_id)
         if len(self._jobs) > KNOWN_JOBS:
             self._jobs.popitem(last=False)
-        self._latest.pop((Kind.PROGRESS, message.job_id), None)
+        self._latest.pop((MessageKind.PROGRESS, message.job_id), None)
         self.ring.add(message)
         for client in self._takers(message):
             client.offer_commit(message)
         self.queue.changed()
 
-    def _takers(self, message: Outgoing) -> set[Client]:
+    def _takers(self, message: OutgoingMessage) -> set[WebSocketClient]:
         one = self._subscribers.get(Channel("job", message.job_id), set())
-        if message.kind is Kind.PREVIEW:
+        if message.kind is MessageKind.PREVIEW:
             return one
         every = self._subscribers.get(Channel("jobs"), set())
         return one | every if one else every
@@ -214,7 +214,7 @@ class Hub:
         job = self._jobs.get(job_id)
         return job is None or (job.status == job_pb2.STATUS_PROCESSING and job.attempt == attempt)
 
-    def _keep(self, message: Outgoing) -> None:
+    def _keep(self, message: OutgoingMessage) -> None:
         """Hand it out at the next flush, unless something newer takes its place."""
         self._latest[message.kind, message.job_id] = message
         if self._flush_timer is None:

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StageWord, StatusWord, instant, optional, stage_word
+from kinolog_gateway.enum_names import StageWord, StatusWord, instant, optional, stage_name
 from kinolog_gateway.responses.commands import JobSummary
 from kinolog_gateway.responses.history import LogEntryView, log_entry_view
 from kinolog_gateway.responses.job import JobDetail, job_detail
-from kinolog_gateway.responses.job_parts import StageView, View
+from kinolog_gateway.responses.job_parts import ResponseModel, StageView
 
 PER_SCENE = frozenset({"encode_prompt", "denoise", "decode"})
 """Stages that are done once per scene."""
@@ -23,7 +23,7 @@ Position = Field(description="Resume with after: this position, to miss nothing 
 JobIdField = Field(description="The job.", examples=["abcdefghijklmnopqrstuvwxyz"])
 
 
-class JobData(View):
+class JobData(ResponseModel):
     """How a job stands."""
 
     status: StatusWord
@@ -43,7 +43,7 @@ class JobData(View):
     job: JobDetail | None = Field(description="The job as GET /mcp/status shows it; null for progress.")
 
 
-class PreviewData(View):
+class PreviewData(ResponseModel):
     """A small picture of what a running job looks like so far."""
 
     attempt: int
@@ -54,7 +54,7 @@ class PreviewData(View):
     at: datetime | None
 
 
-class ErrorData(View):
+class ErrorData(ResponseModel):
     """Something did not work; the connection stays."""
 
     reason: str = Field(description="A word for programs.", examples=["MALFORMED_MESSAGE", "JOB_NOT_FOUND"])
@@ -62,13 +62,13 @@ class ErrorData(View):
     channel: str | None = Field(description="The channel it is about, which is then not subscribed to.")
 
 
-class PongData(View):
+class PongData(ResponseModel):
     """The answer to a ping."""
 
     id: str | None = Field(description="The id of the ping.")
 
 
-class JobStatusUpdate(View):
+class JobStatusUpdate(ResponseModel):
     """A job moved on. Progress is conflated per job to ten a second."""
 
     type: Literal["job_status_update"] = "job_status_update"
@@ -77,7 +77,7 @@ class JobStatusUpdate(View):
     data: JobData
 
 
-class JobCompleted(View):
+class JobCompleted(ResponseModel):
     """A job is completed."""
 
     type: Literal["job_completed"] = "job_completed"
@@ -86,7 +86,7 @@ class JobCompleted(View):
     data: JobData
 
 
-class JobFailed(View):
+class JobFailed(ResponseModel):
     """A job failed for good; data.job.error says why."""
 
     type: Literal["job_failed"] = "job_failed"
@@ -95,7 +95,7 @@ class JobFailed(View):
     data: JobData
 
 
-class JobCancelled(View):
+class JobCancelled(ResponseModel):
     """A job was cancelled."""
 
     type: Literal["job_cancelled"] = "job_cancelled"
@@ -104,7 +104,7 @@ class JobCancelled(View):
     data: JobData
 
 
-class JobLogEntry(View):
+class JobLogEntry(ResponseModel):
     """A worker wrote a line about a job."""
 
     type: Literal["job_log_entry"] = "job_log_entry"
@@ -113,7 +113,7 @@ class JobLogEntry(View):
     data: LogEntryView
 
 
-class JobPreview(View):
+class JobPreview(ResponseModel):
     """A running job looks like this so far."""
 
     type: Literal["job_preview"] = "job_preview"
@@ -122,7 +122,7 @@ class JobPreview(View):
     data: PreviewData
 
 
-class QueueUpdated(View):
+class QueueUpdated(ResponseModel):
     """The numbers of jobs by status changed; at most two a second."""
 
     type: Literal["queue_updated"] = "queue_updated"
@@ -130,7 +130,7 @@ class QueueUpdated(View):
     data: JobSummary
 
 
-class ErrorMessage(View):
+class ErrorMessage(ResponseModel):
     """Something did not work; the connection stays."""
 
     type: Literal["error"] = "error"
@@ -138,7 +138,7 @@ class ErrorMessage(View):
     data: ErrorData
 
 
-class Pong(View):
+class Pong(ResponseModel):
     """The answer to a ping."""
 
     type: Literal["pong"] = "pong"
@@ -157,7 +157,7 @@ ServerMessage: TypeAlias = (
     | ErrorMessage
     | Pong
 )
-SERVER_MESSAGES: tuple[type[View], ...] = (
+SERVER_MESSAGES: tuple[type[ResponseModel], ...] = (
     JobStatusUpdate,
     JobCompleted,
     JobFailed,
@@ -204,7 +204,7 @@ def progress_message(position: int, progress: pb.Progress, job: pb.Job | None) -
     data = JobData(
         status="processing",
         percent=progress.percent,
-        stage=stage_word(progress.stage),
+        stage=stage_name(progress.stage),
         scene=progress.scene,
         scenes=progress.scenes,
         step=progress.step,
@@ -226,7 +226,7 @@ def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
     stages = [StageView.of(stage) for stage in job.stages] if known and job is not None else []
     percent = 100.0 * progress.step / progress.steps if progress.steps else 0.0
     for index, stage in enumerate(stages):
-        if stage.stage == stage_word(progress.stage) and stage.scene in (None, progress.scene):
+        if stage.stage == stage_name(progress.stage) and stage.scene in (None, progress.scene):
             if stage.seconds is None:
                 stages[index] = stage.model_copy(update={"percent": percent})
             return stages
@@ -237,7 +237,7 @@ def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
 
 def _begun(progress: pb.Progress, percent: float) -> StageView:
     """The stage that runs, when its progress was faster than the commit that says that it began."""
-    stage = stage_word(progress.stage)
+    stage = stage_name(progress.stage)
     scene = progress.scene if stage in PER_SCENE else None
     return StageView(stage=stage, scene=scene, percent=percent, started_at=None, seconds=None)
 

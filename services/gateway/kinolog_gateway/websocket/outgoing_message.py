@@ -13,7 +13,7 @@ from kinolog_gateway.enum_names import TERMINAL
 from kinolog_gateway.websocket import messages
 
 
-class Kind(Enum):
+class MessageKind(Enum):
     """What a message is about; decides what may be done to it when a client is slow."""
 
     COMMIT = auto()
@@ -27,14 +27,14 @@ class Kind(Enum):
     """To one client: never dropped."""
 
 
-class Outgoing:
+class OutgoingMessage:
     """One message. `sequence` is that of a log line; `attempt` that of progress and previews."""
 
     __slots__ = ("_build", "_text", "attempt", "job_id", "kind", "position", "sequence", "terminal")
 
     def __init__(
         self,
-        kind: Kind,
+        kind: MessageKind,
         position: int,
         build: Callable[[], BaseModel],
         *,
@@ -62,10 +62,10 @@ class Outgoing:
         return self._text
 
 
-def commit(position: int, job: pb.Job, events: list[str]) -> Outgoing:
+def commit(position: int, job: pb.Job, events: list[str]) -> OutgoingMessage:
     """A job after a commit, or as it stands."""
-    return Outgoing(
-        Kind.COMMIT,
+    return OutgoingMessage(
+        MessageKind.COMMIT,
         position,
         lambda: messages.commit_message(position, job, events),
         job_id=job.id,
@@ -74,10 +74,10 @@ def commit(position: int, job: pb.Job, events: list[str]) -> Outgoing:
     )
 
 
-def progress(position: int, made: pb.Progress, job: pb.Job | None) -> Outgoing:
+def progress(position: int, made: pb.Progress, job: pb.Job | None) -> OutgoingMessage:
     """A job that gets on."""
-    return Outgoing(
-        Kind.PROGRESS,
+    return OutgoingMessage(
+        MessageKind.PROGRESS,
         position,
         lambda: messages.progress_message(position, made, job),
         job_id=made.job_id,
@@ -85,10 +85,10 @@ def progress(position: int, made: pb.Progress, job: pb.Job | None) -> Outgoing:
     )
 
 
-def preview(position: int, picture: pb.Preview) -> Outgoing:
+def preview(position: int, picture: pb.Preview) -> OutgoingMessage:
     """A picture."""
-    return Outgoing(
-        Kind.PREVIEW,
+    return OutgoingMessage(
+        MessageKind.PREVIEW,
         position,
         lambda: messages.preview_message(position, picture),
         job_id=picture.job_id,
@@ -96,10 +96,10 @@ def preview(position: int, picture: pb.Preview) -> Outgoing:
     )
 
 
-def log(position: int, entry: pb.LogEntry) -> Outgoing:
+def log(position: int, entry: pb.LogEntry) -> OutgoingMessage:
     """A log line."""
-    return Outgoing(
-        Kind.LOG,
+    return OutgoingMessage(
+        MessageKind.LOG,
         position,
         lambda: messages.log_message(position, entry),
         job_id=entry.job_id,
@@ -107,16 +107,18 @@ def log(position: int, entry: pb.LogEntry) -> Outgoing:
     )
 
 
-def queue(position: int, counts: jobs.SummarizeJobsResponse) -> Outgoing:
+def queue(position: int, counts: jobs.SummarizeJobsResponse) -> OutgoingMessage:
     """The numbers of jobs."""
-    return Outgoing(Kind.QUEUE, position, lambda: messages.queue_message(position, counts))
+    return OutgoingMessage(MessageKind.QUEUE, position, lambda: messages.queue_message(position, counts))
 
 
-def error(position: int, reason: str, message: str, channel: str | None = None) -> Outgoing:
+def error(position: int, reason: str, message: str, channel: str | None = None) -> OutgoingMessage:
     """Something that did not work."""
-    return Outgoing(Kind.REPLY, position, lambda: messages.error_message(position, reason, message, channel))
+    return OutgoingMessage(
+        MessageKind.REPLY, position, lambda: messages.error_message(position, reason, message, channel)
+    )
 
 
-def pong(position: int, ping_id: str | None) -> Outgoing:
+def pong(position: int, ping_id: str | None) -> OutgoingMessage:
     """The answer to a ping."""
-    return Outgoing(Kind.REPLY, position, lambda: messages.pong_message(position, ping_id))
+    return OutgoingMessage(MessageKind.REPLY, position, lambda: messages.pong_message(position, ping_id))

@@ -14,8 +14,8 @@ from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.channels import Channel
 
 if TYPE_CHECKING:
-    from kinolog_gateway.websocket.client import Client
-    from kinolog_gateway.websocket.hub import Hub
+    from kinolog_gateway.websocket.client import WebSocketClient
+    from kinolog_gateway.websocket.hub import TenantBroadcast
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ CHANNEL = Channel("queue")
 class QueueCounts:
     """Asks for the counts and hands them out, at most twice a second."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: TenantBroadcast) -> None:
         self._hub = hub
         self._known: pb.SummarizeJobsResponse | None = None
         self._changed = asyncio.Event()
@@ -48,7 +48,7 @@ class QueueCounts:
         """Take counts that were asked for anyway."""
         self._known = counts
 
-    def welcome(self, client: Client) -> None:
+    def welcome(self, client: WebSocketClient) -> None:
         """Tell a client that just subscribed."""
         if self._known is not None:
             client.offer_latest(outgoing_message.queue(self._known.position, self._known))

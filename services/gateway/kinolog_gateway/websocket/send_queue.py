@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from kinolog.process.logs import fields
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.outgoing_message import Kind, Outgoing
+from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ STALLED_SECONDS = 30.0
 """How long one message may take to be sent while others wait."""
 
 
-class Outbox:
+class SendQueue:
     """The messages that wait for one client, and the loop that sends them."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]], counts: LiveCounts) -> None:
         self._send = send
         self._counts = counts
-        self._queue: deque[Outgoing] = deque()
-        self._latest: dict[tuple[Kind, str], Outgoing] = {}
+        self._queue: deque[OutgoingMessage] = deque()
+        self._latest: dict[tuple[MessageKind, str], OutgoingMessage] = {}
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -45,9 +45,9 @@ class Outbox:
         self.too_slow: Callable[[], None] = lambda: None
         """Called when the client reads too slowly to be sent anything more."""
 
-    def put(self, message: Outgoing) -> None:
+    def put(self, message: OutgoingMessage) -> None:
         """Let a message wait that must arrive."""
-        if message.kind is Kind.COMMIT:
+        if message.kind is MessageKind.COMMIT:
             self._supersede(message)
         self._queue.append(message)
         waiting = len(self._queue)
@@ -59,7 +59,7 @@ class Outbox:
             self.too_slow()
         self._wake()
 
-    def keep(self, message: Outgoing) -> None:
+    def keep(self, message: OutgoingMessage) -> None:
         """Let a message wait in place of the older one of its kind and job."""
         key = (message.kind, message.job_id)
         if key in self._latest:
@@ -67,7 +67,7 @@ class Outbox:
         self._latest[key] = message
         self._wake()
 
-    def forget(self, unwanted: Callable[[Outgoing], bool]) -> None:
+    def forget(self, unwanted: Callable[[OutgoingMessage], bool]) -> None:
         """Drop progress, previews and counts that nobody wants any more."""
         self._latest = {key: message for key, message in self._latest.items() if not unwanted(message)}
 
@@ -87,7 +87,7 @@ class Outbox:
                 self._sending_since = None
                 self._counts.messages_sent += 1
 
-    def _next(self) -> Outgoing:
+    def _next(self) -> OutgoingMessage:
         if not self._queue:
             return self._latest.pop(next(iter(self._latest)))
         message = self._queue.popleft()
@@ -102,29 +102,29 @@ class Outbox:
             self.too_slow()
         self._something.set()
 
-    def _supersede(self, commit: Outgoing) -> None:
+    def _supersede(self, commit: OutgoingMessage) -> None:
         """Progress from before a commit is not sent behind it."""
-        self._latest.pop((Kind.PROGRESS, commit.job_id), None)
+        self._latest.pop((MessageKind.PROGRESS, commit.job_id), None)
         if commit.terminal:
-            self._latest.pop((Kind.PREVIEW, commit.job_id), None)
+            self._latest.pop((MessageKind.PREVIEW, commit.job_id), None)
 
     def _conflate(self) -> None:
         """Keep of each job's updates the last; what ended a job, log lines and replies all stay."""
-        last: dict[str, Outgoing] = {}
+        last: dict[str, OutgoingMessage] = {}
         for message in self._queue:
-            if message.kind is Kind.COMMIT:
+            if message.kind is MessageKind.COMMIT:
                 last[message.job_id] = message
         kept = deque(
             message
             for message in self._queue
-            if message.kind is not Kind.COMMIT or message.terminal or last[message.job_id] is message
+            if message.kind is not MessageKind.COMMIT or message.terminal or last[message.job_id] is message
         )
         self._counts.updates_conflated += len(self._queue) - len(kept)
         self._queue = kept
         self._conflate_at = max(CONFLATE_AT, 2 * len(kept))
 
 
-def _text(message: Outgoing) -> str:
+def _text(message: OutgoingMessage) -> str:
     """The message as JSON. One that cannot be shown must not end the connection, nor be lost without a word."""
     try:
         return message.text

@@ -19,7 +19,7 @@ NULL = "\\N"
 _SPECIAL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": ""})
 
 
-class CopyInto:
+class CopyStatement:
     """COPY into a table of one schema. Columns that it knows no encoder for are numbers."""
 
     def __init__(self, table: Table, schema: str) -> None:

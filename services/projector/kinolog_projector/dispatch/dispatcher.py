@@ -11,27 +11,27 @@ from kinolog.job.values import Status
 from kinolog.ports.clock import Clock
 from kinolog.ports.commit_feed import CommitFeed
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.tickets import TicketOffice
-from kinolog.process.log_retry import until_available
+from kinolog.ports.tickets import TicketIssuer
+from kinolog.process.log_retry import retry_until_log_available
 from kinolog_projector.dispatch.rules import (
-    IssueFirst,
-    Look,
+    CheckTicket,
+    IssueFirstTicket,
+    IssuePrefetchTicket,
     Reaction,
-    WarmUp,
-    reactions_to,
+    prefetch_ticket,
+    ticket_changes,
     ticket_of,
-    warm_up_ticket,
 )
 
 
-class Reactor:
+class Dispatcher:
     """Reads the log from where it was left, and brings the queue into step with it.
 
     It needs neither Postgres nor the projection: jobs start while those are down. Commits may be read more than
     once, and by several reactors; the queue comes out the same.
     """
 
-    def __init__(self, feed: CommitFeed, store: EventStore, office: TicketOffice, clock: Clock) -> None:
+    def __init__(self, feed: CommitFeed, store: EventStore, office: TicketIssuer, clock: Clock) -> None:
         self._feed = feed
         self._store = store
         self._office = office
@@ -49,19 +49,19 @@ class Reactor:
 
     async def react(self, batch: Sequence[Recorded]) -> None:
         """Bring the queue into step with these commits; waits while log or queue cannot be reached."""
-        reactions = reactions_to(batch, self._clock())
+        reactions = ticket_changes(batch, self._clock())
         await asyncio.gather(*map(self._persist, reactions))
 
     async def _persist(self, reaction: Reaction) -> None:
-        await until_available(partial(self._carry_out, reaction), "the reactor")
+        await retry_until_log_available(partial(self._carry_out, reaction), "the reactor")
 
     async def _carry_out(self, reaction: Reaction) -> None:
         match reaction:
-            case IssueFirst(ticket=ticket):
+            case IssueFirstTicket(ticket=ticket):
                 await self._office.issue(ticket, first=True)
-            case Look(job_id=job_id):
+            case CheckTicket(job_id=job_id):
                 await self._look(job_id)
-            case WarmUp(job_id=job_id):
+            case IssuePrefetchTicket(job_id=job_id):
                 await self._warm_up(job_id)
 
     async def _look(self, job_id: str) -> None:
@@ -76,4 +76,4 @@ class Reactor:
     async def _warm_up(self, job_id: str) -> None:
         loaded = await self._store.load(job_id)
         if loaded is not None and loaded.job.status is Status.QUEUED and loaded.job.prefetch_requested:
-            await self._office.issue(warm_up_ticket(loaded.job, loaded.position))
+            await self._office.issue(prefetch_ticket(loaded.job, loaded.position))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import GiveUp
 from kinolog.job.decide import Refused
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
-from kinolog.ports.advisories import AdvisoryFeed, Exhausted
+from kinolog.ports.advisories import AdvisoryFeed, ExhaustedTicket
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.tickets import TicketOffice
+from kinolog.ports.tickets import TicketIssuer
 from kinolog.ports.workers import WorkerRegistry
-from kinolog.process.log_retry import until_available
+from kinolog.process.log_retry import retry_until_log_available
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +22,15 @@ ACTOR = "projector"
 POISONED = "POISONED"
 
 
-class PoisonControl:
+class PoisonTicketHandler:
     """Takes advisories about exhausted tickets and gives their jobs up."""
 
     def __init__(
         self,
         feed: AdvisoryFeed,
         store: EventStore,
-        handler: JobHandler,
-        office: TicketOffice,
+        handler: CommandHandler,
+        office: TicketIssuer,
         workers: WorkerRegistry,
     ) -> None:
         self._feed = feed
@@ -44,11 +44,11 @@ class PoisonControl:
     async def run(self) -> None:
         """Deal with advisories for ever."""
         while True:
-            exhausted = await until_available(self._feed.take, "poison control")
-            if await until_available(partial(self.deal_with, exhausted), "poison control"):
+            exhausted = await retry_until_log_available(self._feed.take, "poison control")
+            if await retry_until_log_available(partial(self.deal_with, exhausted), "poison control"):
                 await self._feed.done(exhausted)
 
-    async def deal_with(self, exhausted: Exhausted) -> bool:
+    async def deal_with(self, exhausted: ExhaustedTicket) -> bool:
         """End the job, unless it has ended, and remove its ticket.
 
         False when a worker that is there has the job in hand: the advisory is to come again.
@@ -70,7 +70,7 @@ class PoisonControl:
             return False
         return any(report.job_id == job.id for report in await self._workers.present())
 
-    async def _give_up(self, exhausted: Exhausted) -> None:
+    async def _give_up(self, exhausted: ExhaustedTicket) -> None:
         job_id = exhausted.ticket.job_id
         message = (
             f"the job was handed to a worker {exhausted.deliveries} times and none brought it to an end; "

@@ -12,7 +12,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.tickets import TicketOffice
+from kinolog.ports.tickets import TicketIssuer
 from kinolog.ports.workers import WorkerRegistry
 from kinolog_projector.dispatch.rules import ticket_of
 
@@ -40,7 +40,7 @@ class Reconciler:
         self,
         unfinished: UnfinishedJobs,
         store: EventStore,
-        office: TicketOffice,
+        office: TicketIssuer,
         workers: WorkerRegistry,
         clock: Clock,
         overdue_seconds: float = OVERDUE_SECONDS,

@@ -26,30 +26,30 @@ FRESH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class IssueFirst:
+class IssueFirstTicket:
     """Issue the first ticket of a job."""
 
     ticket: Ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CheckTicket:
     """Look at the job's tail, and make its ticket what it should be."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class WarmUp:
+class IssuePrefetchTicket:
     """Issue a ticket to warm up for a job, if its tail still wants that."""
 
     job_id: str
 
 
-Reaction: TypeAlias = IssueFirst | Look | WarmUp
+Reaction: TypeAlias = IssueFirstTicket | CheckTicket | IssuePrefetchTicket
 
 
-def reactions_to(batch: Iterable[Recorded], now: datetime) -> list[Reaction]:
+def ticket_changes(batch: Iterable[Recorded], now: datetime) -> list[Reaction]:
     """What commits, oldest first, mean for the queue: at most one reaction per job, beside a wish to warm up."""
     own: dict[str, Reaction] = {}
     warm: dict[str, Reaction] = {}
@@ -57,9 +57,9 @@ def reactions_to(batch: Iterable[Recorded], now: datetime) -> list[Reaction]:
         job_id = recorded.commit.job_id
         reaction = _reaction(recorded, now)
         if reaction is not None:
-            own[job_id] = Look(job_id) if job_id in own else reaction
+            own[job_id] = CheckTicket(job_id) if job_id in own else reaction
         if any(isinstance(event, e.PrefetchRequested) for event in recorded.commit.events):
-            warm[job_id] = WarmUp(job_id)
+            warm[job_id] = IssuePrefetchTicket(job_id)
     return [*own.values(), *warm.values()]
 
 
@@ -69,7 +69,7 @@ def ticket_of(job: Job, position: int) -> Ticket:
     return Ticket(job.id, position, attempt, job.spec.model_class, job.priority, job.not_before)
 
 
-def warm_up_ticket(job: Job, position: int) -> Ticket:
+def prefetch_ticket(job: Job, position: int) -> Ticket:
     """The ticket to warm up for a job."""
     return Ticket(job.id, position, job.attempt + 1, job.spec.model_class, job.priority, None, prefetch=True)
 
@@ -80,8 +80,8 @@ def _reaction(recorded: Recorded, now: datetime) -> Reaction | None:
         return None
     fresh = now - commit.at <= timedelta(seconds=FRESH_SECONDS)
     if fresh and commit.previous_position == 0 and commit.state.status is Status.QUEUED:
-        return IssueFirst(ticket_of(commit.state, recorded.position))
-    return Look(commit.job_id)
+        return IssueFirstTicket(ticket_of(commit.state, recorded.position))
+    return CheckTicket(commit.job_id)
 
 
 def _touches_ticket(commit: Commit) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from kinolog_projector.dispatch.dispatcher import Reactor
-from kinolog_projector.dispatch.poison_tickets import PoisonControl
+from kinolog_projector.dispatch.dispatcher import Dispatcher
+from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import INTERVAL_SECONDS, Reconciler
 
 
-async def keep_queue(
-    reactor: Reactor,
+async def run_dispatch(
+    reactor: Dispatcher,
     reconciler: Reconciler,
-    poison: PoisonControl,
+    poison: PoisonTicketHandler,
     reconcile_seconds: float = INTERVAL_SECONDS,
 ) -> None:
     """Keep the queue in step with the log, for ever. Raises an ExceptionGroup when a part cannot go on."""

@@ -15,7 +15,7 @@ QUERY = (
 )
 
 
-class UnfinishedInReadModel:
+class ReadModelUnfinishedJobs:
     """Ids of jobs that are queued or processing and have not changed since a time, longest first."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:

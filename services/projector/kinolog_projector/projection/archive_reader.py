@@ -10,7 +10,7 @@ BATCH = 1_000
 READ = "SELECT position, raw FROM kinolog.archive WHERE position > %s ORDER BY position LIMIT %s"
 
 
-async def archived(connection: Connection) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+async def read_archive(connection: Connection) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
     """All of the archive, position and raw message, in batches from the first commit on."""
     position = 0
     while True:

@@ -15,7 +15,7 @@ from kinolog.privacy.sealer import Sealer
 
 
 @dataclass(frozen=True, slots=True)
-class Prompts:
+class JobPrompts:
     """Prompts of a job in the clear; None where there is none, or no key any more."""
 
     prompt: str | None
@@ -36,12 +36,12 @@ class JobCommits:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class CommitBatch:
     """Contiguous commits, by job too, with the prompts of the jobs that begin in it."""
 
     commits: Sequence[Recorded]
     jobs: Mapping[str, JobCommits]
-    prompts: Mapping[str, Prompts]
+    prompts: Mapping[str, JobPrompts]
 
     @property
     def first(self) -> int:
@@ -64,14 +64,14 @@ def check_contiguous(previous: int, commits: Sequence[Recorded]) -> None:
             )
 
 
-class Preparer:
+class BatchPreparer:
     """Makes batches: groups by job, folds anew what an older version folded, opens prompts."""
 
     def __init__(self, store: EventStore, keys: KeyStore) -> None:
         self._store = store
         self._keys = keys
 
-    async def prepare(self, previous: int, commits: Sequence[Recorded]) -> Batch:
+    async def prepare(self, previous: int, commits: Sequence[Recorded]) -> CommitBatch:
         """A batch of at least one commit, the first behind `previous`. Raises `DamagedLog` on a gap."""
         check_contiguous(previous, commits)
         by_job: dict[str, list[Recorded]] = {}
@@ -80,7 +80,7 @@ class Preparer:
         jobs = {}
         for job_id, its in by_job.items():
             jobs[job_id] = JobCommits(tuple(its), await self._state(job_id, its[-1]))
-        return Batch(commits, jobs, await self._open(jobs))
+        return CommitBatch(commits, jobs, await self._open(jobs))
 
     async def _state(self, job_id: str, tail: Recorded) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:
@@ -94,19 +94,19 @@ class Preparer:
             raise DamagedLog(f"the log has no history of job {job_id}")
         return job
 
-    async def _open(self, jobs: Mapping[str, JobCommits]) -> dict[str, Prompts]:
+    async def _open(self, jobs: Mapping[str, JobCommits]) -> dict[str, JobPrompts]:
         new = {job_id: its.state for job_id, its in jobs.items() if its.begins}
         readable = [job.sealing_key_id for job in new.values() if not job.erased]
         keys = await self._keys.get_many(readable) if readable else {}
         return {job_id: _prompts(job, keys.get(job.sealing_key_id)) for job_id, job in new.items()}
 
 
-def _prompts(job: Job, key: bytes | None) -> Prompts:
+def _prompts(job: Job, key: bytes | None) -> JobPrompts:
     if key is None or job.erased:
-        return Prompts(None, None)
+        return JobPrompts(None, None)
     sealer = Sealer(job.id, key)
     negative = job.spec.negative_prompt
-    return Prompts(
+    return JobPrompts(
         sealer.open(job.spec.prompt, PROMPT),
         sealer.open(negative, NEGATIVE_PROMPT) if negative is not None else None,
     )

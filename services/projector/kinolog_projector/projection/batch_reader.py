@@ -7,26 +7,26 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from kinolog.job.commit import Recorded
-from kinolog_projector.projection.batch import Batch, Preparer
+from kinolog_projector.projection.batch import BatchPreparer, CommitBatch
 
 READ_AHEAD_BATCHES = 2
 
 
-class Intake:
+class BatchReader:
     """Cuts what comes from the log into batches: as large as what has gathered, at most `batch_size`."""
 
-    def __init__(self, preparer: Preparer, batch_size: int) -> None:
+    def __init__(self, preparer: BatchPreparer, batch_size: int) -> None:
         self._preparer = preparer
         self._batch_size = batch_size
         self._gathered: deque[Recorded] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
         self._failure: Exception | None = None
-        self._ready: asyncio.Queue[Batch | Exception | None] = asyncio.Queue(maxsize=1)
+        self._ready: asyncio.Queue[CommitBatch | Exception | None] = asyncio.Queue(maxsize=1)
 
     async def batches(
         self, previous: int, commits: AsyncIterator[Sequence[Recorded]]
-    ) -> AsyncGenerator[Batch]:
+    ) -> AsyncGenerator[CommitBatch]:
         """Batches that follow `previous`, for as long as commits come.
 
         Raises what reading raises, once all that came before is out, and `DamagedLog` on a gap. Close it

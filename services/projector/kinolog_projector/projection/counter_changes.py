@@ -26,7 +26,7 @@ Kind = tuple[str, int, str, str]
 """Status, urgency, model and style of a job."""
 
 
-class Tally:
+class CounterChanges:
     """Collects changes; `rows()` of each table come out once, coarser levels included."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class CurrentRow:
     """One row of `jobs`, as far as the next one builds on it; fields in the order of `COLUMNS`."""
 
     id: str

@@ -11,9 +11,9 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.time_buckets import micros, micros_between
-from kinolog_projector.projection.batch import Batch, JobCommits
-from kinolog_projector.projection.counter_changes import Tally
-from kinolog_projector.projection.current_row import Before
+from kinolog_projector.projection.batch import CommitBatch, JobCommits
+from kinolog_projector.projection.counter_changes import CounterChanges
+from kinolog_projector.projection.current_row import CurrentRow
 from kinolog_projector.projection.rows import (
     Row,
     artifact_rows,
@@ -41,7 +41,7 @@ FEED = {
 """What people want to read about, in the log's spelling; stages and the like are left to a job's own history."""
 
 
-class JobTables:
+class JobRows:
     """Rows for the tables that hold jobs and their parts."""
 
     def __init__(self) -> None:
@@ -57,40 +57,42 @@ class JobTables:
         return [(*key, *times) for key, times in self.stages.items()]
 
 
-class Folded:
+class ProjectedRows:
     """Rows for every table of a projection: apart for jobs that are new to it and for those that it knows."""
 
     def __init__(self) -> None:
-        self.new = JobTables()
-        self.known = JobTables()
+        self.new = JobRows()
+        self.known = JobRows()
         self.erased: list[str] = []
         self.activity: list[Row] = []
         self.workers: dict[str, list[Any]] = {}
-        self.tally = Tally()
+        self.tally = CounterChanges()
 
 
-def fold_batch(batch: Batch, before: Mapping[str, Before], *, counting: bool = True) -> Folded:
+def project_batch(
+    batch: CommitBatch, before: Mapping[str, CurrentRow], *, counting: bool = True
+) -> ProjectedRows:
     """The rows that a batch leads to; without `counting` all but the counters.
 
     Raises `DamagedLog` when a job's history does not begin with its first commit.
     """
-    folded = Folded()
+    folded = ProjectedRows()
     for job_id, its in batch.jobs.items():
         known = before.get(job_id)
         if known is None and not its.begins:
             raise DamagedLog(
                 f"job {job_id} appears at position {its.commits[0].position} without its first commit"
             )
-        walk = _JobWalk(folded, its, known)
+        walk = _JobProjection(folded, its, known)
         walk.run()
         walk.finish(batch, counting=counting)
     return folded
 
 
-class _JobWalk:
+class _JobProjection:
     """Walks the events of one job in a batch, knowing its status and priority at each."""
 
-    def __init__(self, folded: Folded, its: JobCommits, before: Before | None) -> None:
+    def __init__(self, folded: ProjectedRows, its: JobCommits, before: CurrentRow | None) -> None:
         self.folded = folded
         self.rows = folded.known if before else folded.new
         self.its = its
@@ -120,7 +122,7 @@ class _JobWalk:
                 if handler is not None:
                     handler(self, recorded, event)
 
-    def finish(self, batch: Batch, *, counting: bool) -> None:
+    def finish(self, batch: CommitBatch, *, counting: bool) -> None:
         """Write down what has become of the job."""
         state, before, rows = self.state, self.before, self.rows
         number = before.number if before else self.its.commits[0].position
@@ -169,31 +171,31 @@ class _JobWalk:
             self.first_attempt_touched = attempt
 
 
-def _submitted(walk: _JobWalk, recorded: Recorded, event: e.Submitted) -> None:
+def _submitted(walk: _JobProjection, recorded: Recorded, event: e.Submitted) -> None:
     walk.urgency = urgency_of(event.priority)
     walk.shift(event, Status.QUEUED, submitted=1)
 
 
-def _queued(walk: _JobWalk, recorded: Recorded, event: e.Queued) -> None:
+def _queued(walk: _JobProjection, recorded: Recorded, event: e.Queued) -> None:
     walk.urgency = urgency_of(event.priority)
     walk.queued_at = event.at
     if walk.status != Status.QUEUED:
         walk.shift(event, Status.QUEUED)
 
 
-def _reprioritized(walk: _JobWalk, recorded: Recorded, event: e.Reprioritized) -> None:
+def _reprioritized(walk: _JobProjection, recorded: Recorded, event: e.Reprioritized) -> None:
     walk.urgency = urgency_of(event.priority)
 
 
-def _scenes(walk: _JobWalk, recorded: Recorded, event: e.StoryboardPlanned | e.SceneRendered) -> None:
+def _scenes(walk: _JobProjection, recorded: Recorded, event: e.StoryboardPlanned | e.SceneRendered) -> None:
     walk.scenes_touched = True
 
 
-def _erased(walk: _JobWalk, recorded: Recorded, event: e.Erased) -> None:
+def _erased(walk: _JobProjection, recorded: Recorded, event: e.Erased) -> None:
     walk.scenes_touched = walk.erased = True
 
 
-def _attempt_started(walk: _JobWalk, recorded: Recorded, event: e.AttemptStarted) -> None:
+def _attempt_started(walk: _JobProjection, recorded: Recorded, event: e.AttemptStarted) -> None:
     if event.attempt == 1:
         waited = micros_between(walk.state.created_at, event.at)
         walk.folded.tally.took(walk.tenant, "wait", event.at, waited)
@@ -202,18 +204,18 @@ def _attempt_started(walk: _JobWalk, recorded: Recorded, event: e.AttemptStarted
     walk.worker(event.attempt, recorded.position)[4] += 1
 
 
-def _attempt_failed(walk: _JobWalk, recorded: Recorded, event: e.AttemptFailed) -> None:
+def _attempt_failed(walk: _JobProjection, recorded: Recorded, event: e.AttemptFailed) -> None:
     walk.touch(event.attempt)
     walk.worker(event.attempt, recorded.position)[6] += 1
 
 
-def _stage_started(walk: _JobWalk, recorded: Recorded, event: e.StageStarted) -> None:
+def _stage_started(walk: _JobProjection, recorded: Recorded, event: e.StageStarted) -> None:
     row = _stage(walk, event)
     if row[0] is None:
         row[0] = event.at
 
 
-def _stage_finished(walk: _JobWalk, recorded: Recorded, event: e.StageFinished) -> None:
+def _stage_finished(walk: _JobProjection, recorded: Recorded, event: e.StageFinished) -> None:
     row = _stage(walk, event)
     duration_us = micros(event.seconds)
     if row[1] is None:
@@ -221,13 +223,13 @@ def _stage_finished(walk: _JobWalk, recorded: Recorded, event: e.StageFinished) 
     walk.folded.tally.took(walk.tenant, event.stage.value, event.at, duration_us)
 
 
-def _stage(walk: _JobWalk, event: e.StageStarted | e.StageFinished) -> list[Any]:
+def _stage(walk: _JobProjection, event: e.StageStarted | e.StageFinished) -> list[Any]:
     scene = -1 if event.scene is None else event.scene
     key = (walk.state.id, event.attempt, event.stage.value, scene)
     return walk.rows.stages.setdefault(key, [None, None])
 
 
-def _completed(walk: _JobWalk, recorded: Recorded, event: e.Completed) -> None:
+def _completed(walk: _JobProjection, recorded: Recorded, event: e.Completed) -> None:
     walk.completed = True
     walk.touch(event.attempt)
     walk.worker(event.attempt, recorded.position)[5] += 1
@@ -243,17 +245,17 @@ def _completed(walk: _JobWalk, recorded: Recorded, event: e.Completed) -> None:
     )
 
 
-def _failed(walk: _JobWalk, recorded: Recorded, event: e.Failed) -> None:
+def _failed(walk: _JobProjection, recorded: Recorded, event: e.Failed) -> None:
     walk.touch(event.attempt)
     walk.shift(event, Status.FAILED, failed=1)
 
 
-def _cancelled(walk: _JobWalk, recorded: Recorded, event: e.Cancelled) -> None:
+def _cancelled(walk: _JobProjection, recorded: Recorded, event: e.Cancelled) -> None:
     walk.touch(event.attempt)
     walk.shift(event, Status.CANCELLED, cancelled=1)
 
 
-_HANDLERS: dict[type, Callable[[_JobWalk, Recorded, Any], None]] = {
+_HANDLERS: dict[type, Callable[[_JobProjection, Recorded, Any], None]] = {
     e.Submitted: _submitted,
     e.Queued: _queued,
     e.StoryboardPlanned: _scenes,

@@ -14,16 +14,16 @@ from psycopg import sql
 
 from kinolog.codec.progress import encode_note
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.ports.progress import LogLine, Progress, ProgressFeed, Weather
+from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
 from kinolog.readmodel import tables
 from kinolog.readmodel.counter_cells import SortKeys
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.queries.feeds import SEVERITIES
 from kinolog_projector.bulk.array_literals import text_element
 from kinolog_projector.bulk.upserts import insert
-from kinolog_projector.projection.counter_changes import Tally
-from kinolog_projector.projection.current_row import Before
-from kinolog_projector.projection.writer import LiveWriter, Projection
+from kinolog_projector.projection.counter_changes import CounterChanges
+from kinolog_projector.projection.current_row import CurrentRow
+from kinolog_projector.projection.writer import BatchWriter, ProjectionTables
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ UPDATE = sql.SQL(
 LINES = insert(tables.log_lines, tables.KEPT_SCHEMA, or_skip=True)
 
 
-class WeatherKeeper:
+class LiveProgressWriter:
     """Gathers weather all the time, and writes it down while this process leads."""
 
     def __init__(self, feed: ProgressFeed) -> None:
@@ -66,7 +66,7 @@ class WeatherKeeper:
                 logger.warning("the progress feed cannot be followed, trying on: %s", unavailable)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def keep(self, writer: LiveWriter) -> None:
+    async def keep(self, writer: BatchWriter) -> None:
         """Write down what gathers, for ever."""
         while True:
             await self._arrived.wait()
@@ -74,12 +74,12 @@ class WeatherKeeper:
             await self.flush(writer)
             await asyncio.sleep(FLUSH_SECONDS)
 
-    async def flush(self, writer: LiveWriter) -> None:
+    async def flush(self, writer: BatchWriter) -> None:
         """Write down what has gathered."""
         progress, self._progress = self._progress, {}
         lines, self._lines = self._lines, []
         try:
-            await write_weather(writer, list(progress.values()), lines)
+            await write_live_progress(writer, list(progress.values()), lines)
         except BaseException:
             # Lost for the moment only: what is newer wins, and lines are known by their sequence.
             self._progress = progress | self._progress
@@ -87,7 +87,7 @@ class WeatherKeeper:
             self._arrived.set()
             raise
 
-    async def backfill(self, writer: LiveWriter, caught_up: asyncio.Event) -> None:
+    async def backfill(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
         """Once the log is caught up with, take what the feed still holds of recent jobs: nobody may have followed."""
         await caught_up.wait()
         for job_id in await writer.ids(RECENT, [BACKFILL_JOBS]):
@@ -98,7 +98,7 @@ class WeatherKeeper:
             except LogUnavailable as unavailable:
                 logger.warning("log lines of job %s cannot be read back: %s", job_id, unavailable)
 
-    def _take(self, one: Weather) -> None:
+    def _take(self, one: ProgressUpdate) -> None:
         if isinstance(one, Progress):
             self._progress.pop(one.job_id, None)
             self._progress[one.job_id] = one
@@ -112,7 +112,9 @@ class WeatherKeeper:
         self._arrived.set()
 
 
-async def write_weather(writer: LiveWriter, progress: Sequence[Progress], lines: Iterable[LogLine]) -> None:
+async def write_live_progress(
+    writer: BatchWriter, progress: Sequence[Progress], lines: Iterable[LogLine]
+) -> None:
     """Write percentages of attempts that run, and log lines that are new."""
     rows = [
         (
@@ -127,7 +129,7 @@ async def write_weather(writer: LiveWriter, progress: Sequence[Progress], lines:
         for line in {line.sequence: line for line in lines}.values()
     ]
 
-    async def write(connection: Connection, projection: Projection) -> None:
+    async def write(connection: Connection, projection: ProjectionTables) -> None:
         if rows:
             await connection.execute(LINES.query, LINES.parameters(rows))
         if progress:
@@ -137,10 +139,10 @@ async def write_weather(writer: LiveWriter, progress: Sequence[Progress], lines:
 
 
 async def _write_progress(
-    connection: Connection, projection: Projection, progress: Sequence[Progress]
+    connection: Connection, projection: ProjectionTables, progress: Sequence[Progress]
 ) -> None:
     before = await projection.before(connection, [one.job_id for one in progress])
-    tally = Tally()
+    tally = CounterChanges()
     ids, percents, etas = [], [], []
     for one in progress:
         known = before.get(one.job_id)
@@ -159,6 +161,6 @@ async def _write_progress(
         await projection.count(connection, tally)
 
 
-def _at(known: Before, percent: float) -> SortKeys:
+def _at(known: CurrentRow, percent: float) -> SortKeys:
     keys = known.keys
     return SortKeys(keys.number, keys.created_at, keys.updated_at, percent, keys.duration_us, keys.urgency)

@@ -14,11 +14,11 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.readmodel.database import Connection, writing_connection
-from kinolog_projector.projection.batch import Preparer
-from kinolog_projector.projection.batch_reader import Intake
-from kinolog_projector.projection.live_progress import WeatherKeeper
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.batch_reader import BatchReader
+from kinolog_projector.projection.live_progress import LiveProgressWriter
 from kinolog_projector.projection.uninterrupted import raise_if_cancelled
-from kinolog_projector.projection.writer import LiveWriter, Overtaken
+from kinolog_projector.projection.writer import BatchWriter, CheckpointConflict
 from kinolog_projector.schema.migrate import check_schema
 
 logger = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ class Projector:
     ) -> None:
         self._database_url = database_url
         self._store = store
-        self._preparer = Preparer(store, keys)
-        self._weather = WeatherKeeper(progress)
+        self._preparer = BatchPreparer(store, keys)
+        self._weather = LiveProgressWriter(progress)
         self._batch_size = batch_size
         self.checked = asyncio.Event()
         """Set once the database and the log were found in order, or another process leads."""
@@ -67,7 +67,7 @@ class Projector:
                     raise_if_cancelled()
                     self.problem = _plain(error)
                     logger.warning("the read models stand still: %s", self.problem, extra=fields("retry"))
-                except Overtaken as overtaken:
+                except CheckpointConflict as overtaken:
                     self.problem = str(overtaken)
                     logger.warning("another projector was faster: %s", overtaken, extra=fields("stand_by"))
                 self.leads = False
@@ -98,7 +98,7 @@ class Projector:
             await check_schema(connection)
             await self._wait_for_lead(connection)
             await check_schema(connection)
-            writer = LiveWriter(connection)
+            writer = BatchWriter(connection)
             position = await check_log(writer, self._store)
             self.leads, self.position, self.problem = True, position, ""
             self.checked.set()
@@ -116,7 +116,7 @@ class Projector:
             if await _try_to_lead(connection):
                 return
 
-    async def _lead(self, writer: LiveWriter, position: int) -> None:
+    async def _lead(self, writer: BatchWriter, position: int) -> None:
         caught_up = asyncio.Event()
         tasks = (
             asyncio.create_task(self._write(writer, position, caught_up)),
@@ -132,9 +132,9 @@ class Projector:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _write(self, writer: LiveWriter, position: int, caught_up: asyncio.Event) -> None:
+    async def _write(self, writer: BatchWriter, position: int, caught_up: asyncio.Event) -> None:
         last = await self._store.last_position()
-        intake = Intake(self._preparer, self._batch_size)
+        intake = BatchReader(self._preparer, self._batch_size)
         async with aclosing(intake.batches(position, self._store.follow(position))) as batches:
             if position >= last:
                 caught_up.set()
@@ -153,7 +153,7 @@ async def _try_to_lead(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
-async def check_log(writer: LiveWriter, store: EventStore) -> int:
+async def check_log(writer: BatchWriter, store: EventStore) -> int:
     """The position to go on from. Raises `DamagedLog` when the log is not the one that was archived."""
     position, digest = await writer.position()
     last = await store.last_position()

@@ -10,9 +10,9 @@ from kinolog.job.state import Job
 from kinolog.job.values import Artifact, Attempt, JobError, MediaFacts, Priority, Status
 from kinolog.readmodel.counter_cells import SortKeys
 from kinolog.readmodel.time_buckets import micros_between
-from kinolog.readmodel.trigrams import grams
-from kinolog_projector.projection.batch import Prompts
-from kinolog_projector.projection.current_row import Before
+from kinolog.readmodel.trigrams import trigrams
+from kinolog_projector.projection.batch import JobPrompts
+from kinolog_projector.projection.current_row import CurrentRow
 
 Row = tuple[Any, ...]
 
@@ -32,7 +32,7 @@ def sort_keys(state: Job, number: int, percent: float) -> SortKeys:
     )
 
 
-def next_percent(state: Job, before: Before | None) -> float:
+def next_percent(state: Job, before: CurrentRow | None) -> float:
     """What the log alone knows of the percentage; otherwise what the weather of this attempt last said."""
     if state.status is Status.COMPLETED:
         return 100.0
@@ -47,7 +47,7 @@ def job_row(
     kind: tuple[str, int, str, str],
     queued_at: datetime,
     position: int,
-    before: Before | None,
+    before: CurrentRow | None,
 ) -> Row:
     """A row of `jobs`."""
     spec = state.spec
@@ -95,11 +95,11 @@ def job_row(
     )
 
 
-def prompt_row(state: Job, number: int, prompts: Prompts | None) -> Row:
+def prompt_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
     """A row of `prompts`; None for those of an erased job."""
     prompt = prompts.prompt if prompts is not None else None
     negative_prompt = prompts.negative_prompt if prompts is not None else None
-    found = sorted(grams(state.id) | grams(prompt or ""))
+    found = sorted(trigrams(state.id) | trigrams(prompt or ""))
     return number, state.id, state.tenant, prompt, negative_prompt, found
 
 

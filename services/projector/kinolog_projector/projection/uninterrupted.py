@@ -11,7 +11,7 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 10.0
 
 
-async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     """What `work` answers. A cancellation comes through once the work has ended, or after `PATIENCE_SECONDS`.
 
     A connection to Postgres that is torn out of a command cannot be used, nor closed in good order.

@@ -14,13 +14,13 @@ from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
-from kinolog_projector.bulk.copy_into import CopyInto
+from kinolog_projector.bulk.copy_into import CopyStatement
 from kinolog_projector.bulk.upserts import BulkStatement, insert, merge_counts, upsert
-from kinolog_projector.projection.batch import Batch
-from kinolog_projector.projection.counter_changes import ROLLUP_FIELDS, Tally
-from kinolog_projector.projection.current_row import COLUMNS, Before
-from kinolog_projector.projection.job_projection import Folded, JobTables, fold_batch
-from kinolog_projector.projection.uninterrupted import unbroken
+from kinolog_projector.projection.batch import CommitBatch
+from kinolog_projector.projection.counter_changes import ROLLUP_FIELDS, CounterChanges
+from kinolog_projector.projection.current_row import COLUMNS, CurrentRow
+from kinolog_projector.projection.job_projection import JobRows, ProjectedRows, project_batch
+from kinolog_projector.projection.uninterrupted import uninterrupted
 
 MOVE_LOG = sql.SQL(
     "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = %s RETURNING position"
@@ -37,11 +37,11 @@ COPY_FROM_JOBS = 64
 """With fewer new jobs in a batch, a COPY for each table costs more than it saves."""
 
 
-class Overtaken(Exception):
+class CheckpointConflict(Exception):
     """Another projector has moved the checkpoint; nothing of the batch was written."""
 
 
-class Projection:
+class ProjectionTables:
     """Writes the tables of a projection that live in one schema, inside the caller's transaction."""
 
     def __init__(self, schema: str = tables.PROJECTION_SCHEMA) -> None:
@@ -69,7 +69,7 @@ class Projection:
             add=("attempts", "completed", "failed"),
         )
         self._into = [
-            CopyInto(table, schema)
+            CopyStatement(table, schema)
             for table in (
                 tables.jobs,
                 tables.prompts,
@@ -84,25 +84,29 @@ class Projection:
         self._rollups = upsert(tables.rollups, schema, add=ROLLUP_FIELDS)
         self._timings = upsert(tables.timings, schema, add=("count", "total_us"))
 
-    async def before(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, Before]:
+    async def before(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, CurrentRow]:
         """What the tables hold of some jobs."""
-        async with connection.cursor(row_factory=args_row(Before)) as cursor:
+        async with connection.cursor(row_factory=args_row(CurrentRow)) as cursor:
             await cursor.execute(self._before, ["{" + ",".join(job_ids) + "}"])
             return {row.id: row for row in await cursor.fetchall()}
 
     async def move_checkpoint(self, connection: Connection, previous: int, position: int) -> None:
-        """Say that everything up to `position` is in. Raises `Overtaken` when the tables do not stand at `previous`."""
+        """Move the checkpoint to `position`. Raises `CheckpointConflict` if it is not at `previous`."""
         cursor = await connection.execute(self._move, [position, previous])
         if await cursor.fetchone() is None:
-            raise Overtaken(f"the read models in schema {self.schema} do not stand at position {previous}")
+            raise CheckpointConflict(
+                f"the read models in schema {self.schema} do not stand at position {previous}"
+            )
 
-    async def fold(self, connection: Connection, batch: Batch, *, counting: bool = True) -> Folded:
+    async def fold(
+        self, connection: Connection, batch: CommitBatch, *, counting: bool = True
+    ) -> ProjectedRows:
         """What a batch leads to, given what the tables hold; without `counting` all but the counters."""
         known = [job_id for job_id, its in batch.jobs.items() if not its.begins]
         before = await self.before(connection, known) if known else {}
-        return fold_batch(batch, before, counting=counting)
+        return project_batch(batch, before, counting=counting)
 
-    async def write(self, connection: Connection, folded: Folded) -> None:
+    async def write(self, connection: Connection, folded: ProjectedRows) -> None:
         """Write rows of every table."""
         copied = len(folded.new.jobs) >= COPY_FROM_JOBS
         if copied:
@@ -120,13 +124,13 @@ class Projection:
             await _send(connection, self._rollups, folded.tally.rollup_rows())
             await _send(connection, self._timings, folded.tally.timing_rows())
 
-    def _copies(self, folded: Folded) -> list[tuple[CopyInto, Sequence[Sequence[Any]]]]:
+    def _copies(self, folded: ProjectedRows) -> list[tuple[CopyStatement, Sequence[Sequence[Any]]]]:
         """What no row of the tables stands in the way of."""
         new = folded.new
         rows = (new.jobs, new.prompts, new.scenes, new.stage_rows(), new.attempts, new.artifacts)
         return list(zip(self._into, (*rows, folded.activity), strict=True))
 
-    async def _send_jobs(self, connection: Connection, its: JobTables) -> None:
+    async def _send_jobs(self, connection: Connection, its: JobRows) -> None:
         await _send(connection, self._jobs, its.jobs)
         await _send(connection, self._prompts, its.prompts)
         await _send(connection, self._scenes, its.scenes)
@@ -134,7 +138,7 @@ class Projection:
         await _send(connection, self._attempts, its.attempts)
         await _send(connection, self._artifacts, its.artifacts)
 
-    async def count(self, connection: Connection, tally: Tally) -> None:
+    async def count(self, connection: Connection, tally: CounterChanges) -> None:
         """Write what a tally adds to the counters."""
         await _send(connection, self._counters, tally.counter_rows())
 
@@ -144,17 +148,17 @@ async def _send(connection: Connection, statement: BulkStatement, rows: Sequence
         await connection.execute(statement.query, statement.parameters(rows))
 
 
-class LiveWriter:
+class BatchWriter:
     """Applies batches to the archive and the live projection. One at a time; rivals are told apart by checkpoints."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._projection = Projection()
+        self._projection = ProjectionTables()
         self._turn = asyncio.Lock()
 
     async def position(self) -> tuple[int, bytes]:
         """Position and digest of the last archived commit; 0 and empty when there is none."""
-        return await unbroken(self._position())
+        return await uninterrupted(self._position())
 
     async def _position(self) -> tuple[int, bytes]:
         async with self._turn, self._connection.transaction():
@@ -166,33 +170,33 @@ class LiveWriter:
 
     async def ids(self, query: sql.SQL, values: Sequence[Any]) -> list[str]:
         """Ids that a query finds."""
-        return await unbroken(self._ids(query, values))
+        return await uninterrupted(self._ids(query, values))
 
     async def _ids(self, query: sql.SQL, values: Sequence[Any]) -> list[str]:
         async with self._turn:
             cursor = await self._connection.execute(query, values)
             return [row[0] for row in await cursor.fetchall()]
 
-    async def in_turn(self, work: Callable[[Connection, Projection], Awaitable[None]]) -> None:
+    async def in_turn(self, work: Callable[[Connection, ProjectionTables], Awaitable[None]]) -> None:
         """Work in a transaction in which nobody else writes, this process or another; the log does not move in it."""
-        await unbroken(self._in_turn(work))
+        await uninterrupted(self._in_turn(work))
 
-    async def _in_turn(self, work: Callable[[Connection, Projection], Awaitable[None]]) -> None:
+    async def _in_turn(self, work: Callable[[Connection, ProjectionTables], Awaitable[None]]) -> None:
         async with self._turn, self._connection.transaction():
             await self._connection.execute(LOCK_LOG)
             await work(self._connection, self._projection)
 
-    async def apply(self, batch: Batch) -> None:
-        """Write a batch. Raises `Overtaken` when a rival was faster, and writes nothing then."""
-        await unbroken(self._apply(batch))
+    async def apply(self, batch: CommitBatch) -> None:
+        """Write a batch. Raises `CheckpointConflict` when a rival was faster, and writes nothing then."""
+        await uninterrupted(self._apply(batch))
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _apply(self, batch: CommitBatch) -> None:
         async with self._turn, self._connection.transaction():
             previous = batch.first - 1
             tail = batch.commits[-1]
             cursor = await self._connection.execute(MOVE_LOG, [tail.position, tail.digest, previous])
             if await cursor.fetchone() is None:
-                raise Overtaken(f"the archive does not stand at position {previous}")
+                raise CheckpointConflict(f"the archive does not stand at position {previous}")
             await self._projection.move_checkpoint(self._connection, previous, batch.last)
             await archive(self._connection, batch.commits)
             folded = await self._projection.fold(self._connection, batch)

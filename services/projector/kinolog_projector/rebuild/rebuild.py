@@ -21,10 +21,10 @@ from kinolog.readmodel.counter_cells import SortKeys
 from kinolog.readmodel.database import Connection, writing_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
 from kinolog_projector.bulk.array_literals import text_element
-from kinolog_projector.projection.batch import Preparer
-from kinolog_projector.projection.batch_reader import Intake
-from kinolog_projector.projection.counter_changes import Tally
-from kinolog_projector.projection.writer import LOCK_LOG, Projection
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.batch_reader import BatchReader
+from kinolog_projector.projection.counter_changes import CounterChanges
+from kinolog_projector.projection.writer import LOCK_LOG, ProjectionTables
 from kinolog_projector.rebuild.recount import recount
 from kinolog_projector.schema.migrate import check_kept
 from kinolog_projector.schema.projection_schema import (
@@ -63,7 +63,7 @@ class RebuildRunning(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuildResult:
     """What a rebuild did."""
 
     position: int
@@ -76,12 +76,12 @@ class Rebuild:
     def __init__(self, database_url: str, store: EventStore, keys: KeyStore, batch_size: int = 5_000) -> None:
         self._database_url = database_url
         self._store = store
-        self._preparer = Preparer(store, keys)
+        self._preparer = BatchPreparer(store, keys)
         self._batch_size = batch_size
-        self._projection = Projection(FRESH_SCHEMA)
+        self._projection = ProjectionTables(FRESH_SCHEMA)
         self._position = 0
 
-    async def run(self) -> Rebuilt:
+    async def run(self) -> RebuildResult:
         """Rebuild and swap. Raises `RebuildRunning`, `WrongSchema`, `DamagedLog`."""
         connection = await writing_connection(self._database_url, "kinolog-rebuild")
         async with connection:
@@ -102,7 +102,7 @@ class Rebuild:
             # Statements that found the old tables just before the swap may still begin to read them.
             await asyncio.sleep(DROP_AFTER_SECONDS)
             await drop_projection(connection, RETIRED_SCHEMA)
-        return Rebuilt(self._position, self._position)
+        return RebuildResult(self._position, self._position)
 
     async def _begin(self, connection: Connection) -> None:
         async with connection.transaction():
@@ -119,7 +119,7 @@ class Rebuild:
     async def _catch_up(self, connection: Connection, target: int, *, counting: bool = True) -> None:
         if self._position >= target:
             return
-        intake = Intake(self._preparer, self._batch_size)
+        intake = BatchReader(self._preparer, self._batch_size)
         commits = self._store.read(self._position, target)
         async with aclosing(intake.batches(self._position, commits)) as batches:
             async for batch in batches:
@@ -155,7 +155,7 @@ class Rebuild:
         if not found:
             return
         before = await self._projection.before(connection, list(found))
-        tally = Tally()
+        tally = CounterChanges()
         for job_id, (percent, _) in found.items():
             known = before[job_id]
             keys = known.keys

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, Staged
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, StagedContent
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
 
 logger = logging.getLogger(__name__)
@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 SCENE_TYPE = "video/mp4"
 
 
-class FileChanged(Exception):
+class StoredFileChanged(Exception):
     """A file is not what the inference process said it was."""
 
 
-async def stage(store: ArtifactStore, path: Path, sha256: str) -> Staged:
-    """Write a file under a temporary key, and compare what was written with its hash. Raises `FileChanged`."""
+async def stage(store: ArtifactStore, path: Path, sha256: str) -> StagedContent:
+    """Write a file under a temporary key, and compare what was written with its hash. Raises `StoredFileChanged`."""
     staged = await store.stage(path)
     if staged.sha256 != sha256:
         await store.discard(staged)
-        raise FileChanged(f"{path.name} changed on its way into the store")
+        raise StoredFileChanged(f"{path.name} changed on its way into the store")
     return staged
 
 
@@ -37,13 +37,13 @@ async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
     return Artifact(ArtifactKind.SCENE, stored.key, stored.sha256, stored.size_bytes, SCENE_TYPE)
 
 
-async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[Staged]:
-    """Write the finished files under temporary keys, all checked. Raises `FileChanged`."""
+async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[StagedContent]:
+    """Write the finished files under temporary keys, all checked. Raises `StoredFileChanged`."""
     return list(await asyncio.gather(*(stage(store, file.path, file.sha256) for file in files)))
 
 
 async def commit_files(
-    store: ArtifactStore, files: Sequence[ArtifactFile], staged: Sequence[Staged]
+    store: ArtifactStore, files: Sequence[ArtifactFile], staged: Sequence[StagedContent]
 ) -> tuple[Artifact, ...]:
     """Put staged files at their addresses; the artifacts as the log names them."""
     stored = await asyncio.gather(

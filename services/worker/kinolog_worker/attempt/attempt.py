@@ -9,26 +9,26 @@ from contextlib import aclosing
 from functools import partial
 from time import perf_counter
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.ids import new_id
 from kinolog.job.commands import RecordScene
 from kinolog.job.decide import LeaseLost
 from kinolog.job.state import Job
 from kinolog.job.values import Stage
 from kinolog.models.catalogue import ModelEntry
-from kinolog.process.log_retry import until_available
+from kinolog.process.log_retry import retry_until_log_available
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
-from kinolog_worker.attempt.attempt_outcome import Ending
-from kinolog_worker.attempt.attempt_recorder import Course
+from kinolog_worker.attempt.attempt_outcome import AttemptOutcome
+from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.render_request import render_job
-from kinolog_worker.dependencies import Parts
+from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
-    Failed,
-    Finished,
+    CancelledMessage,
+    FailedMessage,
+    FinishedMessage,
     Outcome,
     RenderJob,
-    RunCancelled,
     SceneFile,
 )
 from kinolog_worker.reporting.progress_reporter import SealNote
@@ -39,20 +39,27 @@ STOP_SECONDS = 3.0
 """How long the renderer may take to let go of a job when the worker is being stopped."""
 
 
-class Attempt:
+class RunningAttempt:
     """Renders a job whose attempt this worker has started, and ends it in the log.
 
     The inference process is never waited for by what watches the log, nor the log by rendering: stages, scenes and
     progress are recorded beside the work. `stop` ends the attempt early, so that another worker can go on.
     """
 
-    def __init__(self, parts: Parts, lease: Lease, entry: ModelEntry, opened: Opened, note: SealNote) -> None:
+    def __init__(
+        self,
+        parts: WorkerDependencies,
+        lease: Lease,
+        entry: ModelEntry,
+        opened: UnsealedFields,
+        note: SealNote,
+    ) -> None:
         self._parts = parts
         self._lease = lease
         self._entry = entry
         self._opened = opened
-        self._course = Course(parts, lease, note)
-        self._ending = Ending(parts, lease, self._course)
+        self._course = AttemptRecorder(parts, lease, note)
+        self._ending = AttemptOutcome(parts, lease, self._course)
         self._folder = parts.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []
         self._told_to_stop = asyncio.Event()
@@ -93,13 +100,13 @@ class Attempt:
         """Have the job rendered; how that ended."""
         order = await self._prepared()
         if self._told_to_stop.is_set():
-            return RunCancelled(order.job_id)
+            return CancelledMessage(order.job_id)
         try:
             async with aclosing(self._parts.inference.run(order)) as messages:
                 while True:
                     async with asyncio.timeout(self._parts.timing.stall_seconds):
                         message = await anext(messages)
-                    if isinstance(message, Finished | Failed | RunCancelled):
+                    if isinstance(message, FinishedMessage | FailedMessage | CancelledMessage):
                         return message
                     if self._told_to_stop.is_set():
                         self._parts.inference.cancel(order.job_id)
@@ -108,10 +115,14 @@ class Attempt:
                         self._uploads.append(group.create_task(self._store_scene(file)))
         except TimeoutError:
             await self._parts.inference.kill()
-            return Failed(order.job_id, "STALLED", "the renderer made no progress and was stopped", True)
+            return FailedMessage(
+                order.job_id, "STALLED", "the renderer made no progress and was stopped", True
+            )
         except (RuntimeError, OSError, StopAsyncIteration) as error:
             logger.error("the inference process cannot be used: %s", error)
-            return Failed(order.job_id, "WORKER_CRASHED", "the inference process could not be started", True)
+            return FailedMessage(
+                order.job_id, "WORKER_CRASHED", "the inference process could not be started", True
+            )
 
     async def _prepared(self) -> RenderJob:
         """Fetch what earlier attempts rendered, and write the order."""
@@ -158,7 +169,9 @@ class Attempt:
     async def _watch(self) -> None:
         """Look for wishes to cancel, and for other workers that took the job. Raises `LeaseLost`."""
         job_id = self._lease.job.id
-        bell = await until_available(partial(self._parts.watch.listen, job_id), f"watching job {job_id}")
+        bell = await retry_until_log_available(
+            partial(self._parts.watch.listen, job_id), f"watching job {job_id}"
+        )
         try:
             while True:
                 rung = await bell.next(self._parts.timing.look_seconds)

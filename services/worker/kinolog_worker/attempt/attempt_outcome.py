@@ -13,21 +13,21 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.values import WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
-from kinolog_worker.attempt.attempt_recorder import Course
+from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
-from kinolog_worker.dependencies import Parts
-from kinolog_worker.inference.messages import Failed, Finished, Outcome, RunCancelled
+from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.inference.messages import CancelledMessage, FailedMessage, FinishedMessage, Outcome
 
 logger = logging.getLogger(__name__)
 
 STOPPED = JobError(WORKER_STOPPED, "the worker was stopped; another one goes on", True)
 
 
-class Ending:
+class AttemptOutcome:
     """Appends the commit that ends an attempt, after storing what the renderer made."""
 
-    def __init__(self, parts: Parts, lease: Lease, course: Course) -> None:
+    def __init__(self, parts: WorkerDependencies, lease: Lease, course: AttemptRecorder) -> None:
         self._parts = parts
         self._lease = lease
         self._course = course
@@ -46,7 +46,7 @@ class Ending:
 
     async def _command(self, outcome: Outcome, stopping: bool) -> Command:
         worker, attempt = self._parts.worker, self._lease.attempt
-        if isinstance(outcome, Finished):
+        if isinstance(outcome, FinishedMessage):
             try:
                 artifacts = await self._stored(outcome)
             except LeaseLost:
@@ -54,7 +54,7 @@ class Ending:
             except Exception as error:
                 logger.exception("the files of job %s cannot be stored", self._lease.job.id)
                 message = f"the finished files could not be stored ({type(error).__name__})"
-                outcome = Failed(outcome.job_id, "STORE_FAILED", message, retryable=True)
+                outcome = FailedMessage(outcome.job_id, "STORE_FAILED", message, retryable=True)
             else:
                 if not self._lease.job.cancel_requested:
                     media = media_facts(outcome)
@@ -64,7 +64,7 @@ class Ending:
         cause = _error(outcome, stopping)
         return FailAttempt(new_id(), worker, attempt, cause, self._next_try(cause))
 
-    async def _stored(self, finished: Finished) -> tuple[Artifact, ...]:
+    async def _stored(self, finished: FinishedMessage) -> tuple[Artifact, ...]:
         """Check and store the finished files."""
         course, store = self._course, self._parts.artifacts
         started = perf_counter()
@@ -101,7 +101,7 @@ class Ending:
                 self._course.weather.line("INFO", "cancelled")
 
 
-def media_facts(finished: Finished) -> MediaFacts:
+def media_facts(finished: FinishedMessage) -> MediaFacts:
     """Facts of the finished video as the log keeps them."""
     media = finished.media
     return MediaFacts(
@@ -120,9 +120,9 @@ def _error(outcome: Outcome, stopping: bool) -> JobError:
     if stopping:
         return STOPPED
     match outcome:
-        case Failed(code=code, message=message, retryable=retryable):
+        case FailedMessage(code=code, message=message, retryable=retryable):
             return JobError(code, message, retryable)
-        case RunCancelled():
+        case CancelledMessage():
             return JobError("RENDER_INTERRUPTED", "rendering was interrupted", True)
-        case Finished():
+        case FinishedMessage():
             raise AssertionError("a finished run leads to no error")

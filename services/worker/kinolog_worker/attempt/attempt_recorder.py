@@ -8,31 +8,31 @@ from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
 from kinolog_worker.attempt.estimate import Estimate, parts_of
 from kinolog_worker.attempt.lease import Lease
-from kinolog_worker.attempt.stage_recorder import StageBook
-from kinolog_worker.dependencies import Parts
+from kinolog_worker.attempt.stage_recorder import StageRecorder
+from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
-    Loaded,
-    LogLine,
+    LoadedMessage,
+    LogLineMessage,
     Message,
-    Preview,
+    PreviewMessage,
     RenderJob,
     SceneFile,
-    SceneRendered,
-    StageFinished,
-    StageStarted,
-    Step,
-    WordsUnknown,
+    SceneRenderedMessage,
+    StageFinishedMessage,
+    StageStartedMessage,
+    StepMessage,
+    UnknownWordsMessage,
 )
-from kinolog_worker.renderers.port import WordsRead
-from kinolog_worker.reporting.progress_reporter import SealNote, WeatherReporter
+from kinolog_worker.renderers.port import VocabularyMatch
+from kinolog_worker.reporting.progress_reporter import ProgressReporter, SealNote
 
 
-class Course:
+class AttemptRecorder:
     """Keeps the books of one attempt. No call but those of its parts' `run` and `flush` ever waits."""
 
-    def __init__(self, parts: Parts, lease: Lease, note: SealNote) -> None:
-        self.book = StageBook(lease, parts.worker, parts.clock)
-        self.weather = WeatherReporter(parts.progress, lease.job.id, lease.attempt, parts.clock, note)
+    def __init__(self, parts: WorkerDependencies, lease: Lease, note: SealNote) -> None:
+        self.book = StageRecorder(lease, parts.worker, parts.clock)
+        self.weather = ProgressReporter(parts.progress, lease.job.id, lease.attempt, parts.clock, note)
         self._parts = parts
         self._lease = lease
         self._estimate = Estimate("", (), parts.times)
@@ -52,26 +52,26 @@ class Course:
     def take(self, message: Message, model: str) -> SceneFile | None:
         """Note what a message says; a scene that was rendered just now is handed back to be stored."""
         match message:
-            case Loaded(facts=facts, cached=cached):
+            case LoadedMessage(facts=facts, cached=cached):
                 self._parts.status.loaded(model, facts)
                 if not cached:
                     self.weather.line("INFO", f"loaded {model} in {facts.seconds:.1f} s on {facts.device}")
-            case StageStarted(stage=stage, scene=scene):
+            case StageStartedMessage(stage=stage, scene=scene):
                 self.begin(Stage(stage), scene)
-            case StageFinished(stage=stage, seconds=seconds, scene=scene):
+            case StageFinishedMessage(stage=stage, seconds=seconds, scene=scene):
                 self.end(Stage(stage), seconds, scene)
-            case Step():
+            case StepMessage():
                 self._step(message)
-            case Preview(scene=scene, step=step, jpeg=jpeg):
+            case PreviewMessage(scene=scene, step=step, jpeg=jpeg):
                 self.weather.preview(scene, step, jpeg)
-            case LogLine(level=level, text=text):
+            case LogLineMessage(level=level, text=text):
                 self.weather.line(level, text)
-            case WordsUnknown(scene=scene, words=words):
+            case UnknownWordsMessage(scene=scene, words=words):
                 told = _words_unknown(words.count, scene, self._scenes)
                 self.weather.line("INFO", told, _what_became(words))
-            case SceneRendered(file=file, reused=True):
+            case SceneRenderedMessage(file=file, reused=True):
                 self.weather.line("INFO", f"scene {file.index + 1} of an earlier attempt is used again")
-            case SceneRendered(file=file, seconds=seconds):
+            case SceneRenderedMessage(file=file, seconds=seconds):
                 self.weather.line("INFO", f"rendered scene {file.index + 1} in {seconds:.1f} s")
                 return file
             case _:
@@ -91,7 +91,7 @@ class Course:
         status = self._parts.status
         self._show(stage, scene, status.steps, status.steps)
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: StepMessage) -> None:
         stage = Stage(step.stage)
         self._estimate.step(stage, step.scene, step.step, step.steps, perf_counter() - self._stage_started)
         self._show(stage, step.scene, step.step, step.steps)
@@ -124,7 +124,7 @@ def _words_unknown(count: int, scene: int, scenes: int) -> str:
     return f"the model does not know {words} of {whose}"
 
 
-def _what_became(words: WordsRead) -> str:
+def _what_became(words: VocabularyMatch) -> str:
     """What only the owner may read of it."""
     parts = [f"{word} taken for {near}" for word, near in words.taken_for]
     if words.left_out:

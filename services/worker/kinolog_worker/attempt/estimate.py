@@ -31,7 +31,7 @@ RULE_OF_THUMB: dict[Stage, float] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EstimatedPart:
     """One stage of one scene, or of the whole job. `units` is its amount of work, in whatever the stage counts."""
 
     stage: Stage
@@ -39,29 +39,34 @@ class Part:
     units: float
 
 
-def parts_of(scene_frames: Sequence[int], reused: Iterable[int], pixels: int, steps: int) -> list[Part]:
+def parts_of(
+    scene_frames: Sequence[int], reused: Iterable[int], pixels: int, steps: int
+) -> list[EstimatedPart]:
     """The parts of an attempt; scenes in `reused` need no rendering. Work counts in millions of pixels."""
     skipped = set(reused)
     size = [frames * pixels / 1e6 for frames in scene_frames]
-    parts = [Part(Stage.PREFETCH, None, 1.0)]
+    parts = [EstimatedPart(Stage.PREFETCH, None, 1.0)]
     for scene, megapixels in enumerate(size):
         if scene not in skipped:
             parts += [
-                Part(Stage.ENCODE_PROMPT, scene, 1.0),
-                Part(Stage.DENOISE, scene, megapixels * steps),
-                Part(Stage.DECODE, scene, megapixels),
+                EstimatedPart(Stage.ENCODE_PROMPT, scene, 1.0),
+                EstimatedPart(Stage.DENOISE, scene, megapixels * steps),
+                EstimatedPart(Stage.DECODE, scene, megapixels),
             ]
     whole = sum(size)
-    return [*parts, *(Part(stage, None, whole) for stage in (Stage.ASSEMBLE, Stage.SIGN, Stage.STORE))]
+    return [
+        *parts,
+        *(EstimatedPart(stage, None, whole) for stage in (Stage.ASSEMBLE, Stage.SIGN, Stage.STORE)),
+    ]
 
 
-class StageTimes:
+class StageRates:
     """Seconds per unit of work, by model and stage. Kept in memory: a worker learns anew when it starts."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, Stage], float] = {}
 
-    def learn(self, model: str, part: Part, seconds: float) -> None:
+    def learn(self, model: str, part: EstimatedPart, seconds: float) -> None:
         """Take in that a part took this long."""
         if part.units <= 0:
             return
@@ -69,17 +74,17 @@ class StageTimes:
         known = self._seconds.get((model, part.stage), measured)
         self._seconds[model, part.stage] = known + LEARNING_RATE * (measured - known)
 
-    def expected(self, model: str, part: Part) -> float | None:
+    def expected(self, model: str, part: EstimatedPart) -> float | None:
         """Seconds that a part will take; None when no such part was ever measured."""
         known = self._seconds.get((model, part.stage))
         return None if known is None else known * part.units
 
 
 @dataclass(slots=True)
-class _Course:
+class _PartProgress:
     """How far one part is: `done` from 0 to 1."""
 
-    part: Part
+    part: EstimatedPart
     weight: float
     done: float = 0.0
 
@@ -104,9 +109,9 @@ class Estimate:
     """The course of one attempt. Percent never goes back, and reaches 100 only when the job is completed."""
 
     model: str
-    parts: Sequence[Part]
-    times: StageTimes
-    _courses: dict[tuple[Stage, int | None], _Course] = field(init=False)
+    parts: Sequence[EstimatedPart]
+    times: StageRates
+    _courses: dict[tuple[Stage, int | None], _PartProgress] = field(init=False)
     _learned: bool = field(init=False)
     _pace: _Pace = field(init=False, default_factory=_Pace)
     _percent: float = field(init=False, default=0.0)
@@ -116,7 +121,7 @@ class Estimate:
         self._learned = all(seconds is not None for seconds in expected)
         weights = [seconds or 0.0 for seconds in expected] if self._learned else _shares(self.parts)
         self._courses = {
-            (part.stage, part.scene): _Course(part, weight)
+            (part.stage, part.scene): _PartProgress(part, weight)
             for part, weight in zip(self.parts, weights, strict=True)
         }
 
@@ -164,7 +169,7 @@ class Estimate:
         return total
 
 
-def _shares(parts: Sequence[Part]) -> list[float]:
+def _shares(parts: Sequence[EstimatedPart]) -> list[float]:
     """Weights by rule of thumb: each stage's share, spread over its parts by their work."""
     units: dict[Stage, float] = {}
     for part in parts:

@@ -6,14 +6,14 @@ import asyncio
 import logging
 from functools import partial
 
-from kinolog.command_handler import JobHandler
+from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Command
 from kinolog.job.decide import LeaseLost
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.event_store import Conflict, EventStore, Loaded, LogUnavailable
-from kinolog.process.log_retry import FIRST_PAUSE_SECONDS, until_available
+from kinolog.ports.event_store import Conflict, EventStore, LoadedJob, LogUnavailable
+from kinolog.process.log_retry import FIRST_PAUSE_SECONDS, retry_until_log_available
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Lease:
     """
 
     def __init__(
-        self, store: EventStore, handler: JobHandler, worker: str, tail: Loaded, attempt: int
+        self, store: EventStore, handler: CommandHandler, worker: str, tail: LoadedJob, attempt: int
     ) -> None:
         self._store = store
         self._handler = handler
@@ -70,9 +70,9 @@ class Lease:
         self._check()
         return self.job
 
-    async def _reload(self) -> Loaded:
+    async def _reload(self) -> LoadedJob:
         load = partial(self._store.load, self.job.id)
-        loaded = await until_available(load, f"job {self.job.id}")
+        loaded = await retry_until_log_available(load, f"job {self.job.id}")
         if loaded is None:
             raise LeaseLost(self.job, self.attempt, self._worker)
         return loaded

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
 from kinolog.models.catalogue import ModelEntry
-from kinolog.storyboard.planner import Camera, Scene, Transition
+from kinolog.storyboard.planner import Camera, PlannedScene, Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.renderers.port import ModelSource
 
 
 def render_job(
-    job: Job, opened: Opened, entry: ModelEntry, folder: Path, done: Sequence[SceneFile] = ()
+    job: Job, opened: UnsealedFields, entry: ModelEntry, folder: Path, done: Sequence[SceneFile] = ()
 ) -> RenderJob:
     """What to render; all files are made in `folder`. `done` are scenes of earlier attempts."""
     spec = job.spec
@@ -54,11 +54,11 @@ def model_source(entry: ModelEntry) -> ModelSource:
     )
 
 
-def scenes_of(job: Job, opened: Opened) -> tuple[Scene, ...]:
+def scenes_of(job: Job, opened: UnsealedFields) -> tuple[PlannedScene, ...]:
     """The scenes with their prompts in the clear; a job without a storyboard is one scene."""
     spec = job.spec
     if not job.scenes:
-        whole = Scene(
+        whole = PlannedScene(
             index=0,
             prompt=_styled(opened.prompt, spec.style),
             start_seconds=0.0,
@@ -70,7 +70,7 @@ def scenes_of(job: Job, opened: Opened) -> tuple[Scene, ...]:
         )
         return (whole,)
     return tuple(
-        Scene(
+        PlannedScene(
             index=scene.index,
             prompt=_styled(prompt, spec.style),
             start_seconds=scene.start_seconds,

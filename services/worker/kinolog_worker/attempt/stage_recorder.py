@@ -15,7 +15,7 @@ INTERVAL_SECONDS = 0.5
 """Stages that begin and end within this time go into the log together."""
 
 
-class StageBook:
+class StageRecorder:
     """Takes marks of an attempt's stages, and appends them in the background."""
 
     def __init__(self, lease: Lease, worker: str, clock: Callable[[], datetime]) -> None:

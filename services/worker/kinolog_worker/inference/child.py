@@ -19,62 +19,62 @@ from queue import Queue
 from threading import Lock, Thread
 
 from kinolog_worker.inference.framing import packed, read_command
-from kinolog_worker.inference.job_renderer import JobRun, prefetch
+from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
 from kinolog_worker.inference.messages import (
     Answer,
-    Cancel,
+    CancelCommand,
+    CancelledMessage,
     Command,
-    Failed,
-    LogLine,
+    FailedMessage,
+    LogLineMessage,
     Message,
     Outcome,
-    Prefetch,
-    Prefetched,
-    Ready,
+    PrefetchCommand,
+    PrefetchedMessage,
+    ReadyMessage,
     RenderJob,
-    Run,
-    RunCancelled,
-    Told,
+    RunCommand,
+    TaggedMessage,
 )
-from kinolog_worker.inference.model_cache import ModelShelf
+from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.encoder import EncodingFailed
 from kinolog_worker.media.video_check import MediaInvalid
-from kinolog_worker.renderers.port import Cancelled, RenderFailed
+from kinolog_worker.renderers.port import RenderCancelled, RenderFailed
 
 _PRODUCT_LOG = "kinolog_worker"
 
 
-class Inference:
+class InferenceLoop:
     """Serves one supervisor until it hangs up."""
 
-    def __init__(self, connection: socket.socket, shelf: ModelShelf) -> None:
+    def __init__(self, connection: socket.socket, shelf: ModelCache) -> None:
         self._connection = connection
         self._shelf = shelf
         self._sending = Lock()
-        self._commands: Queue[Run | Prefetch] = Queue()
+        self._commands: Queue[RunCommand | PrefetchCommand] = Queue()
         self._cancelled: set[int] = set()
 
     def serve(self) -> None:
         """Work until the supervisor is gone; never returns."""
         Thread(target=self._listen, name="listen", daemon=True).start()
-        self.send(Ready(os.getpid()))
+        self.send(ReadyMessage(os.getpid()))
         while True:
             self._do(self._commands.get())
 
-    def _do(self, command: Run | Prefetch) -> None:
+    def _do(self, command: RunCommand | PrefetchCommand) -> None:
         """Carry out one command; its closing message is sent whatever happens."""
         job, run_id = command.job, command.run_id
 
-        def tell(message: Message | Prefetched) -> None:
-            self.send(Told(run_id, message))
+        def tell(message: Message | PrefetchedMessage) -> None:
+            self.send(TaggedMessage(run_id, message))
 
         handler = _JobLog(job.job_id, tell)
         logging.getLogger(_PRODUCT_LOG).addHandler(handler)
         try:
-            if isinstance(command, Prefetch):
+            if isinstance(command, PrefetchCommand):
                 closing = self._closed(job, lambda: prefetch(job, self._shelf))
             else:
-                run = JobRun(job, self._shelf, tell, lambda: run_id in self._cancelled)
+                run = JobRenderer(job, self._shelf, tell, lambda: run_id in self._cancelled)
                 closing = self._closed(job, run.execute)
         finally:
             logging.getLogger(_PRODUCT_LOG).removeHandler(handler)
@@ -95,32 +95,34 @@ class Inference:
         os._exit(0)
 
     def _take(self, command: Command) -> None:
-        if isinstance(command, Cancel):
+        if isinstance(command, CancelCommand):
             self._cancelled.add(command.run_id)
         else:
             self._commands.put(command)
 
-    def _closed(self, job: RenderJob, work: Callable[[], Outcome | Prefetched]) -> Outcome | Prefetched:
+    def _closed(
+        self, job: RenderJob, work: Callable[[], Outcome | PrefetchedMessage]
+    ) -> Outcome | PrefetchedMessage:
         """Do the work and give its closing message, whatever happens."""
         try:
             return work()
-        except Cancelled:
-            return RunCancelled(job.job_id)
+        except RenderCancelled:
+            return CancelledMessage(job.job_id)
         except RenderFailed as failure:
             if failure.code == "OUT_OF_MEMORY":
                 self._shelf.clear()
-            return Failed(job.job_id, failure.code, failure.message, failure.retryable)
+            return FailedMessage(job.job_id, failure.code, failure.message, failure.retryable)
         except (EncodingFailed, MediaInvalid) as failure:
-            return Failed(job.job_id, "ENCODE_FAILED", str(failure), retryable=True)
+            return FailedMessage(job.job_id, "ENCODE_FAILED", str(failure), retryable=True)
         except MemoryError:
             self._shelf.clear()
-            return Failed(
+            return FailedMessage(
                 job.job_id, "OUT_OF_MEMORY", "the memory was not enough for this job", retryable=True
             )
         except Exception as error:
             _print_trace(error)
             full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-            return Failed(
+            return FailedMessage(
                 job.job_id, "DISK_FULL" if full else "RENDER_FAILED", told(error, job), retryable=True
             )
 
@@ -134,7 +136,7 @@ class _JobLog(logging.Handler):
         self._send_line = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._send_line(LogLine(self._job_id, record.levelname, record.getMessage()))
+        self._send_line(LogLineMessage(self._job_id, record.levelname, record.getMessage()))
 
 
 def told(error: BaseException, job: RenderJob) -> str:
@@ -170,4 +172,4 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
     logging.getLogger(_PRODUCT_LOG).setLevel(logging.INFO)
     connection = socket.socket(fileno=arguments.fd)
-    Inference(connection, ModelShelf(arguments.device, arguments.models)).serve()
+    InferenceLoop(connection, ModelCache(arguments.device, arguments.models)).serve()

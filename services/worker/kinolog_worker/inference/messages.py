@@ -1,7 +1,7 @@
 """What the supervisor and the inference process say to each other.
 
 Frames never cross: the inference process writes files and names them. Every message names its job; a run ends with
-exactly one of `Finished`, `Failed` and `RunCancelled`.
+exactly one of `FinishedMessage`, `FailedMessage` and `CancelledMessage`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from kinolog.storyboard.planner import Scene
-from kinolog_worker.media.video_check import MediaFacts
-from kinolog_worker.renderers.port import LoadedFacts, ModelSource, SceneRequest, WordsRead
+from kinolog.storyboard.planner import PlannedScene
+from kinolog_worker.media.video_check import VerifiedMedia
+from kinolog_worker.renderers.port import LoadedFacts, ModelSource, SceneRequest, VocabularyMatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class RenderJob:
 
     job_id: str
     model: ModelSource
-    scenes: tuple[Scene, ...]
+    scenes: tuple[PlannedScene, ...]
     width: int
     height: int
     fps: int
@@ -60,7 +60,7 @@ class RenderJob:
     done: tuple[SceneFile, ...] = ()
     preview_interval_seconds: float = 1.0
 
-    def request(self, scene: Scene) -> SceneRequest:
+    def request(self, scene: PlannedScene) -> SceneRequest:
         """What the renderer is asked for one scene."""
         return SceneRequest(
             prompt=scene.prompt,
@@ -79,7 +79,7 @@ class RenderJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedMessage:
     """The model is on the device; `cached` when it was there before this job."""
 
     job_id: str
@@ -88,7 +88,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class StageStarted:
+class StageStartedMessage:
     """A stage begins; `scene` is None for stages of the whole job."""
 
     job_id: str
@@ -97,7 +97,7 @@ class StageStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class StageFinished:
+class StageFinishedMessage:
     """A stage is over."""
 
     job_id: str
@@ -107,7 +107,7 @@ class StageFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepMessage:
     """One step done. `fraction` (0 to 1) is of the whole rendering; `eta_seconds` is until its end, once known."""
 
     job_id: str
@@ -122,7 +122,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PreviewMessage:
     """How a scene looks by now: a small JPEG."""
 
     job_id: str
@@ -133,7 +133,7 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLineMessage:
     """Something worth telling the owner of the job; `level` as in logging. Never holds the prompt."""
 
     job_id: str
@@ -142,16 +142,16 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class WordsUnknown:
+class UnknownWordsMessage:
     """The model does not know words of a scene's prompt. Holds those words: for the owner of the job alone."""
 
     job_id: str
     scene: int
-    words: WordsRead
+    words: VocabularyMatch
 
 
 @dataclass(frozen=True, slots=True)
-class SceneRendered:
+class SceneRenderedMessage:
     """A scene lies in its file; `reused` when an earlier attempt had rendered it."""
 
     job_id: str
@@ -161,18 +161,18 @@ class SceneRendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedMessage:
     """The clip is complete and checked. `device_seconds` is the time that the device worked for it."""
 
     job_id: str
-    media: MediaFacts
+    media: VerifiedMedia
     files: tuple[ArtifactFile, ...]
     device_seconds: float
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedMessage:
     """The run is over without a clip. `retryable` when another attempt may succeed."""
 
     job_id: str
@@ -182,14 +182,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class RunCancelled:
+class CancelledMessage:
     """The run stopped because it was asked to."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Prefetched:
+class PrefetchedMessage:
     """The model is loaded, and the prompts of all scenes are encoded; `embeddings` of them just now."""
 
     job_id: str
@@ -199,14 +199,22 @@ class Prefetched:
     seconds: float
 
 
-Outcome: TypeAlias = Finished | Failed | RunCancelled
+Outcome: TypeAlias = FinishedMessage | FailedMessage | CancelledMessage
 Message: TypeAlias = (
-    Loaded | StageStarted | StageFinished | Step | Preview | LogLine | WordsUnknown | SceneRendered | Outcome
+    LoadedMessage
+    | StageStartedMessage
+    | StageFinishedMessage
+    | StepMessage
+    | PreviewMessage
+    | LogLineMessage
+    | UnknownWordsMessage
+    | SceneRenderedMessage
+    | Outcome
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunCommand:
     """To the inference process: render this job, after those asked for before."""
 
     run_id: int
@@ -214,7 +222,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Prefetch:
+class PrefetchCommand:
     """To the inference process: load the model of this job and encode its prompts."""
 
     run_id: int
@@ -222,26 +230,26 @@ class Prefetch:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class CancelCommand:
     """To the inference process: stop this run between two steps."""
 
     run_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ReadyMessage:
     """From the inference process: it listens."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TaggedMessage:
     """From the inference process: a message of one run. A job that is tried again has another run."""
 
     run_id: int
-    message: Message | Prefetched
+    message: Message | PrefetchedMessage
 
 
-Command: TypeAlias = Run | Prefetch | Cancel
-Answer: TypeAlias = Told | Ready
+Command: TypeAlias = RunCommand | PrefetchCommand | CancelCommand
+Answer: TypeAlias = TaggedMessage | ReadyMessage

@@ -10,7 +10,7 @@ from typing import cast
 from kinolog_worker.renderers.port import LoadedFacts, ModelSource, Renderer, RenderFailed
 
 
-class ModelShelf:
+class ModelCache:
     """Keeps the models used last, at most `capacity`, on one device."""
 
     def __init__(self, device: str, capacity: int = 1) -> None:

@@ -13,21 +13,21 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 
-from kinolog_worker.inference.exit_cause import cause_of_death, out_of_memory_kills
+from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
 from kinolog_worker.inference.framing import packed, read_answer
 from kinolog_worker.inference.messages import (
     Answer,
-    Cancel,
+    CancelCommand,
+    CancelledMessage,
     Command,
-    Failed,
-    Finished,
+    FailedMessage,
+    FinishedMessage,
     Message,
-    Prefetch,
-    Prefetched,
-    Ready,
+    PrefetchCommand,
+    PrefetchedMessage,
+    ReadyMessage,
     RenderJob,
-    Run,
-    RunCancelled,
+    RunCommand,
 )
 
 LAST_BREATH_SECONDS = 1.0
@@ -50,7 +50,7 @@ class _Exchange:
     """One command that is being answered."""
 
     job_id: str
-    inbox: asyncio.Queue[Message | Prefetched] = field(default_factory=asyncio.Queue)
+    inbox: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
 
 
 class InferenceProcess:
@@ -92,28 +92,28 @@ class InferenceProcess:
             await self._start()
 
     async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
-        """Render a job: yields its messages, the last of which is Finished, Failed or RunCancelled.
+        """Render a job: yields its messages, the last of which is FinishedMessage, Failed or CancelledMessage.
 
         Leaving the iterator early cancels the run. Raises RuntimeError when the process cannot be started.
         """
-        async with aclosing(self._exchange(job, Run(next(self._run_ids), job))) as answers:
+        async with aclosing(self._exchange(job, RunCommand(next(self._run_ids), job))) as answers:
             async for answer in answers:
-                if not isinstance(answer, Prefetched):
+                if not isinstance(answer, PrefetchedMessage):
                     yield answer
 
-    async def prefetch(self, job: RenderJob) -> Prefetched | Failed:
+    async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
         """Load the job's model and encode its prompts, so that `run` finds both ready."""
-        async with aclosing(self._exchange(job, Prefetch(next(self._run_ids), job))) as answers:
+        async with aclosing(self._exchange(job, PrefetchCommand(next(self._run_ids), job))) as answers:
             async for answer in answers:
-                if isinstance(answer, Prefetched | Failed):
+                if isinstance(answer, PrefetchedMessage | FailedMessage):
                     return answer
-        return Failed(job.job_id, "CANCELLED", "the prefetch was cancelled", retryable=True)
+        return FailedMessage(job.job_id, "CANCELLED", "the prefetch was cancelled", retryable=True)
 
     def cancel(self, job_id: str) -> None:
-        """Ask for a job to stop between two steps; its run then ends with RunCancelled."""
+        """Ask for a job to stop between two steps; its run then ends with CancelledMessage."""
         for run_id, exchange in self._runs.items():
             if exchange.job_id == job_id:
-                self._tell(Cancel(run_id))
+                self._tell(CancelCommand(run_id))
 
     async def kill(self) -> None:
         """End the process at once; jobs in it end with Failed (`WORKER_KILLED`). Returns when it is gone."""
@@ -150,8 +150,8 @@ class InferenceProcess:
         return {**_QUIET, **_SHARING, **os.environ, **threads}
 
     async def _exchange(
-        self, job: RenderJob, command: Run | Prefetch
-    ) -> AsyncGenerator[Message | Prefetched, None]:
+        self, job: RenderJob, command: RunCommand | PrefetchCommand
+    ) -> AsyncGenerator[Message | PrefetchedMessage, None]:
         """Send a command about a job and yield what comes back, up to the closing message."""
         await self.start()
         exchange = _Exchange(job.job_id)
@@ -161,12 +161,14 @@ class InferenceProcess:
             self._tell(command)
             while not closed:
                 answer = await exchange.inbox.get()
-                closed = isinstance(answer, Finished | Failed | RunCancelled | Prefetched)
+                closed = isinstance(
+                    answer, FinishedMessage | FailedMessage | CancelledMessage | PrefetchedMessage
+                )
                 yield answer
         finally:
             del self._runs[command.run_id]
             if not closed:
-                self._tell(Cancel(command.run_id))
+                self._tell(CancelCommand(command.run_id))
 
     def _tell(self, command: Command) -> None:
         if self._writer is not None and not self._writer.is_closing():
@@ -180,16 +182,16 @@ class InferenceProcess:
             self._deliver(answer)
         writer.close()
         exit_code = await _ended(process)
-        code, message = cause_of_death(exit_code, out_of_memory_kills() > memory_kills)
+        code, message = exit_cause(exit_code, out_of_memory_kills() > memory_kills)
         if self._killed:
             code, message = "WORKER_KILLED", "the inference process was stopped"
         for exchange in self._runs.values():
-            exchange.inbox.put_nowait(Failed(exchange.job_id, code, message, retryable=True))
+            exchange.inbox.put_nowait(FailedMessage(exchange.job_id, code, message, retryable=True))
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
 
     def _deliver(self, answer: Answer) -> None:
-        if isinstance(answer, Ready):
+        if isinstance(answer, ReadyMessage):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
         elif (exchange := self._runs.get(answer.run_id)) is not None:

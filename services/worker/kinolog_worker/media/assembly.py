@@ -26,7 +26,7 @@ from kinolog_worker.renderers.port import Frames
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SceneClip:
     """One scene's file and how the scene begins."""
 
     path: Path
@@ -35,7 +35,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class ClipTarget:
     """The clip to make."""
 
     path: Path
@@ -44,7 +44,7 @@ class Clip:
     fps: int
 
 
-def assemble(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> bool:
+def assemble(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> bool:
     """Join `parts` into `clip.path`; True when nothing had to be encoded again.
 
     `check` is called between frames or scenes and may raise to stop. Raises EncodingFailed.
@@ -71,7 +71,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _alike(parts: Sequence[Part]) -> bool:
+def _alike(parts: Sequence[SceneClip]) -> bool:
     """Whether all files were encoded with the very same parameters, so that one header serves them all."""
     headers = set()
     for part in parts:
@@ -81,7 +81,7 @@ def _alike(parts: Sequence[Part]) -> bool:
     return len(headers) == 1
 
 
-def _join(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:
+def _join(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
     """Copy the packets of all scenes into one file, with new times.
 
     Scenes differ in how far their encoder reordered frames. So decoding times are counted anew: one frame after the
@@ -106,7 +106,7 @@ def _join(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:
             frames_before += part.frames
 
 
-def _reordering(part: Part, fps: int) -> int:
+def _reordering(part: SceneClip, fps: int) -> int:
     """By how many frames a picture is decoded later than its place in the order of showing, at the most."""
     with av.open(str(part.path)) as source:
         stream = source.streams.video[0]
@@ -129,7 +129,7 @@ def _frame_ticks(stream: VideoStream, fps: int) -> int:
     return round(1 / (fps * stream.time_base))
 
 
-def _blend(parts: Sequence[Part], clip: Clip, check: Callable[[], None]) -> None:
+def _blend(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
     with ClipEncoder(clip.path, clip.width, clip.height, clip.fps) as encoder:
         held: Frames | None = None
         for index, part in enumerate(parts):

@@ -15,7 +15,7 @@ PREVIEW_SIDE_PIXELS = 128
 PREVIEW_PICTURES = 8
 
 
-class StillsCollector:
+class ThumbnailCollector:
     """Picks pictures while a video is decoded; hand its `take` to `verify`."""
 
     def __init__(self, frames: int, fps: int) -> None:

@@ -25,7 +25,7 @@ class MediaInvalid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class MediaFacts:
+class VerifiedMedia:
     """Facts about a video file. Source: decoding it.
 
     `frame_hash` is the sha256 over the Y, U and V planes of all frames in order (what
@@ -45,7 +45,7 @@ class MediaFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedMedia:
     """What a finished video must be."""
 
     width: int
@@ -54,7 +54,7 @@ class Expected:
     frames: int
 
 
-def verify(path: Path, expected: Expected, on_frame: OnFrame | None = None) -> MediaFacts:
+def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None = None) -> VerifiedMedia:
     """Decode every frame of `path`, hand each to `on_frame`, and check the whole against `expected`.
 
     Raises MediaInvalid when the file cannot be read, or is not H.264 in yuv420p of that size, rate and length.
@@ -77,7 +77,7 @@ def verify(path: Path, expected: Expected, on_frame: OnFrame | None = None) -> M
     _check_whole(codec, rate, count, expected)
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    return MediaFacts(
+    return VerifiedMedia(
         codec=codec,
         pixel_format="yuv420p",
         width=expected.width,
@@ -91,7 +91,7 @@ def verify(path: Path, expected: Expected, on_frame: OnFrame | None = None) -> M
     )
 
 
-def _check_frame(index: int, frame: VideoFrame, expected: Expected) -> None:
+def _check_frame(index: int, frame: VideoFrame, expected: ExpectedMedia) -> None:
     if (frame.width, frame.height) != (expected.width, expected.height):
         raise MediaInvalid(
             f"frame {index} is {frame.width}x{frame.height}, not {expected.width}x{expected.height}"
@@ -106,7 +106,7 @@ def _check_frame(index: int, frame: VideoFrame, expected: Expected) -> None:
         raise MediaInvalid(f"frame {index} is not shown at {index}/{expected.fps} s")
 
 
-def _check_whole(codec: str, rate: Fraction | None, frames: int, expected: Expected) -> None:
+def _check_whole(codec: str, rate: Fraction | None, frames: int, expected: ExpectedMedia) -> None:
     if codec != "h264":
         raise MediaInvalid(f"the codec is {codec}, not h264")
     if frames != expected.frames:

@@ -34,17 +34,17 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class PutOff:
+class Postpone:
     """Give the ticket back for a while."""
 
     seconds: float
 
 
-Admission: TypeAlias = Start | Drop | PutOff
+Admission: TypeAlias = Start | Drop | Postpone
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class WorkerSituation:
     """What a worker knows when it is handed a ticket.
 
     `deliveries` counts how often the ticket was handed out; `others` are the jobs that other workers which are
@@ -58,7 +58,7 @@ class Situation:
     elsewhere: Collection[str] = ()
 
 
-def admit(job: Job | None, situation: Situation) -> Admission:
+def admit(job: Job | None, situation: WorkerSituation) -> Admission:
     """What to do with the ticket of `job`."""
     if job is None:
         return Drop("there is no such job")
@@ -71,16 +71,16 @@ def admit(job: Job | None, situation: Situation) -> Admission:
             return Drop(f"the job is {status}")
 
 
-def _admit_queued(job: Job, situation: Situation) -> Admission:
+def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
     if job.not_before is not None and job.not_before > situation.now:
-        return PutOff((job.not_before - situation.now).total_seconds())
+        return Postpone((job.not_before - situation.now).total_seconds())
     if job.spec.model in situation.elsewhere:
         doublings = min(situation.deliveries - 1, 16)
-        return PutOff(min(ELSEWHERE_SECONDS * 2.0**doublings, LONGEST_ELSEWHERE_SECONDS))
+        return Postpone(min(ELSEWHERE_SECONDS * 2.0**doublings, LONGEST_ELSEWHERE_SECONDS))
     return Start()
 
 
-def _admit_processing(job: Job, situation: Situation) -> Admission:
+def _admit_processing(job: Job, situation: WorkerSituation) -> Admission:
     """A ticket that comes again tells that its holder fell silent; one that comes first may be a second copy."""
     if job.worker == situation.worker or situation.deliveries > 1:
         return Start()

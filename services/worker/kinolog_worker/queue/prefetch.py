@@ -10,18 +10,18 @@ from kinolog.job.commands import FinishPrefetch
 from kinolog.job.decide import Refused
 from kinolog.job.values import Status
 from kinolog.ports.tickets import HeldTicket
-from kinolog.privacy.sealed_fields import open_job
-from kinolog.process.log_retry import until_available
+from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.render_request import render_job
-from kinolog_worker.dependencies import Parts
-from kinolog_worker.inference.messages import Failed
+from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.inference.messages import FailedMessage
 from kinolog_worker.queue.admission import ELSEWHERE_SECONDS
 
 logger = logging.getLogger(__name__)
 
 
-async def prefetch(parts: Parts, held: HeldTicket) -> None:
+async def prefetch(parts: WorkerDependencies, held: HeldTicket) -> None:
     """Warm up, and say so in the log. What fails is not tried again: it was only meant to save time.
 
     Raises `LogUnavailable`, `SealBroken`.
@@ -40,8 +40,8 @@ async def prefetch(parts: Parts, held: HeldTicket) -> None:
     if entry is None or key is None:
         await held.done()
         return
-    result = await parts.inference.prefetch(render_job(job, open_job(job, key), entry, parts.scratch))
-    if isinstance(result, Failed):
+    result = await parts.inference.prefetch(render_job(job, unseal_job(job, key), entry, parts.scratch))
+    if isinstance(result, FailedMessage):
         logger.warning("warming up failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
         await held.done()
         return
@@ -49,7 +49,7 @@ async def prefetch(parts: Parts, held: HeldTicket) -> None:
     assets = (entry.name, f"{max(1, len(job.scenes))} prompt embeddings")
     command = FinishPrefetch(new_id(), parts.worker, assets, result.facts.size_bytes)
     try:
-        await until_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
+        await retry_until_log_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
     except Refused as refused:
         logger.info("warming up for job %s came too late: %s", job_id, refused.message)
     await held.done()

@@ -11,10 +11,10 @@ from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.render_request import model_source
-from kinolog_worker.dependencies import Parts
-from kinolog_worker.inference.messages import Failed, RenderJob
-from kinolog_worker.queue.ticket_handler import Desk
-from kinolog_worker.reporting.worker_reports import Reporting
+from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.inference.messages import FailedMessage, RenderJob
+from kinolog_worker.queue.ticket_handler import TicketHandler
+from kinolog_worker.reporting.worker_reports import WorkerReporter
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ LONGEST_PAUSE_SECONDS = 30.0
 class Supervisor:
     """Runs one worker. `ready` is set once it takes tickets."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerDependencies) -> None:
         self._parts = parts
-        self._desk = Desk(parts)
-        self._reporting = Reporting(parts)
+        self._desk = TicketHandler(parts)
+        self._reporting = WorkerReporter(parts)
         self._stop = asyncio.Event()
         self._model_classes = _classes(parts)
         self.ready = asyncio.Event()
@@ -174,7 +174,7 @@ class Supervisor:
             folder=parts.scratch,
         )
         result = await parts.inference.prefetch(order)
-        if isinstance(result, Failed):
+        if isinstance(result, FailedMessage):
             logger.error("%s cannot be loaded: %s: %s", entry.name, result.code, result.message)
             return
         parts.status.loaded(entry.name, result.facts)
@@ -182,13 +182,13 @@ class Supervisor:
         logger.info("model loaded", extra=what)
 
 
-def _likely(parts: Parts) -> ModelEntry:
+def _likely(parts: WorkerDependencies) -> ModelEntry:
     """The model that jobs most likely ask for: the default one, or the first that this worker serves."""
     served = [entry for entry in parts.catalogue if entry.name in parts.served]
     default = parts.catalogue.default
     return default if default in served else served[0]
 
 
-def _classes(parts: Parts) -> Sequence[str]:
+def _classes(parts: WorkerDependencies) -> Sequence[str]:
     """The model classes of the models that this worker serves, each once."""
     return list(dict.fromkeys(entry.model_class for entry in parts.catalogue if entry.name in parts.served))

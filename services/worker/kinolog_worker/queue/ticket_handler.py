@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from kinolog.codec.public_job import Opened
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
-from kinolog.ports.event_store import Conflict, Loaded, LogUnavailable
+from kinolog.ports.event_store import Conflict, LoadedJob, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
-from kinolog.privacy.sealed_fields import open_job, seal_note
-from kinolog.privacy.sealer import SealBroken
-from kinolog.process.log_retry import until_available
+from kinolog.privacy.sealed_fields import seal_log_note, unseal_job
+from kinolog.privacy.sealer import UnsealFailed
+from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.logs import fields
-from kinolog_worker.attempt.attempt import Attempt
+from kinolog_worker.attempt.attempt import RunningAttempt
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
-from kinolog_worker.dependencies import Parts
-from kinolog_worker.queue.admission import Drop, PutOff, Situation, admit
+from kinolog_worker.dependencies import WorkerDependencies
+from kinolog_worker.queue.admission import Drop, Postpone, WorkerSituation, admit
 from kinolog_worker.queue.prefetch import prefetch
 
 logger = logging.getLogger(__name__)
@@ -36,12 +36,12 @@ ERASED = JobError("PROMPT_ERASED", "the prompt was erased; nothing is left to re
 UNREADABLE = JobError("PROMPT_UNREADABLE", "the prompt does not open under the key of the job", False)
 
 
-class Desk:
+class TicketHandler:
     """Deals with one ticket after the other."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerDependencies) -> None:
         self._parts = parts
-        self._attempt: Attempt | None = None
+        self._attempt: RunningAttempt | None = None
         self._stopping = False
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ class Desk:
                     logger.info("ticket dropped: %s", reason, extra=fields("drop", job=held.ticket.job_id))
                     await held.done()
                     return
-                case PutOff(seconds=seconds):
+                case Postpone(seconds=seconds):
                     await held.give_back(seconds)
                     return
                 case _:
@@ -98,16 +98,16 @@ class Desk:
                 await held.give_back(AGAIN_SECONDS)
                 return
 
-    async def _situation(self, held: HeldTicket, loaded: Loaded | None) -> Situation:
+    async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
         parts = self._parts
         others: set[str] = set()
         if loaded is not None and loaded.job.status is Status.PROCESSING:
             present = await parts.workers.present()
             others = {report.job_id for report in present if report.name != parts.worker}
         elsewhere = set(parts.catalogue.names) - parts.served
-        return Situation(parts.worker, held.deliveries, parts.clock(), others, elsewhere)
+        return WorkerSituation(parts.worker, held.deliveries, parts.clock(), others, elsewhere)
 
-    async def _start(self, held: HeldTicket, loaded: Loaded) -> None:
+    async def _start(self, held: HeldTicket, loaded: LoadedJob) -> None:
         """Start the attempt and see it through. Raises `Conflict` when somebody was faster."""
         parts = self._parts
         runtime = parts.status.runtime(loaded.job.spec.model)
@@ -141,21 +141,23 @@ class Desk:
             await lease.record(self._failed(lease, unknown))
         else:
             key, opened = unlocked
-            self._attempt = Attempt(self._parts, lease, entry, opened, partial(seal_note, job, key))
+            self._attempt = RunningAttempt(
+                self._parts, lease, entry, opened, partial(seal_log_note, job, key)
+            )
             if self._stopping:
                 self._attempt.stop()
             await self._attempt.run()
 
-    async def _unlocked(self, job: Job) -> tuple[bytes, Opened] | JobError:
+    async def _unlocked(self, job: Job) -> tuple[bytes, UnsealedFields] | JobError:
         """The job's key and its prompts in the clear, or why they cannot be had."""
-        key = await until_available(
+        key = await retry_until_log_available(
             partial(self._parts.keys.get, job.sealing_key_id), f"the key of job {job.id}"
         )
         if key is None or job.erased:
             return ERASED
         try:
-            return key, open_job(job, key)
-        except SealBroken:
+            return key, unseal_job(job, key)
+        except UnsealFailed:
             return UNREADABLE
 
     def _failed(self, lease: Lease, error: JobError) -> Command:

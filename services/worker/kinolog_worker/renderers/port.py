@@ -21,7 +21,7 @@ Frames: TypeAlias = npt.NDArray[np.uint8]
 DEFAULT_RENDERER = "kinolog_worker.renderers.diffusers:DiffusersRenderer"
 
 
-class Cancelled(Exception):
+class RenderCancelled(Exception):
     """The caller's `should_stop` said yes; nothing more will be drawn."""
 
 
@@ -103,7 +103,7 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
-class WordsRead:
+class VocabularyMatch:
     """What became of words that a model does not know: left out, or taken for a near one (word, taken for).
 
     They are words of the prompt: for the owner of the job, never for a log of ours.
@@ -119,11 +119,11 @@ class WordsRead:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptRead:
+class EncodedPrompt:
     """A prompt is encoded; `known` when its embedding was at hand already."""
 
     known: bool
-    words: WordsRead = WordsRead()
+    words: VocabularyMatch = VocabularyMatch()
 
 
 Observe: TypeAlias = Callable[[StepReport], None]
@@ -137,7 +137,7 @@ class Renderer(Protocol):
         """Bring the model onto `device` (`auto`, `cpu`, `cuda:0`, `mps`). Called once, before anything else."""
         ...
 
-    def encode_prompt(self, request: SceneRequest) -> PromptRead:
+    def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
         """Work out the prompt's embedding and keep it for `render`."""
         ...
 
@@ -145,7 +145,7 @@ class Renderer(Protocol):
         """Draw the scene: yields runs of frames as they are decoded, `request.frames` in all.
 
         Reports `denoise` steps, then `decode` steps (frames). Looks at `should_stop` between steps and between
-        runs, and raises Cancelled soon after it turned true. The same request gives the same frames.
+        runs, and raises RenderCancelled soon after it turned true. The same request gives the same frames.
         """
         ...
 

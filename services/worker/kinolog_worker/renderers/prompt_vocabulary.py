@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from kinolog_worker.renderers.port import SceneRequest, WordsRead
+from kinolog_worker.renderers.port import SceneRequest, VocabularyMatch
 
 WORDS = "words.json"
 _PIECES = re.compile(r"\w+|[^\w\s]")
@@ -26,7 +26,7 @@ _LIKENESS = 0.85
 """Of `difflib`: one letter too many or too few in a word of four or more, two letters in a long one."""
 
 
-class Wording:
+class PromptVocabulary:
     """Reads prompts in the words that a model knows."""
 
     def __init__(self, known: Iterable[str]) -> None:
@@ -36,7 +36,7 @@ class Wording:
             if len(word) >= _LEAST_LETTERS and word.isalpha():
                 self._by_initial.setdefault(word[0], []).append(word)
 
-    def read(self, text: str) -> tuple[str, WordsRead]:
+    def read(self, text: str) -> tuple[str, VocabularyMatch]:
         """The text in known words, and what became of the others (each named once, in order)."""
         kept: list[str] = []
         left_out: dict[str, None] = {}
@@ -50,7 +50,7 @@ class Wording:
                 taken_for[word] = near
             elif word[0].isalnum():
                 left_out[word] = None
-        return " ".join(kept), WordsRead(tuple(left_out), tuple(taken_for.items()))
+        return " ".join(kept), VocabularyMatch(tuple(left_out), tuple(taken_for.items()))
 
     def request(self, request: SceneRequest) -> SceneRequest:
         """The same request in known words."""
@@ -70,9 +70,9 @@ class Wording:
         return near[0] if near else None
 
 
-def wording_of(folder: Path, tokenizer: Any) -> Wording | None:
+def vocabulary_of(folder: Path, tokenizer: Any) -> PromptVocabulary | None:
     """The wording of the model in `folder`; None for one that takes any words."""
     if not (folder / WORDS).is_file():
         return None
     special = set(tokenizer.all_special_tokens)
-    return Wording(word for word in tokenizer.get_vocab() if word not in special)
+    return PromptVocabulary(word for word in tokenizer.get_vocab() if word not in special)

@@ -14,8 +14,8 @@ from kinolog.ports.progress import (
     PreviewImage,
     Progress,
     ProgressFeed,
+    ProgressUpdate,
     SealedNote,
-    Weather,
 )
 
 INTERVAL_SECONDS = 0.1
@@ -34,7 +34,7 @@ _LEVELS = {
 }
 
 
-class WeatherReporter:
+class ProgressReporter:
     """Takes weather at any rate and sends the latest of each kind. Every call but `run` and `flush` returns at once."""
 
     def __init__(
@@ -79,7 +79,7 @@ class WeatherReporter:
     async def flush(self) -> None:
         """Send what there is; progress last, so that it is found first."""
         self._something.clear()
-        waiting: list[Weather | None] = [*self._lines, self._preview, self._progress]
+        waiting: list[ProgressUpdate | None] = [*self._lines, self._preview, self._progress]
         self._lines.clear()
         self._preview = self._progress = None
         for weather in waiting:

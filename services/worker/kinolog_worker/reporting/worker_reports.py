@@ -7,16 +7,16 @@ import logging
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.probe import Metric, metrics_text
-from kinolog_worker.dependencies import Parts
+from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.reporting.device_memory import device_memory
 
 logger = logging.getLogger(__name__)
 
 
-class Reporting:
+class WorkerReporter:
     """Reports every few seconds, and whenever something changed."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: WorkerDependencies) -> None:
         self._parts = parts
 
     async def run(self) -> None:
@@ -51,7 +51,7 @@ class Reporting:
             logger.debug("a report got lost: %s", unavailable)
 
 
-def metrics_of(parts: Parts) -> str:
+def metrics_of(parts: WorkerDependencies) -> str:
     """The worker's metrics in the Prometheus text format."""
     status = parts.status
     return metrics_text(

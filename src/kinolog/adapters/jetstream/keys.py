@@ -10,11 +10,11 @@ from itertools import islice
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, ApiError, ask
+from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.appender import Appender, Outcome
-from kinolog.adapters.jetstream.client.publish import Message, publish
-from kinolog.adapters.jetstream.client.retry import persist
-from kinolog.adapters.jetstream.client.stored_messages import Stored, StreamReader
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.ports.event_store import LogUnavailable
 
 PATIENCE_SECONDS = 10.0
@@ -34,13 +34,13 @@ class JetStreamKeyStore:
         self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         self._client = client
-        self._reader = StreamReader(client, subjects.KEYS_STREAM)
+        self._reader = StoredMessageReader(client, subjects.KEYS_STREAM)
         self._patience_seconds = patience_seconds
         self._sure = replicas == 1
         self._appender = Appender(client, subjects.KEYS_STREAM, self._reader, replicas, patience_seconds)
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        messages = [Message(_subject(key_id), key) for key_id, key in keys.items()]
+        messages = [OutgoingWrite(_subject(key_id), key) for key_id, key in keys.items()]
         outcomes: list[Outcome] = await self._appender.store_first(messages)
         holding = {
             key_id: key if isinstance(outcome, int) else _key(outcome)
@@ -49,12 +49,14 @@ class JetStreamKeyStore:
         return {key_id: key for key_id, key in holding.items() if key is not None}
 
     async def get(self, key_id: str) -> bytes | None:
-        tail = await persist(partial(self._appender.tail, _subject(key_id)), self._patience_seconds)
+        tail = await retry_until_answered(
+            partial(self._appender.tail, _subject(key_id)), self._patience_seconds
+        )
         return _key(tail)
 
     async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
-        lasts = await persist(read, self._patience_seconds)
+        lasts = await retry_until_answered(read, self._patience_seconds)
         found = {key_id: _key(lasts.get(_subject(key_id))) for key_id in key_ids}
         if not self._sure:  # the replica that answered may lag: only the leader knows that there is no key
             missing = [key_id for key_id in found if _subject(key_id) not in lasts]
@@ -62,14 +64,14 @@ class JetStreamKeyStore:
         return {key_id: key for key_id, key in found.items() if key is not None}
 
     async def erase(self, key_id: str) -> None:
-        await persist(partial(self._erase, _subject(key_id)), self._patience_seconds)
+        await retry_until_answered(partial(self._erase, _subject(key_id)), self._patience_seconds)
 
     async def discard(self, key_ids: Sequence[str]) -> None:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
-        stored = iter((await persist(read, self._patience_seconds)).values())
+        stored = iter((await retry_until_answered(read, self._patience_seconds)).values())
         while some := list(islice(stored, DISCARDED_AT_ONCE)):
             deleting = [partial(self._delete, m.position, overwrite=False) for m in some if not m.mark]
-            await asyncio.gather(*(persist(each, self._patience_seconds) for each in deleting))
+            await asyncio.gather(*(retry_until_answered(each, self._patience_seconds) for each in deleting))
 
     async def close(self) -> None:
         """Give up the inbox."""
@@ -82,9 +84,9 @@ class JetStreamKeyStore:
             if tail is None:
                 try:
                     await publish(
-                        self._reader.inbox, subjects.KEYS_STREAM, Message(subject, b"", mark=ERASED)
+                        self._reader.inbox, subjects.KEYS_STREAM, OutgoingWrite(subject, b"", mark=ERASED)
                     )
-                except ApiError as error:
+                except JetStreamApiError as error:
                     if error.number not in WRONG_LAST_SEQUENCE:
                         raise
             elif tail.mark:
@@ -97,8 +99,8 @@ class JetStreamKeyStore:
         """Delete a message; its place on disk is filled with random bytes, which takes twice as long."""
         request = {"seq": position, "no_erase": not overwrite}
         try:
-            await ask(self._client, f"$JS.API.STREAM.MSG.DELETE.{subjects.KEYS_STREAM}", request)
-        except ApiError as error:
+            await api_request(self._client, f"$JS.API.STREAM.MSG.DELETE.{subjects.KEYS_STREAM}", request)
+        except JetStreamApiError as error:
             if error.number not in DELETED_ALREADY:
                 raise
 
@@ -107,6 +109,6 @@ def _subject(key_id: str) -> str:
     return f"$KV.{subjects.KEYS_BUCKET}.{key_id}"
 
 
-def _key(stored: Stored | None) -> bytes | None:
+def _key(stored: StoredMessage | None) -> bytes | None:
     """The key in a message; None for none and for the mark of an erased one."""
     return stored.data if stored is not None and not stored.mark else None

@@ -10,12 +10,12 @@ from nats.aio.client import Client
 from nats.nuid import NUID
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ApiError, ask
-from kinolog.adapters.jetstream.client.pull_consumer import StandingPull
-from kinolog.adapters.jetstream.client.stored_messages import StreamReader
-from kinolog.codec.progress import decode_weather, encode_weather
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
+from kinolog.codec.progress import decode_progress_update, encode_progress_update
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.ports.progress import Progress, Weather
+from kinolog.ports.progress import Progress, ProgressUpdate
 
 logger = logging.getLogger(__name__)
 
@@ -30,33 +30,33 @@ class JetStreamProgressFeed:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._reader = StreamReader(client, subjects.PROGRESS)
+        self._reader = StoredMessageReader(client, subjects.PROGRESS)
 
-    async def publish(self, weather: Weather) -> None:
+    async def publish(self, weather: ProgressUpdate) -> None:
         subject = subjects.progress(weather.job_id, weather.attempt)
         try:
-            await self._client.publish(subject, encode_weather(weather))
+            await self._client.publish(subject, encode_progress_update(weather))
         except (nats.errors.Error, *NO_ANSWER) as error:
             logger.debug("weather of job %s is lost: %s", weather.job_id, error)
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[Weather]:
+    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
         consumer = _Consumer(
             self._client, subjects.progress_of(job_id) if job_id else subjects.PROGRESS_SUBJECTS
         )
-        pull = StandingPull(self._client, subjects.PROGRESS, consumer.prepare)
+        pull = PullConsumer(self._client, subjects.PROGRESS, consumer.prepare)
         try:
             while True:
                 for message in await pull.get():
                     position = message.metadata.sequence.stream
                     if not consumer.is_new(position):
                         continue
-                    weather = decode_weather(message.data, position)
+                    weather = decode_progress_update(message.data, position)
                     if weather is not None:
                         yield weather
         finally:
             await pull.close()
 
-    async def recent(self, job_id: str) -> Sequence[Weather]:
+    async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
         return await self._read(subjects.progress_of(job_id))
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
@@ -64,7 +64,7 @@ class JetStreamProgressFeed:
         last = await self._reader.last(subject)
         if last is None:
             return None
-        weather = decode_weather(last.data, last.position)
+        weather = decode_progress_update(last.data, last.position)
         if isinstance(weather, Progress):
             return weather
         steps = [weather for weather in await self._read(subject) if isinstance(weather, Progress)]
@@ -73,22 +73,22 @@ class JetStreamProgressFeed:
     async def erase(self, job_id: str) -> None:
         purge = {"filter": subjects.progress_of(job_id)}
         try:
-            await ask(self._client, f"$JS.API.STREAM.PURGE.{subjects.PROGRESS}", purge)
-        except ApiError as error:
+            await api_request(self._client, f"$JS.API.STREAM.PURGE.{subjects.PROGRESS}", purge)
+        except JetStreamApiError as error:
             raise LogUnavailable(str(error)) from error
 
     async def close(self) -> None:
         """Give up the inbox for answers."""
         await self._reader.close()
 
-    async def _read(self, subject: str) -> list[Weather]:
-        found: list[Weather] = []
+    async def _read(self, subject: str) -> list[ProgressUpdate]:
+        found: list[ProgressUpdate] = []
         position, more = 0, True
         while more:
             batch = await self._reader.of_subject(subject, position)
             for stored in batch.messages:
                 position = stored.position
-                weather = decode_weather(stored.data, stored.position)
+                weather = decode_progress_update(stored.data, stored.position)
                 if weather is not None:
                     found.append(weather)
             more = batch.more
@@ -124,7 +124,7 @@ class _Consumer:
         }
         if self._next:
             config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
-        made = await ask(
+        made = await api_request(
             self._client,
             f"$JS.API.CONSUMER.CREATE.{subjects.PROGRESS}.{name}.{self._subject}",
             {"stream_name": subjects.PROGRESS, "config": config},

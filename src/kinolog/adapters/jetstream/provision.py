@@ -15,9 +15,9 @@ from functools import partial
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
-from kinolog.adapters.jetstream.client.api_request import ApiError, ask
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.connection import connect
-from kinolog.adapters.jetstream.client.retry import persist
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
@@ -39,7 +39,7 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
     for name in names or configs:
         config = configs[name]
         try:
-            await persist(partial(check_stream, client, config), CREATE_SECONDS)
+            await retry_until_answered(partial(check_stream, client, config), CREATE_SECONDS)
         except StreamMissing:
             await _create(client, config)
             created.append(name)
@@ -48,8 +48,8 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
 
 async def _create(client: Client, config: StreamConfig) -> None:
     """Create a stream, then check what the server made of it: an older one ignores settings it does not know."""
-    create = partial(ask, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
-    await persist(create, CREATE_SECONDS)
+    create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
+    await retry_until_answered(create, CREATE_SECONDS)
     await check_stream(client, config)
     logger.info("created stream %s", config.name)
 
@@ -68,7 +68,7 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         created = asyncio.run(_run(settings))
-    except (StreamMismatch, LogUnavailable, ApiError) as error:
+    except (StreamMismatch, LogUnavailable, JetStreamApiError) as error:
         sys.exit(f"provision: {error}")
     print(f"streams are as they must be; created: {', '.join(created) or 'none'}")
 

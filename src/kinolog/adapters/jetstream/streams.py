@@ -18,7 +18,7 @@ from nats.js.api import (
 )
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, ApiError, ask
+from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.subjects import Service
 
 DEDUPE_SECONDS = 120.0
@@ -221,8 +221,8 @@ async def check_stream(client: Client, config: StreamConfig) -> None:
     """Check that a stream is as `config` says, setting by setting."""
     name = str(config.name)
     try:
-        info = await ask(client, f"$JS.API.STREAM.INFO.{name}")
-    except ApiError as error:
+        info = await api_request(client, f"$JS.API.STREAM.INFO.{name}")
+    except JetStreamApiError as error:
         if error.number == STREAM_NOT_FOUND:
             raise StreamMissing(name) from None
         raise

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
-from kinolog.adapters.jetstream.client.stored_messages import StreamReader
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.codec.workers import decode_report, encode_report
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.workers import WorkerReport
@@ -26,7 +26,7 @@ class JetStreamWorkerRegistry:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._reader = StreamReader(client, subjects.WORKERS_STREAM)
+        self._reader = StoredMessageReader(client, subjects.WORKERS_STREAM)
 
     async def report(self, worker: WorkerReport) -> None:
         await self._put(worker.name, encode_report(worker), {})

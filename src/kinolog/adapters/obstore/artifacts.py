@@ -1,4 +1,4 @@
-"""Artifact store on an object store, through obstore: a local folder, S3, Google Cloud or Azure, by URL.
+"""StoredArtifact store on an object store, through obstore: a local folder, S3, Google Cloud or Azure, by URL.
 
 Create-only is the store's own conditional write: a hard link on a file system, `If-None-Match` elsewhere
 (S3 by a multipart copy). On a file system the content is also flushed to the disk before `commit` returns,
@@ -23,12 +23,12 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.ports.artifacts import (
-    Artifact,
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
     ArtifactsUnavailable,
-    Staged,
+    StagedContent,
+    StoredArtifact,
     address,
     digest_in,
 )
@@ -46,7 +46,7 @@ class ObstoreArtifacts:
         self._store = store
         self._folder = folder
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> Staged:
+    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
         running = sha256()
         size_bytes = 0
 
@@ -59,9 +59,9 @@ class ObstoreArtifacts:
 
         key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
         await obstore.put_async(self._store, key, hashed())
-        return Staged(key, running.hexdigest(), size_bytes)
+        return StagedContent(key, running.hexdigest(), size_bytes)
 
-    async def commit(self, staged: Staged, suffix: str) -> Artifact:
+    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
         created = True
         try:
@@ -83,9 +83,9 @@ class ObstoreArtifacts:
             entries = (self._folder / key).parent
             await asyncio.to_thread(_flush, entries)
             await asyncio.to_thread(_flush, entries.parent)
-        return Artifact(key, staged.sha256, staged.size_bytes, created)
+        return StoredArtifact(key, staged.sha256, staged.size_bytes, created)
 
-    async def discard(self, staged: Staged) -> None:
+    async def discard(self, staged: StagedContent) -> None:
         await self._delete(staged.temporary_key)
 
     async def head(self, key: str) -> ArtifactStat | None:

@@ -23,14 +23,14 @@ from kinolog.ports.read_model import (
     Trends,
 )
 from kinolog.readmodel.queries.conditions import Condition, urgency_of
-from kinolog.readmodel.queries.statements import Question, Snapshot
+from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import rollups, timings
 from kinolog.readmodel.time_buckets import (
     BUCKET_SECONDS,
     EPOCH,
     MICROSECOND,
     TIMING_SECONDS,
-    Stretch,
+    BucketSpan,
     bucket_start,
     percentile_seconds,
     stretches,
@@ -76,7 +76,7 @@ def _span_values(
 ) -> dict[str, Any]:
     values: dict[str, Any] = {"tenant": tenant}
     parts = list(stretches(start, end, lengths))
-    parts += [Stretch(lengths[0], EPOCH, EPOCH)] * (_most_stretches(lengths) - len(parts))
+    parts += [BucketSpan(lengths[0], EPOCH, EPOCH)] * (_most_stretches(lengths) - len(parts))
     for place, part in enumerate(parts):
         values[f"seconds_{place}"] = part.bucket_seconds
         values[f"start_{place}"], values[f"end_{place}"] = part.start, part.end
@@ -87,14 +87,14 @@ def _sums(names: Iterable[str]) -> list[Any]:
     return [func.sum(rollups.c[name]) for name in names]
 
 
-_OVERVIEW = Question(select(*_sums(OVERVIEW)).where(rollups.c.tenant == _TENANT, _within(rollups)))
-_CHANGES = Question(select(*_sums(CHANGES)).where(rollups.c.tenant == _TENANT, _within(rollups)))
-_RATES = Question(
+_OVERVIEW = PreparedQuery(select(*_sums(OVERVIEW)).where(rollups.c.tenant == _TENANT, _within(rollups)))
+_CHANGES = PreparedQuery(select(*_sums(CHANGES)).where(rollups.c.tenant == _TENANT, _within(rollups)))
+_RATES = PreparedQuery(
     select(rollups.c.urgency, *_sums(ENDS))
     .where(rollups.c.tenant == _TENANT, _within(rollups))
     .group_by(rollups.c.urgency)
 )
-_TIMINGS = Question(
+_TIMINGS = PreparedQuery(
     select(timings.c.measure, timings.c.bin, func.sum(timings.c.count), func.sum(timings.c.total_us))
     .where(
         timings.c.tenant == _TENANT,
@@ -106,10 +106,10 @@ _TIMINGS = Question(
 
 
 @lru_cache(maxsize=8)
-def _series(names: tuple[str, ...]) -> Question:
+def _series(names: tuple[str, ...]) -> PreparedQuery:
     time = rollups.c.at.type
     bucket = func.date_bin(bindparam("width", type_=Interval()), rollups.c.at, bindparam("epoch", type_=time))
-    return Question(
+    return PreparedQuery(
         select(bucket.label("bucket"), *_sums(names))
         .where(
             rollups.c.tenant == _TENANT,
@@ -122,7 +122,7 @@ def _series(names: tuple[str, ...]) -> Question:
     )
 
 
-def _depth() -> Question:
+def _depth() -> PreparedQuery:
     """Of each bucket, how much changed in it, and how high the sum of all changes of the span rose in it."""
     time = rollups.c.at.type
     cells = (
@@ -141,7 +141,7 @@ def _depth() -> Question:
     bucket = func.date_bin(bindparam("width", type_=Interval()), sums.c.at, bindparam("epoch", type_=time))
     changed = [func.sum(sums.c[name]) for name in CHANGES]
     most = [func.max(sums.c[f"{name}_so_far"]) for name in CHANGES]
-    return Question(select(bucket.label("bucket"), *changed, *most).group_by(text("bucket")))
+    return PreparedQuery(select(bucket.label("bucket"), *changed, *most).group_by(text("bucket")))
 
 
 _DEPTH = _depth()

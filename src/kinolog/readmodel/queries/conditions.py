@@ -29,7 +29,7 @@ SHORT, LONG = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class FilterShape:
     """Which fields narrow a filter. `statuses` is 0 where none is left out."""
 
     statuses: int
@@ -46,14 +46,14 @@ class Shape:
         return self.created_from or self.created_before
 
     @property
-    def of_kinds_only(self) -> Shape:
+    def of_kinds_only(self) -> FilterShape:
         """The shape without dates and text: what counters can tell."""
         return replace(self, created_from=False, created_before=False, text=NONE)
 
 
-def shape_of(wanted: JobFilter) -> Shape:
+def shape_of(wanted: JobFilter) -> FilterShape:
     """The shape of a filter."""
-    return Shape(
+    return FilterShape(
         statuses=0 if set(wanted.statuses) == set(Status) else len(set(wanted.statuses)),
         urgencies=min(len(wanted.priorities), MANY),
         models=min(len(wanted.models), MANY),
@@ -81,7 +81,7 @@ def values_of(tenant: str, wanted: JobFilter) -> dict[str, Any]:
         "created_before": wanted.created_before,
         "pattern": f"%{escaped}%",
         "id_pattern": f"%{escaped.lower()}%",
-        "grams": sorted(trigrams.grams(text)),
+        "grams": sorted(trigrams.trigrams(text)),
     }
 
 
@@ -90,7 +90,7 @@ def urgency_of(priority: Priority) -> int:
     return 3 - priority.rank
 
 
-def kind_conditions(table: FromClause, shape: Shape, *, statuses: bool = True) -> list[Condition]:
+def kind_conditions(table: FromClause, shape: FilterShape, *, statuses: bool = True) -> list[Condition]:
     """Conditions on tenant, status, priority, model and style."""
     columns = table.c
     conditions: list[Condition] = [columns.tenant == bindparam("tenant", type_=Text())]
@@ -102,7 +102,7 @@ def kind_conditions(table: FromClause, shape: Shape, *, statuses: bool = True) -
     return conditions
 
 
-def counter_conditions(shape: Shape) -> list[Condition]:
+def counter_conditions(shape: FilterShape) -> list[Condition]:
     """The same on `counters`: on those that do not tell urgencies apart, where the filter does not either."""
     conditions = kind_conditions(counters, shape)
     if not (shape.urgencies or shape.models or shape.styles):
@@ -113,7 +113,7 @@ def counter_conditions(shape: Shape) -> list[Condition]:
     return conditions
 
 
-def job_conditions(shape: Shape, *, statuses: bool = True) -> list[Condition]:
+def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Condition]:
     """All conditions on `jobs`; a text is looked for in `prompts`."""
     conditions = kind_conditions(jobs, shape, statuses=statuses)
     if shape.created_from:
@@ -126,7 +126,7 @@ def job_conditions(shape: Shape, *, statuses: bool = True) -> list[Condition]:
     return conditions
 
 
-def text_conditions(shape: Shape) -> list[Condition]:
+def text_conditions(shape: FilterShape) -> list[Condition]:
     """The text is part of the prompt, in any case, or of the id."""
     conditions: list[Condition] = [
         prompts.c.tenant == bindparam("tenant", type_=Text()),

@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, selec
 
 from kinolog.codec.progress import decode_note
 from kinolog.ports.progress import LogLevel, LogLine
-from kinolog.ports.read_model import Activity, ArchivedCommit
-from kinolog.readmodel.queries.statements import Question, Snapshot
+from kinolog.ports.read_model import ActivityRow, ArchivedCommit
+from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import activity, archive, jobs, log_lines
 
 SEVERITIES = {level: place for place, level in enumerate(LogLevel)}
@@ -53,10 +53,10 @@ def _lines() -> Select[Any]:
     )
 
 
-_FEED = Question(_feed())
-_FIRST_LINES = Question(_lines().order_by(log_lines.c.sequence))
-_LAST_LINES = Question(_lines().order_by(log_lines.c.sequence.desc()))
-_ARCHIVED = Question(
+_FEED = PreparedQuery(_feed())
+_FIRST_LINES = PreparedQuery(_lines().order_by(log_lines.c.sequence))
+_LAST_LINES = PreparedQuery(_lines().order_by(log_lines.c.sequence.desc()))
+_ARCHIVED = PreparedQuery(
     select(archive.c.position, archive.c.job_id, archive.c.raw, archive.c.digest)
     .where(archive.c.job_id == _JOB)
     .order_by(archive.c.position)
@@ -67,13 +67,13 @@ _WAITING = (
     jobs.c.model_class == bindparam("model_class", type_=Text()),
 )
 _URGENCY = bindparam("urgency", type_=Integer())
-_PLACE = Question(
+_PLACE = PreparedQuery(
     select(jobs.c.model_class, jobs.c.urgency, jobs.c.queued_at, jobs.c.number).where(
         jobs.c.id == _JOB, jobs.c.status == "queued"
     )
 )
-_MORE_URGENT = Question(select(func.count()).where(*_WAITING, jobs.c.urgency > _URGENCY))
-_WAIT_LONGER = Question(
+_MORE_URGENT = PreparedQuery(select(func.count()).where(*_WAITING, jobs.c.urgency > _URGENCY))
+_WAIT_LONGER = PreparedQuery(
     select(func.count()).where(
         *_WAITING,
         jobs.c.urgency == _URGENCY,
@@ -87,11 +87,11 @@ _WAIT_LONGER = Question(
 
 async def list_activity(
     snapshot: Snapshot, tenant: str, before_position: int | None, limit: int
-) -> tuple[Activity, ...]:
+) -> tuple[ActivityRow, ...]:
     """What happened last, newest first; a commit that would be cut in two is left to the next page."""
     before = (1 << 62) if before_position is None else min(before_position, 1 << 62)
     values = {"tenant": tenant, "before": before, "limit": limit + 1}
-    found = [Activity(*row) for row in await _FEED.rows(snapshot, values)]
+    found = [ActivityRow(*row) for row in await _FEED.rows(snapshot, values)]
     if len(found) <= limit:
         return tuple(found)
     whole = [entry for entry in found[:limit] if entry.position != found[limit].position]

@@ -24,16 +24,16 @@ from sqlalchemy import (
     union_all,
 )
 
-from kinolog.ports.read_model import JobFilter, Order, SortField
+from kinolog.ports.read_model import JobFilter, SortField, SortOrder
 from kinolog.readmodel.counter_cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS
 from kinolog.readmodel.queries.conditions import (
-    Shape,
+    FilterShape,
     counter_conditions,
     kind_conditions,
     shape_of,
     values_of,
 )
-from kinolog.readmodel.queries.statements import Asked, Question, Row, Snapshot
+from kinolog.readmodel.queries.statements import BoundQuery, PreparedQuery, Row, Snapshot
 from kinolog.readmodel.tables import counters, jobs
 from kinolog.readmodel.time_buckets import EPOCH
 
@@ -47,7 +47,7 @@ FIRST_CELL, LAST_CELL = -(1 << 40), 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellPosition:
     """A finest cell of an order, and how many jobs of it lie before the place that was looked for."""
 
     major: int
@@ -61,7 +61,7 @@ async def count(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> Counts:
     return counts_in(await question.rows(snapshot, values))
 
 
-def counted(tenant: str, wanted: JobFilter) -> Asked:
+def counted(tenant: str, wanted: JobFilter) -> BoundQuery:
     """Asks for the numbers of jobs by status, for a filter without text: `counts_in` reads the answer."""
     values = values_of(tenant, wanted)
     shape = shape_of(wanted).of_kinds_only
@@ -78,7 +78,7 @@ def counts_in(rows: Iterable[Row]) -> Counts:
     return found
 
 
-def counted_outside(tenant: str, wanted: JobFilter, *, late: bool) -> Asked | None:
+def counted_outside(tenant: str, wanted: JobFilter, *, late: bool) -> BoundQuery | None:
     """Asks for the jobs of the right kind from before the filter's dates, or from behind them when `late`.
 
     None when there can be none.
@@ -90,7 +90,7 @@ def counted_outside(tenant: str, wanted: JobFilter, *, late: bool) -> Asked | No
     return counted(tenant, replace(wanted, created_from=outside[0], created_before=outside[1]))
 
 
-def located(tenant: str, wanted: JobFilter, order: Order, passed_over: int) -> Asked:
+def located(tenant: str, wanted: JobFilter, order: SortOrder, passed_over: int) -> BoundQuery:
     """Asks for the cell of the job that `passed_over` others come before: `place_in` reads the answer.
 
     Looks at status, priority, model and style alone.
@@ -99,10 +99,10 @@ def located(tenant: str, wanted: JobFilter, order: Order, passed_over: int) -> A
     return _place(shape_of(wanted).of_kinds_only, order.descending), values
 
 
-def place_in(rows: Iterable[Row]) -> Place | None:
+def place_in(rows: Iterable[Row]) -> CellPosition | None:
     """A place; None when there are fewer jobs."""
     for major, cell, skip in rows:
-        return Place(major, cell, int(skip))
+        return CellPosition(major, cell, int(skip))
     return None
 
 
@@ -158,8 +158,8 @@ def _by_status() -> Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _all(shape: Shape) -> Question:
-    return Question(
+def _all(shape: FilterShape) -> PreparedQuery:
+    return PreparedQuery(
         _by_status().where(
             *counter_conditions(shape),
             counters.c.sort == SortField.CREATED_AT.value,
@@ -170,7 +170,7 @@ def _all(shape: Shape) -> Question:
 
 
 @lru_cache(maxsize=256)
-def _between(shape: Shape) -> Question:
+def _between(shape: FilterShape) -> PreparedQuery:
     """Whole cells from the counters, the rest of the cells at both ends from the jobs."""
     ranges = [
         and_(
@@ -197,21 +197,21 @@ def _between(shape: Shape) -> Question:
         .group_by(jobs.c.status)
         for side in SIDES
     ]
-    return Question(select(union_all(whole, *edges).subquery("parts")), steady=True)
+    return PreparedQuery(select(union_all(whole, *edges).subquery("parts")), steady=True)
 
 
 @lru_cache(maxsize=256)
-def _place(shape: Shape, descending: bool) -> Question:
+def _place(shape: FilterShape, descending: bool) -> PreparedQuery:
     """From the coarsest cells to a finest one: major, cell, and how many of it to pass over."""
     outer: FromClause | None = None
     for level in reversed(range(LEVELS)):
         outer = _inner(shape, descending, level, outer)
     if outer is None:
         raise AssertionError("there are no levels of cells")
-    return Question(select(outer.c.major, outer.c.cell, outer.c.skip), steady=True)
+    return PreparedQuery(select(outer.c.major, outer.c.cell, outer.c.skip), steady=True)
 
 
-def _inner(shape: Shape, descending: bool, level: int, outer: FromClause | None) -> CTE:
+def _inner(shape: FilterShape, descending: bool, level: int, outer: FromClause | None) -> CTE:
     """The cell of a level, within the one `outer` of the level above, that the place lies in."""
     statement = (
         select(counters.c.major, counters.c.cell, cast(func.sum(counters.c.jobs), BigInteger).label("jobs"))

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from kinolog.ports.read_model import JobFilter, JobPage, JobQuery, SortField
+from kinolog.ports.read_model import JobFilter, JobQuery, JobRowPage, SortField
 from kinolog.readmodel.counter_cells import bounds_of
 from kinolog.readmodel.queries import job_counts, list_pages
 from kinolog.readmodel.queries.conditions import shape_of, values_of
-from kinolog.readmodel.queries.cursors import Mark, read_cursor, write_cursor
+from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
 from kinolog.readmodel.queries.job_rows import job_from_row
 from kinolog.readmodel.queries.list_pages import BEHIND, GATHER, GLANCE, GLANCE_JOBS, WITHIN, ListShape
-from kinolog.readmodel.queries.statements import Asked, Question, Row, Snapshot
+from kinolog.readmodel.queries.statements import BoundQuery, PreparedQuery, Row, Snapshot
 from kinolog.readmodel.tables import checkpoint
 
 SHALLOW = 500
@@ -23,7 +23,7 @@ SHALLOW = 500
 GATHER_JOBS = 100_000
 """Jobs of a span of time are sorted in another order up to so many; of more, one of the next is likely to match."""
 
-POSITION = Question(select(checkpoint.c.position), steady=True)
+POSITION = PreparedQuery(select(checkpoint.c.position), steady=True)
 
 
 async def position(snapshot: Snapshot) -> int:
@@ -36,12 +36,12 @@ def position_in(rows: list[Row]) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-async def list_jobs(snapshot: Snapshot, tenant: str, query: JobQuery) -> JobPage:
+async def list_jobs(snapshot: Snapshot, tenant: str, query: JobQuery) -> JobRowPage:
     """A page of a list. Raises `BadCursor`."""
-    return await Listing(snapshot, tenant, query).page()
+    return await JobListQuery(snapshot, tenant, query).page()
 
 
-class Listing:
+class JobListQuery:
     """One list of one tenant, asked for one page.
 
     What does not depend on each other is asked together: a page behind a cursor takes one way to the database and
@@ -58,11 +58,11 @@ class Listing:
             mark = read_cursor(tenant, query.filter, query.order, query.cursor)
             self._begin_behind(mark)
 
-    async def page(self) -> JobPage:
+    async def page(self) -> JobRowPage:
         """The page."""
         if self._shape.filter.text:
             return await self._with_text()
-        first: list[Asked] = [(POSITION, {}), job_counts.counted(self._tenant, self._query.filter)]
+        first: list[BoundQuery] = [(POSITION, {}), job_counts.counted(self._tenant, self._query.filter)]
         if not (self._is_deep() or self._may_be_rare()):
             seen, counts, found = await self._snapshot.ask(*first, self._asked(), last=True)
             return self._answer(position_in(seen), counts, found)
@@ -81,20 +81,20 @@ class Listing:
         (found,) = await self._snapshot.ask(self._asked(), last=True)
         return self._answer(position_in(seen), counts, found)
 
-    def _answer(self, seen: int, counts: list[Row] | None, found: list[Row]) -> JobPage:
+    def _answer(self, seen: int, counts: list[Row] | None, found: list[Row]) -> JobRowPage:
         """From the rows of the page, and one more where there are more."""
         query = self._query
         total = None if counts is None else sum(job_counts.counts_in(counts).values())
         cursor = ""
         if len(found) > query.page_size:
-            last = Mark(*found[query.page_size - 1][-2:])
+            last = CursorPosition(*found[query.page_size - 1][-2:])
             cursor = write_cursor(self._tenant, query.filter, query.order, last)
-        return JobPage(tuple(map(job_from_row, found[: query.page_size])), cursor, total, seen)
+        return JobRowPage(tuple(map(job_from_row, found[: query.page_size])), cursor, total, seen)
 
-    def _asked(self) -> Asked:
+    def _asked(self) -> BoundQuery:
         return list_pages.page(self._shape), self._values
 
-    async def _with_text(self) -> JobPage:
+    async def _with_text(self) -> JobRowPage:
         """A common text turns up soon; a rare one is found by looking through all prompts once."""
         glance = list_pages.page(replace(self._shape, how=GLANCE)), self._values | {"reach": GLANCE_JOBS}
         seen, found = await self._snapshot.ask((POSITION, {}), glance)
@@ -103,11 +103,11 @@ class Listing:
             (found,) = await self._snapshot.ask(self._asked(), last=True)
         return self._answer(position_in(seen), None, found)
 
-    def _begin_behind(self, mark: Mark) -> None:
+    def _begin_behind(self, mark: CursorPosition) -> None:
         self._shape = replace(self._shape, marked=BEHIND)
         self._values |= {"mark_value": mark.value, "mark_number": mark.number}
 
-    def _begin_within(self, place: job_counts.Place) -> None:
+    def _begin_within(self, place: job_counts.CellPosition) -> None:
         bounds = bounds_of(self._query.order.field, place.major, place.cell)
         lower, upper = bounds.lower, bounds.upper
         self._shape = replace(self._shape, marked=WITHIN, lower=lower is not None, upper=upper is not None)
@@ -127,7 +127,7 @@ class Listing:
             return False
         return not self._query.cursor and self._query.offset > SHALLOW
 
-    async def _located(self) -> Asked:
+    async def _located(self) -> BoundQuery:
         """Asks for the cell in which the page begins."""
         wanted, order = self._query.filter, self._query.order
         outside = job_counts.counted_outside(self._tenant, wanted, late=order.descending)

@@ -20,19 +20,19 @@ from sqlalchemy import (
     union_all,
 )
 
-from kinolog.ports.read_model import Order, SortField
+from kinolog.ports.read_model import SortField, SortOrder
 from kinolog.readmodel.queries.conditions import (
     NONE,
     ONE,
     SHORT,
     Condition,
-    Shape,
+    FilterShape,
     job_conditions,
     one_status,
     text_conditions,
 )
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS
-from kinolog.readmodel.queries.statements import Question
+from kinolog.readmodel.queries.statements import PreparedQuery
 from kinolog.readmodel.tables import jobs, prompts
 
 BEHIND, WITHIN = "behind", "within"
@@ -63,8 +63,8 @@ class ListShape:
     `WALK`, `GATHER` or `GLANCE`.
     """
 
-    filter: Shape
-    order: Order
+    filter: FilterShape
+    order: SortOrder
     marked: str = ""
     lower: bool = False
     upper: bool = False
@@ -72,7 +72,7 @@ class ListShape:
 
 
 @lru_cache(maxsize=1024)
-def page(shape: ListShape) -> Question:
+def page(shape: ListShape) -> PreparedQuery:
     """A page: the columns of `kinolog.readmodel.queries.job_rows`, both prompts, the key of the order, the number.
 
     Named values beside the filter's: `skip`, `limit`, `reach` (the sum of both); behind a mark `mark_value` and
@@ -95,7 +95,7 @@ def page(shape: ListShape) -> Question:
     else:
         its = _cut((_glanced if shape.how == GLANCE else _walked)(shape, whole))
         found = select(*(its.c[column.name] for column in JOB_COLUMNS))
-    return Question(
+    return PreparedQuery(
         found.outerjoin(prompts, prompts.c.number == its.c.number)
         .add_columns(prompts.c.prompt, prompts.c.negative_prompt, its.c.key, its.c.number)
         .order_by(*_directions(shape.order, its.c.key, its.c.number)),
@@ -191,7 +191,7 @@ def _fenced(statement: Select[Any], name: str) -> Any:
 
 
 def _directions(
-    order: Order, key: ColumnElement[Any], number: ColumnElement[Any]
+    order: SortOrder, key: ColumnElement[Any], number: ColumnElement[Any]
 ) -> list[ColumnElement[Any]]:
     return [column.desc() if order.descending else column.asc() for column in (key, number)]
 

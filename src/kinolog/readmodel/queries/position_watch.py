@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from kinolog.ports.read_model import NotYet
+from kinolog.ports.read_model import PositionNotReached
 
 SHORTEST_SECONDS = 0.002
 LONGEST_SECONDS = 0.05
@@ -21,7 +21,7 @@ class PositionWatch:
         self._reached = 0
 
     async def wait(self, position: int, timeout_seconds: float) -> int:
-        """The position that was reached, `position` or a later one. Raises `NotYet`."""
+        """The position that was reached, `position` or a later one. Raises `PositionNotReached`."""
         if self._reached >= position:
             return self._reached
         future = asyncio.get_running_loop().create_future()
@@ -32,7 +32,7 @@ class PositionWatch:
             async with asyncio.timeout(timeout_seconds):
                 return int(await future)
         except TimeoutError:
-            raise NotYet(position, self._reached) from None
+            raise PositionNotReached(position, self._reached) from None
         finally:
             self._waiting.pop(future, None)
 

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from sqlalchemy import Text, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from kinolog.readmodel.queries.statements import Question, Snapshot
+from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import artifacts, scenes
 
 _KEYS = bindparam("keys", type_=ARRAY(Text()))
 _BESIDES = bindparam("besides", type_=Text())
 
 _USED = (
-    Question(
+    PreparedQuery(
         select(artifacts.c.key)
         .where(artifacts.c.key == any_(_KEYS), artifacts.c.job_id != _BESIDES)
         .distinct()
     ),
-    Question(
+    PreparedQuery(
         select(scenes.c.artifact_key)
         .where(scenes.c.artifact_key == any_(_KEYS), scenes.c.job_id != _BESIDES)
         .distinct()

@@ -52,7 +52,7 @@ Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
 
-class Question:
+class PreparedQuery:
     """A statement that is compiled when it is first asked.
 
     A `steady` one has one good plan whatever its values, by indexes, which each connection makes once; others are
@@ -86,7 +86,7 @@ class Question:
         return found[0][0] if found else None
 
 
-Asked = tuple[Question, Values]
+BoundQuery = tuple[PreparedQuery, Values]
 """A question with the values that it names."""
 
 
@@ -102,7 +102,7 @@ class Snapshot:
         self._plans_once = False
         self._unswapped: bool | None = None
 
-    async def ask(self, *asked: Asked, last: bool = False) -> list[list[Row]]:
+    async def ask(self, *asked: BoundQuery, last: bool = False) -> list[list[Row]]:
         """The rows that each question finds. Behind the `last` ones nothing can be asked."""
         async with self._connection.pipeline():
             if not self._begun:
@@ -118,7 +118,7 @@ class Snapshot:
             self._unswapped = row is not None and bool(row[0])
         return found
 
-    async def _send(self, question: Question, values: Values) -> AsyncCursor[Row]:
+    async def _send(self, question: PreparedQuery, values: Values) -> AsyncCursor[Row]:
         if question.steady != self._plans_once:
             await self._connection.execute(PLAN_ONCE if question.steady else PLAN_ANEW)
             self._plans_once = question.steady

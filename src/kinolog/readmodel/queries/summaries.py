@@ -7,38 +7,38 @@ from functools import lru_cache
 from sqlalchemy import BigInteger, bindparam, func, select
 
 from kinolog.job.values import Status
-from kinolog.ports.read_model import JobFilter, Overview, Summary, TimeRange
+from kinolog.ports.read_model import JobCounts, JobFilter, Overview, TimeRange
 from kinolog.readmodel.queries import charts, job_counts
-from kinolog.readmodel.queries.conditions import Shape, job_conditions, shape_of, values_of
+from kinolog.readmodel.queries.conditions import FilterShape, job_conditions, shape_of, values_of
 from kinolog.readmodel.queries.job_list import POSITION, position_in
-from kinolog.readmodel.queries.statements import Question, Snapshot
+from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import jobs
 
 
 @lru_cache(maxsize=256)
-def _counted(shape: Shape) -> Question:
+def _counted(shape: FilterShape) -> PreparedQuery:
     """Numbers of jobs by status, counted one by one: for texts."""
     statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
-    return Question(statement.group_by(jobs.c.status))
+    return PreparedQuery(statement.group_by(jobs.c.status))
 
 
 @lru_cache(maxsize=256)
-def _selected(shape: Shape) -> Question:
+def _selected(shape: FilterShape) -> PreparedQuery:
     """Ids, oldest first."""
     statement = select(jobs.c.id).where(*job_conditions(shape))
-    return Question(
+    return PreparedQuery(
         statement.order_by(jobs.c.created_at, jobs.c.number).limit(bindparam("limit", type_=BigInteger()))
     )
 
 
-async def summarize(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> Summary:
+async def summarize(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> JobCounts:
     """Numbers of jobs by status: from counters, unless a text is looked for."""
     asked = job_counts.counted(tenant, wanted)
     if wanted.text:
         asked = _counted(shape_of(wanted)), values_of(tenant, wanted)
     seen, rows = await snapshot.ask((POSITION, {}), asked, last=True)
     counts = job_counts.counts_in(rows)
-    return Summary({status: counts.get(status.value, 0) for status in Status}, position_in(seen))
+    return JobCounts({status: counts.get(status.value, 0) for status in Status}, position_in(seen))
 
 
 async def select_ids(snapshot: Snapshot, tenant: str, wanted: JobFilter, limit: int) -> list[str]:

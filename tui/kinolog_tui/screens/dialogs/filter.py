@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from kinolog_client.jobs import PRIORITIES, STATUSES
-from kinolog_client.requests import RANGES, Filter
+from kinolog_client.requests import RANGES, JobListFilter
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
@@ -20,7 +20,7 @@ from kinolog_tui.text.local_days import EXAMPLE, wrong_with
 from kinolog_tui.widgets.choices import Choices
 
 
-class FilterDialog(ModalScreen[Filter | None]):
+class FilterDialog(ModalScreen[JobListFilter | None]):
     """Choose which jobs the list shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,7 +28,7 @@ class FilterDialog(ModalScreen[Filter | None]):
         bound("dialogs.apply", "apply", "Apply", show=False, priority=True),
     ]
 
-    def __init__(self, which: Filter) -> None:
+    def __init__(self, which: JobListFilter) -> None:
         super().__init__()
         self._which = which
 
@@ -66,7 +66,7 @@ class FilterDialog(ModalScreen[Filter | None]):
     def on_button_pressed(self, message: Button.Pressed) -> None:
         """Apply, or show all."""
         if message.button.id == "all":
-            self.dismiss(Filter())
+            self.dismiss(JobListFilter())
         else:
             self.action_apply()
 
@@ -98,7 +98,7 @@ class FilterDialog(ModalScreen[Filter | None]):
         since, until = self._typed("from"), self._typed("to")
         span = "all_time" if since or until else str(self.query_one("#span", Select).value)
         self.dismiss(
-            Filter(
+            JobListFilter(
                 statuses=self.query_one("#statuses", Choices).chosen,
                 priorities=self.query_one("#priorities", Choices).chosen,
                 date_range=span,

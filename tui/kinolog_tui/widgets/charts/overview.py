@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.chart_models import Overview
+from kinolog_client.chart_models import OverviewInfo
 from kinolog_tui.text.display_text import SPAN_WORDS, count, span
 from kinolog_tui.widgets.theme_styles import style
 
@@ -16,7 +16,7 @@ WIDE_COLUMNS = 110
 class OverviewLine(Static):
     """Success, times and totals, in two lines or three."""
 
-    def show(self, overview: Overview, within: str) -> None:
+    def show(self, overview: OverviewInfo, within: str) -> None:
         """Show these numbers."""
         rate = f"{100 * overview.success_rate:.1f}%" if overview.success_rate is not None else "–"
         facts = [

@@ -14,11 +14,11 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_client.jobs import Commit, Job
+from kinolog_client.jobs import CommitInfo, JobInfo
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.text.display_text import plain, span, time_of_day
 from kinolog_tui.widgets.job.job_details import NAME_CELLS, state_grid
-from kinolog_tui.widgets.job.proof import ProofView
+from kinolog_tui.widgets.job.proof import ProofPanel
 from kinolog_tui.widgets.theme_styles import style
 
 SHORT_HASH = 12
@@ -35,7 +35,7 @@ class CommitList(OptionList):
         self.scroll_to_highlight()
 
 
-class HistoryView(Vertical):
+class HistoryPanel(Vertical):
     """Left and right move through time; the state of that moment is asked for with `Moved`."""
 
     class Moved(Message):
@@ -59,7 +59,7 @@ class HistoryView(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._commits: tuple[Commit, ...] = ()
+        self._commits: tuple[CommitInfo, ...] = ()
         self._hash = ""
 
     def compose(self) -> ComposeResult:
@@ -70,7 +70,7 @@ class HistoryView(Vertical):
             with VerticalScroll(id="state", can_focus=False):
                 yield Static(id="hash")
                 yield Static(id="as-of")
-        yield ProofView()
+        yield ProofPanel()
 
     def on_mount(self) -> None:
         """Say what the parts are."""
@@ -82,7 +82,7 @@ class HistoryView(Vertical):
         """Which commit the slider stands on, from 0."""
         return self.query_one("#commits", OptionList).highlighted or 0
 
-    def show(self, commits: Sequence[Commit]) -> None:
+    def show(self, commits: Sequence[CommitInfo]) -> None:
         """Show these. The slider stays where it is, unless it was on the last: then it goes along."""
         if tuple(commits) == self._commits:
             return
@@ -102,9 +102,9 @@ class HistoryView(Vertical):
         self.show(commits)
         if commits:
             self.query_one("#commits", OptionList).highlighted = at
-        self.query_one(ProofView).redraw()
+        self.query_one(ProofPanel).redraw()
 
-    def show_state(self, job: Job | None) -> None:
+    def show_state(self, job: JobInfo | None) -> None:
         """Show the state as of where the slider stands."""
         commit = self._commits[self.at] if self._commits else None
         events = commit.events if commit is not None else ()
@@ -163,7 +163,7 @@ class HistoryView(Vertical):
         text.append(words)
         self.query_one("#slider", Static).update(text, layout=False)
 
-    def _line(self, commit: Commit) -> Text:
+    def _line(self, commit: CommitInfo) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{time_of_day(commit.at)} ", style=style(self.app, "text-muted"))
         text.append(", ".join(_named(event.type, event.data) for event in commit.events))

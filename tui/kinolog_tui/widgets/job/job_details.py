@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Static
 
-from kinolog_client.jobs import STAGES, Event, Job, Stage
+from kinolog_client.jobs import STAGES, EventInfo, JobInfo, StageInfo
 from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 from kinolog_tui.widgets.theme_styles import status_style, style
 
@@ -21,7 +21,7 @@ NAME_CELLS = 11
 class JobHead(Static):
     """Status, priority and id; the prompt; how far it is."""
 
-    def show(self, job: Job, step: tuple[int, int] | None) -> None:
+    def show(self, job: JobInfo, step: tuple[int, int] | None) -> None:
         """Show this job; `step` of `steps` where progress tells."""
         colour = status_style(self.app, job.status, bold=True)
         muted = style(self.app, "text-muted")
@@ -40,7 +40,7 @@ class JobHead(Static):
             text.append(f" {job.percent:3.0f}%  {self._where(job, step)}")
         self.update(text, layout=False)
 
-    def _where(self, job: Job, step: tuple[int, int] | None) -> str:
+    def _where(self, job: JobInfo, step: tuple[int, int] | None) -> str:
         if job.status == "queued":
             place = job.queue_position
             return "" if place is None else ("next in line" if place == 0 else f"{place} before it")
@@ -63,7 +63,7 @@ class StageList(Static):
         """Say what it is."""
         self.border_title = "stages"
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobInfo) -> None:
         """Show the stages of the current or last attempt."""
         text = Text(no_wrap=True)
         for index, name in enumerate(STAGES):
@@ -72,7 +72,7 @@ class StageList(Static):
             text.append_text(self._line(job, name, parts))
         self.update(text)
 
-    def _line(self, job: Job, name: str, parts: Sequence[Stage]) -> Text:
+    def _line(self, job: JobInfo, name: str, parts: Sequence[StageInfo]) -> Text:
         muted = style(self.app, "text-muted")
         text = Text(end="")
         if not parts:
@@ -98,7 +98,7 @@ class JobFacts(Static):
         """Say what it is."""
         self.border_title = "facts"
 
-    def show(self, job: Job) -> None:
+    def show(self, job: JobInfo) -> None:
         """Show the facts of this job."""
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(style=style(self.app, "text-muted"), no_wrap=True)
@@ -108,7 +108,7 @@ class JobFacts(Static):
                 table.add_row(name, Text(value))
         self.update(table)
 
-    def _facts(self, job: Job) -> list[tuple[str, str]]:
+    def _facts(self, job: JobInfo) -> list[tuple[str, str]]:
         times, media = job.timings, job.media
         facts = [
             ("video", f"{job.size}, {job.duration:g} s, {job.frames} frames at {job.fps}/s"),
@@ -138,7 +138,7 @@ class JobFacts(Static):
         return facts
 
 
-def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Table:
+def state_grid(app: App[object], job: JobInfo | None, events: Sequence[EventInfo]) -> Table:
     """The state of a job as of a moment, and the facts of what happened then."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(style=style(app, "text-muted"), min_width=NAME_CELLS)
@@ -158,7 +158,7 @@ def state_grid(app: App[object], job: Job | None, events: Sequence[Event]) -> Ta
     return table
 
 
-def _state(job: Job) -> list[tuple[str, str]]:
+def _state(job: JobInfo) -> list[tuple[str, str]]:
     percent = f" {job.percent:.0f}%" if job.percent else ""
     return [
         ("status", f"{SYMBOLS[job.status]} {job.status}{percent}"),
@@ -184,6 +184,6 @@ def _short(value: object) -> str | None:
     return f"{value:.6g}" if isinstance(value, float) else str(value)[:80]
 
 
-def _done(job: Job) -> list[str]:
+def _done(job: JobInfo) -> list[str]:
     names = [plain(stage.stage) for stage in job.stages if stage.seconds is not None and stage.stage]
     return list(dict.fromkeys(names))

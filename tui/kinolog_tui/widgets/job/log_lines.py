@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from textual.widgets import RichLog
 
-from kinolog_client.jobs import LogLine
+from kinolog_client.jobs import LogLineInfo
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
@@ -23,7 +23,7 @@ class LogLines(RichLog):
 
     def __init__(self) -> None:
         super().__init__(wrap=True, auto_scroll=True, min_width=40)
-        self._lines: dict[int, LogLine] = {}
+        self._lines: dict[int, LogLineInfo] = {}
         self._text = ""
         self.expanded = False
 
@@ -32,7 +32,7 @@ class LogLines(RichLog):
         """The greatest sequence; 0 before the first line."""
         return max(self._lines, default=0)
 
-    def add(self, lines: Iterable[LogLine]) -> None:
+    def add(self, lines: Iterable[LogLineInfo]) -> None:
         """Take in lines; those known already change nothing."""
         fresh = [line for line in lines if line.sequence not in self._lines]
         in_order = all(line.sequence > self.last for line in fresh)
@@ -74,10 +74,10 @@ class LogLines(RichLog):
         )
         self.border_subtitle = more
 
-    def _fits(self, line: LogLine) -> bool:
+    def _fits(self, line: LogLineInfo) -> bool:
         return self._text in line.message.lower() or self._text in line.level
 
-    def _write(self, line: LogLine) -> None:
+    def _write(self, line: LogLineInfo) -> None:
         if not self._fits(line):
             return
         row = Table.grid(Column(width=TIME_CELLS), Column(width=LEVEL_CELLS), Column(overflow="fold"))

@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from kinolog_tui.graphics import kitty, sixel
-from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, Clip, Picture, Room
+from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, DecodedClip, Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import coloured, shaded
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.keys.keymap_app import naming
@@ -47,8 +47,8 @@ class Player(Widget, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._clip: Clip | None = None
-        self._room = Room(1, 1)
+        self._clip: DecodedClip | None = None
+        self._room = PixelBox(1, 1)
         self._strips: tuple[int, list[Strip]] | None = None
         self._timer: Timer | None = None
         self._began = 0.0
@@ -67,21 +67,21 @@ class Player(Widget, can_focus=True):
         return self._timer is not None
 
     @property
-    def clip(self) -> Clip | None:
+    def clip(self) -> DecodedClip | None:
         """What it plays."""
         return self._clip
 
-    def room(self) -> Room:
+    def room(self) -> PixelBox:
         """The room that a picture has; what is shown must have been decoded for it."""
         width, height = self.size
         if width < 2 or height < 3:
             width, height = self.app.size.width - 4, self.app.size.height - 9
         columns, rows = max(8, width), max(4, height - 1)
         if self.kind == "blocks":
-            return Room(columns, rows, HALF_BLOCKS)
-        return Room(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
+            return PixelBox(columns, rows, HALF_BLOCKS)
+        return PixelBox(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
 
-    def show(self, clip: Clip, room: Room, *, play: bool, label: str = "") -> None:
+    def show(self, clip: DecodedClip, room: PixelBox, *, play: bool, label: str = "") -> None:
         """Show this clip, which was decoded for this room, from its start; under it the label, else where it is."""
         self._stop()
         self._label = label
@@ -186,7 +186,7 @@ class Player(Widget, can_focus=True):
         pad = max(0, (width - line.cell_length) // 2)
         return Strip([Segment(" " * pad), *line]).adjust_cell_length(width)
 
-    def _state(self, clip: Clip) -> str:
+    def _state(self, clip: DecodedClip) -> str:
         if self._label:
             return self._label
         at = self.index / clip.fps

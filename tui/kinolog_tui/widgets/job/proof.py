@@ -11,18 +11,18 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from kinolog_client.proofs import Proof
+from kinolog_client.proofs import ProofInfo
 from kinolog_tui.keys.keymap_app import key_of
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
 
-class ProofView(VerticalScroll):
+class ProofPanel(VerticalScroll):
     """Not on the screen until a proof is asked for; what comes after it was closed stays behind it."""
 
     def __init__(self) -> None:
         super().__init__(id="proof")
-        self._proof: Proof | None = None
+        self._proof: ProofInfo | None = None
         self._at: datetime | None = None
 
     def compose(self) -> ComposeResult:
@@ -43,7 +43,7 @@ class ProofView(VerticalScroll):
     def _name_keys(self) -> None:
         self.border_subtitle = f"{key_of(self.app, 'history.verify')} checks again · esc closes"
 
-    def show(self, proof: Proof, at: datetime) -> None:
+    def show(self, proof: ProofInfo, at: datetime) -> None:
         """Show what was found, and when."""
         self._proof, self._at = proof, at
         self._name_keys()
@@ -66,7 +66,7 @@ class ProofView(VerticalScroll):
         if self._proof is not None and self._at is not None:
             self.show(self._proof, self._at)
 
-    def _verdict(self, proof: Proof) -> Text:
+    def _verdict(self, proof: ProofInfo) -> Text:
         text = Text()
         if proof.valid:
             text.append("complete and untouched", style=style(self.app, "success", bold=True))

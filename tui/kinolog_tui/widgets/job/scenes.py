@@ -8,13 +8,13 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.jobs import Scene
-from kinolog_tui.graphics.clip_decoder import Picture, Room
+from kinolog_client.jobs import SceneInfo
+from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import drawn
 from kinolog_tui.text.display_text import SYMBOLS, plain
 from kinolog_tui.widgets.theme_styles import status_style, style
 
-THUMBNAIL = Room(14, 5)
+THUMBNAIL = PixelBox(14, 5)
 TIME_CELLS = 40
 
 
@@ -23,17 +23,17 @@ class SceneList(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self._scenes: tuple[Scene, ...] = ()
+        self._scenes: tuple[SceneInfo, ...] = ()
         self._rendering: int | None = None
         self.pictures: dict[int, Picture] = {}
         """Of scenes, by their index."""
 
     @property
-    def scenes(self) -> tuple[Scene, ...]:
+    def scenes(self) -> tuple[SceneInfo, ...]:
         """What is shown."""
         return self._scenes
 
-    def show(self, scenes: Sequence[Scene], running: int | None = None) -> None:
+    def show(self, scenes: Sequence[SceneInfo], running: int | None = None) -> None:
         """Show these; `running` is the scene that is rendered now, from 0."""
         self._scenes, self._rendering = tuple(scenes), running
         self.draw()
@@ -57,7 +57,7 @@ class SceneList(Static):
                 table.add_row(words)
         self.update(table)
 
-    def _words(self, scene: Scene, total: float) -> Text:
+    def _words(self, scene: SceneInfo, total: float) -> Text:
         muted = style(self.app, "text-muted")
         status = "processing" if scene.index == self._rendering else scene.status
         text = Text()

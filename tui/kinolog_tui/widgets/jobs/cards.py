@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client.jobs import STATUSES, Counts
+from kinolog_client.jobs import STATUSES, JobCountsInfo
 from kinolog_tui.text.display_text import SYMBOLS, count
 from kinolog_tui.widgets.theme_styles import status_style, style
 
@@ -52,7 +52,7 @@ class CountCards(Horizontal):
         for status in STATUSES:
             yield Card(status, status)
 
-    def show(self, counts: Counts) -> None:
+    def show(self, counts: JobCountsInfo) -> None:
         """Show these numbers."""
         names = ("total", *STATUSES)
         for card, name in zip(self.query(Card), names, strict=True):
@@ -69,7 +69,7 @@ class StatusChips(Static):
             super().__init__()
             self.status = status
 
-    counts: reactive[Counts | None] = reactive(None)
+    counts: reactive[JobCountsInfo | None] = reactive(None)
     chosen: reactive[tuple[str, ...]] = reactive(())
 
     def render(self) -> RenderResult:

@@ -16,8 +16,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from kinolog_client.jobs import Job
-from kinolog_client.live_messages import Moved
+from kinolog_client.jobs import JobInfo
+from kinolog_client.live_messages import JobMovement
 from kinolog_tui.keys.bindings import bound
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.jobs.job_row import PADDING, Column, Part, columns_for, parts
@@ -65,13 +65,13 @@ class JobTable(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self.marked: set[str] = set()
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, JobInfo] = {}
         self._ids: list[str] = []
         self._columns: tuple[Column, ...] = ()
         self._palette: dict[str, Style] = {}
 
     @property
-    def jobs(self) -> tuple[Job, ...]:
+    def jobs(self) -> tuple[JobInfo, ...]:
         """The jobs of the page, in order."""
         return tuple(self._jobs.values())
 
@@ -81,11 +81,11 @@ class JobTable(ScrollView, can_focus=True):
         return len(self._ids)
 
     @property
-    def current(self) -> Job | None:
+    def current(self) -> JobInfo | None:
         """The job under the cursor."""
         return self._jobs[self._ids[self.cursor_row]] if self.cursor_row < len(self._ids) else None
 
-    def show(self, jobs: Sequence[Job]) -> None:
+    def show(self, jobs: Sequence[JobInfo]) -> None:
         """Show this page. The cursor stays on its job where it is still there, else on its row."""
         at, before = self.current, self._jobs
         ids = [job.job_id for job in jobs]
@@ -101,7 +101,7 @@ class JobTable(ScrollView, can_focus=True):
         self.cursor_row = max(0, min(wanted, len(ids) - 1))
         self._reveal()
 
-    def patch(self, job_id: str, moved: Moved) -> bool:
+    def patch(self, job_id: str, moved: JobMovement) -> bool:
         """Bring a job of this page to what the feed told; False when it is not on the page."""
         job = self._jobs.get(job_id)
         if job is None:
@@ -261,7 +261,7 @@ class JobTable(ScrollView, can_focus=True):
         return self._palette[colour]
 
 
-def _as_known(job: Job, before: Job | None) -> Job:
+def _as_known(job: JobInfo, before: JobInfo | None) -> JobInfo:
     """The job as a list has it, which knows its last commit: what the feed told of its progress since goes on."""
     if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
         return job

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineShape
+from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature
 from kinolog_worker.renderers.port import SceneRequest
 
 _MASKED = (
@@ -27,7 +27,7 @@ class PromptEncoder:
     any other the prompt itself is handed to the call, which then encodes it each time.
     """
 
-    def __init__(self, pipe: Any, shape: PipelineShape, capacity: int = 32) -> None:
+    def __init__(self, pipe: Any, shape: PipelineSignature, capacity: int = 32) -> None:
         self._pipe = pipe
         self._shape = shape
         self._capacity = capacity

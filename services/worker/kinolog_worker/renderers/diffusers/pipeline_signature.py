@@ -15,7 +15,7 @@ _SMALLEST_MULTIPLE = 16
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineShape:
+class PipelineSignature:
     """Names of the call's parameters, and what sizes and lengths are rounded to."""
 
     accepts: frozenset[str]
@@ -37,7 +37,7 @@ class PipelineShape:
         return {name: value for name, value in wanted.items() if name in self.accepts and value is not None}
 
 
-def shape_of(pipe: Any, text_tokens: object = None, size_multiple: object = None) -> PipelineShape:
+def signature_of(pipe: Any, text_tokens: object = None, size_multiple: object = None) -> PipelineSignature:
     """Look at a pipeline. Raises RenderFailed when it does not turn text into video.
 
     `text_tokens` overrides the length that prompts are padded to. Models without a mask over the padding must be
@@ -58,7 +58,7 @@ def shape_of(pipe: Any, text_tokens: object = None, size_multiple: object = None
             + (f" and needs {', '.join(sorted(required))}" if required else ""),
             retryable=False,
         )
-    return PipelineShape(
+    return PipelineSignature(
         accepts=frozenset(parameters),
         multiple=size_multiple
         if isinstance(size_multiple, int)

@@ -21,21 +21,21 @@ from kinolog_worker.renderers.diffusers.latents import (
     pictures_of,
 )
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
-from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineShape, shape_of
+from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
 from kinolog_worker.renderers.port import (
-    Cancelled,
+    EncodedPrompt,
     Frames,
     LoadedFacts,
     ModelSource,
     Observe,
-    PromptRead,
+    RenderCancelled,
     RenderFailed,
     SceneRequest,
     ShouldStop,
     StepReport,
-    WordsRead,
+    VocabularyMatch,
 )
-from kinolog_worker.renderers.prompt_vocabulary import Wording, wording_of
+from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, vocabulary_of
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     pipe: Any
-    shape: PipelineShape
+    shape: PipelineSignature
     prompts: PromptEncoder
-    wording: Wording | None
+    wording: PromptVocabulary | None
 
 
 class DiffusersRenderer:
@@ -60,20 +60,20 @@ class DiffusersRenderer:
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         pipe, facts, folder = load_pipeline(model, device)
-        shape = shape_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
-        wording = wording_of(folder, getattr(pipe, "tokenizer", None))
+        shape = signature_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
+        wording = vocabulary_of(folder, getattr(pipe, "tokenizer", None))
         self._loaded = _Loaded(pipe, shape, PromptEncoder(pipe, shape), wording)
         log.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
 
-    def encode_prompt(self, request: SceneRequest) -> PromptRead:
+    def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
         loaded = self._ready()
-        words = WordsRead()
+        words = VocabularyMatch()
         if loaded.wording is not None:
             _, words = loaded.wording.read(request.prompt)
             request = loaded.wording.request(request)
         with _memory_errors():
-            return PromptRead(loaded.prompts.encode(request), words)
+            return EncodedPrompt(loaded.prompts.encode(request), words)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
         loaded = self._ready()
@@ -85,7 +85,7 @@ class DiffusersRenderer:
         with _memory_errors():
             for pictures in self._draw(loaded, request, canvas, observe, should_stop):
                 if should_stop():
-                    raise Cancelled
+                    raise RenderCancelled
                 run = fit(pictures, canvas, request)[: request.frames - drawn]
                 if not len(run):
                     return
@@ -119,7 +119,7 @@ class DiffusersRenderer:
         if "callback_on_step_end" in shape.accepts:
             arguments["callback_on_step_end"] = _step_observer(pipe, request, observe, should_stop, streams)
         if should_stop():
-            raise Cancelled
+            raise RenderCancelled
         # The generator is of the CPU on every device, so that a seed means the same noise everywhere.
         generator = torch.Generator("cpu").manual_seed(request.seed)
         output = pipe(**arguments, generator=generator, output_type="latent" if streams else "np").frames
@@ -141,7 +141,7 @@ def _step_observer(
 
     def after_step(_: Any, index: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         if should_stop():
-            raise Cancelled
+            raise RenderCancelled
         latents = tensors.get("latents")
         preview = None
         if previews and latents is not None:

@@ -31,7 +31,7 @@ WRONG_LAST_SEQUENCE = (10071, 10164)
 """An append that does not build on its subject's tail: the first on one replica, the second on several."""
 
 
-class ApiError(Exception):
+class JetStreamApiError(Exception):
     """JetStream refused a request. `number` is its error code, such as 10071."""
 
     def __init__(self, subject: str, error: Mapping[str, Any]) -> None:
@@ -41,14 +41,14 @@ class ApiError(Exception):
         super().__init__(f"{subject}: {self.description} ({self.number})")
 
 
-async def ask(
+async def api_request(
     client: Client,
     subject: str,
     body: Mapping[str, object] | None = None,
     *,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """Ask JetStream's API. Raises `ApiError` when it refuses, `LogUnavailable` when nothing answers."""
+    """Ask JetStream's API. Raises `JetStreamApiError` when it refuses, `LogUnavailable` when nothing answers."""
     payload = json.dumps(body).encode() if body is not None else b""
     try:
         message = await client.request(subject, payload, timeout=answer_seconds)
@@ -56,5 +56,5 @@ async def ask(
         raise LogUnavailable(f"{subject}: {str(error) or type(error).__name__}") from error
     answer: dict[str, Any] = json.loads(message.data)
     if "error" in answer:
-        raise ApiError(subject, answer["error"])
+        raise JetStreamApiError(subject, answer["error"])
     return answer

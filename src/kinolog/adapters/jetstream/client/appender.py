@@ -11,12 +11,12 @@ from typing import TypeAlias
 
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, ApiError
-from kinolog.adapters.jetstream.client.group_commit import Limits
+from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, JetStreamApiError
+from kinolog.adapters.jetstream.client.group_commit import GroupLimits
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
-from kinolog.adapters.jetstream.client.publish import Message, publish, publish_batch
-from kinolog.adapters.jetstream.client.retry import persist
-from kinolog.adapters.jetstream.client.stored_messages import Stored, StreamReader
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish, publish_batch
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.ports.event_store import LogUnavailable
 
 BATCH_FROM = 8
@@ -25,13 +25,13 @@ BATCH_FROM = 8
 BATCH_SIZE = 500
 """Most messages put into one batch."""
 
-LIMITS = Limits(singly=BATCH_FROM, together=BATCH_SIZE)
+LIMITS = GroupLimits(singly=BATCH_FROM, together=BATCH_SIZE)
 """How concurrent stores are coalesced."""
 
 BATCH_ROUNDS = 3
 """How often a refused batch is tried without the messages that stood in its way, before all go singly."""
 
-Outcome: TypeAlias = "int | Stored"
+Outcome: TypeAlias = "int | StoredMessage"
 """Where a message was stored, or the tail of its subject when that is not what it builds on.
 
 The tail may be the message itself, stored by an earlier attempt whose answer was lost: the caller compares.
@@ -48,17 +48,17 @@ class Appender:
 
     client: Client
     stream: str
-    reader: StreamReader
+    reader: StoredMessageReader
     replicas: int
     patience_seconds: float
 
-    async def store(self, message: Message) -> Outcome:
+    async def store(self, message: OutgoingWrite) -> Outcome:
         """Store one message. Raises `LogUnavailable`, `TailBehind`."""
-        return await persist(partial(self._store, message), self.patience_seconds)
+        return await retry_until_answered(partial(self._store, message), self.patience_seconds)
 
-    async def store_first(self, messages: Sequence[Message]) -> list[Outcome]:
+    async def store_first(self, messages: Sequence[OutgoingWrite]) -> list[Outcome]:
         """Store messages that are each the first on their subject; an outcome for each, in order."""
-        firsts: dict[str, Message] = {}
+        firsts: dict[str, OutgoingWrite] = {}
         for message in messages:
             firsts.setdefault(message.subject, message)
         outcomes = await self._store_distinct(list(firsts.values()))
@@ -69,18 +69,18 @@ class Appender:
             for message in messages
         ]
 
-    async def tail(self, subject: str) -> Stored | None:
+    async def tail(self, subject: str) -> StoredMessage | None:
         """The last message of a subject. Of several replicas only the leader is sure to know it."""
         if self.replicas > 1:
             return await last_at_leader(self.client, self.stream, subject)
         return await self.reader.last(subject)
 
-    async def _store(self, message: Message) -> Outcome:
+    async def _store(self, message: OutgoingWrite) -> Outcome:
         try:
             position = await publish(self.reader.inbox, self.stream, message)
             if position:
                 return position
-        except ApiError as error:
+        except JetStreamApiError as error:
             if error.number not in WRONG_LAST_SEQUENCE:
                 raise
         tail = await self.tail(message.subject)
@@ -89,14 +89,14 @@ class Appender:
             raise TailBehind(f"the tail of {message.subject} is {where}, not {message.expected}")
         return tail
 
-    async def _store_distinct(self, messages: list[Message]) -> dict[str, Outcome]:
+    async def _store_distinct(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
         remaining = iter(messages)
         while chunk := list(islice(remaining, BATCH_SIZE)):
             outcomes |= await self._store_chunk(chunk)
         return outcomes
 
-    async def _store_chunk(self, messages: list[Message]) -> dict[str, Outcome]:
+    async def _store_chunk(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:
         """As one batch; without those that lie there already when it is refused; singly when that does not help."""
         outcomes: dict[str, Outcome] = {}
         for _ in range(BATCH_ROUNDS):
@@ -104,7 +104,7 @@ class Appender:
                 break
             try:
                 last = await publish_batch(self.reader.inbox, self.stream, messages)
-            except (ApiError, LogUnavailable):
+            except (JetStreamApiError, LogUnavailable):
                 there = await self._already_there(messages)
                 outcomes |= there
                 messages = [message for message in messages if message.subject not in there]
@@ -114,6 +114,6 @@ class Appender:
         singly = await asyncio.gather(*map(self.store, messages))
         return outcomes | {m.subject: outcome for m, outcome in zip(messages, singly, strict=True)}
 
-    async def _already_there(self, messages: list[Message]) -> dict[str, Stored]:
+    async def _already_there(self, messages: list[OutgoingWrite]) -> dict[str, StoredMessage]:
         subjects = [message.subject for message in messages]
-        return await persist(partial(self.reader.lasts, subjects), self.patience_seconds)
+        return await retry_until_answered(partial(self.reader.lasts, subjects), self.patience_seconds)

@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GroupLimits:
     """`singly` writes may be under way at once; what waits behind them goes in groups of up to `together`.
 
     Behind a group of at least `crowd` the next one is gathered for `gathering_seconds` when nothing waits yet.
@@ -24,7 +24,7 @@ class Limits:
     gathering_seconds: float = 0.003
 
 
-class Coalescer(Generic[T, R]):
+class GroupCommit(Generic[T, R]):
     """Writes the items of concurrent callers, each by itself while they are few, in groups when they are many.
 
     An item that comes alone is written at once; it waits only while `limits.singly` others, or a group, are being
@@ -37,7 +37,7 @@ class Coalescer(Generic[T, R]):
         self,
         write_one: Callable[[T], Awaitable[R]],
         write_group: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
-        limits: Limits,
+        limits: GroupLimits,
     ) -> None:
         self._write_one = write_one
         self._write_group = write_group

@@ -6,32 +6,32 @@ import base64
 
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.client.api_request import ApiError, ask
-from kinolog.adapters.jetstream.client.stored_messages import Stored
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 
 NO_MESSAGE = 10037
 
 
-async def last_at_leader(client: Client, stream: str, subject: str) -> Stored | None:
+async def last_at_leader(client: Client, stream: str, subject: str) -> StoredMessage | None:
     """The last message of a subject, as the leader knows it."""
     return await _get(client, stream, {"last_by_subj": subject})
 
 
-async def at_leader(client: Client, stream: str, position: int) -> Stored | None:
+async def at_leader(client: Client, stream: str, position: int) -> StoredMessage | None:
     """The message at a position, as the leader knows it."""
     return await _get(client, stream, {"seq": position})
 
 
-async def _get(client: Client, stream: str, wanted: dict[str, object]) -> Stored | None:
+async def _get(client: Client, stream: str, wanted: dict[str, object]) -> StoredMessage | None:
     try:
-        answer = await ask(client, f"$JS.API.STREAM.MSG.GET.{stream}", wanted)
-    except ApiError as error:
+        answer = await api_request(client, f"$JS.API.STREAM.MSG.GET.{stream}", wanted)
+    except JetStreamApiError as error:
         if error.number == NO_MESSAGE:
             return None
         raise
     message = answer["message"]
     data = base64.b64decode(message.get("data", ""))
-    return Stored(message["subject"], message["seq"], data, _mark(message.get("hdrs", "")))
+    return StoredMessage(message["subject"], message["seq"], data, _mark(message.get("hdrs", "")))
 
 
 def _mark(headers: str) -> str:

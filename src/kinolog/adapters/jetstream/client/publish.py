@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from nats.nuid import NUID
 
-from kinolog.adapters.jetstream.client.api_request import ApiError
-from kinolog.adapters.jetstream.client.request_inbox import Inbox
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
+from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
 
 BATCH_LIMIT = 1_000
 """Most messages that the server takes as one batch."""
@@ -19,7 +19,7 @@ _names = NUID()
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class OutgoingWrite:
     """What to store, and the position of the message on its subject that it builds on (0: it is the first).
 
     The server knows a repeat by `repeat_id` for two minutes and answers it with the first one's position. `mark`
@@ -33,10 +33,10 @@ class Message:
     mark: str = ""
 
 
-async def publish(inbox: Inbox, stream: str, message: Message) -> int:
+async def publish(inbox: RequestInbox, stream: str, message: OutgoingWrite) -> int:
     """Store one message; its position, or 0 for a repeat whose first one is still on its way.
 
-    Raises `ApiError` when the server refuses, `LogUnavailable` when nothing answers.
+    Raises `JetStreamApiError` when the server refuses, `LogUnavailable` when nothing answers.
     """
     headers = {EXPECTED: str(message.expected), "Nats-Expected-Stream": stream}
     if message.repeat_id:
@@ -46,7 +46,7 @@ async def publish(inbox: Inbox, stream: str, message: Message) -> int:
     return await _acknowledged(inbox, message, headers)
 
 
-async def publish_batch(inbox: Inbox, stream: str, messages: Sequence[Message]) -> int:
+async def publish_batch(inbox: RequestInbox, stream: str, messages: Sequence[OutgoingWrite]) -> int:
     """Store all messages or none, at contiguous positions; the position of the last.
 
     `repeat_id` is left aside: a batch with one repeat would be refused as a whole, and what a message builds on
@@ -61,7 +61,7 @@ async def publish_batch(inbox: Inbox, stream: str, messages: Sequence[Message]) 
     return await _acknowledged(inbox, last, headers)
 
 
-async def publish_in_order(inbox: Inbox, messages: Sequence[Message], after: int) -> int:
+async def publish_in_order(inbox: RequestInbox, messages: Sequence[OutgoingWrite], after: int) -> int:
     """Store all messages or none, right behind position `after` of the stream; the position of the last."""
     name = _names.next().decode()
     for number, message in enumerate(messages, start=1):
@@ -78,9 +78,9 @@ def _member(name: str, number: int) -> dict[str, str]:
     return {"Nats-Batch-Id": name, "Nats-Batch-Sequence": str(number)}
 
 
-async def _acknowledged(inbox: Inbox, message: Message, headers: dict[str, str]) -> int:
+async def _acknowledged(inbox: RequestInbox, message: OutgoingWrite, headers: dict[str, str]) -> int:
     reply = await inbox.request(message.subject, message.data, headers)
     answer = json.loads(reply.data)
     if "error" in answer:
-        raise ApiError(message.subject, answer["error"])
+        raise JetStreamApiError(message.subject, answer["error"])
     return int(answer["seq"])

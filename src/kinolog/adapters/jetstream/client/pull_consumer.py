@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ApiError
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError
 from kinolog.adapters.jetstream.client.pull_inbox import PullInbox
 from kinolog.ports.event_store import LogUnavailable
 
@@ -28,7 +28,7 @@ class _Lost(Exception):
     """The standing request is no longer there."""
 
 
-class StandingPull:
+class PullConsumer:
     """Messages of one consumer as they come. `close` it when nobody reads any more.
 
     `prepare` creates the consumer unless it is there, and answers its name; it is called before the first request
@@ -52,7 +52,7 @@ class StandingPull:
         """Put the first request, so that nothing that is published from now on is missed. Raises `LogUnavailable`."""
         try:
             await self._open()
-        except (ApiError, *NO_ANSWER) as error:
+        except (JetStreamApiError, *NO_ANSWER) as error:
             raise LogUnavailable(f"{self._stream}: {str(error) or type(error).__name__}") from error
 
     async def get(self) -> list[Msg]:
@@ -60,7 +60,7 @@ class StandingPull:
         while True:
             try:
                 return await self._get()
-            except (_Lost, LogUnavailable, ApiError, *NO_ANSWER) as error:
+            except (_Lost, LogUnavailable, JetStreamApiError, *NO_ANSWER) as error:
                 logger.debug("pulling from %s anew: %s", self._stream, error)
                 await self.close()
                 await asyncio.sleep(RETRY_SECONDS)

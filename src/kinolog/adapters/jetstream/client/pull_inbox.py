@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
 
 
-class InboxFinished(Exception):
+class PullInboxClosed(Exception):
     """The wait was ended by somebody else."""
 
 
@@ -44,7 +44,7 @@ class PullInbox:
         await self._client.publish(subject, json.dumps(request).encode(), self._inbox)
 
     async def get(self, timeout_seconds: float) -> Msg | None:
-        """The next answer, or None when none came in time. Raises `InboxFinished`.
+        """The next answer, or None when none came in time. Raises `PullInboxClosed`.
 
         Cancelling the wait leaves an answer that came in the inbox.
         """
@@ -54,7 +54,7 @@ class PullInbox:
         except TimeoutError:
             return None
         if message is None:
-            raise InboxFinished
+            raise PullInboxClosed
         return message
 
     def rest(self) -> list[Msg]:

@@ -19,11 +19,11 @@ HEADER_BYTES = 4096
 """Room for headers, which count towards the largest message that a server takes."""
 
 
-class TooLarge(ValueError):
+class MessageTooLarge(ValueError):
     """A message that no server would take; trying again does not help."""
 
 
-class Exchange:
+class PendingRequest:
     """One request and what has come back."""
 
     def __init__(self, complete: Callable[[Msg], bool]) -> None:
@@ -48,7 +48,7 @@ class Exchange:
 class _Patience:
     """Gives an exchange up when nothing has come for `ANSWER_SECONDS`."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: PendingRequest) -> None:
         self._exchange = exchange
         self._look(-1)
 
@@ -63,19 +63,19 @@ class _Patience:
         self._timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._look, came)
 
 
-class Inbox:
+class RequestInbox:
     """Sends requests and hands each the answers to it. Requests may overlap."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._prefix = client.new_inbox()
         self._tokens = count(1)
-        self._exchanges: dict[str, Exchange] = {}
+        self._exchanges: dict[str, PendingRequest] = {}
         self._subscription: Subscription | None = None
         self._subscribing = asyncio.Lock()
 
     async def send(self, subject: str, data: bytes, headers: dict[str, str]) -> None:
-        """Publish without waiting for an answer. Raises `LogUnavailable` while disconnected, `TooLarge`."""
+        """Publish without waiting for an answer. Raises `LogUnavailable` while disconnected, `MessageTooLarge`."""
         self.check_size(subject, data)
         try:
             await self._client.publish(subject, data, headers=headers)
@@ -96,11 +96,11 @@ class Inbox:
     ) -> list[Msg]:
         """The answers to a request up to the one that makes them `complete`, that one included.
 
-        Raises `LogUnavailable` when none comes for `ANSWER_SECONDS`, `TooLarge`.
+        Raises `LogUnavailable` when none comes for `ANSWER_SECONDS`, `MessageTooLarge`.
         """
         self.check_size(subject, data)
         token = str(next(self._tokens))
-        exchange = self._exchanges[token] = Exchange(complete)
+        exchange = self._exchanges[token] = PendingRequest(complete)
         try:
             if self._subscription is None:
                 await self._subscribe()
@@ -125,12 +125,14 @@ class Inbox:
         self._subscription = None
 
     def check_size(self, subject: str, data: bytes) -> None:
-        """Raise `TooLarge` for a message whose sending would make the server end the connection."""
+        """Raise `MessageTooLarge` for a message whose sending would make the server end the connection."""
         limit = self._client.max_payload - HEADER_BYTES
         if len(data) > limit:
-            raise TooLarge(f"{subject}: {len(data)} bytes are more than the {limit} that the server takes")
+            raise MessageTooLarge(
+                f"{subject}: {len(data)} bytes are more than the {limit} that the server takes"
+            )
 
-    async def _wait(self, exchange: Exchange) -> None:
+    async def _wait(self, exchange: PendingRequest) -> None:
         """Wait for the last answer, as long as others keep coming."""
         timer = _Patience(exchange)
         try:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from kinolog.adapters.jetstream.client.api_request import ApiError
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
 from kinolog.ports.event_store import LogUnavailable
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ being removed; the same message is on its way.
 """
 
 
-async def persist(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
+async def retry_until_answered(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
     """What `attempt` answers, tried again for `patience_seconds` while the log is unavailable.
 
     Raises `LogUnavailable` when it stays so. Only for attempts that may be made more than once.
@@ -34,7 +34,7 @@ async def persist(attempt: Callable[[], Awaitable[T]], patience_seconds: float) 
             return await attempt()
         except LogUnavailable as error:
             unavailable = error
-        except ApiError as error:
+        except JetStreamApiError as error:
             if error.status != PASSING_STATUS and error.number not in PASSING:
                 raise LogUnavailable(str(error)) from error
             unavailable = LogUnavailable(str(error))

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import Header
 
-from kinolog.adapters.jetstream.client.request_inbox import Inbox
+from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
 from kinolog.ports.event_store import LogUnavailable
 
 BATCH_MESSAGES = 1_000
@@ -27,7 +27,7 @@ END_OF_BATCH = "204"
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredMessage:
     """A message as the stream keeps it; `mark` is its `KV-Operation` header, empty for most."""
 
     subject: str
@@ -37,28 +37,28 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class MessageBatch:
     """Messages in the order of the stream; `more` when others match that were left off."""
 
-    messages: list[Stored]
+    messages: list[StoredMessage]
     more: bool
 
 
-class StreamReader:
+class StoredMessageReader:
     """Reads one stream without a consumer. Requests may overlap."""
 
     def __init__(self, client: Client, stream: str) -> None:
-        self.inbox = Inbox(client)
+        self.inbox = RequestInbox(client)
         self._subject = f"$JS.API.DIRECT.GET.{stream}"
 
-    async def last(self, subject: str) -> Stored | None:
+    async def last(self, subject: str) -> StoredMessage | None:
         """The last message of a subject, from any replica."""
         message = await self.inbox.request(f"{self._subject}.{subject}", b"")
         return None if self._status(message) == NO_MESSAGES else _stored(message)
 
-    async def lasts(self, subjects: Sequence[str]) -> dict[str, Stored]:
+    async def lasts(self, subjects: Sequence[str]) -> dict[str, StoredMessage]:
         """The last message of each subject that has one."""
-        found: dict[str, Stored] = {}
+        found: dict[str, StoredMessage] = {}
         for start in range(0, len(subjects), SUBJECTS_PER_REQUEST):
             wanted = subjects[start : start + SUBJECTS_PER_REQUEST]
             while wanted:
@@ -69,11 +69,11 @@ class StreamReader:
                 wanted = [subject for subject in wanted if subject not in found] if batch.more else []
         return found
 
-    async def after(self, position: int, messages: int = BATCH_MESSAGES) -> Batch:
+    async def after(self, position: int, messages: int = BATCH_MESSAGES) -> MessageBatch:
         """The messages behind `position`, of all subjects."""
         return await self._ask({"seq": position + 1, "batch": messages, "max_bytes": BATCH_BYTES})
 
-    async def of_subject(self, subject: str, after: int = 0) -> Batch:
+    async def of_subject(self, subject: str, after: int = 0) -> MessageBatch:
         """The messages of one subject behind `after`."""
         return await self._ask(
             {
@@ -88,13 +88,13 @@ class StreamReader:
         """Give up the inbox; requests under way fail."""
         await self.inbox.close()
 
-    async def _ask(self, request: Mapping[str, object]) -> Batch:
+    async def _ask(self, request: Mapping[str, object]) -> MessageBatch:
         *messages, closing = await self.inbox.collect(
             self._subject, json.dumps(request).encode(), complete=_is_status
         )
         self._status(closing)
         more = (closing.headers or {}).get("Nats-Num-Pending", "0") != "0"
-        return Batch(list(map(_stored, messages)), more)
+        return MessageBatch(list(map(_stored, messages)), more)
 
     def _status(self, message: Msg) -> str:
         """The status of an answer; empty for a stored message. Raises `LogUnavailable` when it is a refusal."""
@@ -109,8 +109,8 @@ def _is_status(message: Msg) -> bool:
     return message.headers is not None and "Status" in message.headers
 
 
-def _stored(message: Msg) -> Stored:
+def _stored(message: Msg) -> StoredMessage:
     headers = message.headers or {}
-    return Stored(
+    return StoredMessage(
         headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.data, headers.get("KV-Operation", "")
     )

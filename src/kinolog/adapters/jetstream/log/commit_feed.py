@@ -14,9 +14,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ask
-from kinolog.adapters.jetstream.client.pull_consumer import StandingPull
-from kinolog.adapters.jetstream.client.stored_messages import Stored
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, api_request
+from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import decoded
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.job.commit import Recorded
@@ -44,14 +44,14 @@ class JetStreamCommitFeed:
         self._name = name
         self._kinds = frozenset(kinds)
         self._ack_wait_seconds = ack_wait_seconds
-        self._pull = StandingPull(client, subjects.EVENTS, self._prepare, BATCH)
+        self._pull = PullConsumer(client, subjects.EVENTS, self._prepare, BATCH)
         self._taken: dict[int, Msg] = {}
 
     async def take(self) -> Sequence[Recorded]:
         batch: list[Recorded] = []
         while not batch:
             for message in await self._pull.get():
-                stored = Stored(message.subject, message.metadata.sequence.stream, message.data)
+                stored = StoredMessage(message.subject, message.metadata.sequence.stream, message.data)
                 if self._wanted(stored):
                     self._taken[stored.position] = message
                     batch.append(decoded(stored))
@@ -68,7 +68,7 @@ class JetStreamCommitFeed:
     async def close(self) -> None:
         await self._pull.close()
 
-    def _wanted(self, stored: Stored) -> bool:
+    def _wanted(self, stored: StoredMessage) -> bool:
         """Whether a commit is to be handed out. Raises `DamagedLog`."""
         if not self._kinds:
             return True
@@ -89,7 +89,7 @@ class JetStreamCommitFeed:
             "max_deliver": -1,
             "max_ack_pending": 4 * BATCH,
         }
-        await ask(
+        await api_request(
             self._client,
             f"$JS.API.CONSUMER.CREATE.{subjects.EVENTS}.{self._name}.{subjects.EVENTS_SUBJECTS}",
             {"stream_name": subjects.EVENTS, "config": config},

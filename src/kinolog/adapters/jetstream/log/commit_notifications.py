@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
 from kinolog.ports.event_store import LogUnavailable
 
 
-class JetStreamBell:
+class JetStreamCommitSubscription:
     """Rings until it is closed; lost connections are taken up again by the client."""
 
     def __init__(self) -> None:
@@ -42,14 +42,14 @@ class JetStreamBell:
         self._rung.put_nowait(int((message.headers or {}).get("Nats-Sequence", "0")))
 
 
-class JetStreamJobWatch:
+class JetStreamCommitNotifier:
     """Hangs up bells at a connection."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def listen(self, job_id: str) -> JetStreamBell:
-        bell = JetStreamBell()
+    async def listen(self, job_id: str) -> JetStreamCommitSubscription:
+        bell = JetStreamCommitSubscription()
         try:
             await bell.open(self._client, job_id)
         except NO_ANSWER as error:

@@ -16,15 +16,15 @@ from kinolog.adapters.commit_history import (
 )
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender, Outcome, TailBehind
-from kinolog.adapters.jetstream.client.group_commit import Coalescer
-from kinolog.adapters.jetstream.client.publish import Message
-from kinolog.adapters.jetstream.client.retry import persist
-from kinolog.adapters.jetstream.client.stored_messages import StreamReader
+from kinolog.adapters.jetstream.client.group_commit import GroupCommit
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.adapters.jetstream.log.follower import follow
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
-from kinolog.codec.commits import Encoded, encode_commit
+from kinolog.codec.commits import EncodedCommitRecord, encode_commit
 from kinolog.job.commit import Commit, Recorded
-from kinolog.ports.event_store import Appended, Conflict, DamagedLog, Loaded
+from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
 
 PATIENCE_SECONDS = 10.0
 """How long a call rides out a log that does not answer, such as a server that restarts."""
@@ -36,17 +36,17 @@ class JetStreamEventStore:
     def __init__(
         self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
-        reader = StreamReader(client, subjects.EVENTS)
+        reader = StoredMessageReader(client, subjects.EVENTS)
         self._client = client
         self._reader = reader
         self._patience_seconds = patience_seconds
         self._log = LogReader(client, reader, patience_seconds)
         self._appender = Appender(client, subjects.EVENTS, reader, replicas, patience_seconds)
-        self._firsts = Coalescer(self._appender.store, self._appender.store_first, LIMITS)
+        self._firsts = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
 
-    async def load(self, job_id: str) -> Loaded | None:
+    async def load(self, job_id: str) -> LoadedJob | None:
         subject = subjects.events(job_id)
-        stored = await persist(lambda: self._appender.tail(subject), self._patience_seconds)
+        stored = await retry_until_answered(lambda: self._appender.tail(subject), self._patience_seconds)
         if stored is None:
             return None
         tail = decoded(stored)
@@ -105,7 +105,7 @@ class JetStreamEventStore:
         await self._firsts.close()
         await self._reader.close()
 
-    async def _settle(self, commit: Commit, encoded: Encoded, outcome: Outcome) -> Appended:
+    async def _settle(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
         """Where the commit lies. Raises `Conflict` when another one lies at its place."""
         if isinstance(outcome, int):
             return Appended(outcome, encoded.digest)
@@ -119,7 +119,7 @@ class JetStreamEventStore:
         raise Conflict(f"job {commit.job_id} has moved on from {commit.previous_position} to {tail.position}")
 
 
-def _message(commit: Commit, encoded: Encoded) -> Message:
-    return Message(
+def _message(commit: Commit, encoded: EncodedCommitRecord) -> OutgoingWrite:
+    return OutgoingWrite(
         subjects.events(commit.job_id), encoded.raw, commit.previous_position, encoded.digest.hex()[:32]
     )

@@ -18,7 +18,7 @@ from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
-from kinolog.adapters.jetstream.client.stored_messages import Stored
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import LogUnavailable
@@ -34,13 +34,15 @@ class _LiveCopies:
     """The latest live copies, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._copies: deque[Stored] = deque(maxlen=LIVE_LIMIT)
+        self._copies: deque[StoredMessage] = deque(maxlen=LIVE_LIMIT)
         self._arrived = asyncio.Event()
 
     async def take(self, message: Msg) -> None:
         """Callback of the subscription."""
         headers = message.headers or {}
-        self._copies.append(Stored(headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.data))
+        self._copies.append(
+            StoredMessage(headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.data)
+        )
         self._arrived.set()
 
     async def wait(self, seconds: float) -> None:

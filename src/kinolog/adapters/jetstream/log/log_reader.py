@@ -10,10 +10,10 @@ from functools import partial
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import ask
+from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.client.leader_read import at_leader
-from kinolog.adapters.jetstream.client.retry import persist
-from kinolog.adapters.jetstream.client.stored_messages import Batch, Stored, StreamReader
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
+from kinolog.adapters.jetstream.client.stored_messages import MessageBatch, StoredMessage, StoredMessageReader
 from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
@@ -24,7 +24,7 @@ LEADER_PAUSES_SECONDS = (0.1, 0.4, 1.0)
 """Pauses before a log that ends too early is called damaged: a new leader may not have caught up with itself."""
 
 
-def decoded(stored: Stored) -> Recorded:
+def decoded(stored: StoredMessage) -> Recorded:
     """A stored message as a commit. Raises `DamagedLog` when it is none."""
     try:
         return decode_commit(stored.position, stored.data)
@@ -35,7 +35,7 @@ def decoded(stored: Stored) -> Recorded:
 class LogReader:
     """Reads EVENTS in order. While the caller works on one batch the next is under way."""
 
-    def __init__(self, client: Client, reader: StreamReader, patience_seconds: float) -> None:
+    def __init__(self, client: Client, reader: StoredMessageReader, patience_seconds: float) -> None:
         self._client = client
         self._reader = reader
         self._patience_seconds = patience_seconds
@@ -46,7 +46,7 @@ class LogReader:
         Raises `DamagedLog` when the log ends before `at_least`; a leader gets a moment to find its feet.
         """
         for pause in (*LEADER_PAUSES_SECONDS, None):
-            last = await persist(self._last_position, self._patience_seconds)
+            last = await retry_until_answered(self._last_position, self._patience_seconds)
             if last >= at_least:
                 return last
             if pause is not None:
@@ -59,7 +59,7 @@ class LogReader:
         after, more = 0, True
         while more:
             read = partial(self._reader.of_subject, subject, after)
-            batch = await persist(read, self._patience_seconds)
+            batch = await retry_until_answered(read, self._patience_seconds)
             for stored in batch.messages:
                 yield decoded(stored)
                 after = stored.position
@@ -78,13 +78,15 @@ class LogReader:
             if reading is not None:
                 reading.cancel()
 
-    def _start(self, after: int, until: int) -> asyncio.Task[list[Stored]] | None:
+    def _start(self, after: int, until: int) -> asyncio.Task[list[StoredMessage]] | None:
         """Ask for the batch behind `after`; None when nothing is left to read."""
         if after >= until:
             return None
-        return asyncio.create_task(persist(partial(self._contiguous, after), self._patience_seconds))
+        return asyncio.create_task(
+            retry_until_answered(partial(self._contiguous, after), self._patience_seconds)
+        )
 
-    async def _contiguous(self, after: int) -> list[Stored]:
+    async def _contiguous(self, after: int) -> list[StoredMessage]:
         """The next messages behind `after`: at least one, and no gap. Raises `DamagedLog`, `LogUnavailable`."""
         batch = await self._reader.after(after)
         for expected, stored in enumerate(batch.messages, start=after + 1):
@@ -94,7 +96,7 @@ class LogReader:
             return await self._across_gap(batch, after, after + 1)
         return batch.messages
 
-    async def _across_gap(self, batch: Batch, after: int, missing: int) -> list[Stored]:
+    async def _across_gap(self, batch: MessageBatch, after: int, missing: int) -> list[StoredMessage]:
         """A replica that answered may lag; what the leader does not have either is lost."""
         if missing > after + 1:
             return batch.messages[: missing - after - 1]
@@ -105,5 +107,5 @@ class LogReader:
         return [stored]
 
     async def _last_position(self) -> int:
-        info = await ask(self._client, f"$JS.API.STREAM.INFO.{subjects.EVENTS}")
+        info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.EVENTS}")
         return int(info["state"]["last_seq"])

@@ -14,10 +14,10 @@ from typing import TypeAlias
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import ApiError
-from kinolog.adapters.jetstream.client.publish import Message, publish_in_order
-from kinolog.adapters.jetstream.client.request_inbox import Inbox
-from kinolog.adapters.jetstream.client.stored_messages import StreamReader
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish_in_order
+from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.adapters.jetstream.log.log_reader import LogReader
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.ports.event_store import DamagedLog
@@ -36,10 +36,10 @@ class _Refill:
     """How far a restore has come. The log held `held` commits before; `waiting` follows `stored` without a gap."""
 
     log: LogReader
-    inbox: Inbox
+    inbox: RequestInbox
     held: int
     stored: int
-    waiting: list[Message] = field(default_factory=list)
+    waiting: list[OutgoingWrite] = field(default_factory=list)
 
     async def compare(self, rows: Rows) -> None:
         """Compare rows of the archive with what the log holds already."""
@@ -61,7 +61,7 @@ class _Refill:
             return
         try:
             last = await publish_in_order(self.inbox, self.waiting, self.stored)
-        except ApiError as error:
+        except JetStreamApiError as error:
             raise DamagedLog(f"the log changed while it was restored: {error}") from error
         self.stored += len(self.waiting)
         self.waiting = []
@@ -76,7 +76,7 @@ async def restore(client: Client, archive: AsyncIterable[Rows]) -> int:
     archive, a hole included: then delete the stream, provision it, and restore all of it. A log that holds all of
     the archive is left as it is. Run it as a user that may append to EVENTS, all services stopped.
     """
-    reader = StreamReader(client, subjects.EVENTS)
+    reader = StoredMessageReader(client, subjects.EVENTS)
     try:
         log = LogReader(client, reader, PATIENCE_SECONDS)
         held = await log.last_position()
@@ -103,10 +103,10 @@ async def restore(client: Client, archive: AsyncIterable[Rows]) -> int:
         await reader.close()
 
 
-def _message(position: int, raw: bytes) -> Message:
+def _message(position: int, raw: bytes) -> OutgoingWrite:
     """The message to store. Raises `DamagedLog` when its hash does not match."""
     try:
         commit, _ = parse_commit(raw)
     except DamagedCommit as error:
         raise DamagedLog(f"position {position} of the archive: {error}") from error
-    return Message(subjects.events(commit.job_id), raw, commit.previous_position)
+    return OutgoingWrite(subjects.events(commit.job_id), raw, commit.previous_position)

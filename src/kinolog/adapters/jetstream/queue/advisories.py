@@ -13,11 +13,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ask
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, api_request
 from kinolog.adapters.jetstream.client.leader_read import at_leader
-from kinolog.adapters.jetstream.client.pull_consumer import StandingPull
+from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.queue.ticket_issuer import ticket_in
-from kinolog.ports.advisories import Exhausted
+from kinolog.ports.advisories import ExhaustedTicket
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ EXHAUSTED = "io.nats.jetstream.advisory.v1.max_deliver"
 
 
 class JetStreamAdvisoryFeed:
-    """Exhausted tickets for the reader `name`.
+    """ExhaustedTicket tickets for the reader `name`.
 
     Advisories that a ticket was terminated are passed over: the server sends them for every held ticket that is
     replaced or withdrawn, and one that was removed otherwise is issued again by the reconciler.
@@ -37,11 +37,11 @@ class JetStreamAdvisoryFeed:
         self._client = client
         self._name = name
         self._ack_wait_seconds = ack_wait_seconds
-        self._pull = StandingPull(client, subjects.ADVISORIES, self._prepare, BATCH)
+        self._pull = PullConsumer(client, subjects.ADVISORIES, self._prepare, BATCH)
         self._waiting: deque[Msg] = deque()
         self._taken: dict[int, Msg] = {}
 
-    async def take(self) -> Exhausted:
+    async def take(self) -> ExhaustedTicket:
         while True:
             while self._waiting:
                 exhausted = await self._read(self._waiting[0])
@@ -52,7 +52,7 @@ class JetStreamAdvisoryFeed:
                 await _acknowledge(message)
             self._waiting.extend(await self._pull.get())
 
-    async def done(self, exhausted: Exhausted) -> None:
+    async def done(self, exhausted: ExhaustedTicket) -> None:
         message = self._taken.pop(exhausted.id, None)
         if message is not None:
             await _acknowledge(message)
@@ -60,7 +60,7 @@ class JetStreamAdvisoryFeed:
     async def close(self) -> None:
         await self._pull.close()
 
-    async def _read(self, message: Msg) -> Exhausted | None:
+    async def _read(self, message: Msg) -> ExhaustedTicket | None:
         """What an advisory says; None when it says nothing about a ticket that lies in the queue."""
         try:
             advisory = json.loads(message.data)
@@ -74,7 +74,7 @@ class JetStreamAdvisoryFeed:
         except (ValueError, KeyError, TypeError, DecodeError):
             logger.exception("an advisory cannot be read")
             return None
-        return Exhausted(message.metadata.sequence.stream, ticket, deliveries)
+        return ExhaustedTicket(message.metadata.sequence.stream, ticket, deliveries)
 
     async def _prepare(self) -> str:
         config = {
@@ -85,7 +85,7 @@ class JetStreamAdvisoryFeed:
             "ack_wait": int(self._ack_wait_seconds * 1e9),
             "max_deliver": -1,
         }
-        await ask(
+        await api_request(
             self._client,
             f"$JS.API.CONSUMER.CREATE.{subjects.ADVISORIES}.{self._name}",
             {"stream_name": subjects.ADVISORIES, "config": config},

@@ -14,12 +14,12 @@ from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, ApiError, ask
+from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender
-from kinolog.adapters.jetstream.client.group_commit import Coalescer
+from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
-from kinolog.adapters.jetstream.client.publish import Message, publish
-from kinolog.adapters.jetstream.client.stored_messages import Stored, StreamReader
+from kinolog.adapters.jetstream.client.publish import OutgoingWrite, publish
+from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.codec.tickets import decode_ticket, encode_ticket
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
@@ -40,14 +40,14 @@ TRIES = 8
 _PRIORITY_OF_LANE = {str(priority.rank): priority for priority in Priority}
 
 
-class JetStreamTicketOffice:
+class JetStreamTicketIssuer:
     """Puts tickets into WORK and takes them out again."""
 
     def __init__(self, client: Client, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._client = client
-        self._reader = StreamReader(client, subjects.WORK)
+        self._reader = StoredMessageReader(client, subjects.WORK)
         appender = Appender(client, subjects.WORK, self._reader, SEVERAL, patience_seconds)
-        self._firsts = Coalescer(appender.store, appender.store_first, LIMITS)
+        self._firsts = GroupCommit(appender.store, appender.store_first, LIMITS)
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
         if first:
@@ -86,27 +86,27 @@ class JetStreamTicketOffice:
     async def _issue_first(self, ticket: Ticket) -> None:
         """Store a ticket where none is expected to lie; many at once go as one batch."""
         subject = subject_of(ticket)
-        outcome = await self._firsts.submit(Message(subject, encode_ticket(ticket)))
+        outcome = await self._firsts.submit(OutgoingWrite(subject, encode_ticket(ticket)))
         if not isinstance(outcome, int) and _ticket(outcome).position < ticket.position:
             await self._put(subject, ticket, outcome.position)
 
     async def _put(self, subject: str, ticket: Ticket, expected: int) -> bool:
         """Store the ticket unless a later one lies there; whether it is stored."""
-        message = Message(subject, encode_ticket(ticket), expected)
+        message = OutgoingWrite(subject, encode_ticket(ticket), expected)
         for _ in range(TRIES):
             try:
                 await publish(self._reader.inbox, subjects.WORK, message)
                 return True
-            except ApiError as error:
+            except JetStreamApiError as error:
                 if error.number not in WRONG_LAST_SEQUENCE:
                     raise LogUnavailable(str(error)) from error
             lying = await last_at_leader(self._client, subjects.WORK, subject)
             if lying is not None and _ticket(lying).position >= ticket.position:
                 return False
-            message = Message(subject, message.data, lying.position if lying is not None else 0)
+            message = OutgoingWrite(subject, message.data, lying.position if lying is not None else 0)
         raise LogUnavailable(f"the ticket of job {ticket.job_id} keeps changing")
 
-    async def _lying(self, ticket: Ticket) -> list[Stored]:
+    async def _lying(self, ticket: Ticket) -> list[StoredMessage]:
         """Tickets of the same job and kind that lie in the queue."""
         lanes: Iterable[str] = [PREFETCH_LANE] if ticket.prefetch else _PRIORITY_OF_LANE
         places = [subjects.work(ticket.model_class, lane, ticket.job_id) for lane in lanes]
@@ -121,8 +121,8 @@ class JetStreamTicketOffice:
 
     async def _purge(self, what: dict[str, object]) -> None:
         try:
-            await ask(self._client, f"$JS.API.STREAM.PURGE.{subjects.WORK}", what)
-        except ApiError as error:
+            await api_request(self._client, f"$JS.API.STREAM.PURGE.{subjects.WORK}", what)
+        except JetStreamApiError as error:
             raise LogUnavailable(str(error)) from error
 
 
@@ -138,7 +138,7 @@ def ticket_in(subject: str, data: bytes) -> Ticket:
     return decode_ticket(data, model_class, _PRIORITY_OF_LANE.get(lane, Priority.CRITICAL))
 
 
-def _ticket(stored: Stored) -> Ticket:
+def _ticket(stored: StoredMessage) -> Ticket:
     """The ticket in a message; one that cannot be read counts as older than any other."""
     readable = _readable(stored)
     if readable is not None:
@@ -147,7 +147,7 @@ def _ticket(stored: Stored) -> Ticket:
     return Ticket(job_id, -1, 0, model_class, Priority.LOW)
 
 
-def _readable(stored: Stored) -> Ticket | None:
+def _readable(stored: StoredMessage) -> Ticket | None:
     try:
         return ticket_in(stored.subject, stored.data)
     except DecodeError:

@@ -18,8 +18,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, ApiError, ask
-from kinolog.adapters.jetstream.client.pull_inbox import InboxFinished, PullInbox
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.pull_inbox import PullInbox, PullInboxClosed
 from kinolog.adapters.jetstream.queue.ticket_issuer import ticket_in
 from kinolog.job.values import Priority
 from kinolog.ports.event_store import LogUnavailable
@@ -113,9 +113,9 @@ class JetStreamTicketQueue:
                 held = await self._from(inbox, model_classes)
                 if held is not None:
                     return held
-            except InboxFinished:
+            except PullInboxClosed:
                 break
-            except (_LanesGone, LogUnavailable, ApiError, *NO_ANSWER) as error:
+            except (_LanesGone, LogUnavailable, JetStreamApiError, *NO_ANSWER) as error:
                 logger.debug("asking for tickets anew: %s", error)
                 self._ready.clear()
                 await asyncio.sleep(RETRY_SECONDS)
@@ -216,7 +216,7 @@ class JetStreamTicketQueue:
                 "max_ack_pending": MAX_HELD,
                 "max_waiting": MAX_WAITING,
             }
-            await ask(
+            await api_request(
                 self._client,
                 f"$JS.API.CONSUMER.CREATE.{subjects.WORK}.{name}.{lane_filter}",
                 {"stream_name": subjects.WORK, "config": config},
