@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cache
 
 from kinolog.job.commands import Command
 from kinolog.job.commit import CommandFacts, Commit
 from kinolog.job.decide import Refused, decide
 from kinolog.job.events import Event
 from kinolog.job.evolve import fold
+from kinolog.job.names import stored_name
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import Conflict, EventStore, LoadedJob
@@ -24,12 +23,6 @@ class JobTooBusy(Refused):
 
     def __init__(self, job_id: str) -> None:
         super().__init__("JOB_TOO_BUSY", f"job {job_id} keeps changing; try again in a moment")
-
-
-@cache
-def _snake(name: str) -> str:
-    """A command's name as the log keeps it: `StartAttempt` is `start_attempt`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,7 @@ class CommandHandler:
         state = fold(job, job_id, events, command.id)
         return Commit(
             job_id=job_id,
-            command=CommandFacts(_snake(type(command).__name__), command.id, command.actor),
+            command=CommandFacts(stored_name(type(command)), command.id, command.actor),
             events=tuple(events),
             state=state,
             fold_version=FOLD_VERSION,

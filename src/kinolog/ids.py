@@ -6,8 +6,10 @@ import re
 from hashlib import sha256
 from secrets import token_bytes
 
-JOB_ID = re.compile(r"[a-z0-9]{26}")
+JOB_ID_PATTERN = "[a-z0-9]{26}"
+"""The form of a job id, without anchors. The proto files state the same pattern."""
 
+_JOB_ID = re.compile(JOB_ID_PATTERN)
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
@@ -32,4 +34,4 @@ def new_id() -> str:
 
 def is_job_id(text: str) -> bool:
     """True when `text` has the form of a job id."""
-    return JOB_ID.fullmatch(text) is not None
+    return _JOB_ID.fullmatch(text) is not None

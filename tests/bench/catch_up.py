@@ -18,7 +18,7 @@ from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.restore import Rows, restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.process.gc_tuning import collect_garbage_rarely
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.readmodel.database import Connection, writing_connection
 from kinolog.readmodel.tables import KEPT_SCHEMA, PROJECTION_SCHEMA
 from kinolog_stack.servers.postgres_server import DATABASE, PostgresServer
@@ -37,7 +37,7 @@ TABLES = (
 def measure(quick: bool) -> Result:
     """The row."""
     jobs, pairs = (300, 2) if quick else (3_000, 4)
-    collect_garbage_rarely()  # as the process does
+    collect_garbage_rarely(CollectionRate.BATCHES)  # as the process does
     with site.running(set()) as stack:
         figures = uvloop.run(_figures(stack, jobs, pairs))
     durability = "Postgres synced to disk at each commit, fsync and synchronous_commit on"

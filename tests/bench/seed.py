@@ -37,7 +37,7 @@ from kinolog.job.values import (
 from kinolog.ports.event_store import EventStore
 from kinolog.privacy.sealed_fields import PROMPT
 from kinolog.privacy.sealer import KEY_BYTES, Sealer
-from kinolog.process.gc_tuning import collect_garbage_rarely
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import writing_connection
 from tests.bench.database_copies import grow
@@ -161,7 +161,7 @@ async def grow_to(database_url: str, jobs: int) -> None:
 def main() -> None:
     """Fill the database of this process's settings."""
     database_url = ProjectorSettings().database_url.get_secret_value()
-    collect_garbage_rarely()
+    collect_garbage_rarely(CollectionRate.BATCHES)
     try:
         uvloop.run(seed(database_url, int(sys.argv[1])))
     except (NotEmpty, ValueError) as error:

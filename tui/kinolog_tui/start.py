@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from typing import TYPE_CHECKING
 
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog_tui.graphics.capabilities import CapabilityQuery
 
 if TYPE_CHECKING:  # loaded while the terminal answers
@@ -23,7 +23,7 @@ def run(url: str, api_key: str | None = None) -> None:
         from kinolog_tui.app import KinologApp
     finally:
         abilities = question.answer()
-    _collect_seldom()
+    collect_garbage_rarely(CollectionRate.SCREENS)  # a full collection holds up a key by a tenth of a second
     asyncio.run(_until_it_ends(KinologApp(url, api_key, abilities=abilities)))
 
 
@@ -31,9 +31,3 @@ async def _until_it_ends(app: KinologApp) -> None:
     for ending in ENDINGS:
         asyncio.get_running_loop().add_signal_handler(ending, app.exit)
     await app.run_async()
-
-
-def _collect_seldom() -> None:
-    """Look for garbage less often, and not in what stays: such a look holds a key up for a tenth of a second."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)

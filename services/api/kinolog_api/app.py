@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -25,6 +24,7 @@ from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 NAME = "api"
 GRACE_SECONDS = 5.0
 """How long calls in progress may take to end when the api stops."""
-
-GARBAGE = (20_000, 20, 100)
-"""How seldom Python looks for garbage: a batch of jobs is many thousand objects without cycles that end together."""
 
 CANNOT_START = 2
 
@@ -96,8 +93,7 @@ async def serve(settings: ApiSettings) -> None:
     async with parts_of(settings) as parts:
         server = ApiServer(parts)
         port = await server.start(settings.api_host, settings.api_port)
-        gc.freeze()  # what is loaded by now stays: full collections need not walk it again and again
-        gc.set_threshold(*GARBAGE)
+        collect_garbage_rarely(CollectionRate.REQUESTS)
         target = (
             f"[{settings.api_host}]:{port}" if ":" in settings.api_host else f"{settings.api_host}:{port}"
         )

@@ -38,7 +38,7 @@ from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process import logs
-from kinolog.process.gc_tuning import collect_garbage_rarely
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import reading_pool, writing_connection
@@ -191,7 +191,7 @@ def main() -> None:
         setting = "_".join(map(str, first["loc"])).upper()
         sys.exit(_failed(f"KINOLOG_{setting}: {first['msg']}", CANNOT_START))
     logs.configure(NAME, settings.log_level, settings.log_format)
-    collect_garbage_rarely()
+    collect_garbage_rarely(CollectionRate.BATCHES)
     try:
         uvloop.run(_command(name, settings))
     except DamagedLog as error:

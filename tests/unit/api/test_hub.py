@@ -10,12 +10,12 @@ import pytest
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.watch import broadcast as hub_module
 from kinolog_api.watch.broadcast import WatchBroadcast
-from kinolog_api.watch.encoded_messages import event_name
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
+from kinolog.job.names import stored_name
 from kinolog.job.values import Priority, Spec
 from kinolog.privacy.sealed_fields import PROMPT
 from kinolog.privacy.sealer import Sealer
@@ -151,7 +151,7 @@ async def test_the_hub_follows_while_somebody_watches(scene: Scene) -> None:
 def test_names_of_events_are_the_logs() -> None:
     """Events are named as the stored contract names them."""
     kinds = pb.DESCRIPTOR.pool.FindMessageTypeByName("kinolog.v1.Event").oneofs_by_name["kind"].fields
-    names = {event_name(kind) for kind in e.Event.__args__}
+    names = {stored_name(kind) for kind in e.Event.__args__}
     assert names == {field.name for field in kinds}
 
 

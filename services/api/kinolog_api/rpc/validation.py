@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from protovalidate import Validator
 from protovalidate import Violation as Finding
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog_api.rpc.errors import FieldViolation, invalid
 
 _FIELD_OF_RULE = {
@@ -21,7 +22,7 @@ _FIELD_OF_RULE = {
 """Where rules about a whole message point; they have no field of their own."""
 
 _FORMS = {
-    "`^[a-z0-9]{26}$`": "must be 26 lower-case letters and digits",
+    f"`^{JOB_ID_PATTERN}$`": "must be 26 lower-case letters and digits",
     "`^[A-Za-z0-9._:-]*$`": "may hold letters, digits and ._:- only",
 }
 """What a pattern allows, in words."""

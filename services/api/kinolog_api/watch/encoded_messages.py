@@ -5,7 +5,6 @@ WatchJobResponse and WatchJobsResponse have the same fields, so the same bytes s
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +12,7 @@ from kinolog.codec.progress import log_line_to_proto, preview_to_proto, progress
 from kinolog.codec.public_job import UnsealedFields, public_job
 from kinolog.job.commit import Recorded
 from kinolog.job.events import Event
+from kinolog.job.names import stored_name
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -63,7 +63,7 @@ def encode_commit_message(
 
 def encode_job_message(position: int, job: job_pb2.Job, events: tuple[Event, ...] = ()) -> bytes:
     """A job as it stands at `position`, after these events."""
-    names = [event_name(type(event)) for event in events]
+    names = [stored_name(type(event)) for event in events]
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
@@ -97,14 +97,3 @@ def encode_progress_message(position: int, kind: ProgressKind, weather: Progress
         case PreviewImage():
             wire.preview.CopyFrom(preview_to_proto(weather))
     return EncodedProgress(position, kind, weather.job_id, wire.SerializeToString())
-
-
-_names: dict[type[Event], str] = {}
-
-
-def event_name(kind: type[Event]) -> str:
-    """Name of an event as the log has it: `AttemptStarted` is `attempt_started`."""
-    name = _names.get(kind)
-    if name is None:
-        name = _names[kind] = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
-    return name

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog_gateway.enum_names import PriorityWord, StatusWord
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
@@ -94,5 +95,5 @@ Instant = Annotated[
 ]
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
 Address = Annotated[str, AfterValidator(_storable), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
-JobId = Annotated[str, Field(pattern=r"^[a-z0-9]{26}$")]
+JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]

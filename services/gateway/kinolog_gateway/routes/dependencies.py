@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog.ports.clock import Clock
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.middleware import CALLER
@@ -63,7 +64,7 @@ PositionHeader: TypeAlias = Annotated[
 JobIdPath: TypeAlias = Annotated[
     str,
     Path(
-        pattern=r"^[a-z0-9]{26}$",
+        pattern=f"^{JOB_ID_PATTERN}$",
         description="The job: 26 lower-case letters and digits.",
         examples=["abcdefghijklmnopqrstuvwxyz"],
     ),

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from kinolog.ids import JOB_ID_PATTERN
 from kinolog_gateway.http.request_errors import violation
 
-CHANNEL_PATTERN = r"^(jobs|queue|job:[a-z0-9]{26}|logs:[a-z0-9]{26})$"
+CHANNEL_PATTERN = f"^(jobs|queue|job:{JOB_ID_PATTERN}|logs:{JOB_ID_PATTERN})$"
 _CHANNEL = re.compile(CHANNEL_PATTERN)
 
 ChannelKind: TypeAlias = Literal["jobs", "queue", "job", "logs"]
