@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+
+_names: dict[type, str] = {}
 
 
-@cache
 def stored_name(kind: type) -> str:
     """Return the name of a command or event class in the log: `AttemptStarted` is `attempt_started`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    name = _names.get(kind)
+    if name is None:
+        name = _names[kind] = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+    return name
