@@ -29,17 +29,17 @@ from kinolog_api.health import HealthMonitor
 from kinolog_api.jobs.artifacts import ReadArtifact
 from kinolog_api.jobs.catalogue import ListCatalogue
 from kinolog_api.jobs.commands import JobCommands
-from kinolog_api.jobs.erase import EraseJob
-from kinolog_api.jobs.get import JobQueries
+from kinolog_api.jobs.erase_job import EraseJob
+from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.jobs.key_pool import KeyPool
-from kinolog_api.jobs.list import ListJobs
-from kinolog_api.jobs.submit import SubmitJob
+from kinolog_api.jobs.list_jobs import ListJobs
+from kinolog_api.jobs.submit_job import SubmitJob
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.rpc.calls import CallGuard, Stream, Unary, routes
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.watch.broadcast import WatchBroadcast
-from kinolog_api.watch.watch import WatchJobs
+from kinolog_api.watch.watch_jobs import WatchJobs
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 """A batch of 1,000 jobs with the longest prompts fits."""

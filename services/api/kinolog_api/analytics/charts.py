@@ -7,7 +7,7 @@ from kinolog.codec.times import time_to_proto
 from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ActivityRow, DepthPoint, ReadModel, TimeRange, TrendPoint
 from kinolog.v1 import analytics_service_pb2 as pb
-from kinolog_api.jobs.get import LARGEST
+from kinolog_api.jobs.queries import LARGEST
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.filters import read_span
 

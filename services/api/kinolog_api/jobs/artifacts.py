@@ -12,7 +12,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactStore
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import JobQueries
+from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.errors import RpcError, job_erased
 

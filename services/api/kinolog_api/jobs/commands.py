@@ -13,7 +13,7 @@ from kinolog.job import commands as c
 from kinolog.ports.event_store import Conflict
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import JobQueries
+from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call, answered
 from kinolog_api.rpc.filters import read_filter
 

@@ -21,7 +21,7 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.audit.checks import files_ever
 from kinolog_api.jobs.commands import JobCommands, command_id, last_position
-from kinolog_api.jobs.get import JobQueries
+from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call
 
 log = logging.getLogger(__name__)

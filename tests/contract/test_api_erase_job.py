@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_api.jobs import erase
+from kinolog_api.jobs import erase_job
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
@@ -121,7 +121,7 @@ async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytes
 
 async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
     """An api that starts finds erasures that another one left undone, and finishes them."""
-    monkeypatch.setattr(erase, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(erase_job, "PAUSE_SECONDS", 0.01)
     async with running_api() as first:
         job_id = await first.submit()
         await first.complete(job_id)

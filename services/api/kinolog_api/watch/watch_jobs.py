@@ -8,7 +8,7 @@ from grpc import StatusCode
 
 from kinolog.ports.event_store import EventStore
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.get import JobQueries
+from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.watch.broadcast import WatchBroadcast
