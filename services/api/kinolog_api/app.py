@@ -1,16 +1,10 @@
-"""The api process: `python -m kinolog_api.app`, or `kinolog-api`. The one place that picks implementations."""
+"""The api process: `python -m kinolog_api.app`, or `kinolog-api`. The composition root."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-
-import uvloop
-from pydantic import ValidationError
 
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
@@ -19,12 +13,13 @@ from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.obstore.artifacts import ArtifactStoreUnusable, configured_artifacts
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
+from kinolog.process.main import run_process, stop_requested
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
@@ -34,28 +29,15 @@ log = logging.getLogger(__name__)
 
 NAME = "api"
 GRACE_SECONDS = 5.0
-"""How long calls in progress may take to end when the api stops."""
-
-CANNOT_START = 2
-
-
-class ArtifactStoreUnusable(OSError):
-    """The artifact store cannot be used; says why."""
-
-
-def _artifacts(url: str) -> ObstoreArtifacts:
-    try:
-        return artifacts_at(url)
-    except (OSError, ValueError) as error:
-        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+"""Time for calls in progress to finish when the api stops."""
 
 
 @asynccontextmanager
-async def parts_of(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
-    """The real parts, connected and checked. Raises what keeps the api from starting."""
+async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
+    """Connect and check the dependencies. Raises `START_ERRORS`."""
     callers = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
     catalogue = load_catalogue(settings)
-    artifacts = _artifacts(settings.artifacts_url)
+    artifacts = configured_artifacts(settings.artifacts_url)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.API)
         stack.push_async_callback(client.close)
@@ -85,13 +67,10 @@ async def parts_of(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
 
 
 async def serve(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then let calls in progress end."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with parts_of(settings) as parts:
-        server = ApiServer(parts)
+    """Serve until SIGTERM or SIGINT, then finish the calls in progress."""
+    stopping = stop_requested()
+    async with connected_dependencies(settings) as dependencies:
+        server = ApiServer(dependencies)
         port = await server.start(settings.api_host, settings.api_port)
         collect_garbage_rarely(CollectionRate.REQUESTS)
         target = (
@@ -104,31 +83,19 @@ async def serve(settings: ApiSettings) -> None:
         await server.stop(GRACE_SECONDS)
 
 
+START_ERRORS = (
+    InvalidKeyFile,
+    CatalogueError,
+    ListenFailed,
+    ArtifactStoreUnusable,
+    StreamMismatch,
+    LogUnavailable,
+)
+
+
 def main() -> None:
-    """Serve until told to stop; the exit status is 2 when the api cannot start."""
-    try:
-        settings = ApiSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        sys.exit(_cannot_start(f"KINOLOG_{name}: {first['msg']}"))
-    logs.configure(NAME, settings.log_level, settings.log_format)
-    try:
-        uvloop.run(serve(settings))
-    except (
-        InvalidKeyFile,
-        CatalogueError,
-        ListenFailed,
-        ArtifactStoreUnusable,
-        StreamMismatch,
-        LogUnavailable,
-    ) as error:
-        sys.exit(_cannot_start(str(error)))
-
-
-def _cannot_start(why: str) -> int:
-    sys.stderr.write(f"kinolog-api: {why}\n")
-    return CANNOT_START
+    """Serve until SIGTERM or SIGINT. Exits with status 2 if the api cannot start."""
+    run_process(NAME, ApiSettings, serve, START_ERRORS)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ import asyncio
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from pydantic import ValidationError
 
 from kinolog.ports.clock import system_clock
-from kinolog.process import logs, ready_line
+from kinolog.process import ready_line
+from kinolog.process.main import CannotStart, run_process
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import BadKeyFileError, keys_for
 from kinolog_gateway.upstream import Upstream
@@ -25,7 +24,6 @@ NAME = "gateway"
 STOP_SECONDS = 5
 """How long requests that are being answered may take to end when the gateway stops."""
 CLIENT_MESSAGE_BYTES = 65_536
-CANNOT_START = 2
 
 
 class GatewayServer(uvicorn.Server):
@@ -91,30 +89,23 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
     )
 
 
-def main() -> None:
-    """Serve until told to stop."""
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a form of its own
-    try:
-        settings = GatewaySettings()
-        logs.configure(NAME, settings.log_level, settings.log_format)
-        server = server_for(settings)
-    except (BadKeyFileError, ValidationError) as error:
-        sys.exit(_cannot_start(str(error)))
+async def serve(settings: GatewaySettings) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests in progress end."""
+    server = server_for(settings)
     try:
         listener = listen(settings.gateway_host, settings.gateway_port)
     except OSError as error:
-        sys.exit(
-            _cannot_start(
-                f"cannot listen on {settings.gateway_host}:{settings.gateway_port}: {error.strerror}; "
-                "set KINOLOG_GATEWAY_PORT to a free port, or to 0 for any"
-            )
-        )
-    server.run([listener])
+        raise CannotStart(
+            f"cannot listen on {settings.gateway_host}:{settings.gateway_port}: {error.strerror}; "
+            "set KINOLOG_GATEWAY_PORT to a free port, or to 0 for any"
+        ) from error
+    await server.serve([listener])
 
 
-def _cannot_start(why: str) -> int:
-    sys.stderr.write(f"kinolog-gateway: {why}\n")
-    return CANNOT_START
+def main() -> None:
+    """Serve until SIGTERM or SIGINT. Exits with status 2 if the gateway cannot start."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
+    run_process(NAME, GatewaySettings, serve, (BadKeyFileError,))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,26 @@
-"""The projector process: `python -m kinolog_projector.app`, or `kinolog-projector`. Picks the implementations.
+"""The projector process: `python -m kinolog_projector.app`, or `kinolog-projector`. The composition root.
 
-run      keep the read models, the archive and the queue of tickets (the default)
-migrate  bring the database up to this version
-update   the same, and make read models of another version anew; the log must be there
-rebuild  make the read models anew from the log, beside the live ones, and swap them in
-hash     print a hash of the rows of every table of the read models
-restore  refill a log that has lost commits from the archive; stop all other services first
+run      keep the read models, the archive and the ticket queue up to date (the default)
+migrate  migrate the database to this version
+update   migrate, and rebuild read models of another version; needs the log
+rebuild  rebuild the read models from the log beside the live ones, then swap them
+hash     print a hash of the rows of each read model table
+restore  restore missing commits of the log from the archive; stop all other services first
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import psycopg
 import sqlalchemy.exc
-import uvloop
-from pydantic import ValidationError
 
-from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
@@ -37,8 +34,8 @@ from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.process import logs
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
+from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import reading_pool, writing_connection
@@ -56,67 +53,61 @@ from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
 from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_kept
 
-log = logging.getLogger(__name__)
-
-CANNOT_START, DAMAGED = 2, 3
+DAMAGED = 3
+"""Exit status when the log is damaged."""
 REACTOR, POISON = "reactor", "poison"
-"""Durable consumers; their names are kept on the server."""
+"""Names of the durable consumers. They are storage: the server keeps them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogConnection:
-    """The log, connected."""
+    """A connection to the log, and a stack that closes what is built on it."""
 
-    def __init__(self, settings: ProjectorSettings, stack: AsyncExitStack) -> None:
-        self._settings = settings
-        self._stack = stack
-
-    async def open(self) -> None:
-        """Connect. Raises `LogUnavailable`, `StreamMismatch`."""
-        replicas = self._settings.nats_replicas
-        self.client = await connect(self._settings, Service.PROJECTOR)
-        self._stack.push_async_callback(self.client.close)
-        await check_streams(self.client, replicas, USED_BY[Service.PROJECTOR])
-        self.store = JetStreamEventStore(self.client, replicas=replicas)
-        self._stack.push_async_callback(self.store.close)
-        self.keys = JetStreamKeyStore(self.client, replicas=replicas)
-        self._stack.push_async_callback(self.keys.close)
+    client: Connection
+    store: JetStreamEventStore
+    keys: JetStreamKeyStore
+    stack: AsyncExitStack
 
 
 @asynccontextmanager
-async def opened(settings: ProjectorSettings) -> AsyncIterator[tuple[LogConnection, AsyncExitStack]]:
-    """The log, and a stack for what is built on it."""
+async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnection]:
+    """Connect to the log and check its streams. Raises `LogUnavailable`, `StreamMismatch`."""
+    replicas = settings.nats_replicas
     async with AsyncExitStack() as stack:
-        its = LogConnection(settings, stack)
-        await its.open()
-        yield its, stack
+        client = await connect(settings, Service.PROJECTOR)
+        stack.push_async_callback(client.close)
+        await check_streams(client, replicas, USED_BY[Service.PROJECTOR])
+        store = JetStreamEventStore(client, replicas=replicas)
+        stack.push_async_callback(store.close)
+        keys = JetStreamKeyStore(client, replicas=replicas)
+        stack.push_async_callback(keys.close)
+        yield LogConnection(client=client, store=store, keys=keys, stack=stack)
 
 
 async def run(settings: ProjectorSettings) -> None:
     """Keep the read models and the queue until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with opened(settings) as (its, stack):
-        progress = JetStreamProgressFeed(its.client)
-        stack.push_async_callback(progress.close)
-        office = JetStreamTicketIssuer(its.client)
-        stack.push_async_callback(office.close)
-        workers = JetStreamWorkerRegistry(its.client)
-        stack.push_async_callback(workers.close)
-        commits = JetStreamCommitFeed(its.client, REACTOR, kinds=KINDS)
-        stack.push_async_callback(commits.close)
-        advisories = JetStreamAdvisoryFeed(its.client, POISON)
-        stack.push_async_callback(advisories.close)
+    stopping = stop_requested()
+    async with log_connection(settings) as log:
+        progress = JetStreamProgressFeed(log.client)
+        log.stack.push_async_callback(progress.close)
+        issuer = JetStreamTicketIssuer(log.client)
+        log.stack.push_async_callback(issuer.close)
+        workers = JetStreamWorkerRegistry(log.client)
+        log.stack.push_async_callback(workers.close)
+        commits = JetStreamCommitFeed(log.client, REACTOR, kinds=KINDS)
+        log.stack.push_async_callback(commits.close)
+        advisories = JetStreamAdvisoryFeed(log.client, POISON)
+        log.stack.push_async_callback(advisories.close)
         database_url = settings.database_url.get_secret_value()
         pool = reading_pool(database_url, 2, "kinolog-reconciler")
-        await stack.enter_async_context(pool)
-        projector = Projector(database_url, its.store, its.keys, progress, settings.projector_batch_size)
+        await log.stack.enter_async_context(pool)
+        projector = Projector(database_url, log.store, log.keys, progress, settings.projector_batch_size)
         keep = partial(
             run_dispatch,
-            Dispatcher(commits, its.store, office, system_clock),
-            Reconciler(ReadModelUnfinishedJobs(pool), its.store, office, workers, system_clock),
+            Dispatcher(commits, log.store, issuer, system_clock),
+            Reconciler(ReadModelUnfinishedJobs(pool), log.store, issuer, workers, system_clock),
             PoisonTicketHandler(
-                advisories, its.store, CommandHandler(its.store, system_clock), office, workers
+                advisories, log.store, CommandHandler(log.store, system_clock), issuer, workers
             ),
         )
         probe = Probe(
@@ -129,7 +120,7 @@ async def run(settings: ProjectorSettings) -> None:
 
 
 async def migrate(settings: ProjectorSettings) -> int:
-    """Bring the database up to this version; doing so twice is no error. Answers the version of the read models."""
+    """Migrate the database to this version and return the version of its read models. Idempotent."""
     database_url = settings.database_url.get_secret_value()
     revision = await asyncio.to_thread(migrate_kept, database_url)
     async with await writing_connection(database_url, "kinolog-migrate") as connection:
@@ -139,21 +130,21 @@ async def migrate(settings: ProjectorSettings) -> int:
 
 
 async def update(settings: ProjectorSettings) -> None:
-    """Migrate, and make read models of another version anew."""
+    """Migrate, and rebuild read models of another version."""
     if await migrate(settings) != PROJECTION_VERSION:
         await rebuild(settings)
 
 
 async def rebuild(settings: ProjectorSettings) -> None:
-    """Make the read models anew."""
-    async with opened(settings) as (its, _):
+    """Rebuild the read models."""
+    async with log_connection(settings) as log:
         database_url = settings.database_url.get_secret_value()
-        rebuilt = await Rebuild(database_url, its.store, its.keys, settings.projector_batch_size).run()
+        rebuilt = await Rebuild(database_url, log.store, log.keys, settings.projector_batch_size).run()
         _say(f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}")
 
 
 async def print_hashes(settings: ProjectorSettings) -> None:
-    """A line per table."""
+    """Print one line per table: its name and the hash of its rows."""
     database_url = settings.database_url.get_secret_value()
     async with await writing_connection(database_url, "kinolog-hash") as connection:
         for table, hashed in (await table_hashes(connection)).items():
@@ -161,11 +152,11 @@ async def print_hashes(settings: ProjectorSettings) -> None:
 
 
 async def restore_log(settings: ProjectorSettings) -> None:
-    """Refill the log."""
-    async with opened(settings) as (its, _):
+    """Restore missing commits of the log from the archive."""
+    async with log_connection(settings) as log:
         database_url = settings.database_url.get_secret_value()
         async with await writing_connection(database_url, "kinolog-restore") as connection:
-            restored = await restore(its.client, read_archive(connection))
+            restored = await restore(log.client, read_archive(connection))
         _say(f"restored {restored} commits from the archive")
 
 
@@ -179,42 +170,33 @@ COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[object]]] = {
 }
 
 
+START_ERRORS = (WrongSchema, StreamMismatch, LogUnavailable, RebuildRunning, OSError)
+
+
 def main() -> None:
-    """Run a command; the exit status is 2 when it cannot start, 3 when the log is damaged."""
+    """Run a command. Exits with status 2 if it cannot start, 3 if the log is damaged."""
     name = sys.argv[1] if len(sys.argv) > 1 else "run"
     if name not in COMMANDS or len(sys.argv) > 2:
-        sys.exit(_failed((__doc__ or "").strip(), CANNOT_START))
-    try:
-        settings = ProjectorSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        setting = "_".join(map(str, first["loc"])).upper()
-        sys.exit(_failed(f"KINOLOG_{setting}: {first['msg']}", CANNOT_START))
-    logs.configure(NAME, settings.log_level, settings.log_format)
+        exit_with(NAME, (__doc__ or "").strip())
     collect_garbage_rarely(CollectionRate.BATCHES)
+    run_process(NAME, ProjectorSettings, partial(_run_command, COMMANDS[name]), START_ERRORS)
+
+
+async def _run_command(
+    command: Callable[[ProjectorSettings], Awaitable[object]], settings: ProjectorSettings
+) -> None:
     try:
-        uvloop.run(_command(name, settings))
+        await command(settings)
     except DamagedLog as error:
-        sys.exit(_failed(str(error), DAMAGED))
-    except (WrongSchema, StreamMismatch, LogUnavailable, RebuildRunning, OSError) as error:
-        sys.exit(_failed(str(error), CANNOT_START))
+        raise CannotStart(str(error), DAMAGED) from error
     except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         # The first line alone: details may hold values.
-        sys.exit(_failed(f"Postgres: {str(error).strip().splitlines()[0]}", CANNOT_START))
-
-
-async def _command(name: str, settings: ProjectorSettings) -> None:
-    await COMMANDS[name](settings)
+        raise CannotStart(f"Postgres: {str(error).strip().splitlines()[0]}") from error
 
 
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _failed(why: str, status: int) -> int:
-    sys.stderr.write(f"kinolog-projector: {why}\n")
-    return status
 
 
 if __name__ == "__main__":

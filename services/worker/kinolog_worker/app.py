@@ -1,20 +1,15 @@
-"""A worker process: `python -m kinolog_worker.app`, or `kinolog-worker`. The one place that picks implementations."""
+"""A worker process: `python -m kinolog_worker.app`, or `kinolog-worker`. The composition root."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-
-import uvloop
-from pydantic import ValidationError
 
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
@@ -25,18 +20,19 @@ from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
 from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
-from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.obstore.artifacts import configured_artifacts
 from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
+from kinolog.process.main import CannotStart, run_process, stop_requested
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.queue.supervisor import Supervisor
+from kinolog_worker.supervisor import Supervisor
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.worker_reports import metrics_of
 from kinolog_worker.reporting.worker_status import WorkerStatus
@@ -44,37 +40,25 @@ from kinolog_worker.reporting.worker_status import WorkerStatus
 log = logging.getLogger(__name__)
 
 NAME = "worker"
-CANNOT_START = 2
-
-
-class WorkerStartError(Exception):
-    """What a setting asks for cannot be had; says which and why."""
-
-
-def _artifacts(url: str) -> ObstoreArtifacts:
-    try:
-        return artifacts_at(url)
-    except (OSError, ValueError) as error:
-        raise WorkerStartError(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
 
 
 def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
-    """Names of the models to serve."""
+    """Return the names of the models to serve. Raises `CannotStart` for an unknown name."""
     unknown = [name for name in settings.worker_models if name not in catalogue.names]
     if unknown:
         known = ", ".join(catalogue.names)
-        raise WorkerStartError(
+        raise CannotStart(
             f"KINOLOG_WORKER_MODELS: there is no model {unknown[0]!r}; the catalogue has {known}"
         )
     return frozenset(settings.worker_models or catalogue.names)
 
 
 @asynccontextmanager
-async def parts_of(settings: WorkerSettings) -> AsyncIterator[WorkerDependencies]:
-    """The real parts, connected and checked. Raises what keeps the worker from starting."""
+async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[WorkerDependencies]:
+    """Connect and check the dependencies. Raises `CannotStart` and the errors that `main` reports."""
     catalogue = load_catalogue(settings)
     served = _served(settings, catalogue)
-    artifacts = _artifacts(settings.artifacts_url)
+    artifacts = configured_artifacts(settings.artifacts_url)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.WORKER)
@@ -119,27 +103,27 @@ def _timing(settings: WorkerSettings) -> Timing:
 
 
 async def serve(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT, then let the running job end or hand it back."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with parts_of(settings) as parts:
-        supervisor = Supervisor(parts)
+    """Work until SIGTERM or SIGINT, then finish the running job or return it to the queue."""
+    stopping = stop_requested()
+    async with connected_dependencies(settings) as dependencies:
+        supervisor = Supervisor(dependencies)
         probe = Probe(
             settings.worker_probe_port,
             host=settings.probe_host,
             missing=lambda: [] if supervisor.ready.is_set() else ["the inference process"],
-            metrics=[partial(metrics_of, parts)],
+            metrics=[partial(metrics_of, dependencies)],
         )
         await probe.start()
         working = asyncio.create_task(supervisor.run())
         try:
-            log.info("working", extra=logs.fields("working", worker=parts.worker, device=parts.status.device))
-            ready_line.announce(NAME, worker=parts.worker, probe=probe.url)
-            told = asyncio.create_task(stopping.wait())
-            await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
+            log.info(
+                "working",
+                extra=logs.fields("working", worker=dependencies.worker, device=dependencies.status.device),
+            )
+            ready_line.announce(NAME, worker=dependencies.worker, probe=probe.url)
+            stop = asyncio.create_task(stopping.wait())
+            await asyncio.wait([working, stop], return_when=asyncio.FIRST_COMPLETED)
+            stop.cancel()
             log.info("stopping", extra=logs.fields("stopping"))
             supervisor.stop()
             await working
@@ -148,23 +132,8 @@ async def serve(settings: WorkerSettings) -> None:
 
 
 def main() -> None:
-    """Work until told to stop; the exit status is 2 when the worker cannot start."""
-    try:
-        settings = WorkerSettings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(str(part) for part in first["loc"]).upper()
-        sys.exit(_cannot_start(f"KINOLOG_{name}: {first['msg']}"))
-    logs.configure(NAME, settings.log_level, settings.log_format)
-    try:
-        uvloop.run(serve(settings))
-    except (WorkerStartError, CatalogueError, StreamMismatch, LogUnavailable, OSError) as error:
-        sys.exit(_cannot_start(str(error)))
-
-
-def _cannot_start(why: str) -> int:
-    sys.stderr.write(f"kinolog-worker: {why}\n")
-    return CANNOT_START
+    """Work until SIGTERM or SIGINT. Exits with status 2 if the worker cannot start."""
+    run_process(NAME, WorkerSettings, serve, (CatalogueError, StreamMismatch, LogUnavailable, OSError))
 
 
 if __name__ == "__main__":

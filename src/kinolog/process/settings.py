@@ -10,8 +10,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "KINOLOG_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -19,7 +21,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class ProcessSettings(BaseSettings):
     """What every process reads: how loudly to log, and where its probe listens."""
 
-    model_config = SettingsConfigDict(env_prefix="KINOLOG_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     log_level: str = Field(
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR."
@@ -142,6 +144,13 @@ class ClientSettings(ProcessSettings):
 
     url: str = Field("http://127.0.0.1:8085", description="Address of the gateway.")
     api_key: SecretStr | None = Field(None, description="API key to present.")
+
+
+def describe_invalid_setting(error: ValidationError) -> str:
+    """Return one line that names the first invalid setting and what is wrong with it, without its value."""
+    first = error.errors()[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"{name if name.startswith(PREFIX) else PREFIX + name}: {first['msg']}"
 
 
 def is_loopback(host: str) -> bool:

@@ -70,5 +70,6 @@ def test_a_port_that_is_none() -> None:
     with start(gateway_port="99999") as process:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert "gateway_port" in err
+    assert err.startswith("kinolog-gateway: KINOLOG_GATEWAY_PORT: ")
+    assert len(err.splitlines()) == 1
     assert "Traceback" not in err

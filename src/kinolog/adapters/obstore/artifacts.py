@@ -149,6 +149,18 @@ def _own_failures() -> Iterator[None]:
         raise ArtifactsUnavailable(why) from error
 
 
+class ArtifactStoreUnusable(OSError):
+    """The store at the configured URL cannot be used. The message names the setting and the reason."""
+
+
+def configured_artifacts(url: str) -> ObstoreArtifacts:
+    """Return the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
+    try:
+        return artifacts_at(url)
+    except (OSError, ValueError) as error:
+        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+
+
 def artifacts_at(url: str) -> ObstoreArtifacts:
     """The store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
 

@@ -107,7 +107,7 @@ class Connection(Client):
 
 async def connect(
     settings: LogSettings, service: Service, *, connect_seconds: float = CONNECT_SECONDS
-) -> Client:
+) -> Connection:
     """Connect as `service`; once connected, reconnects for ever. The caller closes it.
 
     Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
