@@ -136,7 +136,7 @@ async def test_done_removes_a_ticket(desk: Desk) -> None:
     await desk.office.issue(ticket, first=True)
     held = await desk.take(desk.queue())
     await desk.lying(ticket)
-    await held.done()
+    await held.acknowledge()
     await desk.lying()
 
 
@@ -144,7 +144,7 @@ async def test_a_ticket_that_was_given_back_comes_again(desk: Desk) -> None:
     """A ticket that was given back is handed out again, and counts its deliveries."""
     await desk.office.issue(desk.ticket(), first=True)
     queue = desk.queue()
-    await (await desk.take(queue)).give_back()
+    await (await desk.take(queue)).release()
     assert (await desk.take(queue)).deliveries == 2
 
 
@@ -153,7 +153,7 @@ async def test_a_ticket_can_be_put_off(desk: Desk) -> None:
     late, soon = desk.ticket(), desk.ticket()
     await desk.office.issue(late, first=True)
     queue = desk.queue()
-    await (await desk.take(queue)).give_back(delay_seconds=0.7)
+    await (await desk.take(queue)).release(delay_seconds=0.7)
     await desk.office.issue(soon, first=True)
     assert [(await desk.take(queue)).ticket for _ in range(2)] == [soon, late]
 
@@ -167,7 +167,7 @@ async def test_a_silent_worker_loses_its_ticket(desk: Desk) -> None:
 
     async def keep() -> None:
         while True:
-            await keeper.keep()
+            await keeper.extend()
             await asyncio.sleep(ACK_WAIT_SECONDS / 5)
 
     keeping = asyncio.create_task(keep())
@@ -176,7 +176,7 @@ async def test_a_silent_worker_loses_its_ticket(desk: Desk) -> None:
     again = await desk.take(other)
     assert (again.ticket, again.deliveries) == (quiet, 2)
     keeping.cancel()
-    await keeper.done()
+    await keeper.acknowledge()
     await desk.lying(quiet)
 
 
@@ -213,8 +213,8 @@ async def test_a_held_ticket_can_be_replaced(desk: Desk) -> None:
     queue = desk.queue()
     old = await desk.take(queue)
     await desk.office.issue(late)
-    await old.keep()
-    await old.done()
+    await old.extend()
+    await old.acknowledge()
     new = await desk.take(queue)
     assert (new.ticket, new.deliveries) == (late, 1)
     await desk.lying(late)
@@ -242,7 +242,7 @@ async def test_withdrawing(desk: Desk) -> None:
     held = await desk.take(desk.queue())
     await desk.office.issue(replace(ticket, prefetch=True), first=True)
     await desk.office.withdraw(ticket.job_id)
-    await held.done()
+    await held.acknowledge()
     other = desk.ticket()
     await desk.office.issue(other, first=True)
     await desk.lying(other)
@@ -290,7 +290,7 @@ async def test_cancelling_a_wait_loses_no_ticket(desk: Desk) -> None:
         await asyncio.gather(taking, issuing, return_exceptions=True)
         held = taking.result() if not taking.cancelled() else await desk.take(desk.queue())
         assert held.ticket == ticket
-        await held.done()
+        await held.acknowledge()
 
 
 async def test_a_worker_takes_only_what_it_can_run(desk: Desk) -> None:

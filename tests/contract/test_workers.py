@@ -46,7 +46,7 @@ class Registries:
     async def until(self, met: Callable[[list[WorkerReport]], bool]) -> list[WorkerReport]:
         """Ask until the answer is as wanted: a report is published without waiting."""
         async with asyncio.timeout(20):
-            while not met(found := list(await self.asking.present())):  # noqa: ASYNC110 - a server is asked
+            while not met(found := list(await self.asking.present_workers())):  # noqa: ASYNC110 - a server is asked
                 await asyncio.sleep(0.01)
         return found
 
@@ -73,7 +73,7 @@ async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries
 
 async def test_nobody_is_there_at_first(registries: Registries) -> None:
     """A registry without reports answers that nobody is there."""
-    assert list(await registries.asking.present()) == []
+    assert list(await registries.asking.present_workers()) == []
 
 
 async def test_reports_are_read_as_they_were_made(registries: Registries) -> None:
@@ -96,8 +96,8 @@ async def test_who_leaves_is_gone(registries: Registries) -> None:
     await registries.reporting.report(IDLE)
     await registries.reporting.report(BUSY)
     await registries.until(lambda found: len(found) == 2)
-    await registries.reporting.leave(BUSY.name)
-    await registries.reporting.leave(BUSY.name)
+    await registries.reporting.deregister(BUSY.name)
+    await registries.reporting.deregister(BUSY.name)
     assert await registries.until(lambda found: len(found) == 1) == [IDLE]
     await registries.reporting.report(BUSY)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
@@ -111,4 +111,4 @@ async def test_who_falls_silent_disappears() -> None:
     now = 129.0
     await registry.report(BUSY)
     now = 131.0
-    assert list(await registry.present()) == [BUSY]
+    assert list(await registry.present_workers()) == [BUSY]

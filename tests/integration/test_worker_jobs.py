@@ -274,15 +274,15 @@ async def test_a_worker_reports_itself(shop: Workshop) -> None:
     worker = await shop.start_worker()
     job_id = await shop.submit("A star.", steps=60)
     async with asyncio.timeout(30):
-        while not [r for r in await shop.registry.present() if r.job_id == job_id]:  # noqa: ASYNC110
+        while not [r for r in await shop.registry.present_workers() if r.job_id == job_id]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    (report,) = await shop.registry.present()
+    (report,) = await shop.registry.present_workers()
     assert (report.name, report.models, report.loaded_models) == (worker.name, ("testcard",), ("testcard",))
     assert report.memory_used_bytes > 0
     await shop.give(job_id, Cancel(new_id(), "ann"))
     await shop.ended(job_id)
     await worker.stop()
-    assert list(await shop.registry.present()) == []
+    assert list(await shop.registry.present_workers()) == []
     assert not list((shop.folder / "scratch").iterdir())
 
 

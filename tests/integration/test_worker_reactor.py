@@ -142,7 +142,7 @@ async def test_a_reactor_goes_on_where_the_last_one_stopped(scene: Scene) -> Non
     second = await scene.submit()
     async with reactor_runs(scene):
         await scene.lying(first, second)
-        await held.done()
+        await held.acknowledge()
         await scene.lying(second)
     await queue.close()
 
@@ -170,7 +170,7 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(scene: Scene) -> None:
         for _ in range(2):
             async with asyncio.timeout(SOON_SECONDS):
                 held = await queue.take(["tiny"])
-            await held.give_back()
+            await held.release()
         asking = asyncio.create_task(queue.take(["tiny"]))
         assert await scene.ended(job_id) == "POISONED"
         await scene.lying()

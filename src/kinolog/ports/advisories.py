@@ -24,7 +24,7 @@ class AdvisoryFeed(Protocol):
         """The next one. Waits for ever. Raises `LogUnavailable`."""
         ...
 
-    async def done(self, exhausted: ExhaustedTicket) -> None:
+    async def acknowledge(self, exhausted: ExhaustedTicket) -> None:
         """Report that it was dealt with. Never raises: one whose report gets lost comes again."""
         ...
 

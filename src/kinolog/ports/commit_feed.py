@@ -15,7 +15,7 @@ class CommitFeed(Protocol):
         """The next commits, at least one, oldest first. Waits for ever. Raises `DamagedLog`."""
         ...
 
-    async def done(self, batch: Sequence[Recorded]) -> None:
+    async def acknowledge(self, batch: Sequence[Recorded]) -> None:
         """Report that these were dealt with. Never raises: those whose report gets lost come again."""
         ...
 

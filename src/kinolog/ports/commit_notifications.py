@@ -8,7 +8,7 @@ from typing import Protocol
 class CommitSubscription(Protocol):
     """Rings for every commit of one job. It may miss some: who must know looks at the log from time to time."""
 
-    async def next(self, timeout_seconds: float) -> int | None:
+    async def next_position(self, timeout_seconds: float) -> int | None:
         """Position of the next commit, or None when it did not ring in time."""
         ...
 
@@ -20,6 +20,6 @@ class CommitSubscription(Protocol):
 class CommitNotifier(Protocol):
     """Hangs up bells."""
 
-    async def listen(self, job_id: str) -> CommitSubscription:
+    async def subscribe(self, job_id: str) -> CommitSubscription:
         """A bell that rings from now on. Raises `LogUnavailable`."""
         ...

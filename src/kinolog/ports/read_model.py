@@ -326,8 +326,8 @@ class ReadModel(Protocol):
         """The commits of a job as the archive keeps them, oldest first."""
         ...
 
-    async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
-        """Those of these keys in the artifact store that jobs other than `besides`, of any tenant, list too.
+    async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
+        """Those of these keys in the artifact store that jobs other than `excluding`, of any tenant, list too.
 
         Files are addressed by content: two jobs that made the same bytes share them, scenes included.
         """

@@ -74,15 +74,15 @@ class HeldTicket(Protocol):
         """How often it was handed out, this time included."""
         ...
 
-    async def keep(self) -> None:
+    async def extend(self) -> None:
         """Report that the work goes on; call at least every 10 s."""
         ...
 
-    async def done(self) -> None:
+    async def acknowledge(self) -> None:
         """Remove it for good. Only after the own terminal append succeeded."""
         ...
 
-    async def give_back(self, delay_seconds: float = 0.0) -> None:
+    async def release(self, delay_seconds: float = 0.0) -> None:
         """Hand it back, to be handed out again no sooner than `delay_seconds` from now."""
         ...
 

@@ -48,10 +48,10 @@ class WorkerRegistry(Protocol):
         """Say that the worker is there."""
         ...
 
-    async def leave(self, name: str) -> None:
+    async def deregister(self, name: str) -> None:
         """Say that the worker is gone."""
         ...
 
-    async def present(self) -> Sequence[WorkerReport]:
+    async def present_workers(self) -> Sequence[WorkerReport]:
         """Workers that reported lately, by name."""
         ...

@@ -108,8 +108,8 @@ class PostgresReadModel:
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         return await self._read(feeds.archived_commits, job_id)
 
-    async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
-        return await self._read(shared_artifacts.artifacts_in_use, keys, besides)
+    async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
+        return await self._read(shared_artifacts.artifacts_in_use, keys, excluding)
 
     async def position(self) -> int:
         return await self._read(job_list.position)

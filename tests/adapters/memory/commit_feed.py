@@ -17,7 +17,7 @@ class MemoryCommitFeed:
     async def take(self) -> Sequence[Recorded]:
         return await anext(self._batches)
 
-    async def done(self, batch: Sequence[Recorded]) -> None:
+    async def acknowledge(self, batch: Sequence[Recorded]) -> None:
         """Nothing comes again here, so there is nothing to remember."""
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ class MemoryCommitSubscription:
         self._rung: asyncio.Queue[int] = asyncio.Queue()
         self._following = asyncio.create_task(self._follow(store, job_id, after))
 
-    async def next(self, timeout_seconds: float) -> int | None:
+    async def next_position(self, timeout_seconds: float) -> int | None:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._rung.get()
@@ -38,5 +38,5 @@ class MemoryCommitNotifier:
     def __init__(self, store: MemoryEventStore) -> None:
         self._store = store
 
-    async def listen(self, job_id: str) -> MemoryCommitSubscription:
+    async def subscribe(self, job_id: str) -> MemoryCommitSubscription:
         return MemoryCommitSubscription(self._store, job_id, await self._store.last_position())

@@ -77,16 +77,16 @@ class MemoryHeldTicket:
     def deliveries(self) -> int:
         return self._deliveries
 
-    async def keep(self) -> None:
+    async def extend(self) -> None:
         if self._deliveries == self._lying.deliveries:
             self._lying.free_at = self._office.now() + self._office.ack_wait_seconds
 
-    async def done(self) -> None:
+    async def acknowledge(self) -> None:
         place = (self.ticket.job_id, self.ticket.prefetch)
         if self._office.lying.get(place) is self._lying:
             del self._office.lying[place]
 
-    async def give_back(self, delay_seconds: float = 0.0) -> None:
+    async def release(self, delay_seconds: float = 0.0) -> None:
         if self._deliveries == self._lying.deliveries:
             self._lying.free_at = self._office.now() + delay_seconds
             await self._office.tell()

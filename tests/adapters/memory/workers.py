@@ -21,9 +21,9 @@ class MemoryWorkerRegistry:
     async def report(self, worker: WorkerReport) -> None:
         self._reports[worker.name] = (self._now(), worker)
 
-    async def leave(self, name: str) -> None:
+    async def deregister(self, name: str) -> None:
         self._reports.pop(name, None)
 
-    async def present(self) -> Sequence[WorkerReport]:
+    async def present_workers(self) -> Sequence[WorkerReport]:
         oldest = self._now() - self._present_seconds
         return [report for _, (at, report) in sorted(self._reports.items()) if at > oldest]

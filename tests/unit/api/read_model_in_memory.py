@@ -127,11 +127,11 @@ class ReadModelInMemory:
             if r.commit.job_id == job_id
         ]
 
-    async def artifacts_in_use(self, keys: Sequence[str], besides: str) -> set[str]:
+    async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
         used = {
             artifact.key
             for job, _ in (await self._jobs()).values()
-            if job.id != besides
+            if job.id != excluding
             for artifact in (*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact))
         }
         return used & set(keys)

@@ -183,7 +183,7 @@ class Advisories:
         never: asyncio.Future[ExhaustedTicket] = asyncio.get_running_loop().create_future()
         return await never
 
-    async def done(self, exhausted: ExhaustedTicket) -> None:
+    async def acknowledge(self, exhausted: ExhaustedTicket) -> None:
         raise AssertionError("nothing was taken")
 
     async def close(self) -> None:
@@ -233,7 +233,7 @@ async def test_a_job_in_a_living_worker_s_hands_is_not_given_up(house: House) ->
     await house.started(job_id)
     await house.reports("worker-1", job_id)
     assert not await poison_control(house).deal_with(advisory)
-    await house.workers.leave("worker-1")
+    await house.workers.deregister("worker-1")
     assert await poison_control(house).deal_with(advisory)
     loaded = await house.store.load(job_id)
     assert loaded is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.inference.messages import FailedMessage, PrefetchedMessage, RenderJob
-from kinolog_worker.queue.supervisor import Supervisor
+from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
@@ -45,7 +45,7 @@ async def test_one_ticket_after_the_other(bench: Bench) -> None:
     supervisor.stop()
     await finished(running)
     assert bench.inference.killed.is_set()
-    assert list(await bench.workers.present()) == []
+    assert list(await bench.workers.present_workers()) == []
 
 
 async def test_a_ticket_is_kept_while_its_job_runs(bench: Bench) -> None:
@@ -154,7 +154,7 @@ async def test_a_worker_reports_its_work(bench: Bench) -> None:
     job_id = await bench.submitted()
     await issue(bench, job_id)
     async with asyncio.timeout(30):
-        while [r.job_id for r in await bench.workers.present() if r.name == ME] != [job_id]:  # noqa: ASYNC110
+        while [r.job_id for r in await bench.workers.present_workers() if r.name == ME] != [job_id]:  # noqa: ASYNC110
             await asyncio.sleep(0)  # the registry in memory has no bell
     bench.inference.cancelled.set()
     supervisor.stop()

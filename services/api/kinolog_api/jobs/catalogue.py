@@ -24,7 +24,7 @@ class ListCatalogue:
 
     async def list_models(self, request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:
         """ListModels."""
-        present = await self._workers.present()
+        present = await self._workers.present_workers()
         default = self._catalogue.default.name
         return pb.ListModelsResponse(
             models=[_put_model(entry, entry.name == default, present) for entry in self._catalogue]
@@ -33,7 +33,7 @@ class ListCatalogue:
     async def list_workers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
         """ListWorkers. All tenants share the workers; which job of another tenant one has is left out."""
         workers = []
-        for report in await self._workers.present():
+        for report in await self._workers.present_workers():
             own = bool(report.job_id) and await self._tenancy.tenant_of(report.job_id) == call.tenant
             workers.append(_put_worker(report, own))
         return pb.ListWorkersResponse(workers=workers)

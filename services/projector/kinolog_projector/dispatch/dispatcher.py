@@ -44,7 +44,7 @@ class Dispatcher:
         while True:
             batch = await self._feed.take()
             await self.react(batch)
-            await self._feed.done(batch)
+            await self._feed.acknowledge(batch)
             self.position = max(self.position, batch[-1].position)
 
     async def react(self, batch: Sequence[Recorded]) -> None:

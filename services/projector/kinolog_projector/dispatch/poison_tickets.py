@@ -46,7 +46,7 @@ class PoisonTicketHandler:
         while True:
             exhausted = await retry_until_log_available(self._feed.take, "poison control")
             if await retry_until_log_available(partial(self.deal_with, exhausted), "poison control"):
-                await self._feed.done(exhausted)
+                await self._feed.acknowledge(exhausted)
 
     async def deal_with(self, exhausted: ExhaustedTicket) -> bool:
         """End the job, unless it has ended, and remove its ticket.
@@ -68,7 +68,7 @@ class PoisonTicketHandler:
     async def _is_in_hand(self, job: Job) -> bool:
         if job.status is not Status.PROCESSING:
             return False
-        return any(report.job_id == job.id for report in await self._workers.present())
+        return any(report.job_id == job.id for report in await self._workers.present_workers())
 
     async def _give_up(self, exhausted: ExhaustedTicket) -> None:
         job_id = exhausted.ticket.job_id

@@ -72,7 +72,7 @@ class Reconciler:
         missing = [job_id for job_id in overdue if job_id not in lying]
         if not missing:
             return []
-        in_hand = {report.job_id for report in await self._workers.present()}
+        in_hand = {report.job_id for report in await self._workers.present_workers()}
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def issue(job_id: str) -> bool:

@@ -170,11 +170,11 @@ class RunningAttempt:
         """Look for wishes to cancel, and for other workers that took the job. Raises `LeaseLost`."""
         job_id = self._lease.job.id
         bell = await retry_until_log_available(
-            partial(self._parts.watch.listen, job_id), f"watching job {job_id}"
+            partial(self._parts.watch.subscribe, job_id), f"watching job {job_id}"
         )
         try:
             while True:
-                rung = await bell.next(self._parts.timing.look_seconds)
+                rung = await bell.next_position(self._parts.timing.look_seconds)
                 job = await self._lease.refresh(rung if rung is not None else self._lease.position + 1)
                 if job.cancel_requested:
                     self._told_to_stop.set()

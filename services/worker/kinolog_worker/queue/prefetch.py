@@ -29,21 +29,21 @@ async def prefetch(parts: WorkerDependencies, held: HeldTicket) -> None:
     job_id = held.ticket.job_id
     loaded = await parts.store.load(job_id)
     if loaded is None or loaded.job.status is not Status.QUEUED or not loaded.job.prefetch_requested:
-        await held.done()
+        await held.acknowledge()
         return
     job = loaded.job
     entry = parts.catalogue.get(job.spec.model)
     if entry is not None and entry.name not in parts.served:
-        await held.give_back(ELSEWHERE_SECONDS * held.deliveries)
+        await held.release(ELSEWHERE_SECONDS * held.deliveries)
         return
     key = await parts.keys.get(job.sealing_key_id)
     if entry is None or key is None:
-        await held.done()
+        await held.acknowledge()
         return
     result = await parts.inference.prefetch(render_job(job, unseal_job(job, key), entry, parts.scratch))
     if isinstance(result, FailedMessage):
         logger.warning("warming up failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
-        await held.done()
+        await held.acknowledge()
         return
     parts.status.loaded(entry.name, result.facts)
     assets = (entry.name, f"{max(1, len(job.scenes))} prompt embeddings")
@@ -52,4 +52,4 @@ async def prefetch(parts: WorkerDependencies, held: HeldTicket) -> None:
         await retry_until_log_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
     except Refused as refused:
         logger.info("warming up for job %s came too late: %s", job_id, refused.message)
-    await held.done()
+    await held.acknowledge()

@@ -62,10 +62,10 @@ class TicketHandler:
             logger.warning("dropping the work: %s", lost.message, extra=fields("lease_lost", job=job_id))
         except LogUnavailable as unavailable:
             logger.warning("job %s cannot be looked at: %s", job_id, unavailable)
-            await held.give_back(AGAIN_SECONDS)
+            await held.release(AGAIN_SECONDS)
         except Exception:
             logger.exception("trouble with job %s", job_id)
-            await held.give_back(TROUBLE_SECONDS)
+            await held.release(TROUBLE_SECONDS)
         finally:
             self._attempt = None
             self._parts.status.idle()
@@ -77,10 +77,10 @@ class TicketHandler:
             match admission:
                 case Drop(reason=reason):
                     logger.info("ticket dropped: %s", reason, extra=fields("drop", job=held.ticket.job_id))
-                    await held.done()
+                    await held.acknowledge()
                     return
                 case Postpone(seconds=seconds):
-                    await held.give_back(seconds)
+                    await held.release(seconds)
                     return
                 case _:
                     pass
@@ -95,14 +95,14 @@ class TicketHandler:
                 raise
             except Refused as refused:
                 logger.info("job %s cannot be started: %s", held.ticket.job_id, refused.message)
-                await held.give_back(AGAIN_SECONDS)
+                await held.release(AGAIN_SECONDS)
                 return
 
     async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
         parts = self._parts
         others: set[str] = set()
         if loaded is not None and loaded.job.status is Status.PROCESSING:
-            present = await parts.workers.present()
+            present = await parts.workers.present_workers()
             others = {report.job_id for report in present if report.name != parts.worker}
         elsewhere = set(parts.catalogue.names) - parts.served
         return WorkerSituation(parts.worker, held.deliveries, parts.clock(), others, elsewhere)
@@ -115,7 +115,7 @@ class TicketHandler:
         handled = await parts.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != parts.worker:
-            await held.done()  # the lost worker's attempt was the last, or somebody had asked to cancel
+            await held.acknowledge()  # the lost worker's attempt was the last, or somebody had asked to cancel
             return
         parts.status.works_on(job.id, job.attempt)
         logger.info("attempt started", extra=fields("attempt_started", job=job.id, attempt=job.attempt))
@@ -128,7 +128,7 @@ class TicketHandler:
             logger.exception("attempt %d at job %s broke", job.attempt, job.id)
             broken = JobError("WORKER_ERROR", f"the worker made an error ({type(error).__name__})", True)
             await lease.record(self._failed(lease, broken))
-        await held.done()
+        await held.acknowledge()
 
     async def _see_through(self, lease: Lease) -> None:
         job = lease.job

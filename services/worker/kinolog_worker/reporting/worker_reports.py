@@ -34,7 +34,7 @@ class WorkerReporter:
     async def leave(self) -> None:
         """Say that the worker is gone."""
         try:
-            await self._parts.workers.leave(self._parts.worker)
+            await self._parts.workers.deregister(self._parts.worker)
         except LogUnavailable as unavailable:
             logger.debug("cannot say goodbye: %s", unavailable)
 

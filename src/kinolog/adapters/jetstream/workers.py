@@ -31,10 +31,10 @@ class JetStreamWorkerRegistry:
     async def report(self, worker: WorkerReport) -> None:
         await self._put(worker.name, encode_report(worker), {})
 
-    async def leave(self, name: str) -> None:
+    async def deregister(self, name: str) -> None:
         await self._put(name, b"", {"KV-Operation": GONE})
 
-    async def present(self) -> Sequence[WorkerReport]:
+    async def present_workers(self) -> Sequence[WorkerReport]:
         reports: dict[str, WorkerReport] = {}
         position, more = 0, True
         while more:

@@ -11,26 +11,26 @@ from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import artifacts, scenes
 
 _KEYS = bindparam("keys", type_=ARRAY(Text()))
-_BESIDES = bindparam("besides", type_=Text())
+_EXCLUDING = bindparam("excluding", type_=Text())
 
 _USED = (
     PreparedQuery(
         select(artifacts.c.key)
-        .where(artifacts.c.key == any_(_KEYS), artifacts.c.job_id != _BESIDES)
+        .where(artifacts.c.key == any_(_KEYS), artifacts.c.job_id != _EXCLUDING)
         .distinct()
     ),
     PreparedQuery(
         select(scenes.c.artifact_key)
-        .where(scenes.c.artifact_key == any_(_KEYS), scenes.c.job_id != _BESIDES)
+        .where(scenes.c.artifact_key == any_(_KEYS), scenes.c.job_id != _EXCLUDING)
         .distinct()
     ),
 )
 """Results and rendered scenes."""
 
 
-async def artifacts_in_use(snapshot: Snapshot, keys: Sequence[str], besides: str) -> set[str]:
-    """Those of these keys that jobs other than `besides` list."""
-    values = {"keys": list(keys), "besides": besides}
+async def artifacts_in_use(snapshot: Snapshot, keys: Sequence[str], excluding: str) -> set[str]:
+    """Those of these keys that jobs other than `excluding` list."""
+    values = {"keys": list(keys), "excluding": excluding}
     found: set[str] = set()
     for question in _USED:
         found.update(row[0] for row in await question.rows(snapshot, values))

@@ -59,7 +59,7 @@ class JetStreamCommitFeed:
                     await _acknowledge(message)
         return sorted(batch, key=lambda recorded: recorded.position)
 
-    async def done(self, batch: Sequence[Recorded]) -> None:
+    async def acknowledge(self, batch: Sequence[Recorded]) -> None:
         for recorded in batch:
             message = self._taken.pop(recorded.position, None)
             if message is not None:

@@ -26,7 +26,7 @@ class JetStreamCommitSubscription:
         """Begin to listen."""
         self._subscription = await client.subscribe(subjects.live(job_id), cb=self._ring)
 
-    async def next(self, timeout_seconds: float) -> int | None:
+    async def next_position(self, timeout_seconds: float) -> int | None:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._rung.get()
@@ -48,7 +48,7 @@ class JetStreamCommitNotifier:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def listen(self, job_id: str) -> JetStreamCommitSubscription:
+    async def subscribe(self, job_id: str) -> JetStreamCommitSubscription:
         bell = JetStreamCommitSubscription()
         try:
             await bell.open(self._client, job_id)

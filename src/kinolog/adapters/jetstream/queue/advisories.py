@@ -52,7 +52,7 @@ class JetStreamAdvisoryFeed:
                 await _acknowledge(message)
             self._waiting.extend(await self._pull.get())
 
-    async def done(self, exhausted: ExhaustedTicket) -> None:
+    async def acknowledge(self, exhausted: ExhaustedTicket) -> None:
         message = self._taken.pop(exhausted.id, None)
         if message is not None:
             await _acknowledge(message)

@@ -67,13 +67,13 @@ class JetStreamHeldTicket:
     def deliveries(self) -> int:
         return self._message.metadata.num_delivered
 
-    async def keep(self) -> None:
+    async def extend(self) -> None:
         await self._say(self._message.in_progress, "kept")
 
-    async def done(self) -> None:
+    async def acknowledge(self) -> None:
         await self._say(self._message.ack_sync, "done")
 
-    async def give_back(self, delay_seconds: float = 0.0) -> None:
+    async def release(self, delay_seconds: float = 0.0) -> None:
         await self._say(lambda: self._message.nak(delay_seconds or None), "given back")
 
     async def _say(self, tell: Callable[[], Awaitable[object]], what: str) -> None:
