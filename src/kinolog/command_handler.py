@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from kinolog.job.commands import Command
 from kinolog.job.commit import CommandFacts, Commit
@@ -18,6 +20,10 @@ ATTEMPTS = 16
 """How often a command is decided anew before the caller is told that the job is too busy."""
 
 
+LoadJob: TypeAlias = Callable[[str], Awaitable[LoadedJob | None]]
+"""Reads a job by its id; None for a job that is not in the log."""
+
+
 class JobTooBusy(Refused):
     """A job that changes faster than a command can be decided."""
 
@@ -25,7 +31,7 @@ class JobTooBusy(Refused):
         super().__init__("JOB_TOO_BUSY", f"job {job_id} keeps changing; try again in a moment")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandledCommand:
     """The job after a command. `events` is empty when the command had been handled before."""
 
@@ -38,7 +44,7 @@ class HandledCommand:
     @property
     def tail(self) -> LoadedJob:
         """What the next command builds on."""
-        return LoadedJob(self.job, self.position, self.digest, self.command_id)
+        return LoadedJob(job=self.job, position=self.position, digest=self.digest, command_id=self.command_id)
 
 
 class CommandHandler:
@@ -48,13 +54,16 @@ class CommandHandler:
         self._store = store
         self._clock = clock
 
-    async def handle(self, job_id: str, command: Command) -> HandledCommand:
-        """Load the job and give it the command; decide anew on a conflict.
+    async def handle(self, job_id: str, command: Command, load: LoadJob | None = None) -> HandledCommand:
+        """Load the job, decide and append. Decide again on a conflict.
 
-        Raises `Refused` when the job does not take it, `LogUnavailable` when the log does not answer.
+        `load` reads the job instead of the store and may raise an error to end the command, such as for a caller that
+        may not see the job. Raises `Refused` if the job does not accept the command, `JobTooBusy` after `ATTEMPTS`
+        conflicts, `LogUnavailable` if the log does not answer.
         """
+        load = load or self._store.load
         for _ in range(ATTEMPTS):
-            loaded = await self._store.load(job_id)
+            loaded = await load(job_id)
             try:
                 return await self.handle_from(job_id, loaded, command)
             except Conflict:
@@ -67,9 +76,21 @@ class CommandHandler:
         if commit is None:
             if loaded is None:  # decide() answers nothing only for jobs that are there
                 raise AssertionError("a command to no job led to no events")
-            return HandledCommand(loaded.job, loaded.position, loaded.digest, loaded.command_id, ())
+            return HandledCommand(
+                job=loaded.job,
+                position=loaded.position,
+                digest=loaded.digest,
+                command_id=loaded.command_id,
+                events=(),
+            )
         appended = await self._store.append(commit)
-        return HandledCommand(commit.state, appended.position, appended.digest, command.id, commit.events)
+        return HandledCommand(
+            job=commit.state,
+            position=appended.position,
+            digest=appended.digest,
+            command_id=command.id,
+            events=commit.events,
+        )
 
     def decide_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> Commit | None:
         """The commit that the command leads to; None when there is nothing to do. Stores nothing."""
@@ -81,7 +102,7 @@ class CommandHandler:
         state = fold(job, job_id, events, command.id)
         return Commit(
             job_id=job_id,
-            command=CommandFacts(stored_name(type(command)), command.id, command.actor),
+            command=CommandFacts(name=stored_name(type(command)), id=command.id, actor=command.actor),
             events=tuple(events),
             state=state,
             fold_version=FOLD_VERSION,

@@ -1,4 +1,4 @@
-"""Workers' reports between the port and the wire."""
+"""Worker reports on the wire."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from kinolog.v1 import job_pb2 as pb
 
 
 def encode_report(report: WorkerReport) -> bytes:
-    """The message to publish."""
+    """Return the report as a message to publish."""
+    return worker_to_proto(report).SerializeToString()
+
+
+def worker_to_proto(report: WorkerReport) -> pb.Worker:
+    """Return the report as a `Worker`."""
     wire = pb.Worker(
         name=report.name,
         device=report.device,
@@ -31,11 +36,11 @@ def encode_report(report: WorkerReport) -> bytes:
     )
     time_to_proto(wire.started_at, report.started_at)
     time_to_proto(wire.seen_at, report.seen_at)
-    return wire.SerializeToString()
+    return wire
 
 
 def decode_report(raw: bytes) -> WorkerReport:
-    """The report in a message. Raises google.protobuf.message.DecodeError."""
+    """Return the report in a message. Raises google.protobuf.message.DecodeError."""
     wire = pb.Worker.FromString(raw)
     return WorkerReport(
         name=wire.name,
