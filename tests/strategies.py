@@ -31,11 +31,23 @@ seconds = st.floats(0, 1e6, allow_nan=False)
 priorities = st.sampled_from(Priority)
 stages = st.sampled_from(Stage)
 maybe_scene = st.none() | st.integers(0, 9)
-sealed = st.builds(Sealed, st.binary(min_size=12, max_size=12), st.binary(min_size=16, max_size=64))
-artifacts = st.builds(Artifact, st.sampled_from(ArtifactKind), words, words, numbers, words)
-errors = st.builds(JobError, words, st.text(max_size=30), st.booleans())
+sealed = st.builds(
+    Sealed, nonce=st.binary(min_size=12, max_size=12), ciphertext=st.binary(min_size=16, max_size=64)
+)
+artifacts = st.builds(
+    Artifact,
+    kind=st.sampled_from(ArtifactKind),
+    key=words,
+    sha256=words,
+    size_bytes=numbers,
+    media_type=words,
+)
+errors = st.builds(JobError, code=words, message=st.text(max_size=30), retryable=st.booleans())
 runtimes = st.builds(
-    Runtime, words, words, st.dictionaries(words, words, max_size=3).map(lambda d: MappingProxyType(d))
+    Runtime,
+    hardware=words,
+    model_revision=words,
+    libraries=st.dictionaries(words, words, max_size=3).map(lambda d: MappingProxyType(d)),
 )
 specs = st.builds(
     Spec,
@@ -53,7 +65,17 @@ specs = st.builds(
     style=words,
     webhook=st.none() | sealed,
 )
-media = st.builds(MediaFacts, numbers, numbers, numbers, seconds, seconds, words, words, words)
+media = st.builds(
+    MediaFacts,
+    width=numbers,
+    height=numbers,
+    frames=numbers,
+    fps=seconds,
+    duration_seconds=seconds,
+    codec=words,
+    pixel_format=words,
+    frame_hash=words,
+)
 
 
 @st.composite
@@ -62,14 +84,14 @@ def scene_lists(draw: st.DrawFn, least: int = 0) -> tuple[Scene, ...]:
     count = draw(st.integers(least, 4))
     return tuple(
         Scene(
-            index,
-            draw(sealed),
-            draw(seconds),
-            draw(seconds),
-            draw(numbers),
-            draw(words),
-            draw(words),
-            draw(st.integers(0, 2**53 - 1)),
+            index=index,
+            prompt=draw(sealed),
+            start_seconds=draw(seconds),
+            duration_seconds=draw(seconds),
+            frames=draw(numbers),
+            camera=draw(words),
+            transition=draw(words),
+            seed=draw(st.integers(0, 2**53 - 1)),
         )
         for index in range(count)
     )
@@ -91,22 +113,44 @@ submits = st.builds(
 
 events = st.one_of(
     st.builds(
-        e.Submitted, times, specs, words, words, words, st.binary(max_size=32), priorities, numbers, words
+        e.Submitted,
+        at=times,
+        spec=specs,
+        tenant=words,
+        actor=words,
+        request_id=words,
+        body_hash=st.binary(max_size=32),
+        priority=priorities,
+        max_attempts=numbers,
+        key_id=words,
     ),
-    st.builds(e.Queued, times, numbers, priorities, st.none() | times),
-    st.builds(e.StoryboardPlanned, times, scene_lists()),
-    st.builds(e.PrefetchRequested, times, words),
-    st.builds(e.PrefetchFinished, times, words, st.lists(words, max_size=3).map(tuple), numbers),
-    st.builds(e.AttemptStarted, times, numbers, words, runtimes),
-    st.builds(e.StageStarted, times, numbers, stages, maybe_scene),
-    st.builds(e.StageFinished, times, numbers, stages, seconds, maybe_scene),
-    st.builds(e.SceneRendered, times, numbers, numbers, artifacts),
-    st.builds(e.AttemptFailed, times, numbers, errors),
-    st.builds(e.CancelRequested, times, words, words),
-    st.builds(e.Cancelled, times, numbers),
-    st.builds(e.Reprioritized, times, priorities, words),
-    st.builds(e.Completed, times, numbers, st.lists(artifacts, max_size=3).map(tuple), media, seconds),
-    st.builds(e.Failed, times, numbers, errors),
-    st.builds(e.Retried, times, words),
-    st.builds(e.Erased, times, words),
+    st.builds(e.Queued, at=times, attempt=numbers, priority=priorities, not_before=st.none() | times),
+    st.builds(e.StoryboardPlanned, at=times, scenes=scene_lists()),
+    st.builds(e.PrefetchRequested, at=times, actor=words),
+    st.builds(
+        e.PrefetchFinished,
+        at=times,
+        worker=words,
+        assets=st.lists(words, max_size=3).map(tuple),
+        size_bytes=numbers,
+    ),
+    st.builds(e.AttemptStarted, at=times, attempt=numbers, worker=words, runtime=runtimes),
+    st.builds(e.StageStarted, at=times, attempt=numbers, stage=stages, scene=maybe_scene),
+    st.builds(e.StageFinished, at=times, attempt=numbers, stage=stages, seconds=seconds, scene=maybe_scene),
+    st.builds(e.SceneRendered, at=times, attempt=numbers, scene=numbers, artifact=artifacts),
+    st.builds(e.AttemptFailed, at=times, attempt=numbers, error=errors),
+    st.builds(e.CancelRequested, at=times, actor=words, reason=words),
+    st.builds(e.Cancelled, at=times, attempt=numbers),
+    st.builds(e.Reprioritized, at=times, priority=priorities, actor=words),
+    st.builds(
+        e.Completed,
+        at=times,
+        attempt=numbers,
+        artifacts=st.lists(artifacts, max_size=3).map(tuple),
+        media=media,
+        gpu_seconds=seconds,
+    ),
+    st.builds(e.Failed, at=times, attempt=numbers, error=errors),
+    st.builds(e.Retried, at=times, actor=words),
+    st.builds(e.Erased, at=times, actor=words),
 )

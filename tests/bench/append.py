@@ -80,8 +80,10 @@ async def _seconds(store: JetStreamEventStore, count: int) -> list[Commit]:
     for first, where in zip(firsts, stored, strict=True):
         if isinstance(where, Exception):
             raise where
-        loaded = LoadedJob(first.state, where.position, where.digest, first.command.id)
-        commits.append(commit_of(first.job_id, loaded, Prefetch("prefetch", "tester")))
+        loaded = LoadedJob(
+            job=first.state, position=where.position, digest=where.digest, command_id=first.command.id
+        )
+        commits.append(commit_of(first.job_id, loaded, Prefetch(id="prefetch", actor="tester")))
     return commits
 
 

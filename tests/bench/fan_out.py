@@ -102,7 +102,9 @@ async def _progress(stack: Stack) -> AsyncIterator[None]:
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
     store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
     try:
-        start = StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {}))
+        start = StartAttempt(
+            id=new_id(), actor=WORKER, runtime=Runtime(hardware="bench", model_revision="r1", libraries={})
+        )
         await CommandHandler(store, system_clock).handle(job_id, start)
         reporting = asyncio.create_task(_report(feed, job_id))
         yield
@@ -122,17 +124,17 @@ async def _report(feed: JetStreamProgressFeed, job_id: str) -> None:
         step = number % 1_000
         await feed.publish(
             Progress(
-                job_id,
-                1,
-                datetime.now(UTC),
-                WORKER,
-                Stage.DENOISE,
-                0,
-                1,
-                step,
-                1_000,
-                step / 10,
-                100 - step / 10,
+                job_id=job_id,
+                attempt=1,
+                at=datetime.now(UTC),
+                worker=WORKER,
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=step,
+                steps=1_000,
+                percent=step / 10,
+                eta_seconds=100 - step / 10,
             )
         )
 

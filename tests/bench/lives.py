@@ -26,14 +26,38 @@ async def lives(jobs: int) -> Studio:
 
 
 async def _complete(studio: Studio, job_id: str) -> None:
-    runtime = Runtime("two cores", "r1", {"torch": "2.13.0", "diffusers": "0.42.0"})
-    await studio.give(job_id, c.StartAttempt(studio.command_id(), WORKER, runtime))
+    runtime = Runtime(
+        hardware="two cores", model_revision="r1", libraries={"torch": "2.13.0", "diffusers": "0.42.0"}
+    )
+    await studio.give(job_id, c.StartAttempt(id=studio.command_id(), actor=WORKER, runtime=runtime))
     await _stages(studio, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
     await _stages(studio, job_id, (Stage.DENOISE, 0))
-    await studio.give(job_id, c.RecordScene(studio.command_id(), WORKER, 1, 0, video(job_id)))
+    await studio.give(
+        job_id,
+        c.RecordScene(id=studio.command_id(), actor=WORKER, attempt=1, scene=0, artifact=video(job_id)),
+    )
     await _stages(studio, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
-    media = MediaFacts(128, 96, 16, 8.0, 2.0, "h264", "yuv420p", "f" * 64)
-    await studio.give(job_id, c.Complete(studio.command_id(), WORKER, 1, (video(job_id),), media, 3.5))
+    media = MediaFacts(
+        width=128,
+        height=96,
+        frames=16,
+        fps=8.0,
+        duration_seconds=2.0,
+        codec="h264",
+        pixel_format="yuv420p",
+        frame_hash="f" * 64,
+    )
+    await studio.give(
+        job_id,
+        c.Complete(
+            id=studio.command_id(),
+            actor=WORKER,
+            attempt=1,
+            artifacts=(video(job_id),),
+            media=media,
+            gpu_seconds=3.5,
+        ),
+    )
 
 
 async def _stages(studio: Studio, job_id: str, *stages: tuple[Stage, int | None]) -> None:
@@ -41,6 +65,8 @@ async def _stages(studio: Studio, job_id: str, *stages: tuple[Stage, int | None]
     marks = []
     for stage, scene in stages:
         studio.now += timedelta(seconds=2)
-        marks.append(c.StageMark(stage, scene, studio.now))
-        marks.append(c.StageMark(stage, scene, studio.now + timedelta(seconds=1), 1.0))
-    await studio.give(job_id, c.RecordStages(studio.command_id(), WORKER, 1, tuple(marks)))
+        marks.append(c.StageMark(stage=stage, scene=scene, at=studio.now))
+        marks.append(c.StageMark(stage=stage, scene=scene, at=studio.now + timedelta(seconds=1), seconds=1.0))
+    await studio.give(
+        job_id, c.RecordStages(id=studio.command_id(), actor=WORKER, attempt=1, marks=tuple(marks))
+    )

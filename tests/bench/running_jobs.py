@@ -114,7 +114,14 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
     handler = CommandHandler(store, system_clock)
     try:
         for job_id in own:
-            await handler.handle(job_id, StartAttempt(new_id(), WORKER, Runtime("bench", "r1", {})))
+            await handler.handle(
+                job_id,
+                StartAttempt(
+                    id=new_id(),
+                    actor=WORKER,
+                    runtime=Runtime(hardware="bench", model_revision="r1", libraries={}),
+                ),
+            )
         tasks = [asyncio.create_task(_steps(feed, own)), asyncio.create_task(_commits(handler, own))]
         try:
             with _lent_rows(url, own):
@@ -139,7 +146,19 @@ async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
         percent = 100 * step / STEPS
         now = datetime.now(UTC)
         await feed.publish(
-            Progress(job_id, 1, now, WORKER, Stage.DENOISE, 0, 1, step, STEPS, percent, STEPS - step)
+            Progress(
+                job_id=job_id,
+                attempt=1,
+                at=now,
+                worker=WORKER,
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=step,
+                steps=STEPS,
+                percent=percent,
+                eta_seconds=STEPS - step,
+            )
         )
 
 
@@ -148,8 +167,10 @@ async def _commits(handler: CommandHandler, own: Sequence[str]) -> None:
     async for number in _beats(COMMITS_PER_SECOND):
         stage = STAGES[number // len(own) % len(STAGES)]
         scene = None if stage is Stage.PREFETCH else 0
-        mark = StageMark(stage, scene, datetime.now(UTC))
-        await handler.handle(own[number % len(own)], RecordStages(new_id(), WORKER, 1, (mark,)))
+        mark = StageMark(stage=stage, scene=scene, at=datetime.now(UTC))
+        await handler.handle(
+            own[number % len(own)], RecordStages(id=new_id(), actor=WORKER, attempt=1, marks=(mark,))
+        )
 
 
 async def _beats(per_second: float) -> AsyncIterator[int]:

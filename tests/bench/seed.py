@@ -39,7 +39,7 @@ from kinolog.privacy.sealed_fields import PROMPT
 from kinolog.privacy.sealer import KEY_BYTES, Sealer
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.settings import ProjectorSettings
-from kinolog.readmodel.database import writing_connection
+from kinolog.readmodel.database import writer_connection
 from tests.bench.database_copies import grow
 
 OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
@@ -95,9 +95,19 @@ class MadeUpLog:
         status = random.choices(list(statuses), list(statuses.values()))[0]
         events = tuple(self._events(random, its_id, created_at, status))
         state = fold(None, its_id, events, "seed")
-        facts = CommandFacts("submit", f"seed-{number}", "seed")
-        commit = Commit(its_id, facts, events, state, FOLD_VERSION, state.version, 0, b"", created_at)
-        return Recorded(number, commit, sha256(its_id.encode()).digest(), b"")
+        facts = CommandFacts(name="submit", id=f"seed-{number}", actor="seed")
+        commit = Commit(
+            job_id=its_id,
+            command=facts,
+            events=events,
+            state=state,
+            fold_version=FOLD_VERSION,
+            version=state.version,
+            previous_position=0,
+            previous_hash=b"",
+            at=created_at,
+        )
+        return Recorded(position=number, commit=commit, digest=sha256(its_id.encode()).digest(), raw=b"")
 
     def _events(self, random: Random, its_id: str, created_at: datetime, status: Status) -> Iterator[e.Event]:
         words = (random.choice(COLOURS), random.choice(SHAPES), random.choice(PLACES))
@@ -106,32 +116,74 @@ class MadeUpLog:
         model = random.choices(("kinolog-tiny", "wan-1.3b"), (70, 30))[0]
         style = random.choice(STYLES)
         seed = random.randrange(1 << 31)
-        spec = Spec(sealed, None, model, model, 480, 320, 32, 8, 20, 5.0, seed, style)
+        spec = Spec(
+            prompt=sealed,
+            negative_prompt=None,
+            model=model,
+            model_class=model,
+            width=480,
+            height=320,
+            frames=32,
+            fps=8,
+            steps=20,
+            guidance=5.0,
+            seed=seed,
+            style=style,
+        )
         priority = random.choices(list(PRIORITIES), list(PRIORITIES.values()))[0]
-        yield e.Submitted(created_at, spec, self.tenant, "seed", its_id, b"", priority, 3)
-        yield e.Queued(created_at, 1, priority)
+        yield e.Submitted(
+            at=created_at,
+            spec=spec,
+            tenant=self.tenant,
+            actor="seed",
+            request_id=its_id,
+            body_hash=b"",
+            priority=priority,
+            max_attempts=3,
+        )
+        yield e.Queued(at=created_at, attempt=1, priority=priority)
         if status is Status.QUEUED:
             return
         at = created_at + timedelta(seconds=random.expovariate(1 / 30))
         if status is Status.CANCELLED:
-            yield e.CancelRequested(at, "seed")
-            yield e.Cancelled(at, 0)
+            yield e.CancelRequested(at=at, actor="seed")
+            yield e.Cancelled(at=at, attempt=0)
             return
-        yield e.AttemptStarted(at, 1, f"worker-{random.randrange(8)}", Runtime("seed", "r1"))
+        yield e.AttemptStarted(
+            at=at,
+            attempt=1,
+            worker=f"worker-{random.randrange(8)}",
+            runtime=Runtime(hardware="seed", model_revision="r1"),
+        )
         seconds = random.lognormvariate(3.5, 0.5)
         at += timedelta(seconds=seconds)
         if status is Status.FAILED:
-            error = JobError("OUT_OF_MEMORY", "the device has no memory left", False)
-            yield e.AttemptFailed(at, 1, error)
-            yield e.Failed(at, 1, error)
+            error = JobError(code="OUT_OF_MEMORY", message="the device has no memory left", retryable=False)
+            yield e.AttemptFailed(at=at, attempt=1, error=error)
+            yield e.Failed(at=at, attempt=1, error=error)
             return
-        yield e.StageFinished(at, 1, Stage.DENOISE, seconds * 0.8, 0)
-        yield e.StageFinished(at, 1, Stage.DECODE, seconds * 0.2, 0)
+        yield e.StageFinished(at=at, attempt=1, stage=Stage.DENOISE, seconds=seconds * 0.8, scene=0)
+        yield e.StageFinished(at=at, attempt=1, stage=Stage.DECODE, seconds=seconds * 0.2, scene=0)
         digest = sha256(its_id.encode()).hexdigest()
         key = f"sha256/{digest[:2]}/{digest[2:]}.mp4"
-        video = Artifact(ArtifactKind.VIDEO, key, digest, random.randrange(100_000, 9_000_000), "video/mp4")
-        media = MediaFacts(480, 320, 32, 8.0, 4.0, "h264", "yuv420p", digest)
-        yield e.Completed(at, 1, (video,), media, seconds)
+        video = Artifact(
+            kind=ArtifactKind.VIDEO,
+            key=key,
+            sha256=digest,
+            size_bytes=random.randrange(100_000, 9_000_000),
+            media_type="video/mp4",
+        )
+        media = MediaFacts(
+            width=480,
+            height=320,
+            frames=32,
+            fps=8.0,
+            duration_seconds=4.0,
+            codec="h264",
+            pixel_format="yuv420p",
+            frame_hash=digest,
+        )
+        yield e.Completed(at=at, attempt=1, artifacts=(video,), media=media, gpu_seconds=seconds)
 
 
 async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
@@ -140,7 +192,7 @@ async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
     if jobs % made_up:
         raise ValueError(f"more than {MADE_UP} jobs are made in rounds of so many")
     log = MadeUpLog(made_up)
-    async with await writing_connection(database_url, "kinolog-seed") as connection:
+    async with await writer_connection(database_url, "kinolog-seed") as connection:
         cursor = await connection.execute(
             "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = 0 RETURNING true",
             [made_up, log.commit(made_up).digest],

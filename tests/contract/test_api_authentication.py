@@ -105,7 +105,17 @@ async def test_workers_are_shared_but_not_their_jobs(api: RunningApi) -> None:
     """Everybody sees the workers and the models they serve; the job one works on only its own tenant."""
     theirs = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=OTHER)).job
     at = datetime(2026, 5, 1, tzinfo=UTC)
-    report = WorkerReport("w1", "cpu", "a laptop", ("kinolog-tiny",), (), at, at, theirs.id, 1)
+    report = WorkerReport(
+        name="w1",
+        device="cpu",
+        hardware="a laptop",
+        models=("kinolog-tiny",),
+        loaded_models=(),
+        started_at=at,
+        seen_at=at,
+        job_id=theirs.id,
+        attempt=1,
+    )
     await api.workers.report(report)
     (seen,) = (await api.jobs.ListWorkers(pb.ListWorkersRequest())).workers
     assert (seen.name, seen.job_id, seen.attempt) == ("w1", "", 0)

@@ -27,7 +27,9 @@ async def test_erasing_takes_prompts_files_and_weather(api: RunningApi) -> None:
     """After an erasure nothing shows the prompt, the files and the weather are gone, and the history stays."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
-    await api.progress.publish(LogLine(job_id, 1, api.clock(), LogLevel.INFO, "frame 3 of 17"))
+    await api.progress.publish(
+        LogLine(job_id=job_id, attempt=1, at=api.clock(), level=LogLevel.INFO, message="frame 3 of 17")
+    )
     answer = await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
     assert answer.job.erased
     assert answer.job.spec.prompt == ""

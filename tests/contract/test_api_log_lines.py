@@ -29,13 +29,23 @@ async def noted(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
     assert loaded is not None
     assert key is not None
     note = seal_log_note(loaded.job, key, SECRET)
-    return LogLine(job_id, 1, api.clock(), LogLevel.INFO, "the model does not know 2 words", sequence, note)
+    return LogLine(
+        job_id=job_id,
+        attempt=1,
+        at=api.clock(),
+        level=LogLevel.INFO,
+        message="the model does not know 2 words",
+        sequence=sequence,
+        note=note,
+    )
 
 
 async def test_the_owner_reads_the_words(api: RunningApi) -> None:
     """In the list of log lines the note stands behind the message."""
     job_id = await api.submit()
-    plain = LogLine(job_id, 1, api.clock(), LogLevel.INFO, "weights loaded", 2)
+    plain = LogLine(
+        job_id=job_id, attempt=1, at=api.clock(), level=LogLevel.INFO, message="weights loaded", sequence=2
+    )
     api.read_model.lines = [await noted(api, job_id), plain]
     answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=job_id))
     assert [entry.message for entry in answer.entries] == [
@@ -70,7 +80,17 @@ async def test_a_note_of_another_job_is_left_out(api: RunningApi) -> None:
     """A note that does not open under its key is not shown, and stops nothing."""
     mine, other = await api.submit(), await api.submit()
     foreign = (await noted(api, other)).note
-    api.read_model.lines = [LogLine(mine, 1, api.clock(), LogLevel.INFO, "a line", 1, foreign)]
+    api.read_model.lines = [
+        LogLine(
+            job_id=mine,
+            attempt=1,
+            at=api.clock(),
+            level=LogLevel.INFO,
+            message="a line",
+            sequence=1,
+            note=foreign,
+        )
+    ]
     answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=mine))
     assert [entry.message for entry in answer.entries] == ["a line"]
 

@@ -63,8 +63,33 @@ async def test_a_job_of_an_old_log(api: RunningApi) -> None:
     await api.keys.create({job_id: key})
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="old")
     body_hash = sealer.body_hash(request.SerializeToString(deterministic=True))
-    spec = Spec(sealer.seal(PROMPT, PROMPT_PURPOSE), None, "m", "m", 64, 64, 8, 8, 2, 1.0, 1)
-    await api.work(job_id, Submit("s", "ann", "default", "old", body_hash, spec, Priority.LOW, 1, ()))
+    spec = Spec(
+        prompt=sealer.seal(PROMPT, PROMPT_PURPOSE),
+        negative_prompt=None,
+        model="m",
+        model_class="m",
+        width=64,
+        height=64,
+        frames=8,
+        fps=8,
+        steps=2,
+        guidance=1.0,
+        seed=1,
+    )
+    await api.work(
+        job_id,
+        Submit(
+            id="s",
+            actor="ann",
+            tenant="default",
+            request_id="old",
+            body_hash=body_hash,
+            spec=spec,
+            priority=Priority.LOW,
+            max_attempts=1,
+            scenes=(),
+        ),
+    )
     again = await api.jobs.SubmitJob(request)
     assert (again.created, again.job.id, again.job.spec.prompt) == (False, job_id, PROMPT)
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))

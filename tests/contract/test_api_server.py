@@ -125,7 +125,9 @@ async def test_log_lines_of_a_job(api: RunningApi) -> None:
     job_id = await api.submit()
     levels = [LogLevel.INFO, LogLevel.WARNING, LogLevel.INFO]
     api.read_model.lines = [
-        LogLine(job_id, 1, api.clock(), level, f"line {number}", number)
+        LogLine(
+            job_id=job_id, attempt=1, at=api.clock(), level=level, message=f"line {number}", sequence=number
+        )
         for number, level in enumerate(levels, 1)
     ]
 

@@ -119,7 +119,7 @@ async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
     """An erased job whose key is still there is told with what to do."""
     job_id = await api.submit()
     await api.fail(job_id)
-    await api.work(job_id, c.Erase("e1", "ada"))
+    await api.work(job_id, c.Erase(id="e1", actor="ada"))
     assert await broken(api, job_id) == {
         "seals": "erased, but its key is still there; erase it again to finish"
     }

@@ -42,7 +42,19 @@ async def watching(api: RunningApi, watchers_now: int = 1) -> None:
 
 def progress(api: RunningApi, job_id: str, percent: float = 40.0) -> Progress:
     """Weather of the first attempt."""
-    return Progress(job_id, 1, api.clock(), "w1", Stage.DENOISE, 0, 1, 4, 10, percent, 12.5)
+    return Progress(
+        job_id=job_id,
+        attempt=1,
+        at=api.clock(),
+        worker="w1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=4,
+        steps=10,
+        percent=percent,
+        eta_seconds=12.5,
+    )
 
 
 async def test_a_job_is_watched_to_its_end(api: RunningApi) -> None:
@@ -172,11 +184,23 @@ async def test_weather_reaches_who_asked_for_it(api: RunningApi) -> None:
     await api.progress.publish(progress(api, job_id))
     (told,) = await collected(stream, 1)
     assert (told.progress.percent, told.progress.eta_seconds, told.position) == (40.0, 12.5, 2)
-    await api.progress.publish(LogLine(job_id, 1, api.clock(), LogLevel.INFO, "weights loaded"))
+    await api.progress.publish(
+        LogLine(job_id=job_id, attempt=1, at=api.clock(), level=LogLevel.INFO, message="weights loaded")
+    )
     assert (await collected(stream, 1))[0].log.message == "weights loaded"
-    await api.progress.publish(PreviewImage(job_id, 1, api.clock(), 0, 4, "image/webp", b"picture"))
+    await api.progress.publish(
+        PreviewImage(
+            job_id=job_id,
+            attempt=1,
+            at=api.clock(),
+            scene=0,
+            step=4,
+            media_type="image/webp",
+            image=b"picture",
+        )
+    )
     assert (await collected(stream, 1))[0].preview.image == b"picture"
-    await api.work(job_id, c.StartStage("s1", "w1", 1, Stage.DENOISE, 0))
+    await api.work(job_id, c.StartStage(id="s1", actor="w1", attempt=1, stage=Stage.DENOISE, scene=0))
     (commit,) = await collected(stream, 1)
     assert commit.job.percent == 40.0
     stream.cancel()
@@ -218,6 +242,6 @@ async def test_a_replica_that_answers_too_early(api: RunningApi, monkeypatch: py
         stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
         (first,) = await collected(stream, 1)
     assert first.position == 1
-    await api.work(job_id, c.Cancel("c1", "me"))
-    await api.work(job_id, c.ConfirmCancel("c2", "w1", 1))
+    await api.work(job_id, c.Cancel(id="c1", actor="me"))
+    await api.work(job_id, c.ConfirmCancel(id="c2", actor="w1", attempt=1))
     assert [message.position for message in await rest_of(stream)] == [2, 3, 4]

@@ -111,7 +111,7 @@ async def test_state_of_another_fold_is_folded_anew(log: EventStore) -> None:
     job_id = await given_job(log)
     loaded = await log.load(job_id)
     assert loaded is not None
-    commit = commit_of(job_id, loaded, Reprioritize("hurry", "tester", Priority.HIGH))
+    commit = commit_of(job_id, loaded, Reprioritize(id="hurry", actor="tester", priority=Priority.HIGH))
     outdated = replace(commit.state, priority=Priority.LOW, tenant="of an older fold")
     await log.append(replace(commit, state=outdated, fold_version=FOLD_VERSION - 1))
     folded = await log.load(job_id)
@@ -153,7 +153,7 @@ async def test_an_overtaken_commit_is_found_in_the_history(log: EventStore) -> N
     job_id = job_name()
     commit = first_commit(job_id)
     first = await log.append(commit)
-    await log.append(commit_of(job_id, await log.load(job_id), Prefetch("prefetch", "tester")))
+    await log.append(commit_of(job_id, await log.load(job_id), Prefetch(id="prefetch", actor="tester")))
     assert await log.append(replace(commit, at=system_clock())) == first
     assert await log.append(commit) == first
 
@@ -162,9 +162,9 @@ async def test_a_commit_behind_an_old_tail_conflicts(log: EventStore) -> None:
     """Given a job that has moved on, a commit that builds on its old tail is refused and leaves nothing."""
     job_id = await given_job(log)
     old = await log.load(job_id)
-    await log.append(commit_of(job_id, old, Prefetch("prefetch", "tester")))
+    await log.append(commit_of(job_id, old, Prefetch(id="prefetch", actor="tester")))
     with pytest.raises(Conflict, match=job_id):
-        await log.append(commit_of(job_id, old, Cancel("cancel", "tester")))
+        await log.append(commit_of(job_id, old, Cancel(id="cancel", actor="tester")))
     assert await log.last_position() == 2
 
 
@@ -179,7 +179,7 @@ async def test_of_racing_writers_one_wins(log: EventStore) -> None:
     """Given one tail and sixteen writers that build on it, exactly one is stored and the rest conflict."""
     job_id = await given_job(log)
     tail = await log.load(job_id)
-    commits = [commit_of(job_id, tail, Cancel(f"cancel {number}", "tester")) for number in range(16)]
+    commits = [commit_of(job_id, tail, Cancel(id=f"cancel {number}", actor="tester")) for number in range(16)]
     answers = await asyncio.gather(*map(log.append, commits), return_exceptions=True)
     assert sum(isinstance(answer, Appended) for answer in answers) == 1
     assert sum(isinstance(answer, Conflict) for answer in answers) == 15
@@ -200,7 +200,10 @@ async def test_racing_commands_all_take_effect(log: EventStore) -> None:
     job_id = await given_job(log)
     handler = CommandHandler(log, system_clock)
     priorities = [Priority.HIGH, Priority.LOW, Priority.CRITICAL]
-    commands = [Reprioritize(f"command {number}", "tester", p) for number, p in enumerate(priorities)]
+    commands = [
+        Reprioritize(id=f"command {number}", actor="tester", priority=p)
+        for number, p in enumerate(priorities)
+    ]
     await asyncio.gather(*(handler.handle(job_id, command) for command in commands))
     history = [recorded async for recorded in log.history(job_id)]
     assert {r.commit.command.id for r in history} == {"submit", *(command.id for command in commands)}
@@ -284,7 +287,7 @@ async def test_building_on_what_was_lost_is_damage(log: EventStore) -> None:
     job_id = await given_job(log)
     tail = await log.load(job_id)
     assert tail is not None
-    commit = commit_of(job_id, replace(tail, position=7), Cancel("cancel", "tester"))
+    commit = commit_of(job_id, replace(tail, position=7), Cancel(id="cancel", actor="tester"))
     with pytest.raises(DamagedLog):
         await log.append(commit)
 

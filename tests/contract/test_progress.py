@@ -24,12 +24,24 @@ AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 
 def progress(job_id: str, step: int = 1, attempt: int = 1) -> Progress:
     """Progress of a job."""
-    return Progress(job_id, attempt, AT, "worker-1", Stage.DENOISE, 0, 2, step, 20, 12.5, eta_seconds=None)
+    return Progress(
+        job_id=job_id,
+        attempt=attempt,
+        at=AT,
+        worker="worker-1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=2,
+        step=step,
+        steps=20,
+        percent=12.5,
+        eta_seconds=None,
+    )
 
 
 def line(job_id: str, message: str = "the model is loaded") -> LogLine:
     """A log line of a job."""
-    return LogLine(job_id, 1, AT, LogLevel.WARNING, message)
+    return LogLine(job_id=job_id, attempt=1, at=AT, level=LogLevel.WARNING, message=message)
 
 
 @dataclass
@@ -79,7 +91,9 @@ async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
 async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
     """Progress, log lines and previews come back as they were sent, oldest first; log lines get a sequence."""
     job_id = new_id()
-    preview = PreviewImage(job_id, 1, AT, 0, 5, "image/jpeg", b"\xff\xd8 a picture")
+    preview = PreviewImage(
+        job_id=job_id, attempt=1, at=AT, scene=0, step=5, media_type="image/jpeg", image=b"\xff\xd8 a picture"
+    )
     sent: list[ProgressUpdate] = [
         progress(job_id),
         line(job_id),

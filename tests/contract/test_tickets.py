@@ -37,7 +37,7 @@ class Desk:
     def ticket(self, **changes: Any) -> Ticket:
         """A ticket for a job of its own."""
         ticket = Ticket(
-            new_id(), position=7, attempt=1, model_class=self.model_class, priority=Priority.MEDIUM
+            job_id=new_id(), position=7, attempt=1, model_class=self.model_class, priority=Priority.MEDIUM
         )
         return replace(ticket, **changes)
 

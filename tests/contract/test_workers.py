@@ -18,7 +18,15 @@ from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import Server, connected, empty_streams
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
-IDLE = WorkerReport("host.1-abc", "cpu", "a laptop", ("kinolog-tiny",), (), AT, AT)
+IDLE = WorkerReport(
+    name="host.1-abc",
+    device="cpu",
+    hardware="a laptop",
+    models=("kinolog-tiny",),
+    loaded_models=(),
+    started_at=AT,
+    seen_at=AT,
+)
 BUSY = replace(
     IDLE,
     name="host.2-def",

@@ -28,21 +28,77 @@ from kinolog.job.values import (
 from kinolog.ports.event_store import LoadedJob
 from tests.strategies import START
 
-SEALED = Sealed(b"golden-nonce", b"ciphertext under a key that is long gone")
-VIDEO = Artifact(ArtifactKind.VIDEO, "sha256/aa/aa.mp4", "aa" * 32, 12_345, "video/mp4")
-CLIP = Artifact(ArtifactKind.SCENE, "sha256/bb/bb.mp4", "bb" * 32, 2_345, "video/mp4")
-MEDIA = MediaFacts(256, 256, 17, 8.0, 2.125, "h264", "yuv420p", "cc" * 32)
-RUNTIME = Runtime("a GPU", "revision-1", {"torch": "2.13.0"})
-LOST = JobError("OUT_OF_MEMORY", "the device ran out of memory", True)
-BROKEN = JobError("WEIGHTS_MISSING", "the model's folder is empty", False)
+SEALED = Sealed(nonce=b"golden-nonce", ciphertext=b"ciphertext under a key that is long gone")
+VIDEO = Artifact(
+    kind=ArtifactKind.VIDEO,
+    key="sha256/aa/aa.mp4",
+    sha256="aa" * 32,
+    size_bytes=12_345,
+    media_type="video/mp4",
+)
+CLIP = Artifact(
+    kind=ArtifactKind.SCENE,
+    key="sha256/bb/bb.mp4",
+    sha256="bb" * 32,
+    size_bytes=2_345,
+    media_type="video/mp4",
+)
+MEDIA = MediaFacts(
+    width=256,
+    height=256,
+    frames=17,
+    fps=8.0,
+    duration_seconds=2.125,
+    codec="h264",
+    pixel_format="yuv420p",
+    frame_hash="cc" * 32,
+)
+RUNTIME = Runtime(hardware="a GPU", model_revision="revision-1", libraries={"torch": "2.13.0"})
+LOST = JobError(code="OUT_OF_MEMORY", message="the device ran out of memory", retryable=True)
+BROKEN = JobError(code="WEIGHTS_MISSING", message="the model's folder is empty", retryable=False)
 
 
 def submit(scenes: int = 1) -> c.Submit:
     """A submit with so many scenes."""
-    spec = Spec(SEALED, SEALED, "kinolog-tiny", "tiny", 256, 256, 17, 8, 20, 4.0, 7, "noir", SEALED)
-    plan = tuple(Scene(n, SEALED, 2.0 * n, 2.0, 16, "pan left", "cut", 7 + n) for n in range(scenes))
+    spec = Spec(
+        prompt=SEALED,
+        negative_prompt=SEALED,
+        model="kinolog-tiny",
+        model_class="tiny",
+        width=256,
+        height=256,
+        frames=17,
+        fps=8,
+        steps=20,
+        guidance=4.0,
+        seed=7,
+        style="noir",
+        webhook=SEALED,
+    )
+    plan = tuple(
+        Scene(
+            index=n,
+            prompt=SEALED,
+            start_seconds=2.0 * n,
+            duration_seconds=2.0,
+            frames=16,
+            camera="pan left",
+            transition="cut",
+            seed=7 + n,
+        )
+        for n in range(scenes)
+    )
     return c.Submit(
-        "submit", "ann", "default", "golden", b"h" * 32, spec, Priority.HIGH, 3, plan, "golden-key"
+        id="submit",
+        actor="ann",
+        tenant="default",
+        request_id="golden",
+        body_hash=b"h" * 32,
+        spec=spec,
+        priority=Priority.HIGH,
+        max_attempts=3,
+        scenes=plan,
+        key_id="golden-key",
     )
 
 
@@ -50,45 +106,56 @@ def work(worker: str, attempt: int) -> list[c.Command]:
     """A worker's reports up to a rendered scene."""
     start = f"{attempt}-start"
     return [
-        c.StartAttempt(start, worker, RUNTIME),
-        c.StartStage(f"{attempt}-a", worker, attempt, Stage.DENOISE, 0),
-        c.FinishStage(f"{attempt}-b", worker, attempt, Stage.DENOISE, 1.25, 0),
-        c.RecordScene(f"{attempt}-c", worker, attempt, 0, CLIP),
+        c.StartAttempt(id=start, actor=worker, runtime=RUNTIME),
+        c.StartStage(id=f"{attempt}-a", actor=worker, attempt=attempt, stage=Stage.DENOISE, scene=0),
+        c.FinishStage(
+            id=f"{attempt}-b", actor=worker, attempt=attempt, stage=Stage.DENOISE, seconds=1.25, scene=0
+        ),
+        c.RecordScene(id=f"{attempt}-c", actor=worker, attempt=attempt, scene=0, artifact=CLIP),
     ]
 
 
 HISTORIES: dict[str, list[c.Command]] = {
     "completed": [
         submit(2),
-        c.Prefetch("p", "ann"),
-        c.FinishPrefetch("q", "ada-1", ("weights", "prompt"), 10),
-        c.Reprioritize("r", "ann", Priority.CRITICAL),
+        c.Prefetch(id="p", actor="ann"),
+        c.FinishPrefetch(id="q", actor="ada-1", assets=("weights", "prompt"), size_bytes=10),
+        c.Reprioritize(id="r", actor="ann", priority=Priority.CRITICAL),
         *work("ada-1", 1),
-        c.Complete("done", "ada-1", 1, (VIDEO, CLIP), MEDIA, 3.5),
+        c.Complete(
+            id="done", actor="ada-1", attempt=1, artifacts=(VIDEO, CLIP), media=MEDIA, gpu_seconds=3.5
+        ),
     ],
     "lost-worker": [
         submit(),
         *work("ada-1", 1),
         *work("bob-1", 2),
-        c.Complete("done", "bob-1", 2, (VIDEO,), MEDIA, 1.5),
+        c.Complete(id="done", actor="bob-1", attempt=2, artifacts=(VIDEO,), media=MEDIA, gpu_seconds=1.5),
     ],
     "cancelled-while-running": [
         submit(),
         *work("ada-1", 1),
-        c.Cancel("cancel", "ann", "a typing mistake"),
-        c.ConfirmCancel("stopped", "ada-1", 1),
+        c.Cancel(id="cancel", actor="ann", reason="a typing mistake"),
+        c.ConfirmCancel(id="stopped", actor="ada-1", attempt=1),
     ],
     "failed-retried-erased": [
         submit(),
         *work("ada-1", 1),
-        c.FailAttempt("f1", "ada-1", 1, LOST, START + timedelta(seconds=5)),
+        c.FailAttempt(id="f1", actor="ada-1", attempt=1, error=LOST, retry_at=START + timedelta(seconds=5)),
         *work("ada-2", 2),
-        c.FailAttempt("f2", "ada-2", 2, BROKEN, START),
-        c.Retry("again", "ann"),
-        c.Cancel("never mind", "ann"),
-        c.Erase("erase", "ann"),
+        c.FailAttempt(id="f2", actor="ada-2", attempt=2, error=BROKEN, retry_at=START),
+        c.Retry(id="again", actor="ann"),
+        c.Cancel(id="never mind", actor="ann"),
+        c.Erase(id="erase", actor="ann"),
     ],
-    "poisoned": [submit(), c.GiveUp("poison", "reactor", JobError("POISONED", "no worker could", False))],
+    "poisoned": [
+        submit(),
+        c.GiveUp(
+            id="poison",
+            actor="reactor",
+            error=JobError(code="POISONED", message="no worker could", retryable=False),
+        ),
+    ],
 }
 
 
@@ -102,7 +169,7 @@ def record(name: str, write: Callable[[bytes], object]) -> None:
         if commit is None:
             raise ValueError(f"{name}: {command} leads to nothing")
         encoded = encode_commit(commit)
-        tail = LoadedJob(commit.state, position, encoded.digest, command.id)
+        tail = LoadedJob(job=commit.state, position=position, digest=encoded.digest, command_id=command.id)
         write(len(encoded.raw).to_bytes(4, "big") + encoded.raw)
 
 

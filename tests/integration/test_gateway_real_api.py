@@ -207,10 +207,14 @@ async def test_a_job_live(gateway: Running, api: RunningApi) -> None:
         await api.progress.publish(progress(job_id, 4))
         message = await hear_step(client, 4)
         assert (message["data"]["stage"], message["data"]["percent"]) == ("denoise", 20.0)
-        picture = PreviewImage(job_id, 1, AT, 0, 4, "image/jpeg", b"\xff\xd8")
+        picture = PreviewImage(
+            job_id=job_id, attempt=1, at=AT, scene=0, step=4, media_type="image/jpeg", image=b"\xff\xd8"
+        )
         await api.progress.publish(picture)
         assert (await client.hear_type("job_preview"))["data"]["media_type"] == "image/jpeg"
-        await api.progress.publish(LogLine(job_id, 1, AT, LogLevel.INFO, "weights loaded"))
+        await api.progress.publish(
+            LogLine(job_id=job_id, attempt=1, at=AT, level=LogLevel.INFO, message="weights loaded")
+        )
         assert (await client.hear_type("job_log_entry"))["data"]["message"] == "weights loaded"
         await gateway.client.post(f"/mcp/cancel/{job_id}")
         message = await client.hear_type("job_status_update")

@@ -52,7 +52,9 @@ class Load:
             job_id = job_name()
             await self._note(await self.log.append(first_commit(job_id)))
             tail = await self.log.load(job_id)
-            await self._note(await self.log.append(commit_of(job_id, tail, Prefetch("prefetch", "tester"))))
+            await self._note(
+                await self.log.append(commit_of(job_id, tail, Prefetch(id="prefetch", actor="tester")))
+            )
 
     async def _note(self, appended: Appended) -> None:
         async with self.grown:
@@ -164,7 +166,7 @@ async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
         calls = [
             stores.log.load(job_id),
             stores.log.append(first_commit(job_name())),
-            stores.log.append(commit_of(job_id, tail, Prefetch("prefetch", "tester"))),
+            stores.log.append(commit_of(job_id, tail, Prefetch(id="prefetch", actor="tester"))),
             stores.log.append_first([first_commit(job_name()) for _ in range(40)]),
             stores.log.last_position(),
             all_of(stores.log.read(0)),

@@ -23,7 +23,10 @@ async def probe(missing: list[str]) -> AsyncIterator[Probe]:
     """A probe that serves on a free port."""
 
     def page() -> str:
-        samples = [Metric("kinolog_lag", 3, "Commits behind.", labels={"of": f'a"{n}'}) for n in (1, 2)]
+        samples = [
+            Metric(name="kinolog_lag", value=3, help="Commits behind.", labels={"of": f'a"{n}'})
+            for n in (1, 2)
+        ]
         return metrics_text(samples)
 
     probe = Probe(free_port(), missing=lambda: missing, metrics=[page])

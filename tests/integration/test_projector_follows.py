@@ -269,22 +269,84 @@ async def test_progress_and_log_lines_reach_the_lists(
     at = studio.now
 
     def line(number: int, level: LogLevel) -> LogLine:
-        note = SealedNote("key", Sealed(b"nonce", b"\x00\xff")) if number == 2 else None
+        note = SealedNote("key", Sealed(nonce=b"nonce", ciphertext=b"\x00\xff")) if number == 2 else None
         text = f'line {number} with "quotes", \\ and {{braces}}'
-        return LogLine(running, attempt, at, level, text, number, note)
+        return LogLine(
+            job_id=running, attempt=attempt, at=at, level=level, message=text, sequence=number, note=note
+        )
 
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
     async with projecting(database_url, studio, feed):
         await read_model.wait_for(3, 20)
         for percent in (10.0, 20.5, 37.25):
             await feed.publish(
-                Progress(running, attempt, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, percent, 12.5)
+                Progress(
+                    job_id=running,
+                    attempt=attempt,
+                    at=at,
+                    worker="worker-1",
+                    stage=Stage.DENOISE,
+                    scene=0,
+                    scenes=1,
+                    step=3,
+                    steps=10,
+                    percent=percent,
+                    eta_seconds=12.5,
+                )
             )
-        await feed.publish(Progress(running, 9, at, "worker-9", Stage.DENOISE, 0, 1, 3, 10, 99.0))
-        await feed.publish(Progress(waiting, 1, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, 50.0))
-        await feed.publish(PreviewImage(running, attempt, at, 0, 1, "image/webp", b"picture"))
         await feed.publish(
-            Progress(running, attempt, at, "worker-1", Stage.DENOISE, 0, 1, 3, 10, 37.25, 12.5)
+            Progress(
+                job_id=running,
+                attempt=9,
+                at=at,
+                worker="worker-9",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=99.0,
+            )
+        )
+        await feed.publish(
+            Progress(
+                job_id=waiting,
+                attempt=1,
+                at=at,
+                worker="worker-1",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=50.0,
+            )
+        )
+        await feed.publish(
+            PreviewImage(
+                job_id=running,
+                attempt=attempt,
+                at=at,
+                scene=0,
+                step=1,
+                media_type="image/webp",
+                image=b"picture",
+            )
+        )
+        await feed.publish(
+            Progress(
+                job_id=running,
+                attempt=attempt,
+                at=at,
+                worker="worker-1",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=37.25,
+                eta_seconds=12.5,
+            )
         )
         for number in (2, 3, 3):
             await feed.publish(line(number, LogLevel.DEBUG if number == 3 else LogLevel.WARNING))
@@ -305,7 +367,9 @@ async def _until_written(read_model: PostgresReadModel, running: str) -> None:
     async with asyncio.timeout(20):
         while True:
             lines = await read_model.list_log_entries(running)
-            page = await read_model.list_jobs("default", JobQuery(JobFilter(statuses=(Status.PROCESSING,))))
+            page = await read_model.list_jobs(
+                "default", JobQuery(filter=JobFilter(statuses=(Status.PROCESSING,)))
+            )
             if len(lines) == 3 and page.rows and page.rows[0].percent == 37.25:
                 return
             await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.test_projector_follows import projecting
 
-SPAN = TimeRange(START, START.replace(day=2))
+SPAN = TimeRange(start=START, end=START.replace(day=2))
 
 
 @pytest.fixture
@@ -63,7 +63,19 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
     job_id = await studio.submit()
     attempt = await studio.start(job_id)
     await database.catch_up(studio.store, studio.keys)
-    said = Progress(job_id, attempt, studio.now, "worker-1", Stage.DENOISE, 0, 1, 4, 10, 42.0, 3.5)
+    said = Progress(
+        job_id=job_id,
+        attempt=attempt,
+        at=studio.now,
+        worker="worker-1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=4,
+        steps=10,
+        percent=42.0,
+        eta_seconds=3.5,
+    )
     await write_live_progress(database.writer, [said], [])
     await Rebuild(database.url, studio.store, studio.keys).run()
     cursor = await database.connection.execute("SELECT percent, eta_seconds FROM projection.jobs")
@@ -91,7 +103,9 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
             assert len(page.rows) == 5
             seen = page.position
             queued = JobFilter(statuses=(Status.QUEUED, Status.COMPLETED))
-            listed = await model.list_jobs("default", JobQuery(queued, SortOrder(SortField.PRIORITY), 1_000))
+            listed = await model.list_jobs(
+                "default", JobQuery(filter=queued, order=SortOrder(SortField.PRIORITY), page_size=1_000)
+            )
             assert listed.total == len(listed.rows)
             summary = await model.summarize("default", JobFilter())
             assert summary.total > 0

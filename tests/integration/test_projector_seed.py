@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinolog.ports.read_model import JobFilter, JobQuery, SortField, SortOrder
-from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.postgres import PostgresReadModel
 from tests.bench.database_copies import grow
 from tests.bench.seed import PACE, seed
@@ -22,7 +22,7 @@ async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -
     made_up, rounds = 300, 2
     await migrate(database_url)
     await seed(database_url, made_up)
-    async with await writing_connection(database_url, "test") as connection:
+    async with await writer_connection(database_url, "test") as connection:
         indexes, counted = await _all(connection, INDEXES), await _all(connection, COUNTED)
         await grow(database_url, made_up, (PACE * made_up).total_seconds(), rounds)
         assert await _all(connection, INDEXES) == indexes
@@ -31,7 +31,7 @@ async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -
     model = await PostgresReadModel.connect(database_url, 1)
     page = await model.list_jobs("default", JobQuery(order=SortOrder(descending=False), page_size=1_000))
     copy = page.rows[-1]
-    found = await model.list_jobs("default", JobQuery(JobFilter(text=copy.id), page_size=2))
+    found = await model.list_jobs("default", JobQuery(filter=JobFilter(text=copy.id), page_size=2))
     deep = await model.list_jobs(
         "default", JobQuery(order=SortOrder(SortField.DURATION), page_size=5, offset=made_up * rounds)
     )

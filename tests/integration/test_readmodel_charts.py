@@ -26,7 +26,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from tests.fixtures.histories import START, Studio
 from tests.integration.readmodel_database import migrate, projected
 
-ALL = TimeRange(START - timedelta(days=400), START + timedelta(days=2))
+ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2))
 
 
 @dataclass
@@ -69,7 +69,7 @@ async def test_the_overview_counts_what_happened_in_the_span(
     world: World, start: datetime, end: datetime
 ) -> None:
     """Submissions and ends of the span; what waits and runs, as of now."""
-    overview = await world.read_model.overview("default", TimeRange(start, end))
+    overview = await world.read_model.overview("default", TimeRange(start=start, end=end))
     completed = world.count(e.Completed, start, end)
     failed, cancelled = world.count(e.Failed, start, end), world.count(e.Cancelled, start, end)
     assert overview.submitted == world.count(e.Submitted, start, end)
@@ -133,7 +133,7 @@ async def test_stage_times(world: World) -> None:
 @pytest.mark.parametrize("bucket_seconds", [60, 120, 3_600])
 async def test_trends_add_up(world: World, bucket_seconds: int) -> None:
     """Every bucket that the span touches counts all of its own events, empty ones too."""
-    span = TimeRange(START + timedelta(seconds=30), START + timedelta(seconds=510))
+    span = TimeRange(start=START + timedelta(seconds=30), end=START + timedelta(seconds=510))
     trends = await world.read_model.trends("default", span, bucket_seconds)
     assert trends.bucket_seconds == bucket_seconds
     for one, other in zip(trends.points, trends.points[1:], strict=False):
@@ -154,7 +154,7 @@ async def test_depth_follows_the_queue(world: World) -> None:
         summary.counts[Status.QUEUED],
         summary.counts[Status.PROCESSING],
     )
-    span = TimeRange(START + timedelta(minutes=5), START + timedelta(minutes=15))
+    span = TimeRange(start=START + timedelta(minutes=5), end=START + timedelta(minutes=15))
     depth = await world.read_model.queue_depth("default", span, 60)
     for point in depth.points:
         now = point.at + timedelta(seconds=60)
@@ -169,10 +169,10 @@ async def test_depth_follows_the_queue(world: World) -> None:
 @pytest.mark.parametrize("bucket_seconds", [300, 3_600])
 async def test_peaks_are_those_of_the_minutes(world: World, bucket_seconds: int) -> None:
     """The peaks of a bucket are the greatest of the depths at its start and at the ends of its minutes."""
-    span = TimeRange(START + timedelta(minutes=5), START + timedelta(minutes=15))
+    span = TimeRange(start=START + timedelta(minutes=5), end=START + timedelta(minutes=15))
     wide = await world.read_model.queue_depth("default", span, bucket_seconds)
     length = timedelta(seconds=bucket_seconds)
-    whole = TimeRange(wide.points[0].at - timedelta(seconds=60), wide.points[-1].at + length)
+    whole = TimeRange(start=wide.points[0].at - timedelta(seconds=60), end=wide.points[-1].at + length)
     minutes = (await world.read_model.queue_depth("default", whole, 60)).points
     assert any(point.peak_queued > point.queued for point in wide.points)
     for point in wide.points:
@@ -187,7 +187,7 @@ async def test_charts_choose_buckets_that_a_screen_can_show(world: World) -> Non
     assert (await world.read_model.trends("default", ALL)).bucket_seconds == 7 * 86_400
     wide = await world.read_model.trends("default", ALL, 1)
     assert len(wide.points) <= 1_501
-    short = TimeRange(START, START + timedelta(minutes=30))
+    short = TimeRange(start=START, end=START + timedelta(minutes=30))
     assert (await world.read_model.queue_depth("default", short)).bucket_seconds == 60
 
 
@@ -241,7 +241,7 @@ async def test_nothing_happened_yet(database_url: str) -> None:
     """An empty read model answers every question."""
     await migrate(database_url)
     read_model = await PostgresReadModel.connect(database_url, 1)
-    now = TimeRange(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 8, tzinfo=UTC))
+    now = TimeRange(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 8, tzinfo=UTC))
     assert (await read_model.summarize("default", JobFilter())).total == 0
     assert (await read_model.overview("default", now)).submitted == 0
     assert len(await read_model.success_rates("default", now)) == 4

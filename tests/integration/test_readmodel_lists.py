@@ -120,7 +120,7 @@ async def test_every_page_of_every_list_is_right(
             expected = world.expected(wanted, order)
             assert await _by_cursor(world, wanted, order) == expected, (wanted, order)
             for offset in {1, 10, len(expected) // 2, len(expected) - 1, len(expected), 9_999}:
-                query = JobQuery(wanted, order, page_size=7, offset=max(0, offset))
+                query = JobQuery(filter=wanted, order=order, page_size=7, offset=max(0, offset))
                 page = await world.read_model.list_jobs("default", query)
                 assert [row.id for row in page.rows] == expected[max(0, offset) :][:7], (query,)
 
@@ -130,7 +130,7 @@ async def _by_cursor(world: World, wanted: JobFilter, order: SortOrder) -> list[
     found: list[str] = []
     cursor = ""
     while True:
-        query = JobQuery(wanted, order, page_size=40, cursor=cursor)
+        query = JobQuery(filter=wanted, order=order, page_size=40, cursor=cursor)
         page = await world.read_model.list_jobs("default", query)
         assert page.position == world.position
         assert page.total == (None if wanted.text else len(world.expected(wanted, order)))

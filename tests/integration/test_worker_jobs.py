@@ -102,7 +102,7 @@ async def test_a_running_job_is_cancelled_between_steps(shop: Workshop) -> None:
     await shop.start_worker()
     job_id = await shop.submit(steps=2_000)
     await shop.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
-    await shop.give(job_id, Cancel(new_id(), "ann"))
+    await shop.give(job_id, Cancel(id=new_id(), actor="ann"))
     job = await shop.ended(job_id)
     assert (job.status, job.attempt) == (Status.CANCELLED, 1)
     assert (await shop.ended(await shop.submit(steps=1))).status is Status.COMPLETED
@@ -259,7 +259,7 @@ async def test_warming_up(shop: Workshop) -> None:
     shop.offer(step_seconds=0.02)
     blocking = await shop.submit("A star.", steps=30)
     job_id = await shop.submit("A ring.", steps=1)
-    await shop.give(job_id, Prefetch(new_id(), "ann"))
+    await shop.give(job_id, Prefetch(id=new_id(), actor="ann"))
     worker = await shop.start_worker()
     await shop.ended(blocking)
     await shop.ended(job_id)
@@ -279,7 +279,7 @@ async def test_a_worker_reports_itself(shop: Workshop) -> None:
     (report,) = await shop.registry.present_workers()
     assert (report.name, report.models, report.loaded_models) == (worker.name, ("testcard",), ("testcard",))
     assert report.memory_used_bytes > 0
-    await shop.give(job_id, Cancel(new_id(), "ann"))
+    await shop.give(job_id, Cancel(id=new_id(), actor="ann"))
     await shop.ended(job_id)
     await worker.stop()
     assert list(await shop.registry.present_workers()) == []

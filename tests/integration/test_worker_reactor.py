@@ -123,8 +123,8 @@ async def test_steering_moves_tickets(scene: Scene) -> None:
     async with reactor_runs(scene):
         moved, cancelled = await scene.submit(Priority.LOW), await scene.submit()
         await scene.lying(moved, cancelled)
-        await handler.handle(moved, Reprioritize(new_id(), "ann", Priority.HIGH))
-        await handler.handle(cancelled, Cancel(new_id(), "ann"))
+        await handler.handle(moved, Reprioritize(id=new_id(), actor="ann", priority=Priority.HIGH))
+        await handler.handle(cancelled, Cancel(id=new_id(), actor="ann"))
         await scene.lying(moved)
         async with asyncio.timeout(SOON_SECONDS):
             while (await scene.office.outstanding())[moved].priority is not Priority.HIGH:  # noqa: ASYNC110

@@ -17,7 +17,12 @@ def is_current(tail: Recorded) -> bool:
 
 def loaded(tail: Recorded, job: Job | None = None) -> LoadedJob:
     """A job at its tail; `job` replaces the state in the tail when that was folded by another version."""
-    return LoadedJob(job or tail.commit.state, tail.position, tail.digest, tail.commit.command.id)
+    return LoadedJob(
+        job=job or tail.commit.state,
+        position=tail.position,
+        digest=tail.digest,
+        command_id=tail.commit.command.id,
+    )
 
 
 def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:

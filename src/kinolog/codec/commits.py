@@ -22,7 +22,7 @@ class DamagedCommit(ValueError):
     """Bytes in the log that are no commit, or whose hash does not match."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedCommitRecord:
     """A commit as it is stored: the message, and the SHA-256 in it."""
 
@@ -79,7 +79,9 @@ def encode_commit(commit: Commit) -> EncodedCommitRecord:
     time_to_proto(wire.at, commit.at)
     body = wire.SerializeToString(deterministic=True)
     digest = sha256(body).digest()
-    return EncodedCommitRecord(ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest)
+    return EncodedCommitRecord(
+        raw=ev.StoredCommit(commit=body, hash=digest).SerializeToString(), digest=digest
+    )
 
 
 def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
@@ -111,7 +113,7 @@ def decode_commit(position: int, raw: bytes) -> Recorded:
     wire, digest = parse_commit(raw)
     commit = StoredCommit(
         job_id=wire.job_id,
-        command=CommandFacts(wire.command.name, wire.command.id, wire.command.actor),
+        command=CommandFacts(name=wire.command.name, id=wire.command.id, actor=wire.command.actor),
         events=tuple(map(event_from_proto, wire.events)),
         state=wire.state,  # type: ignore[arg-type]  # decoded when it is asked for
         fold_version=wire.fold_version,
@@ -120,4 +122,4 @@ def decode_commit(position: int, raw: bytes) -> Recorded:
         previous_hash=wire.previous_hash,
         at=time_from_proto(wire.at),
     )
-    return Recorded(position, commit, digest, raw)
+    return Recorded(position=position, commit=commit, digest=digest, raw=raw)

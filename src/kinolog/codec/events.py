@@ -149,36 +149,42 @@ def event_from_proto(wire: ev.Event) -> e.Event:
         case "submitted":
             s = wire.submitted
             return e.Submitted(
-                at,
-                spec_from_proto(s.spec),
-                s.tenant,
-                s.actor,
-                s.request_id,
-                s.body_hash,
-                PRIORITY_FROM_WIRE[s.priority],
-                s.max_attempts,
-                s.key_id,
+                at=at,
+                spec=spec_from_proto(s.spec),
+                tenant=s.tenant,
+                actor=s.actor,
+                request_id=s.request_id,
+                body_hash=s.body_hash,
+                priority=PRIORITY_FROM_WIRE[s.priority],
+                max_attempts=s.max_attempts,
+                key_id=s.key_id,
             )
         case "queued":
             q = wire.queued
             not_before = time_from_proto(q.not_before) if q.HasField("not_before") else None
-            return e.Queued(at, q.attempt, PRIORITY_FROM_WIRE[q.priority], not_before)
+            return e.Queued(
+                at=at, attempt=q.attempt, priority=PRIORITY_FROM_WIRE[q.priority], not_before=not_before
+            )
         case "storyboard_planned":
-            return e.StoryboardPlanned(at, tuple(map(scene_from_proto, wire.storyboard_planned.scenes)))
+            return e.StoryboardPlanned(
+                at=at, scenes=tuple(map(scene_from_proto, wire.storyboard_planned.scenes))
+            )
         case "prefetch_requested":
-            return e.PrefetchRequested(at, wire.prefetch_requested.actor)
+            return e.PrefetchRequested(at=at, actor=wire.prefetch_requested.actor)
         case "prefetch_finished":
             p = wire.prefetch_finished
-            return e.PrefetchFinished(at, p.worker, tuple(p.assets), p.size_bytes)
+            return e.PrefetchFinished(at=at, worker=p.worker, assets=tuple(p.assets), size_bytes=p.size_bytes)
         case "cancel_requested":
-            return e.CancelRequested(at, wire.cancel_requested.actor, wire.cancel_requested.reason)
+            return e.CancelRequested(
+                at=at, actor=wire.cancel_requested.actor, reason=wire.cancel_requested.reason
+            )
         case "reprioritized":
             r = wire.reprioritized
-            return e.Reprioritized(at, PRIORITY_FROM_WIRE[r.priority], r.actor)
+            return e.Reprioritized(at=at, priority=PRIORITY_FROM_WIRE[r.priority], actor=r.actor)
         case "retried":
-            return e.Retried(at, wire.retried.actor)
+            return e.Retried(at=at, actor=wire.retried.actor)
         case "erased":
-            return e.Erased(at, wire.erased.actor)
+            return e.Erased(at=at, actor=wire.erased.actor)
         case _:
             return _attempt_event_from_proto(wire)
 
@@ -188,30 +194,44 @@ def _attempt_event_from_proto(wire: ev.Event) -> e.Event:
     match wire.WhichOneof("kind"):
         case "attempt_started":
             a = wire.attempt_started
-            runtime = Runtime(a.hardware, a.model_revision, MappingProxyType(dict(a.libraries)))
-            return e.AttemptStarted(at, a.attempt, a.worker, runtime)
+            runtime = Runtime(
+                hardware=a.hardware,
+                model_revision=a.model_revision,
+                libraries=MappingProxyType(dict(a.libraries)),
+            )
+            return e.AttemptStarted(at=at, attempt=a.attempt, worker=a.worker, runtime=runtime)
         case "stage_started":
             b = wire.stage_started
             scene = b.scene if b.HasField("scene") else None
-            return e.StageStarted(at, b.attempt, STAGE_FROM_WIRE[b.stage], scene)
+            return e.StageStarted(at=at, attempt=b.attempt, stage=STAGE_FROM_WIRE[b.stage], scene=scene)
         case "stage_finished":
             f = wire.stage_finished
             scene = f.scene if f.HasField("scene") else None
-            return e.StageFinished(at, f.attempt, STAGE_FROM_WIRE[f.stage], f.seconds, scene)
+            return e.StageFinished(
+                at=at, attempt=f.attempt, stage=STAGE_FROM_WIRE[f.stage], seconds=f.seconds, scene=scene
+            )
         case "scene_rendered":
             s = wire.scene_rendered
-            return e.SceneRendered(at, s.attempt, s.scene, artifact_from_proto(s.artifact))
+            return e.SceneRendered(
+                at=at, attempt=s.attempt, scene=s.scene, artifact=artifact_from_proto(s.artifact)
+            )
         case "attempt_failed":
             return e.AttemptFailed(
-                at, wire.attempt_failed.attempt, error_from_proto(wire.attempt_failed.error)
+                at=at, attempt=wire.attempt_failed.attempt, error=error_from_proto(wire.attempt_failed.error)
             )
         case "cancelled":
-            return e.Cancelled(at, wire.cancelled.attempt)
+            return e.Cancelled(at=at, attempt=wire.cancelled.attempt)
         case "completed":
             c = wire.completed
             artifacts = tuple(map(artifact_from_proto, c.artifacts))
-            return e.Completed(at, c.attempt, artifacts, media_from_proto(c.media), c.gpu_seconds)
+            return e.Completed(
+                at=at,
+                attempt=c.attempt,
+                artifacts=artifacts,
+                media=media_from_proto(c.media),
+                gpu_seconds=c.gpu_seconds,
+            )
         case "failed":
-            return e.Failed(at, wire.failed.attempt, error_from_proto(wire.failed.error))
+            return e.Failed(at=at, attempt=wire.failed.attempt, error=error_from_proto(wire.failed.error))
         case kind:
             raise UnknownEvent(f"an event of kind {kind}")

@@ -86,7 +86,11 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
         case "log":
             log = wire.log
             line = LogLine(
-                log.job_id, log.attempt, time_from_proto(log.at), LEVEL_FROM_WIRE[log.level], log.message
+                job_id=log.job_id,
+                attempt=log.attempt,
+                at=time_from_proto(log.at),
+                level=LEVEL_FROM_WIRE[log.level],
+                message=log.message,
             )
             return replace(
                 line, sequence=sequence, note=_note_from_proto(wire.note) if wire.HasField("note") else None
@@ -94,7 +98,13 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
         case "preview":
             p = wire.preview
             return PreviewImage(
-                p.job_id, p.attempt, time_from_proto(p.at), p.scene, p.step, p.media_type, p.image
+                job_id=p.job_id,
+                attempt=p.attempt,
+                at=time_from_proto(p.at),
+                scene=p.scene,
+                step=p.step,
+                media_type=p.media_type,
+                image=p.image,
             )
         case _:
             return None

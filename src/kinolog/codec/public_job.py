@@ -13,7 +13,7 @@ from kinolog.ports.progress import Progress
 from kinolog.v1 import job_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnsealedFields:
     """The personal data of a job, in the clear. Empty once the job is erased."""
 

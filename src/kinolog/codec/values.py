@@ -28,7 +28,7 @@ def sealed_to_proto(value: Sealed) -> ev.Sealed:
 
 def sealed_from_proto(wire: ev.Sealed) -> Sealed:
     """Sealed from the wire."""
-    return Sealed(wire.nonce, wire.ciphertext)
+    return Sealed(nonce=wire.nonce, ciphertext=wire.ciphertext)
 
 
 def spec_to_proto(value: Spec) -> ev.StoredSpec:
@@ -85,7 +85,13 @@ def artifact_to_proto(value: Artifact) -> pb.Artifact:
 
 def artifact_from_proto(wire: pb.Artifact) -> Artifact:
     """Artifact from the wire."""
-    return Artifact(KIND_FROM_WIRE[wire.kind], wire.key, wire.sha256, wire.size_bytes, wire.media_type)
+    return Artifact(
+        kind=KIND_FROM_WIRE[wire.kind],
+        key=wire.key,
+        sha256=wire.sha256,
+        size_bytes=wire.size_bytes,
+        media_type=wire.media_type,
+    )
 
 
 def media_to_proto(value: MediaFacts) -> pb.MediaFacts:
@@ -105,14 +111,14 @@ def media_to_proto(value: MediaFacts) -> pb.MediaFacts:
 def media_from_proto(wire: pb.MediaFacts) -> MediaFacts:
     """MediaFacts from the wire."""
     return MediaFacts(
-        wire.width,
-        wire.height,
-        wire.frames,
-        wire.fps,
-        wire.duration_seconds,
-        wire.codec,
-        wire.pixel_format,
-        wire.frame_hash,
+        width=wire.width,
+        height=wire.height,
+        frames=wire.frames,
+        fps=wire.fps,
+        duration_seconds=wire.duration_seconds,
+        codec=wire.codec,
+        pixel_format=wire.pixel_format,
+        frame_hash=wire.frame_hash,
     )
 
 
@@ -123,7 +129,7 @@ def error_to_proto(value: JobError) -> pb.JobError:
 
 def error_from_proto(wire: pb.JobError) -> JobError:
     """JobError from the wire."""
-    return JobError(wire.code, wire.message, wire.retryable)
+    return JobError(code=wire.code, message=wire.message, retryable=wire.retryable)
 
 
 def scene_to_proto(value: Scene) -> ev.StoredScene:
@@ -146,15 +152,15 @@ def scene_to_proto(value: Scene) -> ev.StoredScene:
 def scene_from_proto(wire: ev.StoredScene) -> Scene:
     """Scene from the wire."""
     return Scene(
-        wire.index,
-        sealed_from_proto(wire.prompt),
-        wire.start_seconds,
-        wire.duration_seconds,
-        wire.frames,
-        wire.camera,
-        wire.transition,
-        wire.seed,
-        artifact_from_proto(wire.artifact) if wire.HasField("artifact") else None,
+        index=wire.index,
+        prompt=sealed_from_proto(wire.prompt),
+        start_seconds=wire.start_seconds,
+        duration_seconds=wire.duration_seconds,
+        frames=wire.frames,
+        camera=wire.camera,
+        transition=wire.transition,
+        seed=wire.seed,
+        artifact=artifact_from_proto(wire.artifact) if wire.HasField("artifact") else None,
     )
 
 
@@ -178,12 +184,16 @@ def attempt_to_proto(value: Attempt) -> pb.Attempt:
 def attempt_from_proto(wire: pb.Attempt) -> Attempt:
     """Attempt from the wire."""
     return Attempt(
-        wire.number,
-        wire.worker,
-        Runtime(wire.hardware, wire.model_revision, MappingProxyType(dict(wire.libraries))),
-        time_from_proto(wire.started_at),
-        time_from_proto(wire.ended_at) if wire.HasField("ended_at") else None,
-        error_from_proto(wire.error) if wire.HasField("error") else None,
+        number=wire.number,
+        worker=wire.worker,
+        runtime=Runtime(
+            hardware=wire.hardware,
+            model_revision=wire.model_revision,
+            libraries=MappingProxyType(dict(wire.libraries)),
+        ),
+        started_at=time_from_proto(wire.started_at),
+        ended_at=time_from_proto(wire.ended_at) if wire.HasField("ended_at") else None,
+        error=error_from_proto(wire.error) if wire.HasField("error") else None,
     )
 
 
@@ -197,8 +207,8 @@ def stage_to_proto(value: StageState) -> ev.StageState:
 def stage_from_proto(wire: ev.StageState) -> StageState:
     """StageState from the wire."""
     return StageState(
-        STAGE_FROM_WIRE[wire.stage],
-        wire.scene if wire.HasField("scene") else None,
-        time_from_proto(wire.started_at),
-        wire.seconds if wire.HasField("seconds") else None,
+        stage=STAGE_FROM_WIRE[wire.stage],
+        scene=wire.scene if wire.HasField("scene") else None,
+        started_at=time_from_proto(wire.started_at),
+        seconds=wire.seconds if wire.HasField("seconds") else None,
     )

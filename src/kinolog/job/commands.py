@@ -21,7 +21,7 @@ from kinolog.job.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
     """Make the job and put it into the queue, its scenes already planned.
 
@@ -40,7 +40,7 @@ class Submit:
     key_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
     """Cancel: at once when the job waits, at the next step when it runs."""
 
@@ -49,7 +49,7 @@ class Cancel:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """Put a failed or cancelled job into the queue again."""
 
@@ -57,7 +57,7 @@ class Retry:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reprioritize:
     """Give the job another priority."""
 
@@ -66,7 +66,7 @@ class Reprioritize:
     priority: Priority
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prefetch:
     """Warm up what a queued job needs."""
 
@@ -74,7 +74,7 @@ class Prefetch:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erase:
     """Erase the prompts and files of a job that has ended."""
 
@@ -82,7 +82,7 @@ class Erase:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinishPrefetch:
     """A worker says that what the job needs is warm."""
 
@@ -92,7 +92,7 @@ class FinishPrefetch:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartAttempt:
     """A worker that holds the job's ticket takes it, from another one too whose lease has lapsed."""
 
@@ -101,7 +101,7 @@ class StartAttempt:
     runtime: Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartStage:
     """A worker says that a stage began."""
 
@@ -112,7 +112,7 @@ class StartStage:
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinishStage:
     """A worker says that a stage ended."""
 
@@ -124,7 +124,7 @@ class FinishStage:
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageMark:
     """A stage began at `at`, or, with `seconds`, ended then after that time."""
 
@@ -134,7 +134,7 @@ class StageMark:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStages:
     """A worker says which stages began and ended since it last said so, oldest first: one commit for all of them."""
 
@@ -144,7 +144,7 @@ class RecordStages:
     marks: tuple[StageMark, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordScene:
     """A worker says that a scene is rendered and stored."""
 
@@ -155,7 +155,7 @@ class RecordScene:
     artifact: Artifact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
     """A worker says that the video is stored."""
 
@@ -167,7 +167,7 @@ class Complete:
     gpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailAttempt:
     """A worker says that its attempt failed; `retry_at` is when another may start."""
 
@@ -178,7 +178,7 @@ class FailAttempt:
     retry_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmCancel:
     """A worker says that it has stopped."""
 
@@ -187,7 +187,7 @@ class ConfirmCancel:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
     """The service gives a job up that no worker can take, such as one whose ticket is poison."""
 

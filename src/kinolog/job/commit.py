@@ -9,7 +9,7 @@ from kinolog.job.events import Event
 from kinolog.job.state import Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFacts:
     """Which command led to a commit, and who gave it."""
 
@@ -18,7 +18,7 @@ class CommandFacts:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """The command, the events it led to, and the state after them.
 
@@ -37,7 +37,7 @@ class Commit:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """A commit with its place in the log. `raw` is the message as stored, `digest` the SHA-256 inside it."""
 

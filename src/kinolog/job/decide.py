@@ -9,7 +9,9 @@ from kinolog.job import events as e
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
 
-WORKER_LOST = JobError("WORKER_LOST", "the worker stopped reporting while it held the job", True)
+WORKER_LOST = JobError(
+    code="WORKER_LOST", message="the worker stopped reporting while it held the job", retryable=True
+)
 
 
 class Refused(Exception):
@@ -65,20 +67,20 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
 def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
     events: list[e.Event] = [
         e.Submitted(
-            at,
-            command.spec,
-            command.tenant,
-            command.actor,
-            command.request_id,
-            command.body_hash,
-            command.priority,
-            command.max_attempts,
-            command.key_id,
+            at=at,
+            spec=command.spec,
+            tenant=command.tenant,
+            actor=command.actor,
+            request_id=command.request_id,
+            body_hash=command.body_hash,
+            priority=command.priority,
+            max_attempts=command.max_attempts,
+            key_id=command.key_id,
         )
     ]
     if command.scenes:
-        events.append(e.StoryboardPlanned(at, command.scenes))
-    events.append(e.Queued(at, 1, command.priority))
+        events.append(e.StoryboardPlanned(at=at, scenes=command.scenes))
+    events.append(e.Queued(at=at, attempt=1, priority=command.priority))
     return events
 
 
@@ -99,26 +101,33 @@ def _steer(
         case c.Cancel(), Status.CANCELLED:
             return []
         case c.Cancel(actor=actor, reason=reason), Status.QUEUED:
-            return [e.CancelRequested(at, actor, reason), e.Cancelled(at, 0)]
+            return [e.CancelRequested(at=at, actor=actor, reason=reason), e.Cancelled(at=at, attempt=0)]
         case c.Cancel(actor=actor, reason=reason), Status.PROCESSING:
-            return [] if job.cancel_requested else [e.CancelRequested(at, actor, reason)]
+            return [] if job.cancel_requested else [e.CancelRequested(at=at, actor=actor, reason=reason)]
         case c.Cancel(), status:
             raise Refused("JOB_ENDED", f"job {job.id} is {status} already and cannot be cancelled")
         case c.Retry(actor=actor), Status.FAILED | Status.CANCELLED if not job.erased:
-            return [e.Retried(at, actor), e.Queued(at, job.attempt + 1, job.priority)]
+            return [
+                e.Retried(at=at, actor=actor),
+                e.Queued(at=at, attempt=job.attempt + 1, priority=job.priority),
+            ]
         case c.Retry(), status:
             why = "erased" if job.erased else str(status)
             raise Refused("JOB_NOT_RETRYABLE", f"job {job.id} is {why}; only failed and cancelled jobs are")
         case c.Reprioritize(priority=priority), Status.QUEUED | Status.PROCESSING:
-            return [] if priority is job.priority else [e.Reprioritized(at, priority, command.actor)]
+            return (
+                []
+                if priority is job.priority
+                else [e.Reprioritized(at=at, priority=priority, actor=command.actor)]
+            )
         case c.Reprioritize(), status:
             raise Refused("JOB_ENDED", f"job {job.id} is {status} already; its priority no longer matters")
         case c.Prefetch(actor=actor), Status.QUEUED:
-            return [] if job.prefetch_requested else [e.PrefetchRequested(at, actor)]
+            return [] if job.prefetch_requested else [e.PrefetchRequested(at=at, actor=actor)]
         case c.Prefetch(), status:
             raise Refused("JOB_NOT_QUEUED", f"job {job.id} is {status}; only queued jobs are warmed up for")
         case c.Erase(actor=actor), status if status.terminal:
-            return [] if job.erased else [e.Erased(at, actor)]
+            return [] if job.erased else [e.Erased(at=at, actor=actor)]
         case _, status:
             raise Refused("JOB_NOT_ENDED", f"job {job.id} is {status}; cancel it before you erase it")
 
@@ -127,16 +136,20 @@ def _give_up(job: Job, command: c.GiveUp, at: datetime) -> list[e.Event]:
     if job.status.terminal:
         return []
     if job.cancel_requested:
-        return [*_lost(job, at), e.Cancelled(at, job.attempt)]
-    lost = [e.AttemptFailed(at, job.attempt, command.error)] if job.status is Status.PROCESSING else []
-    return [*lost, e.Failed(at, job.attempt, command.error)]
+        return [*_lost(job, at), e.Cancelled(at=at, attempt=job.attempt)]
+    lost = (
+        [e.AttemptFailed(at=at, attempt=job.attempt, error=command.error)]
+        if job.status is Status.PROCESSING
+        else []
+    )
+    return [*lost, e.Failed(at=at, attempt=job.attempt, error=command.error)]
 
 
 def _lost(job: Job, at: datetime) -> list[e.Event]:
     """The attempt that a vanished worker left behind, if there is one."""
     if job.status is not Status.PROCESSING:
         return []
-    return [e.AttemptFailed(at, job.attempt, WORKER_LOST)]
+    return [e.AttemptFailed(at=at, attempt=job.attempt, error=WORKER_LOST)]
 
 
 def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Event]:
@@ -148,16 +161,21 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
     lost = _lost(job, at)
     if job.cancel_requested:
-        return [*lost, e.Cancelled(at, job.attempt)]
+        return [*lost, e.Cancelled(at=at, attempt=job.attempt)]
     if job.attempt >= job.last_attempt:
-        return [*lost, e.Failed(at, job.attempt, WORKER_LOST)]
-    return [*lost, e.AttemptStarted(at, job.attempt + 1, command.actor, command.runtime)]
+        return [*lost, e.Failed(at=at, attempt=job.attempt, error=WORKER_LOST)]
+    return [
+        *lost,
+        e.AttemptStarted(at=at, attempt=job.attempt + 1, worker=command.actor, runtime=command.runtime),
+    ]
 
 
 def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[e.Event]:
     if not job.prefetch_requested:
         return []
-    return [e.PrefetchFinished(at, command.actor, command.assets, command.size_bytes)]
+    return [
+        e.PrefetchFinished(at=at, worker=command.actor, assets=command.assets, size_bytes=command.size_bytes)
+    ]
 
 
 _Work = (
@@ -179,21 +197,29 @@ def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
     attempt = command.attempt
     match command:
         case c.StartStage(stage=stage, scene=scene):
-            return [e.StageStarted(at, attempt, stage, scene)]
+            return [e.StageStarted(at=at, attempt=attempt, stage=stage, scene=scene)]
         case c.FinishStage(stage=stage, seconds=seconds, scene=scene):
-            return [e.StageFinished(at, attempt, stage, seconds, scene)]
+            return [e.StageFinished(at=at, attempt=attempt, stage=stage, seconds=seconds, scene=scene)]
         case c.RecordStages(marks=marks):
             return [_stage_event(mark, attempt, job.updated_at, at) for mark in marks]
         case c.RecordScene(scene=index, artifact=artifact):
             if not 0 <= index < len(job.scenes):
                 raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
-            return [e.SceneRendered(at, attempt, index, artifact)]
+            return [e.SceneRendered(at=at, attempt=attempt, scene=index, artifact=artifact)]
         case c.Complete():
-            return [e.Completed(at, attempt, command.artifacts, command.media, command.gpu_seconds)]
+            return [
+                e.Completed(
+                    at=at,
+                    attempt=attempt,
+                    artifacts=command.artifacts,
+                    media=command.media,
+                    gpu_seconds=command.gpu_seconds,
+                )
+            ]
         case c.ConfirmCancel():
             if not job.cancel_requested:
                 raise Refused("NOT_CANCELLED", f"nobody asked to cancel job {job.id}")
-            return [e.Cancelled(at, attempt)]
+            return [e.Cancelled(at=at, attempt=attempt)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
 
@@ -202,14 +228,17 @@ def _stage_event(mark: c.StageMark, attempt: int, earliest: datetime, latest: da
     """What a mark says, at its own time as far as the order of events allows."""
     at = min(max(mark.at, earliest), latest)
     if mark.seconds is None:
-        return e.StageStarted(at, attempt, mark.stage, mark.scene)
-    return e.StageFinished(at, attempt, mark.stage, mark.seconds, mark.scene)
+        return e.StageStarted(at=at, attempt=attempt, stage=mark.stage, scene=mark.scene)
+    return e.StageFinished(at=at, attempt=attempt, stage=mark.stage, seconds=mark.seconds, scene=mark.scene)
 
 
 def _fail_attempt(job: Job, command: c.FailAttempt, at: datetime) -> list[e.Event]:
-    failed = e.AttemptFailed(at, command.attempt, command.error)
+    failed = e.AttemptFailed(at=at, attempt=command.attempt, error=command.error)
     if job.cancel_requested:
-        return [failed, e.Cancelled(at, command.attempt)]
+        return [failed, e.Cancelled(at=at, attempt=command.attempt)]
     if command.error.retryable and (job.attempt < job.last_attempt or not command.error.counts):
-        return [failed, e.Queued(at, job.attempt + 1, job.priority, command.retry_at)]
-    return [failed, e.Failed(at, command.attempt, command.error)]
+        return [
+            failed,
+            e.Queued(at=at, attempt=job.attempt + 1, priority=job.priority, not_before=command.retry_at),
+        ]
+    return [failed, e.Failed(at=at, attempt=command.attempt, error=command.error)]

@@ -18,7 +18,7 @@ from kinolog.job.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
     """The job was submitted. `body_hash` tells a repeated request from another one.
 
@@ -36,7 +36,7 @@ class Submitted:
     key_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
     """The job joined the queue for `attempt`; it does not start before `not_before`."""
 
@@ -46,7 +46,7 @@ class Queued:
     not_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryboardPlanned:
     """The prompt was split into scenes."""
 
@@ -54,7 +54,7 @@ class StoryboardPlanned:
     scenes: tuple[Scene, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchRequested:
     """Somebody asked to warm up for the job."""
 
@@ -62,7 +62,7 @@ class PrefetchRequested:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchFinished:
     """What the job needs is warm on a worker."""
 
@@ -72,7 +72,7 @@ class PrefetchFinished:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     """A worker took the job. The position of this event in the log is its lease."""
 
@@ -82,7 +82,7 @@ class AttemptStarted:
     runtime: Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted:
     """A stage began."""
 
@@ -92,7 +92,7 @@ class StageStarted:
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageFinished:
     """A stage ended after `seconds`."""
 
@@ -103,7 +103,7 @@ class StageFinished:
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRendered:
     """A scene was rendered and stored; a later attempt reuses it."""
 
@@ -113,7 +113,7 @@ class SceneRendered:
     artifact: Artifact
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
     """An attempt failed."""
 
@@ -122,7 +122,7 @@ class AttemptFailed:
     error: JobError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
     """Somebody asked to cancel the job."""
 
@@ -131,7 +131,7 @@ class CancelRequested:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
     """The job was cancelled; `attempt` is the one that was stopped, 0 when none ran."""
 
@@ -139,7 +139,7 @@ class Cancelled:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reprioritized:
     """The job got another priority."""
 
@@ -148,7 +148,7 @@ class Reprioritized:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """The video is stored."""
 
@@ -159,7 +159,7 @@ class Completed:
     gpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """The job failed for good."""
 
@@ -168,7 +168,7 @@ class Failed:
     error: JobError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
     """Somebody asked to try the job again."""
 
@@ -176,7 +176,7 @@ class Retried:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
     """Prompts and files of the job were erased."""
 

@@ -124,7 +124,9 @@ def _attempt_changes(
 ) -> Changes:
     match event:
         case e.AttemptStarted():
-            attempt = Attempt(event.attempt, event.worker, event.runtime, event.at)
+            attempt = Attempt(
+                number=event.attempt, worker=event.worker, runtime=event.runtime, started_at=event.at
+            )
             return {
                 "status": Status.PROCESSING,
                 "attempt": event.attempt,
@@ -137,7 +139,9 @@ def _attempt_changes(
             last_attempt = job.last_attempt + (0 if event.error.counts else 1)
             return {"attempts": _ended(job, event, event.error), "last_attempt": last_attempt}
         case e.StageStarted():
-            return {"stages": (*job.stages, StageState(event.stage, event.scene, event.at))}
+            return {
+                "stages": (*job.stages, StageState(stage=event.stage, scene=event.scene, started_at=event.at))
+            }
         case e.StageFinished():
             stages = tuple(
                 replace(s, seconds=event.seconds)

@@ -24,7 +24,7 @@ REMEMBERED_COMMANDS = 16
 """How many ids of past commands a job keeps to recognise repeats."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job after its last event. `version` counts the events."""
 

@@ -63,7 +63,7 @@ class ArtifactKind(StrEnum):
     SCENE = "scene"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
     """Ciphertext under the key of its job (AES-GCM; `nonce` is 12 bytes)."""
 
@@ -71,7 +71,7 @@ class Sealed:
     ciphertext: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """What is asked for, defaults filled in and personal data sealed."""
 
@@ -90,7 +90,7 @@ class Spec:
     webhook: Sealed | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A file that a job made, addressed by its content; `sha256` in hexadecimal."""
 
@@ -101,7 +101,7 @@ class Artifact:
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFacts:
     """Facts of a finished video, read back from the file."""
 
@@ -115,7 +115,7 @@ class MediaFacts:
     frame_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """A part of the video with a prompt of its own."""
 
@@ -134,7 +134,7 @@ WORKER_STOPPED = "WORKER_STOPPED"
 """Code of the error of an attempt that ended because its worker was told to stop."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
     """Why a job or an attempt failed: a word for programs, a sentence for people."""
 
@@ -148,7 +148,7 @@ class JobError:
         return self.code != WORKER_STOPPED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """What an attempt ran on."""
 
@@ -157,7 +157,7 @@ class Runtime:
     libraries: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try at a job by one worker, from 1."""
 
@@ -169,7 +169,7 @@ class Attempt:
     error: JobError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageState:
     """A stage of the current attempt; `seconds` once it has ended."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from kinolog.ports.tickets import Ticket
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExhaustedTicket:
     """A ticket that was handed out as often as it may be, and is handed out no more. `id` names this advisory."""
 

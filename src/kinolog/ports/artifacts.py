@@ -32,7 +32,7 @@ class ArtifactsUnavailable(Exception):
     """The store does not answer, or does not let this process read; says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StagedContent:
     """Content written under a temporary key, not yet visible to readers."""
 
@@ -41,7 +41,7 @@ class StagedContent:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
     """Content at its address. `created` is False when it already lay there."""
 

@@ -10,7 +10,7 @@ from kinolog.job.commit import Commit, Recorded
 from kinolog.job.state import Job
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedJob:
     """A job as it stands, and the tail of its history: what the next commit must build on."""
 

@@ -20,7 +20,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How an attempt gets on; `percent` is of the whole job, 0 to 100."""
 
@@ -45,7 +45,7 @@ class SealedNote:
     text: Sealed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """A line about a job. `message` never holds words of the prompt; those are in the note, which belongs behind it.
 
@@ -61,7 +61,7 @@ class LogLine:
     note: SealedNote | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewImage:
     """A small picture of the work so far."""
 

@@ -53,7 +53,7 @@ class SortOrder:
     descending: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """Which jobs. Fields narrow each other, values in one field widen it; empty means all.
 
@@ -69,7 +69,7 @@ class JobFilter:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
     """A page of a list: behind `cursor`, or after passing over `offset` jobs; not both."""
 
@@ -80,7 +80,7 @@ class JobQuery:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
     """A job as lists show it. `prompt` and `negative_prompt` are empty once the job is erased.
 
@@ -128,7 +128,7 @@ class JobRow:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRowPage:
     """A page of a list. `next_cursor` is empty on the last; `total` is None where it would have to be counted."""
 
@@ -151,7 +151,7 @@ class JobCounts:
         return sum(self.counts.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
     """A span of time. Analytics count whole minutes, and durations by whole hours: those that it touches."""
 
@@ -159,7 +159,7 @@ class TimeRange:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The numbers on top of a dashboard. Percentiles are right to a sixteenth; None when nothing ended."""
 
@@ -178,7 +178,7 @@ class Overview:
     gpu_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
     """How jobs of one priority ended; `rate` is completed of completed and failed, None when there are none."""
 
@@ -189,7 +189,7 @@ class SuccessRate:
     rate: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
     """How long a stage took, in seconds; percentiles are right to a sixteenth."""
 
@@ -200,7 +200,7 @@ class StageTime:
     p95_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DepthPoint:
     """Jobs that waited and ran at the end of the bucket that starts at `at`, and the most that did within it."""
 
@@ -219,7 +219,7 @@ class QueueDepth:
     bucket_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrendPoint:
     """What happened in the bucket that starts at `at`."""
 
@@ -238,7 +238,7 @@ class Trends:
     bucket_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityRow:
     """Something that happened to a job; `index` is the place of the event in its commit."""
 
@@ -250,7 +250,7 @@ class ActivityRow:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedCommit:
     """A commit as the archive keeps it: the raw message, and the SHA-256 inside it."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from kinolog.job.values import Priority
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """A hint that `job_id` may be started for `attempt`; `position` is the commit that queued it.
 

@@ -14,7 +14,7 @@ PRESENT_SECONDS = 30.0
 """How long a worker counts as present after its last report."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
     """A worker as it sees itself; memory in bytes. `job_id` is empty when it is idle."""
 

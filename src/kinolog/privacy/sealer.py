@@ -41,7 +41,9 @@ class Sealer:
     def seal(self, text: str, purpose: str) -> Sealed:
         """The text as ciphertext, under a nonce of its own."""
         nonce = os.urandom(NONCE_BYTES)
-        return Sealed(nonce, self._cipher().encrypt(nonce, text.encode(), self._context(purpose)))
+        return Sealed(
+            nonce=nonce, ciphertext=self._cipher().encrypt(nonce, text.encode(), self._context(purpose))
+        )
 
     def open(self, sealed: Sealed, purpose: str) -> str:
         """The text that was sealed. Raises `UnsealFailed`."""

@@ -17,7 +17,7 @@ REQUEST_BYTES = 8_192
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One sample of one metric family; samples of a family stand next to each other."""
 

@@ -47,7 +47,7 @@ class Transition(StrEnum):
     DISSOLVE = "dissolve"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedScene:
     """One shot of the clip. Scenes follow each other without gaps; `index` counts from 0."""
 

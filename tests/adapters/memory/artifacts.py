@@ -36,7 +36,7 @@ class MemoryArtifacts:
             data = b"".join([chunk async for chunk in content])
         key = f"tmp/{uuid4().hex}"
         self._temporaries[key] = (monotonic(), data)
-        return StagedContent(key, sha256(data).hexdigest(), len(data))
+        return StagedContent(temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data))
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
@@ -48,7 +48,9 @@ class MemoryArtifacts:
                 raise ArtifactMissing(staged.temporary_key)
             self._artifacts[key] = self._temporaries[staged.temporary_key][1]
         self._temporaries.pop(staged.temporary_key, None)
-        return StoredArtifact(key, staged.sha256, staged.size_bytes, created=there is None)
+        return StoredArtifact(
+            key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=there is None
+        )
 
     async def discard(self, staged: StagedContent) -> None:
         self._temporaries.pop(staged.temporary_key, None)

@@ -40,7 +40,7 @@ class ReadModelInMemory:
         more = start + query.page_size < len(jobs)
         cursor = b64encode(str(start + query.page_size).encode()).decode() if more else ""
         rows = tuple([await self._row(job, position) for job, position in page])
-        return rm.JobRowPage(rows, cursor, len(jobs), await self.position())
+        return rm.JobRowPage(rows=rows, next_cursor=cursor, total=len(jobs), position=await self.position())
 
     async def summarize(self, tenant: str, job_filter: rm.JobFilter) -> rm.JobCounts:
         counted = Counter(job.status for job, _ in await self._matching(tenant, job_filter))
@@ -76,7 +76,10 @@ class ReadModelInMemory:
 
     async def success_rates(self, tenant: str, span: rm.TimeRange) -> tuple[rm.SuccessRate, ...]:
         self.spans.append(span)
-        return tuple(rm.SuccessRate(priority, 0, 0, 0, None) for priority in Priority)
+        return tuple(
+            rm.SuccessRate(priority=priority, completed=0, failed=0, cancelled=0, rate=None)
+            for priority in Priority
+        )
 
     async def stage_times(self, tenant: str, span: rm.TimeRange) -> tuple[rm.StageTime, ...]:
         self.spans.append(span)
@@ -84,18 +87,29 @@ class ReadModelInMemory:
 
     async def queue_depth(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.QueueDepth:
         self.spans.append(span)
-        return rm.QueueDepth((rm.DepthPoint(span.start, 1, 2, 4, 3),), bucket_seconds or 60)
+        return rm.QueueDepth(
+            (rm.DepthPoint(at=span.start, queued=1, processing=2, peak_queued=4, peak_processing=3),),
+            bucket_seconds or 60,
+        )
 
     async def trends(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.Trends:
         self.spans.append(span)
-        return rm.Trends((rm.TrendPoint(span.start, 4, 3, 2, 1),), bucket_seconds or 60)
+        return rm.Trends(
+            (rm.TrendPoint(at=span.start, submitted=4, completed=3, failed=2, cancelled=1),),
+            bucket_seconds or 60,
+        )
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
     ) -> tuple[rm.ActivityRow, ...]:
         entries = [
             rm.ActivityRow(
-                r.position, index, r.commit.job_id, type(event).__name__, r.commit.command.actor, event.at
+                position=r.position,
+                index=index,
+                job_id=r.commit.job_id,
+                event=type(event).__name__,
+                actor=r.commit.command.actor,
+                at=event.at,
             )
             for r in reversed(await self._seen())
             if r.commit.state.tenant == tenant and (before_position is None or r.position < before_position)
@@ -122,7 +136,7 @@ class ReadModelInMemory:
 
     async def archived_commits(self, job_id: str) -> Sequence[rm.ArchivedCommit]:
         return [
-            rm.ArchivedCommit(r.position, job_id, r.raw, r.digest)
+            rm.ArchivedCommit(position=r.position, job_id=job_id, raw=r.raw, digest=r.digest)
             for r in await self._seen()
             if r.commit.job_id == job_id
         ]

@@ -43,7 +43,16 @@ LARGE = ModelEntry(
     defaults=RenderDefaults(negative_prompt="blurry"),
 )
 CATALOGUE = Catalogue([TINY, LARGE], TINY.name)
-MEDIA = MediaFacts(256, 256, 17, 8.0, 2.125, "h264", "yuv420p", "f" * 64)
+MEDIA = MediaFacts(
+    width=256,
+    height=256,
+    frames=17,
+    fps=8.0,
+    duration_seconds=2.125,
+    codec="h264",
+    pixel_format="yuv420p",
+    frame_hash="f" * 64,
+)
 _commands = count(1)
 
 ANSWER_SECONDS = 20.0
@@ -161,20 +170,27 @@ class RunningApi:
 
     async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
         """Let a worker take the job."""
-        return await self.work(job_id, c.StartAttempt(_id(), worker, Runtime(hardware="test")))
+        return await self.work(
+            job_id, c.StartAttempt(id=_id(), actor=worker, runtime=Runtime(hardware="test"))
+        )
 
     async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
         """Let a worker take the job and complete it with a video of these bytes."""
         await self.start_attempt(job_id)
         artifact = await self.stored(content)
-        await self.work(job_id, c.Complete(_id(), "w1", 1, (artifact,), MEDIA, 1.5))
+        await self.work(
+            job_id,
+            c.Complete(id=_id(), actor="w1", attempt=1, artifacts=(artifact,), media=MEDIA, gpu_seconds=1.5),
+        )
         return artifact
 
     async def fail(self, job_id: str) -> HandledCommand:
         """Let a worker take the job and fail for good."""
         await self.start_attempt(job_id)
-        error = JobError("OUT_OF_MEMORY", "the device has too little memory", False)
-        return await self.work(job_id, c.FailAttempt(_id(), "w1", 1, error, self.clock()))
+        error = JobError(code="OUT_OF_MEMORY", message="the device has too little memory", retryable=False)
+        return await self.work(
+            job_id, c.FailAttempt(id=_id(), actor="w1", attempt=1, error=error, retry_at=self.clock())
+        )
 
     async def stored(self, content: bytes, kind: ArtifactKind = ArtifactKind.VIDEO) -> Artifact:
         """Store a file."""
@@ -183,7 +199,13 @@ class RunningApi:
             yield content
 
         stored = await self.artifacts.commit(await self.artifacts.stage(pieces()), ".mp4")
-        return Artifact(kind, stored.key, stored.sha256, stored.size_bytes, "video/mp4")
+        return Artifact(
+            kind=kind,
+            key=stored.key,
+            sha256=stored.sha256,
+            size_bytes=stored.size_bytes,
+            media_type="video/mp4",
+        )
 
 
 def _id() -> str:

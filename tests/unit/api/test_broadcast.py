@@ -42,8 +42,30 @@ class Scene:
         job_id = f"{self._number:026d}"
         await self.keys.create({job_id: b"k" * 32})
         sealed = Sealer(job_id, (b"x" if broken else b"k") * 32).seal(f"job {self._number}", PROMPT)
-        spec = Spec(sealed, None, "m", "m", 64, 64, 8, 8, 2, 1.0, 1)
-        submit = c.Submit(f"s{job_id}", "a", "default", job_id, b"h", spec, Priority.LOW, 1, ())
+        spec = Spec(
+            prompt=sealed,
+            negative_prompt=None,
+            model="m",
+            model_class="m",
+            width=64,
+            height=64,
+            frames=8,
+            fps=8,
+            steps=2,
+            guidance=1.0,
+            seed=1,
+        )
+        submit = c.Submit(
+            id=f"s{job_id}",
+            actor="a",
+            tenant="default",
+            request_id=job_id,
+            body_hash=b"h",
+            spec=spec,
+            priority=Priority.LOW,
+            max_attempts=1,
+            scenes=(),
+        )
         await CommandHandler(self.store, TickingClock()).handle(job_id, submit)
         return job_id
 
@@ -169,7 +191,7 @@ async def test_a_job_on_its_way_is_opened_once(scene: Scene, monkeypatch: pytest
     await scene.told(watcher, 1)
     handler = CommandHandler(scene.store, TickingClock())
     prompts = []
-    for command in (c.Prefetch("p", "a"), c.Cancel("q", "a"), c.Erase("r", "a")):
+    for command in (c.Prefetch(id="p", actor="a"), c.Cancel(id="q", actor="a"), c.Erase(id="r", actor="a")):
         await handler.handle(job_id, command)
         prompts += [message.job.spec.prompt for message in await scene.told(watcher, 1)]
     assert prompts == ["job 1", "job 1", ""]

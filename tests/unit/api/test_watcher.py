@@ -99,7 +99,18 @@ def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pyte
 
 def test_weather_never_points_back() -> None:
     """A watcher that was sent a later commit gets weather with that one's position, otherwise unchanged."""
-    feed = Progress(JOB, 1, datetime(2026, 5, 1, tzinfo=UTC), "w1", Stage.DENOISE, 0, 1, 4, 10, 40.0)
+    feed = Progress(
+        job_id=JOB,
+        attempt=1,
+        at=datetime(2026, 5, 1, tzinfo=UTC),
+        worker="w1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=4,
+        steps=10,
+        percent=40.0,
+    )
     frame = encode_progress_message(5, ProgressKind.PROGRESS, feed)
     same = pb.WatchJobsResponse.FromString(frame.wire_after(5))
     later = pb.WatchJobsResponse.FromString(frame.wire_after(9))

@@ -17,4 +17,4 @@ def decided(
     handler = CommandHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
     commit = handler.decide_from("a" * 26, loaded, command)
     assert commit is not None
-    return commit.events, LoadedJob(commit.state, 1, b"", command.id)
+    return commit.events, LoadedJob(job=commit.state, position=1, digest=b"", command_id=command.id)

@@ -60,7 +60,11 @@ class JobLife(RuleBasedStateMachine):
     def _give(self, command: c.Command) -> tuple[e.Event, ...]:
         """Give a command; answer the events, none when it was refused or had nothing to do."""
         self.now += timedelta(seconds=1)
-        tail = LoadedJob(self.job, len(self.commits), b"", "") if self.commits else None
+        tail = (
+            LoadedJob(job=self.job, position=len(self.commits), digest=b"", command_id="")
+            if self.commits
+            else None
+        )
         before = self.commits[-1].state.status if self.commits else None
         try:
             commit = self.handler.decide_from("job", tail, command)
@@ -80,32 +84,32 @@ class JobLife(RuleBasedStateMachine):
     @rule(reason=st.sampled_from(["", "too long"]))
     def cancels(self, reason: str) -> None:
         """Somebody cancels."""
-        self._give(c.Cancel(self._id(), "ann", reason))
+        self._give(c.Cancel(id=self._id(), actor="ann", reason=reason))
 
     @rule()
     def retries(self) -> None:
         """Somebody asks for another try."""
-        self._give(c.Retry(self._id(), "ann"))
+        self._give(c.Retry(id=self._id(), actor="ann"))
 
     @rule(priority=st.sampled_from(Priority))
     def reprioritizes(self, priority: Priority) -> None:
         """Somebody changes the priority."""
-        self._give(c.Reprioritize(self._id(), "ann", priority))
+        self._give(c.Reprioritize(id=self._id(), actor="ann", priority=priority))
 
     @rule()
     def prefetches(self) -> None:
         """Somebody asks to warm up."""
-        self._give(c.Prefetch(self._id(), "ann"))
+        self._give(c.Prefetch(id=self._id(), actor="ann"))
 
     @rule()
     def erases(self) -> None:
         """Somebody erases."""
-        self._give(c.Erase(self._id(), "ann"))
+        self._give(c.Erase(id=self._id(), actor="ann"))
 
     @rule(worker=st.sampled_from(WORKERS), runtime=runtimes)
     def takes(self, worker: str, runtime: Runtime) -> None:
         """A worker takes the job, perhaps from one that is lost."""
-        self._give(c.StartAttempt(self._id(), worker, runtime))
+        self._give(c.StartAttempt(id=self._id(), actor=worker, runtime=runtime))
 
     @rule(worker=st.sampled_from(WORKERS), data=st.data())
     def works(self, worker: str, data: st.DataObject) -> None:
@@ -116,27 +120,40 @@ class JobLife(RuleBasedStateMachine):
         )
         command = data.draw(
             st.one_of(
-                st.builds(c.StartStage, st.just(self._id()), st.just(worker), st.just(attempt), stages),
                 st.builds(
-                    c.FinishStage, st.just(self._id()), st.just(worker), st.just(attempt), stages, seconds
+                    c.StartStage,
+                    id=st.just(self._id()),
+                    actor=st.just(worker),
+                    attempt=st.just(attempt),
+                    stage=stages,
+                ),
+                st.builds(
+                    c.FinishStage,
+                    id=st.just(self._id()),
+                    actor=st.just(worker),
+                    attempt=st.just(attempt),
+                    stage=stages,
+                    seconds=seconds,
                 ),
                 st.builds(
                     c.RecordScene,
-                    st.just(self._id()),
-                    st.just(worker),
-                    st.just(attempt),
-                    st.integers(0, 4),
-                    artifacts,
+                    id=st.just(self._id()),
+                    actor=st.just(worker),
+                    attempt=st.just(attempt),
+                    scene=st.integers(0, 4),
+                    artifact=artifacts,
                 ),
                 st.builds(
                     c.FailAttempt,
-                    st.just(self._id()),
-                    st.just(worker),
-                    st.just(attempt),
-                    errors,
-                    st.just(self.now),
+                    id=st.just(self._id()),
+                    actor=st.just(worker),
+                    attempt=st.just(attempt),
+                    error=errors,
+                    retry_at=st.just(self.now),
                 ),
-                st.builds(c.ConfirmCancel, st.just(self._id()), st.just(worker), st.just(attempt)),
+                st.builds(
+                    c.ConfirmCancel, id=st.just(self._id()), actor=st.just(worker), attempt=st.just(attempt)
+                ),
             )
         )
         events = self._give(command)
@@ -146,14 +163,21 @@ class JobLife(RuleBasedStateMachine):
     def completes(self, worker: str, made: Artifact, facts: MediaFacts) -> None:
         """A worker completes the job."""
         held = self.job.status is Status.PROCESSING and self.job.worker == worker
-        command = c.Complete(self._id(), worker, self.job.attempt, (made,), facts, 1.0)
+        command = c.Complete(
+            id=self._id(),
+            actor=worker,
+            attempt=self.job.attempt,
+            artifacts=(made,),
+            media=facts,
+            gpu_seconds=1.0,
+        )
         events = self._give(command)
         assert bool(events) == held
 
     @rule(error=errors)
     def gives_up(self, error: JobError) -> None:
         """The service gives the job up."""
-        self._give(c.GiveUp(self._id(), "reactor", error))
+        self._give(c.GiveUp(id=self._id(), actor="reactor", error=error))
 
     @precondition(lambda self: len(self.commits) > 0)
     @rule(back=st.integers(1, 16))
@@ -162,7 +186,7 @@ class JobLife(RuleBasedStateMachine):
         past = self.commits[-min(back, len(self.commits))].command
         if past.name == "submit" or past.id not in self.job.applied_commands:
             return
-        assert self._give(c.Cancel(past.id, past.actor)) == ()
+        assert self._give(c.Cancel(id=past.id, actor=past.actor)) == ()
 
     @invariant()
     def embedded_equals_folded(self) -> None:
@@ -215,10 +239,36 @@ def test_a_worker_without_the_lease_is_told_so() -> None:
     life.takes("ada-1", Runtime())
     life.takes("bob-1", Runtime())
     with pytest.raises(LeaseLost, match="attempt 1 of job job is not held by ada-1"):
-        life.handler.decide_from("job", LoadedJob(life.job, 1, b"", ""), c.ConfirmCancel("late", "ada-1", 1))
+        life.handler.decide_from(
+            "job",
+            LoadedJob(job=life.job, position=1, digest=b"", command_id=""),
+            c.ConfirmCancel(id="late", actor="ada-1", attempt=1),
+        )
 
 
 def _submit() -> c.Submit:
-    sealed = Sealed(b"n" * 12, b"c" * 16)
-    spec = Spec(sealed, None, "m", "m", 64, 64, 17, 8, 20, 4.0, 1)
-    return c.Submit("s", "ann", "default", "r", b"h" * 32, spec, Priority.MEDIUM, 3, ())
+    sealed = Sealed(nonce=b"n" * 12, ciphertext=b"c" * 16)
+    spec = Spec(
+        prompt=sealed,
+        negative_prompt=None,
+        model="m",
+        model_class="m",
+        width=64,
+        height=64,
+        frames=17,
+        fps=8,
+        steps=20,
+        guidance=4.0,
+        seed=1,
+    )
+    return c.Submit(
+        id="s",
+        actor="ann",
+        tenant="default",
+        request_id="r",
+        body_hash=b"h" * 32,
+        spec=spec,
+        priority=Priority.MEDIUM,
+        max_attempts=3,
+        scenes=(),
+    )

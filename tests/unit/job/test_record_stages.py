@@ -21,13 +21,13 @@ from tests.unit.job.deciding import decided
 def running() -> LoadedJob:
     """A job that `worker-1` started one second after it was submitted."""
     _, loaded = decided(None, a_submit(), START)
-    start = c.StartAttempt(new_id(), "worker-1", Runtime())
+    start = c.StartAttempt(id=new_id(), actor="worker-1", runtime=Runtime())
     return decided(loaded, start, START + timedelta(seconds=1))[1]
 
 
 def record(*marks: c.StageMark, worker: str = "worker-1") -> c.RecordStages:
     """The command of the first attempt with these marks."""
-    return c.RecordStages(new_id(), worker, 1, marks)
+    return c.RecordStages(id=new_id(), actor=worker, attempt=1, marks=marks)
 
 
 def seconds(count: float) -> datetime:
@@ -38,15 +38,15 @@ def seconds(count: float) -> datetime:
 def test_one_commit_records_many_stages_at_their_own_times(running: LoadedJob) -> None:
     """Each mark becomes an event at the time when its stage began or ended."""
     command = record(
-        c.StageMark(Stage.PREFETCH, None, seconds(2)),
-        c.StageMark(Stage.PREFETCH, None, seconds(3), seconds=1.0),
-        c.StageMark(Stage.DENOISE, 0, seconds(3.5)),
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(2)),
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(3), seconds=1.0),
+        c.StageMark(stage=Stage.DENOISE, scene=0, at=seconds(3.5)),
     )
     events, after = decided(running, command, seconds(4))
     assert events == (
-        e.StageStarted(seconds(2), 1, Stage.PREFETCH, None),
-        e.StageFinished(seconds(3), 1, Stage.PREFETCH, 1.0, None),
-        e.StageStarted(seconds(3.5), 1, Stage.DENOISE, 0),
+        e.StageStarted(at=seconds(2), attempt=1, stage=Stage.PREFETCH, scene=None),
+        e.StageFinished(at=seconds(3), attempt=1, stage=Stage.PREFETCH, seconds=1.0, scene=None),
+        e.StageStarted(at=seconds(3.5), attempt=1, stage=Stage.DENOISE, scene=0),
     )
     assert [(state.stage, state.seconds) for state in after.job.stages] == [
         (Stage.PREFETCH, 1.0),
@@ -57,8 +57,8 @@ def test_one_commit_records_many_stages_at_their_own_times(running: LoadedJob) -
 def test_times_never_leave_the_order_of_events(running: LoadedJob) -> None:
     """A mark from before the job's last event, or from the future, is moved between that event and now."""
     command = record(
-        c.StageMark(Stage.PREFETCH, None, seconds(0)),
-        c.StageMark(Stage.PREFETCH, None, seconds(9), seconds=9.0),
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(0)),
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(9), seconds=9.0),
     )
     events, _ = decided(running, command, seconds(4))
     assert [event.at for event in events] == [seconds(1), seconds(4)]
@@ -67,4 +67,8 @@ def test_times_never_leave_the_order_of_events(running: LoadedJob) -> None:
 def test_only_the_holder_records(running: LoadedJob) -> None:
     """A worker that does not hold the attempt has lost the lease."""
     with pytest.raises(LeaseLost):
-        decided(running, record(c.StageMark(Stage.PREFETCH, None, START), worker="worker-2"), seconds(4))
+        decided(
+            running,
+            record(c.StageMark(stage=Stage.PREFETCH, scene=None, at=START), worker="worker-2"),
+            seconds(4),
+        )

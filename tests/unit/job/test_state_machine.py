@@ -30,39 +30,84 @@ PICTURE = Path(__file__).parents[3] / "docs" / "state-machine.md"
 ARROW = re.compile(r"^\s+(\[\*\]|\w+) --> (\w+): (\w+)$", re.MULTILINE)
 DEPTH = 6
 
-SEALED = Sealed(b"n" * 12, b"c" * 16)
-ARTIFACT = Artifact(ArtifactKind.SCENE, "key", "00", 1, "video/mp4")
-MEDIA = MediaFacts(64, 64, 17, 8.0, 2.125, "h264", "yuv420p", "00")
+SEALED = Sealed(nonce=b"n" * 12, ciphertext=b"c" * 16)
+ARTIFACT = Artifact(kind=ArtifactKind.SCENE, key="key", sha256="00", size_bytes=1, media_type="video/mp4")
+MEDIA = MediaFacts(
+    width=64,
+    height=64,
+    frames=17,
+    fps=8.0,
+    duration_seconds=2.125,
+    codec="h264",
+    pixel_format="yuv420p",
+    frame_hash="00",
+)
 
 
 def _submit() -> c.Submit:
-    spec = Spec(SEALED, None, "m", "m", 64, 64, 17, 8, 20, 4.0, 1)
-    scene = Scene(0, SEALED, 0.0, 2.125, 17, "static", "cut", 1)
-    return c.Submit("submit", "ann", "default", "r", b"h" * 32, spec, Priority.MEDIUM, 2, (scene,))
+    spec = Spec(
+        prompt=SEALED,
+        negative_prompt=None,
+        model="m",
+        model_class="m",
+        width=64,
+        height=64,
+        frames=17,
+        fps=8,
+        steps=20,
+        guidance=4.0,
+        seed=1,
+    )
+    scene = Scene(
+        index=0,
+        prompt=SEALED,
+        start_seconds=0.0,
+        duration_seconds=2.125,
+        frames=17,
+        camera="static",
+        transition="cut",
+        seed=1,
+    )
+    return c.Submit(
+        id="submit",
+        actor="ann",
+        tenant="default",
+        request_id="r",
+        body_hash=b"h" * 32,
+        spec=spec,
+        priority=Priority.MEDIUM,
+        max_attempts=2,
+        scenes=(scene,),
+    )
 
 
 def _commands(job: Job, name: str) -> list[c.Command]:
     """One of each command that somebody could give to this job, ids made from `name`."""
     worker, attempt = job.worker or "ada", job.attempt
-    retryable, final = JobError("GPU", "lost", True), JobError("BAD", "cannot", False)
+    retryable, final = (
+        JobError(code="GPU", message="lost", retryable=True),
+        JobError(code="BAD", message="cannot", retryable=False),
+    )
     other = Priority.LOW if job.priority is not Priority.LOW else Priority.HIGH
     return [
-        c.Cancel(name, "ann"),
-        c.Retry(name, "ann"),
-        c.Reprioritize(name, "ann", other),
-        c.Prefetch(name, "ann"),
-        c.Erase(name, "ann"),
-        c.FinishPrefetch(name, worker, ("weights",), 1),
-        c.StartAttempt(name, "ada", Runtime()),
-        c.StartAttempt(name, "bob", Runtime()),
-        c.StartStage(name, worker, attempt, Stage.DENOISE, 0),
-        c.FinishStage(name, worker, attempt, Stage.DENOISE, 1.0, 0),
-        c.RecordScene(name, worker, attempt, 0, ARTIFACT),
-        c.Complete(name, worker, attempt, (ARTIFACT,), MEDIA, 1.0),
-        c.FailAttempt(name, worker, attempt, retryable, START),
-        c.FailAttempt(name, worker, attempt, final, START),
-        c.ConfirmCancel(name, worker, attempt),
-        c.GiveUp(name, "reactor", final),
+        c.Cancel(id=name, actor="ann"),
+        c.Retry(id=name, actor="ann"),
+        c.Reprioritize(id=name, actor="ann", priority=other),
+        c.Prefetch(id=name, actor="ann"),
+        c.Erase(id=name, actor="ann"),
+        c.FinishPrefetch(id=name, actor=worker, assets=("weights",), size_bytes=1),
+        c.StartAttempt(id=name, actor="ada", runtime=Runtime()),
+        c.StartAttempt(id=name, actor="bob", runtime=Runtime()),
+        c.StartStage(id=name, actor=worker, attempt=attempt, stage=Stage.DENOISE, scene=0),
+        c.FinishStage(id=name, actor=worker, attempt=attempt, stage=Stage.DENOISE, seconds=1.0, scene=0),
+        c.RecordScene(id=name, actor=worker, attempt=attempt, scene=0, artifact=ARTIFACT),
+        c.Complete(
+            id=name, actor=worker, attempt=attempt, artifacts=(ARTIFACT,), media=MEDIA, gpu_seconds=1.0
+        ),
+        c.FailAttempt(id=name, actor=worker, attempt=attempt, error=retryable, retry_at=START),
+        c.FailAttempt(id=name, actor=worker, attempt=attempt, error=final, retry_at=START),
+        c.ConfirmCancel(id=name, actor=worker, attempt=attempt),
+        c.GiveUp(id=name, actor="reactor", error=final),
     ]
 
 
@@ -97,7 +142,9 @@ def _arrows() -> set[tuple[str, str, str]]:
         for job in frontier:
             for command in _commands(job, f"{depth}"):
                 try:
-                    commit = handler.decide_from("job", LoadedJob(job, 1, b"", ""), command)
+                    commit = handler.decide_from(
+                        "job", LoadedJob(job=job, position=1, digest=b"", command_id=""), command
+                    )
                 except Refused:
                     continue
                 if commit is None:

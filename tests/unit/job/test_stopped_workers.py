@@ -12,8 +12,8 @@ from tests.fixtures.log import a_submit
 from tests.strategies import START
 from tests.unit.job.deciding import decided
 
-STOPPED = JobError(WORKER_STOPPED, "the worker was stopped", True)
-BROKEN = JobError("RENDER_FAILED", "it broke", True)
+STOPPED = JobError(code=WORKER_STOPPED, message="the worker was stopped", retryable=True)
+BROKEN = JobError(code="RENDER_FAILED", message="it broke", retryable=True)
 
 
 def after(errors: list[JobError]) -> LoadedJob:
@@ -21,8 +21,8 @@ def after(errors: list[JobError]) -> LoadedJob:
     _, loaded = decided(None, a_submit(), START)
     for number, error in enumerate(errors, 1):
         at = START + timedelta(hours=number)
-        _, loaded = decided(loaded, c.StartAttempt(new_id(), "worker-1", Runtime()), at)
-        failing = c.FailAttempt(new_id(), "worker-1", number, error, at)
+        _, loaded = decided(loaded, c.StartAttempt(id=new_id(), actor="worker-1", runtime=Runtime()), at)
+        failing = c.FailAttempt(id=new_id(), actor="worker-1", attempt=number, error=error, retry_at=at)
         _, loaded = decided(loaded, failing, at + timedelta(minutes=1))
     return loaded
 

@@ -17,7 +17,7 @@ from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import a_submit
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
-CRASHED = JobError("WORKER_CRASHED", "the process ended", True)
+CRASHED = JobError(code="WORKER_CRASHED", message="the process ended", retryable=True)
 
 
 @dataclass
@@ -53,19 +53,33 @@ class House:
 
     async def started(self, job_id: str, worker: str = "worker-1") -> None:
         """A worker takes the job."""
-        await self.give(job_id, StartAttempt(new_id(), worker, Runtime()))
+        await self.give(job_id, StartAttempt(id=new_id(), actor=worker, runtime=Runtime()))
 
     async def crashed(self, job_id: str, retry_seconds: float = 5.0, worker: str = "worker-1") -> None:
         """The worker fails the job's attempt."""
         loaded = await self.store.load(job_id)
         assert loaded is not None
         retry_at = self.now + timedelta(seconds=retry_seconds)
-        await self.give(job_id, FailAttempt(new_id(), worker, loaded.job.attempt, CRASHED, retry_at))
+        await self.give(
+            job_id,
+            FailAttempt(
+                id=new_id(), actor=worker, attempt=loaded.job.attempt, error=CRASHED, retry_at=retry_at
+            ),
+        )
 
     async def reports(self, worker: str, job_id: str) -> None:
         """A worker says that it is there, working on a job."""
         await self.workers.report(
-            WorkerReport(worker, "cpu", "", ("kinolog-tiny",), (), self.now, self.now, job_id=job_id)
+            WorkerReport(
+                name=worker,
+                device="cpu",
+                hardware="",
+                models=("kinolog-tiny",),
+                loaded_models=(),
+                started_at=self.now,
+                seen_at=self.now,
+                job_id=job_id,
+            )
         )
 
     async def commits(self, job_id: str) -> list[Recorded]:

@@ -64,8 +64,14 @@ async def test_a_new_priority_moves_the_ticket(house: House) -> None:
     """A queued job with a new priority has one ticket, with that priority and the position of that commit."""
     job_id = await house.submitted(Priority.LOW)
     await reacted(house, job_id)
-    await house.give(job_id, Reprioritize(new_id(), "ann", Priority.CRITICAL))
-    ticket = Ticket(job_id, await house.position(job_id), 1, "tiny", Priority.CRITICAL)
+    await house.give(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.CRITICAL))
+    ticket = Ticket(
+        job_id=job_id,
+        position=await house.position(job_id),
+        attempt=1,
+        model_class="tiny",
+        priority=Priority.CRITICAL,
+    )
     assert await reacted(house, job_id) == {job_id: ticket}
 
 
@@ -75,7 +81,7 @@ async def test_a_new_priority_leaves_a_running_job_alone(house: House) -> None:
     await reacted(house, job_id)
     held = await house.office.queue().take(["tiny"])
     await house.started(job_id)
-    await house.give(job_id, Reprioritize(new_id(), "ann", Priority.CRITICAL))
+    await house.give(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.CRITICAL))
     assert await reacted(house, job_id) == {job_id: held.ticket}
 
 
@@ -85,7 +91,14 @@ async def test_a_failed_attempt_is_queued_for_later(house: House) -> None:
     await house.started(job_id)
     await house.crashed(job_id, retry_seconds=5)
     not_before = house.now + timedelta(seconds=5)
-    ticket = Ticket(job_id, await house.position(job_id), 2, "tiny", Priority.MEDIUM, not_before)
+    ticket = Ticket(
+        job_id=job_id,
+        position=await house.position(job_id),
+        attempt=2,
+        model_class="tiny",
+        priority=Priority.MEDIUM,
+        not_before=not_before,
+    )
     assert await reacted(house, job_id) == {job_id: ticket}
 
 
@@ -94,14 +107,14 @@ async def test_a_cancelled_job_loses_its_ticket(house: House) -> None:
     job_id, other = await house.submitted(), await house.submitted()
     await reacted(house, other)
     await reacted(house, job_id)
-    await house.give(job_id, Cancel(new_id(), "ann"))
+    await house.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert set(await reacted(house, job_id)) == {other}
 
 
 async def test_old_news_of_an_ended_job_issues_nothing(house: House) -> None:
     """Reading a long history from its beginning issues tickets for waiting jobs only."""
     ended, waiting = await house.submitted(), await house.submitted()
-    await house.give(ended, Cancel(new_id(), "ann"))
+    await house.give(ended, Cancel(id=new_id(), actor="ann"))
     house.later(3600)
     await reacted(house, ended)
     assert set(await reacted(house, waiting)) == {waiting}
@@ -110,7 +123,7 @@ async def test_old_news_of_an_ended_job_issues_nothing(house: House) -> None:
 async def test_warming_up(house: House) -> None:
     """A wish to warm up puts a second ticket beside the job's own, unless the job was started meanwhile."""
     job_id = await house.submitted()
-    await house.give(job_id, Prefetch(new_id(), "ann"))
+    await house.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await reacted(house, job_id)
     assert {lying.ticket.prefetch for lying in house.office.lying.values()} == {True, False}
     house.office.lying.clear()
@@ -151,7 +164,7 @@ async def test_a_missing_ticket_is_issued_again(house: House) -> None:
     lost, well, ended = [await house.submitted() for _ in range(3)]
     await reacted(house, well)
     before = dict(house.office.lying)
-    await house.give(ended, Cancel(new_id(), "ann"))
+    await house.give(ended, Cancel(id=new_id(), actor="ann"))
     assert await reconciler(house, lost, well, ended, new_id()).reconcile() == [lost]
     assert set(await house.office.outstanding()) == {lost, well}
     assert all(house.office.lying[place] is lying for place, lying in before.items())
@@ -198,7 +211,7 @@ def poison_control(house: House) -> PoisonTicketHandler:
 async def exhausted(house: House, job_id: str) -> ExhaustedTicket:
     """The advisory that the job's ticket is exhausted."""
     await reacted(house, job_id)
-    return ExhaustedTicket(7, (await house.office.outstanding())[job_id], deliveries=10)
+    return ExhaustedTicket(id=7, ticket=(await house.office.outstanding())[job_id], deliveries=10)
 
 
 async def test_a_poisoned_job_fails(house: House) -> None:
@@ -243,8 +256,8 @@ async def test_a_job_in_a_living_worker_s_hands_is_not_given_up(house: House) ->
 async def test_a_poisoned_wish_to_warm_up_harms_no_job(house: House) -> None:
     """When warming up fails again and again its job stays in the queue."""
     job_id = await house.submitted()
-    await house.give(job_id, Prefetch(new_id(), "ann"))
+    await house.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await reacted(house, job_id)
     warm = next(lying.ticket for lying in house.office.lying.values() if lying.ticket.prefetch)
-    assert await poison_control(house).deal_with(ExhaustedTicket(8, warm, deliveries=10))
+    assert await poison_control(house).deal_with(ExhaustedTicket(id=8, ticket=warm, deliveries=10))
     assert set(await house.office.outstanding()) == {job_id}

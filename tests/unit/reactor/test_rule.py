@@ -43,7 +43,7 @@ async def last_reaction(house: House, job_id: str) -> list[object]:
 async def test_a_submitted_job_gets_its_first_ticket(house: House) -> None:
     """A fresh submit is settled from the commit alone: the ticket says what the commit says."""
     job_id = await house.submitted(Priority.HIGH)
-    ticket = Ticket(job_id, 1, attempt=1, model_class="tiny", priority=Priority.HIGH)
+    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=Priority.HIGH)
     assert await last_reaction(house, job_id) == [IssueFirstTicket(ticket)]
 
 
@@ -57,21 +57,26 @@ async def test_old_news_is_looked_at(house: House) -> None:
 async def test_what_moves_a_ticket_is_looked_at(house: House) -> None:
     """Another priority, a failed attempt, a retry and a cancelled queued job each may change the ticket."""
     job_id = await house.submitted()
-    await house.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW))
+    await house.give(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW))
     assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
     await house.started(job_id)
     await house.crashed(job_id)
     assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
-    await house.give(job_id, Cancel(new_id(), "ann"))
+    await house.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
-    await house.give(job_id, Retry(new_id(), "ann"))
+    await house.give(job_id, Retry(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
 
 
 async def test_a_job_that_was_given_up_is_looked_at(house: House) -> None:
     """A job that the service gave up leaves a ticket behind."""
     job_id = await house.submitted()
-    await house.give(job_id, GiveUp(new_id(), "projector", JobError("POISONED", "no", False)))
+    await house.give(
+        job_id,
+        GiveUp(
+            id=new_id(), actor="projector", error=JobError(code="POISONED", message="no", retryable=False)
+        ),
+    )
     assert await last_reaction(house, job_id) == [CheckTicket(job_id)]
 
 
@@ -80,20 +85,22 @@ async def test_what_a_worker_does_means_nothing(house: House) -> None:
     job_id = await house.submitted()
     await house.started(job_id)
     assert await last_reaction(house, job_id) == []
-    await house.give(job_id, StartStage(new_id(), "worker-1", 1, Stage.DENOISE, 0))
+    await house.give(
+        job_id, StartStage(id=new_id(), actor="worker-1", attempt=1, stage=Stage.DENOISE, scene=0)
+    )
     assert await last_reaction(house, job_id) == []
-    await house.give(job_id, Cancel(new_id(), "ann"))
+    await house.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == []
-    await house.give(job_id, ConfirmCancel(new_id(), "worker-1", 1))
+    await house.give(job_id, ConfirmCancel(id=new_id(), actor="worker-1", attempt=1))
     assert await last_reaction(house, job_id) == []
-    await house.give(job_id, Erase(new_id(), "ann"))
+    await house.give(job_id, Erase(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == []
 
 
 async def test_a_wish_to_warm_up(house: House) -> None:
     """A wish to warm up is a reaction of its own, beside that of the job's ticket."""
     job_id = await house.submitted()
-    await house.give(job_id, Prefetch(new_id(), "ann"))
+    await house.give(job_id, Prefetch(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == [IssuePrefetchTicket(job_id)]
     both = ticket_changes(await house.commits(job_id), house.now)
     assert [type(reaction) for reaction in both] == [IssueFirstTicket, IssuePrefetchTicket]
@@ -102,7 +109,11 @@ async def test_a_wish_to_warm_up(house: House) -> None:
 async def test_one_look_for_many_commits_of_a_job(house: House) -> None:
     """Several commits of one job in a batch lead to one look at its tail; other jobs are not affected."""
     job_id, other = await house.submitted(), await house.submitted()
-    await house.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW), Cancel(new_id(), "ann"))
+    await house.give(
+        job_id,
+        Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW),
+        Cancel(id=new_id(), actor="ann"),
+    )
     batch = [*await house.commits(job_id), *await house.commits(other)]
     reactions = ticket_changes(batch, house.now)
     assert reactions[0] == CheckTicket(job_id)
@@ -113,12 +124,23 @@ async def test_one_look_for_many_commits_of_a_job(house: House) -> None:
 async def test_the_named_kinds_are_those_that_matter(house: House) -> None:
     """A commit without an event of the named kinds means nothing, whatever else is in it."""
     job_id = await house.submitted()
-    await house.give(job_id, Prefetch(new_id(), "ann"), Reprioritize(new_id(), "ann", Priority.LOW))
+    await house.give(
+        job_id,
+        Prefetch(id=new_id(), actor="ann"),
+        Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW),
+    )
     await house.started(job_id)
-    await house.give(job_id, StartStage(new_id(), "worker-1", 1, Stage.DENOISE, 0))
+    await house.give(
+        job_id, StartStage(id=new_id(), actor="worker-1", attempt=1, stage=Stage.DENOISE, scene=0)
+    )
     await house.crashed(job_id)
-    await house.give(job_id, Cancel(new_id(), "ann"), Retry(new_id(), "ann"))
-    await house.give(job_id, GiveUp(new_id(), "projector", JobError("POISONED", "no", False)))
+    await house.give(job_id, Cancel(id=new_id(), actor="ann"), Retry(id=new_id(), actor="ann"))
+    await house.give(
+        job_id,
+        GiveUp(
+            id=new_id(), actor="projector", error=JobError(code="POISONED", message="no", retryable=False)
+        ),
+    )
     for recorded in await house.commits(job_id):
         kinds = {event.WhichOneof("kind") for event in map(event_to_proto, recorded.commit.events)}
         assert bool(ticket_changes([recorded], house.now)) <= bool(kinds & set(KINDS))

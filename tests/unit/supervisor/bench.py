@@ -27,7 +27,7 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.media.video_check import VerifiedMedia
 from kinolog_worker.queue.ticket_handler import TicketHandler
-from kinolog_worker.renderers.port import LoadedFacts
+from kinolog_worker.renderers.renderer import LoadedFacts
 from kinolog_worker.reporting.worker_status import WorkerStatus
 
 from kinolog.command_handler import CommandHandler
@@ -212,20 +212,43 @@ class Bench:
         sealer = Sealer(job_id, key)
         scenes = tuple(
             Scene(
-                shot.index,
-                sealer.seal(shot.prompt, scene_purpose(shot.index)),
-                shot.start_seconds,
-                shot.duration_seconds,
-                shot.frames,
-                shot.camera.value,
-                shot.transition.value,
-                shot.seed,
+                index=shot.index,
+                prompt=sealer.seal(shot.prompt, scene_purpose(shot.index)),
+                start_seconds=shot.start_seconds,
+                duration_seconds=shot.duration_seconds,
+                frames=shot.frames,
+                camera=shot.camera.value,
+                transition=shot.transition.value,
+                seed=shot.seed,
             )
             for shot in plan_storyboard(prompt, 16, 8, 7)
         )
-        spec = Spec(sealer.seal(prompt, PROMPT), None, model, "tiny", 64, 48, 16, 8, 4, 1.0, 7)
+        spec = Spec(
+            prompt=sealer.seal(prompt, PROMPT),
+            negative_prompt=None,
+            model=model,
+            model_class="tiny",
+            width=64,
+            height=48,
+            frames=16,
+            fps=8,
+            steps=4,
+            guidance=1.0,
+            seed=7,
+        )
         await self.give(
-            job_id, Submit(new_id(), "ann", "default", job_id, b"h", spec, Priority.MEDIUM, 3, scenes)
+            job_id,
+            Submit(
+                id=new_id(),
+                actor="ann",
+                tenant="default",
+                request_id=job_id,
+                body_hash=b"h",
+                spec=spec,
+                priority=Priority.MEDIUM,
+                max_attempts=3,
+                scenes=scenes,
+            ),
         )
         return job_id
 
@@ -236,12 +259,20 @@ class Bench:
 
     async def taken_over(self, job_id: str, worker: str = "worker-other") -> None:
         """Another worker starts an attempt."""
-        await self.give(job_id, StartAttempt(new_id(), worker, Runtime()))
+        await self.give(job_id, StartAttempt(id=new_id(), actor=worker, runtime=Runtime()))
 
     async def ticket(self, job_id: str, *, prefetch: bool = False) -> HeldTicket:
         """The job's ticket, in this worker's hands."""
         job = await self.job(job_id)
-        ticket = Ticket(job_id, 1, job.attempt + 1, "tiny", job.priority, None, prefetch)
+        ticket = Ticket(
+            job_id=job_id,
+            position=1,
+            attempt=job.attempt + 1,
+            model_class="tiny",
+            priority=job.priority,
+            not_before=None,
+            prefetch=prefetch,
+        )
         await self.office.issue(ticket)
         return await self.parts.queue.take(["tiny"])
 

@@ -33,7 +33,7 @@ async def queued(tmp_path: Path) -> Job:
 
 def held_by(job: Job, worker: str) -> Job:
     """The job in a worker's hands."""
-    attempt = Attempt(1, worker, Runtime(), START)
+    attempt = Attempt(number=1, worker=worker, runtime=Runtime(), started_at=START)
     return replace(job, status=Status.PROCESSING, attempt=1, attempts=(attempt,))
 
 

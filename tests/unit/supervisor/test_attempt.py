@@ -106,8 +106,12 @@ async def test_scenes_that_are_gone_are_rendered_again(bench: Bench) -> None:
     bench.inference.script = failing("WORKER_CRASHED", retryable=True)
     await bench.taken_over(job_id)
     key = "sha256/00/" + "0" * 62 + ".mp4"
-    named = JobArtifact(ArtifactKind.SCENE, key, "0" * 64, 3, "video/mp4")
-    await bench.give(job_id, RecordScene(new_id(), "worker-other", 1, 0, named))
+    named = JobArtifact(
+        kind=ArtifactKind.SCENE, key=key, sha256="0" * 64, size_bytes=3, media_type="video/mp4"
+    )
+    await bench.give(
+        job_id, RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=0, artifact=named)
+    )
     bench.inference.script = rendering
     assert (await bench.work(job_id)).status is Status.COMPLETED
     assert bench.inference.orders[0].done == ()
@@ -119,7 +123,7 @@ async def test_a_wish_to_cancel_reaches_the_renderer(bench: Bench) -> None:
     job_id = await bench.submitted()
     working = asyncio.create_task(bench.work(job_id))
     await bench.until(job_id, lambda job: job.status is Status.PROCESSING)
-    await bench.give(job_id, Cancel(new_id(), "ann"))
+    await bench.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await working).status is Status.CANCELLED
     assert await bench.office.outstanding() == {}
 
@@ -130,7 +134,7 @@ async def test_a_deaf_renderer_is_ended(bench: Bench) -> None:
     job_id = await bench.submitted()
     working = asyncio.create_task(bench.work(job_id))
     await bench.until(job_id, lambda job: job.status is Status.PROCESSING)
-    await bench.give(job_id, Cancel(new_id(), "ann"))
+    await bench.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await working).status is Status.CANCELLED
     assert bench.inference.killed.is_set()
 
@@ -155,7 +159,7 @@ async def test_other_changes_do_not_disturb_an_attempt(bench: Bench) -> None:
         async for message in rendering(inference, job):
             yield message
             if isinstance(message, StageStartedMessage) and message.scene == 1:
-                await bench.give(job_id, Reprioritize(new_id(), "ann", Priority.LOW))
+                await bench.give(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW))
 
     bench.inference.script = reprioritized
     job = await bench.work(job_id)
@@ -195,7 +199,7 @@ async def test_a_failure_for_good(bench: Bench) -> None:
     job = await bench.work(await bench.submitted())
     assert (job.status, job.error) == (
         Status.FAILED,
-        JobError("REQUEST_UNSUPPORTED", "it was told to", False),
+        JobError(code="REQUEST_UNSUPPORTED", message="it was told to", retryable=False),
     )
 
 

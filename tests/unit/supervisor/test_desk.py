@@ -32,8 +32,10 @@ def bench(tmp_path: Path) -> Bench:
 async def test_a_stale_ticket_is_removed(bench: Bench, ended: str) -> None:
     """The ticket of a job that has ended is removed, and nothing is rendered."""
     job_id = await bench.submitted()
-    poisoned = GiveUp(new_id(), "projector", JobError("POISONED", "no", False))
-    await bench.give(job_id, Cancel(new_id(), "ann") if ended == "cancelled" else poisoned)
+    poisoned = GiveUp(
+        id=new_id(), actor="projector", error=JobError(code="POISONED", message="no", retryable=False)
+    )
+    await bench.give(job_id, Cancel(id=new_id(), actor="ann") if ended == "cancelled" else poisoned)
     await bench.work(job_id)
     assert await bench.office.outstanding() == {}
     assert bench.inference.orders == []
@@ -61,7 +63,16 @@ async def test_a_second_ticket_does_not_take_a_job_from_a_living_worker(bench: B
     """A first delivery for a job that another worker reports to work on is a stray copy, and is removed."""
     job_id = await bench.submitted()
     await bench.taken_over(job_id)
-    report = WorkerReport("worker-other", "cpu", "", (), (), START, START, job_id=job_id)
+    report = WorkerReport(
+        name="worker-other",
+        device="cpu",
+        hardware="",
+        models=(),
+        loaded_models=(),
+        started_at=START,
+        seen_at=START,
+        job_id=job_id,
+    )
     await bench.workers.report(report)
     job = await bench.work(job_id)
     assert (job.status, job.worker) == (Status.PROCESSING, "worker-other")
@@ -72,7 +83,7 @@ async def test_a_cancelled_job_of_a_lost_worker_ends_without_rendering(bench: Be
     """When somebody asked to cancel before the worker was lost, taking the job over ends it."""
     job_id = await bench.submitted()
     await bench.taken_over(job_id)
-    await bench.give(job_id, Cancel(new_id(), "ann"))
+    await bench.give(job_id, Cancel(id=new_id(), actor="ann"))
     job = await bench.work(job_id)
     assert job.status is Status.CANCELLED
     assert (bench.inference.orders, await bench.office.outstanding()) == ([], {})
@@ -123,7 +134,7 @@ async def test_an_error_of_the_worker_fails_the_attempt(
 async def test_warming_up(bench: Bench) -> None:
     """A ticket to warm up loads the model and encodes the prompts of all scenes, and that is recorded."""
     job_id = await bench.submitted()
-    await bench.give(job_id, Prefetch(new_id(), "ann"))
+    await bench.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await bench.desk.work(await bench.ticket(job_id, prefetch=True))
     last = (await bench.events(job_id))[-1]
     assert isinstance(last, e.PrefetchFinished)
@@ -134,7 +145,7 @@ async def test_warming_up(bench: Bench) -> None:
 async def test_warming_up_too_late(bench: Bench) -> None:
     """A ticket to warm up for a job that was started meanwhile is removed without more."""
     job_id = await bench.submitted()
-    await bench.give(job_id, Prefetch(new_id(), "ann"))
+    await bench.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await bench.taken_over(job_id)
     await bench.desk.work(await bench.ticket(job_id, prefetch=True))
     assert bench.inference.orders == []
@@ -146,6 +157,15 @@ async def test_a_ticket_before_its_time_is_put_off(bench: Bench) -> None:
     job_id = await bench.submitted()
     await bench.taken_over(job_id)
     late = bench.now.replace(year=2027)
-    await bench.give(job_id, FailAttempt(new_id(), "worker-other", 1, JobError("X", "x", True), late))
+    await bench.give(
+        job_id,
+        FailAttempt(
+            id=new_id(),
+            actor="worker-other",
+            attempt=1,
+            error=JobError(code="X", message="x", retryable=True),
+            retry_at=late,
+        ),
+    )
     assert (await bench.work(job_id)).status is Status.QUEUED
     assert set(await bench.office.outstanding()) == {job_id}

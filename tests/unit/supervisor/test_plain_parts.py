@@ -129,7 +129,20 @@ async def test_weather_is_conflated(bench: Bench) -> None:
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(feed, "a" * 26, 1, bench.clock, unsealed)
     for number in range(LINES_KEPT + 10):
-        reporter.progress(Progress("a" * 26, 1, START, "w", Stage.DENOISE, 0, 1, number, 300, 1.0))
+        reporter.progress(
+            Progress(
+                job_id="a" * 26,
+                attempt=1,
+                at=START,
+                worker="w",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=number,
+                steps=300,
+                percent=1.0,
+            )
+        )
         reporter.preview(0, number, b"jpeg")
         reporter.line("WARNING" if number % 2 else "odd level", f"line {number}")
     running = asyncio.create_task(reporter.run())
@@ -158,7 +171,7 @@ async def test_a_secret_is_sealed_at_once(bench: Bench) -> None:
 
 def unsealed(text: str) -> SealedNote:
     """A note as it would be sealed, for tests that look at where it goes."""
-    return SealedNote("key", Sealed(b"nonce", text.encode()[::-1]))
+    return SealedNote("key", Sealed(nonce=b"nonce", ciphertext=text.encode()[::-1]))
 
 
 async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[ProgressUpdate]:

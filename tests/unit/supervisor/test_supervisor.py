@@ -24,7 +24,15 @@ def bench(tmp_path: Path) -> Bench:
 
 async def issue(bench: Bench, job_id: str) -> None:
     """Issue the job's ticket as the reactor does."""
-    await bench.office.issue(Ticket(job_id, 1, 1, "tiny", (await bench.job(job_id)).priority))
+    await bench.office.issue(
+        Ticket(
+            job_id=job_id,
+            position=1,
+            attempt=1,
+            model_class="tiny",
+            priority=(await bench.job(job_id)).priority,
+        )
+    )
 
 
 async def finished(running: asyncio.Task[None]) -> None:

@@ -188,4 +188,13 @@ def test_nonsense_is_refused(prompt: str, frames: int, fps: int) -> None:
 def test_scenes_are_values() -> None:
     """Scenes compare by content and cannot be changed."""
     (scene,) = plan_storyboard("a star", 17, 16, 3)
-    assert scene == PlannedScene(0, "a star", 0.0, 17 / 16, 17, Camera.STATIC, Transition.CUT, 3)
+    assert scene == PlannedScene(
+        index=0,
+        prompt="a star",
+        start_seconds=0.0,
+        duration_seconds=17 / 16,
+        frames=17,
+        camera=Camera.STATIC,
+        transition=Transition.CUT,
+        seed=3,
+    )

@@ -71,14 +71,16 @@ class JobCommands:
 
     async def cancel(self, request: pb.CancelJobRequest, call: Call) -> pb.CancelJobResponse:
         """CancelJob."""
-        command = c.Cancel(command_id("cancel", request.request_id), call.actor, request.reason)
+        command = c.Cancel(
+            id=command_id("cancel", request.request_id), actor=call.actor, reason=request.reason
+        )
         handled = await self.steer(call, request.job_id, command)
         job = await self._reading.present(handled.tail)
         return pb.CancelJobResponse(job=job, position=handled.position)
 
     async def retry(self, request: pb.RetryJobRequest, call: Call) -> pb.RetryJobResponse:
         """RetryJob."""
-        command = c.Retry(command_id("retry", request.request_id), call.actor)
+        command = c.Retry(id=command_id("retry", request.request_id), actor=call.actor)
         handled = await self.steer(call, request.job_id, command)
         job = await self._reading.present(handled.tail)
         return pb.RetryJobResponse(job=job, position=handled.position)
@@ -88,14 +90,14 @@ class JobCommands:
     ) -> pb.ReprioritizeJobResponse:
         """ReprioritizeJob."""
         name = command_id("reprioritize", request.request_id)
-        command = c.Reprioritize(name, call.actor, PRIORITY_FROM_WIRE[request.priority])
+        command = c.Reprioritize(id=name, actor=call.actor, priority=PRIORITY_FROM_WIRE[request.priority])
         handled = await self.steer(call, request.job_id, command)
         job = await self._reading.present(handled.tail)
         return pb.ReprioritizeJobResponse(job=job, position=handled.position)
 
     async def prefetch(self, request: pb.PrefetchJobRequest, call: Call) -> pb.PrefetchJobResponse:
         """PrefetchJob."""
-        command = c.Prefetch(command_id("prefetch", request.request_id), call.actor)
+        command = c.Prefetch(id=command_id("prefetch", request.request_id), actor=call.actor)
         handled = await self.steer(call, request.job_id, command)
         job = await self._reading.present(handled.tail)
         return pb.PrefetchJobResponse(job=job, position=handled.position)
@@ -104,7 +106,9 @@ class JobCommands:
         """BulkCancelJobs."""
 
         async def one(job_id: str) -> HandledCommand:
-            return await self.steer(call, job_id, c.Cancel(new_id(), call.actor, request.reason))
+            return await self.steer(
+                call, job_id, c.Cancel(id=new_id(), actor=call.actor, reason=request.reason)
+            )
 
         results = await self.bulk(call, request.selection, "BulkCancelJobs", one)
         return pb.BulkCancelJobsResponse(results=results, position=last_position(results))
@@ -113,7 +117,7 @@ class JobCommands:
         """BulkRetryJobs."""
 
         async def one(job_id: str) -> HandledCommand:
-            return await self.steer(call, job_id, c.Retry(new_id(), call.actor))
+            return await self.steer(call, job_id, c.Retry(id=new_id(), actor=call.actor))
 
         results = await self.bulk(call, request.selection, "BulkRetryJobs", one)
         return pb.BulkRetryJobsResponse(results=results, position=last_position(results))
@@ -125,7 +129,9 @@ class JobCommands:
         priority = PRIORITY_FROM_WIRE[request.priority]
 
         async def one(job_id: str) -> HandledCommand:
-            return await self.steer(call, job_id, c.Reprioritize(new_id(), call.actor, priority))
+            return await self.steer(
+                call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority)
+            )
 
         results = await self.bulk(call, request.selection, "BulkReprioritizeJobs", one)
         return pb.BulkReprioritizeJobsResponse(results=results, position=last_position(results))

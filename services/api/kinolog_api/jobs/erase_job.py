@@ -58,7 +58,7 @@ class EraseJob:
 
     async def erase(self, request: pb.EraseJobRequest, call: Call) -> pb.EraseJobResponse:
         """EraseJob. Erasing again finishes what an earlier call left undone."""
-        command = c.Erase(command_id("erase", request.request_id), call.actor)
+        command = c.Erase(id=command_id("erase", request.request_id), actor=call.actor)
         handled = await self._erase_one(call, request.job_id, command)
         job = await self._reading.present(handled.tail)
         return pb.EraseJobResponse(job=job, position=handled.position)
@@ -67,7 +67,7 @@ class EraseJob:
         """BulkEraseJobs."""
 
         async def one(job_id: str) -> HandledCommand:
-            return await self._erase_one(call, job_id, c.Erase(new_id(), call.actor))
+            return await self._erase_one(call, job_id, c.Erase(id=new_id(), actor=call.actor))
 
         results = await self._steering.bulk(call, request.selection, "BulkEraseJobs", one)
         return pb.BulkEraseJobsResponse(results=results, position=last_position(results))

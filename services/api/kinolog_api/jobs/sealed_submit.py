@@ -82,7 +82,9 @@ def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Subm
         key_id=key.id,
     )
     prompts = tuple(shot.prompt for shot in item.shots)
-    return command, UnsealedFields(plan.prompt, plan.negative_prompt, plan.webhook, prompts)
+    return command, UnsealedFields(
+        prompt=plan.prompt, negative_prompt=plan.negative_prompt, webhook=plan.webhook, scenes=prompts
+    )
 
 
 def _sealed_spec(plan: JobPlan, sealer: Sealer) -> Spec:

@@ -1,52 +1,54 @@
-"""Filters, orders and spans of time between the wire and the read model."""
+"""Filters, sort orders and time ranges of requests, parsed into those of the read model."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_FROM_WIRE
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.v1 import analytics_service_pb2, job_pb2
-from kinolog_api.rpc.errors import FieldViolation, invalid
-from kinolog_api.rpc.validation import read_time
+from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.validation import parse_time
 
-DEFAULT_SPAN = timedelta(days=7)
+DEFAULT_RANGE = timedelta(days=7)
 
 
-def read_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
-    """Which jobs. Raises an ApiError for a time that is none; `path` is where the filter stands in the request."""
+def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
+    """Return the filter at `path` of a request. Raises `RpcError` for an invalid time."""
+
+    def time_or_none(field: str, value: Timestamp) -> datetime | None:
+        return parse_time(value, f"{path}.{field}") if wire.HasField(field) else None
+
     return JobFilter(
         statuses=tuple(STATUS_FROM_WIRE[value] for value in wire.statuses),
         priorities=tuple(PRIORITY_FROM_WIRE[value] for value in wire.priorities),
         models=tuple(wire.models),
         styles=tuple(style.lower() for style in wire.styles),
-        created_from=read_time(wire.created_from, f"{path}.created_from")
-        if wire.HasField("created_from")
-        else None,
-        created_before=read_time(wire.created_before, f"{path}.created_before")
-        if wire.HasField("created_before")
-        else None,
+        created_from=time_or_none("created_from", wire.created_from),
+        created_before=time_or_none("created_before", wire.created_before),
         text=wire.text,
     )
 
 
-def read_order(text: str) -> SortOrder:
-    """How to order: a field alone ascends; nothing at all means the newest first. The form is checked before."""
+def parse_order(text: str) -> SortOrder:
+    """Return the sort order of a validated `order_by`. A field alone sorts ascending; empty means newest first."""
     if not text:
         return SortOrder()
     name, _, direction = text.partition(" ")
     return SortOrder(SortField(name), descending=direction == "desc")
 
 
-def read_span(wire: analytics_service_pb2.TimeRange, now: datetime) -> TimeRange:
-    """The span, its open ends filled in. Raises an ApiError when its ends are the wrong way round."""
-    end = read_time(wire.before, "range.before") if wire.HasField("before") else now
+def parse_time_range(wire: analytics_service_pb2.TimeRange, now: datetime) -> TimeRange:
+    """Return the time range with its open ends filled in. Raises `RpcError` if it does not end after its start."""
+    end = parse_time(wire.before, "range.before") if wire.HasField("before") else now
     if not wire.HasField("from"):
         earliest = datetime.min.replace(tzinfo=end.tzinfo)
-        return TimeRange(max(earliest + DEFAULT_SPAN, end) - DEFAULT_SPAN, end)
-    start = read_time(getattr(wire, "from"), "range.from")
+        return TimeRange(max(earliest + DEFAULT_RANGE, end) - DEFAULT_RANGE, end)
+    start = parse_time(getattr(wire, "from"), "range.from")
     if start >= end:
-        raise invalid(
-            [FieldViolation("range.from", "must be before the end of the span, which is now when not given")]
+        raise invalid_argument(
+            [FieldViolation("range.from", "must be before the end of the range, which defaults to now")]
         )
     return TimeRange(start, end)

@@ -76,7 +76,11 @@ class PoisonTicketHandler:
             f"the job was handed to a worker {exhausted.deliveries} times and none brought it to an end; "
             "retry it once the workers are well"
         )
-        command = GiveUp(f"give-up-{exhausted.id}", ACTOR, JobError(POISONED, message, retryable=False))
+        command = GiveUp(
+            id=f"give-up-{exhausted.id}",
+            actor=ACTOR,
+            error=JobError(code=POISONED, message=message, retryable=False),
+        )
         try:
             handled = await self._handler.handle(job_id, command)
         except Refused as refused:

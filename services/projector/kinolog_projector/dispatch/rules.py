@@ -66,12 +66,27 @@ def ticket_changes(batch: Iterable[Recorded], now: datetime) -> list[Reaction]:
 def ticket_of(job: Job, position: int) -> Ticket:
     """The ticket of a job as it stands at `position`."""
     attempt = job.attempt if job.status is Status.PROCESSING else job.attempt + 1
-    return Ticket(job.id, position, attempt, job.spec.model_class, job.priority, job.not_before)
+    return Ticket(
+        job_id=job.id,
+        position=position,
+        attempt=attempt,
+        model_class=job.spec.model_class,
+        priority=job.priority,
+        not_before=job.not_before,
+    )
 
 
 def prefetch_ticket(job: Job, position: int) -> Ticket:
     """The ticket to warm up for a job."""
-    return Ticket(job.id, position, job.attempt + 1, job.spec.model_class, job.priority, None, prefetch=True)
+    return Ticket(
+        job_id=job.id,
+        position=position,
+        attempt=job.attempt + 1,
+        model_class=job.spec.model_class,
+        priority=job.priority,
+        not_before=None,
+        prefetch=True,
+    )
 
 
 def _reaction(recorded: Recorded, now: datetime) -> Reaction | None:

@@ -13,7 +13,7 @@ from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
-from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
@@ -86,14 +86,28 @@ class Projector:
     def metrics(self) -> list[Metric]:
         """Figures for the probe."""
         return [
-            Metric("kinolog_projector_position", self.position, "Last position that was written."),
-            Metric("kinolog_projector_leads", float(self.leads), "1 while this process writes."),
-            Metric("kinolog_projector_commits_total", self.commits, "Commits written.", "counter"),
-            Metric("kinolog_projector_batches_total", self.batches, "Batches written.", "counter"),
+            Metric(
+                name="kinolog_projector_position", value=self.position, help="Last position that was written."
+            ),
+            Metric(
+                name="kinolog_projector_leads", value=float(self.leads), help="1 while this process writes."
+            ),
+            Metric(
+                name="kinolog_projector_commits_total",
+                value=self.commits,
+                help="Commits written.",
+                kind="counter",
+            ),
+            Metric(
+                name="kinolog_projector_batches_total",
+                value=self.batches,
+                help="Batches written.",
+                kind="counter",
+            ),
         ]
 
     async def _take_part(self) -> None:
-        connection = await writing_connection(self._database_url, "kinolog-projector")
+        connection = await writer_connection(self._database_url, "kinolog-projector")
         async with connection:
             await check_schema(connection)
             await self._wait_for_lead(connection)

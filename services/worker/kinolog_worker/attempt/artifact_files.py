@@ -34,7 +34,13 @@ async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
     """Store a rendered scene, so that a later attempt can use it."""
     staged = await stage(store, file.path, file.sha256)
     stored = await store.commit(staged, file.path.suffix)
-    return Artifact(ArtifactKind.SCENE, stored.key, stored.sha256, stored.size_bytes, SCENE_TYPE)
+    return Artifact(
+        kind=ArtifactKind.SCENE,
+        key=stored.key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+        media_type=SCENE_TYPE,
+    )
 
 
 async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[StagedContent]:
@@ -50,7 +56,13 @@ async def commit_files(
         *(store.commit(part, file.path.suffix) for file, part in zip(files, staged, strict=True))
     )
     return tuple(
-        Artifact(ArtifactKind(file.kind), s.key, s.sha256, s.size_bytes, file.media_type)
+        Artifact(
+            kind=ArtifactKind(file.kind),
+            key=s.key,
+            sha256=s.sha256,
+            size_bytes=s.size_bytes,
+            media_type=file.media_type,
+        )
         for file, s in zip(files, stored, strict=True)
     )
 

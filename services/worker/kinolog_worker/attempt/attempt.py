@@ -164,7 +164,15 @@ class RunningAttempt:
             return
         lease = self._lease
         await self._course.book.flush()  # its stages stand before it in the history
-        await lease.record(RecordScene(new_id(), self._parts.worker, lease.attempt, file.index, artifact))
+        await lease.record(
+            RecordScene(
+                id=new_id(),
+                actor=self._parts.worker,
+                attempt=lease.attempt,
+                scene=file.index,
+                artifact=artifact,
+            )
+        )
 
     async def _watch(self) -> None:
         """Look for wishes to cancel, and for other workers that took the job. Raises `LeaseLost`."""

@@ -21,7 +21,7 @@ from kinolog_worker.inference.messages import CancelledMessage, FailedMessage, F
 
 logger = logging.getLogger(__name__)
 
-STOPPED = JobError(WORKER_STOPPED, "the worker was stopped; another one goes on", True)
+STOPPED = JobError(code=WORKER_STOPPED, message="the worker was stopped; another one goes on", retryable=True)
 
 
 class AttemptOutcome:
@@ -58,11 +58,20 @@ class AttemptOutcome:
             else:
                 if not self._lease.job.cancel_requested:
                     media = media_facts(outcome)
-                    return Complete(new_id(), worker, attempt, artifacts, media, outcome.device_seconds)
+                    return Complete(
+                        id=new_id(),
+                        actor=worker,
+                        attempt=attempt,
+                        artifacts=artifacts,
+                        media=media,
+                        gpu_seconds=outcome.device_seconds,
+                    )
         if self._lease.job.cancel_requested:
-            return ConfirmCancel(new_id(), worker, attempt)
+            return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt)
         cause = _error(outcome, stopping)
-        return FailAttempt(new_id(), worker, attempt, cause, self._next_try(cause))
+        return FailAttempt(
+            id=new_id(), actor=worker, attempt=attempt, error=cause, retry_at=self._next_try(cause)
+        )
 
     async def _stored(self, finished: FinishedMessage) -> tuple[Artifact, ...]:
         """Check and store the finished files."""
@@ -121,8 +130,8 @@ def _error(outcome: Outcome, stopping: bool) -> JobError:
         return STOPPED
     match outcome:
         case FailedMessage(code=code, message=message, retryable=retryable):
-            return JobError(code, message, retryable)
+            return JobError(code=code, message=message, retryable=retryable)
         case CancelledMessage():
-            return JobError("RENDER_INTERRUPTED", "rendering was interrupted", True)
+            return JobError(code="RENDER_INTERRUPTED", message="rendering was interrupted", retryable=True)
         case FinishedMessage():
             raise AssertionError("a finished run leads to no error")

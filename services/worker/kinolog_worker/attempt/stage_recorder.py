@@ -28,11 +28,11 @@ class StageRecorder:
 
     def begin(self, stage: Stage, scene: int | None = None) -> None:
         """A stage begins now."""
-        self._mark(StageMark(stage, scene, self._clock()))
+        self._mark(StageMark(stage=stage, scene=scene, at=self._clock()))
 
     def end(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
         """A stage ends now, after `seconds`."""
-        self._mark(StageMark(stage, scene, self._clock(), seconds))
+        self._mark(StageMark(stage=stage, scene=scene, at=self._clock(), seconds=seconds))
 
     async def run(self) -> None:
         """Append what was marked, for ever. Raises `LeaseLost`."""
@@ -48,7 +48,9 @@ class StageRecorder:
             if not self._marks:
                 return
             marks, self._marks = tuple(self._marks), []
-            await self._lease.record(RecordStages(new_id(), self._worker, self._lease.attempt, marks))
+            await self._lease.record(
+                RecordStages(id=new_id(), actor=self._worker, attempt=self._lease.attempt, marks=marks)
+            )
 
     def _mark(self, mark: StageMark) -> None:
         self._marks.append(mark)

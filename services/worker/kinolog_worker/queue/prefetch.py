@@ -47,7 +47,9 @@ async def prefetch(parts: WorkerDependencies, held: HeldTicket) -> None:
         return
     parts.status.loaded(entry.name, result.facts)
     assets = (entry.name, f"{max(1, len(job.scenes))} prompt embeddings")
-    command = FinishPrefetch(new_id(), parts.worker, assets, result.facts.size_bytes)
+    command = FinishPrefetch(
+        id=new_id(), actor=parts.worker, assets=assets, size_bytes=result.facts.size_bytes
+    )
     try:
         await retry_until_log_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
     except Refused as refused:

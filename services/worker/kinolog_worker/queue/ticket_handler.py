@@ -32,8 +32,12 @@ AGAIN_SECONDS = 1.0
 TROUBLE_SECONDS = 10.0
 """How long a ticket is put off after an error of this worker."""
 
-ERASED = JobError("PROMPT_ERASED", "the prompt was erased; nothing is left to render", False)
-UNREADABLE = JobError("PROMPT_UNREADABLE", "the prompt does not open under the key of the job", False)
+ERASED = JobError(
+    code="PROMPT_ERASED", message="the prompt was erased; nothing is left to render", retryable=False
+)
+UNREADABLE = JobError(
+    code="PROMPT_UNREADABLE", message="the prompt does not open under the key of the job", retryable=False
+)
 
 
 class TicketHandler:
@@ -111,11 +115,13 @@ class TicketHandler:
         """Start the attempt and see it through. Raises `Conflict` when somebody was faster."""
         parts = self._parts
         runtime = parts.status.runtime(loaded.job.spec.model)
-        command = StartAttempt(new_id(), parts.worker, runtime)
+        command = StartAttempt(id=new_id(), actor=parts.worker, runtime=runtime)
         handled = await parts.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != parts.worker:
-            await held.acknowledge()  # the lost worker's attempt was the last, or somebody had asked to cancel
+            await (
+                held.acknowledge()
+            )  # the lost worker's attempt was the last, or somebody had asked to cancel
             return
         parts.status.works_on(job.id, job.attempt)
         logger.info("attempt started", extra=fields("attempt_started", job=job.id, attempt=job.attempt))
@@ -126,7 +132,11 @@ class TicketHandler:
             raise
         except Exception as error:
             logger.exception("attempt %d at job %s broke", job.attempt, job.id)
-            broken = JobError("WORKER_ERROR", f"the worker made an error ({type(error).__name__})", True)
+            broken = JobError(
+                code="WORKER_ERROR",
+                message=f"the worker made an error ({type(error).__name__})",
+                retryable=True,
+            )
             await lease.record(self._failed(lease, broken))
         await held.acknowledge()
 
@@ -137,7 +147,11 @@ class TicketHandler:
         if isinstance(unlocked, JobError):
             await lease.record(self._failed(lease, unlocked))
         elif entry is None:
-            unknown = JobError("MODEL_UNKNOWN", f"this installation has no model {job.spec.model}", False)
+            unknown = JobError(
+                code="MODEL_UNKNOWN",
+                message=f"this installation has no model {job.spec.model}",
+                retryable=False,
+            )
             await lease.record(self._failed(lease, unknown))
         else:
             key, opened = unlocked
@@ -165,4 +179,6 @@ class TicketHandler:
         logger.warning("attempt failed: %s", error.code, extra=fields("attempt_ended", job=lease.job.id))
         parts.status.attempts_failed += 1
         again = retry_at(lease.job, parts.clock(), parts.timing.retry_seconds)
-        return FailAttempt(new_id(), parts.worker, lease.attempt, error, again)
+        return FailAttempt(
+            id=new_id(), actor=parts.worker, attempt=lease.attempt, error=error, retry_at=again
+        )

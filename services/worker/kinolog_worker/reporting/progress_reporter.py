@@ -58,7 +58,13 @@ class ProgressReporter:
     def preview(self, scene: int, step: int, jpeg: bytes) -> None:
         """How a scene looks; takes the place of what was not sent yet."""
         self._preview = PreviewImage(
-            self._job_id, self._attempt, self._clock(), scene, step, "image/jpeg", jpeg
+            job_id=self._job_id,
+            attempt=self._attempt,
+            at=self._clock(),
+            scene=scene,
+            step=step,
+            media_type="image/jpeg",
+            image=jpeg,
         )
         self._something.set()
 
@@ -66,7 +72,16 @@ class ProgressReporter:
         """A line for the owner of the job; `level` as in logging. Words of the prompt go into `secret` alone."""
         severity = _LEVELS.get(level, LogLevel.INFO)
         note = self._note(secret) if secret else None
-        self._lines.append(LogLine(self._job_id, self._attempt, self._clock(), severity, message, note=note))
+        self._lines.append(
+            LogLine(
+                job_id=self._job_id,
+                attempt=self._attempt,
+                at=self._clock(),
+                level=severity,
+                message=message,
+                note=note,
+            )
+        )
         self._something.set()
 
     async def run(self) -> None:

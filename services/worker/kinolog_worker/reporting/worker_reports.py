@@ -57,20 +57,36 @@ def metrics_of(parts: WorkerDependencies) -> str:
     return metrics_text(
         [
             Metric(
-                "kinolog_worker_jobs_completed_total", status.jobs_completed, "Jobs completed.", "counter"
+                name="kinolog_worker_jobs_completed_total",
+                value=status.jobs_completed,
+                help="Jobs completed.",
+                kind="counter",
             ),
             Metric(
-                "kinolog_worker_attempts_failed_total", status.attempts_failed, "Attempts failed.", "counter"
-            ),
-            Metric("kinolog_worker_busy", float(bool(status.job_id)), "1 while an attempt is under way."),
-            Metric(
-                "kinolog_worker_inference_alive",
-                float(parts.inference.alive),
-                "1 while the inference process runs.",
+                name="kinolog_worker_attempts_failed_total",
+                value=status.attempts_failed,
+                help="Attempts failed.",
+                kind="counter",
             ),
             Metric(
-                "kinolog_worker_memory_used_bytes", status.memory_used_bytes, "Memory in use on the device."
+                name="kinolog_worker_busy",
+                value=float(bool(status.job_id)),
+                help="1 while an attempt is under way.",
             ),
-            Metric("kinolog_worker_memory_total_bytes", status.memory_total_bytes, "Memory of the device."),
+            Metric(
+                name="kinolog_worker_inference_alive",
+                value=float(parts.inference.alive),
+                help="1 while the inference process runs.",
+            ),
+            Metric(
+                name="kinolog_worker_memory_used_bytes",
+                value=status.memory_used_bytes,
+                help="Memory in use on the device.",
+            ),
+            Metric(
+                name="kinolog_worker_memory_total_bytes",
+                value=status.memory_total_bytes,
+                help="Memory of the device.",
+            ),
         ]
     )

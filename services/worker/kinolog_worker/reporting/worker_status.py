@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from kinolog.job.values import Runtime, Stage
 from kinolog.ports.workers import WorkerReport
-from kinolog_worker.renderers.port import LoadedFacts
+from kinolog_worker.renderers.renderer import LoadedFacts
 
 
 @dataclass(slots=True)
@@ -60,7 +60,11 @@ class WorkerStatus:
 
     def runtime(self, model: str) -> Runtime:
         """What an attempt with this model runs on, as far as it is known before the model is loaded."""
-        return Runtime(self.hardware or self.device, self.revisions.get(model, ""), self.libraries)
+        return Runtime(
+            hardware=self.hardware or self.device,
+            model_revision=self.revisions.get(model, ""),
+            libraries=self.libraries,
+        )
 
     def report(self, now: datetime) -> WorkerReport:
         """The report for the registry."""

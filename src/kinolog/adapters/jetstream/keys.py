@@ -37,10 +37,16 @@ class JetStreamKeyStore:
         self._reader = StoredMessageReader(client, subjects.KEYS_STREAM)
         self._patience_seconds = patience_seconds
         self._sure = replicas == 1
-        self._appender = Appender(client, subjects.KEYS_STREAM, self._reader, replicas, patience_seconds)
+        self._appender = Appender(
+            client=client,
+            stream=subjects.KEYS_STREAM,
+            reader=self._reader,
+            replicas=replicas,
+            patience_seconds=patience_seconds,
+        )
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        messages = [OutgoingWrite(_subject(key_id), key) for key_id, key in keys.items()]
+        messages = [OutgoingWrite(subject=_subject(key_id), data=key) for key_id, key in keys.items()]
         outcomes: list[Outcome] = await self._appender.store_first(messages)
         holding = {
             key_id: key if isinstance(outcome, int) else _key(outcome)
@@ -84,7 +90,9 @@ class JetStreamKeyStore:
             if tail is None:
                 try:
                     await publish(
-                        self._reader.inbox, subjects.KEYS_STREAM, OutgoingWrite(subject, b"", mark=ERASED)
+                        self._reader.inbox,
+                        subjects.KEYS_STREAM,
+                        OutgoingWrite(subject=subject, data=b"", mark=ERASED),
                     )
                 except JetStreamApiError as error:
                     if error.number not in WRONG_LAST_SEQUENCE:

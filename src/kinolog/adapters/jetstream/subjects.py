@@ -87,7 +87,7 @@ class Service(StrEnum):
     WORKER = "worker"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
     """Subjects that one NATS user may publish to and subscribe to."""
 
@@ -131,7 +131,7 @@ def permissions(service: Service) -> Permissions:
     key_values = f"$KV.{KEYS_BUCKET}.>"
     match service:
         case Service.ADMIN:
-            return Permissions((">",), (">",))
+            return Permissions(publish=(">",), subscribe=(">",))
         case Service.API:
             publish = (
                 "evt.job.*",
@@ -146,7 +146,9 @@ def permissions(service: Service) -> Permissions:
                 *_get(WORKERS_STREAM),
                 *_get(WORK),
             )
-            return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>"))
+            return Permissions(
+                publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>")
+            )
         case Service.PROJECTOR:
             publish = (
                 "evt.job.*",
@@ -163,7 +165,7 @@ def permissions(service: Service) -> Permissions:
                 *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
             )
-            return Permissions(publish, (inbox, LIVE_SUBJECTS, "prg.>"))
+            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>"))
         case Service.WORKER:
             publish = (
                 "evt.job.*",
@@ -176,4 +178,4 @@ def permissions(service: Service) -> Permissions:
                 *_consume(WORK),
                 *_get(WORKERS_STREAM),
             )
-            return Permissions(publish, (inbox, LIVE_SUBJECTS))
+            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS))

@@ -59,7 +59,7 @@ class ObstoreArtifacts:
 
         key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
         await obstore.put_async(self._store, key, hashed())
-        return StagedContent(key, running.hexdigest(), size_bytes)
+        return StagedContent(temporary_key=key, sha256=running.hexdigest(), size_bytes=size_bytes)
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
@@ -83,7 +83,7 @@ class ObstoreArtifacts:
             entries = (self._folder / key).parent
             await asyncio.to_thread(_flush, entries)
             await asyncio.to_thread(_flush, entries.parent)
-        return StoredArtifact(key, staged.sha256, staged.size_bytes, created)
+        return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
     async def discard(self, staged: StagedContent) -> None:
         await self._delete(staged.temporary_key)

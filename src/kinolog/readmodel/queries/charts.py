@@ -33,7 +33,7 @@ from kinolog.readmodel.time_buckets import (
     BucketSpan,
     bucket_start,
     percentile_seconds,
-    stretches,
+    bucket_spans,
 )
 
 SECOND_US = 1_000_000
@@ -52,7 +52,7 @@ _TENANT = bindparam("tenant", type_=Text())
 
 
 def _most_stretches(lengths: tuple[int, ...]) -> int:
-    """Into how many stretches of buckets a span falls: the longest in the middle, the others on both sides."""
+    """Into how many bucket_spans of buckets a span falls: the longest in the middle, the others on both sides."""
     return 2 * len(lengths) - 1
 
 
@@ -75,7 +75,7 @@ def _span_values(
     tenant: str, start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS
 ) -> dict[str, Any]:
     values: dict[str, Any] = {"tenant": tenant}
-    parts = list(stretches(start, end, lengths))
+    parts = list(bucket_spans(start, end, lengths))
     parts += [BucketSpan(lengths[0], EPOCH, EPOCH)] * (_most_stretches(lengths) - len(parts))
     for place, part in enumerate(parts):
         values[f"seconds_{place}"] = part.bucket_seconds
@@ -180,7 +180,13 @@ async def success_rates(snapshot: Snapshot, tenant: str, span: TimeRange) -> tup
         completed, failed, cancelled = found.get(urgency_of(priority), (0, 0, 0))
         ended = completed + failed
         rates.append(
-            SuccessRate(priority, completed, failed, cancelled, completed / ended if ended else None)
+            SuccessRate(
+                priority=priority,
+                completed=completed,
+                failed=failed,
+                cancelled=cancelled,
+                rate=completed / ended if ended else None,
+            )
         )
     return tuple(rates)
 
@@ -193,7 +199,15 @@ async def stage_times(snapshot: Snapshot, tenant: str, span: TimeRange) -> tuple
         its = times[stage.value]
         p50, p95 = percentile_seconds(its.bins, 0.5), percentile_seconds(its.bins, 0.95)
         if its.mean_seconds is not None and p50 is not None and p95 is not None:
-            found.append(StageTime(stage, its.count, its.mean_seconds, p50, p95))
+            found.append(
+                StageTime(
+                    stage=stage,
+                    count=its.count,
+                    mean_seconds=its.mean_seconds,
+                    p50_seconds=p50,
+                    p95_seconds=p95,
+                )
+            )
     return tuple(found)
 
 
@@ -242,7 +256,15 @@ async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_s
         peaks = max(queued, before_queued + most), max(processing, before_processing + its_most)
         queued, processing = queued + changed, processing + its_changed
         # Clocks of two machines may differ: a start may seem to come before its submission.
-        points.append(DepthPoint(at, *(max(0, number) for number in (queued, processing, *peaks))))
+        points.append(
+            DepthPoint(
+                at=at,
+                queued=max(0, queued),
+                processing=max(0, processing),
+                peak_queued=max(0, peaks[0]),
+                peak_processing=max(0, peaks[1]),
+            )
+        )
     return QueueDepth(tuple(points), bucket_seconds)
 
 
@@ -251,10 +273,13 @@ async def trends(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_second
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
     found = await _buckets(snapshot, tenant, start, span.end, bucket_seconds, TRENDS)
-    points = tuple(
-        TrendPoint(at, *found.get(at, (0, 0, 0, 0))) for at in _bucket_starts(start, span.end, bucket_seconds)
-    )
-    return Trends(points, bucket_seconds)
+    points = []
+    for at in _bucket_starts(start, span.end, bucket_seconds):
+        submitted, completed, failed, cancelled = found.get(at, (0, 0, 0, 0))
+        points.append(
+            TrendPoint(at=at, submitted=submitted, completed=completed, failed=failed, cancelled=cancelled)
+        )
+    return Trends(tuple(points), bucket_seconds)
 
 
 def choose_bucket(span: TimeRange, bucket_seconds: int) -> int:

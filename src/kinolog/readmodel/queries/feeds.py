@@ -91,7 +91,10 @@ async def list_activity(
     """What happened last, newest first; a commit that would be cut in two is left to the next page."""
     before = (1 << 62) if before_position is None else min(before_position, 1 << 62)
     values = {"tenant": tenant, "before": before, "limit": limit + 1}
-    found = [ActivityRow(*row) for row in await _FEED.rows(snapshot, values)]
+    found = [
+        ActivityRow(position=position, index=index, job_id=job_id, event=event, actor=actor, at=at)
+        for position, index, job_id, event, actor, at in await _FEED.rows(snapshot, values)
+    ]
     if len(found) <= limit:
         return tuple(found)
     whole = [entry for entry in found[:limit] if entry.position != found[limit].position]
@@ -110,7 +113,15 @@ async def list_log_entries(
         "limit": limit,
     }
     found = [
-        LogLine(job, attempt, at, LEVELS[severity], message, sequence, decode_note(note) if note else None)
+        LogLine(
+            job_id=job,
+            attempt=attempt,
+            at=at,
+            level=LEVELS[severity],
+            message=message,
+            sequence=sequence,
+            note=decode_note(note) if note else None,
+        )
         for job, attempt, at, severity, message, sequence, note in await question.rows(snapshot, values)
     ]
     return tuple(found if after_sequence else reversed(found))
@@ -119,7 +130,7 @@ async def list_log_entries(
 async def archived_commits(snapshot: Snapshot, job_id: str) -> list[ArchivedCommit]:
     """The commits of a job as they were archived, oldest first."""
     return [
-        ArchivedCommit(position, job, bytes(raw), bytes(digest))
+        ArchivedCommit(position=position, job_id=job, raw=bytes(raw), digest=bytes(digest))
         for position, job, raw, digest in await _ARCHIVED.rows(snapshot, {"job_id": job_id})
     ]
 

@@ -89,7 +89,12 @@ class JobListQuery:
         if len(found) > query.page_size:
             last = CursorPosition(*found[query.page_size - 1][-2:])
             cursor = write_cursor(self._tenant, query.filter, query.order, last)
-        return JobRowPage(tuple(map(job_from_row, found[: query.page_size])), cursor, total, seen)
+        return JobRowPage(
+            rows=tuple(map(job_from_row, found[: query.page_size])),
+            next_cursor=cursor,
+            total=total,
+            position=seen,
+        )
 
     def _asked(self) -> BoundQuery:
         return list_pages.page(self._shape), self._values

@@ -42,7 +42,7 @@ class TailBehind(LogUnavailable):
     """A subject's tail lies before what a message builds on: something acknowledged is missing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appender:
     """Stores messages on one stream, riding out outages of up to `patience_seconds`."""
 

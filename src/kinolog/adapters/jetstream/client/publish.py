@@ -18,7 +18,7 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _names = NUID()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingWrite:
     """What to store, and the position of the message on its subject that it builds on (0: it is the first).
 

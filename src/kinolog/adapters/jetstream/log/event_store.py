@@ -41,7 +41,13 @@ class JetStreamEventStore:
         self._reader = reader
         self._patience_seconds = patience_seconds
         self._log = LogReader(client, reader, patience_seconds)
-        self._appender = Appender(client, subjects.EVENTS, reader, replicas, patience_seconds)
+        self._appender = Appender(
+            client=client,
+            stream=subjects.EVENTS,
+            reader=reader,
+            replicas=replicas,
+            patience_seconds=patience_seconds,
+        )
         self._firsts = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
 
     async def load(self, job_id: str) -> LoadedJob | None:
@@ -121,5 +127,8 @@ class JetStreamEventStore:
 
 def _message(commit: Commit, encoded: EncodedCommitRecord) -> OutgoingWrite:
     return OutgoingWrite(
-        subjects.events(commit.job_id), encoded.raw, commit.previous_position, encoded.digest.hex()[:32]
+        subject=subjects.events(commit.job_id),
+        data=encoded.raw,
+        expected=commit.previous_position,
+        repeat_id=encoded.digest.hex()[:32],
     )

@@ -109,4 +109,4 @@ def _message(position: int, raw: bytes) -> OutgoingWrite:
         commit, _ = parse_commit(raw)
     except DamagedCommit as error:
         raise DamagedLog(f"position {position} of the archive: {error}") from error
-    return OutgoingWrite(subjects.events(commit.job_id), raw, commit.previous_position)
+    return OutgoingWrite(subject=subjects.events(commit.job_id), data=raw, expected=commit.previous_position)

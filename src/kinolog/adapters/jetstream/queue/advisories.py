@@ -74,7 +74,7 @@ class JetStreamAdvisoryFeed:
         except (ValueError, KeyError, TypeError, DecodeError):
             logger.exception("an advisory cannot be read")
             return None
-        return ExhaustedTicket(message.metadata.sequence.stream, ticket, deliveries)
+        return ExhaustedTicket(id=message.metadata.sequence.stream, ticket=ticket, deliveries=deliveries)
 
     async def _prepare(self) -> str:
         config = {

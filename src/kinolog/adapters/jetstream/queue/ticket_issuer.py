@@ -46,7 +46,13 @@ class JetStreamTicketIssuer:
     def __init__(self, client: Client, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._client = client
         self._reader = StoredMessageReader(client, subjects.WORK)
-        appender = Appender(client, subjects.WORK, self._reader, SEVERAL, patience_seconds)
+        appender = Appender(
+            client=client,
+            stream=subjects.WORK,
+            reader=self._reader,
+            replicas=SEVERAL,
+            patience_seconds=patience_seconds,
+        )
         self._firsts = GroupCommit(appender.store, appender.store_first, LIMITS)
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
@@ -86,13 +92,13 @@ class JetStreamTicketIssuer:
     async def _issue_first(self, ticket: Ticket) -> None:
         """Store a ticket where none is expected to lie; many at once go as one batch."""
         subject = subject_of(ticket)
-        outcome = await self._firsts.submit(OutgoingWrite(subject, encode_ticket(ticket)))
+        outcome = await self._firsts.submit(OutgoingWrite(subject=subject, data=encode_ticket(ticket)))
         if not isinstance(outcome, int) and _ticket(outcome).position < ticket.position:
             await self._put(subject, ticket, outcome.position)
 
     async def _put(self, subject: str, ticket: Ticket, expected: int) -> bool:
         """Store the ticket unless a later one lies there; whether it is stored."""
-        message = OutgoingWrite(subject, encode_ticket(ticket), expected)
+        message = OutgoingWrite(subject=subject, data=encode_ticket(ticket), expected=expected)
         for _ in range(TRIES):
             try:
                 await publish(self._reader.inbox, subjects.WORK, message)
@@ -103,7 +109,9 @@ class JetStreamTicketIssuer:
             lying = await last_at_leader(self._client, subjects.WORK, subject)
             if lying is not None and _ticket(lying).position >= ticket.position:
                 return False
-            message = OutgoingWrite(subject, message.data, lying.position if lying is not None else 0)
+            message = OutgoingWrite(
+                subject=subject, data=message.data, expected=lying.position if lying is not None else 0
+            )
         raise LogUnavailable(f"the ticket of job {ticket.job_id} keeps changing")
 
     async def _lying(self, ticket: Ticket) -> list[StoredMessage]:
@@ -144,7 +152,7 @@ def _ticket(stored: StoredMessage) -> Ticket:
     if readable is not None:
         return readable
     _, model_class, _, job_id = stored.subject.split(".")
-    return Ticket(job_id, -1, 0, model_class, Priority.LOW)
+    return Ticket(job_id=job_id, position=-1, attempt=0, model_class=model_class, priority=Priority.LOW)
 
 
 def _readable(stored: StoredMessage) -> Ticket | None:
