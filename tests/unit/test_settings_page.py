@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kinolog.process.settings_page import READERS, render
+from kinolog_stack.settings_page import READERS, render
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    """The page is what `python -m kinolog.process.settings_page` writes."""
+    """The page is what `python -m kinolog_stack.settings_page` writes."""
     assert PAGE.read_text(encoding="utf-8") == render()
 
 

@@ -1,13 +1,13 @@
 """The page docs/settings.md, generated from the settings classes.
 
-`python -m kinolog.process.settings_page > docs/settings.md`
+`python -m kinolog_stack.settings_page > docs/settings.md`
 """
 
 from __future__ import annotations
 
 import sys
 
-from pydantic import SecretStr
+from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -37,7 +37,7 @@ _HEAD = """\
 
 Every process reads its settings from environment variables, and nothing else. `kinolog up` passes its own environment
 on, fills in addresses and passwords, and reads those of `up` itself: see [running it](running.md). Written by
-`python -m kinolog.process.settings_page`.
+`python -m kinolog_stack.settings_page`.
 
 | variable | read by | default | what |
 | --- | --- | --- | --- |
@@ -53,7 +53,7 @@ def render() -> str:
             readers.setdefault(name, []).append(process)
             fields[name] = field
     rows = (
-        f"| `KINOLOG_{name.upper()}` | {_who(readers[name])} | {_default(field)} | {field.description or ''} |\n"
+        f"| `KINOLOG_{name.upper()}` | {_who(readers[name])} | {_default(field)} | {_description(field)} |\n"
         for name, field in fields.items()
     )
     return _HEAD + "".join(rows)
@@ -72,6 +72,13 @@ def _default(field: FieldInfo) -> str:
     if value is PydanticUndefined or value in (None, [], ""):
         return ""
     return f"`{value}`"
+
+
+def _description(field: FieldInfo) -> str:
+    """Return what the setting means, and the earlier names that are still read."""
+    aliases = field.validation_alias.choices[1:] if isinstance(field.validation_alias, AliasChoices) else ()
+    earlier = "".join(f" Its earlier name `{alias}` is still read." for alias in aliases)
+    return f"{field.description or ''}{earlier}"
 
 
 if __name__ == "__main__":
