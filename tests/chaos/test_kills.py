@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from kinolog.codec.commits import decode_commit
 from kinolog.job.events import TERMINAL
@@ -22,55 +21,60 @@ from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc
 from kinolog_cli.gateway import Gateway, GatewayError
 from kinolog_cli.job_progress import follow_job
 from kinolog_stack.stack import Stack
+from tests.fixtures.threads import background_thread
+from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 JOBS = 200
 VICTIMS = ("api", "projector", "gateway", "nats-server", "postgres", "worker-1")
-LEASE = {"KINOLOG_WORKER_LEASE_SECONDS": "3"}
+ACK_WAIT = {"KINOLOG_WORKER_ACK_WAIT_SECONDS": "3"}
 ENDS = {"job_completed", "job_failed", "job_cancelled"}
 
 
 def _until_accepted(gateway: Gateway, body: dict[str, object]) -> str:
     """Submit until it is acknowledged; the request id makes repeats harmless."""
-    for _ in range(600):
+
+    def submitted() -> str | None:
         try:
             return str(gateway.post("/mcp/generate", body)["job_id"])
         except GatewayError:
-            time.sleep(0.1)
-    raise AssertionError("a submit was never accepted")
+            return None
+
+    job_id = wait_until(submitted, "the submit is accepted")
+    assert job_id is not None
+    return job_id
 
 
-class Watcher(threading.Thread):
+class EndCounter:
     """A WebSocket client that comes back with its position whenever it is cut off, and counts the ends it sees."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(daemon=True)
-        self.address = url.replace("http://", "ws://") + "/ws"
         self.ends: Counter[str] = Counter()
-        self.stop = threading.Event()
-        self.ready = threading.Event()
-        self.position = 0
+        self.subscribed = threading.Event()
+        self._address = url.replace("http://", "ws://") + "/ws"
+        self._position = 0
 
-    def run(self) -> None:
-        """Watch all jobs until told to stop."""
-        while not self.stop.is_set():
+    def watch(self, stopping: threading.Event) -> None:
+        """Watch all jobs until `stopping`."""
+        while not stopping.is_set():
             try:
-                with connect(self.address, compression=None, open_timeout=5) as socket:
-                    socket.send(json.dumps({"type": "subscribe", "channel": "jobs", "after": self.position}))
-                    self.ready.set()
-                    self._listen(socket)
-            except (OSError, WebSocketException, TimeoutError):
-                self.stop.wait(0.1)
+                with connect(self._address, compression=None, open_timeout=5) as socket:
+                    socket.send(json.dumps({"type": "subscribe", "channel": "jobs", "after": self._position}))
+                    self.subscribed.set()
+                    self._receive(socket, stopping)
+            except (OSError, EOFError, WebSocketException):
+                stopping.wait(0.1)
 
-    def _listen(self, socket: object) -> None:
-        while not self.stop.is_set():
+    def _receive(self, socket: ClientConnection, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             try:
-                message = json.loads(socket.recv(timeout=0.5))  # type: ignore[attr-defined]  # a ClientConnection
+                message = json.loads(socket.recv(timeout=0.5))
             except TimeoutError:
                 continue
-            self.position = max(self.position, message["position"])
+            assert message["type"] != "error", message
+            self._position = max(self._position, message["position"])
             if message["type"] in ENDS:
                 self.ends[message["job_id"]] += 1
 
@@ -99,22 +103,18 @@ def _listed(gateway: Gateway) -> Iterator[dict[str, object]]:
             return
 
 
-def _wait_for_all(gateway: Gateway, count: int) -> None:
-    """Return when that many jobs have ended, by the counts of the read model."""
-    for _ in range(2_400):
-        try:
-            summary = gateway.get("/mcp/jobs", {"limit": 1})["summary"]
-            if summary["completed"] + summary["failed"] + summary["cancelled"] >= count:
-                return
-        except GatewayError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"not every job ended: {summary}")
+def _ended_jobs(gateway: Gateway) -> int:
+    """Number of jobs that have ended, by the counts of the read model; 0 while nothing answers."""
+    try:
+        summary = gateway.get("/mcp/jobs", {"limit": 1})["summary"]
+    except GatewayError:
+        return 0
+    return int(summary["completed"] + summary["failed"] + summary["cancelled"])
 
 
 def test_a_killed_workers_job_is_completed_by_the_next_attempt(data_folder: Path) -> None:
     """SIGKILL to the worker in the middle of denoising: the same job completes in attempt 2, exactly once."""
-    with whole_stack(data_folder, env=LEASE) as stack, Gateway(stack.addresses["gateway"]) as gateway:
+    with whole_stack(data_folder, env=ACK_WAIT) as stack, Gateway(stack.addresses["gateway"]) as gateway:
         job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 30})[
             "job_id"
         ]
@@ -133,48 +133,41 @@ def test_a_killed_workers_job_is_completed_by_the_next_attempt(data_folder: Path
 
 def test_every_process_is_killed_while_jobs_run(data_folder: Path) -> None:
     """Every accepted job ends once, lists equal a replay of the log, and a resuming client saw each end once."""
+    accepted: set[str] = set()
+
+    def submit_all(_: threading.Event) -> None:
+        for number in range(JOBS):
+            body = {"prompt": f"card {number}", "model": "card", "request_id": f"chaos-{number}"}
+            accepted.add(_until_accepted(gateway, dict(body)))
+
     with (
-        whole_stack(data_folder, workers=2, env=LEASE) as stack,
+        whole_stack(data_folder, workers=2, env=ACK_WAIT) as stack,
         Gateway(stack.addresses["gateway"]) as gateway,
     ):
-        watcher = Watcher(stack.addresses["gateway"])
-        watcher.start()
-        assert watcher.ready.wait(30)
-        accepted: set[str] = set()
-
-        def submit() -> None:
-            for number in range(JOBS):
-                body = {"prompt": f"card {number}", "model": "card", "request_id": f"chaos-{number}"}
-                accepted.add(_until_accepted(gateway, dict(body)))
-
-        submitter = threading.Thread(target=submit, daemon=True)
-        submitter.start()
-        for victim in VICTIMS:
-            part = stack.process(victim)
-            starts = part.starts
-            part.kill()
-            assert part.wait_started(starts + 1), victim
-        submitter.join(240)
-        assert len(accepted) == JOBS
-        _wait_for_all(gateway, JOBS)
-        jobs, ends = _replayed(stack)
-        assert set(jobs) == accepted
-        assert set(ends.values()) == {1}
-        position = max(int(str(job["position"])) for job in _listed(gateway))
-        gateway.get("/mcp/jobs", {"min_position": position})
-        listed = {
-            str(row["job_id"]): (row["status"], row["attempt"], row["version"]) for row in _listed(gateway)
-        }
-        assert listed == {j.id: (str(j.status), j.attempt, j.version) for j in jobs.values()}
-        _wait_until_seen(watcher, accepted)
-        watcher.stop.set()
-        watcher.join(10)
-        assert watcher.ends == Counter(accepted)
+        counter = EndCounter(stack.addresses["gateway"])
+        with background_thread(counter.watch, "end counter") as watching:
+            watching.wait_until(counter.subscribed.is_set, "the client has subscribed")
+            with background_thread(submit_all, "submitter", join_seconds=240) as submitting:
+                for victim in VICTIMS:
+                    part = stack.process(victim)
+                    starts = part.starts
+                    part.kill()
+                    assert part.wait_started(starts + 1), victim
+                    watching.check_runs()
+                    submitting.check()
+            assert len(accepted) == JOBS
+            watching.wait_until(lambda: _ended_jobs(gateway) >= JOBS, "every job has ended", 240)
+            _assert_log_and_lists_agree(stack, gateway, accepted)
+            watching.wait_until(lambda: set(counter.ends) >= accepted, "the client saw every end")
+        assert counter.ends == Counter(accepted)
 
 
-def _wait_until_seen(watcher: Watcher, accepted: set[str]) -> None:
-    """Return when the watcher has seen every end, or is surely not going to."""
-    for _ in range(300):
-        if set(watcher.ends) >= accepted:
-            return
-        time.sleep(0.1)
+def _assert_log_and_lists_agree(stack: Stack, gateway: Gateway, accepted: set[str]) -> None:
+    """The log holds the accepted jobs with one end each, and the read model shows them as the log does."""
+    jobs, ends = _replayed(stack)
+    assert set(jobs) == accepted
+    assert set(ends.values()) == {1}
+    position = max(int(str(job["position"])) for job in _listed(gateway))
+    gateway.get("/mcp/jobs", {"min_position": position})
+    listed = {str(row["job_id"]): (row["status"], row["attempt"], row["version"]) for row in _listed(gateway)}
+    assert listed == {j.id: (str(j.status), j.attempt, j.version) for j in jobs.values()}

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KINOLOG_"
@@ -105,8 +105,11 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, ProbeSett
     worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     worker_scratch: Path | None = Field(None, description="Folder for files in the making.")
     worker_threads: int = Field(0, ge=0, description="CPU threads for inference; 0 lets torch choose.")
-    worker_lease_seconds: float = Field(
-        30.0, ge=1.0, description="A worker that is silent for this long loses its job to another one."
+    worker_ack_wait_seconds: float = Field(
+        30.0,
+        ge=1.0,
+        validation_alias=AliasChoices("KINOLOG_WORKER_ACK_WAIT_SECONDS", "KINOLOG_WORKER_LEASE_SECONDS"),
+        description="A worker that is silent for this long loses its job to another one.",
     )
     worker_retry_seconds: float = Field(
         5.0, ge=0.0, description="Pause before a second attempt; it doubles with every further one."
