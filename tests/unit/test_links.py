@@ -1,0 +1,83 @@
+"""Links lead somewhere: between pages, to sections of pages, and from code to pages and decisions."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SKIPPED = {".venv", ".git", "build", "dist", "node_modules", ".hypothesis", ".pytest_cache"}
+SOURCES = ("*.py", "*.proto", "*.toml", "*.yml", "Makefile")
+
+
+def _files(pattern: str) -> list[Path]:
+    return [
+        path for path in sorted(ROOT.rglob(pattern)) if not SKIPPED & set(path.relative_to(ROOT).parts[:-1])
+    ]
+
+
+PAGES = _files("*.md")
+
+
+@cache
+def _anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def _wrong(page: Path, link: str) -> str | None:
+    """Return what is wrong with a link of a page; None if it leads somewhere."""
+    if re.match(r"[a-z]+:", link):
+        return None  # another site: not looked up
+    file, _, anchor = link.partition("#")
+    target = (page.parent / unquote(file)).resolve() if file else page
+    if not target.exists():
+        return f"{link}: there is no such file"
+    if anchor and anchor not in _anchors(target):
+        return f"{link}: the page has no such section"
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_a_page(page: Path) -> None:
+    """Every link and picture of a page exists, and so does the section that it names."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert not [wrong for link in links if (wrong := _wrong(page, link))]
+
+
+def test_the_code_cites_what_exists() -> None:
+    """Pages and decisions that the code names exist."""
+    wrong: list[str] = []
+    for path in (path for pattern in SOURCES for path in _files(pattern)):
+        if path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8")
+        cited = {*re.findall(r"\bdocs/[\w/.-]+\.(?:md|yaml|png|svg)", text)}
+        missing = {name for name in cited if not (ROOT / name).exists()}
+        numbers = {number.zfill(4) for number in re.findall(r"\bdecision (\d+)", text)}
+        numbers |= set(re.findall(r"docs/decisions/(\d{4})(?![\w-])", text))
+        missing |= {
+            number for number in numbers if not list((ROOT / "docs/decisions").glob(f"{number}-*.md"))
+        }
+        wrong += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(missing)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_decisions_are_cited() -> None:
+    """Each decision is cited by the code or a page beside it, so that a reader of either finds it."""
+    texts = [path.read_text(encoding="utf-8") for pattern in (*SOURCES, "*.md") for path in _files(pattern)]
+    for decision in sorted((ROOT / "docs/decisions").glob("0*.md")):
+        number = decision.name[:4]
+        own = decision.read_text(encoding="utf-8")
+        assert any(
+            decision.name in text or re.search(rf"decisions?/{number}|decision {int(number)}\b", text)
+            for text in texts
+            if text != own
+        ), f"nothing cites {decision.name}"

@@ -1,0 +1,105 @@
+"""The shape of the code: words, rooms and sizes that every change keeps."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ("src", "services", "tui", "training")
+MOST_MODULES = 14
+MOST_LINES = 350
+MOST_ING_SHARE = 0.03
+
+
+def _modules(*rooms: str) -> list[Path]:
+    """Return the hand-written modules below these folders."""
+    return [
+        path
+        for room in rooms
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "v1" not in path.parts and "buf" not in path.parts and "__pycache__" not in path.parts
+    ]
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _words(name: str) -> set[str]:
+    """Return the lower-case words of an identifier: `JobRowPage` and `job_row_page` have the same."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def _retired() -> set[str]:
+    """Return the first column of the glossary's table of retired words."""
+    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("## Retired words")[2]
+    rows = re.findall(r"^\| ([^|]+) \|", page, flags=re.MULTILINE)
+    return {word for row in rows if not row.startswith(("retired", "---")) for word in row.split(", ")}
+
+
+def _named(path: Path) -> Iterator[str]:
+    """Yield the names of a module, its classes and its functions."""
+    yield path.stem
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+
+
+def _product_modules() -> list[Path]:
+    return [path for path in _modules(*PRODUCT) if "tests" not in path.parts]
+
+
+def test_no_name_has_a_retired_word() -> None:
+    """Modules, classes and functions use the words of docs/glossary.md."""
+    retired = _retired()
+    assert len(retired) > 20, "the table of retired words was not found"
+    found = {
+        f"{path.relative_to(ROOT)}: {name}: {', '.join(words)}"
+        for path in _product_modules()
+        for name in _named(path)
+        if (words := _words(name) & retired)
+    }
+    assert not found, "\n".join(sorted(found))
+
+
+def test_few_modules_are_named_after_an_activity() -> None:
+    """Modules are nouns: names in -ing stay below 3 percent."""
+    modules = _product_modules()
+    ing = [path for path in modules if path.stem.endswith("ing")]
+    assert len(ing) / len(modules) < MOST_ING_SHARE, ing
+
+
+def test_no_folder_is_crowded() -> None:
+    """A folder holds at most 14 modules beside each other."""
+    modules = Counter(path.parent for path in _product_modules() if path.stem != "__init__")
+    assert not [folder for folder, count in modules.items() if count > MOST_MODULES]
+
+
+def test_no_module_is_long() -> None:
+    """A module of the product has at most 350 lines."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _product_modules()}
+    assert not [f"{path}: {length}" for path, length in lengths.items() if length > MOST_LINES]
+
+
+def test_every_class_name_is_defined_once() -> None:
+    """No two classes share a name, in the product or its tests. Generated code is exempt."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in _modules(*PRODUCT, "tests"):
+        for node in ast.walk(_tree(path)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert not {name: found for name, found in places.items() if len(found) > 1}
+
+
+@pytest.mark.parametrize("name", ["JobRowPage", "job_row_page", "_job_RowPage"])
+def test_words_of_names(name: str) -> None:
+    """Camel case and snake case split into the same words."""
+    assert _words(name) == {"job", "row", "page"}
