@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.jobs import JobsPage
-from kinolog_tui.session.messages import LiveUpdatesReceived
+from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.widgets.frame import LinkBanner
 
@@ -35,7 +35,7 @@ class Listening(KinologApp):
         super().__init__(url, store=store)
         self.commits: Told = []
 
-    def on_feed_told(self, message: LiveUpdatesReceived) -> None:
+    def on_feed_event_received(self, message: FeedEventReceived) -> None:
         """The application's own handler is called beside it."""
         if isinstance(message.told, LiveUpdates):
             for one in message.told.messages:

@@ -15,7 +15,7 @@ from textual.widget import AwaitMount
 
 from kinolog_client.requests import JobListFilter
 from kinolog_tui.command_palette import PaletteProvider
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -46,26 +46,26 @@ class KinologApp(SessionApp):
         "analytics": lambda: _page("analytics", "AnalyticsPage"),
         "settings": lambda: _page("settings", "SettingsPage"),
     }
-    _been = frozenset({DEFAULT_MODE})
-    _known = False
+    _visited = frozenset({DEFAULT_MODE})
+    _mode_is_built = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(bound(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),
-        bound("everywhere.palette", "command_palette", "Palette", show=False, priority=True),
-        bound("everywhere.help", "help", "Help"),
-        bound("everywhere.renew", "renew", "Renew", show=False, priority=True),
-        bound("everywhere.look", "light_or_dark", "Light or dark", show=False),
-        bound("everywhere.quit", "quit", "Quit"),
+        *(key_binding(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),
+        key_binding("everywhere.palette", "command_palette", "Palette", show=False, priority=True),
+        key_binding("everywhere.help", "help", "Help"),
+        key_binding("everywhere.renew", "renew", "Renew", show=False, priority=True),
+        key_binding("everywhere.look", "light_or_dark", "Light or dark", show=False),
+        key_binding("everywhere.quit", "quit", "Quit"),
     ]
 
     def switch_mode(self, mode: str) -> AwaitMount:
         """To another page; one that was there before is as it was, and shown at once."""
-        self._known = mode in self._been
-        self._been |= {mode}
+        self._mode_is_built = mode in self._visited
+        self._visited |= {mode}
         return super().switch_mode(mode)
 
     def delay_update(self, delay: float = 0.05) -> None:
         """Textual holds back what it draws while it goes to another page: here only while that one is built."""
-        if not self._known:
+        if not self._mode_is_built:
             super().delay_update(delay)
 
     def on_ready(self) -> None:
@@ -83,7 +83,7 @@ class KinologApp(SessionApp):
         self.push_screen(_page("job", "JobPage", job_id))
 
     def _leave_job(self) -> None:
-        if isinstance(self.screen, Page) and self.screen.OVER_ANOTHER:
+        if isinstance(self.screen, Page) and self.screen.STACKED:
             self.pop_screen()
 
     def action_page(self, mode: str) -> None:
@@ -98,12 +98,12 @@ class KinologApp(SessionApp):
         self.switch_mode("jobs")
         which = JobListFilter(statuses=(status,) if status else ())
 
-        def narrow() -> None:
+        def set_filter() -> None:
             for screen in self.screen_stack:
                 if isinstance(screen, Page):
-                    screen.narrow(which)
+                    screen.set_filter(which)
 
-        self.call_later(narrow)
+        self.call_later(set_filter)
 
     def action_help(self) -> None:
         """Every key."""

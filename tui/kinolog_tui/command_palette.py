@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from kinolog_client.jobs import STATUSES
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.frame import PAGES
 
 if TYPE_CHECKING:  # the application names this provider
     from kinolog_tui.app import KinologApp
 
 JOB_ID_LENGTH = 26
-NAMED_OTHERWISE = ("app", "screen", "command_palette")
+UNLISTED_NAMESPACES = ("app", "screen", "command_palette")
 """Where actions are that are named by hand, or by the page that they belong to."""
 
 
@@ -36,7 +36,7 @@ class PaletteProvider(Provider):
     def _commands(self) -> Iterable[PaletteCommand]:
         app = cast("KinologApp", self.app)
         for _, mode, name in PAGES:
-            key = key_of(app, f"everywhere.{mode}")
+            key = key_label(app, f"everywhere.{mode}")
             yield PaletteCommand(f"Go to {name}", f"key {key}", partial(app.action_page, mode))
         for status in STATUSES:
             yield PaletteCommand(
@@ -45,18 +45,18 @@ class PaletteProvider(Provider):
                 partial(app.action_jobs_with, status),
             )
         for _, binding, _, _ in self.screen.active_bindings.values():
-            if binding.description and binding.action.partition(".")[0] not in NAMED_OTHERWISE:
+            if binding.description and binding.action.partition(".")[0] not in UNLISTED_NAMESPACES:
                 yield PaletteCommand(
                     f"{binding.description}: {binding.action.partition('(')[0].replace('_', ' ')}",
                     f"key {app.get_key_display(binding)}",
                     partial(self.screen.run_action, binding.action),
                 )
-        yield PaletteCommand("Reconnect and read anew", key_of(app, "everywhere.renew"), app.action_renew)
-        yield PaletteCommand("Light or dark", key_of(app, "everywhere.look"), app.action_light_or_dark)
+        yield PaletteCommand("Reconnect and read anew", key_label(app, "everywhere.renew"), app.action_renew)
+        yield PaletteCommand("Light or dark", key_label(app, "everywhere.look"), app.action_light_or_dark)
         yield PaletteCommand("Help", "every key", app.action_help)
         for theme in app.available_themes:
             yield PaletteCommand(
-                f"Theme {theme}", "until the next start; save it in Settings", partial(_dress, app, theme)
+                f"Theme {theme}", "until the next start; save it in Settings", partial(_set_theme, app, theme)
             )
         yield PaletteCommand("Quit", "leave the dashboard; jobs go on", app.exit)
 
@@ -79,5 +79,5 @@ class PaletteProvider(Provider):
                 yield Hit(score, matcher.highlight(command.name), command.run, help=command.words)
 
 
-def _dress(app: KinologApp, theme: str) -> None:
+def _set_theme(app: KinologApp, theme: str) -> None:
     app.theme = theme

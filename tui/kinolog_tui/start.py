@@ -18,13 +18,13 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 def run(url: str, api_key: str | None = None) -> None:
     """Run it until the person leaves."""
-    question = CapabilityQuery()
+    query = CapabilityQuery()
     try:
         from kinolog_tui.app import KinologApp
     finally:
-        abilities = question.answer()
+        capabilities = query.result()
     collect_garbage_rarely(CollectionRate.SCREENS)  # a full collection holds up a key by a tenth of a second
-    asyncio.run(_until_it_ends(KinologApp(url, api_key, abilities=abilities)))
+    asyncio.run(_until_it_ends(KinologApp(url, api_key, capabilities=capabilities)))
 
 
 async def _until_it_ends(app: KinologApp) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
+from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
 
 from kinolog_client.catalogue import ModelInfo, ModelListInfo
 from kinolog_client.jobs import JobInfo
@@ -32,32 +32,32 @@ def model() -> ModelInfo:
     ],
 )
 def test_what_the_model_does_not_take_is_named(draft: Draft, field: str, model: ModelInfo) -> None:
-    """A draft outside of the model's limits is wrong in that field and in no other."""
-    assert list(check(draft, model).wrong) == [field]
+    """A draft outside of the model's limits is errors in that field and in no other."""
+    assert list(check_draft(draft, model).errors) == [field]
 
 
 def test_what_is_left_out_is_left_to_the_model(model: ModelInfo) -> None:
     """Only what was typed is sent; the outlook shows the model's defaults for the rest."""
-    checked = check(Draft(prompt=" a ball ", seed="7"), model)
-    assert checked.wish.body() == {"prompt": "a ball", "model": model.name, "seed": 7}
+    checked = check_draft(Draft(prompt=" a ball ", seed="7"), model)
+    assert checked.request.body() == {"prompt": "a ball", "model": model.name, "seed": 7}
     assert (checked.frames, checked.steps) == (model.defaults.frames, model.defaults.steps)
 
 
 def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
     """The storyboard before submitting has the scenes and frames of the one after."""
-    checked = check(Draft(prompt="A ball. Then a cube.", duration="4"), model)
-    scenes = scenes_of(checked)
+    checked = check_draft(Draft(prompt="A ball. Then a cube.", duration="4"), model)
+    scenes = planned_scenes(checked)
     assert [scene.prompt for scene in scenes] == ["A ball.", "a cube."]
     assert sum(scene.frames for scene in scenes) == checked.frames == 32
-    assert scenes_of(check(Draft(), model)) == ()
+    assert planned_scenes(check_draft(Draft(), model)) == ()
 
 
 def test_the_estimate_comes_from_past_jobs(model: ModelInfo) -> None:
-    """Work is told from the median of past jobs per pixel, frame and step; without any there is no estimate."""
+    """Work is told from the median of past jobs per pixel, frame and step; without any there is no estimate_seconds."""
     jobs = [JobInfo.model_validate(job) for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]]
     done = [job for job in jobs if job.status == "completed"]
-    short = estimate(check(Draft(prompt="x", duration="2"), model), done)
-    long = estimate(check(Draft(prompt="x", duration="4"), model), done)
+    short = estimate_seconds(check_draft(Draft(prompt="x", duration="2"), model), done)
+    long = estimate_seconds(check_draft(Draft(prompt="x", duration="4"), model), done)
     assert short is not None
     assert long == pytest.approx(2 * short)
-    assert estimate(check(Draft(prompt="x"), model), []) is None
+    assert estimate_seconds(check_draft(Draft(prompt="x"), model), []) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.graphics import kitty, sixel
-from kinolog_tui.graphics.capabilities import TerminalCapabilities, questions, read_answer
+from kinolog_tui.graphics.capabilities import TerminalCapabilities, capability_queries, parse_response
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox, decode
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
@@ -45,9 +45,9 @@ def sixel_pixels(written: str) -> list[list[int]]:
 
 def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
     """The pieces of a picture, put together and unpacked, are its pixels; it covers the cells it was given."""
-    room = PixelBox(60, 20, CELL, grows=False)
-    picture = decode(FILM, room).pictures[5]
-    pieces = kitty_pieces(kitty.draw(picture, 1, *room.cells(picture)))
+    box = PixelBox(60, 20, CELL, enlarge=False)
+    picture = decode(FILM, box).pictures[5]
+    pieces = kitty_pieces(kitty.encode(picture, 1, *box.cells(picture)))
     *drawn, (removal, _) = pieces
     keys = drawn[0][0]
     assert {name: keys[name] for name in "afostvcr"} == {
@@ -66,16 +66,16 @@ def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
 def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
     """Two ids take turns; at the end both are removed."""
     picture = Picture(2, 2, bytes(12))
-    first, second = (kitty_pieces(kitty.draw(picture, number, 1, 1)) for number in (1, 2))
+    first, second = (kitty_pieces(kitty.encode(picture, number, 1, 1)) for number in (1, 2))
     assert first[0][0]["i"] == second[-1][0]["i"] != second[0][0]["i"] == first[-1][0]["i"]
-    assert len({keys["i"] for keys, _ in kitty_pieces(kitty.remove())}) == 2
+    assert len({keys["i"] for keys, _ in kitty_pieces(kitty.encode_removal())}) == 2
 
 
-@pytest.mark.parametrize("room", [PixelBox(60, 20, CELL), PixelBox(9, 7, (7, 13))])
-def test_sixels_are_the_pixels(room: PixelBox) -> None:
+@pytest.mark.parametrize("box", [PixelBox(60, 20, CELL), PixelBox(9, 7, (7, 13))])
+def test_sixels_are_the_pixels(box: PixelBox) -> None:
     """Sixels, read back, are the picture: every pixel has the number of its colour and none is left out."""
-    picture = decode(FILM, room).pictures[5]
-    rows = sixel_pixels(sixel.draw(picture))
+    picture = decode(FILM, box).pictures[5]
+    rows = sixel_pixels(sixel.encode(picture))
     assert [pixel for row in rows for pixel in row] == [
         number_of(picture, at) for at in range(0, len(picture.pixels), 3)
     ]
@@ -91,28 +91,28 @@ def number_of(picture: Picture, at: int) -> int:
 
 def test_the_colours_of_sixels_are_near_the_pixels() -> None:
     """Each colour that is used is defined in parts of a hundred, no further from its pixels than half a step."""
-    written = sixel.draw(Picture(2, 1, bytes([250, 3, 100, 128, 255, 0])))
+    written = sixel.encode(Picture(2, 1, bytes([250, 3, 100, 128, 255, 0])))
     assert "#212;2;100;0;40" in written
     assert "#162;2;60;100;0" in written
 
 
 def test_long_runs_are_said_once() -> None:
     """A row of one colour is a count and a sign."""
-    assert "!500@" in sixel.draw(Picture(500, 1, bytes(500)))
+    assert "!500@" in sixel.encode(Picture(500, 1, bytes(500)))
 
 
 def test_a_terminal_is_believed_what_it_says() -> None:
     """kitty's own answer goes before sixel, sixel before blocks; the size of a cell is read where it is said."""
     cell, kind = "\x1b[6;21;9t", "\x1b[?62;4;22c"
-    assert read_answer("\x1b_Gi=31;OK\x1b\\" + cell + kind) == TerminalCapabilities("kitty", (9, 21))
-    assert read_answer(cell + kind) == TerminalCapabilities("sixel", (9, 21))
-    assert read_answer("\x1b[?64;14;40c") == read_answer("") == TerminalCapabilities("blocks", (8, 16))
-    assert read_answer("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?62c").kind == "blocks"
+    assert parse_response("\x1b_Gi=31;OK\x1b\\" + cell + kind) == TerminalCapabilities("kitty", (9, 21))
+    assert parse_response(cell + kind) == TerminalCapabilities("sixel", (9, 21))
+    assert parse_response("\x1b[?64;14;40c") == parse_response("") == TerminalCapabilities("blocks", (8, 16))
+    assert parse_response("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?62c").kind == "blocks"
 
 
 def test_tmux_is_not_asked_what_it_would_take_for_a_title() -> None:
     """Inside tmux and screen only questions go out that they answer; a terminal that knows none is not asked."""
-    assert "\x1b_G" in questions({"TERM": "xterm-kitty"})
-    assert "\x1b_G" not in questions({"TERM": "xterm-256color", "TMUX": "/tmp/tmux"})
-    assert questions({"TERM": "tmux-256color"}).endswith("\x1b[c")
-    assert questions({"TERM": "linux"}) == questions({}) == ""
+    assert "\x1b_G" in capability_queries({"TERM": "xterm-kitty"})
+    assert "\x1b_G" not in capability_queries({"TERM": "xterm-256color", "TMUX": "/tmp/tmux"})
+    assert capability_queries({"TERM": "tmux-256color"}).endswith("\x1b[c")
+    assert capability_queries({"TERM": "linux"}) == capability_queries({}) == ""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.dialogs.keys import KeysDialog
 from kinolog_tui.screens.job import JobPage
 from kinolog_tui.screens.jobs import JobsPage
@@ -81,7 +81,7 @@ async def test_a_taken_key_is_refused_in_words(pilot: Pilot[None]) -> None:
     assert "Press another; esc leaves it." in text(pilot)
     await press(pilot, "f5", "escape")
     assert isinstance(pilot.app.screen, SettingsPage)
-    assert key_of(pilot.app, "everywhere.renew") == "f5"
+    assert key_label(pilot.app, "everywhere.renew") == "f5"
 
 
 async def test_a_key_is_given_back(pilot: Pilot[None]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import kinolog_tui
 import pytest
-from kinolog_tui.keys.bindings import EVERYWHERE, KEYS, PARTS
-from kinolog_tui.keys.keymap import keys_of, shown, sound, wrong_with
+from kinolog_tui.keys.bindings import EVERYWHERE, KEY_GROUPS, KEYS
+from kinolog_tui.keys.keymap import display_key, key_conflict, keys_for, valid_keymap
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -36,12 +36,12 @@ def test_every_binding_has_a_name_that_the_help_tells() -> None:
     """No binding is without its name, its key and its words, and no name is without a binding."""
     found = {binding.id or f"{owner}: {binding.key}": binding.key for owner, binding in owners()}
     assert found == {key.id: key.keys for key in KEYS.values()}
-    assert all(row.words for part in PARTS for row in part.rows)
+    assert all(row.words for part in KEY_GROUPS for row in part.rows)
 
 
 def test_a_name_is_one_thing() -> None:
     """Names are not given twice; only what is the same everywhere is bound in several places."""
-    names = [key.id for part in PARTS for key in part.keys]
+    names = [key.id for part in KEY_GROUPS for key in part.keys]
     assert len(names) == len(set(names)) == len(KEYS)
     places = defaultdict(set)
     for owner, binding in owners():
@@ -54,16 +54,16 @@ def test_a_name_is_one_thing() -> None:
 def test_names_are_as_they_were_kept() -> None:
     """The names that people's settings may hold; a name that is gone from here would be forgotten there."""
     kept = (Path(__file__).parent / "key_names.txt").read_text(encoding="utf-8").split()
-    assert [key.id for key in KEYS.values() if not key.stays] == kept
+    assert [key.id for key in KEYS.values() if not key.fixed] == kept
 
 
 def test_keys_that_come_along_do_not_clash() -> None:
     """As it comes, each key could be chosen for what it does."""
     wrong = {
-        key.id: wrong_with(key.id, one, {})
+        key.id: key_conflict(key.id, one, {})
         for key in KEYS.values()
-        if not key.stays
-        for one in keys_of(key.id, {})
+        if not key.fixed
+        for one in keys_for(key.id, {})
     }
     assert set(wrong.values()) == {""}
 
@@ -87,22 +87,22 @@ def test_keys_that_come_along_do_not_clash() -> None:
 )
 def test_a_key_that_another_has_is_refused(name: str, key: str, words: str) -> None:
     """What has the key where this one works is named; keys of other pages and those that are free are taken."""
-    said = wrong_with(name, key, {})
+    said = key_conflict(name, key, {})
     assert said.startswith(words)
     assert bool(said) is bool(words)
 
 
 def test_keys_may_change_places() -> None:
     """A key that another gave up is free, and the one that was taken is not."""
-    assert wrong_with("jobs.sort", "f", {"jobs.filter": "F"}) == ""
-    assert "“filter”" in wrong_with("jobs.sort", "F", {"jobs.filter": "F"})
-    assert sound({"jobs.filter": "s", "jobs.sort": "f"}) == {"jobs.filter": "s", "jobs.sort": "f"}
+    assert key_conflict("jobs.sort", "f", {"jobs.filter": "F"}) == ""
+    assert "“filter”" in key_conflict("jobs.sort", "F", {"jobs.filter": "F"})
+    assert valid_keymap({"jobs.filter": "s", "jobs.sort": "f"}) == {"jobs.filter": "s", "jobs.sort": "f"}
 
 
 def test_keys_read_as_people_write_them() -> None:
     """Signs instead of their names, and words for keys without a sign."""
     names = ("slash", "question_mark", "ctrl+s", "escape", "enter", "S", "plus", "left", "space", "f2")
-    assert [shown(name) for name in names] == [
+    assert [display_key(name) for name in names] == [
         "/",
         "?",
         "ctrl+s",
@@ -134,7 +134,7 @@ def test_what_cannot_hold_is_left_out(tmp_path: Path) -> None:
 
 def test_what_works_everywhere_clashes_everywhere() -> None:
     """No key of any place is free for what works in all of them."""
-    for part in PARTS:
+    for part in KEY_GROUPS:
         for key in part.keys:
-            if part is not EVERYWHERE and not key.stays:
-                assert wrong_with("everywhere.help", keys_of(key.id, {})[0], {}) != ""
+            if part is not EVERYWHERE and not key.fixed:
+                assert key_conflict("everywhere.help", keys_for(key.id, {})[0], {}) != ""

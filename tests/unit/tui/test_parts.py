@@ -50,7 +50,7 @@ def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Pa
 
 
 def test_a_video_becomes_pictures_that_fit() -> None:
-    """Every frame is there, scaled to the room with its shape kept, three bytes a pixel."""
+    """Every frame is there, scaled to the box with its shape kept, three bytes a pixel."""
     clip = decode(FILM, PixelBox(40, 10))
     assert len(clip.pictures) == 16
     assert clip.fps == 8
@@ -84,11 +84,11 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
 def test_one_failing_server_is_said_once() -> None:
     """Errors of the server are said once in ten seconds whatever their words; refusals once for the same words."""
     now = [0.0]
-    troubles = ErrorThrottle(lambda: now[0])
+    errors = ErrorThrottle(lambda: now[0])
     failed = [GatewayFailure(f"its log says more under {number}", "", 500) for number in range(3)]
-    assert [troubles.worth_saying(one) for one in failed] == [True, False, False]
-    assert troubles.worth_saying(GatewayFailure("the job has ended", "", 409))
-    assert troubles.worth_saying(GatewayFailure("the prompt is empty", "", 409))
-    assert not troubles.worth_saying(GatewayFailure("the job has ended", "", 409))
+    assert [errors.allows(one) for one in failed] == [True, False, False]
+    assert errors.allows(GatewayFailure("the job has ended", "", 409))
+    assert errors.allows(GatewayFailure("the prompt is empty", "", 409))
+    assert not errors.allows(GatewayFailure("the job has ended", "", 409))
     now[0] = 10.5
-    assert troubles.worth_saying(failed[1])
+    assert errors.allows(failed[1])

@@ -268,7 +268,7 @@ async def test_an_ended_job_is_told_as_the_person_wants(gateway: Replay, pilot: 
     await until(pilot, lambda: len(app._notifications) == 1)
     assert next(iter(app._notifications)).severity == "error"
     assert rung == []
-    app.use(replace(app.preferences, bell=True, toasts=False))
+    app.apply_preferences(replace(app.preferences, bell=True, toasts=False))
     await gateway.say("job_failed", 2, ended, RUNNING)
     await until(pilot, lambda: rung)
     assert len(app._notifications) == 1

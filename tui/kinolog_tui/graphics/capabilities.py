@@ -16,9 +16,9 @@ from time import monotonic
 
 WAIT_SECONDS = 0.25
 """For the answer, counted from when it is wanted: it had all of the start to come."""
-USUAL_CELL = (8, 16)
-KITTY_QUESTION = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
-CELL_QUESTION, KIND_QUESTION = "\x1b[16t", "\x1b[c"
+DEFAULT_CELL = (8, 16)
+KITTY_QUERY = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
+CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY = "\x1b[16t", "\x1b[c"
 KINDS = ("kitty", "sixel", "blocks")
 SIXEL = "4"
 """Its number among the abilities of a terminal."""
@@ -29,22 +29,22 @@ class TerminalCapabilities:
     """The best kind of picture, and the width and height of a cell in pixels."""
 
     kind: str = "blocks"
-    cell: tuple[int, int] = USUAL_CELL
+    cell: tuple[int, int] = DEFAULT_CELL
 
 
-def questions(env: Mapping[str, str]) -> str:
+def capability_queries(env: Mapping[str, str]) -> str:
     """What to ask a terminal. tmux and screen would take kitty's question for a title."""
     term = env.get("TERM", "")
     if term in ("", "dumb", "linux"):
         return ""
     inside = "TMUX" in env or term.startswith(("tmux", "screen"))
-    return ("" if inside else KITTY_QUESTION) + CELL_QUESTION + KIND_QUESTION
+    return ("" if inside else KITTY_QUERY) + CELL_SIZE_QUERY + DEVICE_ATTRIBUTES_QUERY
 
 
-def read_answer(answer: str) -> TerminalCapabilities:
+def parse_response(answer: str) -> TerminalCapabilities:
     """What a terminal said it can."""
     cell = re.search(r"\x1b\[6;(\d+);(\d+)t", answer)
-    size = (int(cell[2]), int(cell[1])) if cell and int(cell[1]) and int(cell[2]) else USUAL_CELL
+    size = (int(cell[2]), int(cell[1])) if cell and int(cell[1]) and int(cell[2]) else DEFAULT_CELL
     if "\x1b_Gi=31;OK" in answer:
         return TerminalCapabilities("kitty", size)
     kind = re.search(r"\x1b\[\?([0-9;]*)c", answer)
@@ -58,38 +58,38 @@ class CapabilityQuery:
 
     def __init__(self) -> None:
         self._restore: list[object] | None = None
-        self._asked = ""
+        self._queries = ""
         if os.environ.get("NO_COLOR") or sys.platform == "win32" or not (_is_tty(0) and _is_tty(1)):
             return
-        self._asked = questions(os.environ)
-        if self._asked:
-            self._listen_quietly()
-            os.write(1, self._asked.encode())
+        self._queries = capability_queries(os.environ)
+        if self._queries:
+            self._disable_echo()
+            os.write(1, self._queries.encode())
 
-    def _listen_quietly(self) -> None:
+    def _disable_echo(self) -> None:
         import termios
         import tty
 
         self._restore = termios.tcgetattr(0)
         tty.setcbreak(0)  # the answer must not show as if it were typed
 
-    def answer(self) -> TerminalCapabilities:
+    def result(self) -> TerminalCapabilities:
         """What it said; blocks when it says nothing in time."""
         if self._restore is None:
             return TerminalCapabilities()
         import termios
 
-        heard, ends_at = "", monotonic() + WAIT_SECONDS
+        response, ends_at = "", monotonic() + WAIT_SECONDS
         try:
-            while not re.search(r"\x1b\[\?[0-9;]*c", heard):
+            while not re.search(r"\x1b\[\?[0-9;]*c", response):
                 ready, _, _ = select.select([0], [], [], max(0.0, ends_at - monotonic()))
                 if not ready or not (raw := os.read(0, 1024)):
                     break
-                heard += raw.decode("latin-1")
+                response += raw.decode("latin-1")
         finally:
             termios.tcsetattr(0, termios.TCSANOW, self._restore)  # type: ignore[arg-type]  # as it was got
             self._restore = None
-        return read_answer(heard)
+        return parse_response(response)
 
 
 def _is_tty(number: int) -> bool:

@@ -7,10 +7,10 @@ from io import BytesIO
 from math import ceil
 from pathlib import Path
 
-MOST_PICTURES = 1_200
-MOST_BYTES = 200_000_000
+MAX_PICTURES = 1_200
+MAX_BYTES = 200_000_000
 """Of a clip: of a longer one, pictures are left out evenly."""
-MOST_PIXELS = 200_000
+MAX_PIXELS = 200_000
 """Of a picture: more would be too much for a terminal to take several times a second."""
 PLAIN_FPS = 8.0
 HALF_BLOCKS = (1, 2)
@@ -23,15 +23,15 @@ class DecodeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PixelBox:
-    """`columns` by `rows` cells of `cell` pixels. Without `grows`, whoever shows a small picture makes it larger."""
+    """`columns` by `rows` cells of `cell` pixels. Without `enlarge`, whoever shows a small picture makes it larger."""
 
     columns: int
     rows: int
     cell: tuple[int, int] = HALF_BLOCKS
-    grows: bool = True
+    enlarge: bool = True
 
     def cells(self, picture: Picture) -> tuple[int, int]:
-        """Columns and rows over which a picture reaches that fills this room as far as its shape allows."""
+        """Columns and rows over which a picture reaches that fills this box as far as its shape allows."""
         across, down = self.cell
         scale = _scale(picture.width, picture.height, self)
         columns, rows = picture.width * scale / across, picture.height * scale / down
@@ -60,8 +60,8 @@ class DecodedClip:
         return len(self.pictures) / self.fps
 
 
-def decode(source: Path | bytes, room: PixelBox) -> DecodedClip:
-    """All pictures, scaled to fit the room. Raises DecodeFailed."""
+def decode(source: Path | bytes, box: PixelBox) -> DecodedClip:
+    """All pictures, scaled to fit the box. Raises DecodeFailed."""
     try:
         import av
     except ImportError as error:
@@ -71,15 +71,17 @@ def decode(source: Path | bytes, room: PixelBox) -> DecodedClip:
     try:
         with av.open(str(source) if isinstance(source, Path) else BytesIO(source), "r") as file:
             stream = file.streams.video[0]
-            width, height = _fitted(stream.width, stream.height, room)
-            most = max(1, min(MOST_PICTURES, MOST_BYTES // (width * height * 3)))
+            width, height = _fitted_size(stream.width, stream.height, box)
+            most = max(1, min(MAX_PICTURES, MAX_BYTES // (width * height * 3)))
             every = max(1, -(-(stream.frames or 1) // most))
             fps = float(stream.average_rate or PLAIN_FPS) / every
             pictures: list[Picture] = []
             for index, frame in enumerate(file.decode(stream)):
                 if index % every == 0 and len(pictures) < most:
                     small = frame.reformat(width=width, height=height, format="rgb24")
-                    pictures.append(Picture(width, height, _packed(small.planes[0], width * 3, height)))
+                    pictures.append(
+                        Picture(width, height, _without_padding(small.planes[0], width * 3, height))
+                    )
     except (av.FFmpegError, IndexError, OSError, ValueError) as error:
         raise DecodeFailed(
             f"This video cannot be decoded here ({type(error).__name__}). {{job.open}} opens it."
@@ -89,19 +91,19 @@ def decode(source: Path | bytes, room: PixelBox) -> DecodedClip:
     return DecodedClip(tuple(pictures), fps)
 
 
-def _scale(width: int, height: int, room: PixelBox) -> float:
-    across, down = room.cell
-    return min(room.columns * across / width, room.rows * down / height)
+def _scale(width: int, height: int, box: PixelBox) -> float:
+    across, down = box.cell
+    return min(box.columns * across / width, box.rows * down / height)
 
 
-def _fitted(width: int, height: int, room: PixelBox) -> tuple[int, int]:
+def _fitted_size(width: int, height: int, box: PixelBox) -> tuple[int, int]:
     """The greatest size in pixels, of even height, with the shape of the video."""
-    scale = min(_scale(width, height, room), (MOST_PIXELS / (width * height)) ** 0.5)
-    scale = scale if room.grows else min(1.0, scale)
+    scale = min(_scale(width, height, box), (MAX_PIXELS / (width * height)) ** 0.5)
+    scale = scale if box.enlarge else min(1.0, scale)
     return max(2, round(width * scale)), max(2, round(height * scale) // 2 * 2)
 
 
-def _packed(plane: object, width: int, height: int) -> bytes:
+def _without_padding(plane: object, width: int, height: int) -> bytes:
     """The bytes of a plane without the padding at the end of its lines of `width` bytes."""
     raw, line = bytes(plane), plane.line_size  # type: ignore[call-overload,attr-defined]  # a buffer of PyAV
     return b"".join(raw[row * line : row * line + width] for row in range(height))

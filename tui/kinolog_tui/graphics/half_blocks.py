@@ -21,9 +21,9 @@ def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
     return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
 
 
-def drawn(picture: Picture) -> Text:
+def picture_text(picture: Picture) -> Text:
     """A small picture among words, in the way that this terminal has colours."""
-    lines = shaded(picture) if os.environ.get("NO_COLOR") else coloured(picture)
+    lines = shade_strips(picture) if os.environ.get("NO_COLOR") else colour_strips(picture)
     text = Text(no_wrap=True)
     for number, line in enumerate(lines):
         text.append("\n" if number else "")
@@ -32,7 +32,7 @@ def drawn(picture: Picture) -> Text:
     return text
 
 
-def coloured(picture: Picture) -> list[Strip]:
+def colour_strips(picture: Picture) -> list[Strip]:
     """Two rows of pixels per line; neighbours of one colour are one segment."""
     strips = []
     for row in range(0, picture.height, 2):
@@ -55,7 +55,7 @@ def _row(picture: Picture, row: int) -> list[tuple[int, int, int]]:
     return [(raw[at] & 0xF8, raw[at + 1] & 0xF8, raw[at + 2] & 0xF8) for at in range(0, picture.width * 3, 3)]
 
 
-def shaded(picture: Picture) -> list[Strip]:
+def shade_strips(picture: Picture) -> list[Strip]:
     """Without colour: how bright two pixels are together."""
     strips = []
     for row in range(0, picture.height, 2):

@@ -16,7 +16,7 @@ FIRST_ID = 0x6B696E6F
 """Pictures take turns with two ids: the next one is shown before the former goes, so that nothing flickers."""
 
 
-def draw(picture: Picture, number: int, columns: int, rows: int) -> str:
+def encode(picture: Picture, number: int, columns: int, rows: int) -> str:
     """Show a picture where the cursor is, over so many cells, and take away the one before; the cursor stays."""
     data = b64encode(zlib.compress(picture.pixels, 1)).decode("ascii")
     pieces = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
@@ -29,15 +29,15 @@ def draw(picture: Picture, number: int, columns: int, rows: int) -> str:
         f"\x1b_G{head if index == 0 else ''}m={int(index < last)};{piece}\x1b\\"
         for index, piece in enumerate(pieces)
     ]
-    return "".join(written) + _remove(number - 1)
+    return "".join(written) + _encode_removal(number - 1)
 
 
-def remove() -> str:
+def encode_removal() -> str:
     """Take away what is shown."""
-    return _remove(0) + _remove(1)
+    return _encode_removal(0) + _encode_removal(1)
 
 
-def _remove(number: int) -> str:
+def _encode_removal(number: int) -> str:
     return f"\x1b_Ga=d,d=I,i={_id(number)},q=2\x1b\\"
 
 

@@ -22,7 +22,7 @@ SIGNS = bytes(min(255, bits + FIRST_SIGN) for bits in range(256))
 REPEATS = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
-def draw(picture: Picture) -> str:
+def encode(picture: Picture) -> str:
     """Show a picture where the cursor is, pixel by pixel."""
     width, pixels = picture.width, numbers(picture)
     rows = [pixels[start : start + width] for start in range(0, width * picture.height, width)]

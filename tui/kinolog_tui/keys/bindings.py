@@ -17,7 +17,7 @@ class Key(NamedTuple):
     id: str
     keys: str
     words: str
-    stays: bool = False
+    fixed: bool = False
     """Whether it is the same for everybody: what opens, leaves and moves in every list and field."""
     while_typing: bool = False
     """Whether it works in a field too, so that it cannot be a letter."""
@@ -81,23 +81,23 @@ EVERYWHERE = KeyGroup(
         ),
         KeyRow(
             (
-                Key("everywhere.arrow_down", "down", "down", stays=True),
-                Key("everywhere.arrow_up", "up", "up", stays=True),
-                Key("everywhere.home", "home", "first", stays=True),
-                Key("everywhere.end", "end", "last", stays=True),
+                Key("everywhere.arrow_down", "down", "down", fixed=True),
+                Key("everywhere.arrow_up", "up", "up", fixed=True),
+                Key("everywhere.home", "home", "first", fixed=True),
+                Key("everywhere.end", "end", "last", fixed=True),
             )
         ),
         KeyRow(
             (
-                Key("everywhere.page_down", "pagedown", "page on", stays=True),
-                Key("everywhere.page_up", "pageup", "page back", stays=True),
+                Key("everywhere.page_down", "pagedown", "page on", fixed=True),
+                Key("everywhere.page_up", "pageup", "page back", fixed=True),
             )
         ),
         KeyRow(
             (
-                Key("everywhere.open", "enter", "open", stays=True),
-                Key("everywhere.back", "escape", "back", stays=True),
-                Key("everywhere.next", "tab", "next part", stays=True),
+                Key("everywhere.open", "enter", "open", fixed=True),
+                Key("everywhere.back", "escape", "back", fixed=True),
+                Key("everywhere.next", "tab", "next part", fixed=True),
             )
         ),
         KeyRow((Key("everywhere.renew", "ctrl+r", "read anew, and connect now", while_typing=True),)),
@@ -133,7 +133,7 @@ JOBS = KeyGroup(
     ),
     frozenset({"jobs"}),
 )
-ACTING = KeyGroup(
+JOB_ACTIONS = KeyGroup(
     "jobs and one job",
     (
         KeyRow(
@@ -172,8 +172,8 @@ VIDEO = KeyGroup(
         KeyRow((Key("video.back", "h", "a second back"), Key("video.on", "l", "a second on"))),
         KeyRow(
             (
-                Key("everywhere.left", "left", "the same", stays=True),
-                Key("everywhere.right", "right", "", stays=True),
+                Key("everywhere.left", "left", "the same", fixed=True),
+                Key("everywhere.right", "right", "", fixed=True),
             )
         ),
         KeyRow(
@@ -234,7 +234,7 @@ SETTINGS = KeyGroup(
                 Key("settings.keys", "K", "change keys"),
             )
         ),
-        KeyRow((Key("keys.came_with", "backspace,delete", "give a key back", stays=True),)),
+        KeyRow((Key("keys.came_with", "backspace,delete", "give a key back", fixed=True),)),
     ),
     frozenset({"settings"}),
 )
@@ -252,10 +252,10 @@ DIALOGS = KeyGroup(
     ),
     frozenset({"dialogs"}),
 )
-PARTS = (EVERYWHERE, JOBS, ACTING, JOB, VIDEO, HISTORY, GENERATE, ANALYTICS, SETTINGS, DIALOGS)
-KEYS = {key.id: key for part in PARTS for key in part.keys}
+KEY_GROUPS = (EVERYWHERE, JOBS, JOB_ACTIONS, JOB, VIDEO, HISTORY, GENERATE, ANALYTICS, SETTINGS, DIALOGS)
+KEYS = {key.id: key for part in KEY_GROUPS for key in part.keys}
 
 
-def bound(id: str, action: str, description: str, **more: Any) -> Binding:  # noqa: A002  # as textual names it
+def key_binding(id: str, action: str, description: str, **more: Any) -> Binding:  # noqa: A002  # as textual names it
     """The binding of that name, with the key that it comes with."""
     return Binding(KEYS[id].keys, action, description, id=id, **more)

@@ -21,7 +21,7 @@ from kinolog_client.chart_models import (
     TrendsInfo,
 )
 from kinolog_client.requests import CHART_RANGES
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.messages import RequestAnswered
@@ -30,7 +30,7 @@ from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, span
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.charts.overview import OverviewLine
 
-FINER = {
+BUCKET_SECONDS = {
     "last_24_hours": (0, 3_600, 900),
     "last_7_days": (0, 86_400, 21_600, 3_600),
     "last_30_days": (0, 86_400, 21_600),
@@ -43,14 +43,14 @@ class AnalyticsPage(Page):
 
     NUMBER = "4"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("analytics.span", "span", "Span"),
-        bound("analytics.finer", "zoom(1)", "Finer"),
-        bound("analytics.coarser", "zoom(-1)", "Coarser"),
-        bound("everywhere.next", "app.focus_next", "Chart", show=False),
-        bound("analytics.enlarge", "maximise", "Enlarge"),
-        bound("analytics.export", "export", "Export CSV"),
-        bound("everywhere.down", "scroll(1)", "Down", show=False),
-        bound("everywhere.up", "scroll(-1)", "Up", show=False),
+        key_binding("analytics.span", "span", "Span"),
+        key_binding("analytics.finer", "zoom(1)", "Finer"),
+        key_binding("analytics.coarser", "zoom(-1)", "Coarser"),
+        key_binding("everywhere.next", "app.focus_next", "Chart", show=False),
+        key_binding("analytics.enlarge", "maximise", "Enlarge"),
+        key_binding("analytics.export", "export", "Export CSV"),
+        key_binding("everywhere.down", "scroll(1)", "Down", show=False),
+        key_binding("everywhere.up", "scroll(-1)", "Up", show=False),
     ]
 
     def __init__(self) -> None:
@@ -73,24 +73,24 @@ class AnalyticsPage(Page):
 
     def on_mount(self) -> None:
         """Read anew as often as the settings say."""
-        self.set_interval(self.kinolog.preferences.refresh_seconds, self._renew)
+        self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload)
 
-    def _renew(self) -> None:
-        if self.is_current and not self.asking("overview", "trends", "depth"):
+    def _reload(self) -> None:
+        if self.is_current and not self.requesting("overview", "trends", "depth"):
             self.load()
 
     def load(self) -> None:
         """Ask for everything of the span."""
-        charts, within, bucket = self.kinolog.charts, self.span, FINER[self.span][self._zoom]
-        self.ask("overview", partial(charts.overview, within))
-        self.ask("trends", partial(charts.trends, within, bucket))
-        self.ask("depth", partial(charts.queue_depth, within, bucket))
-        self.ask("rates", partial(charts.success_rates, within))
-        self.ask("stages", partial(charts.stage_times, within))
-        self.ask("models", self.kinolog.rest.models)
-        self.ask("workers", self.kinolog.rest.workers)
+        charts, within, bucket = self.kinolog.charts, self.span, BUCKET_SECONDS[self.span][self._zoom]
+        self.request("overview", partial(charts.overview, within))
+        self.request("trends", partial(charts.trends, within, bucket))
+        self.request("depth", partial(charts.queue_depth, within, bucket))
+        self.request("rates", partial(charts.success_rates, within))
+        self.request("stages", partial(charts.stage_times, within))
+        self.request("models", self.kinolog.rest.models)
+        self.request("workers", self.kinolog.rest.workers)
 
-    def on_answered(self, message: RequestAnswered) -> None:
+    def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
             case OverviewInfo() as overview:
@@ -106,7 +106,7 @@ class AnalyticsPage(Page):
             case ModelListInfo(models=models):
                 for model in models:
                     call = partial(self.kinolog.charts.distribution, self.span, model.name)
-                    self.ask(f"model {model.name}", call)
+                    self.request(f"model {model.name}", call)
             case DistributionInfo() as counts:
                 self._show_model(message.key.removeprefix("model "), counts)
             case WorkerListInfo() as workers:
@@ -222,7 +222,7 @@ class AnalyticsPage(Page):
 
     def action_zoom(self, step: int) -> None:
         """Finer or coarser columns."""
-        self._zoom = max(0, min(len(FINER[self.span]) - 1, self._zoom + step))
+        self._zoom = max(0, min(len(BUCKET_SECONDS[self.span]) - 1, self._zoom + step))
         self.load()
 
     def action_maximise(self) -> None:
@@ -244,11 +244,11 @@ class AnalyticsPage(Page):
 
         def named(path: str | None) -> None:
             if path:
-                self.ask("export", partial(write_csv, Path(path).expanduser().absolute(), rows))
+                self.request("export", partial(write_csv, Path(path).expanduser().absolute(), rows))
 
         name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
         if self.app.is_web:  # the browser asks where
-            self.ask("export", partial(write_csv, self.kinolog.scratch / name, rows))
+            self.request("export", partial(write_csv, self.kinolog.scratch / name, rows))
         else:
             self.app.push_screen(SaveDialog("Export the numbers", name), named)
 

@@ -14,7 +14,7 @@ from kinolog_client.chart_models import ActivityInfo, QueueDepthInfo, TrendsInfo
 from kinolog_client.jobs import STATUSES, JobCountsInfo
 from kinolog_client.live_feed import LiveUpdates
 from kinolog_client.live_messages import JobEnded, JobUpdated, QueueCounted
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count
@@ -33,10 +33,10 @@ class DashboardPage(Page):
 
     NUMBER = "1"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.down", "move('cursor_down')", "Down", show=False),
-        bound("everywhere.up", "move('cursor_up')", "Up", show=False),
-        bound("everywhere.first", "move('first')", "First", show=False),
-        bound("everywhere.last", "move('last')", "Last", show=False),
+        key_binding("everywhere.down", "move('cursor_down')", "Down", show=False),
+        key_binding("everywhere.up", "move('cursor_up')", "Up", show=False),
+        key_binding("everywhere.first", "move('first')", "First", show=False),
+        key_binding("everywhere.last", "move('last')", "Last", show=False),
     ]
 
     def body(self) -> ComposeResult:
@@ -52,33 +52,33 @@ class DashboardPage(Page):
         """What is asked for again and again is asked for once until it is known."""
         self._stale = False
         self.query_one(ActivityFeed).focus()
-        self.set_interval(THROTTLE_SECONDS, self._renew)
-        self.set_interval(self.kinolog.preferences.refresh_seconds, self._renew_charts)
+        self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
+        self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload_charts)
 
     def load(self) -> None:
         """Ask for everything."""
-        self.ask("counts", self.kinolog.rest.counts)
+        self.request("counts", self.kinolog.rest.counts)
         self._stale = True
-        self._renew()
-        self._renew_charts()
+        self._reload_if_stale()
+        self._reload_charts()
 
-    def _renew(self) -> None:
-        if not self._stale or not self.is_current or self.asking("activity", "workers"):
+    def _reload_if_stale(self) -> None:
+        if not self._stale or not self.is_current or self.requesting("activity", "workers"):
             return
         self._stale = False
-        self.ask("activity", lambda: self.kinolog.charts.activity(ACTIVITY_ENTRIES))
-        self.ask("workers", self.kinolog.rest.workers)
+        self.request("activity", lambda: self.kinolog.charts.activity(ACTIVITY_ENTRIES))
+        self.request("workers", self.kinolog.rest.workers)
 
-    def _renew_charts(self) -> None:
-        if not self.is_current or self.asking("recent", "throughput", "depth"):
+    def _reload_charts(self) -> None:
+        if not self.is_current or self.requesting("recent", "throughput", "depth"):
             return
         charts = self.kinolog.charts
-        self.ask("recent", lambda: charts.trends("last_7_days", TREND_BUCKET_SECONDS))
-        self.ask("throughput", lambda: charts.trends("last_24_hours"))
-        self.ask("depth", lambda: charts.queue_depth("last_24_hours"))
-        self.ask("workers", self.kinolog.rest.workers)
+        self.request("recent", lambda: charts.trends("last_7_days", TREND_BUCKET_SECONDS))
+        self.request("throughput", lambda: charts.trends("last_24_hours"))
+        self.request("depth", lambda: charts.queue_depth("last_24_hours"))
+        self.request("workers", self.kinolog.rest.workers)
 
-    def heard(self, batch: LiveUpdates) -> None:
+    def apply_updates(self, batch: LiveUpdates) -> None:
         """Counts at once; the rest is asked for soon."""
         for message in batch.messages:
             match message:
@@ -89,7 +89,7 @@ class DashboardPage(Page):
                 case _:
                     pass
 
-    def on_answered(self, message: RequestAnswered) -> None:
+    def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
             case JobCountsInfo() as counts:

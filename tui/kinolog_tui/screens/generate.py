@@ -16,11 +16,11 @@ from kinolog.ids import new_id
 from kinolog_client.catalogue import ModelInfo, ModelListInfo
 from kinolog_client.jobs import PRIORITIES, JobInfo, JobPageInfo
 from kinolog_client.requests import JobListFilter, JobListOrder
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.drafts import Draft, check, estimate, scenes_of
-from kinolog_tui.session.messages import RequestAnswered, RequestRefused
+from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
+from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.draft_view import DraftView
 
 PAST_JOBS = 20
@@ -32,16 +32,16 @@ class GeneratePage(Page):
 
     NUMBER = "3"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("generate.submit", "submit", "Submit"),
-        bound("everywhere.next", "app.focus_next", "Next field"),
-        bound("everywhere.back", "leave", "Leave field"),
-        bound("generate.edit", "edit", "Edit prompt", show=False),
+        key_binding("generate.submit", "submit", "Submit"),
+        key_binding("everywhere.next", "app.focus_next", "Next field"),
+        key_binding("everywhere.back", "leave", "Leave field"),
+        key_binding("generate.edit", "edit", "Edit prompt", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._models: dict[str, ModelInfo] = {}
-        self._past: dict[str, tuple[JobInfo, ...]] = {}
+        self._past_jobs: dict[str, tuple[JobInfo, ...]] = {}
         self._request_id = new_id()
         self._sending = False
 
@@ -69,16 +69,16 @@ class GeneratePage(Page):
                         with Vertical():
                             yield Label({"duration": "seconds"}.get(name, name))
                             yield Input(id=name, compact=True)
-                yield Button(self._submit_words(), variant="primary", id="submit", compact=True)
+                yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
             yield VerticalScroll(DraftView(), id="outlook", can_focus=False)
 
-    def _submit_words(self) -> str:
-        return f"Submit ({key_of(self.app, 'generate.submit')})"
+    def _submit_label(self) -> str:
+        return f"Submit ({key_label(self.app, 'generate.submit')})"
 
-    def say_keys(self) -> None:
+    def draw_key_names(self) -> None:
         """On the button too."""
-        super().say_keys()
-        self.query_one("#submit", Button).label = self._submit_words()
+        super().draw_key_names()
+        self.query_one("#submit", Button).label = self._submit_label()
 
     def on_mount(self) -> None:
         """Write at once."""
@@ -86,21 +86,21 @@ class GeneratePage(Page):
 
     def load(self) -> None:
         """Ask for the models, and for past jobs to tell the time from."""
-        self.ask("models", self.kinolog.rest.models)
+        self.request("models", self.kinolog.rest.models)
 
     def redraw(self) -> None:
         """The outlook too."""
-        self._look()
+        self._show_draft()
         super().redraw()
 
-    def on_answered(self, message: RequestAnswered) -> None:
+    def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
             case ModelListInfo(models=models):
-                self._offer(models)
+                self._show_models(models)
             case JobPageInfo(jobs=jobs):
-                self._past[message.key.removeprefix("past ")] = jobs
-                self._look()
+                self._past_jobs[message.key.removeprefix("past ")] = jobs
+                self._show_draft()
             case JobInfo() as job:
                 self._sending = False
                 self._request_id = new_id()
@@ -109,11 +109,11 @@ class GeneratePage(Page):
                 self.notify("It is in the queue.", title=job.job_id[:8], timeout=3)
                 self.kinolog.open_job(job.job_id)
 
-    def on_refused(self, message: RequestRefused) -> None:
+    def on_request_failed(self, message: RequestFailed) -> None:
         """What was refused can be sent again, and makes one job. The page's own handler is called as well."""
         self._sending = False
 
-    def _offer(self, models: Sequence[ModelInfo]) -> None:
+    def _show_models(self, models: Sequence[ModelInfo]) -> None:
         if [*self._models.values()] == list(models):
             return
         self._models = {model.name: model for model in models}
@@ -146,23 +146,23 @@ class GeneratePage(Page):
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
         which = JobListFilter(statuses=("completed",), model=model.name)
-        self.ask(f"past {model.name}", partial(self.kinolog.rest.jobs, which, JobListOrder(), PAST_JOBS))
-        self._look()
+        self.request(f"past {model.name}", partial(self.kinolog.rest.jobs, which, JobListOrder(), PAST_JOBS))
+        self._show_draft()
 
     @on(Input.Changed)
     @on(TextArea.Changed)
     @on(Select.Changed, "#priority,#style")
-    def _look(self) -> None:
+    def _show_draft(self) -> None:
         model = self.model
         if model is None:
             return
         draft = self.draft()
-        checked = check(draft, model)
-        past = self._past.get(model.name)
-        seconds = estimate(checked, past) if past is not None else None
+        checked = check_draft(draft, model)
+        past = self._past_jobs.get(model.name)
+        seconds = estimate_seconds(checked, past) if past is not None else None
         for name in FIELDS:
-            self.query_one(f"#{name}", Input).set_class(name in checked.wrong, "-wrong")
-        self.query_one(DraftView).show(model, checked, scenes_of(checked), seconds, len(past or ()))
+            self.query_one(f"#{name}", Input).set_class(name in checked.errors, "-wrong")
+        self.query_one(DraftView).show(model, checked, planned_scenes(checked), seconds, len(past or ()))
 
     def draft(self) -> Draft:
         """What stands in the form."""
@@ -187,18 +187,18 @@ class GeneratePage(Page):
         self.action_submit()
 
     def action_submit(self) -> None:
-        """Submit it, unless something is wrong with it."""
+        """Submit it, unless something is errors with it."""
         model = self.model
         if model is None or self._sending:
             return
-        checked = check(self.draft(), model)
-        if checked.wrong:
-            field, words = next(iter(checked.wrong.items()))
+        checked = check_draft(self.draft(), model)
+        if checked.errors:
+            field, words = next(iter(checked.errors.items()))
             self.notify(f"{field} {words}", title="Not sent", severity="warning", markup=False)
             self.query_one(f"#{field}").focus()
             return
         self._sending = True
-        self.ask("submit", partial(self.kinolog.rest.generate, checked.wish, self._request_id))
+        self.request("submit", partial(self.kinolog.rest.generate, checked.request, self._request_id))
 
     def action_leave(self) -> None:
         """Out of the field, so that the number keys reach the pages."""

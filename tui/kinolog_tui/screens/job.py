@@ -23,13 +23,13 @@ from kinolog_client.live_messages import (
     PreviewReceived,
 )
 from kinolog_client.proofs import ProofInfo
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.job_actions import JobActions
 from kinolog_tui.screens.page import Page
 from kinolog_tui.screens.proof_tab import ProofTab
 from kinolog_tui.screens.scenes_tab import ScenesTab, Sketched
 from kinolog_tui.screens.video_tab import VideoTab
-from kinolog_tui.session.messages import RequestAnswered, RequestRefused
+from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.job_details import JobFacts, JobHead, StageList
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
@@ -45,16 +45,16 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
     """The page of one job."""
 
     NUMBER = "2"
-    OVER_ANOTHER = True
+    STACKED = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.back", "back", "Back"),
-        bound("job.next_tab", "tab(1)", "Tab"),
-        bound("job.previous_tab", "tab(-1)", "Tab back", show=False),
-        bound("job.search", "search", "Search log", show=False),
-        bound("job.all_lines", "expand", "All lines", show=False),
-        bound("job.video", "watch_video", "Video", show=False),
-        bound("job.open", "open_outside", "Open", show=False),
-        bound("job.save", "save_as", "Save", show=False),
+        key_binding("everywhere.back", "back", "Back"),
+        key_binding("job.next_tab", "tab(1)", "Tab"),
+        key_binding("job.previous_tab", "tab(-1)", "Tab back", show=False),
+        key_binding("job.search", "search", "Search log", show=False),
+        key_binding("job.all_lines", "expand", "All lines", show=False),
+        key_binding("job.video", "watch_video", "Video", show=False),
+        key_binding("job.open", "open_outside", "Open", show=False),
+        key_binding("job.save", "save_as", "Save", show=False),
     ]
 
     def __init__(self, job_id: str) -> None:
@@ -94,16 +94,16 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
 
     def on_screen_suspend(self) -> None:
         """Nobody looks, or something lies over it: the feed need not bring them."""
-        self.query_one(Player).cover()
+        self.query_one(Player).clear_pixels()
         self.kinolog.watch_job(None)
 
     def load(self) -> None:
         """Ask for the job, its scenes, its lines and its history."""
         rest, last = self.kinolog.rest, self.query_one(LogLines).last
-        self.ask("job", partial(rest.job, self.job_id))
-        self.ask("scenes", partial(rest.storyboard, self.job_id))
-        self.ask("logs", partial(rest.logs, self.job_id, ALL_LINES if last else LAST_LINES, last or None))
-        self.ask("history", partial(rest.history, self.job_id))
+        self.request("job", partial(rest.job, self.job_id))
+        self.request("scenes", partial(rest.storyboard, self.job_id))
+        self.request("logs", partial(rest.logs, self.job_id, ALL_LINES if last else LAST_LINES, last or None))
+        self.request("history", partial(rest.history, self.job_id))
 
     def redraw(self) -> None:
         """Lines and history too."""
@@ -111,18 +111,18 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
         self.query_one(HistoryPanel).redraw()
         super().redraw()
 
-    def say_keys(self) -> None:
+    def draw_key_names(self) -> None:
         """In the log and under the proof too."""
-        super().say_keys()
+        super().draw_key_names()
         self.redraw()
 
     def _renew(self) -> None:
-        if self._stale and self.is_current and not self.asking("scenes", "history"):
+        if self._stale and self.is_current and not self.requesting("scenes", "history"):
             self._stale = False
-            self.ask("scenes", partial(self.kinolog.rest.storyboard, self.job_id))
-            self.ask("history", partial(self.kinolog.rest.history, self.job_id))
+            self.request("scenes", partial(self.kinolog.rest.storyboard, self.job_id))
+            self.request("history", partial(self.kinolog.rest.history, self.job_id))
 
-    def heard(self, batch: LiveUpdates) -> None:
+    def apply_updates(self, batch: LiveUpdates) -> None:
         """What the feed tells of this job."""
         lines = []
         for message in batch.messages:
@@ -151,7 +151,7 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
             names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds", "stages")
             self._show(self.job.model_copy(update={name: getattr(moved, name) for name in names}))
 
-    def on_answered(self, message: RequestAnswered) -> None:
+    def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
             case JobInfo() as job:
@@ -178,16 +178,16 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
             case _:
                 self.video_answered(message)
 
-    def on_refused(self, message: RequestRefused) -> None:
+    def on_request_failed(self, message: RequestFailed) -> None:
         """What has a place of its own is said there; a job that is not there leaves nothing to show."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "video":
-            self.query_one(Player).say(f"{message.trouble.words} {{job.video}} tries again.")
+            self.query_one(Player).show_message(f"{message.trouble.words} {{job.video}} tries again.")
             return
         if message.key == "proof":
             self.not_proved(message.trouble)
             return
-        super().on_refused(message)
+        super().on_request_failed(message)
         if message.key == "job" and self.job is None and message.trouble.status is not None:
             self.app.pop_screen()
 
@@ -204,17 +204,17 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
         """The scene that is rendered now."""
         return self.job.scene if self.job is not None and not self.job.ended else None
 
-    def chosen_jobs(self) -> list[str]:
+    def selected_job_ids(self) -> list[str]:
         """This one."""
         return [self.job_id]
 
-    def chosen_facts(self) -> JobInfo | None:
+    def selected_job(self) -> JobInfo | None:
         """This one."""
         return self.job
 
-    def on_history_view_moved(self, message: HistoryPanel.Moved) -> None:
+    def on_history_panel_moved(self, message: HistoryPanel.Moved) -> None:
         """Ask for the state as of there; a newer ask takes the place of an older one."""
-        self.ask("state", partial(self.kinolog.rest.history, self.job_id, message.position))
+        self.request("state", partial(self.kinolog.rest.history, self.job_id, message.position))
 
     def on_tabbed_content_tab_activated(self, message: TabbedContent.TabActivated) -> None:
         """The keys go to what the tab holds."""
@@ -240,7 +240,7 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
         search = self.query_one("#search", Input)
         if search.display:
             search.display = False
-            self.query_one(LogLines).narrow("")
+            self.query_one(LogLines).set_filter("")
             self.query_one(LogLines).focus()
         elif not self.close_proof():
             self.app.pop_screen()
@@ -257,12 +257,12 @@ class JobPage(VideoTab, ScenesTab, ProofTab, JobActions, Page):
         lines = self.query_one(LogLines)
         lines.show_all(not lines.expanded)
         if lines.expanded:
-            self.ask("logs", partial(self.kinolog.rest.logs, self.job_id, ALL_LINES, 0))
+            self.request("logs", partial(self.kinolog.rest.logs, self.job_id, ALL_LINES, 0))
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Narrow while typing."""
         if message.input.id == "search":
-            self.query_one(LogLines).narrow(message.value)
+            self.query_one(LogLines).set_filter(message.value)
 
     def on_input_submitted(self) -> None:
         """Keep the search."""

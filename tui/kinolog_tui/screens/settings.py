@@ -15,17 +15,17 @@ from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_client.api_keys import KeysAnswer, read_keys
 from kinolog_client.requests import PAGE_SIZES
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.messages import RequestAnswered, RequestRefused
+from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.api_keys import ApiKeyList
-from kinolog_tui.widgets.choices import Box
+from kinolog_tui.widgets.choices import TickBox
 from kinolog_tui.widgets.keys import KeyTable
 
-PICTURE_WORDS = {
+PICTURE_MODES = {
     "auto": "as the terminal can",
     "blocks": "in half blocks",
     "sixel": "as sixels",
@@ -38,13 +38,13 @@ class SettingsPage(Page):
 
     NUMBER = "5"
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("settings.save", "save", "Save"),
-        bound("settings.reset", "reset", "Reset"),
-        bound("settings.keys", "keys", "Keys"),
-        bound("everywhere.next", "app.focus_next", "Next field"),
-        bound("everywhere.back", "leave", "Leave field", show=False),
-        bound("everywhere.down", "app.focus_next", "Next", show=False),
-        bound("everywhere.up", "app.focus_previous", "Previous", show=False),
+        key_binding("settings.save", "save", "Save"),
+        key_binding("settings.reset", "reset", "Reset"),
+        key_binding("settings.keys", "keys", "Keys"),
+        key_binding("everywhere.next", "app.focus_next", "Next field"),
+        key_binding("everywhere.back", "leave", "Leave field", show=False),
+        key_binding("everywhere.down", "app.focus_next", "Next", show=False),
+        key_binding("everywhere.up", "app.focus_previous", "Previous", show=False),
     ]
 
     def body(self) -> ComposeResult:
@@ -60,12 +60,12 @@ class SettingsPage(Page):
                 yield from self._line("refresh", Select(times, allow_blank=False, id="refresh", compact=True))
                 sizes = [(f"{rows} rows", rows) for rows in PAGE_SIZES]
                 yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
-                ways = [(PICTURE_WORDS[way], way) for way in PICTURES]
+                ways = [(PICTURE_MODES[way], way) for way in PICTURES]
                 yield from self._line("videos", Select(ways, allow_blank=False, id="pictures", compact=True))
-                yield from self._line("toasts", Box("a word when a job ends", id="toasts", compact=True))
-                yield from self._line("bell", Box("and a sound", id="bell", compact=True))
+                yield from self._line("toasts", TickBox("a word when a job ends", id="toasts", compact=True))
+                yield from self._line("bell", TickBox("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
-                    yield Button(self._save_words(), variant="primary", id="save", compact=True)
+                    yield Button(self._save_label(), variant="primary", id="save", compact=True)
                     yield Button("Reset", id="reset", compact=True)
                     yield Button("Keys …", id="change-keys", compact=True)
                 yield Static(id="about")
@@ -79,8 +79,8 @@ class SettingsPage(Page):
             yield Label(name)
             yield field
 
-    def _save_words(self) -> str:
-        return f"Save ({key_of(self.app, 'settings.save')})"
+    def _save_label(self) -> str:
+        return f"Save ({key_label(self.app, 'settings.save')})"
 
     def on_mount(self) -> None:
         """Fill in what holds now."""
@@ -89,17 +89,17 @@ class SettingsPage(Page):
 
     def load(self) -> None:
         """Ask which keys the server gave out."""
-        self.ask("keys", partial(read_keys, self.kinolog.rest))
+        self.request("keys", partial(read_keys, self.kinolog.rest))
 
     def redraw(self) -> None:
         """The theme was changed elsewhere."""
         self.query_one("#theme", Select).value = self.app.theme
         self.query_one(KeyTable).redraw()
 
-    def say_keys(self) -> None:
+    def draw_key_names(self) -> None:
         """On the button and in the table too."""
-        super().say_keys()
-        self.query_one("#save", Button).label = self._save_words()
+        super().draw_key_names()
+        self.query_one("#save", Button).label = self._save_label()
         self.query_one(KeyTable).redraw()
 
     def _fill(self, preferences: Preferences) -> None:
@@ -122,11 +122,11 @@ class SettingsPage(Page):
         text.append(f", kept in {self.kinolog.store.file}")
         return text
 
-    def chosen(self) -> Preferences:
+    def form_preferences(self) -> Preferences:
         """What stands in the fields."""
         url = self.query_one("#url", Input).value.strip()
         return Preferences(
-            url="" if url == self.kinolog.given_url else url,
+            url="" if url == self.kinolog.default_url else url,
             api_key=self.query_one("#key", Input).value.strip(),
             theme=str(self.query_one("#theme", Select).value),
             refresh_seconds=int(str(self.query_one("#refresh", Select).value)),
@@ -138,7 +138,7 @@ class SettingsPage(Page):
         )
 
     @on(Select.Changed, "#theme")
-    def _look(self, message: Select.Changed) -> None:
+    def _preview_theme(self, message: Select.Changed) -> None:
         """A theme is seen at once."""
         if message.value in self.app.available_themes:
             self.app.theme = str(message.value)
@@ -160,14 +160,14 @@ class SettingsPage(Page):
 
     def action_save(self) -> None:
         """Keep the choices and use them."""
-        preferences = self.chosen()
+        preferences = self.form_preferences()
 
         async def save() -> Preferences:
             self.kinolog.store.save(preferences)
             return preferences
 
-        self._use(preferences)
-        self.ask("save", save)
+        self._apply(preferences)
+        self.request("save", save)
 
     def action_reset(self) -> None:
         """Back to what holds before any choice."""
@@ -175,34 +175,34 @@ class SettingsPage(Page):
         async def reset() -> Preferences:
             return self.kinolog.store.reset()
 
-        self.ask("reset", reset)
+        self.request("reset", reset)
 
-    def on_answered(self, message: RequestAnswered) -> None:
+    def on_request_answered(self, message: RequestAnswered) -> None:
         """Saved, or reset; or what the server does about keys."""
         match message.value:
             case KeysAnswer() as answer:
                 self.query_one(ApiKeyList).show(answer, clock.now())
             case Preferences() as preferences:
                 if message.key == "reset":
-                    self._use(preferences)
+                    self._apply(preferences)
                     self._fill(preferences)
                 words = str(self.kinolog.store.file) if message.key == "save" else "as before any choice"
                 self.notify(
                     words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
                 )
 
-    def on_refused(self, message: RequestRefused) -> None:
+    def on_request_failed(self, message: RequestFailed) -> None:
         """Keys that may not be seen leave the reason in their place."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "keys":
-            self.query_one(ApiKeyList).say(f"its keys cannot be listed: {message.trouble.words}")
+            self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.trouble.words}")
         else:
-            super().on_refused(message)
+            super().on_request_failed(message)
 
-    def _use(self, preferences: Preferences) -> None:
+    def _apply(self, preferences: Preferences) -> None:
         other = (self.kinolog.rest.url, self.kinolog.rest.headers)
-        self.kinolog.use(preferences)
-        self.name_keys()
+        self.kinolog.apply_preferences(preferences)
+        self.refresh_key_names()
         if other != (self.kinolog.rest.url, self.kinolog.rest.headers):
             self.load()
 

@@ -17,7 +17,7 @@ from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBo
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
-from kinolog_tui.session.messages import RequestAnswered, RequestRefused
+from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import size
 from kinolog_tui.widgets.job.player import Player
 
@@ -35,16 +35,16 @@ class Fetched:
 
     file: Path
     clip: DecodedClip | None
-    room: PixelBox
+    box: PixelBox
     purpose: str
 
 
 @dataclass(frozen=True, slots=True)
 class PictureDecoded:
-    """A picture of the work so far, and the room that it was decoded for."""
+    """A picture of the work so far, and the box that it was decoded for."""
 
     clip: DecodedClip
-    room: PixelBox
+    box: PixelBox
 
 
 class VideoTab(Page):
@@ -61,7 +61,7 @@ class VideoTab(Page):
         self._video = job.links.video
         player = self.query_one(Player)
         if self._video is None and not self._previewed:
-            player.say(_why_none(job))
+            player.show_message(_why_none(job))
         elif self.query_one(TabbedContent).active == "video" and (player.clip is None or self._previewed):
             self.fetch_video()
 
@@ -70,19 +70,19 @@ class VideoTab(Page):
         player = self.query_one(Player)
         if self._video is not None and (player.clip is None or self._previewed):
             self._previewed = False
-            player.say("fetching the video …")
+            player.show_message("fetching the video …")
             self._fetch("play")
 
     def show_picture(self, image: bytes) -> None:
         """Show what the running job looks like so far."""
-        room = self.query_one(Player).room()
+        box = self.query_one(Player).box()
 
         async def work() -> None:
             try:
-                clip = await asyncio.to_thread(decode, image, room)
+                clip = await asyncio.to_thread(decode, image, box)
             except DecodeFailed:
                 return  # the next one may do
-            self.post_message(RequestAnswered("picture", PictureDecoded(clip, room)))
+            self.post_message(RequestAnswered("picture", PictureDecoded(clip, box)))
 
         start_work(self, work, "picture")
 
@@ -91,12 +91,12 @@ class VideoTab(Page):
         player = self.query_one(Player)
         match message.value:
             case Fetching(words=words):
-                player.say(words)
-            case PictureDecoded(clip=clip, room=room) if self._video is None:
+                player.show_message(words)
+            case PictureDecoded(clip=clip, box=box) if self._video is None:
                 self._previewed = True
-                player.show(clip, room, play=False, label="the work so far")
-            case Fetched(clip=DecodedClip() as clip, room=room):
-                player.show(clip, room, play=True)
+                player.show(clip, box, play=False, label="the work so far")
+            case Fetched(clip=DecodedClip() as clip, box=box):
+                player.show(clip, box, play=True)
             case Fetched(file=file, purpose="open") if self.app.is_web:
                 self.app.deliver_binary(file, open_method="browser", mime_type="video/mp4")
             case Fetched(file=file) if self.app.is_web:
@@ -134,7 +134,7 @@ class VideoTab(Page):
         return self._video is not None
 
     def _fetch(self, purpose: str, into: Path | None = None) -> None:
-        path, room = self._video, self.query_one(Player).room()
+        path, box = self._video, self.query_one(Player).box()
         if path is None:
             return
         file = into or self.kinolog.scratch / f"{self.job_id}.mp4"
@@ -143,18 +143,18 @@ class VideoTab(Page):
             try:
                 if into is not None or not file.exists():
                     await self._download(path, file, tell=purpose == "play")
-                clip = await asyncio.to_thread(decode, file, room) if purpose == "play" else None
+                clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
             except GatewayFailure as trouble:
-                self.post_message(RequestRefused("video" if purpose == "play" else purpose, trouble))
+                self.post_message(RequestFailed("video" if purpose == "play" else purpose, trouble))
             except DecodeFailed as error:
                 self.post_message(RequestAnswered("video", Fetching(str(error))))
             except OSError as error:
                 denied = GatewayFailure(
                     f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
                 )
-                self.post_message(RequestRefused("save", denied))
+                self.post_message(RequestFailed("save", denied))
             else:
-                self.post_message(RequestAnswered("video", Fetched(file, clip, room, purpose)))
+                self.post_message(RequestAnswered("video", Fetched(file, clip, box, purpose)))
 
         start_work(self, work, "video")
 

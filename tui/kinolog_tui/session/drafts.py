@@ -1,4 +1,4 @@
-"""A video before it is submitted: what is wrong with it, which scenes it will have, and how long it may take. Pure."""
+"""A video before it is submitted: what is errors with it, which scenes it will have, and how long it may take. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from kinolog_client.catalogue import ModelInfo
 from kinolog_client.jobs import JobInfo
 from kinolog_client.requests import VideoRequest
 
-MOST_CHARACTERS = 4_000
-GREATEST_SEED = 9_007_199_254_740_991
+MAX_PROMPT_CHARACTERS = 4_000
+MAX_SEED = 9_007_199_254_740_991
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +31,32 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class CheckedDraft:
-    """A draft against a model: `wrong` names fields and says what is wrong; the rest holds where nothing is."""
+    """A draft against a model: `errors` names fields and says what is errors; the rest holds where nothing is."""
 
-    wish: VideoRequest
+    request: VideoRequest
     frames: int
     fps: int
     steps: int
     width: int
     height: int
-    wrong: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
 
-def check(draft: Draft, model: ModelInfo) -> CheckedDraft:
+def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     """What the model makes of a draft. What is left out is the model's default."""
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     defaults = model.defaults
     if not draft.prompt.strip():
-        wrong["prompt"] = "is empty; say what the video shall show"
-    elif len(draft.prompt) > MOST_CHARACTERS:
-        wrong["prompt"] = f"has {len(draft.prompt):,} characters; {MOST_CHARACTERS:,} at most"
+        errors["prompt"] = "is empty; say what the video shall show"
+    elif len(draft.prompt) > MAX_PROMPT_CHARACTERS:
+        errors["prompt"] = f"has {len(draft.prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} at most"
     longest = model.max_frames / defaults.fps
-    duration = _number(draft.duration, defaults.duration, 1 / defaults.fps, longest, "duration", wrong)
-    steps = int(_number(draft.steps, defaults.steps, 1, model.max_steps, "steps", wrong, whole=True))
-    seed = int(_number(draft.seed, 0, 0, GREATEST_SEED, "seed", wrong, whole=True))
-    width, height = _size(draft.size, model, wrong)
+    duration = _parse_number(draft.duration, defaults.duration, 1 / defaults.fps, longest, "duration", errors)
+    steps = int(_parse_number(draft.steps, defaults.steps, 1, model.max_steps, "steps", errors, whole=True))
+    seed = int(_parse_number(draft.seed, 0, 0, MAX_SEED, "seed", errors, whole=True))
+    width, height = _parse_size(draft.size, model, errors)
     given = bool(draft.duration)
-    wish = VideoRequest(
+    request = VideoRequest(
         prompt=draft.prompt.strip(),
         negative_prompt=draft.negative_prompt or None,
         priority=draft.priority or None,
@@ -68,16 +68,16 @@ def check(draft: Draft, model: ModelInfo) -> CheckedDraft:
         seed=seed if draft.seed else None,
     )
     frames = max(1, round(duration * defaults.fps)) if given else defaults.frames
-    return CheckedDraft(wish, frames, defaults.fps, steps, width, height, wrong)
+    return CheckedDraft(request, frames, defaults.fps, steps, width, height, errors)
 
 
-def _number(
+def _parse_number(
     text: str,
     default: float,
     least: float,
     most: float,
     name: str,
-    wrong: dict[str, str],
+    errors: dict[str, str],
     *,
     whole: bool = False,
 ) -> float:
@@ -86,35 +86,35 @@ def _number(
     try:
         value = float(int(text)) if whole else float(text)
     except ValueError:
-        wrong[name] = "must be a whole number" if whole else "must be a number"
+        errors[name] = "must be a whole number" if whole else "must be a number"
         return default
     if not least <= value <= most:
-        wrong[name] = f"must be {least:.3g} to {most:,.10g}"
+        errors[name] = f"must be {least:.3g} to {most:,.10g}"
         return default
     return int(text) if whole else value
 
 
-def _size(text: str, model: ModelInfo, wrong: dict[str, str]) -> tuple[int, int]:
-    asked = (text or model.defaults.size).lower()
-    sides = asked.split("x")
+def _parse_size(text: str, model: ModelInfo, errors: dict[str, str]) -> tuple[int, int]:
+    typed = (text or model.defaults.size).lower()
+    sides = typed.split("x")
     if len(sides) != 2 or not all(side.isdecimal() for side in sides):
-        wrong["size"] = f"must be WxH, such as {model.defaults.size}"
+        errors["size"] = f"must be WxH, such as {model.defaults.size}"
         sides = model.defaults.size.split("x")
-    elif model.sizes and asked not in model.sizes:
-        wrong["size"] = f"must be one of {', '.join(model.sizes)}"
+    elif model.sizes and typed not in model.sizes:
+        errors["size"] = f"must be one of {', '.join(model.sizes)}"
     elif not all(16 <= int(side) <= 8192 for side in sides):
-        wrong["size"] = "must have sides of 16 to 8192 pixels"
+        errors["size"] = "must have sides of 16 to 8192 pixels"
     return int(sides[0]), int(sides[1])
 
 
-def scenes_of(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
-    """The scenes that the service will plan for it: it uses the same rules. None while the prompt is wrong."""
-    if "prompt" in checked.wrong or "duration" in checked.wrong:
+def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
+    """The scenes that the service will plan for it: it uses the same rules. None while the prompt is errors."""
+    if "prompt" in checked.errors or "duration" in checked.errors:
         return ()
-    return plan_storyboard(checked.wish.prompt, checked.frames, checked.fps, checked.wish.seed or 0)
+    return plan_storyboard(checked.request.prompt, checked.frames, checked.fps, checked.request.seed or 0)
 
 
-def estimate(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:
+def estimate_seconds(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:
     """Seconds it may run, from the median of past jobs per pixel, frame and step; None without any."""
     rates = [
         (job.finished_at - job.started_at).total_seconds() / (job.width * job.height * job.frames * job.steps)

@@ -1,4 +1,4 @@
-"""Which troubles are said again: a server that fails fails at everything a page asks, and saying so once is enough."""
+"""Which errors are said again: a server that fails fails at everything a page asks, and saying so once is enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ErrorThrottle:
         self._clock = clock
         self._said: dict[object, float] = {}
 
-    def worth_saying(self, trouble: GatewayFailure) -> bool:
+    def allows(self, trouble: GatewayFailure) -> bool:
         """False when the same was said a moment ago; all errors of the server's own are the same."""
         own = trouble.status is None or trouble.status >= SERVER_ERRORS
         what: object = "server" if own else (trouble.status, trouble.words)

@@ -26,32 +26,32 @@ class ListPosition:
         return len(self.cursors) - 1
 
     @property
-    def first(self) -> ListPosition:
+    def first_page(self) -> ListPosition:
         """The first page of the same jobs."""
         return replace(self, cursors=(None,))
 
-    def narrowed(self, which: JobListFilter) -> ListPosition:
+    def with_filter(self, which: JobListFilter) -> ListPosition:
         """The first page of other jobs."""
         return ListPosition(which, self.order)
 
-    def behind(self, cursor: str) -> ListPosition:
+    def next_page(self, cursor: str) -> ListPosition:
         """The next page."""
         return replace(self, cursors=(*self.cursors, cursor))
 
-    def before(self) -> ListPosition:
+    def previous_page(self) -> ListPosition:
         """The page before; the first one stays."""
         return replace(self, cursors=self.cursors[:-1] or (None,)) if self.page else self
 
-    def sorted_next(self) -> ListPosition:
+    def with_next_sort(self) -> ListPosition:
         """By the next thing to sort by."""
         following = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
         return ListPosition(self.which, replace(self.order, sort=following))
 
-    def reversed(self) -> ListPosition:
+    def with_reversed_order(self) -> ListPosition:
         """The other way round."""
         return ListPosition(self.which, replace(self.order, descending=not self.order.descending))
 
-    def spanned_next(self) -> ListPosition:
+    def with_next_date_range(self) -> ListPosition:
         """Of the next span of time; days that were typed hold no longer."""
         following = RANGES[(RANGES.index(self.which.date_range) + 1) % len(RANGES)]
-        return self.narrowed(replace(self.which, date_range=following, since="", until=""))
+        return self.with_filter(replace(self.which, date_range=following, since="", until=""))

@@ -8,7 +8,7 @@ from kinolog_client.live_feed import Told
 from kinolog_client.rest import GatewayFailure
 
 
-class LiveUpdatesReceived(Message):
+class FeedEventReceived(Message):
     """The live feed has something: a batch of messages, or how it is connected."""
 
     def __init__(self, told: Told) -> None:
@@ -25,7 +25,7 @@ class RequestAnswered(Message):
         self.value = value
 
 
-class RequestRefused(Message):
+class RequestFailed(Message):
     """A request that a screen made was not done."""
 
     def __init__(self, key: str, trouble: GatewayFailure) -> None:

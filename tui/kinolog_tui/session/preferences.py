@@ -10,7 +10,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from kinolog_tui.keys.keymap import sound
+from kinolog_tui.keys.keymap import valid_keymap
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)
 PICTURES = ("auto", "blocks", "sixel", "kitty")
@@ -75,5 +75,5 @@ def _with(start: Preferences, saved: dict[str, Any]) -> Preferences:
         if each.name in saved and type(saved[each.name]) is type(getattr(start, each.name))
     }
     chosen = replace(start, **known)
-    chosen = replace(chosen, keys=sound(chosen.keys)) if chosen.keys else chosen
+    chosen = replace(chosen, keys=valid_keymap(chosen.keys)) if chosen.keys else chosen
     return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=start.pictures)

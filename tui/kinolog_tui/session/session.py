@@ -17,7 +17,7 @@ from kinolog_tui.keys.keymap_app import KeymapApp
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
-from kinolog_tui.session.messages import LiveUpdatesReceived
+from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
 
 
@@ -29,14 +29,14 @@ class SessionApp(KeymapApp):
         url: str,
         api_key: str | None = None,
         store: PreferenceStore | None = None,
-        abilities: TerminalCapabilities | None = None,
+        capabilities: TerminalCapabilities | None = None,
     ) -> None:
         super().__init__()
-        self._abilities = abilities or TerminalCapabilities()
-        self.troubles = ErrorThrottle()
+        self._capabilities = capabilities or TerminalCapabilities()
+        self.errors = ErrorThrottle()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
-        self.given_url, self._given_key = url.rstrip("/"), api_key
+        self.default_url, self._default_key = url.rstrip("/"), api_key
         self.link = LinkState("connecting")
         self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
         self._connect()
@@ -45,7 +45,9 @@ class SessionApp(KeymapApp):
     def pictures(self) -> TerminalCapabilities:
         """How pictures are shown: as the person chose, else as the terminal can."""
         chosen = self.preferences.pictures
-        return self._abilities if chosen == "auto" else TerminalCapabilities(chosen, self._abilities.cell)
+        return (
+            self._capabilities if chosen == "auto" else TerminalCapabilities(chosen, self._capabilities.cell)
+        )
 
     @property
     def scratch(self) -> Path:
@@ -53,8 +55,8 @@ class SessionApp(KeymapApp):
         return Path(self._scratch.name)
 
     def _connect(self) -> None:
-        key = self.preferences.api_key or self._given_key
-        self.rest = GatewayRest(self.preferences.url or self.given_url, key)
+        key = self.preferences.api_key or self._default_key
+        self.rest = GatewayRest(self.preferences.url or self.default_url, key)
         self.charts = Charts(self.rest)
         self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
 
@@ -64,40 +66,40 @@ class SessionApp(KeymapApp):
             self.set_keymap(self.preferences.keys)
         if self.preferences.theme in self.available_themes:
             self.theme = self.preferences.theme
-        self.theme_changed_signal.subscribe(self, self._dress)
-        self._listen()
+        self.theme_changed_signal.subscribe(self, self._refresh_theme)
+        self._start_feed()
 
-    def _dress(self, _: Theme) -> None:
+    def _refresh_theme(self, _: Theme) -> None:
         for screen in self.screen_stack:
             if isinstance(screen, Page) and screen.is_mounted:
-                screen.dress()
+                screen.refresh_theme()
 
     async def on_unmount(self) -> None:
         """Leave nothing behind."""
         await self.rest.close()
         self._scratch.cleanup()
 
-    def _listen(self) -> None:
+    def _start_feed(self) -> None:
         feed = self.feed
 
         async def listen() -> None:
             async for told in feed.told():
-                self.post_message(LiveUpdatesReceived(told))
+                self.post_message(FeedEventReceived(told))
 
         start_work(self, listen, "feed")
 
-    def on_feed_told(self, message: LiveUpdatesReceived) -> None:
+    def on_feed_event_received(self, message: FeedEventReceived) -> None:
         """Hand it to the page that is shown; pages that are not read anew when they are."""
         told = message.told
         if isinstance(told, LinkState):
             self.link = told
         if isinstance(told, LiveUpdates):
-            self._ring(told)
+            self._announce_ended(told)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
-                screen.take(told)
+                screen.receive(told)
 
-    def _ring(self, batch: LiveUpdates) -> None:
+    def _announce_ended(self, batch: LiveUpdates) -> None:
         ended = [message for message in batch.messages if isinstance(message, JobEnded)]
         if ended and self.preferences.bell:
             self.bell()
@@ -108,17 +110,17 @@ class SessionApp(KeymapApp):
             kind = "error" if last.moved.status == "failed" else "information"
             self.notify(words + more, severity=kind, timeout=4)  # type: ignore[arg-type]  # one of its words
 
-    def use(self, preferences: Preferences) -> None:
+    def apply_preferences(self, preferences: Preferences) -> None:
         """Let these hold from now on; another server or key means another connection."""
         before, self.preferences = self.preferences, preferences
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
         if before.keys != preferences.keys:
-            self.hold_keys(preferences.keys)
+            self.apply_keymap(preferences.keys)
         if (before.url, before.api_key) != (preferences.url, preferences.api_key):
             old = self.rest
             self._connect()
-            self._listen()
+            self._start_feed()
             start_work(self, old.close, "closing")
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:

@@ -21,14 +21,14 @@ NONE_LISTED = {
 class ApiKeyList(Static):
     """One key per line; read only."""
 
-    def say(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         """Say this instead of keys."""
         self.update(Text(words))
 
     def show(self, answer: KeysAnswer, now: datetime) -> None:
         """Show what the server answers about its keys."""
         if not answer.keys:
-            self.say(NONE_LISTED[answer.offer])
+            self.show_message(NONE_LISTED[answer.offer])
             return
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)

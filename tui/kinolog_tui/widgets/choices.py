@@ -9,16 +9,16 @@ from textual.binding import BindingType
 from textual.widgets import Checkbox, OptionList
 from textual.widgets.option_list import Option
 
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 
 
-class Choices(OptionList):
+class CheckList(OptionList):
     """Some of several words; space and enter tick, `chosen` are those ticked, in the order of the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("dialogs.tick", "select", "Tick", show=False),
-        bound("everywhere.down", "cursor_down", "Down", show=False),
-        bound("everywhere.up", "cursor_up", "Up", show=False),
+        key_binding("dialogs.tick", "select", "Tick", show=False),
+        key_binding("everywhere.down", "cursor_down", "Down", show=False),
+        key_binding("everywhere.up", "cursor_up", "Up", show=False),
     ]
 
     def __init__(
@@ -50,7 +50,7 @@ class Choices(OptionList):
         self.replace_option_prompt(word, self._line(word))
 
 
-class Box(Checkbox):
+class TickBox(Checkbox):
     """A box whose letter is there only when it is ticked."""
 
     BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"

@@ -1,4 +1,4 @@
-"""What will come of a draft: what is wrong with it, its scenes, and how long it may take."""
+"""What will come of a draft: what is errors with it, its scenes, and how long it may take."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class DraftView(Static):
             text.append(f", told from {jobs}\n", style=muted)
         else:
             text.append("no past job of this model to tell the time from\n", style=muted)
-        for name, words in checked.wrong.items():
-            if name == "prompt" and not checked.wish.prompt:  # nobody has done anything wrong yet
+        for name, words in checked.errors.items():
+            if name == "prompt" and not checked.request.prompt:  # nobody has done anything errors yet
                 text.append("say what the video shall show\n", style=warning)
             else:
                 text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))

@@ -11,7 +11,7 @@ from textual.widgets.option_list import Option
 
 from kinolog_client.catalogue import WorkerInfo
 from kinolog_client.chart_models import ActivityEntryInfo
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import bar, plain, size, time_of_day
 from kinolog_tui.widgets.theme_styles import style
@@ -31,7 +31,7 @@ QUIET_SECONDS = 60.0
 class ActivityFeed(OptionList):
     """What happened lately, newest first; enter opens the job."""
 
-    _seen: tuple[object, ...] = ()
+    _shown: tuple[object, ...] = ()
 
     def on_mount(self) -> None:
         """Say what it is."""
@@ -39,11 +39,11 @@ class ActivityFeed(OptionList):
 
     def show(self, entries: Sequence[ActivityEntryInfo]) -> None:
         """Show these; the cursor stays on the entry it was on."""
-        makes = key_of(self.app, "everywhere.generate")
+        makes = key_label(self.app, "everywhere.generate")
         seen = (self.app.theme, makes, *entries)
-        if seen == self._seen:
+        if seen == self._shown:
             return
-        self._seen, at = seen, self.highlighted_option
+        self._shown, at = seen, self.highlighted_option
         self.border_subtitle = "" if entries else f"nothing yet: {makes} makes a video"
         self.clear_options()
         self.add_options(

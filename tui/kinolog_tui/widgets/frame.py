@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from kinolog_client.live_feed import LinkState
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 PAGES = (
@@ -50,7 +50,7 @@ class TopBar(Static):
         for number, mode, name in PAGES:
             self._starts.append((len(text), mode))
             here = number == self._number
-            key = key_of(self.app, f"everywhere.{mode}")
+            key = key_label(self.app, f"everywhere.{mode}")
             text.append(f" {key}", style=style(self.app, "accent", bold=True))
             text.append(f" {name} ", style="reverse bold" if here else "")
         words, colour = LINK_MARKS[self.link.state]
@@ -72,7 +72,7 @@ class LinkBanner(Static):
     def show(self, link: LinkState) -> None:
         """Show or hide it."""
         self.display = link.state in ("polling", "offline")
-        now = f"{key_of(self.app, 'everywhere.renew')} tries now."
+        now = f"{key_label(self.app, 'everywhere.renew')} tries now."
         if link.state == "offline":
             self.update(Text(f" The server is away: {link.words}  Trying again by itself; {now}"))
         elif link.state == "polling":

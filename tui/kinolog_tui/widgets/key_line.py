@@ -20,9 +20,9 @@ class KeyLine(Static):
         """Other keys work when the focus moves."""
         self._ends: list[tuple[int, str]] = []
         self._shown: tuple[tuple[str, str, str], ...] = ()
-        self.screen.bindings_updated_signal.subscribe(self, self._renew)
+        self.screen.bindings_updated_signal.subscribe(self, self._refresh_if_changed)
 
-    def _renew(self, _: Screen[object]) -> None:
+    def _refresh_if_changed(self, _: Screen[object]) -> None:
         if self._keys() != self._shown:
             self.refresh()
 
@@ -40,7 +40,7 @@ class KeyLine(Static):
         active = [(one.node, one.binding, one.enabled) for one in self.screen.active_bindings.values()]
         if self.app._keymap:  # what holds has no other name in Textual
             nodes = list(dict.fromkeys(node for node, _, _ in active))
-            active.sort(key=lambda one: (nodes.index(one[0]), _place(one[0], one[1])))
+            active.sort(key=lambda one: (nodes.index(one[0]), _binding_index(one[0], one[1])))
         return [(binding, enabled) for _, binding, enabled in active]
 
     def render(self) -> RenderResult:
@@ -61,7 +61,7 @@ class KeyLine(Static):
                 return
 
 
-def _place(node: DOMNode, binding: Binding) -> int:
+def _binding_index(node: DOMNode, binding: Binding) -> int:
     """Where it stands among the bindings of its widget as they came."""
     names = [
         one.id if one.id else one.action for _, one in node._bindings

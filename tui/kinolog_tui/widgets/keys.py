@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_tui.keys.bindings import PARTS
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import KEY_GROUPS
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 
@@ -24,9 +24,9 @@ class KeyTable(Static):
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, style=style(self.app, "accent", bold=True))
         table.add_column()
-        for part in PARTS:
+        for part in KEY_GROUPS:
             table.add_row(Text(part.name, style="bold underline"), "")
             for row in part.rows:
-                keys = Text("  ".join(key_of(self.app, key.id) for key in row.keys))
+                keys = Text("  ".join(key_label(self.app, key.id) for key in row.keys))
                 table.add_row(keys, row.words)
         self.update(table)

@@ -12,8 +12,8 @@ from textual.widgets import Button, Label, OptionList
 from textual.widgets.option_list import Option
 
 from kinolog_client.jobs import PRIORITIES
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import PRIORITY_MARKS
 
 
@@ -21,13 +21,13 @@ class ConfirmDialog(ModalScreen[bool]):
     """Asks yes or no; keys answer too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("dialogs.yes", "answer(True)", "Yes", show=False),
-        bound("dialogs.no", "answer(False)", "No", show=False),
-        bound("everywhere.back", "answer(False)", "No", show=False),
-        bound("everywhere.left", "app.focus_previous", "Left", show=False),
-        bound("dialogs.left", "app.focus_previous", "Left", show=False),
-        bound("everywhere.right", "app.focus_next", "Right", show=False),
-        bound("dialogs.right", "app.focus_next", "Right", show=False),
+        key_binding("dialogs.yes", "answer(True)", "Yes", show=False),
+        key_binding("dialogs.no", "answer(False)", "No", show=False),
+        key_binding("everywhere.back", "answer(False)", "No", show=False),
+        key_binding("everywhere.left", "app.focus_previous", "Left", show=False),
+        key_binding("dialogs.left", "app.focus_previous", "Left", show=False),
+        key_binding("everywhere.right", "app.focus_next", "Right", show=False),
+        key_binding("dialogs.right", "app.focus_next", "Right", show=False),
     ]
 
     def __init__(self, question: str, words: str, yes: str) -> None:
@@ -40,7 +40,7 @@ class ConfirmDialog(ModalScreen[bool]):
             dialog.border_title = self._question
             yield Label(self._words, classes="words")
             with Horizontal(classes="buttons"):
-                yes, no = key_of(self.app, "dialogs.yes"), key_of(self.app, "dialogs.no")
+                yes, no = key_label(self.app, "dialogs.yes"), key_label(self.app, "dialogs.no")
                 yield Button(f"{self._yes} ({yes})", variant="error", id="yes", compact=True)
                 yield Button(f"No ({no})", id="no", compact=True)
 
@@ -57,9 +57,9 @@ class PriorityDialog(ModalScreen[str | None]):
     """Choose a priority."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.back", "dismiss(None)", "Close", show=False),
-        bound("everywhere.down", "step(1)", "Down", show=False),
-        bound("everywhere.up", "step(-1)", "Up", show=False),
+        key_binding("everywhere.back", "dismiss(None)", "Close", show=False),
+        key_binding("everywhere.down", "step(1)", "Down", show=False),
+        key_binding("everywhere.up", "step(-1)", "Up", show=False),
     ]
 
     def __init__(self, jobs: int) -> None:

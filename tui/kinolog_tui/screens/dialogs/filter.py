@@ -13,19 +13,19 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from kinolog_client.jobs import PRIORITIES, STATUSES
 from kinolog_client.requests import RANGES, JobListFilter
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
 from kinolog_tui.text.local_days import EXAMPLE, wrong_with
-from kinolog_tui.widgets.choices import Choices
+from kinolog_tui.widgets.choices import CheckList
 
 
 class FilterDialog(ModalScreen[JobListFilter | None]):
     """Choose which jobs the list shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.back", "dismiss(None)", "Close", show=False),
-        bound("dialogs.apply", "apply", "Apply", show=False, priority=True),
+        key_binding("everywhere.back", "dismiss(None)", "Close", show=False),
+        key_binding("dialogs.apply", "apply", "Apply", show=False, priority=True),
     ]
 
     def __init__(self, which: JobListFilter) -> None:
@@ -37,11 +37,11 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
         which = self._which
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Filter"
-            tick, applies = key_of(self.app, "dialogs.tick"), key_of(self.app, "dialogs.apply")
+            tick, applies = key_label(self.app, "dialogs.tick"), key_label(self.app, "dialogs.apply")
             dialog.border_subtitle = f"{tick} ticks · tab goes on · {applies} applies"
             with Horizontal(classes="lists"):
-                yield Choices(STATUSES, which.statuses, "statuses", SYMBOLS)
-                yield Choices(PRIORITIES, which.priorities, "priorities")
+                yield CheckList(STATUSES, which.statuses, "statuses", SYMBOLS)
+                yield CheckList(PRIORITIES, which.priorities, "priorities")
             spans = [(SPAN_WORDS[word], word) for word in RANGES]
             with Horizontal(classes="line"):
                 yield Label("when")
@@ -99,8 +99,8 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
         span = "all_time" if since or until else str(self.query_one("#span", Select).value)
         self.dismiss(
             JobListFilter(
-                statuses=self.query_one("#statuses", Choices).chosen,
-                priorities=self.query_one("#priorities", Choices).chosen,
+                statuses=self.query_one("#statuses", CheckList).chosen,
+                priorities=self.query_one("#priorities", CheckList).chosen,
                 date_range=span,
                 since=since,
                 until=until,

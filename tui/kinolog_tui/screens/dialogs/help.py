@@ -9,8 +9,8 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.keys import KeyTable
 
 
@@ -18,19 +18,19 @@ class HelpDialog(ModalScreen[None]):
     """Every key over the page; any of the closing keys closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.back", "dismiss", "Close", show=False),
-        bound("everywhere.help", "dismiss", "Close", show=False),
-        bound("everywhere.quit", "dismiss", "Close", show=False),
-        bound("everywhere.open", "dismiss", "Close", show=False),
-        bound("everywhere.down", "scroll(1)", "Down", show=False),
-        bound("everywhere.up", "scroll(-1)", "Up", show=False),
+        key_binding("everywhere.back", "dismiss", "Close", show=False),
+        key_binding("everywhere.help", "dismiss", "Close", show=False),
+        key_binding("everywhere.quit", "dismiss", "Close", show=False),
+        key_binding("everywhere.open", "dismiss", "Close", show=False),
+        key_binding("everywhere.down", "scroll(1)", "Down", show=False),
+        key_binding("everywhere.up", "scroll(-1)", "Up", show=False),
     ]
 
     def compose(self) -> ComposeResult:
         """The table, which scrolls where it does not fit."""
         with VerticalScroll(classes="dialog help") as dialog:
             dialog.border_title = "Keys"
-            down, up = key_of(self.app, "everywhere.down"), key_of(self.app, "everywhere.up")
+            down, up = key_label(self.app, "everywhere.down"), key_label(self.app, "everywhere.up")
             dialog.border_subtitle = f"{down} {up} scroll · esc closes"
             yield KeyTable()
 

@@ -13,9 +13,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_tui.keys.bindings import KEYS, PARTS, Key, bound
-from kinolog_tui.keys.keymap import keys_of, shown, wrong_with
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.bindings import KEY_GROUPS, KEYS, Key, key_binding
+from kinolog_tui.keys.keymap import display_key, key_conflict, keys_for
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 if TYPE_CHECKING:  # the application builds the pages that open it
@@ -29,14 +29,14 @@ class KeysDialog(ModalScreen[None]):
     """Every key that can be another. What is changed holds at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.back", "dismiss", "Close", show=False),
-        bound("everywhere.down", "step('cursor_down')", "Down", show=False),
-        bound("everywhere.up", "step('cursor_up')", "Up", show=False),
-        bound("everywhere.first", "step('first')", "First", show=False),
-        bound("everywhere.last", "step('last')", "Last", show=False),
-        bound("keys.came_with", "give_back", "Give back", show=False),
+        key_binding("everywhere.back", "dismiss", "Close", show=False),
+        key_binding("everywhere.down", "step('cursor_down')", "Down", show=False),
+        key_binding("everywhere.up", "step('cursor_up')", "Up", show=False),
+        key_binding("everywhere.first", "step('first')", "First", show=False),
+        key_binding("everywhere.last", "step('last')", "Last", show=False),
+        key_binding("keys.came_with", "give_back", "Give back", show=False),
     ]
-    _wanted: Key | None = None
+    _captured: Key | None = None
     """Whose new key is waited for."""
 
     @property
@@ -58,16 +58,16 @@ class KeysDialog(ModalScreen[None]):
     def on_mount(self) -> None:
         """A line for each, under the name of its place."""
         options = self.query_one(OptionList)
-        for part in PARTS:
+        for part in KEY_GROUPS:
             name = Text(part.name, style=style(self.app, "accent", bold=True))
             options.add_option(Option(name, disabled=True))
-            options.add_options(Option(self._line(key), id=key.id) for key in part.keys if not key.stays)
+            options.add_options(Option(self._line(key), id=key.id) for key in part.keys if not key.fixed)
         options.action_first()
         options.focus()
 
     def on_unmount(self) -> None:
         """Keys do what they do again."""
-        self.kinolog.listening = False
+        self.kinolog.capturing_key = False
 
     @property
     def _here(self) -> Key | None:
@@ -77,54 +77,60 @@ class KeysDialog(ModalScreen[None]):
 
     def _line(self, key: Key) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f"  {key_of(self.app, key.id):<{KEY_CELLS}} ", style=style(self.app, "accent", bold=True))
+        text.append(
+            f"  {key_label(self.app, key.id):<{KEY_CELLS}} ", style=style(self.app, "accent", bold=True)
+        )
         text.append(key.words)
         if key.id in self.kinolog.preferences.keys:
-            text.append(f"  came with {shown(keys_of(key.id, {})[0])}", style=style(self.app, "text-muted"))
+            text.append(
+                f"  came with {display_key(keys_for(key.id, {})[0])}", style=style(self.app, "text-muted")
+            )
         return text
 
-    def _say(self, words: str, *, wrong: bool = False) -> None:
+    def _show_message(self, words: str, *, wrong: bool = False) -> None:
         say = self.query_one("#say", Static)
         say.update(Text(words))
         say.set_class(wrong, "-wrong")
 
-    def _wait_for(self, key: Key | None) -> None:
-        self._wanted, self.kinolog.listening = key, key is not None
-        self._say(f"Press the new key for “{key.words}”; esc leaves it." if key is not None else HINT)
+    def _capture(self, key: Key | None) -> None:
+        self._captured, self.kinolog.capturing_key = key, key is not None
+        self._show_message(
+            f"Press the new key for “{key.words}”; esc leaves it." if key is not None else HINT
+        )
 
     def on_key(self, event: KeyPress) -> None:
         """The next key is the one that was waited for."""
-        if self._wanted is None:
+        if self._captured is None:
             return
         event.stop()
         if event.key == "escape":
-            self._wait_for(None)
+            self._capture(None)
         else:
-            self._take(self._wanted, event.key)
+            self._assign(self._captured, event.key)
 
-    def _take(self, key: Key, pressed: str) -> None:
+    def _assign(self, key: Key, pressed: str) -> None:
         chosen = self.kinolog.preferences.keys
-        wrong = wrong_with(key.id, pressed, chosen)
+        wrong = key_conflict(key.id, pressed, chosen)
         if wrong:
-            self._say(f"{wrong} Press another; esc leaves it.", wrong=True)
+            self._show_message(f"{wrong} Press another; esc leaves it.", wrong=True)
             return
-        self._wait_for(None)
+        self._capture(None)
         others = {name: keys for name, keys in chosen.items() if name != key.id}
-        self._hold(key, others if pressed in keys_of(key.id, {}) else others | {key.id: pressed})
+        self._apply(key, others if pressed in keys_for(key.id, {}) else others | {key.id: pressed})
 
-    def _hold(self, key: Key, chosen: dict[str, str]) -> None:
-        self.kinolog.hold_keys(chosen)
+    def _apply(self, key: Key, chosen: dict[str, str]) -> None:
+        self.kinolog.apply_keymap(chosen)
         self.query_one(OptionList).replace_option_prompt(key.id, self._line(key))
-        self._say(f"{key_of(self.app, key.id)} is “{key.words}” now.")
+        self._show_message(f"{key_label(self.app, key.id)} is “{key.words}” now.")
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         """Enter or a click: the next key becomes the one of this line."""
         if message.option_id is not None:
-            self._wait_for(KEYS[message.option_id])
+            self._capture(KEYS[message.option_id])
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
         """Another line: what was said of the one before is read. Over the first one its place is named."""
-        self._wait_for(None)
+        self._capture(None)
         if message.option_index == 1:
             message.option_list.scroll_home(animate=False)
 
@@ -133,7 +139,7 @@ class KeysDialog(ModalScreen[None]):
         if message.button.id == "close":
             self.dismiss()
         elif message.button.id == "change":
-            self._wait_for(self._here)
+            self._capture(self._here)
         else:
             self.action_give_back()
 
@@ -146,9 +152,9 @@ class KeysDialog(ModalScreen[None]):
         key, chosen = self._here, self.kinolog.preferences.keys
         if key is None:
             return
-        self._wait_for(None)
-        wrong = [words for came in keys_of(key.id, {}) if (words := wrong_with(key.id, came, chosen))]
+        self._capture(None)
+        wrong = [words for came in keys_for(key.id, {}) if (words := key_conflict(key.id, came, chosen))]
         if wrong:
-            self._say(f"{wrong[0]} Change that first.", wrong=True)
+            self._show_message(f"{wrong[0]} Change that first.", wrong=True)
         else:
-            self._hold(key, {name: keys for name, keys in chosen.items() if name != key.id})
+            self._apply(key, {name: keys for name, keys in chosen.items() if name != key.id})

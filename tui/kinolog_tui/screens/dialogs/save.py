@@ -10,13 +10,15 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 
 
 class SaveDialog(ModalScreen[str | None]):
     """A path; enter saves, escape leaves it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [bound("everywhere.back", "dismiss(None)", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("everywhere.back", "dismiss(None)", "Close", show=False)
+    ]
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_client.jobs import CommitInfo, JobInfo
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.text.display_text import plain, span, time_of_day
 from kinolog_tui.widgets.job.job_details import NAME_CELLS, state_grid
 from kinolog_tui.widgets.job.proof import ProofPanel
@@ -46,15 +46,15 @@ class HistoryPanel(Vertical):
             self.position = position
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("history.verify", "screen.verify", "Verify"),
-        bound("everywhere.left", "slide(-1)", "Back in time", key_display="←", show=False),
-        bound("history.earlier", "slide(-1)", "Back in time", show=False),
-        bound("everywhere.right", "slide(1)", "Later", show=False),
-        bound("history.later", "slide(1)", "Later", show=False),
-        bound("everywhere.down", "slide(1)", "Later", show=False),
-        bound("everywhere.up", "slide(-1)", "Earlier", show=False),
-        bound("everywhere.first", "slide(-100000)", "First", show=False),
-        bound("everywhere.last", "slide(100000)", "Last", show=False),
+        key_binding("history.verify", "screen.verify", "Verify"),
+        key_binding("everywhere.left", "slide(-1)", "Back in time", key_display="←", show=False),
+        key_binding("history.earlier", "slide(-1)", "Back in time", show=False),
+        key_binding("everywhere.right", "slide(1)", "Later", show=False),
+        key_binding("history.later", "slide(1)", "Later", show=False),
+        key_binding("everywhere.down", "slide(1)", "Later", show=False),
+        key_binding("everywhere.up", "slide(-1)", "Earlier", show=False),
+        key_binding("everywhere.first", "slide(-100000)", "First", show=False),
+        key_binding("everywhere.last", "slide(100000)", "Last", show=False),
     ]
 
     def __init__(self) -> None:
@@ -166,12 +166,12 @@ class HistoryPanel(Vertical):
     def _line(self, commit: CommitInfo) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{time_of_day(commit.at)} ", style=style(self.app, "text-muted"))
-        text.append(", ".join(_named(event.type, event.data) for event in commit.events))
+        text.append(", ".join(_event_label(event.type, event.data) for event in commit.events))
         text.append(f"  {commit.actor}", style=style(self.app, "text-muted"))
         return text
 
 
-def _named(name: str, data: dict[str, Any]) -> str:
+def _event_label(name: str, data: dict[str, Any]) -> str:
     stage = data.get("stage")
     scene = data.get("scene")
     words = f"{plain(str(stage))} {name.removeprefix('stage_')}" if stage else plain(name)

@@ -37,10 +37,10 @@ class JobHead(Static):
             text.append(f"{job.error.code}: {job.error.message}", style=style(self.app, "error"))
         else:
             text.append(bar(job.percent, 30), style=status_style(self.app, job.status))
-            text.append(f" {job.percent:3.0f}%  {self._where(job, step)}")
+            text.append(f" {job.percent:3.0f}%  {self._progress_text(job, step)}")
         self.update(text, layout=False)
 
-    def _where(self, job: JobInfo, step: tuple[int, int] | None) -> str:
+    def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
         if job.status == "queued":
             place = job.queue_position
             return "" if place is None else ("next in line" if place == 0 else f"{place} before it")
@@ -153,7 +153,7 @@ def state_grid(app: App[object], job: JobInfo | None, events: Sequence[EventInfo
         table.add_row(Text("then", style=style(app, "accent")), Text(plain(event.type), style="bold"))
         for name, value in event.data.items():
             shown = value + 1 if name == "scene" and isinstance(value, int) else value
-            if (words := _short(shown)) is not None:
+            if (words := _one_line(shown)) is not None:
                 table.add_row(plain(name), Text(words))
     return table
 
@@ -175,7 +175,7 @@ def _state(job: JobInfo) -> list[tuple[str, str]]:
     ]
 
 
-def _short(value: object) -> str | None:
+def _one_line(value: object) -> str | None:
     """A fact on one line; None for what is nested or empty."""
     if isinstance(value, list):
         return f"{len(value)}"

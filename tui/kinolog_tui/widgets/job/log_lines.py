@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.widgets import RichLog
 
 from kinolog_client.jobs import LogLineInfo
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
@@ -45,7 +45,7 @@ class LogLines(RichLog):
         else:
             self.redraw()
 
-    def narrow(self, text: str) -> None:
+    def set_filter(self, text: str) -> None:
         """Only lines with this text, in any case."""
         self._text = text.lower()
         self.redraw()
@@ -58,7 +58,7 @@ class LogLines(RichLog):
     def redraw(self) -> None:
         """Write all that is to be seen."""
         found = [
-            self._lines[sequence] for sequence in sorted(self._lines) if self._fits(self._lines[sequence])
+            self._lines[sequence] for sequence in sorted(self._lines) if self._matches(self._lines[sequence])
         ]
         shown = found if self.expanded else found[-LAST_LINES:]
         self.clear()
@@ -70,15 +70,15 @@ class LogLines(RichLog):
         more = (
             ""
             if self.expanded or len(found) == len(shown)
-            else f"last {len(shown)} of {len(found)}, {key_of(self.app, 'job.all_lines')} for all"
+            else f"last {len(shown)} of {len(found)}, {key_label(self.app, 'job.all_lines')} for all"
         )
         self.border_subtitle = more
 
-    def _fits(self, line: LogLineInfo) -> bool:
+    def _matches(self, line: LogLineInfo) -> bool:
         return self._text in line.message.lower() or self._text in line.level
 
     def _write(self, line: LogLineInfo) -> None:
-        if not self._fits(line):
+        if not self._matches(line):
             return
         row = Table.grid(Column(width=TIME_CELLS), Column(width=LEVEL_CELLS), Column(overflow="fold"))
         colour = style(self.app, LEVEL_COLOURS.get(line.level, "foreground"))

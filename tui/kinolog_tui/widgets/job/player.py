@@ -17,9 +17,9 @@ from textual.widget import Widget
 
 from kinolog_tui.graphics import kitty, sixel
 from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, DecodedClip, Picture, PixelBox
-from kinolog_tui.graphics.half_blocks import coloured, shaded
-from kinolog_tui.keys.bindings import bound
-from kinolog_tui.keys.keymap_app import naming
+from kinolog_tui.graphics.half_blocks import colour_strips, shade_strips
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.keys.keymap_app import fill_key_names
 
 if TYPE_CHECKING:  # the application builds the pages that hold the player
     from kinolog_tui.app import KinologApp
@@ -31,15 +31,15 @@ class Player(Widget, can_focus=True):
     """Plays a clip; shows one line of words while there is none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("video.play", "play", "Play"),
-        bound("everywhere.left", "seek(-1)", "Seek", key_display="←→"),
-        bound("video.back", "seek(-1)", "Seek", show=False),
-        bound("everywhere.right", "seek(1)", "On", show=False),
-        bound("video.on", "seek(1)", "On", show=False),
-        bound("video.frame_back", "step(-1)", "Frame back", show=False),
-        bound("video.frame_on", "step(1)", "Frame on", show=False),
-        bound("everywhere.home", "start", "Start", show=False),
-        bound("video.start", "start", "Start", show=False),
+        key_binding("video.play", "play", "Play"),
+        key_binding("everywhere.left", "seek(-1)", "Seek", key_display="←→"),
+        key_binding("video.back", "seek(-1)", "Seek", show=False),
+        key_binding("everywhere.right", "seek(1)", "On", show=False),
+        key_binding("video.on", "seek(1)", "On", show=False),
+        key_binding("video.frame_back", "step(-1)", "Frame back", show=False),
+        key_binding("video.frame_on", "step(1)", "Frame on", show=False),
+        key_binding("everywhere.home", "start", "Start", show=False),
+        key_binding("video.start", "start", "Start", show=False),
     ]
 
     index: reactive[int] = reactive(0, repaint=False)
@@ -48,13 +48,13 @@ class Player(Widget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._clip: DecodedClip | None = None
-        self._room = PixelBox(1, 1)
+        self._box = PixelBox(1, 1)
         self._strips: tuple[int, list[Strip]] | None = None
         self._timer: Timer | None = None
-        self._began = 0.0
+        self._started_at = 0.0
         self._number = 0
         self._label = ""
-        self._plain = bool(os.environ.get("NO_COLOR"))
+        self._no_color = bool(os.environ.get("NO_COLOR"))
 
     @property
     def kind(self) -> str:
@@ -71,8 +71,8 @@ class Player(Widget, can_focus=True):
         """What it plays."""
         return self._clip
 
-    def room(self) -> PixelBox:
-        """The room that a picture has; what is shown must have been decoded for it."""
+    def box(self) -> PixelBox:
+        """The box that a picture has; what is shown must have been decoded for it."""
         width, height = self.size
         if width < 2 or height < 3:
             width, height = self.app.size.width - 4, self.app.size.height - 9
@@ -81,37 +81,37 @@ class Player(Widget, can_focus=True):
             return PixelBox(columns, rows, HALF_BLOCKS)
         return PixelBox(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
 
-    def show(self, clip: DecodedClip, room: PixelBox, *, play: bool, label: str = "") -> None:
-        """Show this clip, which was decoded for this room, from its start; under it the label, else where it is."""
+    def show(self, clip: DecodedClip, box: PixelBox, *, play: bool, label: str = "") -> None:
+        """Show this clip, which was decoded for this box, from its start; under it the label, else where it is."""
         self._stop()
         self._label = label
-        self._clip, self._room, self._strips, self.index, self.words = clip, room, None, 0, ""
+        self._clip, self._box, self._strips, self.index, self.words = clip, box, None, 0, ""
         self.refresh()
         if play and len(clip.pictures) > 1:
             self.action_play()
 
-    def say(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         """Show words instead."""
         self._stop()
-        self.cover()
-        self._clip, self.words = None, naming(self.app, words)
+        self.clear_pixels()
+        self._clip, self.words = None, fill_key_names(self.app, words)
         self.refresh()
 
-    def cover(self) -> None:
+    def clear_pixels(self) -> None:
         """Take the pixels away: something else is to be seen there."""
         if self._number:
             self._number = 0
             if self.kind == "kitty":
-                self._write(kitty.remove())
+                self._write(kitty.encode_removal())
 
     def on_hide(self) -> None:
         """Another tab is shown."""
-        self.cover()
+        self.clear_pixels()
 
     def on_unmount(self) -> None:
         """No timer and no picture outlives the player."""
         self._stop()
-        self.cover()
+        self.clear_pixels()
 
     def action_play(self) -> None:
         """Play or pause; at the end, from the start."""
@@ -122,7 +122,7 @@ class Player(Widget, can_focus=True):
             return
         if self.index >= len(self._clip.pictures) - 1:
             self.index = 0
-        self._began = monotonic() - self.index / self._clip.fps
+        self._started_at = monotonic() - self.index / self._clip.fps
         self._timer = self.set_interval(1 / self._clip.fps, self._tick)
         self.refresh()
 
@@ -135,7 +135,7 @@ class Player(Widget, can_focus=True):
         """So many pictures on or back."""
         if self._clip is not None:
             self.index = max(0, min(len(self._clip.pictures) - 1, self.index + pictures))
-            self._began = monotonic() - self.index / self._clip.fps
+            self._started_at = monotonic() - self.index / self._clip.fps
 
     def action_start(self) -> None:
         """To the start."""
@@ -146,7 +146,7 @@ class Player(Widget, can_focus=True):
         if self._clip is None or self.index >= len(self._clip.pictures) - 1:
             self._stop()
         else:
-            due = round((monotonic() - self._began) * self._clip.fps)
+            due = round((monotonic() - self._started_at) * self._clip.fps)
             self.index = max(self.index, min(due, len(self._clip.pictures) - 1))
 
     def _stop(self) -> None:
@@ -160,13 +160,13 @@ class Player(Widget, can_focus=True):
         if self.kind == "blocks" or self._clip is None:
             self.refresh()
         else:
-            self._paint()
+            self._write_pixels()
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The cells; whoever draws those of the picture anew has its pixels sent again after it."""
         if self.kind != "blocks" and self._clip is not None and crop.y < self.size.height - 1:
-            self.call_after_refresh(self._paint)
+            self.call_after_refresh(self._write_pixels)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
@@ -197,25 +197,27 @@ class Player(Widget, can_focus=True):
 
     def _lines(self, picture: Picture) -> list[Strip]:
         if self._strips is None or self._strips[0] != self.index:
-            draw = shaded if self._plain else coloured
+            draw = shade_strips if self._no_color else colour_strips
             self._strips = (self.index, draw(picture))
         return self._strips[1]
 
-    def _paint(self) -> None:
+    def _write_pixels(self) -> None:
         """Send the pixels to the middle of the player, unless something lies over it or it is not to be seen."""
-        if self._clip is None or not self.is_attached or not self._seen():
+        if self._clip is None or not self.is_attached or not self._is_uncovered():
             return
         picture = self._clip.pictures[min(self.index, len(self._clip.pictures) - 1)]
-        columns, rows = self._room.cells(picture)
+        columns, rows = self._box.cells(picture)
         left = self.region.x + max(0, (self.size.width - columns) // 2)
         top = self.region.y + max(0, (self.size.height - 1 - rows) // 2)
         self._number += 1
         pixels = (
-            kitty.draw(picture, self._number, columns, rows) if self.kind == "kitty" else sixel.draw(picture)
+            kitty.encode(picture, self._number, columns, rows)
+            if self.kind == "kitty"
+            else sixel.encode(picture)
         )
         self._write(f"\x1b7\x1b[{top + 1};{left + 1}H{pixels}\x1b8")
 
-    def _seen(self) -> bool:
+    def _is_uncovered(self) -> bool:
         try:
             return self.screen.is_active and self.is_on_screen
         except NoScreen:

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from kinolog_client.proofs import ProofInfo
-from kinolog_tui.keys.keymap_app import key_of
+from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
@@ -34,19 +34,19 @@ class ProofPanel(VerticalScroll):
         self.display = False
         self.border_title = "the record"
 
-    def say(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         """Say this instead of a proof."""
         self._proof = None
-        self._name_keys()
+        self._draw_key_names()
         self.query_one("#checks", Static).update(Text(words))
 
-    def _name_keys(self) -> None:
-        self.border_subtitle = f"{key_of(self.app, 'history.verify')} checks again · esc closes"
+    def _draw_key_names(self) -> None:
+        self.border_subtitle = f"{key_label(self.app, 'history.verify')} checks again · esc closes"
 
     def show(self, proof: ProofInfo, at: datetime) -> None:
         """Show what was found, and when."""
         self._proof, self._at = proof, at
-        self._name_keys()
+        self._draw_key_names()
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, style=style(self.app, "text-muted"))

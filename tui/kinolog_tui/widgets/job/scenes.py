@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from kinolog_client.jobs import SceneInfo
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
-from kinolog_tui.graphics.half_blocks import drawn
+from kinolog_tui.graphics.half_blocks import picture_text
 from kinolog_tui.text.display_text import SYMBOLS, plain
 from kinolog_tui.widgets.theme_styles import status_style, style
 
@@ -41,7 +41,7 @@ class SceneList(Static):
     def draw(self) -> None:
         """Draw what is known; pictures have a column as soon as there is one."""
         if not self._scenes:
-            self.update(Text("The storyboard is not drawn yet.", style=style(self.app, "text-muted")))
+            self.update(Text("The storyboard is not picture_text yet.", style=style(self.app, "text-muted")))
             return
         total = sum(scene.duration_seconds for scene in self._scenes) or 1.0
         table = Table.grid(padding=(0, 2, 1, 0))
@@ -52,7 +52,7 @@ class SceneList(Static):
             words = self._words(scene, total)
             picture = self.pictures.get(scene.index)
             if self.pictures:
-                table.add_row(drawn(picture) if picture is not None else "", words)
+                table.add_row(picture_text(picture) if picture is not None else "", words)
             else:
                 table.add_row(words)
         self.update(table)

@@ -16,7 +16,7 @@ MARK = "✓"
 PADDING = 2
 """Cells around each column, one on either side."""
 
-Part: TypeAlias = "tuple[str, str]"
+CellPart: TypeAlias = "tuple[str, str]"
 """Words and the name of a colour of the theme; empty for that of text."""
 
 
@@ -52,33 +52,33 @@ def columns_for(width: int) -> tuple[Column, ...]:
     return (*there, Column("prompt", max(LEAST_PROMPT, left)))
 
 
-def parts(column: str, job: JobInfo, marked: bool, now: datetime) -> list[Part]:
+def cell_parts(column: str, job: JobInfo, marked: bool, now: datetime) -> list[CellPart]:
     """What stands in a column of a job's row."""
     return _CELLS[column](job, marked, now)
 
 
-def _status(job: JobInfo, _: bool, __: datetime) -> list[Part]:
+def _status(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
     word = "cancelling" if job.cancel_requested and not job.ended else job.status
     return [(f"{SYMBOLS[job.status]} {word}", COLOURS[job.status])]
 
 
-def _progress(job: JobInfo, _: bool, __: datetime) -> list[Part]:
+def _progress(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
     if job.status == "queued":
         return [("" if job.queue_position is None else f"#{job.queue_position + 1} in line", "text-muted")]
     return [(bar(job.percent, BAR_CELLS), COLOURS[job.status]), (f" {job.percent:3.0f}%", "")]
 
 
-def _prompt(job: JobInfo, _: bool, __: datetime) -> list[Part]:
+def _prompt(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
     return [(" ".join((job.prompt or "(erased)").split()), "text-muted" if job.prompt is None else "")]
 
 
-def _ran(job: JobInfo, _: bool, __: datetime) -> list[Part]:
+def _ran(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
     if job.started_at is None or job.finished_at is None:
         return []
     return [(span((job.finished_at - job.started_at).total_seconds()), "")]
 
 
-_CELLS: dict[str, Callable[[JobInfo, bool, datetime], list[Part]]] = {
+_CELLS: dict[str, Callable[[JobInfo, bool, datetime], list[CellPart]]] = {
     "": lambda _, marked, __: [(MARK if marked else " ", "accent")],
     "status": _status,
     "pri": lambda job, _, __: [(f" {PRIORITY_MARKS[job.priority]}", "")],

@@ -18,13 +18,13 @@ from textual.strip import Strip
 
 from kinolog_client.jobs import JobInfo
 from kinolog_client.live_messages import JobMovement
-from kinolog_tui.keys.bindings import bound
+from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.text import clock
-from kinolog_tui.widgets.jobs.job_row import PADDING, Column, Part, columns_for, parts
+from kinolog_tui.widgets.jobs.job_row import PADDING, CellPart, Column, cell_parts, columns_for
 from kinolog_tui.widgets.theme_styles import style
 
 HEADER_ROWS = 1
-PASSING = ("percent", "stage", "scene", "eta_seconds")
+PROGRESS_FIELDS = ("percent", "stage", "scene", "eta_seconds")
 """What progress tells between commits."""
 
 
@@ -47,17 +47,17 @@ class JobTable(ScrollView, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--even", "table--odd", "table--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("everywhere.down", "cursor_down", "Down", show=False),
-        bound("everywhere.arrow_down", "cursor_down", "Down", show=False),
-        bound("everywhere.up", "cursor_up", "Up", show=False),
-        bound("everywhere.arrow_up", "cursor_up", "Up", show=False),
-        bound("everywhere.first", "scroll_top", "First", show=False),
-        bound("everywhere.home", "scroll_top", "First", show=False),
-        bound("everywhere.last", "scroll_bottom", "Last", show=False),
-        bound("everywhere.end", "scroll_bottom", "Last", show=False),
-        bound("jobs.half_down", "page_down", "Half down", show=False),
-        bound("jobs.half_up", "page_up", "Half up", show=False),
-        bound("everywhere.open", "open", "Open"),
+        key_binding("everywhere.down", "cursor_down", "Down", show=False),
+        key_binding("everywhere.arrow_down", "cursor_down", "Down", show=False),
+        key_binding("everywhere.up", "cursor_up", "Up", show=False),
+        key_binding("everywhere.arrow_up", "cursor_up", "Up", show=False),
+        key_binding("everywhere.first", "scroll_top", "First", show=False),
+        key_binding("everywhere.home", "scroll_top", "First", show=False),
+        key_binding("everywhere.last", "scroll_bottom", "Last", show=False),
+        key_binding("everywhere.end", "scroll_bottom", "Last", show=False),
+        key_binding("jobs.half_down", "page_down", "Half down", show=False),
+        key_binding("jobs.half_up", "page_up", "Half up", show=False),
+        key_binding("everywhere.open", "open", "Open"),
     ]
 
     cursor_row: reactive[int] = reactive(0, repaint=False)
@@ -89,14 +89,14 @@ class JobTable(ScrollView, can_focus=True):
         """Show this page. The cursor stays on its job where it is still there, else on its row."""
         at, before = self.current, self._jobs
         ids = [job.job_id for job in jobs]
-        self._jobs = {job.job_id: _as_known(job, before.get(job.job_id)) for job in jobs}
+        self._jobs = {job.job_id: _with_known_progress(job, before.get(job.job_id)) for job in jobs}
         if ids == self._ids:
             for row, job in enumerate(jobs):
                 if before[job.job_id] != self._jobs[job.job_id]:
                     self._refresh_row(row)
             return
         self._ids = ids
-        self.relaid()
+        self.lay_out()
         wanted = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
         self.cursor_row = max(0, min(wanted, len(ids) - 1))
         self._reveal()
@@ -131,7 +131,7 @@ class JobTable(ScrollView, can_focus=True):
         self._palette.clear()
         self.refresh()
 
-    def relaid(self) -> None:
+    def lay_out(self) -> None:
         """Fit the columns to the width of the screen, and the height to the rows."""
         self._columns = columns_for(self.app.size.width)
         width = sum(column.width + PADDING for column in self._columns)
@@ -236,13 +236,13 @@ class JobTable(ScrollView, can_focus=True):
         now, marked = clock.now(), job.job_id in self.marked
         segments: list[Segment] = []
         for column in self._columns:
-            content = parts(column.name, job, marked, now)
+            content = cell_parts(column.name, job, marked, now)
             segments += self._cell(
                 [(words, "") for words, _ in content] if lit else content, column.width, base
             )
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _cell(self, content: list[Part], width: int, base: Style) -> list[Segment]:
+    def _cell(self, content: list[CellPart], width: int, base: Style) -> list[Segment]:
         """The parts, cut or filled to the column, with a space on either side."""
         segments, left = [Segment(" ", base)], width
         for words, colour in content:
@@ -261,10 +261,10 @@ class JobTable(ScrollView, can_focus=True):
         return self._palette[colour]
 
 
-def _as_known(job: JobInfo, before: JobInfo | None) -> JobInfo:
+def _with_known_progress(job: JobInfo, before: JobInfo | None) -> JobInfo:
     """The job as a list has it, which knows its last commit: what the feed told of its progress since goes on."""
     if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
         return job
     if before.percent <= job.percent:
         return job
-    return job.model_copy(update={name: getattr(before, name) for name in PASSING})
+    return job.model_copy(update={name: getattr(before, name) for name in PROGRESS_FIELDS})
