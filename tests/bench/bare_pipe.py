@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from kinolog_worker.media.encoder import ClipEncoder
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
-from kinolog_worker.renderers.embedded_model import EMBEDDED
-from kinolog_worker.renderers.port import ModelSource
+from kinolog_worker.renderers.renderer import ModelSource
+
+from kinolog.models.renderers import EMBEDDED
 
 
 def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from kinolog_worker.renderers.diffusers import DiffusersRenderer
-from kinolog_worker.renderers.port import Frames, ModelSource, SceneRequest
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.renderer import Frames, ModelSource, SceneRequest
 
 from kinolog.models.catalogue import TINY
 

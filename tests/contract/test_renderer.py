@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kinolog_worker.inference.model_cache import renderer_named
-from kinolog_worker.renderers.port import (
-    DEFAULT_RENDERER,
+from kinolog_worker.renderers.registry import renderer_named
+from kinolog_worker.renderers.renderer import (
     Frames,
     LoadedFacts,
     ModelSource,
@@ -21,6 +20,8 @@ from kinolog_worker.renderers.port import (
     StepReport,
 )
 
+from kinolog.models.renderers import DEFAULT_RENDERER
+from tests.renderers.installed import DISTRIBUTION
 from tests.renderers.pipelines import ltx_folder, wan_folder
 from tests.renderers.testcard import RENDERER as TESTCARD
 
@@ -54,13 +55,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelSou
     return source
 
 
+def installed(name: str) -> Renderer:
+    """Return a new renderer, the test card's entry point being installed as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DISTRIBUTION)
+        return renderer_named(name)
+
+
 @pytest.fixture(scope="session", params=["testcard", "wan", "ltx"])
 def loaded(
     request: pytest.FixtureRequest, models: Callable[[str], ModelSource]
 ) -> Iterator[tuple[Renderer, LoadedFacts]]:
     """A renderer with its model on the CPU."""
     source = models(request.param)
-    renderer = renderer_named(source.renderer)
+    renderer = installed(source.renderer)
     facts = renderer.load(source, "cpu")
     yield renderer, facts
     renderer.close()
@@ -198,6 +206,6 @@ def test_a_missing_model_is_refused_for_good(
     """A model that is not there is refused with its code, and not worth another attempt."""
     source = replace(models(kind), location="missing" if kind == "testcard" else str(tmp_path / "nothing"))
     with pytest.raises(RenderFailed) as refusal:
-        renderer_named(source.renderer).load(source, "cpu")
+        installed(source.renderer).load(source, "cpu")
     assert refusal.value.code == "MODEL_NOT_FOUND"
     assert not refusal.value.retryable

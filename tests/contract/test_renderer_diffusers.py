@@ -14,14 +14,15 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from kinolog_worker.renderers.diffusers import DiffusersRenderer
 from kinolog_worker.renderers.diffusers.latents import can_stream, decoded_runs
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
-from kinolog_worker.renderers.embedded_model import EMBEDDED, built_folder
-from kinolog_worker.renderers.port import Frames, ModelSource, RenderFailed, SceneRequest, StepReport
+from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
+from kinolog_worker.renderers.embedded_model import FOLDER, embedded_folder
+from kinolog_worker.renderers.renderer import Frames, ModelSource, RenderFailed, SceneRequest, StepReport
 from PIL import Image
 
-from tests.renderers.pipelines import ltx_folder
+from kinolog.models.renderers import EMBEDDED
+from tests.renderers.pipelines import ltx_folder, wan_folder
 
 _library: Any = diffusers
 REQUEST = SceneRequest("a red ball", "blue", 64, 64, frames=7, fps=8, steps=3, guidance=3.0, seed=11)
@@ -29,8 +30,8 @@ REQUEST = SceneRequest("a red ball", "blue", 64, 64, frames=7, fps=8, steps=3, g
 
 @pytest.fixture(scope="session")
 def wan(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built kinolog-tiny."""
-    return built_folder(tmp_path_factory.mktemp("wan") / "model")
+    """The folder of a WanPipeline with random weights."""
+    return wan_folder(tmp_path_factory.mktemp("wan") / "model")
 
 
 @pytest.fixture(scope="session")
@@ -238,12 +239,20 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
         device_named(name)
 
 
-def test_the_embedded_model_needs_no_folder(tmp_path: Path) -> None:
-    """The source `embedded` is found or built, and loads like any other."""
-    source = ModelSource("kinolog-tiny", EMBEDDED, cache_folder=tmp_path)
-    facts = DiffusersRenderer().load(source, "cpu")
+def test_the_embedded_model_needs_no_folder() -> None:
+    """The source `embedded` is a folder of the package, and loads like any other."""
+    facts = DiffusersRenderer().load(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
+    assert facts.revision == _revision(FOLDER)
     assert facts.size_bytes > 1_000_000
     assert facts.dtype == "float32"
+
+
+def test_missing_weights_of_the_embedded_model_are_an_error(tmp_path: Path) -> None:
+    """Without its weights the embedded model is refused; the message names the folder and the remedy."""
+    with pytest.raises(RenderFailed, match="Reinstall the kinolog package") as refusal:
+        embedded_folder(tmp_path / "kinolog-tiny")
+    assert str(tmp_path / "kinolog-tiny") in refusal.value.message
+    assert (refusal.value.code, refusal.value.retryable) == ("MODEL_NOT_FOUND", False)
 
 
 def test_other_precisions_keep_the_autoencoder_exact(wan: Path) -> None:
@@ -257,9 +266,8 @@ def test_other_precisions_keep_the_autoencoder_exact(wan: Path) -> None:
 
 
 def test_building_twice_gives_the_same_bytes(wan: Path, tmp_path: Path) -> None:
-    """The built model follows from the code: two builds have the same files."""
-    again = built_folder(tmp_path / "again")
+    """The random weights depend on the code alone: two builds have the same files."""
+    again = wan_folder(tmp_path / "again")
     names = sorted(path.relative_to(wan) for path in wan.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert all((wan / name).read_bytes() == (again / name).read_bytes() for name in names)
-    assert [path.name for path in tmp_path.iterdir()] == ["again"], "a draft was left behind"

@@ -31,19 +31,19 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
-from kinolog_worker.renderers.port import ModelSource
+from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.storyboard.planner import plan_storyboard
+from tests.renderers.installed import PYTHONPATH
 from tests.renderers.testcard import RENDERER
 
-ROOT = Path(__file__).parents[2]
 SECRET = "a purple unicorn whispers the launch code"
 
 
 @pytest.fixture
 async def process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InferenceProcess]:
     """An inference process that finds the renderers of the tests."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     inference = InferenceProcess(device="cpu", threads=1)
     yield inference
     await inference.kill()
@@ -247,7 +247,8 @@ async def test_failures_have_codes_and_keep_the_prompt(
     ("model", "code"),
     [
         (ModelSource("x", "missing", renderer=RENDERER), "MODEL_NOT_FOUND"),
-        (ModelSource("x", "x", renderer="nowhere:Nothing"), "RENDERER_NOT_FOUND"),
+        (ModelSource("x", "x", renderer="nowhere"), "RENDERER_NOT_FOUND"),
+        (ModelSource("x", "x", renderer="broken"), "RENDERER_NOT_FOUND"),
     ],
 )
 async def test_a_model_that_cannot_be_had_fails_for_good(

@@ -24,7 +24,7 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.port import ModelSource, VocabularyMatch
+from kinolog_worker.renderers.renderer import ModelSource, VocabularyMatch
 
 from kinolog.models.catalogue import TINY
 from kinolog.storyboard.planner import plan_storyboard
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSource:
-    """The embedded model, built once when no trained one is shipped."""
-    return ModelSource(TINY.name, TINY.source, cache_folder=tmp_path_factory.mktemp("cache"))
+def model() -> ModelSource:
+    """The embedded model."""
+    return ModelSource(TINY.name, TINY.source)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -8,17 +8,17 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from kinolog_worker.renderers.embedded_model import built_folder
 
-from tests.renderers.random_weights import build_text_side
+from tests.renderers.random_weights import build_pipeline, build_text_side
 
 _d: Any = diffusers
 _t: Any = transformers
 
 
 def wan_folder(folder: Path) -> Path:
-    """The built kinolog-tiny: a WanPipeline."""
-    return built_folder(folder)
+    """A WanPipeline of the size of kinolog-tiny."""
+    build_pipeline(folder)
+    return folder
 
 
 def ltx_folder(folder: Path) -> Path:

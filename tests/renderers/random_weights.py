@@ -1,4 +1,4 @@
-"""The built kinolog-tiny: a WanPipeline of about two million parameters, made by code with a fixed seed.
+"""A WanPipeline with random weights, of the size of kinolog-tiny: about two million parameters, from a fixed seed.
 
 The autoencoder compresses 8x in space and 2x in time, the denoiser is a transformer of five layers, and the text
 encoder a UMT5 of two. The same code on the same libraries writes the same bytes.

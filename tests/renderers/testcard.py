@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from kinolog_worker.media.canvas import canvas_for, fit
 from kinolog_worker.media.thumbnails import jpeg_of
-from kinolog_worker.renderers.port import (
+from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     Frames,
     LoadedFacts,
@@ -24,7 +24,9 @@ from kinolog_worker.renderers.port import (
     StepReport,
 )
 
-RENDERER = "tests.renderers.testcard:TestcardRenderer"
+RENDERER = "testcard"
+"""Name of its entry point (see `tests.renderers.installed`)."""
+
 _RUN_FRAMES = 4
 
 

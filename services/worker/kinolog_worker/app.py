@@ -32,10 +32,10 @@ from kinolog.process.settings import WorkerSettings
 from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.supervisor import Supervisor
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.worker_reports import metrics_of
 from kinolog_worker.reporting.worker_status import WorkerStatus
+from kinolog_worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             store=store,
             handler=CommandHandler(store, system_clock),
             keys=keys,
-            queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_lease_seconds),
+            queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_ack_wait_seconds),
             progress=progress,
             workers=workers,
             watch=JetStreamCommitNotifier(client),
@@ -95,7 +95,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
 
 def _timing(settings: WorkerSettings) -> Timing:
     return Timing(
-        keep_seconds=settings.worker_lease_seconds / 3,
+        keep_seconds=settings.worker_ack_wait_seconds / 3,
         retry_seconds=settings.worker_retry_seconds,
         stall_seconds=settings.worker_stall_seconds,
         grace_seconds=settings.worker_grace_seconds,

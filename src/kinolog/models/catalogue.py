@@ -15,12 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from kinolog.models.renderers import DEFAULT_RENDERER, EMBEDDED, RENDERER_GROUP, installed_renderers
 from kinolog.process.settings import CatalogueSettings
 
-EMBEDDED = "embedded"
-"""Source of the model that comes along with the worker."""
-
-DIFFUSERS = "kinolog_worker.renderers.diffusers:DiffusersRenderer"
 STYLES = ("cinematic", "documentary", "animation", "watercolor", "noir", "vintage", "minimal", "realistic")
 
 Side = Annotated[int, Field(ge=16, le=8192, multiple_of=2)]
@@ -55,7 +52,7 @@ class ModelEntry(BaseModel):
         min_length=1, description="Folder or hub name of a diffusers pipeline, or `embedded`."
     )
     revision: str | None = None
-    renderer: str = Field(DIFFUSERS, pattern=r"^[\w.]+:\w+$")
+    renderer: str = Field(DEFAULT_RENDERER, description="Name of an entry point in `kinolog.renderers`.")
     model_class: str = Field("default", pattern=r"^[a-z0-9-]{1,40}$")
     native_width: int | None = Field(None, ge=16)
     native_height: int | None = Field(None, ge=16)
@@ -67,6 +64,17 @@ class ModelEntry(BaseModel):
     styles: tuple[str, ...] = STYLES
     defaults: RenderDefaults = RenderDefaults()
     options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("renderer")
+    @classmethod
+    def _renderer(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+            known = ", ".join(installed_renderers()) or "none"
+            raise ValueError(
+                f"{value!r} is no name of a renderer; a renderer is named by its entry point in the group "
+                f"{RENDERER_GROUP}, installed here are: {known}"
+            )
+        return value
 
     @field_validator("sizes")
     @classmethod

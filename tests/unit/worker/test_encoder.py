@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
 from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
-from kinolog_worker.renderers.port import Frames
+from kinolog_worker.renderers.renderer import Frames
 from PIL import Image
 
 RED, BLUE = (200, 30, 30), (20, 40, 200)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinolog_worker.media.canvas import Canvas, canvas_for, fit
-from kinolog_worker.renderers.port import SceneRequest
+from kinolog_worker.renderers.renderer import SceneRequest
 
 REQUEST = SceneRequest("", "", 64, 64, frames=17, fps=16, steps=1, guidance=1.0, seed=0)
 _sides = st.integers(2, 300)

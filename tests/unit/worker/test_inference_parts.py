@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.inference.child import told
+from kinolog_worker.inference.inference_loop import told
 from kinolog_worker.inference.exit_cause import exit_cause
 from kinolog_worker.inference.messages import RenderJob
 from kinolog_worker.inference.progress_meter import ProgressMeter
-from kinolog_worker.renderers.port import ModelSource
+from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.storyboard.planner import plan_storyboard
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.renderers.port import SceneRequest, VocabularyMatch
+from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
 from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary
 
 KNOWN = {

@@ -23,7 +23,7 @@ from kinolog_worker.inference.messages import (
     StepMessage,
     UnknownWordsMessage,
 )
-from kinolog_worker.renderers.port import VocabularyMatch
+from kinolog_worker.renderers.renderer import VocabularyMatch
 from kinolog_worker.reporting.progress_reporter import ProgressReporter, SealNote
 
 

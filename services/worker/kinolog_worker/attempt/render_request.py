@@ -10,7 +10,7 @@ from kinolog.job.state import Job
 from kinolog.models.catalogue import ModelEntry
 from kinolog.storyboard.planner import Camera, PlannedScene, Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
-from kinolog_worker.renderers.port import ModelSource
+from kinolog_worker.renderers.renderer import ModelSource
 
 
 def render_job(

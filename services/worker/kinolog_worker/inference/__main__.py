@@ -1,5 +1,5 @@
 """`python -m kinolog_worker.inference`: started by InferenceProcess, not by people."""
 
-from kinolog_worker.inference.child import main
+from kinolog_worker.inference.inference_loop import main
 
 main()

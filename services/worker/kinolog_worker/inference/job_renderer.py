@@ -31,7 +31,7 @@ from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.thumbnails import ThumbnailCollector
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
-from kinolog_worker.renderers.port import RenderCancelled, Renderer, StepReport
+from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, StepReport
 
 _PREVIEW_COST_FACTOR = 50
 """A preview waits until fifty times its cost went by since the last: previews take two percent at most."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.port import LoadedFacts, ModelSource, SceneRequest, VocabularyMatch
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest, VocabularyMatch
 
 
 @dataclass(frozen=True, slots=True)

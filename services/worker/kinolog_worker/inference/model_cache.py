@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
-from importlib import import_module
-from typing import cast
 
-from kinolog_worker.renderers.port import LoadedFacts, ModelSource, Renderer, RenderFailed
+from kinolog_worker.renderers.registry import renderer_named
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, Renderer
 
 
 class ModelCache:
@@ -40,15 +39,3 @@ class ModelCache:
             _, (renderer, _) = self._held.popitem()
             renderer.close()
         gc.collect()
-
-
-def renderer_named(name: str) -> Renderer:
-    """A new renderer of the class `module:Class`. Raises RenderFailed when there is none."""
-    module_name, _, class_name = name.partition(":")
-    try:
-        made = getattr(import_module(module_name), class_name)()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RenderFailed(
-            "RENDERER_NOT_FOUND", f"the renderer {name} cannot be used: {error}", retryable=False
-        ) from error
-    return cast(Renderer, made)

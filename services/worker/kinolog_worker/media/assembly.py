@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from kinolog.storyboard.planner import Transition
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
-from kinolog_worker.renderers.port import Frames
+from kinolog_worker.renderers.renderer import Frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from math import ceil
 
 import numpy as np
 
-from kinolog_worker.renderers.port import Frames, SceneRequest
+from kinolog_worker.renderers.renderer import Frames, SceneRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from kinolog_worker.renderers.port import SceneRequest, VocabularyMatch
+from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
 
 WORDS = "words.json"
 _PIECES = re.compile(r"\w+|[^\w\s]")

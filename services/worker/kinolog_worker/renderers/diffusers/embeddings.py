@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature
-from kinolog_worker.renderers.port import SceneRequest
+from kinolog_worker.renderers.renderer import SceneRequest
 
 _MASKED = (
     "prompt_embeds",

@@ -16,7 +16,7 @@ import torch
 from diffusers.models.autoencoders import autoencoder_kl_wan
 
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
-from kinolog_worker.renderers.port import Frames
+from kinolog_worker.renderers.renderer import Frames
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 

@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from kinolog_worker.renderers.port import RenderFailed
+from kinolog_worker.renderers.renderer import RenderFailed
 
 INDEX = "model_index.json"
 _PICKLED = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}

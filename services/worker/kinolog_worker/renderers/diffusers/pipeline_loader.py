@@ -15,9 +15,10 @@ import diffusers
 import torch
 import transformers
 
+from kinolog.models.renderers import EMBEDDED
 from kinolog_worker.renderers.diffusers.model_folder import check_folder, revision_of, weights_of
-from kinolog_worker.renderers.embedded_model import EMBEDDED, embedded_folder
-from kinolog_worker.renderers.port import LoadedFacts, ModelSource, RenderFailed
+from kinolog_worker.renderers.embedded_model import embedded_folder
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers
 _transformers: Any = transformers
@@ -103,7 +104,7 @@ def library_versions() -> dict[str, str]:
 def _folder_of(model: ModelSource) -> Path:
     """The folder with the model's files, fetched from the hub only where the entry allows it."""
     if model.location == EMBEDDED:
-        return embedded_folder(model.cache_folder)
+        return embedded_folder()
     if Path(model.location).is_dir():
         return Path(model.location)
     if model.location.count("/") != 1 or model.location.startswith(("/", ".")):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Any
 
-from kinolog_worker.renderers.port import RenderFailed, SceneRequest
+from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
 
 _NEEDED = {"prompt", "num_frames", "height", "width", "output_type"}
 _SMALLEST_MULTIPLE = 16

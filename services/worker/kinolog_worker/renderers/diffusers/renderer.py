@@ -22,7 +22,8 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
 from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
-from kinolog_worker.renderers.port import (
+from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, vocabulary_of
+from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     Frames,
     LoadedFacts,
@@ -35,7 +36,6 @@ from kinolog_worker.renderers.port import (
     StepReport,
     VocabularyMatch,
 )
-from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, vocabulary_of
 
 log = logging.getLogger(__name__)
 

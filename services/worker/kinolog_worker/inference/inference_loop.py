@@ -39,7 +39,7 @@ from kinolog_worker.inference.messages import (
 from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.encoder import EncodingFailed
 from kinolog_worker.media.video_check import MediaInvalid
-from kinolog_worker.renderers.port import RenderCancelled, RenderFailed
+from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
 _PRODUCT_LOG = "kinolog_worker"
 

@@ -15,10 +15,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from kinolog.models.renderers import DEFAULT_RENDERER
+
 Frames: TypeAlias = npt.NDArray[np.uint8]
 """A run of frames: shape (frames, height, width, 3), RGB, 0 to 255."""
-
-DEFAULT_RENDERER = "kinolog_worker.renderers.diffusers:DiffusersRenderer"
 
 
 class RenderCancelled(Exception):
@@ -39,7 +39,8 @@ class RenderFailed(Exception):
 class ModelSource:
     """Where a model comes from and who drives it.
 
-    `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is `module:Class`.
+    `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point
+    in the group `kinolog.renderers`.
     `options` are the renderer's own (JSON values); each renderer documents its options.
     """
 

@@ -1,0 +1,34 @@
+"""Renderers by the name of their entry point in the group `kinolog.renderers`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import cast
+
+from kinolog.models.renderers import RENDERER_GROUP, installed_renderers
+from kinolog_worker.renderers.renderer import Renderer, RenderFailed
+
+
+def renderer_named(name: str) -> Renderer:
+    """Return a new renderer of the class behind an entry point.
+
+    Raises `RenderFailed` with `RENDERER_NOT_FOUND` if no such renderer is installed or its import fails.
+    """
+    found = tuple(entry_points(group=RENDERER_GROUP, name=name))
+    if not found:
+        installed = ", ".join(installed_renderers()) or "none"
+        raise RenderFailed(
+            "RENDERER_NOT_FOUND",
+            f"there is no renderer {name}; installed are: {installed}. Install the package that has the entry "
+            f"point {name} in the group {RENDERER_GROUP} on this worker",
+            retryable=False,
+        )
+    try:
+        renderer = found[0].load()()
+    except (ImportError, AttributeError) as error:
+        raise RenderFailed(
+            "RENDERER_NOT_FOUND",
+            f"the renderer {name} ({found[0].value}) cannot be imported: {error}. Reinstall its package",
+            retryable=False,
+        ) from error
+    return cast(Renderer, renderer)

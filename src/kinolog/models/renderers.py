@@ -1,0 +1,19 @@
+"""What a catalogue entry names: a renderer by its entry point, and the source of the embedded model."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+RENDERER_GROUP = "kinolog.renderers"
+"""Entry-point group of the renderers. Each entry point is a class that implements the worker's `Renderer` port."""
+
+DEFAULT_RENDERER = "diffusers"
+"""Name of the entry point that entries without a `renderer` use."""
+
+EMBEDDED = "embedded"
+"""Source of the model that is installed with the worker."""
+
+
+def installed_renderers() -> tuple[str, ...]:
+    """Return the names of the renderers that are installed in this environment, sorted."""
+    return tuple(sorted(entry_points(group=RENDERER_GROUP).names))
