@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.gateway import Gateway, GatewayError
 from kinolog_cli.job_progress import follow_job
 from kinolog_stack.stack import Stack
+from tests.fixtures.threads import background_thread
+from tests.fixtures.waits import wait_until
 
 LOAD_JOBS = 40
 PROMPT = "a red circle moving right on a blue background"
@@ -87,9 +88,7 @@ def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: Gate
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
     wanted = "the model does not know 2 words of the prompt: crimsn taken for crimson; left out flurried"
-    given_up = time.monotonic() + 20
-    while wanted not in (lines := _log_of(final["job_id"], gateway)):
-        assert time.monotonic() < given_up, lines
+    wait_until(lambda: wanted in _log_of(final["job_id"], gateway), wanted)
     for path in stack.folder.logs.iterdir():
         assert b"flurried" not in path.read_bytes()
 
@@ -221,11 +220,11 @@ def test_prompts_are_in_no_log_and_not_in_the_event_log(made: tuple[str, Path], 
 
 def test_rebuilding_under_load_fails_no_read_and_changes_nothing(stack: Stack) -> None:
     """`kinolog projections rebuild` while jobs run: every read answers, and a second rebuild finds the same rows."""
-    done, failures, submitted = threading.Event(), list[str](), list[str]()
+    failures, submitted = list[str](), list[str]()
 
-    def load() -> None:
+    def load(stopping: threading.Event) -> None:
         with Gateway(stack.addresses["gateway"]) as client:
-            while not done.is_set():
+            while not stopping.is_set():
                 try:
                     if len(submitted) < LOAD_JOBS:
                         body = {"prompt": "bars", "model": "card"}
@@ -235,11 +234,9 @@ def test_rebuilding_under_load_fails_no_read_and_changes_nothing(stack: Stack) -
                 except GatewayError as error:
                     failures.append(error.title)
 
-    reader = threading.Thread(target=load, daemon=True)
-    reader.start()
-    code, _, err = kinolog(stack, "projections", "rebuild")
-    done.set()
-    reader.join(60)
+    with background_thread(load, "load") as loading:
+        code, _, err = kinolog(stack, "projections", "rebuild")
+        loading.check_runs()
     assert code == ExitCode.OK, err
     assert failures == []
     assert submitted
