@@ -74,7 +74,7 @@ def somewhere(context: CliContext, settings: StackSettings) -> Iterator[str]:
 
     context.err.print("starting kinolog …", style="dim")
     try:
-        stack = Stack(settings, tell=tell)
+        stack = Stack(settings, on_change=tell)
         stack.start()
     except StartError as error:
         raise GatewayError(

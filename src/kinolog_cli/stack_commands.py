@@ -60,7 +60,7 @@ def up(
         _say(f"kinolog up needs more than is installed ({error}).")
         _say("Install it with: pip install 'kinolog[all]'")
         raise typer.Exit(FAILED) from error
-    stack = Stack(_settings(given), tell=_tell)
+    stack = Stack(_settings(given), on_change=_tell)
     asked = _Asked(stack)
     for which in SIGNALS:
         if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves it

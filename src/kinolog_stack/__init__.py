@@ -1,0 +1,1 @@
+"""Everything on one machine: `kinolog up` and `kinolog doctor`."""

@@ -1,4 +1,4 @@
-"""The data folder of a stack: who uses it, what lies where, and what clients read in it."""
+"""The data folder of a stack: its lock, its layout, and the file in which clients find the stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAYOUT = 1
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """What a running stack says about itself in `stack.json`."""
+    """State of a running stack, as `stack.json` holds it."""
 
     pid: int
     state: str
@@ -30,7 +30,7 @@ class RunningStack:
 
 
 class DataFolder:
-    """Paths below one folder, and the lock that lets one stack at a time use it."""
+    """Paths below one folder, and the lock that admits one stack at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,22 +46,22 @@ class DataFolder:
         self._handle: int | None = None
 
     def log(self, name: str) -> Path:
-        """Log file of a process."""
+        """Return the log file of a process."""
         return self.logs / f"{name}.log"
 
     @property
-    def held(self) -> bool:
-        """True from `open` to `close`."""
+    def is_open(self) -> bool:
+        """True between `open` and `close`."""
         return self._handle is not None
 
     def open(self) -> None:
-        """Create what is missing and take the lock. Raises StartError, and changes nothing then."""
+        """Create missing folders and take the lock. Raises `StartError` and then changes nothing."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
             self.check_layout()
             for folder in (self.artifacts, self.scratch, self.logs, self.nats):
-                folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are their owner's business
+                folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are private to their owner
         except OSError as error:
             self.close()
             raise StartError(
@@ -73,18 +73,18 @@ class DataFolder:
             raise
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
-    def say(self, running: RunningStack | None) -> None:
-        """Tell clients where the stack is; None when it is no more."""
+    def write_state(self, running: RunningStack | None) -> None:
+        """Write `stack.json` for clients. None removes it."""
         if running is None:
             self._state.unlink(missing_ok=True)
             return
         fresh = self._state.with_name("stack.json.new")
-        said = {
+        state = {
             "pid": running.pid,
             "state": running.state,
             "kinolog": version("kinolog"),
@@ -92,21 +92,21 @@ class DataFolder:
             "addresses": dict(running.addresses),
             "processes": {name: dict(about) for name, about in running.processes.items()},
         }
-        fresh.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        fresh.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
         fresh.replace(self._state)
 
     def running(self) -> RunningStack | None:
-        """What the stack on this folder says; None when none runs. Needs no lock."""
+        """Return the state of the stack on this folder, None if none runs. Needs no lock."""
         if not self._is_locked():
             return None
         try:
-            said = json.loads(self._state.read_text(encoding="utf-8"))
+            state = json.loads(self._state.read_text(encoding="utf-8"))
             return RunningStack(
-                pid=int(said["pid"]),
-                state=str(said["state"]),
-                addresses=dict(said["addresses"]),
-                processes=dict(said["processes"]),
-                started_at=str(said["started_at"]),
+                pid=int(state["pid"]),
+                state=str(state["state"]),
+                addresses=dict(state["addresses"]),
+                processes=dict(state["processes"]),
+                started_at=str(state["started_at"]),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return RunningStack(pid=self._owner(), state="starting")
@@ -119,11 +119,11 @@ class DataFolder:
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
-            raise self._taken() from error
+            raise self._already_running() from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
 
-    def _taken(self) -> StartError:
+    def _already_running(self) -> StartError:
         other = self.running() or RunningStack(pid=self._owner(), state="starting")
         at = other.addresses.get("gateway")
         return StartError(
@@ -150,12 +150,12 @@ class DataFolder:
         return 0
 
     def check_layout(self) -> None:
-        """Refuse a folder of a newer layout, one that is damaged, and one that is somebody else's."""
+        """Raise `StartError` for a newer layout, a damaged folder and a folder of another program."""
         if not self._layout.exists():
-            strangers = {entry.name for entry in self.path.iterdir()} - {"lock"}
-            if strangers:
+            unknown = {entry.name for entry in self.path.iterdir()} - {"lock"}
+            if unknown:
                 raise StartError(
-                    f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(strangers)[:3])}"
+                    f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(unknown)[:3])}"
                     " and no layout.json.",
                     "Choose an empty or new folder with --data (KINOLOG_DATA), or restore layout.json.",
                 )

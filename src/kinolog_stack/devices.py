@@ -1,4 +1,4 @@
-"""Which devices this machine has for inference, found without loading torch."""
+"""Devices of this machine for inference, detected without loading torch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 NVIDIA_DEVICES = Path("/proc/driver/nvidia/gpus")
 
 
-def found_devices() -> list[str]:
-    """Torch names of the devices, one worker each: the GPUs, or the CPU where there is none."""
+def detect_devices() -> list[str]:
+    """Return the torch names of all GPUs, or of the CPU if there is none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         count = len([part for part in visible.split(",") if part.strip() not in ("", "-1")])
@@ -24,7 +24,10 @@ def found_devices() -> list[str]:
     return ["cpu"]
 
 
-def devices_of_workers(workers: int | None, devices: list[str]) -> list[str]:
-    """The device of each worker: as many as asked for, in turn over `devices` or over those found."""
-    names = devices or found_devices()
+def assign_devices(workers: int | None, devices: list[str]) -> list[str]:
+    """Return the device of each worker: round robin over `devices`, or over the detected ones.
+
+    `workers` None means one worker per device.
+    """
+    names = devices or detect_devices()
     return [names[number % len(names)] for number in range(len(names) if workers is None else workers)]

@@ -1,4 +1,4 @@
-"""What `kinolog doctor` looks at: each check says what it found, and what to do when that is wrong."""
+"""The checks of `kinolog doctor`. Each reports what it found and what to do if that is wrong."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SCARCE_BYTES = 5 * 1024**3
 TOO_FEW_BYTES = 1024**3
 ANSWER_SECONDS = 5.0
 LOADING_SECONDS = 120.0
-WAITS = "not ready, waits for: "
+WAITING = "not ready, waits for: "
 STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """One finding. `status` is `ok`, `warning` (works, but look at it) or `wrong`."""
+    """Result of one check. `status` is `ok`, `warning` (it works, but needs attention) or `wrong`."""
 
     name: str
     status: str
@@ -48,39 +48,39 @@ class DoctorCheck:
 
 
 def run_checks(folder: DataFolder) -> list[DoctorCheck]:
-    """Look at every part; what cannot be looked at because the stack does not run is left out."""
+    """Run all checks. Those that need a running stack are left out if none runs."""
     checks = [_folder(folder), _disk(folder), _programs(), _models()]
     running = folder.running()
     checks.append(_stack(folder, running))
     if running is None or not running.addresses:
         return checks
-    checks += _parts(folder, running)
-    at = running.addresses
+    checks += _processes(folder, running)
+    addresses = running.addresses
     checks += [
-        _nats(folder, at["nats-monitor"]),
-        _streams(at["nats-monitor"]),
-        _postgres(folder, at["postgres"]),
+        _nats(folder, addresses["nats-monitor"]),
+        _streams(addresses["nats-monitor"]),
+        _postgres(folder, addresses["postgres"]),
     ]
-    probes = [name for name in at if name.endswith("-probe")]
-    checks += [_ready(folder, name.removesuffix("-probe"), f"{at[name]}/ready") for name in probes]
-    checks += [_api(folder, at["api"]), _ready(folder, "gateway", f"{at['gateway']}/ready")]
-    return [_patient(check, running) for check in checks]
+    probes = [name for name in addresses if name.endswith("-probe")]
+    checks += [_ready(folder, name.removesuffix("-probe"), f"{addresses[name]}/ready") for name in probes]
+    checks += [_api(folder, addresses["api"]), _ready(folder, "gateway", f"{addresses['gateway']}/ready")]
+    return [_tolerate_start(check, running) for check in checks]
 
 
-def _patient(check: DoctorCheck, running: RunningStack) -> DoctorCheck:
-    """A part that serves but waits for something is no fault yet when it has just started: models load."""
+def _tolerate_start(check: DoctorCheck, running: RunningStack) -> DoctorCheck:
+    """Return a warning instead of an error for a process that started a moment ago: models take time to load."""
     since = str(running.processes.get(check.name, {}).get("since") or "")
-    if check.status != WRONG or not check.found.startswith(WAITS) or not since:
+    if check.status != WRONG or not check.found.startswith(WAITING) or not since:
         return check
     if (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds() > LOADING_SECONDS:
         return check
-    return DoctorCheck(check.name, WARNING, check.found, "Wait a moment and ask again.")
+    return DoctorCheck(check.name, WARNING, check.found, "Wait a moment and run the check again.")
 
 
 def _folder(folder: DataFolder) -> DoctorCheck:
     path = folder.path
     if not path.exists():
-        return DoctorCheck("data folder", WARNING, f"{path} does not exist yet", "kinolog up makes it.")
+        return DoctorCheck("data folder", WARNING, f"{path} does not exist yet", "kinolog up creates it.")
     if not os.access(path, os.W_OK | os.X_OK):
         remedy = "Change its owner or mode, or choose another with --data (KINOLOG_DATA)."
         return DoctorCheck("data folder", WRONG, f"{path} cannot be written", remedy)
@@ -138,25 +138,28 @@ def _models() -> DoctorCheck:
 
 def _stack(folder: DataFolder, running: RunningStack | None) -> DoctorCheck:
     if running is None:
-        return DoctorCheck("stack", WRONG, f"nothing runs on {folder.path}", "Start it with: kinolog up")
+        return DoctorCheck("stack", WRONG, f"no stack runs on {folder.path}", "Start it with: kinolog up")
     if running.state != "running":
         return DoctorCheck(
-            "stack", WARNING, f"process {running.pid} is {running.state}", "Wait a moment and ask again."
+            "stack",
+            WARNING,
+            f"process {running.pid} is {running.state}",
+            "Wait a moment and run the check again.",
         )
     return DoctorCheck("stack", OK, f"process {running.pid}, since {running.started_at}")
 
 
-def _parts(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
+def _processes(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
     checks = []
     for name, about in running.processes.items():
         starts = int(about.get("starts", 0))
         if about.get("state") != "running":
             problem = f"{about.get('state')}: {about.get('problem') or 'no reason known'}"
-            checks.append(DoctorCheck(f"process {name}", WRONG, problem, f"Look into {folder.log(name)}."))
+            checks.append(DoctorCheck(f"process {name}", WRONG, problem, f"Read {folder.log(name)}."))
         elif starts > 1:
             found = f"process {about.get('pid')}, started {starts} times"
             checks.append(
-                DoctorCheck(f"process {name}", WARNING, found, f"Why it ended is in {folder.log(name)}.")
+                DoctorCheck(f"process {name}", WARNING, found, f"Read {folder.log(name)} for the reason.")
             )
         else:
             checks.append(DoctorCheck(f"process {name}", OK, f"process {about.get('pid')}"))
@@ -164,15 +167,15 @@ def _parts(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
 
 
 def _nats(folder: DataFolder, monitor: str) -> DoctorCheck:
-    page = _page(f"{monitor}/healthz")
+    page = _fetch_json(f"{monitor}/healthz")
     if isinstance(page, str) or page.get("status") != "ok":
         found = page if isinstance(page, str) else str(page.get("error"))
-        return DoctorCheck("nats-server", WRONG, found, f"Look into {folder.log('nats-server')}.")
+        return DoctorCheck("nats-server", WRONG, found, f"Read {folder.log('nats-server')}.")
     return DoctorCheck("nats-server", OK, "healthy")
 
 
 def _streams(monitor: str) -> DoctorCheck:
-    page = _page(f"{monitor}/jsz?accounts=true&streams=true")
+    page = _fetch_json(f"{monitor}/jsz?accounts=true&streams=true")
     if isinstance(page, str):
         return DoctorCheck("streams", WRONG, page, "See nats-server above.")
     details = [
@@ -185,7 +188,7 @@ def _streams(monitor: str) -> DoctorCheck:
             "streams",
             WRONG,
             f"missing: {', '.join(missing)}",
-            "Stop kinolog and start it again: it makes them.",
+            "Restart kinolog: it creates them.",
         )
     return DoctorCheck("streams", OK, f"{len(STREAMS)} streams, the log is at position {last[EVENTS]}")
 
@@ -201,23 +204,23 @@ def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
                     "postgres",
                     WRONG,
                     "no migrations have run",
-                    "Stop kinolog and start it again: it runs them.",
+                    "Restart kinolog: it runs them.",
                 )
             row = connection.execute("SELECT version_num FROM kinolog.schema_version").fetchone()
     except (psycopg.Error, StartError) as error:
         return DoctorCheck(
-            "postgres", WRONG, str(error).strip().splitlines()[0], f"Look into {folder.log('postgres')}."
+            "postgres", WRONG, str(error).strip().splitlines()[0], f"Read {folder.log('postgres')}."
         )
     return DoctorCheck("postgres", OK, f"answers, schema {row[0] if row else 'unknown'}")
 
 
 def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
-    page = _page(url)
-    remedy = f"Look into {folder.log(name)}."
+    page = _fetch_json(url)
+    remedy = f"Read {folder.log(name)}."
     if isinstance(page, str):
         return DoctorCheck(name, WRONG, page, remedy)
     if missing := page.get("missing"):
-        return DoctorCheck(name, WRONG, f"{WAITS}{', '.join(map(str, missing))}", remedy)
+        return DoctorCheck(name, WRONG, f"{WAITING}{', '.join(map(str, missing))}", remedy)
     if page.get("status") != "ready":
         return DoctorCheck(name, WRONG, str(page.get("detail") or page.get("status") or "not ready"), remedy)
     return DoctorCheck(name, OK, "ready")
@@ -238,14 +241,14 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
             )
         except grpc.RpcError as error:
             return DoctorCheck(
-                "api", WRONG, f"does not answer: {error.code().name}", f"Look into {folder.log('api')}."
+                "api", WRONG, f"does not answer: {error.code().name}", f"Read {folder.log('api')}."
             )
     serving = answer.status == health_pb2.HealthCheckResponse.SERVING
     return DoctorCheck("api", OK if serving else WRONG, "serving" if serving else "not serving")
 
 
-def _page(url: str) -> dict[str, Any] | str:
-    """The JSON object at `url`, whatever its status; or what went wrong, in words."""
+def _fetch_json(url: str) -> dict[str, Any] | str:
+    """Return the JSON object at `url`, whatever the HTTP status, or a sentence that says why there is none."""
     try:
         page = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False).json()
     except (httpx.HTTPError, ValueError) as error:

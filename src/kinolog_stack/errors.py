@@ -1,10 +1,10 @@
-"""Why something could not be started, and what a person can do about it."""
+"""Errors of starting a stack: what is wrong, and what to do."""
 
 from __future__ import annotations
 
 
 class StartError(Exception):
-    """A part of the stack cannot run. `problem` says which and why, `remedy` what to do."""
+    """A process of the stack cannot start. `problem` says which and why, `remedy` what to do."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)
@@ -13,11 +13,11 @@ class StartError(Exception):
 
 
 class PortError(StartError):
-    """A port that was asked for by number cannot be had."""
+    """A configured port is not available."""
 
     def __init__(self, part: str, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
             f"{part} cannot listen on {host}:{port}: {reason}.",
-            f"Stop what uses it, or choose another one with {setting} (0 picks a free one).",
+            f"Stop the program that uses it, or choose another port with {setting} (0 picks a free one).",
         )
         self.port = port

@@ -1,4 +1,4 @@
-"""Log files of the stack: turned over at each start and when they grow, and followed while it runs."""
+"""Log files of the stack: rotated at each start and when they grow, and followed while the stack runs."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from pathlib import Path
 
 from kinolog.process.logs import TextLines
 
-KEPT = 5
+ROTATED_FILES = 5
 LARGEST_BYTES = 64 * 1_048_576
 
 
-def rotate_at_start(log_path: Path, kept: int = KEPT) -> None:
-    """Move `x.log` to `x.log.1`, that to `x.log.2` and so on; the oldest is forgotten."""
+def rotate_at_start(log_path: Path, files: int = ROTATED_FILES) -> None:
+    """Move `x.log` to `x.log.1`, that to `x.log.2`, and so on. The oldest file is deleted."""
     if not log_path.exists() or not log_path.stat().st_size:
         return
-    _make_room(log_path, kept)
+    _shift_numbers(log_path, files)
     log_path.replace(_numbered(log_path, 1))
 
 
-def rotate_when_large(log_path: Path, largest_bytes: int = LARGEST_BYTES, kept: int = KEPT) -> None:
-    """Turn over a file that a process holds open: copy it away and cut it; the process appends to what is left."""
-    with contextlib.suppress(OSError):  # not there, or no room for the copy: try again later
+def rotate_when_large(log_path: Path, largest_bytes: int = LARGEST_BYTES, files: int = ROTATED_FILES) -> None:
+    """Rotate a file that a process holds open: copy it, then truncate it. The process goes on appending."""
+    with contextlib.suppress(OSError):  # missing, or no space for the copy: the next call tries again
         if log_path.stat().st_size <= largest_bytes:
             return
-        _make_room(log_path, kept)
+        _shift_numbers(log_path, files)
         shutil.copyfile(log_path, _numbered(log_path, 1))
         with log_path.open("r+b") as file:
             file.truncate(0)
 
 
 class StackLog:
-    """What the supervisor itself has to say, in a file beside those of its parts."""
+    """Log of the stack itself, in a file beside those of its processes."""
 
     def __init__(self, log_path: Path) -> None:
         self._log_path = log_path
         self._handler: logging.Handler | None = None
 
     def open(self) -> None:
-        """Turn the file over and write to it from now on."""
+        """Rotate the file and log to it."""
         rotate_at_start(self._log_path)
         self._handler = logging.FileHandler(self._log_path, encoding="utf-8")
         self._handler.setFormatter(TextLines("stack"))
@@ -50,7 +50,7 @@ class StackLog:
         logger.setLevel(logging.INFO)
 
     def close(self) -> None:
-        """Write no more; nothing happens when it is not open."""
+        """Stop logging to the file. Idempotent."""
         handler, self._handler = self._handler, None
         if handler is not None:
             logging.getLogger("kinolog_stack").removeHandler(handler)
@@ -58,7 +58,7 @@ class StackLog:
 
 
 class LogFileFollower:
-    """Hands out what is added to some log files, line by line."""
+    """Reads the lines that are appended to some log files."""
 
     def __init__(self, log_paths: Iterable[Path], emit: Callable[[str, str], None]) -> None:
         self._read_bytes = dict.fromkeys(log_paths, 0)
@@ -80,9 +80,9 @@ class LogFileFollower:
                     self._emit(path.stem, line)
 
 
-def _make_room(log_path: Path, kept: int) -> None:
-    _numbered(log_path, kept).unlink(missing_ok=True)
-    for number in range(kept - 1, 0, -1):
+def _shift_numbers(log_path: Path, files: int) -> None:
+    _numbered(log_path, files).unlink(missing_ok=True)
+    for number in range(files - 1, 0, -1):
         with contextlib.suppress(FileNotFoundError):
             _numbered(log_path, number).replace(_numbered(log_path, number + 1))
 

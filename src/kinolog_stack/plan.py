@@ -1,6 +1,6 @@
-"""Which processes make up a stack, in which order they start, and the environment of each.
+"""The processes of a stack: the order in which they start, and the environment of each.
 
-A process gets the passwords that it needs and no others.
+A process gets only the passwords that it needs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_stack.data_folder import DataFolder
-from kinolog_stack.devices import devices_of_workers
+from kinolog_stack.devices import assign_devices
 from kinolog_stack.processes.orphan_reaper import RUN_MARK
 from kinolog_stack.processes.service_process import ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
@@ -19,13 +19,13 @@ from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 
 UPDATE_SECONDS = 3_600.0
-MARK = "KINOLOG_STACK"
-OWN = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
+STACK_MARK = "KINOLOG_STACK"
+SCOPED_SETTINGS = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
 
 
 @dataclass(frozen=True, slots=True)
 class StackPorts:
-    """Ports of the services, chosen before they start so that they keep them when they are started again."""
+    """Ports of the services, chosen before they start so that a restart keeps them."""
 
     api: int
     gateway: int
@@ -35,7 +35,7 @@ class StackPorts:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """What to run once nats-server and Postgres answer: set-up first, then the services, wave after wave."""
+    """What to run once nats-server and Postgres answer: the set-up first, then the services wave by wave."""
 
     set_up: tuple[ServiceSpec, ...]
     waves: tuple[tuple[ServiceSpec, ...], ...]
@@ -43,7 +43,7 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class StackSite:
-    """All that is known when the plan is made."""
+    """Input of a plan: settings, data folder, servers, ports and the base environment."""
 
     settings: StackSettings
     folder: DataFolder
@@ -53,12 +53,12 @@ class StackSite:
     env: Mapping[str, str] = field(repr=False)
 
 
-def plan(site: StackSite) -> StackPlan:
-    """The plan of the whole system."""
+def plan_stack(site: StackSite) -> StackPlan:
+    """Return the plan of the whole system."""
     projector = _spec(site, "projector", "kinolog_projector.app", _projector_env(site))
     set_up = (
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
-        # Read models of an earlier version are made anew from the log, which takes as long as the log is.
+        # Read models of an earlier version are rebuilt from the log, which takes time in proportion to the log.
         replace(
             _spec(site, "migrations", "kinolog_projector.app", _projector_env(site), "update"),
             ready_seconds=UPDATE_SECONDS,
@@ -69,21 +69,21 @@ def plan(site: StackSite) -> StackPlan:
         *_workers(site),
         _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
     )
-    # The projector refuses a log that lost its end; nothing may be written before it has looked.
+    # The projector refuses a log that lost its end. Nothing may be written before it has checked.
     return StackPlan(set_up, ((projector,), serving))
 
 
 def base_env(folder: DataFolder, run: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What every child inherits: the environment without anything that only some of them may know, and the marks
-    by which the processes of a stack, and of one run of it, are found again.
+    """Return the environment that every child inherits: without settings that only some of them may know, and
+    with the marks by which the processes of a stack, and of one run of it, are found.
     """
-    kept = {name: value for name, value in environ.items() if not name.startswith(OWN)}
-    return kept | {MARK: str(folder.path), RUN_MARK: run, "PYTHONUNBUFFERED": "1"}
+    inherited = {name: value for name, value in environ.items() if not name.startswith(SCOPED_SETTINGS)}
+    return inherited | {STACK_MARK: str(folder.path), RUN_MARK: run, "PYTHONUNBUFFERED": "1"}
 
 
 def worker_devices(settings: StackSettings) -> list[str]:
-    """The device of each worker process."""
-    return devices_of_workers(settings.workers, settings.worker_devices)
+    """Return the device of each worker process."""
+    return assign_devices(settings.workers, settings.worker_devices)
 
 
 def _spec(
@@ -94,8 +94,10 @@ def _spec(
     *arguments: str,
     stop_seconds: float = 10.0,
 ) -> ServiceSpec:
-    whole = dict(site.env) | dict(env)
-    return ServiceSpec(name, (sys.executable, "-m", module, *arguments), whole, stop_seconds=stop_seconds)
+    environment = dict(site.env) | dict(env)
+    return ServiceSpec(
+        name, (sys.executable, "-m", module, *arguments), environment, stop_seconds=stop_seconds
+    )
 
 
 def _artifacts(site: StackSite) -> dict[str, str]:
@@ -131,10 +133,10 @@ def _gateway_env(site: StackSite) -> dict[str, str]:
     return {
         "KINOLOG_GATEWAY_HOST": site.settings.gateway_host,
         "KINOLOG_GATEWAY_PORT": str(site.ports.gateway),
-        "KINOLOG_API_TARGET": f"{reachable(site.settings.api_host)}:{site.ports.api}",
+        "KINOLOG_API_TARGET": f"{local_address(site.settings.api_host)}:{site.ports.api}",
     }
 
 
-def reachable(host: str) -> str:
-    """The address under which this machine reaches a server that listens on `host`."""
+def local_address(host: str) -> str:
+    """Return the address under which this machine reaches a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - not bound

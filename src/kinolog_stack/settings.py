@@ -16,9 +16,9 @@ SYSTEM_DATA = Path("/var/lib/kinolog")
 
 
 def default_data() -> Path:
-    """Where data goes when nobody says: the user's data folder, and /var/lib/kinolog for root.
+    """Return the default data folder: the user's, or /var/lib/kinolog for root.
 
-    Root's home is closed to the user that Postgres runs as, so it is no place for a database.
+    The user that Postgres runs as cannot enter the home of root.
     """
     if os.geteuid() == 0:
         return SYSTEM_DATA
@@ -29,9 +29,9 @@ def default_data() -> Path:
 
 
 class StackSettings(ProcessSettings):
-    """The embedded stack. Settings of the services themselves are read by them, from the same environment."""
+    """The stack. The services read their own settings from the same environment."""
 
-    data: Path = Field(default_factory=default_data, description="Folder for everything that is kept.")
+    data: Path = Field(default_factory=default_data, description="Folder for all data.")
     gateway_host: str = Field(
         "127.0.0.1", description="Address of REST and WebSocket; only loopback needs no key."
     )
@@ -41,12 +41,12 @@ class StackSettings(ProcessSettings):
     nats_port: Port = Field(0, description="Port of nats-server; 0 picks a free one.")
     postgres_port: Port = Field(0, description="Port of Postgres; 0 picks a free one.")
     postgres_fsync: bool = Field(
-        True, description="False is for tests: read models do not survive a power cut."
+        True, description="False is for tests: read models do not survive a power failure."
     )
     workers: int | None = Field(None, ge=0, le=64, description="Worker processes; without it one per device.")
     worker_devices: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="Devices for the workers in turn, separated by commas; empty: all found.",
+        description="Devices for the workers, round robin, separated by commas; empty for all that are detected.",
     )
 
     @field_validator("worker_devices", mode="before")

@@ -1,4 +1,4 @@
-"""The whole system on one machine: started in order, kept alive, stopped in reverse order."""
+"""The whole system on one machine: started in order, restarted on failure, stopped in reverse order."""
 
 from __future__ import annotations
 
@@ -18,102 +18,102 @@ from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.errors import PortError
 from kinolog_stack.log_files import StackLog, rotate_at_start, rotate_when_large
 from kinolog_stack.plan import (
-    MARK,
+    STACK_MARK,
     StackPlan,
     StackPorts,
     StackSite,
     base_env,
-    plan,
-    reachable,
+    local_address,
+    plan_stack,
     worker_devices,
 )
 from kinolog_stack.processes.orphan_reaper import OrphanReaper
-from kinolog_stack.processes.orphans import end_marked
+from kinolog_stack.processes.orphans import end_processes_with
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.processes.supervised_process import Supervisable, SupervisedProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
-from kinolog_stack.tcp_ports import free_port, listening_problem
+from kinolog_stack.tcp_ports import free_port, listen_error
 
-TRIM_SECONDS = 30.0
+ROTATE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
 
 class Stack:
-    """`start`, then use `addresses`; `process(name)` is a part that tests may kill; `stop` ends all of it.
+    """Starts and supervises all processes. `addresses` holds where they listen.
 
-    Names: nats-server, postgres, projector, api, worker-1 …, gateway. `tell` hears of every change of a part;
-    `make_plan` is for tests of the stack itself.
+    Process names: nats-server, postgres, projector, api, worker-1 …, gateway. `on_change` is called for every
+    change of a process. `make_plan` is for tests of the stack itself.
     """
 
     def __init__(
         self,
         settings: StackSettings,
         *,
-        tell: Callable[[SupervisedProcess], None] = lambda kept: None,
-        make_plan: Callable[[StackSite], StackPlan] = plan,
+        on_change: Callable[[SupervisedProcess], None] = lambda process: None,
+        make_plan: Callable[[StackSite], StackPlan] = plan_stack,
     ) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data)
         self.addresses: dict[str, str] = {}
-        self._tell = tell
+        self._on_change = on_change
         self._make_plan = make_plan
         self._log = StackLog(self.folder.log("stack"))
-        self._run = uuid4().hex
-        self._sweeper = OrphanReaper(self._run)
+        self._run_id = uuid4().hex
+        self._reaper = OrphanReaper(self._run_id)
         self._waves: list[list[SupervisedProcess]] = []
-        self._one_offs: list[OneShotProcess] = []
+        self._one_shots: list[OneShotProcess] = []
         self._stopping = threading.Event()
-        self._said = threading.Lock()
+        self._state_lock = threading.Lock()
         self._state = "starting"
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
 
     def start(self) -> None:
-        """Start everything and return when all of it serves. Raises StartError, with nothing left running."""
+        """Start all processes and return when all of them serve. Raises `StartError` and leaves nothing running."""
         self.folder.open()
         try:
             self._log.open()
-            self._say()
-            ended = end_marked(MARK, str(self.folder.path))
+            self._write_state()
+            ended = end_processes_with(STACK_MARK, str(self.folder.path))
             if ended:
-                log.warning("ended what an earlier run left behind", extra=fields("leftovers", pids=ended))
+                log.warning("ended orphans of an earlier run", extra=fields("orphans", pids=ended))
             self._check_ports()
-            self._sweeper.start()
+            self._reaper.start()
             self._start_all()
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop everything, last started first; each part has its time limit and is killed after it."""
+        """Stop all processes, last started first. Each is killed after its time limit."""
         self._stopping.set()
         self._state = "stopping"
         while self._waves:
-            _together([kept.stop for kept in self._waves[-1]])
+            run_together([process.stop for process in self._waves[-1]])
             self._waves.pop()
-        self._sweeper.stop()
+        self._reaper.stop()
         self._log.close()
-        if self.folder.held:
-            self.folder.say(None)
+        if self.folder.is_open:
+            self.folder.write_state(None)
             self.folder.close()
 
     def abort(self) -> None:
-        """Kill every process now: for the second Ctrl-C, while `stop` waits."""
+        """Kill every process now: for a second Ctrl-C while `stop` waits."""
         self._stopping.set()
-        parts = [kept.part for kept in self.processes.values()]
-        for child in (part.child for part in [*parts, *self._one_offs]):
+        supervised = [process.part for process in self.processes.values()]
+        for child in (part.child for part in [*supervised, *self._one_shots]):
             if child is not None:
                 child.signal(signal.SIGKILL)
 
     @property
     def processes(self) -> Mapping[str, SupervisedProcess]:
-        """The parts by name, in the order of their start."""
-        return {kept.name: kept for wave in self._waves for kept in wave}
+        """All supervised processes by name, in the order of their start."""
+        return {process.name: process for wave in self._waves for process in wave}
 
     def process(self, name: str) -> SupervisedProcess:
-        """One part. Raises KeyError."""
+        """Return one process. Raises `KeyError`."""
         return self.processes[name]
 
     def __enter__(self) -> Self:
@@ -126,7 +126,7 @@ class Stack:
         self.stop()
 
     def _start_all(self) -> None:
-        env = base_env(self.folder, self._run, os.environ)
+        env = base_env(self.folder, self._run_id, os.environ)
         nats = NatsServer(
             self.folder.nats,
             port=self.settings.nats_port,
@@ -144,31 +144,31 @@ class Stack:
         )
         self._start_wave({"nats-server": nats, "postgres": postgres})
         ports = self._choose_ports()
-        self._name_addresses(nats, postgres, ports)
-        todo = self._make_plan(StackSite(self.settings, self.folder, nats, postgres, ports, env))
-        self._set_up(todo.set_up)
-        for wave in todo.waves:
+        self._set_addresses(nats, postgres, ports)
+        plan = self._make_plan(StackSite(self.settings, self.folder, nats, postgres, ports, env))
+        self._set_up(plan.set_up)
+        for wave in plan.waves:
             self._start_wave({spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave})
         self._state = "running"
-        self._say()
-        threading.Thread(target=self._trim_logs, name="trim-logs", daemon=True).start()
+        self._write_state()
+        threading.Thread(target=self._rotate_logs, name="rotate-logs", daemon=True).start()
 
     def _start_wave(self, parts: Mapping[str, Supervisable]) -> None:
         for name in parts:
             rotate_at_start(self.folder.log(name))
         wave = [SupervisedProcess(name, part, self._changed) for name, part in parts.items()]
         self._waves.append(wave)
-        _together([kept.start for kept in wave], [kept.stop for kept in wave])
+        run_together([process.start for process in wave], [process.stop for process in wave])
 
     def _set_up(self, specs: Sequence[ServiceSpec]) -> None:
         for spec in specs:
             rotate_at_start(self.folder.log(spec.name))
-        self._one_offs = [OneShotProcess(spec, self.folder.log(spec.name)) for spec in specs]
-        steps = self._one_offs
-        _together([step.start for step in steps], [step.stop for step in steps])
+        self._one_shots = [OneShotProcess(spec, self.folder.log(spec.name)) for spec in specs]
+        steps = self._one_shots
+        run_together([step.start for step in steps], [step.stop for step in steps])
 
     def _check_ports(self) -> None:
-        """Refuse before anything runs, rather than after half of it does."""
+        """Raise `PortError` for a port that is taken, before anything is started."""
         wanted = (
             ("the gateway", self.settings.gateway_host, self.settings.gateway_port, "KINOLOG_GATEWAY_PORT"),
             ("the api", self.settings.api_host, self.settings.api_port, "KINOLOG_API_PORT"),
@@ -176,7 +176,7 @@ class Stack:
             ("Postgres", "127.0.0.1", self.settings.postgres_port, "KINOLOG_POSTGRES_PORT"),
         )
         for part, host, port, setting in wanted:
-            if port and (reason := listening_problem(host, port)):
+            if port and (reason := listen_error(host, port)):
                 raise PortError(part, host, port, setting, reason)
 
     def _choose_ports(self) -> StackPorts:
@@ -187,10 +187,10 @@ class Stack:
             worker_probes=tuple(free_port() for _ in worker_devices(self.settings)),
         )
 
-    def _name_addresses(self, nats: NatsServer, postgres: PostgresServer, ports: StackPorts) -> None:
+    def _set_addresses(self, nats: NatsServer, postgres: PostgresServer, ports: StackPorts) -> None:
         self.addresses = {
-            "gateway": f"http://{reachable(self.settings.gateway_host)}:{ports.gateway}",
-            "api": f"{reachable(self.settings.api_host)}:{ports.api}",
+            "gateway": f"http://{local_address(self.settings.gateway_host)}:{ports.gateway}",
+            "api": f"{local_address(self.settings.api_host)}:{ports.api}",
             "nats": f"nats://{nats.host}:{nats.port}",
             "nats-monitor": f"http://{nats.host}:{nats.monitor_port}",
             "postgres": f"{postgres.host}:{postgres.port}",
@@ -199,41 +199,42 @@ class Stack:
         for number, port in enumerate(ports.worker_probes, start=1):
             self.addresses[f"worker-{number}-probe"] = f"http://127.0.0.1:{port}"
 
-    def _changed(self, kept: SupervisedProcess) -> None:
-        self._tell(kept)
+    def _changed(self, process: SupervisedProcess) -> None:
+        self._on_change(process)
         try:
-            self._say()
-        except OSError as error:  # a full disk must not end the supervision
-            log.warning("cannot write stack.json", extra=fields("say", problem=str(error)))
+            self._write_state()
+        except OSError as error:  # a full disk must not end supervision
+            log.warning("cannot write stack.json", extra=fields("write_state", problem=str(error)))
 
-    def _say(self) -> None:
-        """Write what runs where into the folder, for `kinolog doctor` and other clients."""
-        with self._said:
-            if not self.folder.held:
+    def _write_state(self) -> None:
+        """Write the state of the processes into the data folder, for `kinolog doctor` and other clients."""
+        with self._state_lock:
+            if not self.folder.is_open:
                 return
             processes = {
                 name: {
-                    "pid": kept.pid,
-                    "state": kept.state,
-                    "since": kept.since,
-                    "starts": kept.starts,
-                    "problem": kept.problem,
+                    "pid": process.pid,
+                    "state": process.state,
+                    "since": process.since,
+                    "starts": process.starts,
+                    "problem": process.problem,
                 }
-                for name, kept in self.processes.items()
+                for name, process in self.processes.items()
             }
-            self.folder.say(
+            self.folder.write_state(
                 RunningStack(os.getpid(), self._state, self.addresses, processes, self._started_at)
             )
 
-    def _trim_logs(self) -> None:
-        while not self._stopping.wait(TRIM_SECONDS):
+    def _rotate_logs(self) -> None:
+        while not self._stopping.wait(ROTATE_SECONDS):
             for name in self.processes:
                 rotate_when_large(self.folder.log(name))
 
 
-def _together(calls: Sequence[Callable[[], None]], undo: Sequence[Callable[[], None]] = ()) -> None:
-    """Run all calls at once and wait for every one. When one fails, or somebody interrupts the wait, `undo` ends
-    what the others are still doing; raises what went wrong first.
+def run_together(calls: Sequence[Callable[[], None]], undo: Sequence[Callable[[], None]] = ()) -> None:
+    """Run all calls concurrently and wait for them.
+
+    If one fails, or the wait is interrupted, `undo` stops the others. Raises the first error.
     """
     if not calls:
         return
@@ -244,7 +245,7 @@ def _together(calls: Sequence[Callable[[], None]], undo: Sequence[Callable[[], N
             for future in done:
                 future.result()
         except BaseException:
-            _together(undo)
+            run_together(undo)
             raise
         for future in running:
             future.result()

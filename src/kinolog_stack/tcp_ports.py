@@ -1,4 +1,4 @@
-"""Choosing TCP ports on this machine, and seeing whether one is taken."""
+"""TCP ports of this machine: choose a free one, and find out why one cannot be used."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REASONS = {
 }
 
 
-def listening_problem(host: str, port: int) -> str:
-    """Why a server could not listen on `host:port` now, in words; empty when it could."""
+def listen_error(host: str, port: int) -> str:
+    """Return why a server could not listen on `host:port` now; an empty string if it could."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # Without this, a port whose last connections still linger in TIME_WAIT looks taken, and it is not.
+        # Without this, a port with connections in TIME_WAIT looks taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -34,16 +34,16 @@ def listening_problem(host: str, port: int) -> str:
 
 
 def port_is_free(host: str, port: int) -> bool:
-    """True when a server could listen on `host:port` now."""
-    return not listening_problem(host, port)
+    """Return whether a server could listen on `host:port` now."""
+    return not listen_error(host, port)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on, below the range from which the system gives ports to clients.
+    """Return a free port below the ephemeral range.
 
-    A server that is killed and started again must get its port back. From the ephemeral range it might not: a
-    client that keeps trying to reconnect can be given the server's own port and hold it. No port is handed out
-    twice, and processes that choose at the same time choose from different parts of the range.
+    A restarted server must get its port back. In the ephemeral range a client that reconnects could be given the
+    server's own port and hold it. No port is returned twice, and processes that choose at the same time choose
+    from different parts of the range.
     """
     ceiling = max(_ephemeral_floor(), LOWEST_PORT + 1_000)
     width = (ceiling - LOWEST_PORT) // SHARES
@@ -51,17 +51,17 @@ def free_port(host: str = "127.0.0.1") -> int:
     for lowest, highest in ((own, own + width), (LOWEST_PORT, ceiling)):
         for _ in range(TRIES):
             port = random.SystemRandom().randrange(lowest, highest)
-            with _handing_out:
-                if port not in _handed_out and port_is_free(host, port):
-                    _handed_out.add(port)
+            with _returned_lock:
+                if port not in _returned and port_is_free(host, port):
+                    _returned.add(port)
                     return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-_handing_out = threading.Lock()
-_handed_out: set[int] = set()
+_returned_lock = threading.Lock()
+_returned: set[int] = set()
 
 
 def _ephemeral_floor() -> int:

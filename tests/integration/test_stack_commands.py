@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kinolog_stack.plan import MARK
+from kinolog_stack.plan import STACK_MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """
@@ -56,7 +56,7 @@ def _alive(folder: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(STACK_MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.name())
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

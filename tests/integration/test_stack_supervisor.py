@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.plan import MARK
+from kinolog_stack.plan import STACK_MARK
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
@@ -40,7 +40,7 @@ def _marked(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(STACK_MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
@@ -212,7 +212,7 @@ def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
 
 def test_start_ends_what_an_earlier_run_left(data_folder: Path) -> None:
     """A process of an earlier run on the folder is ended before anything new is started."""
-    env = os.environ | {MARK: str(data_folder)}
+    env = os.environ | {STACK_MARK: str(data_folder)}
     with (
         subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as left,
         Stack(small_settings(data_folder), make_plan=small_plan) as stack,

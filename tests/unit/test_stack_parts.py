@@ -11,13 +11,13 @@ import pytest
 
 from kinolog_stack import devices
 from kinolog_stack.data_folder import DataFolder, RunningStack
-from kinolog_stack.devices import devices_of_workers, found_devices
+from kinolog_stack.devices import assign_devices, detect_devices
 from kinolog_stack.errors import StartError
 from kinolog_stack.log_files import LogFileFollower, rotate_at_start, rotate_when_large
 from kinolog_stack.plan import base_env
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
-from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
+from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 
 
 def test_passwords_are_made_once(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_logs_turn_over_and_the_oldest_goes(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     for number in range(5):
         log.write_text(str(number))
-        rotate_at_start(log, kept=3)
+        rotate_at_start(log, files=3)
     assert [(tmp_path / f"api.log.{n}").read_text() for n in (1, 2, 3)] == ["4", "3", "2"]
     assert not (tmp_path / "api.log.4").exists()
     assert not log.exists()
@@ -80,22 +80,22 @@ def test_follower_hands_out_whole_lines_once(tmp_path: Path) -> None:
 
 def test_workers_take_devices_in_turn() -> None:
     """One worker per device unless a number is asked for; more workers than devices share them."""
-    assert devices_of_workers(None, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
-    assert devices_of_workers(3, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1", "cuda:0"]
-    assert devices_of_workers(0, ["cpu"]) == []
+    assert assign_devices(None, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
+    assert assign_devices(3, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert assign_devices(0, ["cpu"]) == []
 
 
 def test_devices_follow_what_cuda_may_see(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """GPUs are counted from what the process may see, else from what the driver lists; without any it is the CPU."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    assert found_devices() == ["cuda:0", "cuda:1"]
+    assert detect_devices() == ["cuda:0", "cuda:1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr("sys.platform", "linux")
-    assert found_devices() == ["cpu"]
+    assert detect_devices() == ["cpu"]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     (tmp_path / "0000:01:00.0").mkdir()
     monkeypatch.setattr(devices, "NVIDIA_DEVICES", tmp_path)
-    assert found_devices() == ["cuda:0"]
+    assert detect_devices() == ["cuda:0"]
 
 
 def test_free_ports_lie_below_those_of_clients() -> None:
@@ -108,8 +108,8 @@ def test_free_ports_lie_below_those_of_clients() -> None:
 def test_why_a_port_cannot_be_had() -> None:
     """A taken port and a foreign address are told apart."""
     with socket.create_server(("127.0.0.1", 0)) as other:
-        assert listening_problem("127.0.0.1", other.getsockname()[1]) == "the port is taken"
-    assert listening_problem("192.0.2.1", 0) == "this machine has no such address"
+        assert listen_error("127.0.0.1", other.getsockname()[1]) == "the port is taken"
+    assert listen_error("192.0.2.1", 0) == "this machine has no such address"
 
 
 def test_children_do_not_inherit_other_processes_secrets(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_folder_tells_what_runs_on_it_while_it_runs(tmp_path: Path) -> None:
     try:
         assert DataFolder(tmp_path).running() == RunningStack(os.getpid(), "starting")
         said = RunningStack(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
-        folder.say(said)
+        folder.write_state(said)
         assert DataFolder(tmp_path).running() == said
     finally:
         folder.close()

@@ -1,0 +1,1 @@
+"""Child processes: spawn, supervise, stop, and end orphans."""

@@ -1,7 +1,7 @@
-"""Starting, watching and stopping child processes, each by its own handle.
+"""Child processes: started, awaited and stopped by their own handles.
 
-A child leads a process group of its own, so that Ctrl-C in a terminal reaches the parent alone, and so that
-what the child started goes with it. It dies when this process dies, however that happens (see launch.py).
+A child leads a process group of its own: Ctrl-C in a terminal reaches the parent alone, and the processes that the
+child started end with it. It dies when this process dies, however that happens (see launch.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ProcessAccount:
 
 @dataclass(frozen=True, slots=True)
 class ChildCommand:
-    """What to run and how: everything that is known before the process exists."""
+    """How to run a child: program, environment, user, log file and how to stop it."""
 
     name: str
     argv: Sequence[str]
@@ -57,7 +57,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, which is also the id of its process group."""
+        """Process id; also the id of its process group."""
         return self.process.pid
 
     @property
@@ -66,16 +66,16 @@ class ChildProcess:
         return self.process.poll() is None
 
     def wait(self, timeout_seconds: float | None = None) -> int:
-        """Exit status; raises subprocess.TimeoutExpired."""
+        """Wait for the end and return the exit status. Raises `subprocess.TimeoutExpired`."""
         return self.process.wait(timeout_seconds)
 
     def signal(self, which: signal.Signals) -> None:
-        """Send a signal to the process itself; nothing happens when it has ended."""
+        """Send a signal to the process. Does nothing once it has ended."""
         if self.running:
             self.process.send_signal(which)
 
     def stop(self) -> int:
-        """Ask the process to stop, wait, and kill its group when it does not. Returns the exit status."""
+        """Request a stop, wait, and kill the process after the time limit. Return the exit status."""
         self.signal(self.command.stop_signal)
         try:
             self.process.wait(self.command.stop_seconds)
@@ -84,25 +84,25 @@ class ChildProcess:
         return self.reap()
 
     def kill(self) -> int:
-        """SIGKILL to the process, as a crash would end it. Returns the exit status."""
+        """Send SIGKILL, as a crash would end it. Return the exit status."""
         self.signal(signal.SIGKILL)
         return self.reap()
 
     def reap(self) -> int:
-        """Wait for the end of a process that is ending, and end what it left behind in its group."""
+        """Wait for a process that is ending, and kill what is left of its group. Return the exit status."""
         status = self.process.wait(KILL_SECONDS)
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # nobody is left in the group
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty
             os.killpg(self.pid, signal.SIGKILL)
         return status
 
 
 def spawn(command: ChildCommand) -> ChildProcess:
-    """Start a process; what it writes is appended to `log_path`. Raises StartError."""
+    """Start a process whose output is appended to `log_path`. Raises `StartError`."""
     return _spawner().submit(_spawn, command).result()
 
 
-def tail(log_path: Path, lines: int = 15) -> str:
-    """The last lines of a log file, for an error message."""
+def last_lines(log_path: Path, lines: int = 15) -> str:
+    """Return the last lines of a log file."""
     try:
         with log_path.open("rb") as log:
             log.seek(max(0, log_path.stat().st_size - 16_384))
@@ -112,9 +112,9 @@ def tail(log_path: Path, lines: int = 15) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def log_says(log_path: Path) -> str:
-    """The last lines of a log file with its name, as the second half of an error message."""
-    last = tail(log_path)
+def log_excerpt(log_path: Path) -> str:
+    """Return the name and the last lines of a log file, as the second half of an error message."""
+    last = last_lines(log_path)
     return f"The end of {log_path}:\n{last}" if last else f"{log_path} is empty."
 
 
@@ -152,9 +152,9 @@ _spawner_pool: ThreadPoolExecutor | None = None
 
 
 def _spawner() -> ThreadPoolExecutor:
-    """One thread that starts every child and lives as long as this process.
+    """Return the one thread that starts every child. It lives as long as this process.
 
-    The kernel counts the death of the thread that forked as the death of the parent.
+    The kernel takes the end of the thread that forked for the death of the parent.
     """
     global _spawner_pool
     with _spawner_lock:

@@ -1,11 +1,11 @@
-"""Become another program that dies with its parent. Run as a script, by file name, before that program.
+"""Become another program that dies with its parent. Run as a script, by file name.
 
 `python -I -S launch.py <signal> <parent pid> <uid:gid or -> <program> [argument ...]`
 
-It gives up root for `uid:gid` where one is named, asks the kernel to send `signal` to this process when its
-parent dies (on Linux), and then becomes `program`. A small program of its own, because code between fork and
-exec in a threaded process can deadlock, and because the kernel forgets the wish when the user changes.
-Standard library only; nothing of kinolog is imported.
+It changes to `uid:gid` if one is given, asks the kernel to send `signal` to this process when the parent dies (on
+Linux), and then executes `program`. It is a program of its own because code between fork and exec in a threaded
+process can deadlock, and because the kernel resets the death signal when the user changes. It uses the standard
+library only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Replace this process; raises OSError when the program cannot be run."""
+    """Replace this process. Raises `OSError` if the program cannot be executed."""
     death_signal, parent, user, *program = arguments
     prctl = None
     if sys.platform == "linux":
@@ -32,8 +32,8 @@ def main(arguments: list[str]) -> None:
     if prctl is not None:
         prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
-        sys.exit("the parent died before its child was set up")
-    os.execv(program[0], program)  # noqa: S606 - becoming the program that was named is the whole purpose
+        sys.exit("the parent died before its child was started")
+    os.execv(program[0], program)  # noqa: S606 - executing the given program is the purpose
 
 
 if __name__ == "__main__":

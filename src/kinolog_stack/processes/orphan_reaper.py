@@ -1,8 +1,8 @@
-"""A process that outlives a killed supervisor just long enough to end what that one left behind.
+"""A process that outlives a killed supervisor just long enough to end its orphans.
 
-`python -m kinolog_stack.processes.orphan_reaper <run>` reads standard input until it ends, which the kernel
-sees to when the supervisor dies, and then ends every process of that run. The wish of launch.py reaches
-children; this reaches their children too, and works on systems without such wishes.
+`python -m kinolog_stack.processes.orphan_reaper <run>` reads standard input to its end, which comes when the supervisor
+dies, and then ends every process of that run. The death signal of launch.py reaches children only; this reaches
+their children too, and works on systems without death signals.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from kinolog_stack.processes.orphans import end_marked
+from kinolog_stack.processes.orphans import end_processes_with
 
 RUN_MARK = "KINOLOG_STACK_RUN"
 END_SECONDS = 10.0
 
 
 class OrphanReaper:
-    """The supervisor's end of it."""
+    """Handle of the reaper process in the supervisor."""
 
-    def __init__(self, run: str) -> None:
-        self._run = run
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; it is ready at once, as a supervisor that dies before it reads is seen all the same."""
+        """Start the reaper. It is ready at once: it also notices a supervisor that dies before it reads."""
         self._process = subprocess.Popen(  # noqa: S603 - fixed program and arguments
-            [sys.executable, "-m", "kinolog_stack.processes.orphan_reaper", self._run],
+            [sys.executable, "-m", "kinolog_stack.processes.orphan_reaper", self._run_id],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -34,7 +34,7 @@ class OrphanReaper:
         )
 
     def stop(self) -> None:
-        """Send it home: everything was stopped in an orderly way."""
+        """Stop the reaper after an orderly stop of everything else."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -45,4 +45,4 @@ class OrphanReaper:
 
 if __name__ == "__main__":
     sys.stdin.buffer.read()
-    end_marked(RUN_MARK, sys.argv[1])
+    end_processes_with(RUN_MARK, sys.argv[1])

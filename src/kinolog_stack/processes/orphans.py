@@ -1,4 +1,4 @@
-"""Ending processes that an earlier, killed supervisor left behind; found by what they do, not by name."""
+"""Orphans of a killed supervisor: found by what they do, not by name, and ended."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ GRACE_SECONDS = 20.0
 
 
 def end_postgres_on(folder: Path) -> None:
-    """End every Postgres process that works in `folder`, and remove a pid file that nobody owns any more.
+    """End every Postgres process whose working folder is `folder`, and remove a stale pid file.
 
-    A backend can outlive its killed postmaster for a moment; a new one would refuse to start beside it. The
-    pid in the file may since belong to any other program, which Postgres takes for a running server.
+    A backend can outlive its killed postmaster for a moment; a new postmaster refuses to start beside it. The pid in
+    the file may belong to another program by now, which Postgres takes for a running server.
     """
     at = folder.resolve()
     _end(lambda process: "postgres" in process.name() and Path(process.cwd()) == at, signal.SIGQUIT)
     (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
-def end_marked(variable: str, value: str) -> list[int]:
-    """End every other process whose environment has `variable=value`; returns their ids."""
+def end_processes_with(variable: str, value: str) -> list[int]:
+    """End every other process whose environment has `variable=value`. Return their process ids."""
     own = {process.pid for process in (psutil.Process(), *psutil.Process().parents())}
     return _end(
         lambda process: process.pid not in own and process.environ().get(variable) == value, signal.SIGTERM

@@ -1,4 +1,4 @@
-"""A Python process of kinolog as a child: started, awaited until it announces that it serves, stopped."""
+"""A Python process of kinolog as a child: started, awaited until its ready line, stopped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from kinolog.process.ready_line import parse
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_says, spawn
+from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_excerpt, spawn
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """How to run one process: arguments, whole environment, and how long it may take to stop and to start."""
+    """How to run one process: arguments, whole environment, and time limits for stop and start in seconds."""
 
     name: str
     argv: tuple[str, ...]
@@ -27,23 +27,23 @@ class ServiceSpec:
 
 
 class ServiceProcess:
-    """One long-running process; `announced` holds the addresses it gave itself."""
+    """One long-running process. `announced` holds the addresses of its ready line."""
 
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
         self.log_path = log_path
         self.child: ChildProcess | None = None
         self.announced: dict[str, str] = {}
-        self._news = threading.Event()
+        self._changed = threading.Event()
 
     def start(self) -> None:
-        """Start and wait for the announcement. Raises StartError."""
+        """Start the process and wait for its ready line. Raises `StartError`."""
         self.announced = {}
-        self._news = threading.Event()
+        self._changed = threading.Event()
         child = spawn(_command(self.spec, self.log_path, capture_stdout=True))
         self.child = child
-        threading.Thread(target=self._listen, args=(child, self._news), daemon=True).start()
-        in_time = self._news.wait(self.spec.ready_seconds)
+        threading.Thread(target=self._read_output, args=(child, self._changed), daemon=True).start()
+        in_time = self._changed.wait(self.spec.ready_seconds)
         if self.announced:
             return
         if not in_time:
@@ -51,33 +51,33 @@ class ServiceProcess:
             child.kill()
         else:
             problem = f"{self.spec.name} ended with status {child.stop()} while it started."
-        raise StartError(problem, log_says(self.log_path))
+        raise StartError(problem, log_excerpt(self.log_path))
 
     def stop(self) -> None:
-        """Ask it to stop, and kill it when it does not. Nothing happens when it does not run."""
+        """Request a stop, and kill the process after the time limit. Does nothing if it does not run."""
         child, self.child = self.child, None
         if child is not None:
             child.stop()
 
-    def _listen(self, child: ChildProcess, news: threading.Event) -> None:
-        """Read standard output to its end, so that the process never blocks on it."""
+    def _read_output(self, child: ChildProcess, changed: threading.Event) -> None:
+        """Read standard output to its end, so that the process never blocks on a full pipe."""
         stdout = child.process.stdout
         if stdout is None:
             return
         with self.log_path.open("ab", buffering=0) as log:
             for line in stdout:
                 announced = parse(line.decode("utf-8", "replace"))
-                if announced is not None and news is self._news:
+                if announced is not None and changed is self._changed:
                     self.announced = announced
-                    news.set()
+                    changed.set()
                 with contextlib.suppress(OSError):  # a full disk must not block the process
                     log.write(line)
         stdout.close()
-        news.set()
+        changed.set()
 
 
 class OneShotProcess:
-    """One process that does one thing and ends, such as a migration."""
+    """A process that runs to its end, such as a migration."""
 
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
@@ -85,21 +85,21 @@ class OneShotProcess:
         self.child: ChildProcess | None = None
 
     def start(self) -> None:
-        """Run it to its end. Raises StartError when it fails or takes too long."""
+        """Run the process to its end. Raises `StartError` if it fails or exceeds its time limit."""
         child = self.child = spawn(_command(self.spec, self.log_path, capture_stdout=False))
         try:
             status = child.wait(self.spec.ready_seconds)
         except subprocess.TimeoutExpired as error:
             child.kill()
             problem = f"{self.spec.name} did not end within {self.spec.ready_seconds:g} s."
-            raise StartError(problem, log_says(self.log_path)) from error
+            raise StartError(problem, log_excerpt(self.log_path)) from error
         child.reap()
         self.child = None
         if status != 0:
-            raise StartError(f"{self.spec.name} failed with status {status}.", log_says(self.log_path))
+            raise StartError(f"{self.spec.name} failed with status {status}.", log_excerpt(self.log_path))
 
     def stop(self) -> None:
-        """End it now, done or not."""
+        """Kill the process."""
         child, self.child = self.child, None
         if child is not None:
             child.kill()

@@ -1,4 +1,4 @@
-"""A part that is kept alive: when it ends by itself it is started again, ever more slowly when that does not help."""
+"""A process that is restarted when it ends by itself, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.child_process import ChildProcess
 
-FIRST_BACKOFF_SECONDS = 0.1
-LONGEST_BACKOFF_SECONDS = 20.0
+BACKOFF = Backoff(first_seconds=0.1, longest_seconds=20.0)
 STEADY_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
 
 class Supervisable(Protocol):
-    """What can be kept: a server or a service."""
+    """A server or a service that can be supervised."""
 
     child: ChildProcess | None
 
     def start(self) -> None:
-        """Start and return when it serves. Raises StartError."""
+        """Start and return when it serves. Raises `StartError`."""
 
     def stop(self) -> None:
-        """Stop it, whatever it is doing."""
+        """Stop, also while it starts."""
 
 
 class SupervisedProcess:
-    """One part and the thread that watches it. Tests end parts through `kill`; the part comes back by itself."""
+    """A process and the thread that restarts it. `kill` simulates a crash: the process comes back by itself."""
 
     def __init__(
         self,
         name: str,
         part: Supervisable,
-        on_change: Callable[[SupervisedProcess], None] = lambda kept: None,
+        on_change: Callable[[SupervisedProcess], None] = lambda process: None,
     ) -> None:
         self.name = name
         self.part = part
@@ -55,12 +55,12 @@ class SupervisedProcess:
 
     @property
     def pid(self) -> int | None:
-        """Process id, while it serves."""
+        """Process id while it runs."""
         child = self.part.child
         return child.pid if child is not None and child.running else None
 
     def start(self) -> None:
-        """Start the part, and keep it. Raises StartError when it does not start the first time."""
+        """Start and supervise. Raises `StartError` if the first start fails."""
         self._stopping.clear()
         self._set("starting")
         try:
@@ -69,11 +69,11 @@ class SupervisedProcess:
             self._set("stopped")
             raise
         self._set("running")
-        self._thread = threading.Thread(target=self._keep, name=f"keep-{self.name}", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name=f"supervise-{self.name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the part for good, also while it is being started again."""
+        """Stop for good, also during a restart."""
         self._stopping.set()
         self.part.stop()
         while self.state == "starting" or (self._thread is not None and self._thread.is_alive()):
@@ -84,20 +84,20 @@ class SupervisedProcess:
         self._set("stopped")
 
     def kill(self) -> None:
-        """SIGKILL to the process, as a crash would end it; returns when it has ended."""
+        """Send SIGKILL, as a crash would end it, and wait for the end."""
         child = self.part.child
         if child is not None:
             child.signal(signal.SIGKILL)
             child.wait()
 
     def wait_started(self, starts: int, timeout_seconds: float = 60.0) -> bool:
-        """Wait until it has been started `starts` times in all (the first start is one)."""
+        """Wait until it runs and was started `starts` times in all. Return False after the time limit."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self.starts >= starts and self.state == "running", timeout_seconds
             )
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         failures = 0
         while True:
             child, since = self.part.child, time.monotonic()
@@ -108,26 +108,27 @@ class SupervisedProcess:
                 return
             status = child.process.returncode if child is not None else None
             log.warning(
-                "a part ended and is started again", extra=fields("restart", part=self.name, status=status)
+                "a process ended and is restarted", extra=fields("restart", part=self.name, status=status)
             )
             if time.monotonic() - since > STEADY_SECONDS:
                 failures = 0
             self._set("restarting", f"ended with status {status}")
-            failures = self._start_again(failures)
+            failures = self._restart(failures)
             if self._stopping.is_set():
                 return
             self._set("running")
 
-    def _start_again(self, failures: int) -> int:
-        """Try until it runs or nobody wants it any more; returns how often it failed of late."""
-        while not self._stopping.wait(_backoff_seconds(failures)):
+    def _restart(self, failures: int) -> int:
+        """Start until it runs or `stop` is called. Return the number of failures in a row."""
+        while not self._stopping.wait(BACKOFF.seconds(failures + 1)):
             failures += 1
             try:
                 self.part.start()
-            except Exception as error:  # whatever it is, the part is wanted: try again
+            except Exception as error:  # any error: the process is wanted, so try again
                 if not self._stopping.is_set():
                     log.error(
-                        "a part does not start", extra=fields("restart", part=self.name, problem=str(error))
+                        "a process does not start",
+                        extra=fields("restart", part=self.name, problem=str(error)),
                     )
                     self._set("restarting", error.problem if isinstance(error, StartError) else str(error))
             else:
@@ -143,7 +144,3 @@ class SupervisedProcess:
                 self.since = datetime.now(UTC).isoformat(timespec="seconds")
             self._changed.notify_all()
         self._on_change(self)
-
-
-def _backoff_seconds(failures: int) -> float:
-    return min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 16), LONGEST_BACKOFF_SECONDS)

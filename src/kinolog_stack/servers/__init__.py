@@ -1,0 +1,1 @@
+"""nats-server and Postgres as children, with their accounts and passwords."""

@@ -1,6 +1,6 @@
-"""The nats-server configuration of docker-compose, with every user's subjects as the services need them.
+"""The nats-server configuration of docker-compose, with the permissions of each service's user.
 
-`python -m kinolog_stack.servers.nats_conf > deploy/nats.conf` writes it anew after a change of the permissions.
+After a change of the permissions run `python -m kinolog_stack.servers.nats_conf > deploy/nats.conf`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ authorization {
 
 
 def render() -> str:
-    """The configuration file."""
+    """Return the text of the configuration file."""
     return _HEAD + "".join(_user(service) for service in Service) + "  ]\n}\n"
 
 

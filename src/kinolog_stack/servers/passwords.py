@@ -1,4 +1,4 @@
-"""Random passwords of the embedded servers, kept in one file that its owner alone can read."""
+"""Random passwords of the embedded servers, in one file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from kinolog_stack.errors import StartError
 
 
 def load_passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
-    """Passwords by name; the missing ones are made up and written to `path` (mode 0600). Raises StartError.
+    """Return passwords by name. Missing ones are generated and written to `path` (mode 0600). Raises `StartError`.
 
-    Servers that start side by side share the file, so whoever reads it has it alone.
+    Servers that start concurrently share the file, so each access holds a lock.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone_in(path.parent):
+        with _locked(path.parent):
             known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
             missing = [name for name in names if name not in known]
             if missing:
@@ -35,8 +35,8 @@ def load_passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder, against other threads and other processes."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder against other threads and processes."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -46,7 +46,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600 in one step: readers see the old text or the new one, never half of it."""
+    """Write a file of mode 0600 atomically: readers see the old text or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

