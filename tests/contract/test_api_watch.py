@@ -200,7 +200,8 @@ async def test_weather_reaches_who_asked_for_it(api: RunningApi) -> None:
         )
     )
     assert (await collected(stream, 1))[0].preview.image == b"picture"
-    await api.work(job_id, c.StartStage(id="s1", actor="w1", attempt=1, stage=Stage.DENOISE, scene=0))
+    mark = c.StageMark(stage=Stage.DENOISE, scene=0, at=api.clock())
+    await api.work(job_id, c.RecordStages(id="s1", actor="w1", attempt=1, marks=(mark,)))
     (commit,) = await collected(stream, 1)
     assert commit.job.percent == 40.0
     stream.cancel()

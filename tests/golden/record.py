@@ -107,12 +107,16 @@ def work(worker: str, attempt: int) -> list[c.Command]:
     start = f"{attempt}-start"
     return [
         c.StartAttempt(id=start, actor=worker, runtime=RUNTIME),
-        c.StartStage(id=f"{attempt}-a", actor=worker, attempt=attempt, stage=Stage.DENOISE, scene=0),
-        c.FinishStage(
-            id=f"{attempt}-b", actor=worker, attempt=attempt, stage=Stage.DENOISE, seconds=1.25, scene=0
-        ),
+        _record_stage(f"{attempt}-a", worker, attempt),
+        _record_stage(f"{attempt}-b", worker, attempt, seconds=1.25),
         c.RecordScene(id=f"{attempt}-c", actor=worker, attempt=attempt, scene=0, artifact=CLIP),
     ]
+
+
+def _record_stage(command_id: str, worker: str, attempt: int, seconds: float | None = None) -> c.RecordStages:
+    """Return a report of one stage. The decider moves its time, which is after every commit, to that of its commit."""
+    mark = c.StageMark(stage=Stage.DENOISE, scene=0, at=START + timedelta(days=1), seconds=seconds)
+    return c.RecordStages(id=command_id, actor=worker, attempt=attempt, marks=(mark,))
 
 
 HISTORIES: dict[str, list[c.Command]] = {

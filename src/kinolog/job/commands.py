@@ -1,6 +1,7 @@
-"""What can be asked of a job. Commands are not stored; the events they lead to are.
+"""Commands to a job. The log stores their names, ids and actors, and the events that they produce.
 
-`id` makes a command idempotent: the same id has one effect, however often it arrives.
+`id` makes a command idempotent: the same id has one effect, however often it arrives. `actor` is the client, worker or
+service that sends the command.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from kinolog.job.values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submit:
-    """Make the job and put it into the queue, its scenes already planned.
+    """Create the job and queue it. Its scenes are already planned.
 
-    `key_id` names the key that seals its texts; empty: the job's own id is the key's.
+    `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key.
     """
 
     id: str
@@ -42,7 +43,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Cancel: at once when the job waits, at the next step when it runs."""
+    """Cancel a queued job at once, a running one at its next step."""
 
     id: str
     actor: str
@@ -51,7 +52,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Put a failed or cancelled job into the queue again."""
+    """Queue a failed or cancelled job again."""
 
     id: str
     actor: str
@@ -59,7 +60,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprioritize:
-    """Give the job another priority."""
+    """Change the priority of the job."""
 
     id: str
     actor: str
@@ -68,7 +69,7 @@ class Reprioritize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefetch:
-    """Warm up what a queued job needs."""
+    """Ask a worker to load what a queued job needs."""
 
     id: str
     actor: str
@@ -76,7 +77,7 @@ class Prefetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erase:
-    """Erase the prompts and files of a job that has ended."""
+    """Erase the prompts and files of an ended job."""
 
     id: str
     actor: str
@@ -84,7 +85,7 @@ class Erase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishPrefetch:
-    """A worker says that what the job needs is warm."""
+    """A worker reports that it has loaded what the job needs; `size_bytes` is the size of the assets."""
 
     id: str
     actor: str
@@ -94,7 +95,7 @@ class FinishPrefetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartAttempt:
-    """A worker that holds the job's ticket takes it, from another one too whose lease has lapsed."""
+    """A worker that holds the job's ticket starts an attempt; a running attempt of another worker counts as lost."""
 
     id: str
     actor: str
@@ -102,31 +103,8 @@ class StartAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartStage:
-    """A worker says that a stage began."""
-
-    id: str
-    actor: str
-    attempt: int
-    stage: Stage
-    scene: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinishStage:
-    """A worker says that a stage ended."""
-
-    id: str
-    actor: str
-    attempt: int
-    stage: Stage
-    seconds: float
-    scene: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StageMark:
-    """A stage began at `at`, or, with `seconds`, ended then after that time."""
+    """A stage started at `at` or, with `seconds`, finished at `at` after that many seconds."""
 
     stage: Stage
     scene: int | None
@@ -136,7 +114,7 @@ class StageMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStages:
-    """A worker says which stages began and ended since it last said so, oldest first: one commit for all of them."""
+    """A worker reports the stages that started and finished since its last report, oldest first, in one commit."""
 
     id: str
     actor: str
@@ -146,7 +124,7 @@ class RecordStages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordScene:
-    """A worker says that a scene is rendered and stored."""
+    """A worker reports that a scene is rendered and stored."""
 
     id: str
     actor: str
@@ -157,7 +135,7 @@ class RecordScene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
-    """A worker says that the video is stored."""
+    """A worker reports that the video is stored."""
 
     id: str
     actor: str
@@ -169,7 +147,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailAttempt:
-    """A worker says that its attempt failed; `retry_at` is when another may start."""
+    """A worker reports that its attempt failed; the next attempt does not start before `retry_at`."""
 
     id: str
     actor: str
@@ -180,7 +158,7 @@ class FailAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmCancel:
-    """A worker says that it has stopped."""
+    """A worker reports that it stopped a cancelled attempt."""
 
     id: str
     actor: str
@@ -189,7 +167,7 @@ class ConfirmCancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """The service gives a job up that no worker can take, such as one whose ticket is poison."""
+    """The service ends a job that no worker can finish, such as one whose ticket was delivered too often."""
 
     id: str
     actor: str
@@ -205,8 +183,6 @@ Command: TypeAlias = (
     | Erase
     | FinishPrefetch
     | StartAttempt
-    | StartStage
-    | FinishStage
     | RecordStages
     | RecordScene
     | Complete

@@ -1,4 +1,4 @@
-"""A commit: one decision about one job, as it is stored."""
+"""A commit: one decision about one job, as the log stores it. See docs/decisions/0001."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kinolog.job.state import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandFacts:
-    """Which command led to a commit, and who gave it."""
+    """The command of a commit, and who sent it."""
 
     name: str
     id: str
@@ -20,10 +20,10 @@ class CommandFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """The command, the events it led to, and the state after them.
+    """A command, the events that it produced, and the state after them.
 
-    `version` counts the job's events, these included. `previous_position` and `previous_hash` chain the job's
-    commits; 0 and empty for the first.
+    `version` is the number of events of the job, including these. `previous_position` and `previous_hash` chain the
+    commits of the job; they are 0 and empty in the first.
     """
 
     job_id: str
@@ -39,7 +39,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A commit with its place in the log. `raw` is the message as stored, `digest` the SHA-256 inside it."""
+    """A commit at its position in the log. `raw` is the stored message, `digest` the SHA-256 in it."""
 
     position: int
     commit: Commit

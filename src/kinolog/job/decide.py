@@ -1,8 +1,9 @@
-"""What a command leads to. Pure: the caller brings the clock, and stores what comes back."""
+"""Decide which events a command produces. Pure: the caller passes the time in and stores the events."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from kinolog.job import commands as c
 from kinolog.job import events as e
@@ -15,9 +16,9 @@ WORKER_LOST = JobError(
 
 
 class Refused(Exception):
-    """A command that a job in this state does not take.
+    """The job does not accept the command in its current state.
 
-    `reason` is a word for programs, the message a sentence that says what was wrong and what to do.
+    `reason` is a stable code for programs. The message is a sentence for people: what is wrong and what to do.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -27,7 +28,7 @@ class Refused(Exception):
 
 
 class LeaseLost(Refused):
-    """A worker's command about an attempt that it no longer holds."""
+    """The command is about an attempt that its worker does not hold."""
 
     def __init__(self, job: Job, attempt: int, worker: str) -> None:
         super().__init__(
@@ -38,10 +39,10 @@ class LeaseLost(Refused):
 
 
 def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
-    """Say what happened, or refuse.
+    """Return the events that a command produces for a job; `job` is None before its submit.
 
-    An empty list means that there is nothing to do: the command arrived before.
-    Raises `Refused` when the job does not take the command in its state.
+    The list is empty if nothing is left to do, such as for a command that was applied before. Raises `Refused` if
+    the job does not accept the command in its current state.
     """
     if job is None:
         if isinstance(command, c.Submit):
@@ -53,7 +54,7 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
         case c.Submit():
             return _submit_again(job, command)
         case c.Cancel() | c.Retry() | c.Reprioritize() | c.Prefetch() | c.Erase():
-            return _steer(job, command, at)
+            return _decide_client_command(job, command, at)
         case c.GiveUp():
             return _give_up(job, command, at)
         case c.StartAttempt():
@@ -61,7 +62,7 @@ def decide(job: Job | None, command: c.Command, at: datetime) -> list[e.Event]:
         case c.FinishPrefetch():
             return _finish_prefetch(job, command, at)
         case _:
-            return _work(job, command, at)
+            return _decide_worker_command(job, command, at)
 
 
 def _submit(command: c.Submit, at: datetime) -> list[e.Event]:
@@ -94,7 +95,7 @@ def _submit_again(job: Job, command: c.Submit) -> list[e.Event]:
     return []
 
 
-def _steer(
+def _decide_client_command(
     job: Job, command: c.Cancel | c.Retry | c.Reprioritize | c.Prefetch | c.Erase, at: datetime
 ) -> list[e.Event]:
     match command, job.status:
@@ -113,19 +114,19 @@ def _steer(
             ]
         case c.Retry(), status:
             why = "erased" if job.erased else str(status)
-            raise Refused("JOB_NOT_RETRYABLE", f"job {job.id} is {why}; only failed and cancelled jobs are")
-        case c.Reprioritize(priority=priority), Status.QUEUED | Status.PROCESSING:
-            return (
-                []
-                if priority is job.priority
-                else [e.Reprioritized(at=at, priority=priority, actor=command.actor)]
+            raise Refused(
+                "JOB_NOT_RETRYABLE", f"job {job.id} is {why}; only failed and cancelled jobs can be retried"
             )
+        case c.Reprioritize(priority=priority), Status.QUEUED | Status.PROCESSING:
+            if priority is job.priority:
+                return []
+            return [e.Reprioritized(at=at, priority=priority, actor=command.actor)]
         case c.Reprioritize(), status:
-            raise Refused("JOB_ENDED", f"job {job.id} is {status} already; its priority no longer matters")
+            raise Refused("JOB_ENDED", f"job {job.id} is {status} already; its priority has no effect")
         case c.Prefetch(actor=actor), Status.QUEUED:
             return [] if job.prefetch_requested else [e.PrefetchRequested(at=at, actor=actor)]
         case c.Prefetch(), status:
-            raise Refused("JOB_NOT_QUEUED", f"job {job.id} is {status}; only queued jobs are warmed up for")
+            raise Refused("JOB_NOT_QUEUED", f"job {job.id} is {status}; only queued jobs are prefetched")
         case c.Erase(actor=actor), status if status.terminal:
             return [] if job.erased else [e.Erased(at=at, actor=actor)]
         case _, status:
@@ -136,20 +137,16 @@ def _give_up(job: Job, command: c.GiveUp, at: datetime) -> list[e.Event]:
     if job.status.terminal:
         return []
     if job.cancel_requested:
-        return [*_lost(job, at), e.Cancelled(at=at, attempt=job.attempt)]
-    lost = (
-        [e.AttemptFailed(at=at, attempt=job.attempt, error=command.error)]
-        if job.status is Status.PROCESSING
-        else []
-    )
-    return [*lost, e.Failed(at=at, attempt=job.attempt, error=command.error)]
+        return [*_running_attempt_failed(job, WORKER_LOST, at), e.Cancelled(at=at, attempt=job.attempt)]
+    failed = _running_attempt_failed(job, command.error, at)
+    return [*failed, e.Failed(at=at, attempt=job.attempt, error=command.error)]
 
 
-def _lost(job: Job, at: datetime) -> list[e.Event]:
-    """The attempt that a vanished worker left behind, if there is one."""
+def _running_attempt_failed(job: Job, error: JobError, at: datetime) -> list[e.Event]:
+    """Return the failure of the running attempt; no event if none runs."""
     if job.status is not Status.PROCESSING:
         return []
-    return [e.AttemptFailed(at=at, attempt=job.attempt, error=WORKER_LOST)]
+    return [e.AttemptFailed(at=at, attempt=job.attempt, error=error)]
 
 
 def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Event]:
@@ -159,7 +156,7 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         return []  # redelivery: this worker already holds the job
     if job.status is Status.QUEUED and job.not_before is not None and at < job.not_before:
         raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
-    lost = _lost(job, at)
+    lost = _running_attempt_failed(job, WORKER_LOST, at)
     if job.cancel_requested:
         return [*lost, e.Cancelled(at=at, attempt=job.attempt)]
     if job.attempt >= job.last_attempt:
@@ -178,28 +175,16 @@ def _finish_prefetch(job: Job, command: c.FinishPrefetch, at: datetime) -> list[
     ]
 
 
-_Work = (
-    c.StartStage
-    | c.FinishStage
-    | c.RecordStages
-    | c.RecordScene
-    | c.Complete
-    | c.FailAttempt
-    | c.ConfirmCancel
-)
+_WorkerCommand: TypeAlias = c.RecordStages | c.RecordScene | c.Complete | c.FailAttempt | c.ConfirmCancel
 
 
-def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
-    """Commands of the worker that holds the job; all others have lost the lease."""
+def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> list[e.Event]:
+    """Decide a command of the worker that holds the job. Raises `LeaseLost` for every other worker."""
     held = job.status is Status.PROCESSING and job.attempt == command.attempt
     if not held or job.worker != command.actor:
         raise LeaseLost(job, command.attempt, command.actor)
     attempt = command.attempt
     match command:
-        case c.StartStage(stage=stage, scene=scene):
-            return [e.StageStarted(at=at, attempt=attempt, stage=stage, scene=scene)]
-        case c.FinishStage(stage=stage, seconds=seconds, scene=scene):
-            return [e.StageFinished(at=at, attempt=attempt, stage=stage, seconds=seconds, scene=scene)]
         case c.RecordStages(marks=marks):
             return [_stage_event(mark, attempt, job.updated_at, at) for mark in marks]
         case c.RecordScene(scene=index, artifact=artifact):
@@ -218,14 +203,16 @@ def _work(job: Job, command: _Work, at: datetime) -> list[e.Event]:
             ]
         case c.ConfirmCancel():
             if not job.cancel_requested:
-                raise Refused("NOT_CANCELLED", f"nobody asked to cancel job {job.id}")
+                raise Refused(
+                    "NOT_CANCELLED", f"no one asked to cancel job {job.id}; fail or complete the attempt"
+                )
             return [e.Cancelled(at=at, attempt=attempt)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
 
 
 def _stage_event(mark: c.StageMark, attempt: int, earliest: datetime, latest: datetime) -> e.Event:
-    """What a mark says, at its own time as far as the order of events allows."""
+    """Return the event of a mark, its time moved into the range from `earliest` to `latest`."""
     at = min(max(mark.at, earliest), latest)
     if mark.seconds is None:
         return e.StageStarted(at=at, attempt=attempt, stage=mark.stage, scene=mark.scene)

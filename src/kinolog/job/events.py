@@ -1,4 +1,4 @@
-"""What can happen to a job. These names are storage: add and upcast, never rename."""
+"""Events of a job. Their names are storage: add and upcast, never rename."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from kinolog.job.values import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """The job was submitted. `body_hash` tells a repeated request from another one.
+    """The job was submitted. `body_hash` distinguishes a repeated request from a different one.
 
-    `key_id` names the key that seals its texts; empty: the job's own id is the key's.
+    `key_id` is the id of the key that seals its texts. If it is empty, the id of the job is the id of the key.
     """
 
     at: datetime
@@ -56,7 +56,7 @@ class StoryboardPlanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchRequested:
-    """Somebody asked to warm up for the job."""
+    """A client asked for a prefetch of what the job needs."""
 
     at: datetime
     actor: str
@@ -64,7 +64,7 @@ class PrefetchRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchFinished:
-    """What the job needs is warm on a worker."""
+    """A worker has loaded what the job needs; `size_bytes` is the size of the assets."""
 
     at: datetime
     worker: str
@@ -74,7 +74,7 @@ class PrefetchFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
-    """A worker took the job. The position of this event in the log is its lease."""
+    """A worker started an attempt. The position of this event in the log is its lease."""
 
     at: datetime
     attempt: int
@@ -84,7 +84,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted:
-    """A stage began."""
+    """A stage started."""
 
     at: datetime
     attempt: int
@@ -94,7 +94,7 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFinished:
-    """A stage ended after `seconds`."""
+    """A stage finished after `seconds`."""
 
     at: datetime
     attempt: int
@@ -124,7 +124,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
-    """Somebody asked to cancel the job."""
+    """A client asked to cancel the job."""
 
     at: datetime
     actor: str
@@ -133,7 +133,7 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """The job was cancelled; `attempt` is the one that was stopped, 0 when none ran."""
+    """The job was cancelled. `attempt` is the attempt that was stopped; 0 if the job was queued."""
 
     at: datetime
     attempt: int
@@ -141,7 +141,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprioritized:
-    """The job got another priority."""
+    """The priority of the job changed."""
 
     at: datetime
     priority: Priority
@@ -170,7 +170,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """Somebody asked to try the job again."""
+    """A client asked for another try."""
 
     at: datetime
     actor: str

@@ -1,4 +1,4 @@
-"""A job as its events have made it."""
+"""The state of a job: the fold of its events."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from kinolog.job.values import (
 )
 
 FOLD_VERSION = 2
-"""Version of `evolve`. A stored state of another version is folded anew from the events."""
+"""Version of `evolve`. A stored state of another version is not used: its events are folded again."""
 
 REMEMBERED_COMMANDS = 16
-"""How many ids of past commands a job keeps to recognise repeats."""
+"""Number of past command ids that a job keeps to recognise repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job after its last event. `version` counts the events."""
+    """A job after its last event. `version` is the number of its events."""
 
     id: str
     tenant: str
@@ -60,12 +60,12 @@ class Job:
 
     @property
     def sealing_key_id(self) -> str:
-        """The id of the key that seals the job's texts. Jobs of old logs name none: it is their own."""
+        """Id of the key that seals the job's texts. Jobs of old logs have no `key_id`: their own id is the key's."""
         return self.key_id or self.id
 
     @property
     def worker(self) -> str:
-        """The worker of the current or last attempt; empty before the first."""
+        """Worker of the current or last attempt; empty before the first."""
         return self.attempts[-1].worker if self.attempts else ""
 
     @property

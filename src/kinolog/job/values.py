@@ -1,4 +1,4 @@
-"""Values that jobs are made of. Pure: standard library only, all frozen."""
+"""Values of jobs, all frozen. Pure: standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 
 class Status(StrEnum):
-    """Where a job stands; the last three are terminal."""
+    """Status of a job; the last three are terminal."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -20,12 +20,12 @@ class Status(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """True when only a retry or an erasure can still happen."""
+        """True if only a retry or an erasure can follow."""
         return self in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 
 
 class Priority(StrEnum):
-    """How soon a job is wanted."""
+    """How urgent a job is."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -42,7 +42,7 @@ _RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 class Stage(StrEnum):
-    """A part of the work, in order; denoise and decode repeat per scene."""
+    """The stages of an attempt, in order; denoise and decode repeat for each scene."""
 
     STORYBOARD = "storyboard"
     PREFETCH = "prefetch"
@@ -55,7 +55,7 @@ class Stage(StrEnum):
 
 
 class ArtifactKind(StrEnum):
-    """What a file of a job is."""
+    """Kind of a file of a job."""
 
     VIDEO = "video"
     THUMBNAIL = "thumbnail"
@@ -73,7 +73,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What is asked for, defaults filled in and personal data sealed."""
+    """The requested video: defaults filled in, personal data sealed."""
 
     prompt: Sealed
     negative_prompt: Sealed | None
@@ -92,7 +92,7 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file that a job made, addressed by its content; `sha256` in hexadecimal."""
+    """A file that a job produced, addressed by its content; `sha256` is hexadecimal."""
 
     kind: ArtifactKind
     key: str
@@ -103,7 +103,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFacts:
-    """Facts of a finished video, read back from the file."""
+    """Facts about a finished video, read back from the file."""
 
     width: int
     height: int
@@ -117,7 +117,7 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A part of the video with a prompt of its own."""
+    """A part of the video with its own prompt."""
 
     index: int
     prompt: Sealed
@@ -131,12 +131,12 @@ class Scene:
 
 
 WORKER_STOPPED = "WORKER_STOPPED"
-"""Code of the error of an attempt that ended because its worker was told to stop."""
+"""Error code of an attempt that ended because its worker was stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
-    """Why a job or an attempt failed: a word for programs, a sentence for people."""
+    """Why a job or an attempt failed: a code for programs, a sentence for people."""
 
     code: str
     message: str
@@ -144,13 +144,13 @@ class JobError:
 
     @property
     def counts(self) -> bool:
-        """Whether the attempt that it ended counts as one of those that a job may have."""
+        """Whether the attempt that it ended counts towards the job's maximum."""
         return self.code != WORKER_STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """What an attempt ran on."""
+    """Hardware, model revision and library versions of an attempt."""
 
     hardware: str = ""
     model_revision: str = ""
@@ -159,7 +159,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at a job by one worker, from 1."""
+    """One attempt at a job by one worker; `number` counts from 1."""
 
     number: int
     worker: str
@@ -171,7 +171,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageState:
-    """A stage of the current attempt; `seconds` once it has ended."""
+    """A stage of the current attempt; `seconds` is None until it has finished."""
 
     stage: Stage
     scene: int | None

@@ -1,4 +1,4 @@
-"""The laws of a job's life, for every order in which people, workers and accidents can act."""
+"""The laws of a job, for every order of the commands of clients, workers and the service."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ from kinolog.job.commit import Commit
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
-from kinolog.job.values import Artifact, JobError, MediaFacts, Priority, Runtime, Sealed, Spec, Status
+from kinolog.job.values import Runtime, Status
 from kinolog.ports.event_store import LoadedJob
-from tests.strategies import START, artifacts, errors, media, runtimes, seconds, stages, submits
+from tests.fixtures.log import a_submit
+from tests.strategies import START, submits
+from tests.unit.job.deciding import decided
+from tests.unit.job.law_commands import ATTEMPT_COMMANDS, CLIENT_COMMANDS, WORKER_COMMANDS, AttemptCommand
 
 WORKERS = ("ada-1", "bob-1", "bob-2")
 LEGAL = {
@@ -39,7 +42,7 @@ LEGAL = {
 
 
 class JobLife(RuleBasedStateMachine):
-    """One job under every order of commands; each rule is somebody who acts."""
+    """One job under every order of commands; each rule is a client, a worker or the service."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,12 +56,15 @@ class JobLife(RuleBasedStateMachine):
         """The job as the last commit left it."""
         return self.commits[-1].state
 
+    def _holds(self, worker: str) -> bool:
+        return self.job.status is Status.PROCESSING and self.job.worker == worker
+
     def _id(self) -> str:
         self.count += 1
         return f"command-{self.count}"
 
-    def _give(self, command: c.Command) -> tuple[e.Event, ...]:
-        """Give a command; answer the events, none when it was refused or had nothing to do."""
+    def _send(self, command: c.Command) -> tuple[e.Event, ...]:
+        """Send a command. Return the events: none if it was refused or had nothing to do."""
         self.now += timedelta(seconds=1)
         tail = (
             LoadedJob(job=self.job, position=len(self.commits), digest=b"", command_id="")
@@ -78,106 +84,34 @@ class JobLife(RuleBasedStateMachine):
 
     @initialize(submit=submits)
     def submitted(self, submit: c.Submit) -> None:
-        """Every life begins with a submit."""
-        assert self._give(submit)
+        """Every job begins with a submit."""
+        assert self._send(submit)
 
-    @rule(reason=st.sampled_from(["", "too long"]))
-    def cancels(self, reason: str) -> None:
-        """Somebody cancels."""
-        self._give(c.Cancel(id=self._id(), actor="ann", reason=reason))
+    @rule(submit=submits)
+    def submits_again(self, submit: c.Submit) -> None:
+        """A second submit of the same job changes nothing."""
+        assert self._send(submit) == ()
 
-    @rule()
-    def retries(self) -> None:
-        """Somebody asks for another try."""
-        self._give(c.Retry(id=self._id(), actor="ann"))
+    @rule(kind=st.sampled_from(list(CLIENT_COMMANDS)), data=st.data())
+    def client_sends(self, kind: type[c.Command], data: st.DataObject) -> None:
+        """A client or the service sends a command."""
+        self._send(kind(id=self._id(), actor="ann", **data.draw(CLIENT_COMMANDS[kind])))
 
-    @rule(priority=st.sampled_from(Priority))
-    def reprioritizes(self, priority: Priority) -> None:
-        """Somebody changes the priority."""
-        self._give(c.Reprioritize(id=self._id(), actor="ann", priority=priority))
+    @rule(kind=st.sampled_from(list(WORKER_COMMANDS)), worker=st.sampled_from(WORKERS), data=st.data())
+    def worker_starts(self, kind: type[c.Command], worker: str, data: st.DataObject) -> None:
+        """A worker prefetches or takes the job, perhaps from a worker that is lost."""
+        self._send(kind(id=self._id(), actor=worker, **data.draw(WORKER_COMMANDS[kind])))
 
-    @rule()
-    def prefetches(self) -> None:
-        """Somebody asks to warm up."""
-        self._give(c.Prefetch(id=self._id(), actor="ann"))
-
-    @rule()
-    def erases(self) -> None:
-        """Somebody erases."""
-        self._give(c.Erase(id=self._id(), actor="ann"))
-
-    @rule(worker=st.sampled_from(WORKERS), runtime=runtimes)
-    def takes(self, worker: str, runtime: Runtime) -> None:
-        """A worker takes the job, perhaps from one that is lost."""
-        self._give(c.StartAttempt(id=self._id(), actor=worker, runtime=runtime))
-
-    @rule(worker=st.sampled_from(WORKERS), data=st.data())
-    def works(self, worker: str, data: st.DataObject) -> None:
-        """A worker reports, whether it holds the job or not."""
+    @rule(kind=st.sampled_from(list(ATTEMPT_COMMANDS)), worker=st.sampled_from(WORKERS), data=st.data())
+    def worker_reports(self, kind: type[AttemptCommand], worker: str, data: st.DataObject) -> None:
+        """A worker reports about an attempt, whether it holds the job or not."""
         attempt = max(1, self.job.attempt - data.draw(st.integers(0, 1)))
-        held = (
-            self.job.status is Status.PROCESSING and self.job.worker == worker and attempt == self.job.attempt
-        )
-        command = data.draw(
-            st.one_of(
-                st.builds(
-                    c.StartStage,
-                    id=st.just(self._id()),
-                    actor=st.just(worker),
-                    attempt=st.just(attempt),
-                    stage=stages,
-                ),
-                st.builds(
-                    c.FinishStage,
-                    id=st.just(self._id()),
-                    actor=st.just(worker),
-                    attempt=st.just(attempt),
-                    stage=stages,
-                    seconds=seconds,
-                ),
-                st.builds(
-                    c.RecordScene,
-                    id=st.just(self._id()),
-                    actor=st.just(worker),
-                    attempt=st.just(attempt),
-                    scene=st.integers(0, 4),
-                    artifact=artifacts,
-                ),
-                st.builds(
-                    c.FailAttempt,
-                    id=st.just(self._id()),
-                    actor=st.just(worker),
-                    attempt=st.just(attempt),
-                    error=errors,
-                    retry_at=st.just(self.now),
-                ),
-                st.builds(
-                    c.ConfirmCancel, id=st.just(self._id()), actor=st.just(worker), attempt=st.just(attempt)
-                ),
-            )
-        )
-        events = self._give(command)
+        held = self._holds(worker) and attempt == self.job.attempt
+        arguments = data.draw(ATTEMPT_COMMANDS[kind])
+        events = self._send(kind(id=self._id(), actor=worker, attempt=attempt, **arguments))
         assert held or not events, "a worker without the lease changed the job"
-
-    @rule(worker=st.sampled_from(WORKERS), made=artifacts, facts=media)
-    def completes(self, worker: str, made: Artifact, facts: MediaFacts) -> None:
-        """A worker completes the job."""
-        held = self.job.status is Status.PROCESSING and self.job.worker == worker
-        command = c.Complete(
-            id=self._id(),
-            actor=worker,
-            attempt=self.job.attempt,
-            artifacts=(made,),
-            media=facts,
-            gpu_seconds=1.0,
-        )
-        events = self._give(command)
-        assert bool(events) == held
-
-    @rule(error=errors)
-    def gives_up(self, error: JobError) -> None:
-        """The service gives the job up."""
-        self._give(c.GiveUp(id=self._id(), actor="reactor", error=error))
+        if kind in (c.Complete, c.RecordStages):
+            assert bool(events) == held
 
     @precondition(lambda self: len(self.commits) > 0)
     @rule(back=st.integers(1, 16))
@@ -186,7 +120,7 @@ class JobLife(RuleBasedStateMachine):
         past = self.commits[-min(back, len(self.commits))].command
         if past.name == "submit" or past.id not in self.job.applied_commands:
             return
-        assert self._give(c.Cancel(id=past.id, actor=past.actor)) == ()
+        assert self._send(c.Cancel(id=past.id, actor=past.actor)) == ()
 
     @invariant()
     def embedded_equals_folded(self) -> None:
@@ -232,43 +166,15 @@ JobLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25, de
 TestJobLife = JobLife.TestCase
 
 
-def test_a_worker_without_the_lease_is_told_so() -> None:
-    """A report about an attempt that another worker holds is refused as LeaseLost, not as a plain refusal."""
-    life = JobLife()
-    life.submitted(_submit())
-    life.takes("ada-1", Runtime())
-    life.takes("bob-1", Runtime())
-    with pytest.raises(LeaseLost, match="attempt 1 of job job is not held by ada-1"):
-        life.handler.decide_from(
-            "job",
-            LoadedJob(job=life.job, position=1, digest=b"", command_id=""),
-            c.ConfirmCancel(id="late", actor="ada-1", attempt=1),
-        )
+def test_a_worker_without_the_lease_is_refused() -> None:
+    """A report about an attempt that another worker holds is refused as LeaseLost."""
+    loaded = _decided(None, a_submit())
+    for worker in ("ada-1", "bob-1"):
+        loaded = _decided(loaded, c.StartAttempt(id=worker, actor=worker, runtime=Runtime()))
+    job_id = loaded.job.id
+    with pytest.raises(LeaseLost, match=f"attempt 1 of job {job_id} is not held by ada-1"):
+        _decided(loaded, c.ConfirmCancel(id="late", actor="ada-1", attempt=1))
 
 
-def _submit() -> c.Submit:
-    sealed = Sealed(nonce=b"n" * 12, ciphertext=b"c" * 16)
-    spec = Spec(
-        prompt=sealed,
-        negative_prompt=None,
-        model="m",
-        model_class="m",
-        width=64,
-        height=64,
-        frames=17,
-        fps=8,
-        steps=20,
-        guidance=4.0,
-        seed=1,
-    )
-    return c.Submit(
-        id="s",
-        actor="ann",
-        tenant="default",
-        request_id="r",
-        body_hash=b"h" * 32,
-        spec=spec,
-        priority=Priority.MEDIUM,
-        max_attempts=3,
-        scenes=(),
-    )
+def _decided(loaded: LoadedJob | None, command: c.Command) -> LoadedJob:
+    return decided(loaded, command, START)[1]

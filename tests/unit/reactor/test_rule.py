@@ -20,13 +20,17 @@ from kinolog.job.commands import (
     Erase,
     GiveUp,
     Prefetch,
+    RecordStages,
     Reprioritize,
     Retry,
-    StartStage,
+    StageMark,
 )
 from kinolog.job.values import JobError, Priority, Stage
 from kinolog.ports.tickets import Ticket
+from tests.strategies import START
 from tests.unit.reactor.jobs import House
+
+DENOISE_STARTED = StageMark(stage=Stage.DENOISE, scene=0, at=START)
 
 
 @pytest.fixture
@@ -85,9 +89,7 @@ async def test_what_a_worker_does_means_nothing(house: House) -> None:
     job_id = await house.submitted()
     await house.started(job_id)
     assert await last_reaction(house, job_id) == []
-    await house.give(
-        job_id, StartStage(id=new_id(), actor="worker-1", attempt=1, stage=Stage.DENOISE, scene=0)
-    )
+    await house.give(job_id, RecordStages(id=new_id(), actor="worker-1", attempt=1, marks=(DENOISE_STARTED,)))
     assert await last_reaction(house, job_id) == []
     await house.give(job_id, Cancel(id=new_id(), actor="ann"))
     assert await last_reaction(house, job_id) == []
@@ -130,9 +132,7 @@ async def test_the_named_kinds_are_those_that_matter(house: House) -> None:
         Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW),
     )
     await house.started(job_id)
-    await house.give(
-        job_id, StartStage(id=new_id(), actor="worker-1", attempt=1, stage=Stage.DENOISE, scene=0)
-    )
+    await house.give(job_id, RecordStages(id=new_id(), actor="worker-1", attempt=1, marks=(DENOISE_STARTED,)))
     await house.crashed(job_id)
     await house.give(job_id, Cancel(id=new_id(), actor="ann"), Retry(id=new_id(), actor="ann"))
     await house.give(
