@@ -54,7 +54,7 @@ def _job(folder: Path, prompt: str = "A star. A ring.", frames: int = 20, **opti
     return RenderJob(
         job_id="job-1",
         model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER, options=options),
-        scenes=plan_storyboard(prompt, frames, 8, seed=7),
+        scenes=plan_storyboard(prompt, frames=frames, fps=8, seed=7),
         width=64,
         height=48,
         fps=8,

@@ -50,7 +50,7 @@ def _job(folder: Path, model: ModelSource, prompt: str, frames: int = 9) -> Rend
     return RenderJob(
         job_id="job-1",
         model=model,
-        scenes=plan_storyboard(prompt, frames, 4, seed=7),
+        scenes=plan_storyboard(prompt, frames=frames, fps=4, seed=7),
         width=256,
         height=256,
         fps=4,

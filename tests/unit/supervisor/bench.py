@@ -221,7 +221,7 @@ class Bench:
                 transition=shot.transition.value,
                 seed=shot.seed,
             )
-            for shot in plan_storyboard(prompt, 16, 8, 7)
+            for shot in plan_storyboard(prompt, frames=16, fps=8, seed=7)
         )
         spec = Spec(
             prompt=sealer.seal(prompt, PROMPT),

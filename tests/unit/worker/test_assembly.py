@@ -13,7 +13,7 @@ from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verify_video
 
-from kinolog.storyboard.planner import Transition
+from kinolog.storyboard.shots import Transition
 
 GREY = (60, 120, 180, 240)
 

@@ -71,7 +71,7 @@ def _job(prompt: str) -> RenderJob:
     return RenderJob(
         "job",
         ModelSource("m", "l"),
-        plan_storyboard(prompt, 8, 8, 0),
+        plan_storyboard(prompt, frames=8, fps=8, seed=0),
         64,
         64,
         8,

@@ -111,7 +111,9 @@ def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
     """The scenes that the service will plan for it: it uses the same rules. None while the prompt is errors."""
     if "prompt" in checked.errors or "duration" in checked.errors:
         return ()
-    return plan_storyboard(checked.request.prompt, checked.frames, checked.fps, checked.request.seed or 0)
+    return plan_storyboard(
+        checked.request.prompt, frames=checked.frames, fps=checked.fps, seed=checked.request.seed or 0
+    )
 
 
 def estimate_seconds(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:

@@ -1,4 +1,4 @@
-"""The order that the inference process gets: a job in the log, its prompts opened, as a RenderJob. Pure."""
+"""What the inference process is asked to render: a job from the log, unsealed, as a `RenderJob`. Pure."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.renderers.renderer import ModelSource
 
 
-def render_job(
-    job: Job, opened: UnsealedFields, entry: ModelEntry, folder: Path, done: Sequence[SceneFile] = ()
+def build_render_job(
+    job: Job,
+    unsealed: UnsealedFields,
+    entry: ModelEntry,
+    folder: Path,
+    finished_scenes: Sequence[SceneFile] = (),
 ) -> RenderJob:
-    """What to render; all files are made in `folder`. `done` are scenes of earlier attempts."""
+    """Return what to render. All files are made in `folder`; `finished_scenes` come from earlier attempts."""
     spec = job.spec
     return RenderJob(
         job_id=job.id,
         model=model_source(entry),
-        scenes=scenes_of(job, opened),
+        scenes=unsealed_scenes(job, unsealed),
         width=spec.width,
         height=spec.height,
         fps=spec.fps,
         steps=spec.steps,
         guidance=spec.guidance,
         folder=folder,
-        negative_prompt=opened.negative_prompt,
+        negative_prompt=unsealed.negative_prompt,
         native_width=entry.native_width or 0,
         native_height=entry.native_height or 0,
         native_frames=entry.native_frames or 0,
-        done=tuple(done),
+        finished_scenes=tuple(finished_scenes),
     )
 
 
 def model_source(entry: ModelEntry) -> ModelSource:
-    """Where the model of a catalogue entry comes from. Options named like settings of a source become those."""
+    """Return the source of a catalogue entry's model. Options with the name of a source setting become that setting."""
     options = dict(entry.options)
     dtype = options.pop("dtype", "auto")
     allow_download = options.pop("allow_download", False)
@@ -54,13 +58,13 @@ def model_source(entry: ModelEntry) -> ModelSource:
     )
 
 
-def scenes_of(job: Job, opened: UnsealedFields) -> tuple[PlannedScene, ...]:
-    """The scenes with their prompts in the clear; a job without a storyboard is one scene."""
+def unsealed_scenes(job: Job, unsealed: UnsealedFields) -> tuple[PlannedScene, ...]:
+    """Return the scenes with their prompts in the clear. A job without a storyboard is one scene."""
     spec = job.spec
     if not job.scenes:
         whole = PlannedScene(
             index=0,
-            prompt=_styled(opened.prompt, spec.style),
+            prompt=_styled(unsealed.prompt, spec.style),
             start_seconds=0.0,
             duration_seconds=spec.frames / spec.fps,
             frames=spec.frames,
@@ -80,10 +84,10 @@ def scenes_of(job: Job, opened: UnsealedFields) -> tuple[PlannedScene, ...]:
             transition=Transition(scene.transition),
             seed=scene.seed,
         )
-        for scene, prompt in zip(job.scenes, opened.scenes, strict=True)
+        for scene, prompt in zip(job.scenes, unsealed.scenes, strict=True)
     )
 
 
 def _styled(prompt: str, style: str) -> str:
-    """The prompt with the style as its last words."""
+    """Return the prompt with the style as its last words."""
     return f"{prompt.rstrip(' .,;')}, {style} style" if style else prompt

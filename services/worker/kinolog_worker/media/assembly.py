@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from kinolog.storyboard.planner import Transition
+from kinolog.storyboard.shots import Transition
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.renderers.renderer import Frames
 
