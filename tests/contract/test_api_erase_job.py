@@ -123,7 +123,7 @@ async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytes
 
 async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
     """An api that starts finds erasures that another one left undone, and finishes them."""
-    monkeypatch.setattr(erase_job, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(erase_job, "RETRY_SECONDS", 0.01)
     async with running_api() as first:
         job_id = await first.submit()
         await first.complete(job_id)

@@ -43,7 +43,7 @@ async def test_health_follows_the_parts(api: RunningApi, monkeypatch: pytest.Mon
     """A service serves while the parts that it needs answer, and serves again when they are back."""
     assert await health(api) == [SERVING] * 4
     api.read_model.away = True
-    await api.server._health_watch.look()
+    await api.server._health_monitor.check()
     assert await health(api) == [NOT_SERVING] * 4
     api.read_model.away, api.read_model.held_at = False, 0
 
@@ -52,9 +52,9 @@ async def test_health_follows_the_parts(api: RunningApi, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         patch.setattr(api.store, "last_position", away)
-        await api.server._health_watch.look()
+        await api.server._health_monitor.check()
         assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING]
-    await api.server._health_watch.look()
+    await api.server._health_monitor.check()
     assert await health(api) == [SERVING] * 4
 
 

@@ -1,4 +1,4 @@
-"""VerifyJob over a real connection: what an auditor is told about whole, moving, erased and damaged records."""
+"""VerifyJob over a real connection: the results for intact, changing, erased and damaged records."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 async def verdict(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
-    """What the check of a job found, by name."""
+    """The results of the checks of a job, by name."""
     answer = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
     assert answer.valid == all(check.holds for check in answer.checks)
     return {check.name: (check.holds, check.detail) for check in answer.checks}
 
 
 async def broken(api: RunningApi, job_id: str) -> dict[str, str]:
-    """The checks that do not hold, with what they found."""
+    """The failed checks with their details."""
     return {name: detail for name, (holds, detail) in (await verdict(api, job_id)).items() if not holds}
 
 
 async def test_a_completed_job_holds(api: RunningApi) -> None:
-    """Every check of an untouched job holds and says what it looked at."""
+    """Every check of an intact job holds and gives details."""
     job_id = await api.submit()
     await api.complete(job_id)
     found = await verdict(api, job_id)
@@ -47,17 +47,17 @@ async def test_a_completed_job_holds(api: RunningApi) -> None:
     details = {name: detail for name, (_, detail) in found.items()}
     assert details == {
         "hashes": "3 commits whose bytes have the hash stored with them",
-        "chain": "3 commits, 5 events; each names the hash of the one before",
-        "fold": "3 states that the events make anew",
+        "chain": "3 commits, 5 events; each names the hash of the previous one",
+        "fold": "3 states as folded from the events",
         "endings": "it ended once and was never retried",
         "archive": "the database holds 3 of 3 with the same bytes",
-        "seals": "the prompt and those of 1 scene open with the job's key",
-        "artifacts": "1 file read to the end; each is what the log says",
+        "seals": "the prompt and those of 1 scene unseal under the job's key",
+        "artifacts": "1 file read to the end; each matches the log",
     }
 
 
 async def test_a_running_job_holds_as_far_as_it_is(api: RunningApi) -> None:
-    """A job that runs has not ended and has no files yet; what the archive has not seen yet is no loss."""
+    """A running job has not ended and has no files yet. A commit that is not archived yet does not count as lost."""
     job_id = await api.submit()
     api.read_model.held_at = 1
     await api.start_attempt(job_id)
@@ -69,7 +69,7 @@ async def test_a_running_job_holds_as_far_as_it_is(api: RunningApi) -> None:
 
 
 async def test_a_job_that_goes_on_while_it_is_checked(api: RunningApi) -> None:
-    """A commit that is stored and archived between two reads is not called lost."""
+    """A commit that is stored and archived between two reads does not count as lost."""
     job_id = await api.submit()
     archived_commits = api.read_model.archived_commits
 
@@ -83,7 +83,7 @@ async def test_a_job_that_goes_on_while_it_is_checked(api: RunningApi) -> None:
 
 
 async def test_a_job_that_is_erased_while_it_is_checked(api: RunningApi) -> None:
-    """A job whose key and files go between two reads is checked anew, as the erased job that it is."""
+    """A job whose key and files are deleted between two reads is checked again, as an erased job."""
     job_id = await api.submit()
     await api.complete(job_id)
     get = api.keys.get
@@ -100,28 +100,28 @@ async def test_a_job_that_is_erased_while_it_is_checked(api: RunningApi) -> None
 
 
 async def test_an_erased_job_holds_without_its_files(api: RunningApi) -> None:
-    """Of an erased job the key and the files are gone; a file that came back is named, one of another job is not."""
+    """The key and the files of an erased job are deleted. A stored file is named unless another job lists it."""
     job_id, twin = await api.submit(), await api.submit()
     artifact = await api.complete(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
     found = await verdict(api, job_id)
     assert all(holds for holds, _ in found.values())
-    assert found["seals"][1] == "erased; the key is gone, so nobody can read the prompts"
-    assert found["artifacts"][1] == "erased; 1 of 1 file gone"
+    assert found["seals"][1] == "erased; the key is deleted, so the prompts cannot be read"
+    assert found["artifacts"][1] == "erased; 1 of 1 file deleted"
     await api.stored(b"video bytes")
     assert await broken(api, job_id) == {"artifacts": f"erased, but still stored: video {artifact.key}"}
     await api.complete(twin)
     found = await verdict(api, job_id)
-    assert found["artifacts"] == (True, "erased; 0 of 1 file gone; 1 stay, since other jobs made the same")
+    assert found["artifacts"] == (True, "erased; 0 of 1 file deleted; 1 kept, because other jobs list the same")
 
 
 async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
-    """An erased job whose key is still there is told with what to do."""
+    """For an erased job whose key still exists the details say what to do."""
     job_id = await api.submit()
     await api.fail(job_id)
     await api.work(job_id, c.Erase(id="e1", actor="ada"))
     assert await broken(api, job_id) == {
-        "seals": "erased, but its key is still there; erase it again to finish"
+        "seals": "erased, but its key still exists; erase the job again to finish"
     }
 
 
@@ -135,7 +135,7 @@ async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
     ids=["altered", "truncated", "deleted"],
 )
 async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, words: str) -> None:
-    """A file whose bytes were altered, cut off or deleted fails the check of artifacts, and no other."""
+    """A file whose bytes were altered, truncated or deleted fails the check of artifacts only."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
     stored = api.artifacts._artifacts
@@ -149,7 +149,7 @@ async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, w
 
 
 async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
-    """A commit rewritten in the log with a hash of its own breaks the chain and differs from the archive."""
+    """A commit that is rewritten in the log with a new hash breaks the chain and differs from the archive."""
     job_id = await api.submit()
     await api.complete(job_id)
     archived = await api.read_model.archived_commits(job_id)
@@ -159,13 +159,13 @@ async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
     keep(api, archived)
     found = await broken(api, job_id)
     assert found == {
-        "chain": "position 2 does not build on position 1",
+        "chain": "position 2 does not follow position 1",
         "archive": "position 1 differs between log and archive",
     }
 
 
 async def test_a_history_that_the_log_has_lost_is_found(api: RunningApi) -> None:
-    """Of a job that the log no longer has, the archive still says that there was one, to its tenant alone."""
+    """A job that is missing from the log is still known from the archive, to its tenant only."""
     job_id = await api.submit()
     archived = await api.read_model.archived_commits(job_id)
     del api.store._positions[job_id]
@@ -178,7 +178,7 @@ async def test_a_history_that_the_log_has_lost_is_found(api: RunningApi) -> None
 
 
 async def test_a_flipped_byte_is_found(api: RunningApi) -> None:
-    """A byte flipped in the log is an answer that names the position, not an error."""
+    """A flipped byte in the log is a response that names the position, not an error."""
     job_id = await api.submit()
     await api.complete(job_id)
     archived = await api.read_model.archived_commits(job_id)
@@ -200,18 +200,18 @@ async def test_a_state_that_its_events_do_not_make(api: RunningApi) -> None:
     recorded = decode_commit(1, api.store._log[0])
     state = replace(recorded.commit.state, max_attempts=9)
     api.store._log[0] = encode_commit(replace(recorded.commit, state=state)).raw
-    assert await broken(api, job_id) == {"fold": "position 1 carries another state than its events make"}
+    assert await broken(api, job_id) == {"fold": "position 1 holds a state that differs from the folded events"}
 
 
 async def test_a_lost_key_is_found(api: RunningApi) -> None:
-    """A job that is not erased but whose key is gone fails the check of seals."""
+    """A job that is not erased but has no key fails the check of seals."""
     job_id = await api.submit()
     await api.keys.erase(await api.key_id(job_id))
-    assert await broken(api, job_id) == {"seals": "the key is gone although the job is not erased"}
+    assert await broken(api, job_id) == {"seals": "the key is missing although the job is not erased"}
 
 
 async def test_verifying_without_the_archive(api: RunningApi) -> None:
-    """While the archive is away a check is UNAVAILABLE, never a wrong verdict."""
+    """While the archive is unavailable the check is UNAVAILABLE, never a wrong result."""
     job_id = await api.submit()
     api.read_model.away = True
     problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
@@ -233,7 +233,7 @@ async def test_verifying_without_the_files(api: RunningApi, monkeypatch: pytest.
 
 
 def keep(api: RunningApi, archived: object) -> None:
-    """Have the archive hold this, whatever becomes of the log."""
+    """Make the archive return these commits, independently of the log."""
 
     async def kept(job_id: str) -> object:
         return archived

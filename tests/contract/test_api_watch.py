@@ -35,7 +35,7 @@ async def watching(api: RunningApi, watchers_now: int = 1) -> None:
     """Wait until so many streams stand at the hub."""
 
     async def there() -> bool:
-        return len(api.server._hub._audience) == watchers_now
+        return len(api.server._job_service.broadcast._subscriptions) == watchers_now
 
     await until(there)
 
@@ -135,13 +135,13 @@ async def test_catching_up_meets_the_live_feed(api: RunningApi) -> None:
 
 async def test_overflow_while_catching_up(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """When more happens during the catch-up than may wait, the rest is read from the log: still all, once."""
-    monkeypatch.setattr(watcher, "MOST_COMMITS", 5)
+    monkeypatch.setattr(watcher, "MAX_PENDING_COMMITS", 5)
     for number in range(50):
         await api.submit(f"before {number}")
     store_read = api.store.read
 
     async def handed_out() -> bool:
-        return api.server._hub.position >= 90
+        return api.server._job_service.broadcast.position >= 90
 
     async def slow_read(after: int, last: int | None = None) -> AsyncIterator[Any]:
         async for batch in store_read(after, last):

@@ -1,0 +1,1 @@
+"""The gRPC api: the job, analytics and audit services."""

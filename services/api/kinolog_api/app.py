@@ -22,8 +22,9 @@ from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import run_process, stop_requested
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
-from kinolog_api.server import ApiDependencies, ApiServer, ListenFailed
+from kinolog_api.server import ApiServer, ListenFailed
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ GRACE_SECONDS = 5.0
 @asynccontextmanager
 async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """Connect and check the dependencies. Raises `START_ERRORS`."""
-    callers = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
+    authenticator = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
     async with AsyncExitStack() as stack:
@@ -61,7 +62,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             artifacts=artifacts,
             read_model=read_model,
             catalogue=catalogue,
-            callers=callers,
+            authenticator=authenticator,
             clock=system_clock,
         )
 

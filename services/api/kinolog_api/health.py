@@ -1,6 +1,6 @@
-"""Health per service: a service serves as long as the parts that it needs answer.
+"""Health per service: a service is SERVING while its dependencies answer.
 
-`python -m kinolog_api.health HOST:PORT` asks a running api; its exit status is 0 when everything is served.
+`python -m kinolog_api.health HOST:PORT` checks a running api. Its exit status is 0 if all services are SERVING.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from kinolog.process.logs import fields
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
-"""Between two looks."""
+CHECK_INTERVAL_SECONDS = 2.0
 
-ANSWER_SECONDS = 2.0
-"""A part that takes longer is away."""
+TIMEOUT_SECONDS = 2.0
+"""A dependency that takes longer counts as unavailable."""
 
 LOG, DATABASE = "log", "database"
 NEEDS = {
@@ -33,65 +32,69 @@ NEEDS = {
     "kinolog.v1.AuditService": (LOG, DATABASE),
     "": (LOG, DATABASE),
 }
-"""What each service needs; the empty name is the api as a whole."""
+"""The dependencies of each service. The empty name is the api as a whole."""
 
 
 class HealthMonitor:
-    """Looks after log and database, and tells the health service."""
+    """Checks the dependencies and updates the health service."""
 
     def __init__(self, health: health_aio.HealthServicer, store: EventStore, read_model: ReadModel) -> None:
         self._health = health
         self._store = store
         self._read_model = read_model
-        self._away: frozenset[str] = frozenset()
+        self._unavailable: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """Look again and again, until it is cancelled."""
+        """Check at intervals, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            await asyncio.sleep(CHECK_INTERVAL_SECONDS)
+            await self.check()
 
-    async def look(self) -> None:
-        """Look once, and tell."""
-        found = await asyncio.gather(
-            _missing(LOG, self._store.last_position()), _missing(DATABASE, self._read_model.position())
+    async def check(self) -> None:
+        """Check all dependencies once and update the health of all services."""
+        answers = await asyncio.gather(
+            _answers(LOG, self._store.last_position()), _answers(DATABASE, self._read_model.position())
         )
-        away = frozenset(name for name in found if name)
-        for name in away - self._away:
-            log.warning("the %s does not answer", name, extra=fields("part_away", part=name))
-        for name in self._away - away:
-            log.info("the %s answers again", name, extra=fields("part_back", part=name))
-        self._away = away
+        unavailable = frozenset(
+            name for name, is_available in zip((LOG, DATABASE), answers, strict=True) if not is_available
+        )
+        for name in unavailable - self._unavailable:
+            log.warning(
+                "the %s does not answer", name, extra=fields("dependency_unavailable", dependency=name)
+            )
+        for name in self._unavailable - unavailable:
+            log.info("the %s answers again", name, extra=fields("dependency_available", dependency=name))
+        self._unavailable = unavailable
         for service, needs in NEEDS.items():
-            serving = health_pb2.HealthCheckResponse.SERVING
-            if away.intersection(needs):
-                serving = health_pb2.HealthCheckResponse.NOT_SERVING
-            await self._health.set(service, serving)
+            status = health_pb2.HealthCheckResponse.SERVING
+            if unavailable.intersection(needs):
+                status = health_pb2.HealthCheckResponse.NOT_SERVING
+            await self._health.set(service, status)
 
 
-async def _missing(name: str, question: Awaitable[int]) -> str:
-    """The name of a part that does not answer; empty for one that does."""
+async def _answers(name: str, request: Awaitable[int]) -> bool:
+    """Return whether a dependency answers a request in time."""
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await question
-    except Exception as error:  # whatever it is, the part is of no use
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await request
+    except Exception as error:  # any error means that the dependency cannot be used
         log.debug("the %s does not answer: %s", name, type(error).__name__)
-        return name
-    return ""
+        return False
+    return True
 
 
 def main() -> None:
-    """Ask the api at the address given as argument."""
+    """Check the api at the address in the first argument."""
     target = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051"
     with grpc.insecure_channel(target) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS
+            response = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=TIMEOUT_SECONDS
             )
         except grpc.RpcError as error:
             code = error.code() if isinstance(error, grpc.Call) else error
             sys.exit(f"{target} does not answer: {code}")
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+    if response.status != health_pb2.HealthCheckResponse.SERVING:
         sys.exit(f"{target} is not serving")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
 from kinolog.codec.times import time_to_proto
@@ -56,7 +58,7 @@ def public_job(job: Job, position: int, opened: UnsealedFields, progress: Progre
         wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
         wire.error.CopyFrom(error_to_proto(job.error))
-    _times_to_proto(wire, job)
+    job_times_to_proto(wire, job)
     return wire
 
 
@@ -66,7 +68,23 @@ def _percent(job: Job, progress: Progress | None) -> float:
     return progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
 
 
-def _times_to_proto(wire: pb.Job, job: Job) -> None:
+class JobTimes(Protocol):
+    """The times of a job: of its state, and of its row in the read model."""
+
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def finished_at(self) -> datetime | None: ...
+    @property
+    def not_before(self) -> datetime | None: ...
+
+
+def job_times_to_proto(wire: pb.Job, job: JobTimes) -> None:
+    """Write the times of a job into `wire`. Unset times stay unset."""
     time_to_proto(wire.created_at, job.created_at)
     time_to_proto(wire.updated_at, job.updated_at)
     if job.started_at is not None:

@@ -16,8 +16,9 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc.aio import EOF  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_status import rpc_status
+from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.authentication import Authenticator
-from kinolog_api.server import ApiDependencies, ApiServer
+from kinolog_api.server import ApiServer
 
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.job import commands as c
@@ -214,7 +215,7 @@ def _id() -> str:
 
 @asynccontextmanager
 async def running_api(
-    callers: Authenticator | None = None, parts: RunningApi | None = None
+    authenticator: Authenticator | None = None, parts: RunningApi | None = None
 ) -> AsyncIterator[RunningApi]:
     """Start an api over memory on a free port, or over the parts of another one, and stop it."""
     store = parts.store if parts else MemoryEventStore()
@@ -231,7 +232,7 @@ async def running_api(
             artifacts=artifacts,
             read_model=read_model,
             catalogue=CATALOGUE,
-            callers=callers or Authenticator("default"),
+            authenticator=authenticator or Authenticator("default"),
             clock=clock,
         )
     )

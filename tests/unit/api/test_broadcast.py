@@ -33,7 +33,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.store, self.keys = MemoryEventStore(), MemoryKeyStore()
-        self.hub = WatchBroadcast(self.store, self.keys, MemoryProgressFeed(), TenantLookup(self.store))
+        self.broadcast = WatchBroadcast(self.store, self.keys, MemoryProgressFeed(), TenantLookup(self.store))
         self._number = 0
 
     async def submit(self, *, broken: bool = False) -> str:
@@ -75,7 +75,7 @@ class Scene:
         async with asyncio.timeout(ANSWER_SECONDS):
             while len(found) < number:
                 waiting = await watcher.take()
-                found += [pb.WatchJobsResponse.FromString(frame.wire) for frame in waiting.commits]
+                found += [pb.WatchJobsResponse.FromString(message.encoded) for message in waiting.commits]
         return found
 
 
@@ -84,12 +84,12 @@ async def scene() -> AsyncIterator[Scene]:
     """A hub over memory."""
     scene = Scene()
     yield scene
-    await scene.hub.close()
+    await scene.broadcast.close()
 
 
 async def test_a_job_that_does_not_open_stops_nobody(scene: Scene) -> None:
     """A job whose seal is broken is shown without its prompt, and the jobs behind it as they are."""
-    watcher = await scene.hub.attach(ALL)
+    watcher = await scene.broadcast.attach(ALL)
     await scene.submit(broken=True)
     await scene.submit()
     told = await scene.told(watcher, 2)
@@ -98,7 +98,7 @@ async def test_a_job_that_does_not_open_stops_nobody(scene: Scene) -> None:
 
 async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """When following breaks, it goes on where it broke: every commit once."""
-    monkeypatch.setattr(hub_module, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.0)
     follow = scene.store.follow
     breaks = [True]
 
@@ -110,7 +110,7 @@ async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: p
                 raise RuntimeError("the feed broke")
 
     monkeypatch.setattr(scene.store, "follow", breaking)
-    watcher = await scene.hub.attach(ALL)
+    watcher = await scene.broadcast.attach(ALL)
     for _ in range(3):
         await scene.submit()
     assert [message.position for message in await scene.told(watcher, 3)] == [1, 2, 3]
@@ -118,7 +118,7 @@ async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: p
 
 async def test_keys_that_are_away_hold_the_feed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """While keys cannot be read nothing is handed out closed; afterwards everything comes, opened."""
-    monkeypatch.setattr(hub_module, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.0)
     get_many, calls = scene.keys.get_many, 0
 
     async def away_at_first(job_ids: Any) -> dict[str, bytes]:
@@ -129,7 +129,7 @@ async def test_keys_that_are_away_hold_the_feed(scene: Scene, monkeypatch: pytes
         return await get_many(job_ids)
 
     monkeypatch.setattr(scene.keys, "get_many", away_at_first)
-    watcher = await scene.hub.attach(ALL)
+    watcher = await scene.broadcast.attach(ALL)
     await scene.submit()
     assert [message.job.spec.prompt for message in await scene.told(watcher, 1)] == ["job 1"]
 
@@ -144,12 +144,12 @@ async def test_who_joins_while_a_batch_is_opened(scene: Scene, monkeypatch: pyte
         return await get_many(job_ids)
 
     monkeypatch.setattr(scene.keys, "get_many", slowly)
-    first = await scene.hub.attach(ALL)
+    first = await scene.broadcast.attach(ALL)
     job_id = await scene.submit()
     await opening.wait()
-    position = scene.hub.position
-    second = await scene.hub.attach(WatchFilter("default", job_id))
-    other = await scene.hub.attach(WatchFilter("other"))
+    position = scene.broadcast.position
+    second = await scene.broadcast.attach(WatchFilter("default", job_id))
+    other = await scene.broadcast.attach(WatchFilter("other"))
     go_on.set()
     for watcher in (first, second):
         assert [message.position for message in await scene.told(watcher, 1)] == [position + 1]
@@ -158,14 +158,14 @@ async def test_who_joins_while_a_batch_is_opened(scene: Scene, monkeypatch: pyte
 
 async def test_the_hub_follows_while_somebody_watches(scene: Scene) -> None:
     """With the last watcher the hub stops; the next one starts it where the log then ends."""
-    watcher = await scene.hub.attach(ALL)
+    watcher = await scene.broadcast.attach(ALL)
     await scene.submit()
     await scene.told(watcher, 1)
-    await scene.hub.detach(watcher)
-    assert not scene.hub._followers
+    await scene.broadcast.detach(watcher)
+    assert not scene.broadcast._readers
     await scene.submit()
-    later = await scene.hub.attach(ALL)
-    assert scene.hub.position == 2
+    later = await scene.broadcast.attach(ALL)
+    assert scene.broadcast.position == 2
     await scene.submit()
     assert [message.position for message in await scene.told(later, 1)] == [3]
 
@@ -186,7 +186,7 @@ async def test_a_job_on_its_way_is_opened_once(scene: Scene, monkeypatch: pytest
         return await get_many(key_ids)
 
     monkeypatch.setattr(scene.keys, "get_many", noted)
-    watcher = await scene.hub.attach(ALL)
+    watcher = await scene.broadcast.attach(ALL)
     job_id = await scene.submit()
     await scene.told(watcher, 1)
     handler = CommandHandler(scene.store, TickingClock())

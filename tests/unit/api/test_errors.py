@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from google.rpc import error_details_pb2
 from grpc import StatusCode
-from kinolog_api.rpc.errors import SHOWN_VIOLATIONS, FieldViolation, invalid, translated
+from kinolog_api.rpc.errors import (
+    MAX_VIOLATIONS_IN_MESSAGE,
+    FieldViolation,
+    invalid_argument,
+    translate_error,
+)
 
 from kinolog.codec.commits import DamagedCommit
 from kinolog.job.decide import Refused
@@ -37,7 +42,7 @@ CASES = [
 @pytest.mark.parametrize(("error", "code", "reason", "passes"), CASES)
 def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: str, passes: bool) -> None:
     """Each failure has one code and reason; those that pass by themselves say when to try again."""
-    answer = translated(error)
+    answer = translate_error(error)
     assert answer is not None
     status = answer.status()
     assert status.code == code.value[0]
@@ -47,15 +52,15 @@ def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: s
     assert any(part.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for part in status.details) == passes
 
 
-def test_what_nobody_foresaw_is_not_translated() -> None:
+def test_what_nobody_foresaw_is_not_translate_error() -> None:
     """An error of the program itself is no answer."""
-    assert translated(KeyError("x")) is None
+    assert translate_error(KeyError("x")) is None
 
 
 def test_many_violations_are_cut_short_in_the_message_alone() -> None:
     """The message names the first few wrong fields, the details all of them."""
-    found = [FieldViolation(f"field_{number}", "is wrong") for number in range(SHOWN_VIOLATIONS + 2)]
-    answer = invalid(found)
+    found = [FieldViolation(f"field_{number}", "is wrong") for number in range(MAX_VIOLATIONS_IN_MESSAGE + 2)]
+    answer = invalid_argument(found)
     assert answer.message.endswith("; and 2 more")
     bad = error_details_pb2.BadRequest()
     assert answer.status().details[1].Unpack(bad)

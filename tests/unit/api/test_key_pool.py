@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from kinolog_api.jobs import key_pool
-from kinolog_api.jobs.key_pool import LEAST, MOST, KeyPool
+from kinolog_api.jobs.key_pool import MAX_SIZE, MIN_SIZE, KeyPool
 
 from kinolog.ports.event_store import LogUnavailable
 from tests.adapters.memory.keys import MemoryKeyStore
@@ -48,7 +48,7 @@ async def pool(keys: CountingKeys) -> AsyncIterator[KeyPool]:
     """A pool over it that is filled."""
     pool = KeyPool(keys)
     pool.open()
-    await until(lambda: _holds(keys, LEAST))
+    await until(lambda: _holds(keys, MIN_SIZE))
     yield pool
     await pool.close()
 
@@ -69,9 +69,9 @@ async def test_every_key_is_durable_and_given_once(keys: CountingKeys, pool: Key
 
 async def test_one_taker_makes_no_write(keys: CountingKeys, pool: KeyPool) -> None:
     """As long as half of the keys are left, taking one waits for nothing."""
-    for _ in range(LEAST // 2):
+    for _ in range(MIN_SIZE // 2):
         await pool.take()
-    assert keys.writes == [LEAST]
+    assert keys.writes == [MIN_SIZE]
 
 
 async def test_takers_at_a_dry_pool_share_writes(keys: CountingKeys) -> None:
@@ -90,9 +90,9 @@ async def test_the_size_follows_demand(
     for _ in range(100):
         await pool.take(200)
     grown = await _size(keys, pool)
-    assert LEAST < grown <= MOST
-    monkeypatch.setattr(key_pool, "SOON_SECONDS", -1.0)
-    monkeypatch.setattr(key_pool, "LATE_SECONDS", 0.0)
+    assert MIN_SIZE < grown <= MAX_SIZE
+    monkeypatch.setattr(key_pool, "GROW_WITHIN_SECONDS", -1.0)
+    monkeypatch.setattr(key_pool, "SHRINK_AFTER_SECONDS", 0.0)
     await pool.take(grown)
     assert await _size(keys, pool) < grown
 
@@ -109,9 +109,9 @@ async def _size(keys: CountingKeys, pool: KeyPool) -> int:
 
 async def test_keys_that_are_given_back_are_given_again(pool: KeyPool) -> None:
     """What was not used goes to the next who ask."""
-    taken = await pool.take(LEAST // 2)
+    taken = await pool.take(MIN_SIZE // 2)
     pool.give_back(taken)
-    again = await pool.take(LEAST)
+    again = await pool.take(MIN_SIZE)
     assert {key.id for key in taken} <= {key.id for key in again}
 
 

@@ -22,19 +22,25 @@ from kinolog.v1 import job_service_pb2 as pb
 JOB = "a" * 26
 
 
-def frame(position: int, *, terminal: bool = False) -> EncodedCommit:
+def commit(position: int, *, terminal: bool = False) -> EncodedCommit:
     """A commit of the job."""
-    return EncodedCommit(position, position - 1, JOB, terminal, b"commit %d" % position)
+    return EncodedCommit(
+        position=position,
+        previous_position=position - 1,
+        job_id=JOB,
+        terminal=terminal,
+        encoded=b"commit %d" % position,
+    )
 
 
-def weather(kind: ProgressKind, wire: bytes, job_id: str = JOB) -> EncodedProgress:
-    """Weather of the job."""
-    return EncodedProgress(1, kind, job_id, wire)
+def update(kind: ProgressKind, encoded: bytes, job_id: str = JOB) -> EncodedProgress:
+    """A progress update of the job."""
+    return EncodedProgress(position=1, kind=kind, job_id=job_id, encoded=encoded)
 
 
-def wires(watcher: Watcher) -> list[bytes]:
-    """The weather that waits."""
-    return [frame.wire for frame in watcher.take_now().weather]
+def pending_updates(watcher: Watcher) -> list[bytes]:
+    """The pending progress updates."""
+    return [message.encoded for message in watcher.take_now().updates]
 
 
 @pytest.fixture
@@ -45,39 +51,39 @@ def watcher() -> Watcher:
 
 def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
     """Progress and previews of a job replace the older ones; those of other jobs stay."""
-    for wire in (b"1", b"2"):
-        watcher.put_weather(weather(ProgressKind.PROGRESS, wire))
-    watcher.put_weather(weather(ProgressKind.PROGRESS, b"3", "b" * 26))
-    watcher.put_weather(weather(ProgressKind.PREVIEW, b"4"))
-    assert wires(watcher) == [b"2", b"3", b"4"]
-    assert wires(watcher) == []
+    for encoded in (b"1", b"2"):
+        watcher.put_progress(update(ProgressKind.PROGRESS, encoded))
+    watcher.put_progress(update(ProgressKind.PROGRESS, b"3", "b" * 26))
+    watcher.put_progress(update(ProgressKind.PREVIEW, b"4"))
+    assert pending_updates(watcher) == [b"2", b"3", b"4"]
+    assert pending_updates(watcher) == []
 
 
 def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
     """The terminal commit takes the place of what the job's weather said, but not of its log lines."""
-    watcher.put_weather(weather(ProgressKind.PROGRESS, b"progress"))
-    watcher.put_weather(weather(ProgressKind.PREVIEW, b"preview"))
-    watcher.put_weather(weather(ProgressKind.LOG, b"line"))
-    watcher.put_commit(frame(1, terminal=True))
+    watcher.put_progress(update(ProgressKind.PROGRESS, b"progress"))
+    watcher.put_progress(update(ProgressKind.PREVIEW, b"preview"))
+    watcher.put_progress(update(ProgressKind.LOG, b"line"))
+    watcher.put_commit(commit(1, terminal=True))
     waiting = watcher.take_now()
-    assert [commit.position for commit in waiting.commits] == [1]
-    assert [frame.wire for frame in waiting.weather] == [b"line"]
+    assert [message.position for message in waiting.commits] == [1]
+    assert [message.encoded for message in waiting.updates] == [b"line"]
 
 
 def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of log lines the last ones wait, in order."""
-    for number in range(watcher_module.MOST_LINES + 3):
-        watcher.put_weather(weather(ProgressKind.LOG, b"%d" % number))
-    lines = wires(watcher)
-    assert len(lines) == watcher_module.MOST_LINES
-    assert (lines[0], lines[-1]) == (b"3", b"%d" % (watcher_module.MOST_LINES + 2))
+    for number in range(watcher_module.MAX_PENDING_LINES + 3):
+        watcher.put_progress(update(ProgressKind.LOG, b"%d" % number))
+    lines = pending_updates(watcher)
+    assert len(lines) == watcher_module.MAX_PENDING_LINES
+    assert (lines[0], lines[-1]) == (b"3", b"%d" % (watcher_module.MAX_PENDING_LINES + 2))
 
 
 async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher that leaves too many commits lying is ended with ABORTED rather than losing one."""
-    monkeypatch.setattr(watcher_module, "MOST_COMMITS", 3)
+    monkeypatch.setattr(watcher_module, "MAX_PENDING_COMMITS", 3)
     for position in range(1, 5):
-        watcher.put_commit(frame(position))
+        watcher.put_commit(commit(position))
     with pytest.raises(RpcError) as refusal:
         await watcher.take()
     assert refusal.value.reason == "WATCHER_TOO_SLOW"
@@ -87,12 +93,12 @@ async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest
 
 def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watcher that still reads the log is not ended: it is told to read on there."""
-    monkeypatch.setattr(watcher_module, "MOST_COMMITS", 3)
+    monkeypatch.setattr(watcher_module, "MAX_PENDING_COMMITS", 3)
     watcher.catching_up = True
     for position in range(1, 5):
-        watcher.put_commit(frame(position))
+        watcher.put_commit(commit(position))
     assert watcher.overflowed
-    watcher.start_over()
+    watcher.discard_commits()
     assert not watcher.overflowed
     assert watcher.take_now().commits == []
 
@@ -111,8 +117,8 @@ def test_weather_never_points_back() -> None:
         steps=10,
         percent=40.0,
     )
-    frame = encode_progress_message(5, ProgressKind.PROGRESS, feed)
-    same = pb.WatchJobsResponse.FromString(frame.wire_after(5))
-    later = pb.WatchJobsResponse.FromString(frame.wire_after(9))
+    message = encode_progress_message(5, ProgressKind.PROGRESS, feed)
+    same = pb.WatchJobsResponse.FromString(message.encoded_after(5))
+    later = pb.WatchJobsResponse.FromString(message.encoded_after(9))
     assert (same.position, later.position) == (5, 9)
     assert same.progress == later.progress

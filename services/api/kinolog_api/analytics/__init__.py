@@ -1,0 +1,1 @@
+"""AnalyticsService: charts from the read model."""

@@ -1,4 +1,4 @@
-"""AnalyticsService: numbers over time, from the read model's rollups."""
+"""AnalyticsService: metrics over time, from the read model's rollups."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from kinolog.codec.times import time_to_proto
 from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ActivityRow, DepthPoint, ReadModel, TimeRange, TrendPoint
 from kinolog.v1 import analytics_service_pb2 as pb
-from kinolog_api.jobs.queries import LARGEST
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.filters import read_span
+from kinolog_api.rpc.filters import parse_time_range
+from kinolog_api.rpc.positions import MAX_POSITION
 
-ENTRIES = 20
-"""Entries of the feed when the request does not say."""
+DEFAULT_PAGE_SIZE = 20
+"""Entries of the activity feed when the request does not set a page size."""
 
 
 class ChartQueries:
@@ -24,28 +24,28 @@ class ChartQueries:
 
     async def overview(self, request: pb.GetOverviewRequest, call: Call) -> pb.GetOverviewResponse:
         """GetOverview."""
-        found = await self._read_model.overview(call.tenant, self._span(request.range))
+        overview = await self._read_model.overview(call.tenant, self._time_range(request.range))
         return pb.GetOverviewResponse(
-            submitted=found.submitted,
-            completed=found.completed,
-            failed=found.failed,
-            cancelled=found.cancelled,
-            queued_now=found.queued_now,
-            processing_now=found.processing_now,
-            success_rate=found.success_rate,
-            mean_seconds=found.mean_seconds,
-            p50_seconds=found.p50_seconds,
-            p95_seconds=found.p95_seconds,
-            mean_wait_seconds=found.mean_wait_seconds,
-            video_seconds=found.video_seconds,
-            gpu_seconds=found.gpu_seconds,
+            submitted=overview.submitted,
+            completed=overview.completed,
+            failed=overview.failed,
+            cancelled=overview.cancelled,
+            queued_now=overview.queued_now,
+            processing_now=overview.processing_now,
+            success_rate=overview.success_rate,
+            mean_seconds=overview.mean_seconds,
+            p50_seconds=overview.p50_seconds,
+            p95_seconds=overview.p95_seconds,
+            mean_wait_seconds=overview.mean_wait_seconds,
+            video_seconds=overview.video_seconds,
+            gpu_seconds=overview.gpu_seconds,
         )
 
     async def success_rates(
         self, request: pb.GetSuccessRatesRequest, call: Call
     ) -> pb.GetSuccessRatesResponse:
         """GetSuccessRates."""
-        rates = await self._read_model.success_rates(call.tenant, self._span(request.range))
+        rates = await self._read_model.success_rates(call.tenant, self._time_range(request.range))
         return pb.GetSuccessRatesResponse(
             rates=[
                 pb.SuccessRate(
@@ -61,7 +61,7 @@ class ChartQueries:
 
     async def stage_times(self, request: pb.GetStageTimesRequest, call: Call) -> pb.GetStageTimesResponse:
         """GetStageTimes."""
-        times = await self._read_model.stage_times(call.tenant, self._span(request.range))
+        times = await self._read_model.stage_times(call.tenant, self._time_range(request.range))
         return pb.GetStageTimesResponse(
             stages=[
                 pb.StageTime(
@@ -77,32 +77,32 @@ class ChartQueries:
 
     async def queue_depth(self, request: pb.GetQueueDepthRequest, call: Call) -> pb.GetQueueDepthResponse:
         """GetQueueDepth."""
-        span = self._span(request.range)
-        depth = await self._read_model.queue_depth(call.tenant, span, request.bucket_seconds)
-        points = [_put_depth(point) for point in depth.points]
+        time_range = self._time_range(request.range)
+        depth = await self._read_model.queue_depth(call.tenant, time_range, request.bucket_seconds)
+        points = [_depth_to_proto(point) for point in depth.points]
         return pb.GetQueueDepthResponse(points=points, bucket_seconds=depth.bucket_seconds)
 
     async def trends(self, request: pb.GetTrendsRequest, call: Call) -> pb.GetTrendsResponse:
         """GetTrends."""
-        span = self._span(request.range)
-        trends = await self._read_model.trends(call.tenant, span, request.bucket_seconds)
-        points = [_put_trend(point) for point in trends.points]
+        time_range = self._time_range(request.range)
+        trends = await self._read_model.trends(call.tenant, time_range, request.bucket_seconds)
+        points = [_trend_to_proto(point) for point in trends.points]
         return pb.GetTrendsResponse(points=points, bucket_seconds=trends.bucket_seconds)
 
     async def activity(self, request: pb.ListActivityRequest, call: Call) -> pb.ListActivityResponse:
         """ListActivity."""
         entries = await self._read_model.list_activity(
             call.tenant,
-            min(request.before_position, LARGEST) or None,
-            request.page_size or ENTRIES,
+            min(request.before_position, MAX_POSITION) or None,
+            request.page_size or DEFAULT_PAGE_SIZE,
         )
-        return pb.ListActivityResponse(entries=map(_put_activity, entries))
+        return pb.ListActivityResponse(entries=map(_activity_to_proto, entries))
 
-    def _span(self, wire: pb.TimeRange) -> TimeRange:
-        return read_span(wire, self._clock())
+    def _time_range(self, wire: pb.TimeRange) -> TimeRange:
+        return parse_time_range(wire, self._clock())
 
 
-def _put_depth(point: DepthPoint) -> pb.DepthPoint:
+def _depth_to_proto(point: DepthPoint) -> pb.DepthPoint:
     wire = pb.DepthPoint(
         queued=point.queued,
         processing=point.processing,
@@ -113,7 +113,7 @@ def _put_depth(point: DepthPoint) -> pb.DepthPoint:
     return wire
 
 
-def _put_trend(point: TrendPoint) -> pb.TrendPoint:
+def _trend_to_proto(point: TrendPoint) -> pb.TrendPoint:
     wire = pb.TrendPoint(
         submitted=point.submitted,
         completed=point.completed,
@@ -124,7 +124,7 @@ def _put_trend(point: TrendPoint) -> pb.TrendPoint:
     return wire
 
 
-def _put_activity(entry: ActivityRow) -> pb.Activity:
+def _activity_to_proto(entry: ActivityRow) -> pb.Activity:
     wire = pb.Activity(
         position=entry.position,
         job_id=entry.job_id,

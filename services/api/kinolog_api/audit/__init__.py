@@ -1,0 +1,1 @@
+"""AuditService: the history of a job, its verification, and replay of the log."""

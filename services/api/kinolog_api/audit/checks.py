@@ -1,4 +1,4 @@
-"""Whether a job's record is complete and untouched. Pure: the record is brought, what is found is said."""
+"""Checks that the record of a job is complete and unchanged. Pure: the caller reads the record."""
 
 from __future__ import annotations
 
@@ -13,58 +13,60 @@ from kinolog.job.evolve import BrokenHistory, fold
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.job.values import Artifact
 
-NAMED_FILES = 3
-"""How many files that do not hold are named; the others are counted."""
+MAX_NAMED_FILES = 3
+"""Failing files that a detail names; further ones are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCheck:
-    """One thing that was checked, whether it holds, and what was found."""
+    """The result of one check: its name, whether it holds, and details for people."""
 
     name: str
     holds: bool
     detail: str
 
 
-def check_log(before: Sequence[Recorded], damage: str) -> RecordCheck:
-    """The log could not be read to the job's end: what is wrong, and how much lies before it."""
-    return RecordCheck("log", False, f"{damage}; {_number(len(before), 'commit')} before it could be read")
+def damaged_log(readable: Sequence[Recorded], damage: str) -> RecordCheck:
+    """Return the failed check of a log that cannot be read to the end of the job."""
+    return RecordCheck("log", False, f"{damage}; {_counted(len(readable), 'commit')} before it could be read")
 
 
 def check_hashes(history: Sequence[Recorded]) -> RecordCheck:
-    """Every commit's bytes still have the hash that lies beside them."""
+    """Check that the bytes of every commit have the hash that is stored with them."""
     for recorded in history:
         try:
             _, digest = parse_commit(recorded.raw)
         except DamagedCommit as error:
             return RecordCheck("hashes", False, f"position {recorded.position}: {error}")
         if digest != recorded.digest:
-            return RecordCheck("hashes", False, f"position {recorded.position}: another hash than was read")
+            return RecordCheck(
+                "hashes", False, f"position {recorded.position}: the hash differs from the one that was read"
+            )
     return RecordCheck(
-        "hashes", True, f"{_number(len(history), 'commit')} whose bytes have the hash stored with them"
+        "hashes", True, f"{_counted(len(history), 'commit')} whose bytes have the hash stored with them"
     )
 
 
 def check_chain(history: Sequence[Recorded]) -> RecordCheck:
-    """Every commit names the position and hash of the one before, and the events are counted without a gap."""
+    """Check that every commit names position and hash of the previous one, and that no event is missing."""
     position, digest, version = 0, b"", 0
     for recorded in history:
         commit = recorded.commit
         where = f"position {recorded.position}"
         if commit.job_id != history[0].commit.job_id:
-            return RecordCheck("chain", False, f"{where} is about another job, {commit.job_id}")
+            return RecordCheck("chain", False, f"{where} belongs to another job, {commit.job_id}")
         if (commit.previous_position, commit.previous_hash) != (position, digest):
-            return RecordCheck("chain", False, f"{where} does not build on {_place(position)}")
+            return RecordCheck("chain", False, f"{where} does not follow {_previous(position)}")
         version += len(commit.events)
         if commit.version != version:
             return RecordCheck("chain", False, f"{where} counts {commit.version} events, not {version}")
         position, digest = recorded.position, recorded.digest
-    linked = f"{_number(len(history), 'commit')}, {_number(version, 'event')}"
-    return RecordCheck("chain", True, f"{linked}; each names the hash of the one before")
+    linked = f"{_counted(len(history), 'commit')}, {_counted(version, 'event')}"
+    return RecordCheck("chain", True, f"{linked}; each names the hash of the previous one")
 
 
 def check_fold(history: Sequence[Recorded]) -> RecordCheck:
-    """The events, folded anew, give the state that each commit carries."""
+    """Check that folding the events produces the state in each commit."""
     job: Job | None = None
     compared = 0
     for recorded in history:
@@ -77,15 +79,17 @@ def check_fold(history: Sequence[Recorded]) -> RecordCheck:
             compared += 1
             if job != commit.state:
                 return RecordCheck(
-                    "fold", False, f"position {recorded.position} carries another state than its events make"
+                    "fold",
+                    False,
+                    f"position {recorded.position} holds a state that differs from the folded events",
                 )
     others = len(history) - compared
     rest = f"; {others} of another version not compared" if others else ""
-    return RecordCheck("fold", True, f"{_number(compared, 'state')} that the events make anew{rest}")
+    return RecordCheck("fold", True, f"{_counted(compared, 'state')} as folded from the events{rest}")
 
 
 def check_endings(history: Sequence[Recorded]) -> RecordCheck:
-    """The job ended at most once, and once more for each retry."""
+    """Check that the job ended at most once, and once more for each retry."""
     endings, retries = 0, 0
     for recorded in history:
         for event in recorded.commit.events:
@@ -93,7 +97,7 @@ def check_endings(history: Sequence[Recorded]) -> RecordCheck:
             retries += isinstance(event, Retried)
             if endings > retries + 1:
                 return RecordCheck(
-                    "endings", False, f"position {recorded.position} ends the job once too often"
+                    "endings", False, f"position {recorded.position} ends a job that has already ended"
                 )
     ended = f"it ended {_times(endings)}" if endings else "it has not ended yet"
     retried = f"was retried {_times(retries)}" if retries else "was never retried"
@@ -103,7 +107,7 @@ def check_endings(history: Sequence[Recorded]) -> RecordCheck:
 def check_archive(
     history: Sequence[Recorded], archive: Mapping[int, bytes], archived_up_to: int
 ) -> RecordCheck:
-    """The archive holds the same bytes, for every commit up to the position that it has reached."""
+    """Check that the archive holds the same bytes for every commit up to the position that it has reached."""
     logged = {recorded.position: recorded.raw for recorded in history}
     for position, raw in archive.items():
         if position not in logged:
@@ -114,38 +118,43 @@ def check_archive(
             return RecordCheck("archive", False, f"position {position} differs between log and archive")
     missing = [p for p in logged if p not in archive and p <= archived_up_to]
     if missing:
-        return RecordCheck("archive", False, f"the archive lacks position {missing[0]}")
-    to_come = len(logged) - len(archive)
-    rest = f"; {to_come} not archived yet" if to_come else ""
+        return RecordCheck("archive", False, f"the archive is missing position {missing[0]}")
+    pending = len(logged) - len(archive)
+    rest = f"; {pending} not archived yet" if pending else ""
     return RecordCheck(
         "archive", True, f"the database holds {len(archive)} of {len(logged)} with the same bytes{rest}"
     )
 
 
-def check_files(files: Sequence[Artifact], wrong: Sequence[str], *, ended: bool) -> RecordCheck:
-    """The files that the job lists; `wrong` says what is wrong with which of them."""
-    if wrong:
-        return RecordCheck("artifacts", False, _listed(wrong))
+def check_files(files: Sequence[Artifact], failures: Sequence[str], *, ended: bool) -> RecordCheck:
+    """Check the files that the job lists. `failures` describes those that do not match the log."""
+    if failures:
+        return RecordCheck("artifacts", False, _shortened(failures))
     if not files:
         return RecordCheck("artifacts", True, "the job lists no files" + ("" if ended else " yet"))
     return RecordCheck(
-        "artifacts", True, f"{_number(len(files), 'file')} read to the end; each is what the log says"
+        "artifacts", True, f"{_counted(len(files), 'file')} read to the end; each matches the log"
     )
 
 
-def check_erased_files(files: Sequence[Artifact], left: Sequence[str], shared: int) -> RecordCheck:
-    """The files that an erased job once made; `left` names those still there, but for what other jobs made too."""
-    if left:
-        return RecordCheck("artifacts", False, f"erased, but still stored: {_listed(left)}")
+def check_erased_files(files: Sequence[Artifact], remaining: Sequence[str], shared: int) -> RecordCheck:
+    """Check that the files of an erased job are deleted.
+
+    `remaining` names stored files that no other job lists, `shared` counts those that other jobs list.
+    """
+    if remaining:
+        return RecordCheck("artifacts", False, f"erased, but still stored: {_shortened(remaining)}")
     if not files:
         return RecordCheck("artifacts", True, "erased; the job made no files")
-    kept = f"; {shared} stay, since other jobs made the same" if shared else ""
-    gone = len(files) - shared
-    return RecordCheck("artifacts", True, f"erased; {gone} of {_number(len(files), 'file')} gone{kept}")
+    kept = f"; {shared} kept, because other jobs list the same" if shared else ""
+    deleted = len(files) - shared
+    return RecordCheck(
+        "artifacts", True, f"erased; {deleted} of {_counted(len(files), 'file')} deleted{kept}"
+    )
 
 
-def state_of(history: Sequence[Recorded]) -> Job:
-    """The job that the events make; the state in its last commit when they make none."""
+def folded_state(history: Sequence[Recorded]) -> Job:
+    """Return the job as folded from its events; the state in its last commit if they cannot be folded."""
     job: Job | None = None
     try:
         for recorded in history:
@@ -156,13 +165,13 @@ def state_of(history: Sequence[Recorded]) -> Job:
     return job or history[-1].commit.state
 
 
-def files_of(job: Job) -> list[Artifact]:
-    """Files that the job lists: results and rendered scenes, each once."""
-    return _once([*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)])
+def listed_artifacts(job: Job) -> list[Artifact]:
+    """Return the files that the job lists, results and rendered scenes, each once."""
+    return _distinct([*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)])
 
 
-def files_ever(history: Iterable[Recorded]) -> list[Artifact]:
-    """Files that the job ever made, scenes of earlier attempts too, each once."""
+def artifacts_ever_made(history: Iterable[Recorded]) -> list[Artifact]:
+    """Return the files that the job ever made, scenes of earlier attempts included, each once."""
     made: list[Artifact] = []
     for recorded in history:
         for event in recorded.commit.events:
@@ -171,36 +180,36 @@ def files_ever(history: Iterable[Recorded]) -> list[Artifact]:
                     made += artifacts
                 case SceneRendered(artifact=artifact):
                     made.append(artifact)
-    return _once(made)
+    return _distinct(made)
 
 
-def scenes_of(job: Job) -> str:
-    """How many scenes it has, in words."""
-    return _number(len(job.scenes), "scene")
+def scene_count(job: Job) -> str:
+    """Return the number of scenes in words."""
+    return _counted(len(job.scenes), "scene")
 
 
-def name_of(artifact: Artifact) -> str:
-    """What a file is, and its key in the artifact store."""
+def artifact_label(artifact: Artifact) -> str:
+    """Return the kind of a file and its key in the artifact store."""
     return f"{artifact.kind} {artifact.key}"
 
 
-def _once(files: Iterable[Artifact]) -> list[Artifact]:
+def _distinct(files: Iterable[Artifact]) -> list[Artifact]:
     first: dict[str, Artifact] = {}
     for artifact in files:
         first.setdefault(artifact.key, artifact)
     return list(first.values())
 
 
-def _listed(words: Sequence[str]) -> str:
-    more = len(words) - NAMED_FILES
-    return "; ".join(words[:NAMED_FILES]) + (f"; and {more} more" if more > 0 else "")
+def _shortened(words: Sequence[str]) -> str:
+    more = len(words) - MAX_NAMED_FILES
+    return "; ".join(words[:MAX_NAMED_FILES]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _place(position: int) -> str:
-    return f"position {position}" if position else "the beginning"
+def _previous(position: int) -> str:
+    return f"position {position}" if position else "the start of the history"
 
 
-def _number(count: int, word: str) -> str:
+def _counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 

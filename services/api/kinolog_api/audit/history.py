@@ -1,11 +1,9 @@
-"""AuditService: what happened, read from the log itself."""
+"""GetHistory and ReplayLog, read from the log itself."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
-
-from grpc import StatusCode
 
 from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
@@ -19,8 +17,9 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import RpcError, job_not_found
-from kinolog_api.rpc.validation import read_time
+from kinolog_api.rpc.errors import job_not_found
+from kinolog_api.rpc.positions import require_position_in_log
+from kinolog_api.rpc.validation import parse_time
 
 
 class JobHistory:
@@ -31,10 +30,10 @@ class JobHistory:
         self._keys = keys
 
     async def get_history(self, request: pb.GetHistoryRequest, call: Call) -> pb.GetHistoryResponse:
-        """GetHistory: the commits up to a time or position, and the job as it was then."""
-        until = _until(request)
-        history = [r for r in await self._history(request.job_id, call) if until(r)]
-        wire = pb.GetHistoryResponse(commits=map(put_recorded, history))
+        """GetHistory: return the commits up to a time or position, and the job as it was then."""
+        is_included = _inclusion(request)
+        history = [r for r in await self._history(request.job_id, call) if is_included(r)]
+        wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
         job: Job | None = None
         for recorded in history:
             commit = recorded.commit
@@ -47,12 +46,8 @@ class JobHistory:
     async def replay_log(
         self, request: pb.ReplayLogRequest, call: Call
     ) -> AsyncGenerator[pb.ReplayLogResponse, None]:
-        """ReplayLog: the tenant's commits as they are stored, prompts sealed."""
-        last = await self._store.last_position()
-        if request.after > last:
-            message = f"after: {request.after} is not in the log, which ends at {last}"
-            facts = {"last_position": str(last)}
-            raise RpcError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+        """ReplayLog: yield the tenant's commits as stored, prompts sealed."""
+        last = await require_position_in_log(self._store, request.after, "after")
         batches = (
             self._store.read(request.after, last) if request.until_now else self._store.follow(request.after)
         )
@@ -72,8 +67,8 @@ class JobHistory:
         return history
 
 
-def put_recorded(recorded: Recorded) -> pb.RecordedCommit:
-    """A commit of the history for clients; what is personal in it stays sealed."""
+def recorded_to_proto(recorded: Recorded) -> pb.RecordedCommit:
+    """Return a commit of the history for clients. Personal data stays sealed."""
     commit = recorded.commit
     wire = pb.RecordedCommit(
         position=recorded.position,
@@ -88,11 +83,11 @@ def put_recorded(recorded: Recorded) -> pb.RecordedCommit:
     return wire
 
 
-def _until(request: pb.GetHistoryRequest) -> Callable[[Recorded], bool]:
-    """Whether a commit had happened by the time or position that is asked for."""
+def _inclusion(request: pb.GetHistoryRequest) -> Callable[[Recorded], bool]:
+    """Return a predicate for commits up to the requested time or position."""
     match request.WhichOneof("as_of"):
         case "time":
-            time: datetime = read_time(request.time, "time")
+            time: datetime = parse_time(request.time, "time")
             return lambda recorded: recorded.commit.at <= time
         case "position":
             position = request.position

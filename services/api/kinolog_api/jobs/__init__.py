@@ -1,0 +1,1 @@
+"""Use cases of JobService: submit, command, query, list and erase jobs."""

@@ -1,4 +1,4 @@
-"""The bytes of a job's files."""
+"""ReadArtifact: streams the bytes of a job's files."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.errors import RpcError, job_erased
 
-PIECE_BYTES = 256 * 1024
-"""Most bytes in one message."""
+MAX_CHUNK_BYTES = 256 * 1024
+"""Bytes of the file in one message."""
 
 
 class ReadArtifact:
     """ReadArtifact."""
 
-    def __init__(self, reading: JobQueries, artifacts: ArtifactStore) -> None:
-        self._reading = reading
+    def __init__(self, queries: JobQueries, artifacts: ArtifactStore) -> None:
+        self._queries = queries
         self._artifacts = artifacts
 
     async def read_artifact(
         self, request: pb.ReadArtifactRequest, call: Call
     ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
-        """ReadArtifact: the facts of the file in the first message, then its bytes."""
-        job = (await self._reading.load(call.tenant, request.job_id)).job
-        artifact = _wanted(job, KIND_FROM_WIRE[request.kind], request.scene)
-        start, end = _range(artifact, request.offset, request.limit)
+        """ReadArtifact: yield the description of the file in the first message, and its bytes in all."""
+        job = (await self._queries.load(call.tenant, request.job_id)).job
+        artifact = _find_artifact(job, KIND_FROM_WIRE[request.kind], request.scene)
+        start, end = _byte_range(artifact, request.offset, request.limit)
         wire = pb.ReadArtifactResponse(artifact=artifact_to_proto(artifact))
         sent = 0
-        async for chunk in self._artifacts.read(artifact.key, start, end):
-            view = memoryview(chunk)
-            for begin in range(0, len(view), PIECE_BYTES):
-                wire.data = bytes(view[begin : begin + PIECE_BYTES])
+        async for content in self._artifacts.read(artifact.key, start, end):
+            view = memoryview(content)
+            for begin in range(0, len(view), MAX_CHUNK_BYTES):
+                wire.data = bytes(view[begin : begin + MAX_CHUNK_BYTES])
                 sent += len(wire.data)
                 yield wire
                 wire = pb.ReadArtifactResponse()
@@ -51,7 +51,7 @@ class ReadArtifact:
             yield wire
 
 
-def _wanted(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
+def _find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
     if job.erased:
         raise job_erased(job.id)
     if kind is ArtifactKind.SCENE:
@@ -59,18 +59,17 @@ def _wanted(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
     else:
         found = next((artifact for artifact in job.artifacts if artifact.kind is kind), None)
     if found is None:
-        what = f"{kind} {scene}" if kind is ArtifactKind.SCENE else kind.value
-        message = f"job {job.id}, which is {job.status}, has no {what}"
-        facts = {"job_id": job.id, "status": job.status.value}
-        raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=facts)
+        name = f"{kind} {scene}" if kind is ArtifactKind.SCENE else kind.value
+        message = f"job {job.id}, which is {job.status}, has no {name}"
+        metadata = {"job_id": job.id, "status": job.status.value}
+        raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=metadata)
     return found
 
 
-def _range(artifact: Artifact, offset: int, limit: int) -> tuple[int, int]:
-    """First byte, and the one behind the last. Raises OUT_OF_RANGE when it begins behind the end of the file."""
+def _byte_range(artifact: Artifact, offset: int, limit: int) -> tuple[int, int]:
+    """Return the range of bytes to read, its end excluded. Raises OUT_OF_RANGE if it starts after the file's end."""
     size = artifact.size_bytes
     if offset > size:
-        message = f"offset: {offset} is behind the end of the file, which has {size} bytes"
-        facts = {"size_bytes": str(size)}
-        raise RpcError(StatusCode.OUT_OF_RANGE, "OFFSET_AHEAD", message, metadata=facts)
+        message = f"offset: {offset} is after the end of the file, which has {size} bytes"
+        raise RpcError(StatusCode.OUT_OF_RANGE, "OFFSET_AHEAD", message, metadata={"size_bytes": str(size)})
     return offset, min(size, offset + limit) if limit else size

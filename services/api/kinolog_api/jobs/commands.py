@@ -1,67 +1,80 @@
-"""JobCommands jobs that are there: cancel, retry, reprioritize, prefetch; one or many."""
+"""Commands that users give to existing jobs: cancel, retry, reprioritize and prefetch, one or many at a time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_TO_WIRE
-from kinolog.command_handler import ATTEMPTS, CommandHandler, HandledCommand, JobTooBusy
+from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.ports.event_store import Conflict
+from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
-from kinolog_api.rpc.calls import Call, answered
-from kinolog_api.rpc.filters import read_filter
+from kinolog_api.rpc.calls import Call, error_response
+from kinolog_api.rpc.filters import parse_filter
 
-SELECTED = 1_000
-"""Jobs that a filter of a bulk command finds at most."""
+MAX_SELECTED_JOBS = 1_000
+"""Jobs that the filter of a bulk command selects at most."""
 
-AT_ONCE = 32
-"""Jobs of a bulk command that are steered at the same time."""
+CONCURRENT_COMMANDS = 32
+"""Commands of one bulk call that run at the same time."""
 
-One: TypeAlias = Callable[[str], Awaitable[HandledCommand]]
+ApplyCommand: TypeAlias = Callable[[str], Awaitable[HandledCommand]]
+"""Applies a command to the job with this id."""
+
+CommandResponse = TypeVar(
+    "CommandResponse",
+    pb.CancelJobResponse,
+    pb.RetryJobResponse,
+    pb.ReprioritizeJobResponse,
+    pb.PrefetchJobResponse,
+    pb.EraseJobResponse,
+)
 
 
 def command_id(name: str, request_id: str) -> str:
-    """Id of a command: the same request has one effect, and two kinds of request never stand for each other."""
+    """Return the id of a command. A repeated request gets the same id; requests of two kinds never share one."""
     return f"{name}:{request_id}" if request_id else new_id()
 
 
 class JobCommands:
-    """The commands that users give to jobs, apart from submit and erase."""
+    """CancelJob, RetryJob, ReprioritizeJob, PrefetchJob, and the bulk variants of the first three."""
 
-    def __init__(self, handler: CommandHandler, reading: JobQueries, read_model: ReadModel) -> None:
+    def __init__(self, handler: CommandHandler, queries: JobQueries, read_model: ReadModel) -> None:
         self._handler = handler
-        self._reading = reading
+        self._queries = queries
         self._read_model = read_model
 
-    async def steer(self, call: Call, job_id: str, command: c.Command) -> HandledCommand:
-        """Give the command to the caller's job; decide anew on a conflict. Raises `Refused` and NOT_FOUND."""
-        for _ in range(ATTEMPTS):
-            loaded = await self._reading.load(call.tenant, job_id)
-            try:
-                return await self._handler.handle_from(job_id, loaded, command)
-            except Conflict:
-                continue
-        raise JobTooBusy(job_id)
+    async def apply(self, call: Call, job_id: str, command: c.Command) -> HandledCommand:
+        """Apply a command to a job of the caller. Raises `Refused`, and NOT_FOUND for another tenant's job."""
 
-    async def bulk(
-        self, call: Call, selection: pb.JobSelection, method: str, one: One
+        async def load(job_id: str) -> LoadedJob:
+            return await self._queries.load(call.tenant, job_id)
+
+        return await self._handler.handle(job_id, command, load)
+
+    async def respond(self, handled: HandledCommand, response: type[CommandResponse]) -> CommandResponse:
+        """Return the response to a command: the job after it, and the position of its commit."""
+        job = await self._queries.present(handled.tail)
+        return response(job=job, position=handled.position)
+
+    async def apply_to_selection(
+        self, call: Call, selection: pb.JobSelection, method: str, apply: ApplyCommand
     ) -> list[pb.BulkResult]:
-        """Do `one` to each selected job, some at a time; an answer for each, in the order of the selection."""
-        job_ids = list(selection.job_ids) or await self._found(call, selection)
-        gate = asyncio.Semaphore(AT_ONCE)
+        """Apply a command to each selected job. Return one result per job, in the order of the selection."""
+        job_ids = list(selection.job_ids) or await self._select_ids(call, selection)
+        semaphore = asyncio.Semaphore(CONCURRENT_COMMANDS)
 
         async def result(job_id: str) -> pb.BulkResult:
-            async with gate:
+            async with semaphore:
                 try:
-                    handled = await one(job_id)
+                    handled = await apply(job_id)
                 except Exception as error:
-                    return pb.BulkResult(job_id=job_id, error=answered(error, method).status())
+                    return pb.BulkResult(job_id=job_id, error=error_response(error, method).status())
             status = STATUS_TO_WIRE[handled.job.status]
             return pb.BulkResult(job_id=job_id, position=handled.position, status=status)
 
@@ -74,53 +87,47 @@ class JobCommands:
         command = c.Cancel(
             id=command_id("cancel", request.request_id), actor=call.actor, reason=request.reason
         )
-        handled = await self.steer(call, request.job_id, command)
-        job = await self._reading.present(handled.tail)
-        return pb.CancelJobResponse(job=job, position=handled.position)
+        return await self.respond(await self.apply(call, request.job_id, command), pb.CancelJobResponse)
 
     async def retry(self, request: pb.RetryJobRequest, call: Call) -> pb.RetryJobResponse:
         """RetryJob."""
         command = c.Retry(id=command_id("retry", request.request_id), actor=call.actor)
-        handled = await self.steer(call, request.job_id, command)
-        job = await self._reading.present(handled.tail)
-        return pb.RetryJobResponse(job=job, position=handled.position)
+        return await self.respond(await self.apply(call, request.job_id, command), pb.RetryJobResponse)
 
     async def reprioritize(
         self, request: pb.ReprioritizeJobRequest, call: Call
     ) -> pb.ReprioritizeJobResponse:
         """ReprioritizeJob."""
-        name = command_id("reprioritize", request.request_id)
-        command = c.Reprioritize(id=name, actor=call.actor, priority=PRIORITY_FROM_WIRE[request.priority])
-        handled = await self.steer(call, request.job_id, command)
-        job = await self._reading.present(handled.tail)
-        return pb.ReprioritizeJobResponse(job=job, position=handled.position)
+        command = c.Reprioritize(
+            id=command_id("reprioritize", request.request_id),
+            actor=call.actor,
+            priority=PRIORITY_FROM_WIRE[request.priority],
+        )
+        return await self.respond(await self.apply(call, request.job_id, command), pb.ReprioritizeJobResponse)
 
     async def prefetch(self, request: pb.PrefetchJobRequest, call: Call) -> pb.PrefetchJobResponse:
         """PrefetchJob."""
         command = c.Prefetch(id=command_id("prefetch", request.request_id), actor=call.actor)
-        handled = await self.steer(call, request.job_id, command)
-        job = await self._reading.present(handled.tail)
-        return pb.PrefetchJobResponse(job=job, position=handled.position)
+        return await self.respond(await self.apply(call, request.job_id, command), pb.PrefetchJobResponse)
 
     async def bulk_cancel(self, request: pb.BulkCancelJobsRequest, call: Call) -> pb.BulkCancelJobsResponse:
         """BulkCancelJobs."""
 
-        async def one(job_id: str) -> HandledCommand:
-            return await self.steer(
-                call, job_id, c.Cancel(id=new_id(), actor=call.actor, reason=request.reason)
-            )
+        def cancel(job_id: str) -> Awaitable[HandledCommand]:
+            command = c.Cancel(id=new_id(), actor=call.actor, reason=request.reason)
+            return self.apply(call, job_id, command)
 
-        results = await self.bulk(call, request.selection, "BulkCancelJobs", one)
-        return pb.BulkCancelJobsResponse(results=results, position=last_position(results))
+        results = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)
+        return pb.BulkCancelJobsResponse(results=results, position=max_position(results))
 
     async def bulk_retry(self, request: pb.BulkRetryJobsRequest, call: Call) -> pb.BulkRetryJobsResponse:
         """BulkRetryJobs."""
 
-        async def one(job_id: str) -> HandledCommand:
-            return await self.steer(call, job_id, c.Retry(id=new_id(), actor=call.actor))
+        def retry(job_id: str) -> Awaitable[HandledCommand]:
+            return self.apply(call, job_id, c.Retry(id=new_id(), actor=call.actor))
 
-        results = await self.bulk(call, request.selection, "BulkRetryJobs", one)
-        return pb.BulkRetryJobsResponse(results=results, position=last_position(results))
+        results = await self.apply_to_selection(call, request.selection, "BulkRetryJobs", retry)
+        return pb.BulkRetryJobsResponse(results=results, position=max_position(results))
 
     async def bulk_reprioritize(
         self, request: pb.BulkReprioritizeJobsRequest, call: Call
@@ -128,19 +135,17 @@ class JobCommands:
         """BulkReprioritizeJobs."""
         priority = PRIORITY_FROM_WIRE[request.priority]
 
-        async def one(job_id: str) -> HandledCommand:
-            return await self.steer(
-                call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority)
-            )
+        def reprioritize(job_id: str) -> Awaitable[HandledCommand]:
+            return self.apply(call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority))
 
-        results = await self.bulk(call, request.selection, "BulkReprioritizeJobs", one)
-        return pb.BulkReprioritizeJobsResponse(results=results, position=last_position(results))
+        results = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
+        return pb.BulkReprioritizeJobsResponse(results=results, position=max_position(results))
 
-    async def _found(self, call: Call, selection: pb.JobSelection) -> list[str]:
-        wanted = read_filter(selection.filter, "selection.filter")
-        return await self._read_model.select_ids(call.tenant, wanted, SELECTED)
+    async def _select_ids(self, call: Call, selection: pb.JobSelection) -> list[str]:
+        job_filter = parse_filter(selection.filter, "selection.filter")
+        return await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
 
 
-def last_position(results: Sequence[pb.BulkResult]) -> int:
-    """Greatest position of their commits; 0 when none has one."""
+def max_position(results: Sequence[pb.BulkResult]) -> int:
+    """Return the greatest position of the commits; 0 if there is none."""
     return max((result.position for result in results), default=0)

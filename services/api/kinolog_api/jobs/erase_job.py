@@ -1,13 +1,14 @@
-"""Erasing a job for good: its key, its files and its weather. Its history without them stays.
+"""Erasing a job permanently: its key, its files and its progress. The rest of its history stays.
 
-The event comes first: from then on nobody shows the job's prompts or files, and the read model forgets them. The key
-goes last, so that a key that is still there says that an erasure was cut short; `finish_interrupted` looks for such.
+The event is appended first: from then on no response shows the job's prompts or files, and the read model deletes
+them. The key is deleted last, so that an existing key marks an interrupted erasure; `finish_interrupted` finds those.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from kinolog.command_handler import HandledCommand
 from kinolog.ids import new_id
@@ -19,18 +20,17 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.read_model import ReadModel
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.audit.checks import files_ever
-from kinolog_api.jobs.commands import JobCommands, command_id, last_position
-from kinolog_api.jobs.queries import JobQueries
+from kinolog_api.audit.checks import artifacts_ever_made
+from kinolog_api.jobs.commands import JobCommands, command_id, max_position
 from kinolog_api.rpc.calls import Call
 
 log = logging.getLogger(__name__)
 
-LOOKED_BACK = 10_000
-"""Commits at the end of the log among which a starting api looks for erasures that were cut short."""
+RECOVERY_COMMITS = 10_000
+"""Commits at the end of the log that a starting api searches for interrupted erasures."""
 
-PAUSE_SECONDS = 15.0
-"""Before an erasure that failed is tried again."""
+RETRY_SECONDS = 15.0
+"""Pause before a failed erasure is tried again."""
 
 
 class EraseJob:
@@ -38,84 +38,83 @@ class EraseJob:
 
     def __init__(
         self,
-        steering: JobCommands,
-        reading: JobQueries,
+        commands: JobCommands,
         store: EventStore,
         keys: KeyStore,
         artifacts: ArtifactStore,
         progress: ProgressFeed,
         read_model: ReadModel,
     ) -> None:
-        self._steering = steering
-        self._reading = reading
+        self._commands = commands
         self._store = store
         self._keys = keys
         self._artifacts = artifacts
         self._progress = progress
         self._read_model = read_model
         self._unfinished: dict[str, str] = {}
-        """Jobs whose erasure is not known to be complete, each with the id of its key."""
+        """Jobs whose erasure may be incomplete, each with the id of its key."""
 
     async def erase(self, request: pb.EraseJobRequest, call: Call) -> pb.EraseJobResponse:
-        """EraseJob. Erasing again finishes what an earlier call left undone."""
+        """EraseJob. A repeated call finishes an interrupted erasure."""
         command = c.Erase(id=command_id("erase", request.request_id), actor=call.actor)
-        handled = await self._erase_one(call, request.job_id, command)
-        job = await self._reading.present(handled.tail)
-        return pb.EraseJobResponse(job=job, position=handled.position)
+        return await self._commands.respond(
+            await self._erase(call, request.job_id, command), pb.EraseJobResponse
+        )
 
     async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: Call) -> pb.BulkEraseJobsResponse:
         """BulkEraseJobs."""
 
-        async def one(job_id: str) -> HandledCommand:
-            return await self._erase_one(call, job_id, c.Erase(id=new_id(), actor=call.actor))
+        def erase(job_id: str) -> Awaitable[HandledCommand]:
+            return self._erase(call, job_id, c.Erase(id=new_id(), actor=call.actor))
 
-        results = await self._steering.bulk(call, request.selection, "BulkEraseJobs", one)
-        return pb.BulkEraseJobsResponse(results=results, position=last_position(results))
+        results = await self._commands.apply_to_selection(call, request.selection, "BulkEraseJobs", erase)
+        return pb.BulkEraseJobsResponse(results=results, position=max_position(results))
 
     async def finish_interrupted(self) -> None:
-        """Finish what this or another api left undone. Runs until it is cancelled."""
-        looked = False
+        """Finish interrupted erasures of this or another api. Runs until it is cancelled."""
+        searched = False
         while True:
             try:
-                if not looked:
-                    await self._look_back()
-                    looked = True
+                if not searched:
+                    await self._find_interrupted()
+                    searched = True
                 for job_id, key_id in tuple(self._unfinished.items()):
-                    await self._wipe(job_id, key_id)
+                    await self._delete_data(job_id, key_id)
             except Exception as error:
                 extra = fields("erase_unfinished", error=type(error).__name__, jobs=len(self._unfinished))
-                log.warning("erasing is not finished; trying on", extra=extra)
-            await asyncio.sleep(PAUSE_SECONDS)
+                log.warning("an erasure is not finished; retrying", extra=extra)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _erase_one(self, call: Call, job_id: str, command: c.Erase) -> HandledCommand:
-        handled = await self._steering.steer(call, job_id, command)
+    async def _erase(self, call: Call, job_id: str, command: c.Erase) -> HandledCommand:
+        handled = await self._commands.apply(call, job_id, command)
         key_id = self._unfinished[job_id] = handled.job.sealing_key_id
-        await self._wipe(job_id, key_id)
+        await self._delete_data(job_id, key_id)
         return handled
 
-    async def _wipe(self, job_id: str, key_id: str) -> None:
-        """Files, weather, key; in this order. Doing it again has no effect."""
-        keys = await self._artifact_keys(job_id)
-        if keys:
-            shared = await self._read_model.artifacts_in_use(keys, job_id)
-            for key in keys:
-                if key not in shared:
-                    await self._artifacts.delete(key)
+    async def _delete_data(self, job_id: str, key_id: str) -> None:
+        """Delete files, progress and key, in this order. Idempotent."""
+        artifact_keys = await self._artifact_keys(job_id)
+        if artifact_keys:
+            shared = await self._read_model.artifacts_in_use(artifact_keys, job_id)
+            for artifact_key in artifact_keys:
+                if artifact_key not in shared:
+                    await self._artifacts.delete(artifact_key)
         await self._progress.erase(job_id)
         await self._keys.erase(key_id)
         self._unfinished.pop(job_id, None)
         log.info("job erased", extra=fields("erase", job=job_id))
 
     async def _artifact_keys(self, job_id: str) -> list[str]:
-        """Keys of all files that the job ever made, scenes of earlier attempts too."""
+        """Return the artifact keys of all files that the job ever made, scenes of earlier attempts included."""
         history = [recorded async for recorded in self._store.history(job_id)]
-        return [artifact.key for artifact in files_ever(history)]
+        return [artifact.key for artifact in artifacts_ever_made(history)]
 
-    async def _look_back(self) -> None:
+    async def _find_interrupted(self) -> None:
+        """Add erased jobs at the end of the log whose key still exists to the unfinished ones."""
         last = await self._store.last_position()
-        async for batch in self._store.read(max(0, last - LOOKED_BACK), last):
+        async for batch in self._store.read(max(0, last - RECOVERY_COMMITS), last):
             states = [recorded.commit.state for recorded in batch]
             erased = {job.sealing_key_id: job.id for job in states if job.erased}
-            kept = await self._keys.get_many(sorted(erased)) if erased else {}
-            self._unfinished |= {erased[key_id]: key_id for key_id in kept}
+            remaining = await self._keys.get_many(sorted(erased)) if erased else {}
+            self._unfinished |= {erased[key_id]: key_id for key_id in remaining}
             await asyncio.sleep(0)

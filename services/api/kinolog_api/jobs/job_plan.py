@@ -1,4 +1,4 @@
-"""What a submitted job will be: defaults of its model filled in, checked against what the model can do. Pure."""
+"""The plan of a submitted job: defaults of its model filled in, and checked against the model's limits. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from kinolog.codec.enums import PRIORITY_FROM_WIRE
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import FieldViolation, invalid
+from kinolog_api.rpc.errors import FieldViolation, invalid_argument
 
-MAX_ATTEMPTS = 3
-"""Attempts of jobs that do not say."""
+DEFAULT_MAX_ATTEMPTS = 3
+"""Attempts of a job whose request does not limit them."""
 
-SEEDS = 2**32
-"""Seeds are drawn from 0 up to here, not included."""
+SEED_LIMIT = 2**32
+"""Drawn seeds are less than this."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPlan:
-    """Everything that a request asks for, nothing left open. Holds prompts in the clear."""
+    """A complete specification of a job, without optional fields. Holds prompts unsealed."""
 
     model: str
     model_class: str
@@ -41,19 +41,19 @@ class JobPlan:
 
 
 def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Callable[[], int]) -> JobPlan:
-    """The plan. Raises an INVALID_ARGUMENT ApiError with a violation for each thing the model cannot do."""
+    """Return the plan of a request. Raises INVALID_ARGUMENT with one violation per exceeded limit of the model."""
     model = catalogue.get(request.model)
     if model is None:
         known = ", ".join(catalogue.names)
-        raise invalid([FieldViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
-    plan = _filled(request, model, draw_seed)
+        raise invalid_argument([FieldViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
+    plan = _with_defaults(request, model, draw_seed)
     violations = _violations(request, plan, model)
     if violations:
-        raise invalid(violations, "MODEL_LIMITS")
+        raise invalid_argument(violations, "MODEL_LIMITS")
     return plan
 
 
-def _filled(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable[[], int]) -> JobPlan:
+def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable[[], int]) -> JobPlan:
     given = request.HasField
     defaults = model.defaults
     fps = request.fps if given("fps") else defaults.fps
@@ -78,12 +78,12 @@ def _filled(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable
         style=request.style.strip().lower(),
         webhook=request.webhook,
         priority=PRIORITY_FROM_WIRE.get(request.priority, Priority.MEDIUM),
-        max_attempts=request.max_attempts if given("max_attempts") else MAX_ATTEMPTS,
+        max_attempts=request.max_attempts if given("max_attempts") else DEFAULT_MAX_ATTEMPTS,
     )
 
 
 def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[FieldViolation]:
-    """What the model cannot do, each with what it can."""
+    """Return the exceeded limits of the model, each with the allowed values."""
     found = []
     if not model.takes_size(plan.width, plan.height):
         field = "width" if request.HasField("width") or not request.HasField("height") else "height"
@@ -93,21 +93,21 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
         field = "frames" if request.HasField("frames") else "duration_seconds"
         seconds = model.max_frames / plan.fps
         most = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
-        found.append(FieldViolation(field, f"{model.name} makes {most}"))
+        found.append(FieldViolation(field, f"{model.name} renders {most}"))
     if plan.steps > model.max_steps:
         found.append(FieldViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
-    if plan.style and plan.style not in _styles(model.styles):
+    if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
-        found.append(FieldViolation("style", f"must be one that {model.name} knows: {known}"))
+        found.append(FieldViolation("style", f"must be a style of {model.name}: {known}"))
     return found
 
 
 def _sizes(model: ModelEntry) -> str:
     if model.sizes:
         return ", ".join(model.sizes)
-    return f"even widths and heights of at most {model.max_pixels} pixels together"
+    return f"even widths and heights of at most {model.max_pixels} pixels in total"
 
 
 @lru_cache(maxsize=64)
-def _styles(styles: tuple[str, ...]) -> frozenset[str]:
+def _lower_case(styles: tuple[str, ...]) -> frozenset[str]:
     return frozenset(style.lower() for style in styles)

@@ -1,7 +1,7 @@
-"""Keys made ahead, many in one write, so that a submit waits for the log alone.
+"""Keys that are stored in advance, many in one write, so that a submit waits for the log only (decision 22).
 
-A key is stored durably before anybody is given it, so no stored prompt is ever without its key. What is left when the
-api stops is deleted; an api that dies leaves keys that seal nothing (at most `MOST` and one batch).
+A key is stored durably before it is handed out, so every stored prompt has its key. An api that stops deletes its
+unused keys; an api that crashes leaves keys that seal nothing (at most `MAX_SIZE` and one batch).
 """
 
 from __future__ import annotations
@@ -19,135 +19,140 @@ from kinolog.process.logs import fields
 
 log = logging.getLogger(__name__)
 
-LEAST = 128
-"""Keys kept ready while little is submitted."""
+MIN_SIZE = 128
+"""Keys in the pool at low demand."""
 
-MOST = 4_000
-"""Keys kept ready while as much is submitted as can be."""
+MAX_SIZE = 4_000
+"""Keys in the pool at the highest demand."""
 
-BATCH = 250
-"""Most keys stored in one write, unless callers wait for more: making them keeps other calls waiting for 4 ms."""
+BATCH_SIZE = 250
+"""Keys stored in one write, unless callers wait for more: generating them blocks the event loop for 4 ms."""
 
-LARGEST_BATCH = 1_000
+MAX_BATCH_SIZE = 1_000
 
-SOON_SECONDS = 1.0
-"""A pool that runs low again so soon is doubled."""
+GROW_WITHIN_SECONDS = 1.0
+"""The pool doubles if it runs low again within this time."""
 
-LATE_SECONDS = 60.0
-"""One that lasts so long is halved."""
+SHRINK_AFTER_SECONDS = 60.0
+"""The pool halves if it lasts longer than this."""
 
-DISCARD_SECONDS = 5.0
-"""How long a stopping api takes to delete the keys that are left."""
+CLOSE_SECONDS = 5.0
+"""How long a stopping api may take to delete its unused keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnusedKey:
-    """A durable key that has sealed nothing yet."""
+    """A stored key that has sealed nothing yet."""
 
     id: str
     secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Taker:
+class _Waiter:
+    """A caller that waits for `count` keys."""
+
     count: int
     keys: asyncio.Future[list[UnusedKey]]
 
 
 class KeyPool:
-    """Hands out fresh keys, each once; makes new ones when half of them are gone, as many as demand asks for."""
+    """Hands out stored keys, each once. Refills when half of them are used; its size follows demand."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._ready: list[UnusedKey] = []
-        self._takers: deque[_Taker] = deque()
-        self._size = LEAST
+        self._waiters: deque[_Waiter] = deque()
+        self._size = MIN_SIZE
         self._refilled_at = float("-inf")
         self._refilling: asyncio.Task[None] | None = None
         self._closed = False
 
     def open(self) -> None:
-        """Begin to fill the pool."""
-        self._look()
+        """Start to fill the pool."""
+        self._refill_if_low()
 
     async def take(self, count: int = 1) -> list[UnusedKey]:
-        """So many keys, none of which anybody else is given. Raises `LogUnavailable` when none can be stored."""
-        if count <= len(self._ready) and not self._takers:
+        """Return `count` keys that no other caller gets. Raises `LogUnavailable` if keys cannot be stored."""
+        if count <= len(self._ready) and not self._waiters:
             taken = self._ready[:count]
             del self._ready[:count]
-            self._look()
+            self._refill_if_low()
             return taken
-        taker = _Taker(count, asyncio.get_running_loop().create_future())
-        self._takers.append(taker)
-        self._look()
+        waiter = _Waiter(count, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
+        self._refill_if_low()
         try:
-            return await taker.keys
+            return await waiter.keys
         except asyncio.CancelledError:
-            if taker.keys.done() and not taker.keys.cancelled() and taker.keys.exception() is None:
-                self.give_back(taker.keys.result())
+            if waiter.keys.done() and not waiter.keys.cancelled() and waiter.keys.exception() is None:
+                self.give_back(waiter.keys.result())
             raise
 
     def give_back(self, keys: Sequence[UnusedKey]) -> None:
-        """Take back keys under which nothing was stored, for sure."""
+        """Return keys to the pool. Only for keys that certainly sealed nothing that is stored."""
         self._ready += keys
 
     async def close(self) -> None:
-        """Delete the keys that nobody took. What cannot be deleted now stays, and seals nothing."""
+        """Delete the unused keys. Keys that cannot be deleted now stay stored and seal nothing."""
         self._closed = True
         if self._refilling is not None:
-            await asyncio.wait([self._refilling], timeout=DISCARD_SECONDS)
-        left, self._ready = self._ready, []
+            await asyncio.wait([self._refilling], timeout=CLOSE_SECONDS)
+        unused, self._ready = self._ready, []
         try:
-            async with asyncio.timeout(DISCARD_SECONDS):
-                await self._store.discard([key.id for key in left])
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._store.discard([key.id for key in unused])
         except Exception as error:
-            extra = fields("keys_left", error=type(error).__name__, keys=len(left))
+            extra = fields("keys_left", error=type(error).__name__, keys=len(unused))
             log.warning("unused keys could not be deleted; they seal nothing", extra=extra)
 
     @property
-    def _wanted(self) -> int:
-        """Keys for which callers wait."""
-        return sum(taker.count for taker in self._takers)
+    def _keys_waited_for(self) -> int:
+        """Number of keys that callers wait for."""
+        return sum(waiter.count for waiter in self._waiters)
 
-    def _look(self) -> None:
-        """Begin to make keys when half of them are gone."""
-        low = self._takers or 2 * len(self._ready) < self._size
+    def _refill_if_low(self) -> None:
+        """Start a refill when half of the keys are used."""
+        low = self._waiters or 2 * len(self._ready) < self._size
         if low and self._refilling is None and not self._closed:
             self._refilling = asyncio.create_task(self._refill())
 
     async def _refill(self) -> None:
-        self._fit()
+        self._resize()
         try:
-            while self._takers or 4 * len(self._ready) < 3 * self._size:
-                missing = self._size + self._wanted - len(self._ready)
-                await self._make(min(missing, max(BATCH, self._size // 8, min(self._wanted, LARGEST_BATCH))))
+            while self._waiters or 4 * len(self._ready) < 3 * self._size:
+                missing = self._size + self._keys_waited_for - len(self._ready)
+                await self._store_keys(min(missing, self._batch_size()))
         except Exception as error:
-            log.warning("no keys can be made", extra=fields("no_keys", error=type(error).__name__))
-            self._fail(error)
+            log.warning("cannot store keys", extra=fields("no_keys", error=type(error).__name__))
+            self._fail_waiters(error)
         finally:
             self._refilling = None
 
-    def _fit(self) -> None:
-        """Let the size follow how soon the pool ran low again."""
+    def _batch_size(self) -> int:
+        return max(BATCH_SIZE, self._size // 8, min(self._keys_waited_for, MAX_BATCH_SIZE))
+
+    def _resize(self) -> None:
+        """Adapt the size to how long the pool lasted since the previous refill."""
         now = asyncio.get_running_loop().time()
         lasted, self._refilled_at = now - self._refilled_at, now
-        if lasted < SOON_SECONDS:
-            self._size = min(MOST, 2 * self._size)
-        elif lasted > LATE_SECONDS:
-            self._size = max(LEAST, self._size // 2)
+        if lasted < GROW_WITHIN_SECONDS:
+            self._size = min(MAX_SIZE, 2 * self._size)
+        elif lasted > SHRINK_AFTER_SECONDS:
+            self._size = max(MIN_SIZE, self._size // 2)
 
-    async def _make(self, count: int) -> None:
+    async def _store_keys(self, count: int) -> None:
         stored = await self._store.create({new_id(): new_key() for _ in range(count)})
         self._ready += [UnusedKey(key_id, secret) for key_id, secret in stored.items()]
-        while self._takers and self._takers[0].count <= len(self._ready):
-            taker = self._takers.popleft()
-            if not taker.keys.done():
-                taker.keys.set_result(self._ready[: taker.count])
-                del self._ready[: taker.count]
+        while self._waiters and self._waiters[0].count <= len(self._ready):
+            waiter = self._waiters.popleft()
+            if not waiter.keys.done():
+                waiter.keys.set_result(self._ready[: waiter.count])
+                del self._ready[: waiter.count]
 
-    def _fail(self, error: Exception) -> None:
-        """Tell all who wait; the next one who asks tries again."""
-        while self._takers:
-            taker = self._takers.popleft()
-            if not taker.keys.done():
-                taker.keys.set_exception(error)
+    def _fail_waiters(self, error: Exception) -> None:
+        """Raise `error` in all waiting callers. The next caller starts a new refill."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.keys.done():
+                waiter.keys.set_exception(error)

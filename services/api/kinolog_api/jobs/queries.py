@@ -1,4 +1,4 @@
-"""Reading single jobs from the log: never stale, and only the caller's own."""
+"""Reads of single jobs, from the log: never stale, and only jobs of the caller's tenant."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.sealed_log_lines import read_out
+from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
 from kinolog_api.rpc.calls import Call
 from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
+from kinolog_api.rpc.positions import MAX_POSITION
 
-LINES = 20
-"""Log lines that are answered when the request does not say."""
-
-LARGEST = 2**63 - 1
-"""No position or sequence is larger."""
+DEFAULT_LOG_LINES = 20
+"""Log lines in a response to a request without a page size."""
 
 
 class JobQueries:
@@ -44,21 +42,21 @@ class JobQueries:
         self._read_model = read_model
 
     async def load(self, tenant: str, job_id: str) -> LoadedJob:
-        """The job. Raises NOT_FOUND for another tenant's as for none."""
+        """Return a job of the tenant. Raises NOT_FOUND for an unknown job and for another tenant's."""
         loaded = await self._store.load(job_id)
         if loaded is None or loaded.job.tenant != tenant:
             raise job_not_found(job_id)
         return loaded
 
     async def present(self, loaded: LoadedJob) -> job_pb2.Job:
-        """The job for clients, opened and with its live progress and place in the queue."""
+        """Return a job for clients: unsealed, with its live progress and its position in the queue."""
         job = loaded.job
-        key, progress, place = await asyncio.gather(
+        key, progress, queue_position = await asyncio.gather(
             self._keys.get(job.sealing_key_id), self._last_progress(job), self._queue_position(job)
         )
         wire = public_job(job, loaded.position, unseal_job(job, key), progress)
-        if place is not None:
-            wire.queue_position = place
+        if queue_position is not None:
+            wire.queue_position = queue_position
         return wire
 
     async def get_job(self, request: pb.GetJobRequest, call: Call) -> pb.GetJobResponse:
@@ -75,14 +73,14 @@ class JobQueries:
         return pb.GetStoryboardResponse(scenes=wire.scenes, duration_seconds=spec.frames / spec.fps)
 
     async def get_result(self, request: pb.GetResultRequest, call: Call) -> pb.GetResultResponse:
-        """GetResult: FAILED_PRECONDITION until the job is completed."""
+        """GetResult. Raises FAILED_PRECONDITION until the job is completed."""
         job = (await self.load(call.tenant, request.job_id)).job
         if job.erased:
             raise job_erased(job.id)
         if job.status is not Status.COMPLETED or job.media is None or job.finished_at is None:
             message = f"job {job.id} is {job.status}; it has a result once it is completed"
-            facts = {"job_id": job.id, "status": job.status.value}
-            raise RpcError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=facts)
+            metadata = {"job_id": job.id, "status": job.status.value}
+            raise RpcError(StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED", message, metadata=metadata)
         wire = pb.GetResultResponse(
             artifacts=map(artifact_to_proto, job.artifacts),
             media=media_to_proto(job.media),
@@ -98,14 +96,15 @@ class JobQueries:
         await self.load(call.tenant, request.job_id)
         lines = await self._read_model.list_log_entries(
             request.job_id,
-            limit=request.page_size or LINES,
-            after_sequence=min(request.after_sequence, LARGEST),
+            limit=request.page_size or DEFAULT_LOG_LINES,
+            after_sequence=min(request.after_sequence, MAX_POSITION),
             min_level=LEVEL_FROM_WIRE.get(request.min_level, LogLevel.DEBUG),
         )
-        return pb.ListLogEntriesResponse(entries=map(log_line_to_proto, await read_out(lines, self._keys)))
+        unsealed = await unseal_log_lines(lines, self._keys)
+        return pb.ListLogEntriesResponse(entries=map(log_line_to_proto, unsealed))
 
     async def _last_progress(self, job: Job) -> Progress | None:
-        """Weather is a comfort: a job is answered without it when the feed does not."""
+        """Return the latest progress of a running job. Progress is optional: None if the feed does not answer."""
         if job.status is not Status.PROCESSING:
             return None
         with contextlib.suppress(LogUnavailable):
@@ -113,7 +112,7 @@ class JobQueries:
         return None
 
     async def _queue_position(self, job: Job) -> int | None:
-        """So is the place in the queue."""
+        """Return the queue position of a queued job. It is optional: None if the read model does not answer."""
         if job.status is not Status.QUEUED:
             return None
         with contextlib.suppress(ReadModelUnavailable):

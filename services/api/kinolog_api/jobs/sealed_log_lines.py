@@ -1,4 +1,4 @@
-"""Log lines as their owner reads them: what they say in words of the prompt is opened."""
+"""Log lines for the owner of a job: sealed notes, which quote the prompt, are unsealed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from kinolog.process.logs import fields
 log = logging.getLogger(__name__)
 
 
-async def read_out(lines: Sequence[LogLine], keys: KeyStore) -> list[LogLine]:
-    """The lines with their notes opened; a note whose key is erased, or which does not open, is left out."""
-    wanted = list(dict.fromkeys(line.note.key_id for line in lines if line.note is not None))
-    found = await keys.get_many(wanted) if wanted else {}
-    return [_opened(line, found.get(line.note.key_id) if line.note is not None else None) for line in lines]
+async def unseal_log_lines(lines: Sequence[LogLine], keys: KeyStore) -> list[LogLine]:
+    """Return the lines with unsealed notes. A note is left out if its key is erased or does not unseal it."""
+    key_ids = list(dict.fromkeys(line.note.key_id for line in lines if line.note is not None))
+    secrets = await keys.get_many(key_ids) if key_ids else {}
+    return [
+        _unsealed(line, secrets.get(line.note.key_id) if line.note is not None else None) for line in lines
+    ]
 
 
-def _opened(line: LogLine, key: bytes | None) -> LogLine:
+def _unsealed(line: LogLine, key: bytes | None) -> LogLine:
     try:
         return unseal_log_line(line, key)
-    except UnsealFailed as broken:
-        log.error("a note cannot be shown: %s", broken, extra=fields("seal_broken", job=line.job_id))
+    except UnsealFailed as error:
+        log.error("cannot unseal a note: %s", error, extra=fields("seal_broken", job=line.job_id))
         return unseal_log_line(line, None)

@@ -1,4 +1,4 @@
-"""SubmitJob jobs, one or many: each under a key that is stored already, so one durable write is waited for."""
+"""Submitting jobs, one or many. Each is sealed under a key that is already stored, so a submit waits for one write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secrets import randbelow
 
 from kinolog.codec.public_job import UnsealedFields, public_job
 from kinolog.command_handler import CommandHandler
-from kinolog.ids import job_id as job_id_of
+from kinolog.ids import job_id as derive_job_id
 from kinolog.ids import new_id
 from kinolog.job.commit import Commit
 from kinolog.job.state import Job
@@ -18,35 +18,35 @@ from kinolog.ports.event_store import Appended, Conflict, EventStore, LogUnavail
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.job_plan import SEEDS, plan_job
+from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
-from kinolog_api.rpc.calls import Call, answered
-from kinolog_api.rpc.errors import RpcError, invalid, request_id_spent
+from kinolog_api.rpc.calls import Call, error_response
+from kinolog_api.rpc.errors import RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 
-CHUNK = 500
-"""Jobs of a batch that are stored together while the next ones are being sealed."""
+CHUNK_SIZE = 500
+"""Jobs of a batch that are stored together while the next ones are sealed."""
 
-BREATH = 25
-"""Jobs sealed before other calls get their turn."""
+JOBS_PER_TURN = 25
+"""Jobs sealed before the event loop runs other calls."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedJob:
-    """A job that lies in the log. `created` is False when it lay there before."""
+    """A job in the log. `created` is False if an earlier request stored it."""
 
     job: Job
-    opened: UnsealedFields
+    unsealed: UnsealedFields
     position: int
     created: bool
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """Jobs of a batch on their way into the log; `places` are their places in the answer."""
+    """Jobs of a batch that are stored together; `indexes` are their indexes in the response."""
 
-    places: list[int] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
     items: list[PlannedSubmit] = field(default_factory=list)
 
 
@@ -71,11 +71,11 @@ class SubmitJob:
 
     async def submit(self, request: pb.SubmitJobRequest, call: Call) -> pb.SubmitJobResponse:
         """SubmitJob."""
-        item = self._admit(request, call)
+        item = self._planned(request, call)
         (key,) = await self._pool.take()
         accepted = await self._store_one(item, key, call)
         return pb.SubmitJobResponse(
-            job=public_job(accepted.job, accepted.position, accepted.opened),
+            job=public_job(accepted.job, accepted.position, accepted.unsealed),
             position=accepted.position,
             created=accepted.created,
         )
@@ -83,103 +83,121 @@ class SubmitJob:
     async def submit_batch(
         self, request: pb.BatchSubmitJobsRequest, call: Call
     ) -> pb.BatchSubmitJobsResponse:
-        """BatchSubmitJobs: what is wrong with one job does not keep the others back."""
+        """BatchSubmitJobs. An error in one job does not affect the others."""
         results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
         chunk = _Chunk()
         async with asyncio.TaskGroup() as group:
-            for place, single in enumerate(request.requests):
+            for index, single in enumerate(request.requests):
                 try:
-                    chunk.items.append(self._checked(single, call))
-                    chunk.places.append(place)
+                    chunk.items.append(self._validated(single, call))
+                    chunk.indexes.append(index)
                 except RpcError as error:
-                    results[place].error.CopyFrom(error.status())
-                if len(chunk.items) == CHUNK:
+                    results[index].error.CopyFrom(error.status())
+                if len(chunk.items) == CHUNK_SIZE:
                     group.create_task(self._store_chunk(chunk, results, call))
                     chunk = _Chunk()
-                if place % BREATH == BREATH - 1:
+                if index % JOBS_PER_TURN == JOBS_PER_TURN - 1:
                     await asyncio.sleep(0)
             if chunk.items:
                 group.create_task(self._store_chunk(chunk, results, call))
         position = max(result.position for result in results)
         return pb.BatchSubmitJobsResponse(results=results, position=position)
 
-    def _checked(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
-        """One job of a batch, its fields checked here because the contract leaves them out of the batch's rules."""
+    def _validated(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
+        """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
         violations = self._rules.violations(request)
         if violations:
-            raise invalid(violations)
-        return self._admit(request, call)
+            raise invalid_argument(violations)
+        return self._planned(request, call)
 
-    def _admit(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
+    def _planned(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
         plan = plan_job(request, self._catalogue, _draw_seed)
         request_id = request.request_id or new_id()
-        return planned_submit(request, plan, request_id, job_id_of(call.tenant, request_id))
+        job_id = derive_job_id(call.tenant, request_id)
+        return planned_submit(request, plan, request_id=request_id, job_id=job_id)
 
     async def _store_chunk(self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: Call) -> None:
-        """Store jobs of a batch together and write down what became of each."""
+        """Store jobs of a batch together and fill in their results."""
+        outcomes: Sequence[AcceptedJob | Exception]
         try:
             outcomes = await self._store_many(chunk.items, call)
         except Exception as error:
             outcomes = [error] * len(chunk.items)
-        for place, outcome in zip(chunk.places, outcomes, strict=True):
-            result = results[place]
+        for index, outcome in zip(chunk.indexes, outcomes, strict=True):
+            result = results[index]
             if isinstance(outcome, Exception):
-                result.error.CopyFrom(answered(outcome, "BatchSubmitJobs").status())
+                result.error.CopyFrom(error_response(outcome, "BatchSubmitJobs").status())
             else:
                 result.job_id = outcome.job.id
                 result.position = outcome.position
                 result.created = outcome.created
 
     async def _store_many(self, items: Sequence[PlannedSubmit], call: Call) -> list[AcceptedJob | Exception]:
+        """Store many jobs in group commits. Return an accepted job or an error for each, in order."""
         keys = await self._pool.take(len(items))
         commits: list[tuple[Commit, UnsealedFields]] = []
         for item, key in zip(items, keys, strict=True):
             commits.append(self._first_commit(item, key, call))
-            if len(commits) % BREATH == 0:
+            if len(commits) % JOBS_PER_TURN == 0:
                 await asyncio.sleep(0)
         outcomes = await self._store.append_first([commit for commit, _ in commits])
-        answers: dict[int, AcceptedJob | Exception] = {}
-        for place, ((commit, opened), outcome) in enumerate(zip(commits, outcomes, strict=True)):
+        accepted: dict[int, AcceptedJob | Exception] = {}
+        for index, ((commit, unsealed), outcome) in enumerate(zip(commits, outcomes, strict=True)):
             if isinstance(outcome, Appended):
-                answers[place] = AcceptedJob(commit.state, opened, outcome.position, True)
-        others = [place for place in range(len(items)) if place not in answers]
-        found = (self._found(items[place], keys[place], call) for place in others)
-        for place, answer in zip(others, await asyncio.gather(*found, return_exceptions=True), strict=True):
-            if isinstance(answer, BaseException) and not isinstance(answer, Exception):
-                raise answer
-            answers[place] = answer
-        return [answers[place] for place in range(len(items))]
+                accepted[index] = _created(commit, unsealed, outcome)
+        conflicting = [index for index in range(len(items)) if index not in accepted]
+        existing = await asyncio.gather(
+            *(self._existing_job(items[index], keys[index], call) for index in conflicting),
+            return_exceptions=True,
+        )
+        for index, found in zip(conflicting, existing, strict=True):
+            if isinstance(found, BaseException) and not isinstance(found, Exception):
+                raise found
+            accepted[index] = found
+        return [accepted[index] for index in range(len(items))]
 
     async def _store_one(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> AcceptedJob:
-        commit, opened = self._first_commit(item, key, call)
+        commit, unsealed = self._first_commit(item, key, call)
         try:
             appended = await self._store.append(commit)
         except Conflict:
-            return await self._found(item, key, call)
-        return AcceptedJob(commit.state, opened, appended.position, True)
+            return await self._existing_job(item, key, call)
+        return _created(commit, unsealed, appended)
 
     def _first_commit(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Commit, UnsealedFields]:
-        command, opened = sealed_submit(item, key, call)
+        command, unsealed = sealed_submit(item, key, call)
         commit = self._handler.decide_from(item.job_id, None, command)
         if commit is None:
-            raise AssertionError("a submitted job led to no events")
-        return commit, opened
+            raise AssertionError("a submit produced no events")
+        return commit, unsealed
 
-    async def _found(self, item: PlannedSubmit, unused: UnusedKey, call: Call) -> AcceptedJob:
-        """The job that an earlier request with this id made, when that request had the same body."""
+    async def _existing_job(self, item: PlannedSubmit, unused: UnusedKey, call: Call) -> AcceptedJob:
+        """Return the job that an earlier request with this id created.
+
+        Raises `Refused` if that request had another body, ALREADY_EXISTS if the job is erased.
+        """
         loaded = await self._store.load(item.job_id)
         if loaded is None:
-            raise LogUnavailable(f"job {item.job_id} lies in the log but cannot be read yet")
+            raise LogUnavailable(f"job {item.job_id} is in the log but cannot be read yet")
         key_id = loaded.job.sealing_key_id
         if key_id != unused.id:
             self._pool.give_back([unused])
         secret = None if loaded.job.erased else await self._keys.get(key_id)
         if secret is None:
-            raise request_id_spent(item.request_id, item.job_id)
+            raise request_id_of_erased_job(item.request_id, item.job_id)
         command, _ = sealed_submit(item, UnusedKey(key_id, secret), call)
         self._handler.decide_from(item.job_id, loaded, command)  # refuses another body
-        return AcceptedJob(loaded.job, unseal_job(loaded.job, secret), loaded.position, False)
+        return AcceptedJob(
+            job=loaded.job,
+            unsealed=unseal_job(loaded.job, secret),
+            position=loaded.position,
+            created=False,
+        )
+
+
+def _created(commit: Commit, unsealed: UnsealedFields, appended: Appended) -> AcceptedJob:
+    return AcceptedJob(job=commit.state, unsealed=unsealed, position=appended.position, created=True)
 
 
 def _draw_seed() -> int:
-    return randbelow(SEEDS)
+    return randbelow(SEED_LIMIT)

@@ -1,0 +1,1 @@
+"""Plumbing of every call: authentication, validation, parsing of requests, errors."""

@@ -1,10 +1,10 @@
-"""Who calls: the tenant and the actor of a call.
+"""Authentication: the tenant and the actor of a call.
 
-Without a key file the api listens on loopback alone and takes both from the metadata that the gateway sends
-(`x-kinolog-tenant`, `x-kinolog-actor`). With one, every call brings a key (`authorization: Bearer KEY`).
+Without a key file the api listens on loopback only and takes both from the metadata that the gateway sends
+(`x-kinolog-tenant`, `x-kinolog-actor`). With a key file every call needs a key (`authorization: Bearer KEY`).
 
-A line of the key file is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`; `#` begins a comment. A key without a tenant
-speaks for every tenant: it is the gateway's.
+A line of the key file is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`; `#` starts a comment. A key without a tenant
+is valid for every tenant: it is the gateway's.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from grpc import StatusCode
 
 from kinolog.process.settings import is_loopback
-from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid
+from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
 ANONYMOUS = "anonymous"
-SHORTEST_KEY = 16
+MIN_KEY_CHARACTERS = 16
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}")
@@ -32,12 +32,12 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 
 class InvalidKeyFile(ValueError):
-    """A key file that cannot be used, or one that is missing where it is needed."""
+    """The key file cannot be used, or none is configured where one is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls."""
+    """The tenant and actor of a call."""
 
     tenant: str
     actor: str
@@ -45,21 +45,21 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Whom a key speaks for; empty where the metadata says."""
+    """The tenant and actor of a key; empty where the metadata gives them."""
 
     tenant: str = ""
     actor: str = ""
 
 
 class Authenticator:
-    """Tells who calls from the metadata of a call."""
+    """Identifies callers by the metadata of their calls. `keys` are by SHA-256 of the key; None needs no key."""
 
     def __init__(self, default_tenant: str, keys: Mapping[bytes, KeyHolder] | None = None) -> None:
         self._default = Caller(default_tenant, ANONYMOUS)
         self._keys = keys
 
     def identify(self, metadata: Metadata) -> Caller:
-        """The caller. Raises an RpcError when the key is missing or the metadata cannot be read."""
+        """Return the caller. Raises `RpcError` if the key is missing or the metadata is not valid."""
         tenant = actor = authorization = ""
         for name, value in metadata:
             if name == TENANT_KEY:
@@ -69,22 +69,22 @@ class Authenticator:
             elif name == "authorization":
                 authorization = str(value)
         if self._keys is not None:
-            tenant, actor = _held(self._holder(authorization), tenant, actor)
+            tenant, actor = _merge(self._key_holder(authorization), tenant, actor)
         elif not tenant and not actor:
             return self._default
-        return self._checked(tenant or self._default.tenant, actor or self._default.actor)
+        return self._validated(tenant or self._default.tenant, actor or self._default.actor)
 
-    def _holder(self, authorization: str) -> KeyHolder:
+    def _key_holder(self, authorization: str) -> KeyHolder:
         scheme, _, key = authorization.partition(" ")
         holder = None
         if self._keys is not None and scheme.lower() == "bearer":
             holder = self._keys.get(_digest(key.strip()))
         if holder is None:
-            message = "present an API key as metadata authorization: Bearer KEY"
+            message = "send an API key in the metadata: authorization: Bearer KEY"
             raise RpcError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
         return holder
 
-    def _checked(self, tenant: str, actor: str) -> Caller:
+    def _validated(self, tenant: str, actor: str) -> Caller:
         violations = []
         if not _TENANT.fullmatch(tenant):
             violations.append(FieldViolation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
@@ -93,20 +93,20 @@ class Authenticator:
                 FieldViolation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-")
             )
         if violations:
-            raise invalid(violations)
+            raise invalid_argument(violations)
         return Caller(tenant, actor)
 
 
-def _held(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
-    """Tenant and actor of a call with a key: what the key says goes before what the caller says."""
+def _merge(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
+    """Return tenant and actor of a call with a key. Those of the key take precedence over the metadata."""
     if holder.tenant and tenant and tenant != holder.tenant:
-        message = f"this key is not one of tenant {tenant}"
+        message = f"this key does not belong to tenant {tenant}"
         raise RpcError(StatusCode.PERMISSION_DENIED, "OTHER_TENANT", message)
     return holder.tenant or tenant, holder.actor or actor
 
 
 def read_keys(path: Path) -> dict[bytes, KeyHolder]:
-    """Key holders by SHA-256 of the key. Raises `InvalidKeyFile`, which names the line but never the key."""
+    """Return key holders by SHA-256 of the key. Raises `InvalidKeyFile`, which names the line but never the key."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -116,21 +116,26 @@ def read_keys(path: Path) -> dict[bytes, KeyHolder]:
         words = line.partition("#")[0].split(maxsplit=2)
         if not words:
             continue
-        if len(words[0]) < SHORTEST_KEY:
-            raise InvalidKeyFile(f"{path}, line {number}: a key needs at least {SHORTEST_KEY} characters")
+        if len(words[0]) < MIN_KEY_CHARACTERS:
+            raise InvalidKeyFile(
+                f"{path}, line {number}: a key must have at least {MIN_KEY_CHARACTERS} characters"
+            )
         keys[_digest(words[0])] = KeyHolder(*words[1:])
     if not keys:
-        raise InvalidKeyFile(f"the API key file {path} holds no key; write one per line")
+        raise InvalidKeyFile(f"the API key file {path} has no key; write one per line")
     return keys
 
 
 def authenticator_for(host: str, key_file: Path | None, default_tenant: str) -> Authenticator:
-    """Callers of an api that listens on `host`. Raises `InvalidKeyFile` when others could call without a key."""
+    """Return the authenticator of an api that listens on `host`.
+
+    Raises `InvalidKeyFile` if the file cannot be used, or if other machines could call without a key.
+    """
     if key_file is not None:
         return Authenticator(default_tenant, read_keys(key_file))
     if not is_loopback(host):
         raise InvalidKeyFile(
-            f"the api would listen on {host}, which other machines can reach, without keys: set "
+            f"the api would listen on {host}, which other machines can reach, without API keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_API_HOST to 127.0.0.1"
         )
     return Authenticator(default_tenant)

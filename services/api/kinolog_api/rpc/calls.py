@@ -1,7 +1,7 @@
-"""The way in for every call: who calls, is the request well-formed, and what is told when it fails.
+"""gRPC method handlers: authenticate and validate each call, run the method, translate its errors.
 
-Services are plain functions of a request and a `Call`; `routes` makes gRPC handlers of them. The gate parses the
-request itself, so that bytes that are no message are an INVALID_ARGUMENT like any other wrong input.
+Methods are plain functions of a request and a `Call`; `service_handler` makes gRPC handlers of them. The guard parses
+the request itself, so that undecodable bytes are an INVALID_ARGUMENT like any other wrong input.
 """
 
 from __future__ import annotations
@@ -23,73 +23,76 @@ from grpc.aio import ServicerContext
 from kinolog.ids import new_id
 from kinolog.process.logs import fields
 from kinolog_api.rpc.authentication import Authenticator
-from kinolog_api.rpc.errors import RpcError, translated
+from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.validation import RequestRules
 
 log = logging.getLogger(__name__)
 
 DETAILS_KEY = "grpc-status-details-bin"
+RESPONSE_SECONDS = 0.05
+"""Part of the caller's deadline that is reserved for sending the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is known about a call beside its request. `deadline` is on the monotonic clock; None for none."""
+    """The caller of a request. `deadline` is on the monotonic clock, in seconds; None for no deadline."""
 
     tenant: str
     actor: str
     deadline: float | None = None
 
-    def seconds_left(self, most: float) -> float:
-        """Seconds that the caller still waits, at most `most`; a little is kept back for the answer."""
+    def seconds_left(self, limit: float) -> float:
+        """Return how long the caller still waits, in seconds, at most `limit`."""
         if self.deadline is None:
-            return most
-        return max(0.0, min(most, self.deadline - time.monotonic() - 0.05))
+            return limit
+        return max(0.0, min(limit, self.deadline - time.monotonic() - RESPONSE_SECONDS))
 
 
-Unary: TypeAlias = Callable[[Any, Call], Awaitable[Message]]
-Stream: TypeAlias = Callable[[Any, Call], AsyncGenerator[Any, None]]
-"""Yields messages, or messages that are encoded already."""
+UnaryMethod: TypeAlias = Callable[[Any, Call], Awaitable[Message]]
+StreamMethod: TypeAlias = Callable[[Any, Call], AsyncGenerator[Any, None]]
+"""Yields messages, or encoded messages as bytes."""
+
+Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod]
+"""Methods of a service by their name in the proto file."""
 
 Context: TypeAlias = ServicerContext[bytes, bytes]
 
 
 class CallGuard:
-    """Lets calls in, and turns what goes wrong inside into answers."""
+    """Authenticates callers and validates requests."""
 
-    def __init__(self, callers: Authenticator, rules: RequestRules) -> None:
-        self._callers = callers
+    def __init__(self, authenticator: Authenticator, rules: RequestRules) -> None:
+        self._authenticator = authenticator
         self._rules = rules
 
     def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, Call]:
-        """The request and who asks. Raises an RpcError for a wrong one."""
-        caller = self._callers.identify(context.invocation_metadata() or ())
+        """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
+        caller = self._authenticator.identify(context.invocation_metadata() or ())
         try:
             request = kind.FromString(raw)
         except DecodeError:
-            name = kind.DESCRIPTOR.name
-            message = f"these bytes are no {name}"
+            message = f"the bytes are not a {kind.DESCRIPTOR.name}"
             raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
         self._rules.check(request)
-        left = context.time_remaining()
-        deadline = None if left is None else time.monotonic() + left
+        remaining = context.time_remaining()
+        deadline = None if remaining is None else time.monotonic() + remaining
         return request, Call(caller.tenant, caller.actor, deadline)
 
 
-async def refuse(context: Context, error: Exception, method: str) -> None:
+async def abort(context: Context, error: Exception, method: str) -> None:
     """End the call with the status of `error`. Always raises."""
-    answer = answered(error, method)
-    status = answer.status()
-    trailing = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(answer.code, answer.message, trailing)
+    response = error_response(error, method)
+    trailing = ((DETAILS_KEY, response.status().SerializeToString()),)
+    await context.abort(response.code, response.message, trailing)
 
 
-def answered(error: Exception, method: str) -> RpcError:
-    """What the caller is told about `error`; one that nobody foresaw goes into the log too."""
-    return translated(error) or _unexpected(error, method)
+def error_response(error: Exception, method: str) -> RpcError:
+    """Return the error response for an exception of `method`. Logs an unexpected exception."""
+    return translate_error(error) or _internal_error(error, method)
 
 
-def _unexpected(error: Exception, method: str) -> RpcError:
-    """Nobody foresaw this one. What it says stays out of the log: it may quote a request."""
+def _internal_error(error: Exception, method: str) -> RpcError:
+    """Log an unexpected exception without its text, which may quote the request."""
     reference = new_id()[:10]
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error(
@@ -98,50 +101,54 @@ def _unexpected(error: Exception, method: str) -> RpcError:
         frames,
         extra=fields("call_failed", method=method, reference=reference),
     )
-    message = f"something went wrong inside the api; its log says more under {reference}"
+    message = f"internal error; find the cause in the api's log under reference {reference}"
     return RpcError(grpc.StatusCode.INTERNAL, "INTERNAL", message, metadata={"reference": reference})
 
 
-def routes(
-    service: ServiceDescriptor, gate: CallGuard, methods: Mapping[str, Unary | Stream]
+def service_handler(
+    service: ServiceDescriptor, guard: CallGuard, methods: Methods
 ) -> grpc.GenericRpcHandler[Any, Any]:
-    """Handlers for every method of the service. Raises ValueError when one is missing or too many."""
-    named = {method.name for method in service.methods}
-    if named != methods.keys():
-        raise ValueError(f"{service.full_name}: no function for {sorted(named ^ methods.keys())}")
-    handlers = {method.name: _handler(method, gate, methods[method.name]) for method in service.methods}
+    """Return handlers for all methods of a service. Raises ValueError if a method is missing or unknown."""
+    names = {method.name for method in service.methods}
+    if names != methods.keys():
+        raise ValueError(f"{service.full_name}: missing or unknown methods {sorted(names ^ methods.keys())}")
+    handlers = {method.name: _handler(method, guard, methods[method.name]) for method in service.methods}
     return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
-def _handler(method: MethodDescriptor, gate: CallGuard, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(method: MethodDescriptor, guard: CallGuard, function: Any) -> grpc.RpcMethodHandler[Any, Any]:
     kind = GetMessageClass(method.input_type)
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(_streaming(method.name, kind, gate, function))
-    return grpc.unary_unary_rpc_method_handler(_answering(method.name, kind, gate, function))
+        return grpc.unary_stream_rpc_method_handler(_stream_handler(method.name, kind, guard, function))
+    return grpc.unary_unary_rpc_method_handler(_unary_handler(method.name, kind, guard, function))
 
 
-def _answering(name: str, kind: type[Message], gate: CallGuard, function: Unary) -> Callable[..., Any]:
-    async def answer(raw: bytes, context: Context) -> bytes:
+def _unary_handler(
+    name: str, kind: type[Message], guard: CallGuard, function: UnaryMethod
+) -> Callable[..., Any]:
+    async def handle(raw: bytes, context: Context) -> bytes:
         try:
-            request, call = gate.admit(kind, raw, context)
+            request, call = guard.admit(kind, raw, context)
             return (await function(request, call)).SerializeToString()
         except Exception as error:
-            await refuse(context, error, name)
+            await abort(context, error, name)
             raise
 
-    return answer
+    return handle
 
 
-def _streaming(name: str, kind: type[Message], gate: CallGuard, function: Stream) -> Callable[..., Any]:
-    async def stream(raw: bytes, context: Context) -> None:
+def _stream_handler(
+    name: str, kind: type[Message], guard: CallGuard, function: StreamMethod
+) -> Callable[..., Any]:
+    async def handle(raw: bytes, context: Context) -> None:
         try:
-            request, call = gate.admit(kind, raw, context)
+            request, call = guard.admit(kind, raw, context)
             async with aclosing(function(request, call)) as messages:
                 async for message in messages:
                     await context.write(
                         message if isinstance(message, bytes) else message.SerializeToString()
                     )
         except Exception as error:
-            await refuse(context, error, name)
+            await abort(context, error, name)
 
-    return stream
+    return handle

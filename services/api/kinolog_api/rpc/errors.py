@@ -1,8 +1,8 @@
-"""What the api answers when it does not do what was asked: google.rpc.Status with details.
+"""Errors of the api: google.rpc.Status with details.
 
-Every error carries an ErrorInfo with a reason of the domain `kinolog`; wrong fields are listed in a BadRequest, one
-violation per field; errors that pass by themselves carry a RetryInfo. Messages name fields, ids and limits, never
-what a prompt says.
+Every error carries an ErrorInfo with a reason in the domain `kinolog`. Wrong fields are listed in a BadRequest, one
+violation per field. Transient errors carry a RetryInfo. Messages name fields, ids and limits, never the text of a
+prompt.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from kinolog.privacy.sealer import UnsealFailed
 
 DOMAIN = "kinolog"
 RETRY_SECONDS = 1.0
-SHOWN_VIOLATIONS = 5
-"""How many violations the message repeats; the details hold all of them."""
+MAX_VIOLATIONS_IN_MESSAGE = 5
+"""Violations that the message repeats. The details hold all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A wrong field: its path, such as `filter.statuses[0]`, and what is allowed."""
+    """A wrong field: its path, such as `filter.statuses[0]`, and which values are allowed."""
 
     field: str
     description: str
 
 
 class RpcError(Exception):
-    """An answer that is not what was asked for.
+    """An error response.
 
-    `reason` is a word for programs, the message a sentence for people; `metadata` says the facts behind it.
+    `reason` is a code for programs, `message` a sentence for people; `metadata` holds the values in the message.
     """
 
     def __init__(
@@ -66,86 +66,83 @@ class RpcError(Exception):
         self.retry_seconds = retry_seconds
 
     def status(self) -> Status:
-        """The error on the wire."""
-        parts: list[Message] = [
+        """Return the error as a google.rpc.Status."""
+        messages: list[Message] = [
             details.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
         ]
         if self.violations:
-            wire = [
+            violations = [
                 details.BadRequest.FieldViolation(field=v.field, description=v.description)
                 for v in self.violations
             ]
-            parts.append(details.BadRequest(field_violations=wire))
+            messages.append(details.BadRequest(field_violations=violations))
         if self.retry_seconds is not None:
             delay = Duration()
             delay.FromNanoseconds(round(self.retry_seconds * 1e9))
-            parts.append(details.RetryInfo(retry_delay=delay))
-        return Status(
-            code=self.code.value[0], message=self.message, details=[_packed(part) for part in parts]
-        )
+            messages.append(details.RetryInfo(retry_delay=delay))
+        return Status(code=self.code.value[0], message=self.message, details=map(_packed, messages))
 
 
-def _packed(part: Message) -> Any:
+def _packed(message: Message) -> Any:
     packed = Any()
-    packed.Pack(part)
+    packed.Pack(message)
     return packed
 
 
-def invalid(violations: Sequence[FieldViolation], reason: str = "INVALID_FIELDS") -> RpcError:
-    """Fields are wrong; the message says which and what is allowed."""
+def invalid_argument(violations: Sequence[FieldViolation], reason: str = "INVALID_FIELDS") -> RpcError:
+    """Fields are wrong. The message names the first of them and the allowed values."""
     shown = [f"{v.field}: {v.description}" if v.field else v.description for v in violations]
-    more = len(shown) - SHOWN_VIOLATIONS
-    message = "; ".join(shown[:SHOWN_VIOLATIONS]) + (f"; and {more} more" if more > 0 else "")
+    more = len(shown) - MAX_VIOLATIONS_IN_MESSAGE
+    message = "; ".join(shown[:MAX_VIOLATIONS_IN_MESSAGE]) + (f"; and {more} more" if more > 0 else "")
     return RpcError(StatusCode.INVALID_ARGUMENT, reason, message, violations=violations)
 
 
 def job_not_found(job_id: str) -> RpcError:
-    """There is no such job, or it belongs to another tenant: callers cannot tell which."""
+    """The job does not exist, or it belongs to another tenant: callers cannot distinguish the two."""
     return RpcError(
-        StatusCode.NOT_FOUND,
-        "JOB_NOT_FOUND",
-        f"there is no job {job_id}",
-        metadata=MappingProxyType({"job_id": job_id}),
+        StatusCode.NOT_FOUND, "JOB_NOT_FOUND", f"there is no job {job_id}", metadata={"job_id": job_id}
     )
 
 
 def job_erased(job_id: str) -> RpcError:
-    """What was asked for was erased with the job."""
-    return RpcError(
-        StatusCode.FAILED_PRECONDITION,
-        "JOB_ERASED",
-        f"job {job_id} is erased: its prompts and files are gone, its history is not",
-        metadata=MappingProxyType({"job_id": job_id}),
-    )
+    """The requested data was erased with the job."""
+    message = f"job {job_id} is erased: its prompts and files are deleted, its history is kept"
+    return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", message, metadata={"job_id": job_id})
 
 
-_REFUSED = {
+def request_id_of_erased_job(request_id: str, job_id: str) -> RpcError:
+    """A repeated submit of an erased job. The job is not created again, and its request can no longer be compared."""
+    message = f"request_id {request_id} made job {job_id}, which is erased; use a new id for a new request"
+    return RpcError(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", message, metadata={"job_id": job_id})
+
+
+_REFUSAL_CODES = {
     "JOB_NOT_FOUND": StatusCode.NOT_FOUND,
     "REQUEST_ID_REUSED": StatusCode.ALREADY_EXISTS,
     "JOB_TOO_BUSY": StatusCode.ABORTED,
 }
-"""Codes of refusals; all others are about the state that the job is in."""
+"""Codes of `Refused` by reason. All other reasons concern the state of the job: FAILED_PRECONDITION."""
 
 
-def translated(error: Exception) -> RpcError | None:
-    """What a caller is told about `error`; None for one that nobody expected."""
+def translate_error(error: Exception) -> RpcError | None:
+    """Return the error response for an exception; None for an exception that the api does not expect."""
     match error:
         case RpcError():
             return error
         case Refused(reason=reason, message=message):
-            code = _REFUSED.get(reason, StatusCode.FAILED_PRECONDITION)
+            code = _REFUSAL_CODES.get(reason, StatusCode.FAILED_PRECONDITION)
             retry = RETRY_SECONDS if code is StatusCode.ABORTED else None
             return RpcError(code, reason, message, retry_seconds=retry)
         case InvalidCursor():
-            return invalid(
-                [FieldViolation("page_token", "is not one that this query gave out")], "BAD_PAGE_TOKEN"
+            return invalid_argument(
+                [FieldViolation("page_token", "is not a page token of this query")], "BAD_PAGE_TOKEN"
             )
         case _:
-            return _failed_part(error)
+            return _translate_dependency_error(error)
 
 
-def _failed_part(error: Exception) -> RpcError | None:
-    """What is told when a part behind the api does not answer, or answers wrongly."""
+def _translate_dependency_error(error: Exception) -> RpcError | None:
+    """Return the error response when a dependency does not answer, or returns damaged data."""
     match error:
         case LogUnavailable():
             return _unavailable("LOG_UNAVAILABLE", "the event log does not answer; try again in a moment")
@@ -154,11 +151,11 @@ def _failed_part(error: Exception) -> RpcError | None:
         case ArtifactsUnavailable():
             return _unavailable(
                 "ARTIFACTS_UNAVAILABLE",
-                "the files cannot be read now; the api's log says why; try again later",
+                "the files cannot be read now; the api's log gives the reason; try again later",
             )
         case PositionNotReached(wanted=wanted, reached=reached):
-            facts = {"wanted": str(wanted), "reached": str(reached)}
-            return _unavailable("READ_MODEL_BEHIND", str(error), facts)
+            metadata = {"wanted": str(wanted), "reached": str(reached)}
+            return _unavailable("READ_MODEL_BEHIND", str(error), metadata)
         case KeyErased():
             return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", "the job is erased")
         case DamagedLog() | DamagedCommit() | UnsealFailed() | ArtifactDamaged():
@@ -175,21 +172,5 @@ def _failed_part(error: Exception) -> RpcError | None:
             return None
 
 
-def _unavailable(reason: str, message: str, facts: Mapping[str, str] | None = None) -> RpcError:
-    return RpcError(
-        StatusCode.UNAVAILABLE,
-        reason,
-        message,
-        metadata=facts or MappingProxyType({}),
-        retry_seconds=RETRY_SECONDS,
-    )
-
-
-def request_id_spent(request_id: str, job_id: str) -> RpcError:
-    """A repeated submit of a job that was erased: it is not made again, and what it asked is no longer known."""
-    return RpcError(
-        StatusCode.ALREADY_EXISTS,
-        "REQUEST_ID_REUSED",
-        f"request_id {request_id} made job {job_id}, which is erased; give a new request an id of its own",
-        metadata=MappingProxyType({"job_id": job_id}),
-    )
+def _unavailable(reason: str, message: str, metadata: Mapping[str, str] = MappingProxyType({})) -> RpcError:
+    return RpcError(StatusCode.UNAVAILABLE, reason, message, metadata=metadata, retry_seconds=RETRY_SECONDS)

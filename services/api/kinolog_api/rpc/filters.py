@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_FROM_WIRE
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.v1 import analytics_service_pb2, job_pb2
@@ -17,17 +15,17 @@ DEFAULT_RANGE = timedelta(days=7)
 
 def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
     """Return the filter at `path` of a request. Raises `RpcError` for an invalid time."""
-
-    def time_or_none(field: str, value: Timestamp) -> datetime | None:
-        return parse_time(value, f"{path}.{field}") if wire.HasField(field) else None
-
     return JobFilter(
         statuses=tuple(STATUS_FROM_WIRE[value] for value in wire.statuses),
         priorities=tuple(PRIORITY_FROM_WIRE[value] for value in wire.priorities),
         models=tuple(wire.models),
         styles=tuple(style.lower() for style in wire.styles),
-        created_from=time_or_none("created_from", wire.created_from),
-        created_before=time_or_none("created_before", wire.created_before),
+        created_from=parse_time(wire.created_from, f"{path}.created_from")
+        if wire.HasField("created_from")
+        else None,
+        created_before=parse_time(wire.created_before, f"{path}.created_before")
+        if wire.HasField("created_before")
+        else None,
         text=wire.text,
     )
 
@@ -45,10 +43,10 @@ def parse_time_range(wire: analytics_service_pb2.TimeRange, now: datetime) -> Ti
     end = parse_time(wire.before, "range.before") if wire.HasField("before") else now
     if not wire.HasField("from"):
         earliest = datetime.min.replace(tzinfo=end.tzinfo)
-        return TimeRange(max(earliest + DEFAULT_RANGE, end) - DEFAULT_RANGE, end)
+        return TimeRange(start=max(earliest + DEFAULT_RANGE, end) - DEFAULT_RANGE, end=end)
     start = parse_time(getattr(wire, "from"), "range.from")
     if start >= end:
         raise invalid_argument(
             [FieldViolation("range.from", "must be before the end of the range, which defaults to now")]
         )
-    return TimeRange(start, end)
+    return TimeRange(start=start, end=end)

@@ -1,33 +1,32 @@
-"""Which tenant a job belongs to: it never changes, so what was learnt once is kept."""
+"""The tenant of a job. It never changes, so it is cached."""
 
 from __future__ import annotations
 
 from kinolog.ports.event_store import EventStore
+from kinolog_api.recent_entries import RecentEntries
 
-KEPT = 20_000
+CACHED_JOBS = 20_000
 
 
 class TenantLookup:
-    """Remembers the tenants of the jobs seen last."""
+    """Looks up tenants of jobs in the log and caches the latest."""
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._tenants: dict[str, str] = {}
+        self._tenants = RecentEntries[str, str](CACHED_JOBS)
 
-    def learn(self, job_id: str, tenant: str) -> None:
-        """Keep it; the job learnt first makes room."""
+    def remember(self, job_id: str, tenant: str) -> None:
+        """Cache the tenant of a job."""
         if job_id not in self._tenants:
             self._tenants[job_id] = tenant
-            if len(self._tenants) > KEPT:
-                del self._tenants[next(iter(self._tenants))]
 
     async def tenant_of(self, job_id: str) -> str | None:
-        """The tenant; None for a job that is not in the log. Raises `LogUnavailable`."""
+        """Return the tenant; None for a job that is not in the log. Raises `LogUnavailable`."""
         tenant = self._tenants.get(job_id)
         if tenant is None:
             loaded = await self._store.load(job_id)
             if loaded is None:
                 return None
             tenant = loaded.job.tenant
-            self.learn(job_id, tenant)
+            self.remember(job_id, tenant)
         return tenant

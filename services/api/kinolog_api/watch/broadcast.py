@@ -1,14 +1,13 @@
-"""One follower of the log and of the weather per process, however many watch.
+"""One reader of the log and of the progress feed per process, for any number of watchers.
 
-The hub follows while somebody watches. Each commit and each message of the weather is opened and encoded at most
-once, and handed to every watcher that wants it; see watchers.py for what happens to slow ones.
+The broadcast reads while at least one watcher is attached. It unseals and encodes each commit and each progress
+update at most once and delivers it to every watcher whose filter matches; watcher.py bounds what slow ones hold.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -23,11 +22,12 @@ from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpda
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
-from kinolog_api.jobs.sealed_log_lines import read_out
+from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
+from kinolog_api.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.tenants import TenantLookup
 from kinolog_api.watch.encoded_messages import (
-    KINDS,
+    KIND_OF_UPDATE,
     EncodedCommit,
     ProgressKind,
     encode_commit_message,
@@ -38,184 +38,185 @@ from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 log = logging.getLogger(__name__)
 
-REMEMBERED_JOBS = 5_000
-REMEMBERED_TEXTS = 1_000
-"""Jobs on their way whose prompts are kept opened."""
+CACHED_JOBS = 5_000
+"""Jobs whose latest progress, or whose end, is cached."""
 
-PAUSE_SECONDS = 1.0
-"""Before a follower that broke follows again."""
+CACHED_PROMPTS = 1_000
+"""Unfinished jobs whose unsealed fields are cached."""
+
+RETRY_SECONDS = 1.0
+"""Pause before a failed reader starts again."""
 
 
 class WatchBroadcast:
-    """Fans the log and the weather out to watchers."""
+    """Delivers commits and progress updates to watchers."""
 
     def __init__(
-        self, store: EventStore, keys: KeyStore, progress: ProgressFeed, tenancy: TenantLookup
+        self, store: EventStore, keys: KeyStore, progress: ProgressFeed, tenants: TenantLookup
     ) -> None:
         self._store = store
         self._keys = keys
         self._progress = progress
-        self._tenancy = tenancy
-        self._audience = Subscriptions()
-        self._starting = asyncio.Lock()
-        self._followers: list[asyncio.Task[None]] = []
-        self._weather: OrderedDict[str, Progress] = OrderedDict()
-        self._over: OrderedDict[str, None] = OrderedDict()
-        self._texts: OrderedDict[str, UnsealedFields] = OrderedDict()
+        self._tenants = tenants
+        self._subscriptions = Subscriptions()
+        self._lock = asyncio.Lock()
+        self._readers: list[asyncio.Task[None]] = []
+        self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
+        self._ended_jobs = RecentEntries[str, None](CACHED_JOBS)
+        self._unsealed = RecentEntries[str, UnsealedFields](CACHED_PROMPTS)
         self._closed = False
         self.position = 0
-        """Every commit up to here has been handed out."""
+        """Position of the last delivered commit."""
 
-    async def attach(self, interest: WatchFilter) -> Watcher:
-        """A watcher that gets everything behind `position` as it is now. Raises `LogUnavailable`."""
-        async with self._starting:
+    async def attach(self, watch_filter: WatchFilter) -> Watcher:
+        """Return a watcher that receives everything after the current `position`. Raises `LogUnavailable`."""
+        async with self._lock:
             if self._closed:
-                raise _closing()
-            if not self._followers:
+                raise _stopping()
+            if not self._readers:
                 self.position = await self._store.last_position()
-                self._followers = [
-                    asyncio.create_task(self._keep("log", self._follow_log)),
-                    asyncio.create_task(self._keep("progress", self._follow_weather)),
+                self._readers = [
+                    asyncio.create_task(self._run("log", self._read_log)),
+                    asyncio.create_task(self._run("progress", self._read_progress)),
                 ]
-            watcher = Watcher(interest)
-            self._audience.add(watcher)
+            watcher = Watcher(watch_filter)
+            self._subscriptions.add(watcher)
             return watcher
 
     async def detach(self, watcher: Watcher) -> None:
-        """Forget a watcher; with the last one the hub stops following."""
-        self._audience.discard(watcher)
-        async with self._starting:
-            if not len(self._audience):
+        """Remove a watcher. The readers stop with the last one."""
+        self._subscriptions.discard(watcher)
+        async with self._lock:
+            if not self._subscriptions:
                 await self._stop()
 
     async def close(self) -> None:
-        """End every watcher, who may resume at another api, and stop."""
+        """End all watchers with UNAVAILABLE, so that clients resume at another api, and stop."""
         self._closed = True
-        for watcher in self._audience:
-            watcher.end(_closing())
-        async with self._starting:
+        for watcher in self._subscriptions:
+            watcher.end(_stopping())
+        async with self._lock:
             await self._stop()
 
-    async def frame(self, recorded: Recorded) -> EncodedCommit:
-        """A commit that a watcher catches up on."""
-        (frame,) = await self.frames([recorded])
-        return frame
+    async def encode(self, recorded: Recorded) -> EncodedCommit:
+        """Encode a commit for a watcher that is catching up."""
+        (message,) = await self.encode_all([recorded])
+        return message
 
-    async def frames(self, batch: Sequence[Recorded]) -> list[EncodedCommit]:
-        """Commits that a watcher catches up on, their jobs opened."""
-        opened = await self._opened(batch)
-        return [encode_commit_message(recorded, opened[recorded.commit.job_id], None) for recorded in batch]
+    async def encode_all(self, batch: Sequence[Recorded]) -> list[EncodedCommit]:
+        """Encode commits for a watcher that is catching up, their jobs unsealed."""
+        unsealed = await self._unseal(batch)
+        return [encode_commit_message(recorded, unsealed[recorded.commit.job_id], None) for recorded in batch]
 
     async def _stop(self) -> None:
-        followers, self._followers = self._followers, []
-        for follower in followers:
-            follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
-        self._weather.clear()
-        self._over.clear()
-        self._texts.clear()
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        self._latest_progress.clear()
+        self._ended_jobs.clear()
+        self._unsealed.clear()
 
-    async def _keep(self, name: str, follow: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Follow for ever; what breaks is logged and followed anew from where it broke."""
+    async def _run(self, name: str, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a reader until it is cancelled. After an error it continues where it failed."""
         while True:
             try:
-                await follow()
+                await read()
             except Exception as error:
                 extra = fields("follow_failed", feed=name, error=type(error).__name__)
-                log.exception("following the %s broke; trying on", name, extra=extra)
-            await asyncio.sleep(PAUSE_SECONDS)
+                log.exception("reading the %s failed; retrying", name, extra=extra)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _follow_log(self) -> None:
+    async def _read_log(self) -> None:
         async for batch in self._store.follow(self.position):
-            await self._hand_out(batch)
+            await self._deliver_commits(batch)
 
-    async def _hand_out(self, batch: Sequence[Recorded]) -> None:
-        """Hand a batch to all who want it. From the last look at the watchers on, nothing awaits: whoever joins
-        meanwhile either gets the whole batch, or stands behind it."""
-        opened: dict[str, UnsealedFields] = {}
-        while missing := [r for r in batch if r.commit.job_id not in opened and self._is_wanted(r)]:
-            opened |= await self._opened_once(missing)
+    async def _deliver_commits(self, batch: Sequence[Recorded]) -> None:
+        """Deliver a batch to all matching watchers.
+
+        Nothing awaits after the last check for new watchers, so a watcher that attaches during the call either
+        receives the whole batch or starts after it.
+        """
+        unsealed: dict[str, UnsealedFields] = {}
+        while missing := [r for r in batch if r.commit.job_id not in unsealed and self._is_watched(r)]:
+            unsealed |= await self._unseal_cached(missing)
         for recorded in batch:
             job = recorded.commit.state
-            self._tenancy.learn(job.id, job.tenant)
-            self._note(job.id, job.status.terminal)
-            takers = self._audience.of(job.tenant, job.id)
-            if takers:
-                frame = encode_commit_message(recorded, opened[job.id], self._weather.get(job.id))
-                for watcher in takers:
-                    watcher.put_commit(frame)
+            self._tenants.remember(job.id, job.tenant)
+            self._track_end(job.id, job.status.terminal)
+            watchers = self._subscriptions.of(job.tenant, job.id)
+            if watchers:
+                message = encode_commit_message(recorded, unsealed[job.id], self._latest_progress.get(job.id))
+                for watcher in watchers:
+                    watcher.put_commit(message)
         self.position = batch[-1].position
 
-    def _is_wanted(self, recorded: Recorded) -> bool:
-        return bool(self._audience.of(recorded.commit.state.tenant, recorded.commit.job_id))
+    def _is_watched(self, recorded: Recorded) -> bool:
+        return bool(self._subscriptions.of(recorded.commit.state.tenant, recorded.commit.job_id))
 
-    async def _opened(self, batch: Iterable[Recorded]) -> dict[str, UnsealedFields]:
-        """What the jobs of these commits say, as their last commit in the batch has them (erased: nothing)."""
+    async def _unseal(self, batch: Iterable[Recorded]) -> dict[str, UnsealedFields]:
+        """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
-        return {job.id: _open(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
+        return {job.id: _unsealed_or_empty(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
-    async def _opened_once(self, batch: Sequence[Recorded]) -> dict[str, UnsealedFields]:
-        """The same for commits as they come: a running job is opened once, and its texts are kept until it ends."""
-        unknown = [r for r in batch if r.commit.job_id not in self._texts or r.commit.state.erased]
-        opened = {r.commit.job_id: self._texts.get(r.commit.job_id, UnsealedFields()) for r in batch}
+    async def _unseal_cached(self, batch: Sequence[Recorded]) -> dict[str, UnsealedFields]:
+        """Like `_unseal` for live commits: a job is unsealed once, and the result is cached until the job ends."""
+        unknown = [r for r in batch if r.commit.job_id not in self._unsealed or r.commit.state.erased]
+        unsealed = {r.commit.job_id: self._unsealed.get(r.commit.job_id, UnsealedFields()) for r in batch}
         if unknown:
-            opened |= await self._opened(unknown)
+            unsealed |= await self._unseal(unknown)
         for recorded in batch:
             job = recorded.commit.state
             if job.status.terminal:
-                self._texts.pop(job.id, None)
+                self._unsealed.pop(job.id, None)
             else:
-                self._texts[job.id] = opened[job.id]
-        while len(self._texts) > REMEMBERED_TEXTS:
-            self._texts.popitem(last=False)
-        return opened
+                self._unsealed[job.id] = unsealed[job.id]
+        return unsealed
 
-    def _note(self, job_id: str, ended: bool) -> None:
-        """Remember which jobs ended lately: weather that comes after is stale."""
-        if not ended:
-            self._over.pop(job_id, None)
+    def _track_end(self, job_id: str, ended: bool) -> None:
+        """Remember whether a job has ended: later progress of an ended job is stale."""
+        if ended:
+            self._latest_progress.pop(job_id, None)
+            self._ended_jobs[job_id] = None
+        else:
+            self._ended_jobs.pop(job_id, None)
+
+    async def _read_progress(self) -> None:
+        async for update in self._progress.follow():
+            await self._deliver_progress(update)
+
+    async def _deliver_progress(self, update: ProgressUpdate) -> None:
+        """Deliver a progress update to all matching watchers, unless its job has ended."""
+        kind = KIND_OF_UPDATE[type(update)]
+        job_id = update.job_id
+        tenant = await self._tenants.tenant_of(job_id)
+        if kind is not ProgressKind.LOG and job_id in self._ended_jobs:
             return
-        self._weather.pop(job_id, None)
-        self._over[job_id] = None
-        if len(self._over) > REMEMBERED_JOBS:
-            self._over.popitem(last=False)
-
-    async def _follow_weather(self) -> None:
-        async for weather in self._progress.follow():
-            await self._pass_on(weather)
-
-    async def _pass_on(self, weather: ProgressUpdate) -> None:
-        kind = KINDS[type(weather)]
-        job_id = weather.job_id
-        tenant = await self._tenancy.tenant_of(job_id)
-        if kind is not ProgressKind.LOG and job_id in self._over:
-            return
-        if isinstance(weather, Progress):
-            self._weather[job_id] = weather
-            self._weather.move_to_end(job_id)
-            if len(self._weather) > REMEMBERED_JOBS:
-                self._weather.popitem(last=False)
-        takers = [
-            watcher for watcher in self._audience.of(tenant or "", job_id) if kind in watcher.interest.kinds
+        if isinstance(update, Progress):
+            self._latest_progress[job_id] = update
+        watchers = [
+            watcher
+            for watcher in self._subscriptions.of(tenant or "", job_id)
+            if kind in watcher.watch_filter.kinds
         ]
-        if takers:
-            if isinstance(weather, LogLine):
-                (weather,) = await read_out([weather], self._keys)
-            frame = encode_progress_message(self.position, kind, weather)
-            for watcher in takers:
-                watcher.put_weather(frame)
+        if watchers:
+            if isinstance(update, LogLine):
+                (update,) = await unseal_log_lines([update], self._keys)
+            message = encode_progress_message(self.position, kind, update)
+            for watcher in watchers:
+                watcher.put_progress(message)
 
 
-def _open(job: Job, key: bytes | None) -> UnsealedFields:
-    """What a job says. One that does not open is shown closed: it must not stop the stream for all others."""
+def _unsealed_or_empty(job: Job, key: bytes | None) -> UnsealedFields:
+    """Return the unsealed fields of a job; empty if it cannot be unsealed, so that one job never stops the stream."""
     try:
         return unseal_job(job, key)
-    except UnsealFailed as broken:
-        log.error("a job cannot be shown: %s", broken, extra=fields("seal_broken", job=job.id))
+    except UnsealFailed as error:
+        log.error("cannot unseal a job: %s", error, extra=fields("seal_broken", job=job.id))
         return UnsealedFields()
 
 
-def _closing() -> RpcError:
+def _stopping() -> RpcError:
     message = "this api is stopping: watch again after the last position received"
     return RpcError(StatusCode.UNAVAILABLE, "STOPPING", message, retry_seconds=1.0)

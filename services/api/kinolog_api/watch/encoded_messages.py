@@ -1,4 +1,4 @@
-"""What watchers are sent, encoded once for all of them.
+"""Messages to watchers, encoded once for all of them.
 
 WatchJobResponse and WatchJobsResponse have the same fields, so the same bytes serve both streams.
 """
@@ -19,81 +19,83 @@ from kinolog.v1 import job_service_pb2 as pb
 
 
 class ProgressKind(Enum):
-    """Kinds of weather, each conflated in its own way."""
+    """Kinds of progress updates. Each is conflated in its own way."""
 
     PROGRESS = "progress"
     PREVIEW = "preview"
     LOG = "log"
 
 
-KINDS: dict[type[ProgressUpdate], ProgressKind] = {
+KIND_OF_UPDATE: dict[type[ProgressUpdate], ProgressKind] = {
     Progress: ProgressKind.PROGRESS,
     PreviewImage: ProgressKind.PREVIEW,
     LogLine: ProgressKind.LOG,
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedCommit:
-    """A commit as watchers are sent it. `previous_position` is that of the job's commit before it."""
+    """A commit as a response. `previous_position` is that of the job's previous commit."""
 
     position: int
     previous_position: int
     job_id: str
     terminal: bool
-    wire: bytes
+    encoded: bytes
 
 
 def encode_commit_message(
-    recorded: Recorded, opened: UnsealedFields, progress: Progress | None
+    recorded: Recorded, unsealed: UnsealedFields, progress: Progress | None
 ) -> EncodedCommit:
-    """A commit for watchers, its job opened, with the newest weather when it is of its attempt."""
+    """Encode a commit with its unsealed job, and with the latest progress if it belongs to the current attempt."""
     commit = recorded.commit
     if progress is not None and progress.attempt != commit.state.attempt:
         progress = None
-    job = public_job(commit.state, recorded.position, opened, progress)
+    job = public_job(commit.state, recorded.position, unsealed, progress)
     return EncodedCommit(
-        recorded.position,
-        commit.previous_position,
-        commit.job_id,
-        commit.state.status.terminal,
-        encode_job_message(recorded.position, job, commit.events),
+        position=recorded.position,
+        previous_position=commit.previous_position,
+        job_id=commit.job_id,
+        terminal=commit.state.status.terminal,
+        encoded=encode_job_message(recorded.position, job, commit.events),
     )
 
 
 def encode_job_message(position: int, job: job_pb2.Job, events: tuple[Event, ...] = ()) -> bytes:
-    """A job as it stands at `position`, after these events."""
+    """Encode a job as it is at `position`, after these events."""
     names = [stored_name(type(event)) for event in events]
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedProgress:
-    """Weather as watchers are sent it; `position` is how far the hub had come."""
+    """A progress update as a response. `position` is that of the latest commit delivered before it."""
 
     position: int
     kind: ProgressKind
     job_id: str
-    wire: bytes
+    encoded: bytes
 
-    def wire_after(self, position: int) -> bytes:
-        """The message for a watcher that was sent the commit at `position`: it never points further back.
+    def encoded_after(self, position: int) -> bytes:
+        """Return the message for a watcher that was sent the commit at `position`: positions never decrease.
 
-        Of a field that stands in a message twice the last one counts, so the position is simply put behind.
+        If a field occurs twice in an encoded message the last occurrence counts, so the position is appended.
         """
         if position <= self.position:
-            return self.wire
-        return self.wire + pb.WatchJobsResponse(position=position).SerializeToString()
+            return self.encoded
+        return self.encoded + pb.WatchJobsResponse(position=position).SerializeToString()
 
 
-def encode_progress_message(position: int, kind: ProgressKind, weather: ProgressUpdate) -> EncodedProgress:
-    """Weather as it reaches watchers that have seen everything up to `position`."""
+def encode_progress_message(position: int, kind: ProgressKind, update: ProgressUpdate) -> EncodedProgress:
+    """Encode a progress update for watchers that have received all commits up to `position`."""
     wire = pb.WatchJobsResponse(position=position)
-    match weather:
+    match update:
         case Progress():
-            wire.progress.CopyFrom(progress_to_proto(weather))
+            wire.progress.CopyFrom(progress_to_proto(update))
         case LogLine():
-            wire.log.CopyFrom(log_line_to_proto(weather))
+            wire.log.CopyFrom(log_line_to_proto(update))
         case PreviewImage():
-            wire.preview.CopyFrom(preview_to_proto(weather))
-    return EncodedProgress(position, kind, weather.job_id, wire.SerializeToString())
+            wire.preview.CopyFrom(preview_to_proto(update))
+    return EncodedProgress(
+        position=position, kind=kind, job_id=update.job_id, encoded=wire.SerializeToString()
+    )

@@ -1,46 +1,45 @@
-"""Who watches what: by tenant, and by job."""
+"""The watchers of an api process, indexed by tenant and by job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import TypeAlias
 
-from kinolog_api.watch.watcher import Watcher
+from kinolog_api.watch.watcher import Watcher, WatchFilter
+
+Key: TypeAlias = tuple[str, str | None]
+"""Tenant and job id; no job id for the watchers of all jobs of the tenant."""
 
 
 class Subscriptions:
-    """All watchers, found by what they want without asking each."""
+    """All watchers. Finds those of a job without testing each."""
 
     def __init__(self) -> None:
-        self._of_tenant: dict[str, set[Watcher]] = {}
-        self._of_job: dict[tuple[str, str], set[Watcher]] = {}
+        self._watchers: dict[Key, set[Watcher]] = {}
 
     def __iter__(self) -> Iterator[Watcher]:
-        return chain(*self._of_tenant.values(), *self._of_job.values())
+        return chain(*self._watchers.values())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(map(len, self._watchers.values()))
 
     def add(self, watcher: Watcher) -> None:
-        """Let it be found."""
-        tenant, job_id = watcher.interest.tenant, watcher.interest.job_id
-        if job_id is None:
-            self._of_tenant.setdefault(tenant, set()).add(watcher)
-        else:
-            self._of_job.setdefault((tenant, job_id), set()).add(watcher)
+        """Add a watcher."""
+        self._watchers.setdefault(_key(watcher.watch_filter), set()).add(watcher)
 
     def discard(self, watcher: Watcher) -> None:
-        """Forget it; one that is not there is no error."""
-        tenant, job_id = watcher.interest.tenant, watcher.interest.job_id
-        if job_id is None:
-            self._of_tenant.get(tenant, set()).discard(watcher)
-            if not self._of_tenant.get(tenant):
-                self._of_tenant.pop(tenant, None)
-        else:
-            self._of_job.get((tenant, job_id), set()).discard(watcher)
-            if not self._of_job.get((tenant, job_id)):
-                self._of_job.pop((tenant, job_id), None)
+        """Remove a watcher if it is present."""
+        key = _key(watcher.watch_filter)
+        watchers = self._watchers.get(key, set())
+        watchers.discard(watcher)
+        if not watchers:
+            self._watchers.pop(key, None)
 
     def of(self, tenant: str, job_id: str) -> list[Watcher]:
-        """Those who want to know about this job of this tenant."""
-        return [*self._of_tenant.get(tenant, ()), *self._of_job.get((tenant, job_id), ())]
+        """Return the watchers of this job of this tenant."""
+        return [*self._watchers.get((tenant, None), ()), *self._watchers.get((tenant, job_id), ())]
+
+
+def _key(watch_filter: WatchFilter) -> Key:
+    return watch_filter.tenant, watch_filter.job_id

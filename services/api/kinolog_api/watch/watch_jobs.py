@@ -1,125 +1,119 @@
-"""WatchJob and WatchJobs: what lies in the log already, then what comes, without a gap and nothing twice."""
+"""WatchJob and WatchJobs: commits from the log, then live ones, without a gap and without repetition."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from grpc import StatusCode
-
 from kinolog.ports.event_store import EventStore
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import RpcError
+from kinolog_api.rpc.positions import require_position_in_log
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.encoded_messages import EncodedCommit, ProgressKind, encode_job_message
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 
 class WatchJobs:
-    """WatchJob and WatchJobs. Streams yield encoded messages."""
+    """WatchJob and WatchJobs. Both yield encoded messages."""
 
-    def __init__(self, store: EventStore, hub: WatchBroadcast, reading: JobQueries) -> None:
+    def __init__(self, store: EventStore, broadcast: WatchBroadcast, queries: JobQueries) -> None:
         self._store = store
-        self._hub = hub
-        self._reading = reading
+        self._broadcast = broadcast
+        self._queries = queries
 
     async def watch_job(self, request: pb.WatchJobRequest, call: Call) -> AsyncGenerator[bytes, None]:
-        """WatchJob: ends after the commit with which the job ends."""
+        """WatchJob. Ends after the terminal commit of the job."""
         kinds = _kinds(progress=True, previews=request.previews, logs=request.logs)
-        after = await self._resumed(request)
-        watcher = await self._hub.attach(WatchFilter(call.tenant, request.job_id, kinds))
+        after = await self._resume_position(request)
+        watcher = await self._broadcast.attach(WatchFilter(call.tenant, request.job_id, kinds))
         try:
-            loaded = await self._reading.load(call.tenant, request.job_id)
-            over = loaded.job.status.terminal
+            loaded = await self._queries.load(call.tenant, request.job_id)
+            ended = loaded.job.status.terminal
             if after is None:
                 after = loaded.position
-                yield encode_job_message(after, await self._reading.present(loaded))
+                yield encode_job_message(after, await self._queries.present(loaded))
             else:
-                async for frame in self._missed(request.job_id, after):
-                    after, over = frame.position, frame.terminal
-                    yield frame.wire
-            async for wire in self._live(watcher, request.job_id, after, over):
-                yield wire
+                async for message in self._history(request.job_id, after):
+                    after, ended = message.position, message.terminal
+                    yield message.encoded
+            async for encoded in self._live(watcher, request.job_id, after, ended):
+                yield encoded
         finally:
-            await self._hub.detach(watcher)
+            await self._broadcast.detach(watcher)
 
     async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call) -> AsyncGenerator[bytes, None]:
-        """WatchJobs: goes on until the client leaves."""
+        """WatchJobs. Runs until the client cancels."""
         kinds = _kinds(progress=request.progress, previews=request.previews, logs=request.logs)
-        after = await self._resumed(request)
-        watcher = await self._hub.attach(WatchFilter(call.tenant, None, kinds))
+        after = await self._resume_position(request)
+        watcher = await self._broadcast.attach(WatchFilter(call.tenant, None, kinds))
         try:
-            after = self._hub.position if after is None else after
-            async for frame in self._caught_up(watcher, after):
-                after = frame.position
-                yield frame.wire
+            after = self._broadcast.position if after is None else after
+            async for message in self._catch_up(watcher, after):
+                after = message.position
+                yield message.encoded
             while True:
-                waiting = await watcher.take()
-                for frame in waiting.commits:
-                    if frame.position > after:
-                        after = frame.position
-                        yield frame.wire
-                for weather in waiting.weather:
-                    yield weather.wire_after(after)
+                pending = await watcher.take()
+                for message in pending.commits:
+                    if message.position > after:
+                        after = message.position
+                        yield message.encoded
+                for update in pending.updates:
+                    yield update.encoded_after(after)
         finally:
-            await self._hub.detach(watcher)
+            await self._broadcast.detach(watcher)
 
-    async def _resumed(self, request: pb.WatchJobRequest | pb.WatchJobsRequest) -> int | None:
-        """Where the client resumes. Raises OUT_OF_RANGE for a position that the log has not reached."""
+    async def _resume_position(self, request: pb.WatchJobRequest | pb.WatchJobsRequest) -> int | None:
+        """Return the position after which to resume, if given. Raises OUT_OF_RANGE if the log has not reached it."""
         if not request.HasField("after"):
             return None
-        last = await self._store.last_position()
-        if request.after > last:
-            message = f"after: {request.after} is not in the log, which ends at {last}"
-            facts = {"last_position": str(last)}
-            raise RpcError(StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", message, metadata=facts)
+        await require_position_in_log(self._store, request.after, "after")
         return request.after
 
-    async def _missed(
+    async def _history(
         self, job_id: str, after: int, before: int | None = None
     ) -> AsyncGenerator[EncodedCommit, None]:
-        """Commits of a job behind `after`, and before `before`, from its history."""
+        """Yield the commits of a job between two positions, both excluded, from its history."""
         async for recorded in self._store.history(job_id):
             if recorded.position > after and (before is None or recorded.position < before):
-                yield await self._hub.frame(recorded)
+                yield await self._broadcast.encode(recorded)
 
     async def _live(
-        self, watcher: Watcher, job_id: str, after: int, over: bool
+        self, watcher: Watcher, job_id: str, after: int, ended: bool
     ) -> AsyncGenerator[bytes, None]:
-        """What comes, until the job is over and everything that waits is sent.
+        """Yield live messages until the job has ended and nothing is pending.
 
-        A commit that does not follow on the last one sent shows that a replica answered too early: what is
-        between them is read from the history.
+        A commit whose predecessor was not sent shows that a lagging replica answered the first read: the missing
+        commits are read from the history.
         """
-        waiting = watcher.take_now()
+        pending = watcher.take_now()
         while True:
-            for frame in waiting.commits:
-                if frame.previous_position > after:
-                    async for missed in self._missed(job_id, after, frame.position):
-                        yield missed.wire
-                if frame.position > after:
-                    after, over = frame.position, frame.terminal
-                    yield frame.wire
-            for weather in waiting.weather:
-                yield weather.wire_after(after)
-            if over:
+            for message in pending.commits:
+                if message.previous_position > after:
+                    async for missed in self._history(job_id, after, message.position):
+                        yield missed.encoded
+                if message.position > after:
+                    after, ended = message.position, message.terminal
+                    yield message.encoded
+            for update in pending.updates:
+                yield update.encoded_after(after)
+            if ended:
                 return
-            waiting = await watcher.take()
+            pending = await watcher.take()
 
-    async def _caught_up(self, watcher: Watcher, after: int) -> AsyncGenerator[EncodedCommit, None]:
-        """The tenant's commits behind `after` up to where the watcher's live ones begin.
+    async def _catch_up(self, watcher: Watcher, after: int) -> AsyncGenerator[EncodedCommit, None]:
+        """Yield the tenant's commits after a position, up to the first live commit of the watcher.
 
-        When more come meanwhile than may wait, they are read from the log too.
+        If too many live commits arrive in the meantime, they are read from the log too.
         """
         watcher.catching_up = True
-        while after < self._hub.position:
-            until = self._hub.position
-            watcher.start_over()
+        while after < self._broadcast.position:
+            until = self._broadcast.position
+            watcher.discard_commits()
             async for batch in self._store.read(after, until):
-                own = [r for r in batch if r.commit.state.tenant == watcher.interest.tenant]
-                for frame in await self._hub.frames(own):
-                    yield frame
+                own = [r for r in batch if r.commit.state.tenant == watcher.watch_filter.tenant]
+                for message in await self._broadcast.encode_all(own):
+                    yield message
             after = until
             if not watcher.overflowed:
                 break
@@ -127,5 +121,5 @@ class WatchJobs:
 
 
 def _kinds(*, progress: bool, previews: bool, logs: bool) -> frozenset[ProgressKind]:
-    wanted = {ProgressKind.PROGRESS: progress, ProgressKind.PREVIEW: previews, ProgressKind.LOG: logs}
-    return frozenset(kind for kind, is_wanted in wanted.items() if is_wanted)
+    selected = {ProgressKind.PROGRESS: progress, ProgressKind.PREVIEW: previews, ProgressKind.LOG: logs}
+    return frozenset(kind for kind, is_selected in selected.items() if is_selected)

@@ -1,0 +1,30 @@
+"""The ports that the api uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kinolog.models.catalogue import Catalogue
+from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.ports.progress import ProgressFeed
+from kinolog.ports.read_model import ReadModel
+from kinolog.ports.workers import WorkerRegistry
+from kinolog_api.rpc.authentication import Authenticator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDependencies:
+    """What the api needs from its surroundings. The composition root selects the implementations."""
+
+    store: EventStore
+    keys: KeyStore
+    progress: ProgressFeed
+    workers: WorkerRegistry
+    artifacts: ArtifactStore
+    read_model: ReadModel
+    catalogue: Catalogue
+    authenticator: Authenticator
+    clock: Clock

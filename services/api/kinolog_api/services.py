@@ -1,0 +1,97 @@
+"""The three gRPC services: which use case serves which method."""
+
+from __future__ import annotations
+
+from kinolog.command_handler import CommandHandler
+from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog_api.analytics.charts import ChartQueries
+from kinolog_api.audit.history import JobHistory
+from kinolog_api.audit.verify_job import VerifyJob
+from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.jobs.artifacts import ReadArtifact
+from kinolog_api.jobs.catalogue import ListCatalogue
+from kinolog_api.jobs.commands import JobCommands
+from kinolog_api.jobs.erase_job import EraseJob
+from kinolog_api.jobs.key_pool import KeyPool
+from kinolog_api.jobs.list_jobs import ListJobs
+from kinolog_api.jobs.queries import JobQueries
+from kinolog_api.jobs.submit_job import SubmitJob
+from kinolog_api.rpc.calls import Methods
+from kinolog_api.rpc.tenants import TenantLookup
+from kinolog_api.rpc.validation import RequestRules
+from kinolog_api.watch.broadcast import WatchBroadcast
+from kinolog_api.watch.watch_jobs import WatchJobs
+
+JOB_SERVICE = job_service_pb2.DESCRIPTOR.services_by_name["JobService"]
+ANALYTICS_SERVICE = analytics_service_pb2.DESCRIPTOR.services_by_name["AnalyticsService"]
+AUDIT_SERVICE = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+
+
+class JobService:
+    """The use cases of JobService, and what runs beside them. Create it inside the event loop that runs it."""
+
+    def __init__(self, dependencies: ApiDependencies, rules: RequestRules) -> None:
+        d = dependencies
+        tenants = TenantLookup(d.store)
+        handler = CommandHandler(d.store, d.clock)
+        self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model)
+        self._commands = JobCommands(handler, self._queries, d.read_model)
+        self._lists = ListJobs(d.store, d.read_model)
+        self._artifacts = ReadArtifact(self._queries, d.artifacts)
+        self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)
+        self.key_pool = KeyPool(d.keys)
+        self._submit = SubmitJob(d.store, d.keys, self.key_pool, handler, d.catalogue, rules)
+        self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
+        self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
+        self._watch = WatchJobs(d.store, self.broadcast, self._queries)
+
+    def methods(self) -> Methods:
+        """Return the methods of JobService."""
+        return {
+            "SubmitJob": self._submit.submit,
+            "BatchSubmitJobs": self._submit.submit_batch,
+            "CancelJob": self._commands.cancel,
+            "BulkCancelJobs": self._commands.bulk_cancel,
+            "RetryJob": self._commands.retry,
+            "BulkRetryJobs": self._commands.bulk_retry,
+            "ReprioritizeJob": self._commands.reprioritize,
+            "BulkReprioritizeJobs": self._commands.bulk_reprioritize,
+            "PrefetchJob": self._commands.prefetch,
+            "EraseJob": self.erase_job.erase,
+            "BulkEraseJobs": self.erase_job.bulk_erase,
+            "GetJob": self._queries.get_job,
+            "GetStoryboard": self._queries.get_storyboard,
+            "GetResult": self._queries.get_result,
+            "ListLogEntries": self._queries.list_log_entries,
+            "ListJobs": self._lists.list_jobs,
+            "SummarizeJobs": self._lists.summarize_jobs,
+            "ReadArtifact": self._artifacts.read_artifact,
+            "WatchJob": self._watch.watch_job,
+            "WatchJobs": self._watch.watch_jobs,
+            "ListModels": self._catalogue.list_models,
+            "ListWorkers": self._catalogue.list_workers,
+        }
+
+
+def analytics_methods(dependencies: ApiDependencies) -> Methods:
+    """Return the methods of AnalyticsService."""
+    charts = ChartQueries(dependencies.read_model, dependencies.clock)
+    return {
+        "GetOverview": charts.overview,
+        "GetSuccessRates": charts.success_rates,
+        "GetStageTimes": charts.stage_times,
+        "GetQueueDepth": charts.queue_depth,
+        "GetTrends": charts.trends,
+        "ListActivity": charts.activity,
+    }
+
+
+def audit_methods(dependencies: ApiDependencies) -> Methods:
+    """Return the methods of AuditService."""
+    d = dependencies
+    history = JobHistory(d.store, d.keys)
+    return {
+        "GetHistory": history.get_history,
+        "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,
+        "ReplayLog": history.replay_log,
+    }
