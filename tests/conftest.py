@@ -1,11 +1,14 @@
 """Fixtures for every test: the modules in tests/fixtures/, which tests may also import."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
+    del os.environ[setting]  # what the caller's shell has set for a kinolog of their own
 
 pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.whole_stack"]
 
