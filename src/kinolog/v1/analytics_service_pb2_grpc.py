@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AnalyticsServiceStub:
-    """Numbers about jobs over time, read from rollups.
+    """Metrics of jobs over time, read from rollups.
     """
 
     def __init__(self, channel):
@@ -68,46 +68,46 @@ class AnalyticsServiceStub:
 
 
 class AnalyticsServiceServicer:
-    """Numbers about jobs over time, read from rollups.
+    """Metrics of jobs over time, read from rollups.
     """
 
     def GetOverview(self, request, context):
-        """The numbers on top of a dashboard.
+        """Reads the numbers of the overview.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSuccessRates(self, request, context):
-        """How many jobs ended well, by priority.
+        """Reads the success rates by priority.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStageTimes(self, request, context):
-        """How long each stage takes.
+        """Reads the duration of each stage.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetQueueDepth(self, request, context):
-        """How many jobs waited and ran, over time.
+        """Reads how many jobs were queued and running, over time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTrends(self, request, context):
-        """How many jobs were submitted and ended, over time.
+        """Reads how many jobs were submitted and how many ended, over time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListActivity(self, request, context):
-        """What happened lately.
+        """Lists recent events of all jobs of the tenant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,7 +155,7 @@ def add_AnalyticsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AnalyticsService:
-    """Numbers about jobs over time, read from rollups.
+    """Metrics of jobs over time, read from rollups.
     """
 
     @staticmethod

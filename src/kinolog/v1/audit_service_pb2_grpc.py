@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """Proving what happened, read from the log itself.
+    """History and verification of jobs, read from the log itself.
     """
 
     def __init__(self, channel):
@@ -53,25 +53,25 @@ class AuditServiceStub:
 
 
 class AuditServiceServicer:
-    """Proving what happened, read from the log itself.
+    """History and verification of jobs, read from the log itself.
     """
 
     def GetHistory(self, request, context):
-        """Reads a job's history and its state at a time or position.
+        """Reads the history of a job and its state at a time or position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyJob(self, request, context):
-        """Checks that a job's record is complete and untouched, and that its files still match it.
+        """Checks that the record of a job is complete and unchanged, and that its files match it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayLog(self, request, context):
-        """Streams the stored commits of all jobs, for replay elsewhere.
+        """Streams the stored commits of all jobs of the tenant, for replay elsewhere.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +104,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """Proving what happened, read from the log itself.
+    """History and verification of jobs, read from the log itself.
     """
 
     @staticmethod

@@ -26,11 +26,11 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """Submitting, watching and steering jobs.
+    """JobService: submit, command, query and watch jobs.
 
-    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason of
-    the domain kinolog. Each write answers with the position of its commit in the log; reads take a minimum position
-    and wait until they have seen it.
+    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason in
+    the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
+    and wait until it is visible.
     """
 
     def __init__(self, channel):
@@ -152,15 +152,15 @@ class JobServiceStub:
 
 
 class JobServiceServicer:
-    """Submitting, watching and steering jobs.
+    """JobService: submit, command, query and watch jobs.
 
-    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason of
-    the domain kinolog. Each write answers with the position of its commit in the log; reads take a minimum position
-    and wait until they have seen it.
+    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason in
+    the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
+    and wait until it is visible.
     """
 
     def SubmitJob(self, request, context):
-        """Submits a job. The same request_id with the same body finds the job it made before; with another body it is
+        """Submits a job. A repeated request_id with the same body returns the existing job; with another body it is
         refused with ALREADY_EXISTS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -168,14 +168,14 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchSubmitJobs(self, request, context):
-        """Submits many jobs, with an answer for each.
+        """Submits many jobs. Returns one result per job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Reads a job from the log; never stale.
+        """Reads a job from the log. The result is never stale.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,49 +196,49 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """Cancels a job: at once when it waits, at the next step when it runs.
+        """Cancels a job: immediately if it is queued, at the next step if it runs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkCancelJobs(self, request, context):
-        """Cancels many jobs, with an answer for each.
+        """Cancels many jobs. Returns one result per job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryJob(self, request, context):
-        """Puts a failed or cancelled job into the queue again.
+        """Queues a failed or cancelled job again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkRetryJobs(self, request, context):
-        """Retries many jobs, with an answer for each.
+        """Retries many jobs. Returns one result per job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReprioritizeJob(self, request, context):
-        """Gives a job that has not ended another priority.
+        """Changes the priority of a job that has not ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkReprioritizeJobs(self, request, context):
-        """Gives many jobs another priority, with an answer for each.
+        """Changes the priority of many jobs. Returns one result per job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PrefetchJob(self, request, context):
-        """Warms up what a queued job needs: weights and the prompt's embedding.
+        """Prefetches what a queued job needs: weights and the embedding of the prompt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -252,28 +252,28 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetResult(self, request, context):
-        """Reads the files and facts of a completed job; FAILED_PRECONDITION until it is completed.
+        """Reads the files and media facts of a completed job. FAILED_PRECONDITION until the job is completed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadArtifact(self, request, context):
-        """Reads the bytes of a file of a job.
+        """Streams the bytes of a file of a job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EraseJob(self, request, context):
-        """Erases the prompts and files of a job that has ended, for good. Its history without them stays.
+        """Erases the prompts and files of an ended job permanently. The rest of its history stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BulkEraseJobs(self, request, context):
-        """Erases many jobs, with an answer for each.
+        """Erases many jobs. Returns one result per job.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -287,14 +287,14 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJob(self, request, context):
-        """Streams what happens to one job, from a position on; ends after its terminal event.
+        """Streams the changes of one job after a position. The stream ends after the terminal event.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchJobs(self, request, context):
-        """Streams what happens to all jobs of the tenant, from a position on.
+        """Streams the changes of all jobs of the tenant after a position.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,7 +308,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWorkers(self, request, context):
-        """Lists the workers that reported lately.
+        """Lists the workers that reported recently.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -436,11 +436,11 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """Submitting, watching and steering jobs.
+    """JobService: submit, command, query and watch jobs.
 
-    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason of
-    the domain kinolog. Each write answers with the position of its commit in the log; reads take a minimum position
-    and wait until they have seen it.
+    Errors carry google.rpc.BadRequest with one violation per wrong field, and google.rpc.ErrorInfo with a reason in
+    the domain kinolog. Each write returns the position of its commit in the log. Reads accept a minimum position
+    and wait until it is visible.
     """
 
     @staticmethod
