@@ -10,18 +10,15 @@ from typing import Any
 import pytest
 import yaml
 from fastapi.routing import APIRoute
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
 from kinolog_gateway.web_app import ROUTERS
 from kinolog_gateway.websocket.asyncapi import EXAMPLES, asyncapi_document, yaml_text
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import Running, running_gateway
-from tests.unit.gateway.listening import listening
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
+from tests.unit.gateway.schemas import schema_validator
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -36,7 +33,7 @@ async def api() -> AsyncIterator[RecordingApi]:
 
 
 @pytest.fixture
-async def gateway(api: RecordingApi) -> AsyncIterator[Running]:
+async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
     """A gateway in front of it."""
     async with running_gateway(f"127.0.0.1:{api.port}") as running:
         yield running
@@ -51,12 +48,6 @@ def served() -> set[tuple[str, str]]:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
-
-
-def validator(document: dict[str, Any], reference: str) -> Draft202012Validator:
-    """A validator for a schema inside a document."""
-    registry: Registry[Any] = Registry().with_resource("doc", DRAFT202012.create_resource(document))
-    return Draft202012Validator({"$ref": f"doc{reference}"}, registry=registry)
 
 
 def test_the_routes_are_those_of_the_contract() -> None:
@@ -98,7 +89,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         assert (method, path) in routes, path
 
 
-async def test_every_route_is_described(gateway: Running) -> None:
+async def test_every_route_is_described(gateway: RunningGateway) -> None:
     """Each route stands in the OpenAPI document and in docs/rest.md, and neither names another."""
     document = (await gateway.client.get("/openapi.json")).json()
     described = {
@@ -109,7 +100,7 @@ async def test_every_route_is_described(gateway: Running) -> None:
     assert page == served()
 
 
-async def test_every_operation_is_whole(gateway: Running) -> None:
+async def test_every_operation_is_whole(gateway: RunningGateway) -> None:
     """Each operation has a summary, a description, an answer with a schema, and problems for errors."""
     document = (await gateway.client.get("/openapi.json")).json()
     for path, operations in document["paths"].items():
@@ -128,14 +119,14 @@ async def test_every_operation_is_whole(gateway: Running) -> None:
         assert schema.get("description"), name
 
 
-async def test_examples_fit_their_schemas(gateway: Running) -> None:
+async def test_examples_fit_their_schemas(gateway: RunningGateway) -> None:
     """The examples of request bodies are accepted by the schemas that show them, and by the gateway."""
     document = (await gateway.client.get("/openapi.json")).json()
     schemas = document["components"]["schemas"]
     checked = 0
     for name in ("GenerateRequest", "BulkRequest", "Problem"):
         for example in schemas[name]["examples"]:
-            validator(document, f"#/components/schemas/{name}").validate(example)
+            schema_validator(document, f"#/components/schemas/{name}").validate(example)
             checked += 1
     assert checked >= 5
     for example in schemas["GenerateRequest"]["examples"]:
@@ -149,11 +140,11 @@ def finished_job(api: RecordingApi) -> pb.Job:
     job = canned.completed(canned.started(api.add_job()), canned.artifact())
     job.attempts[0].error.CopyFrom(pb.JobError(code="WORKER_LOST", message="gone", retryable=True))
     api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
-    api.weather(log=canned.line(job, 1))
+    api.send_update(log=canned.line(job, 1))
     return api.commit(job, "completed")
 
 
-async def test_every_answer_fits_its_schema(gateway: Running, api: RecordingApi) -> None:
+async def test_every_answer_fits_its_schema(gateway: RunningGateway, api: RecordingApi) -> None:
     """What each route answers validates against the schema that the OpenAPI document gives for it."""
     document = (await gateway.client.get("/openapi.json")).json()
     job = finished_job(api)
@@ -174,7 +165,7 @@ async def test_every_answer_fits_its_schema(gateway: Running, api: RecordingApi)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         escaped = path.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
         pointer = f"#/paths/{escaped}/{method.lower()}/responses/{answer.status_code}/content/application~1json/schema"
-        validator(document, pointer).validate(answer.json())
+        schema_validator(document, pointer).validate(answer.json())
 
 
 def test_the_page_of_the_websocket_is_current() -> None:
@@ -184,7 +175,7 @@ def test_the_page_of_the_websocket_is_current() -> None:
     assert yaml.safe_load(page) == asyncapi_document()
 
 
-async def test_the_served_document_is_the_page(gateway: Running) -> None:
+async def test_the_served_document_is_the_page(gateway: RunningGateway) -> None:
     """GET /asyncapi.json serves what docs/asyncapi.yaml holds."""
     assert (await gateway.client.get("/asyncapi.json")).json() == yaml.safe_load(
         (DOCS / "asyncapi.yaml").read_text()
@@ -201,43 +192,4 @@ def test_references_of_the_document_lead_somewhere() -> None:
             part = part[step]
     for name, examples in EXAMPLES.items():
         for example in examples:
-            validator(document, f"#/components/schemas/{name}").validate(example)
-
-
-async def test_every_message_fits_the_document(gateway: Running, api: RecordingApi) -> None:
-    """Every type of message is sent once and validates against its schema; docs/websocket.md names each."""
-    document = asyncapi_document()
-    job = canned.started(api.add_job())
-    async with listening(gateway.ws_url) as client:
-        await client.subscribe("jobs")
-        await client.subscribe("queue")
-        await api.watched()
-        api.commit(job, "attempt_started")
-        await client.subscribe(f"job:{job.id}")
-        await client.subscribe(f"logs:{job.id}")
-        api.weather(progress=canned.progress(job, 3))
-        await client.hear_type("job_status_update")
-        api.weather(preview=canned.preview(job, 1))
-        await client.hear_type("job_preview")
-        api.weather(log=canned.line(job, 1))
-        await client.hear_type("job_log_entry")
-        await client.say(type="nonsense")
-        await client.hear_type("error")
-        api.commit(canned.completed(job), "completed")
-        await client.hear_type("job_completed")
-        api.commit(canned.failed(api.add_job()), "failed")
-        await client.hear_type("job_failed")
-        cancelled = api.add_job()
-        cancelled.status = pb.STATUS_CANCELLED
-        api.commit(cancelled, "cancelled")
-        await client.hear_type("job_cancelled")
-        await client.hear_type("queue_updated")
-    messages = document["components"]["messages"]
-    for message in client.heard:
-        schema = messages[message["type"]]["payload"]["$ref"]
-        validator(document, schema).validate(message)
-    sent = {reference["$ref"].rsplit("/", 1)[1] for reference in document["operations"]["tell"]["messages"]}
-    assert {message["type"] for message in client.heard} == sent
-    page = (DOCS / "websocket.md").read_text()
-    for name in messages:
-        assert re.search(rf"`{name}`|\"type\": \"{name}\"", page), name
+            schema_validator(document, f"#/components/schemas/{name}").validate(example)

@@ -12,8 +12,8 @@ import pytest
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
 from tests.unit.api.running_api import RunningApi, running_api
-from tests.unit.gateway.conftest import Running, running_gateway
-from tests.unit.gateway.listening import Listener, listening, positions
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
+from tests.unit.gateway.ws_client import WsClient, connected, positions
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 AT = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -27,13 +27,13 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 @pytest.fixture
-async def gateway(api: RunningApi) -> AsyncIterator[Running]:
+async def gateway(api: RunningApi) -> AsyncIterator[RunningGateway]:
     """A gateway in front of it."""
     async with running_gateway(api.target) as running:
         yield running
 
 
-async def generate(gateway: Running, **fields: Any) -> dict[str, Any]:
+async def generate(gateway: RunningGateway, **fields: Any) -> dict[str, Any]:
     """Submit a job; the answer."""
     answer = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
     assert answer.status_code == 202, answer.text
@@ -58,7 +58,7 @@ def progress(job_id: str, step: int) -> Progress:
     )
 
 
-async def test_a_job_through_every_read(gateway: Running, api: RunningApi) -> None:
+async def test_a_job_through_every_read(gateway: RunningGateway, api: RunningApi) -> None:
     """A job that was submitted over REST is worked on, completed, and read back from every route about it."""
     submitted = await generate(gateway, style="Cinematic", priority="High", duration=2, seed=11)
     job_id = submitted["job_id"]
@@ -91,7 +91,7 @@ async def test_a_job_through_every_read(gateway: Running, api: RunningApi) -> No
     assert listed["summary"]["completed"] == 1
 
 
-async def test_a_record_is_proved(gateway: Running, api: RunningApi) -> None:
+async def test_a_record_is_proved(gateway: RunningGateway, api: RunningApi) -> None:
     """The record of a completed job holds; when its video is cut off, the proof names the file and stays an answer."""
     job_id = (await generate(gateway))["job_id"]
     artifact = await api.complete(job_id)
@@ -106,7 +106,7 @@ async def test_a_record_is_proved(gateway: Running, api: RunningApi) -> None:
     assert not answer.json()["valid"]
 
 
-async def test_what_only_the_api_knows_is_wrong(gateway: Running) -> None:
+async def test_what_only_the_api_knows_is_wrong(gateway: RunningGateway) -> None:
     """Unknown models, styles and sizes are refused with the field as REST names it."""
     for fields, field in (
         ({"model": "nothing"}, "model"),
@@ -121,7 +121,7 @@ async def test_what_only_the_api_knows_is_wrong(gateway: Running) -> None:
         assert PROMPT not in answer.text
 
 
-async def test_commands(gateway: Running, api: RunningApi) -> None:
+async def test_commands(gateway: RunningGateway, api: RunningApi) -> None:
     """Cancel, retry, reprioritize, prefetch and erase do what they say, and say when they cannot."""
     post = gateway.client.post
     job_id = (await generate(gateway))["job_id"]
@@ -140,7 +140,7 @@ async def test_commands(gateway: Running, api: RunningApi) -> None:
     assert erased.json()["job"]["prompt"] is None
 
 
-async def test_the_same_request_twice(gateway: Running) -> None:
+async def test_the_same_request_twice(gateway: RunningGateway) -> None:
     """The same key finds the same job; with another body it is refused."""
     headers = {"Idempotency-Key": "nightly"}
     body = {"prompt": PROMPT}
@@ -151,7 +151,7 @@ async def test_the_same_request_twice(gateway: Running) -> None:
     assert first.json()["job_id"] == again.json()["job_id"]
 
 
-async def test_bulk(gateway: Running) -> None:
+async def test_bulk(gateway: RunningGateway) -> None:
     """A bulk command by filter answers for each job that it found."""
     low = [(await generate(gateway, priority="low"))["job_id"] for _ in range(3)]
     high = (await generate(gateway, priority="high"))["job_id"]
@@ -166,7 +166,7 @@ async def test_bulk(gateway: Running) -> None:
     assert [result["error"]["status"] for result in answer["results"][1:]] == [409, 404]
 
 
-async def test_charts_and_catalogue(gateway: Running, api: RunningApi) -> None:
+async def test_charts_and_catalogue(gateway: RunningGateway, api: RunningApi) -> None:
     """Charts, activity, models and workers answer from the real api."""
     job_id = (await generate(gateway))["job_id"]
     await api.complete(job_id)
@@ -188,21 +188,21 @@ async def test_charts_and_catalogue(gateway: Running, api: RunningApi) -> None:
     assert "kinolog-tiny" in [model["name"] for model in models]
 
 
-async def hear_step(client: Listener, step: int) -> dict[str, Any]:
+async def hear_step(client: WsClient, step: int) -> dict[str, Any]:
     """The progress of a step."""
-    while (message := await client.hear_type("job_status_update"))["data"]["step"] != step:
+    while (message := await client.receive_type("job_status_update"))["data"]["step"] != step:
         pass
     return message
 
 
-async def test_a_job_live(gateway: Running, api: RunningApi) -> None:
+async def test_a_job_live(gateway: RunningGateway, api: RunningApi) -> None:
     """Commits, progress, previews and log lines of the real api arrive, each in its message."""
     job_id = (await generate(gateway))["job_id"]
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe(f"job:{job_id}")
         await client.subscribe(f"logs:{job_id}")
         await api.start_attempt(job_id)
-        while "attempt_started" not in (await client.hear_type("job_status_update"))["data"]["events"]:
+        while "attempt_started" not in (await client.receive_type("job_status_update"))["data"]["events"]:
             pass
         await api.progress.publish(progress(job_id, 4))
         message = await hear_step(client, 4)
@@ -211,20 +211,20 @@ async def test_a_job_live(gateway: Running, api: RunningApi) -> None:
             job_id=job_id, attempt=1, at=AT, scene=0, step=4, media_type="image/jpeg", image=b"\xff\xd8"
         )
         await api.progress.publish(picture)
-        assert (await client.hear_type("job_preview"))["data"]["media_type"] == "image/jpeg"
+        assert (await client.receive_type("job_preview"))["data"]["media_type"] == "image/jpeg"
         await api.progress.publish(
             LogLine(job_id=job_id, attempt=1, at=AT, level=LogLevel.INFO, message="weights loaded")
         )
-        assert (await client.hear_type("job_log_entry"))["data"]["message"] == "weights loaded"
+        assert (await client.receive_type("job_log_entry"))["data"]["message"] == "weights loaded"
         await gateway.client.post(f"/mcp/cancel/{job_id}")
-        message = await client.hear_type("job_status_update")
+        message = await client.receive_type("job_status_update")
         assert message["data"]["job"]["cancel_requested"]
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel=f"logs:{job_id}", after=0)
-        assert (await client.hear())["data"]["message"] == "weights loaded"
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel=f"logs:{job_id}", after=0)
+        assert (await client.receive())["data"]["message"] == "weights loaded"
 
 
-async def test_coming_back(gateway: Running, api: RunningApi) -> None:
+async def test_coming_back(gateway: RunningGateway, api: RunningApi) -> None:
     """Clients that reconnect while jobs move see each end exactly once, whoever of them remembers."""
     ids = [(await generate(gateway))["job_id"] for _ in range(20)]
     ended: list[str] = []
@@ -232,12 +232,12 @@ async def test_coming_back(gateway: Running, api: RunningApi) -> None:
     async def watch() -> None:
         position = 0
         while len(ended) < len(ids):
-            async with listening(gateway.ws_url) as client:
-                await client.say(type="subscribe", channel="jobs", after=position)
+            async with connected(gateway.ws_url) as client:
+                await client.send(type="subscribe", channel="jobs", after=position)
                 for _ in range(9):
                     if len(ended) == len(ids):
                         break
-                    message = await client.hear()
+                    message = await client.receive()
                     position = max(position, message["position"])
                     if message["type"] == "job_completed":
                         ended.append(message["job_id"])
@@ -251,22 +251,22 @@ async def test_coming_back(gateway: Running, api: RunningApi) -> None:
     assert sorted(ended) == sorted(ids)
 
 
-async def test_a_position_ahead_of_the_log(gateway: Running) -> None:
+async def test_a_position_ahead_of_the_log(gateway: RunningGateway) -> None:
     """A position that the log has not reached is answered with an error that names the channel."""
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel="jobs", after=10**9)
-        message = await client.hear()
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel="jobs", after=10**9)
+        message = await client.receive()
     assert (message["data"]["reason"], message["data"]["channel"]) == ("POSITION_AHEAD", "jobs")
 
 
-async def test_an_erased_job_leaves_no_prompt(gateway: Running) -> None:
+async def test_an_erased_job_leaves_no_prompt(gateway: RunningGateway) -> None:
     """Once a job is erased, no message tells its prompt, not even to a client that comes back from before."""
     submitted = await generate(gateway)
     job_id = submitted["job_id"]
     await gateway.client.post(f"/mcp/cancel/{job_id}")
     erased = (await gateway.client.delete(f"/mcp/jobs/{job_id}")).json()
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel="jobs", after=0)
-        heard = await client.hear_until(erased["position"])
-    assert len(positions(heard)) >= 3
-    assert PROMPT not in str(heard)
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel="jobs", after=0)
+        received = await client.receive_until(erased["position"])
+    assert len(positions(received)) >= 3
+    assert PROMPT not in str(received)

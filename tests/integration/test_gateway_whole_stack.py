@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from kinolog_stack.stack import Stack
-from tests.unit.gateway.listening import Listener, listening
+from tests.unit.gateway.ws_client import WsClient, connected
 
 PROMPT = "a lantern called Marigold drifts over a lake"
 ENDS = {"job_completed", "job_failed", "job_cancelled"}
@@ -38,29 +38,29 @@ async def generate(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     return body
 
 
-async def hear_end(listener: Listener, job_id: str) -> dict[str, Any]:
+async def receive_end(live: WsClient, job_id: str) -> dict[str, Any]:
     """The message with which a job ends."""
     while True:
-        message = await listener.hear()
+        message = await live.receive()
         if message["type"] in ENDS and message["job_id"] == job_id:
             return message
 
 
 async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str) -> None:
-    """A job is heard from its submission to its end, and its files are what the log says they are."""
-    async with listening(ws_url) as listener:
-        await listener.subscribe("jobs")
-        await listener.subscribe("queue")
+    """A job is received from its submission to its end, and its files are what the log says they are."""
+    async with connected(ws_url) as live:
+        await live.subscribe("jobs")
+        await live.subscribe("queue")
         job_id = (await generate(client, style="noir"))["job_id"]
-        await listener.subscribe(f"job:{job_id}")
-        end = await hear_end(listener, job_id)
+        await live.subscribe(f"job:{job_id}")
+        end = await receive_end(live, job_id)
     assert end["type"] == "job_completed", end
-    mine = [message for message in listener.heard if message.get("job_id") == job_id]
+    mine = [message for message in live.received if message.get("job_id") == job_id]
     events = [name for message in mine for name in message["data"].get("events", [])]
     assert "completed" in events
     positions = [message["position"] for message in mine if message["data"].get("job")]
     assert positions == sorted(set(positions))
-    assert any(message["type"] == "queue_updated" for message in listener.heard)
+    assert any(message["type"] == "queue_updated" for message in live.received)
     result = (await client.get(f"/mcp/result/{job_id}")).json()
     for artifact in result["artifacts"]:
         link = result["links"].get(artifact["kind"])
@@ -80,9 +80,9 @@ async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str
 async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: str) -> None:
     """Every route answers about a finished job; lists wait for the position that the end told."""
     job_id = (await generate(client))["job_id"]
-    async with listening(ws_url) as listener:
-        await listener.say(type="subscribe", channel=f"job:{job_id}")
-        end = await hear_end(listener, job_id)
+    async with connected(ws_url) as live:
+        await live.send(type="subscribe", channel=f"job:{job_id}")
+        end = await receive_end(live, job_id)
     query = f"min_position={end['position']}"
     listed = (await client.get(f"/mcp/jobs?{query}&status=completed&sort=updated_at&limit=100")).json()
     assert job_id in [job["job_id"] for job in listed["jobs"]]
@@ -116,11 +116,11 @@ async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: s
 
 async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> None:
     """Progress, with stages, reaches whoever watches a running job; cancelled, it ends between two steps."""
-    async with listening(ws_url) as listener:
+    async with connected(ws_url) as live:
         job_id = (await generate(client, model="slow-card"))["job_id"]
-        await listener.subscribe(f"job:{job_id}")
+        await live.subscribe(f"job:{job_id}")
         while True:
-            message = await listener.hear_type("job_status_update")
+            message = await live.receive_type("job_status_update")
             if message["data"]["step"]:
                 break
         data = message["data"]
@@ -128,7 +128,7 @@ async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> Non
         assert 0 < data["percent"] < 100
         assert any(stage["stage"] == "denoise" and stage["percent"] for stage in data["stages"])
         await client.post(f"/mcp/cancel/{job_id}")
-        end = await hear_end(listener, job_id)
+        end = await receive_end(live, job_id)
     assert end["type"] == "job_cancelled"
     assert (await client.get(f"/mcp/result/{job_id}")).status_code == 409
 
@@ -142,12 +142,12 @@ async def test_many_clients_that_come_and_go(client: httpx.AsyncClient, ws_url: 
     async def watch() -> list[str]:
         position, ended = start, list[str]()
         while len(ended) < len(ids):
-            async with listening(ws_url) as listener:
-                await listener.say(type="subscribe", channel="jobs", after=position)
+            async with connected(ws_url) as live:
+                await live.send(type="subscribe", channel="jobs", after=position)
                 for _ in range(11):
                     if len(ended) == len(ids):
                         break
-                    message = await listener.hear()
+                    message = await live.receive()
                     position = max(position, message["position"])
                     if message["type"] in ENDS and message["job_id"] in ids:
                         ended.append(message["job_id"])

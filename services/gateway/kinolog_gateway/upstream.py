@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import TypeVar
 
 import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kinolog.process.backoff import Backoff
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog_gateway.http.credentials import HttpCaller
 
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 READ_SECONDS = 15.0
-"""How long a call may take, waiting for a position included."""
+"""Timeout of a call. It includes waiting for a minimum position."""
 BULK_SECONDS = 60.0
 PROOF_SECONDS = 60.0
-"""How long a proof may take: it reads the files of a job to their end."""
+"""Timeout of a proof. It reads every file of a job completely."""
 HEALTH_SECONDS = 2.0
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
-_RETRIED = [
+_RETRIED_METHODS = [
     "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PrefetchJob EraseJob GetJob ListJobs SummarizeJobs",
     "GetStoryboard GetResult ListLogEntries ListModels ListWorkers",
 ]
-_RETRY = {
+_RETRY_POLICY = {
     "maxAttempts": 4,
     "initialBackoff": "0.1s",
     "maxBackoff": "1s",
@@ -40,25 +42,25 @@ _SERVICE_CONFIG = {
             "name": [
                 *(
                     {"service": "kinolog.v1.JobService", "method": method}
-                    for line in _RETRIED
+                    for line in _RETRIED_METHODS
                     for method in line.split()
                 ),
                 {"service": "kinolog.v1.AnalyticsService"},
                 {"service": "kinolog.v1.AuditService", "method": "GetHistory"},
                 {"service": "kinolog.v1.AuditService", "method": "VerifyJob"},
             ],
-            "retryPolicy": _RETRY,
+            "retryPolicy": _RETRY_POLICY,
         }
     ]
 }
-"""Calls that may be sent again when the api goes away under them: reads, and writes with a request id."""
+"""Calls that gRPC may retry when the connection breaks: reads, and writes with a request id."""
 
 OPTIONS: tuple[tuple[str, object], ...] = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
-    # A host that vanished is noticed by a ping; servers take no more than one in five minutes on idle streams.
+    # A ping detects a host that disappeared. Servers accept at most one in five minutes on idle streams.
     ("grpc.keepalive_time_ms", 310_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.max_pings_without_data", 0),
@@ -67,8 +69,16 @@ OPTIONS: tuple[tuple[str, object], ...] = (
 )
 
 
+_BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
+
+
+def retry_pause_seconds(failures: int) -> float:
+    """Return the pause after this many failures in a row, in seconds. Random, to spread the load of many clients."""
+    return _BACKOFF.seconds(failures) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+
+
 class Upstream:
-    """One channel to the api, and the stubs of its services. Open it inside the event loop that uses it."""
+    """One channel to the api, and the stubs of its services. Create it inside the event loop that uses it."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -80,23 +90,23 @@ class Upstream:
 
     async def call(
         self,
-        method: aio.UnaryUnaryMultiCallable[Asked, Answered],
-        request: Asked,
+        method: aio.UnaryUnaryMultiCallable[RequestT, ResponseT],
+        request: RequestT,
         caller: HttpCaller,
-        seconds: float = READ_SECONDS,
-    ) -> Answered:
-        """One unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""
-        return await method(request, timeout=seconds, metadata=caller.metadata)
+        timeout_seconds: float = READ_SECONDS,
+    ) -> ResponseT:
+        """Make one unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""
+        return await method(request, timeout=timeout_seconds, metadata=caller.metadata)
 
     async def serving(self) -> bool:
-        """True when the api says that it serves."""
+        """Return whether the api is ready to serve."""
         try:
-            answer = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
+            response = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
         except aio.AioRpcError as error:
-            # An api without a health service that answers at all is one that serves.
+            # An api without a health service is ready if it answers at all.
             return error.code() is grpc.StatusCode.UNIMPLEMENTED
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
-        """End every call and the channel."""
+        """Cancel every call and close the channel."""
         await self.channel.close(None)

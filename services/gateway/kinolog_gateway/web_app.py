@@ -1,4 +1,4 @@
-"""The web application: routes, errors in one shape, and the documents that describe both."""
+"""The web application: routes, middleware, errors in one shape, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from kinolog_gateway.http.openapi import openapi_document
 from kinolog_gateway.http.problems import ProblemError, respond
 from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, jobs, probes, results
 from kinolog_gateway.upstream import Upstream
-from kinolog_gateway.websocket.endpoint import router as live
-from kinolog_gateway.websocket.hubs import TenantBroadcasts
+from kinolog_gateway.websocket.endpoint import router as websocket_router
+from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
 
 ROUTERS = (
     commands.router,
@@ -35,23 +35,23 @@ ROUTERS = (
     charts.router,
     catalogue.router,
     probes.router,
-    live,
+    websocket_router,
 )
-"""Everything that is served. /mcp/keys, /v1/videos and POST /mcp get routers of their own beside these."""
+"""Every router that is served."""
 
 
 def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) -> FastAPI:
-    """The application. `upstream` opens the api's channel, inside the event loop that serves."""
+    """Return the application. `upstream` opens the api's channel and is called inside the serving event loop."""
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.upstream = upstream()
-        app.state.hubs = TenantBroadcasts(app.state.upstream, metrics.live)
+        app.state.broadcasts = TenantBroadcasts(app.state.upstream, metrics.live)
         try:
             yield
         finally:
-            await app.state.hubs.close()
+            await app.state.broadcasts.close()
             await app.state.upstream.close()
 
     app = FastAPI(
@@ -75,7 +75,7 @@ def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) ->
     for router in ROUTERS:
         app.include_router(router)
     app.state.metrics, app.state.clock = metrics, clock
-    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # the way FastAPI documents
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # FastAPI's documented way to replace it
     return app
 
 
@@ -83,22 +83,17 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
-    found: Any = error
-    return respond(request_errors.from_validation(found.errors()))
+async def _on_invalid(_: Request, error: Any) -> Response:
+    return respond(request_errors.from_validation(error.errors()))
 
 
-async def _on_status(_: Request, error: Exception) -> Response:
-    found: Any = error
-    return respond(request_errors.from_status(found.status_code), found.headers)
+async def _on_status(_: Request, error: Any) -> Response:
+    return respond(request_errors.from_status(error.status_code), error.headers)
 
 
-async def _on_problem(_: Request, error: Exception) -> Response:
-    found: Any = error
-    return respond(found.problem, found.headers)
+async def _on_problem(_: Request, error: Any) -> Response:
+    return respond(error.problem, error.headers)
 
 
-async def _on_upstream(_: Request, error: Exception) -> Response:
-    found: Any = error
-    problem = grpc_errors.from_call(found)
-    return respond(problem.problem, problem.headers)
+async def _on_upstream(request: Request, error: Any) -> Response:
+    return await _on_problem(request, grpc_errors.from_call(error))

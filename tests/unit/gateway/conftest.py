@@ -17,7 +17,7 @@ from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 
 
-class Running:
+class RunningGateway:
     """A gateway: where it is, and a client of it."""
 
     def __init__(self, url: str, client: httpx.AsyncClient, server: GatewayServer) -> None:
@@ -43,7 +43,7 @@ def _no_signals() -> Any:
 
 
 @asynccontextmanager
-async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[Running]:
+async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[RunningGateway]:
     """A gateway on a free port, in this event loop."""
     settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
     server = server_for(settings)
@@ -54,7 +54,7 @@ async def running_gateway(api_target: str, key_file: Path | None = None) -> Asyn
     serving = asyncio.get_running_loop().create_task(server.serve([listener]))
     try:
         async with httpx.AsyncClient(base_url=url, timeout=20) as client:
-            yield Running(url, client, server)
+            yield RunningGateway(url, client, server)
     finally:
         server.should_exit = True
         await serving
@@ -70,7 +70,7 @@ async def api() -> AsyncIterator[RecordingApi]:
 
 
 @pytest.fixture
-async def gateway(api: RecordingApi) -> AsyncIterator[Running]:
+async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
     """A gateway without keys in front of that api."""
     async with running_gateway(f"127.0.0.1:{api.port}") as running:
         yield running

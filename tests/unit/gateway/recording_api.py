@@ -1,7 +1,7 @@
-"""A gRPC api for the gateway's tests: a real server that records what it is asked.
+"""A gRPC api for the gateway's tests: a real server that records its requests.
 
-It keeps jobs in a dictionary and their commits in a list, checks requests by the rules of the contract, and streams
-like the real one: commits once and in order, weather behind the commits that it knows of.
+It keeps jobs in a dictionary and their commits in a list, validates requests by the rules of the contract, and streams
+like the real one: commits once and in order, progress after the commits that it belongs to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ START = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
 
 class Refusal(Exception):
-    """An answer that is an error, with google.rpc details as the api sends them."""
+    """An error response with google.rpc details as the api sends them."""
 
     def __init__(
         self, code: grpc.StatusCode, reason: str, message: str, violations: dict[str, str] | None = None
@@ -51,12 +51,12 @@ class Refusal(Exception):
 
 
 def not_found(job_id: str) -> Refusal:
-    """There is no such job."""
+    """Return the refusal for an unknown job."""
     return Refusal(grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND", f"there is no job {job_id}")
 
 
 class RecordingApi:
-    """The api: what it was asked, what it knows, and how it shall fail."""
+    """The api: recorded calls, known jobs, and planned failures."""
 
     def __init__(self, *services: Callable[[RecordingApi, aio.Server], None]) -> None:
         self._services = services
@@ -71,6 +71,7 @@ class RecordingApi:
         self.download_ended = asyncio.Event()
         self.open_streams = 0
         self.position = 0
+        self._delayed: list[jobs.WatchJobsResponse] | None = None
         self._watchers: set[asyncio.Queue[jobs.WatchJobsResponse | None]] = set()
         self._moved = asyncio.Condition()
         self._validator = protovalidate.Validator()
@@ -78,7 +79,7 @@ class RecordingApi:
         self.port = 0
 
     async def start(self) -> str:
-        """Serve, on the port it had before if any; the target to reach it."""
+        """Serve, on the same port after a stop. Return the target."""
         server = aio.server()
         for add in self._services:
             add(self, server)
@@ -96,43 +97,56 @@ class RecordingApi:
             await self._server.stop(None)
             self._server = None
 
-    def asked(self, method: str) -> list[Any]:
-        """The requests that a method got."""
+    def requests(self, method: str) -> list[Any]:
+        """Return the requests that a method received."""
         return [request for name, request, _ in self.calls if name == method]
 
     def add_job(self, **fields: Any) -> pb.Job:
-        """A job, committed as just submitted."""
+        """Commit a new job and return it."""
         job = canned.job(**{"id": new_id(), **fields})
         return self.commit(job, "submitted", "queued")
 
     def commit(self, job: pb.Job, *events: str) -> pb.Job:
-        """Put the job into the log as it stands now, and tell whoever watches."""
+        """Append the job's current state to the log, and stream it."""
         self.position += 1
         job.position, job.version = self.position, job.version + len(events)
         job.updated_at.FromDatetime(START + timedelta(seconds=self.position))
         self.jobs[job.id] = job
         update = jobs.WatchJobsResponse(position=self.position, job=job, events=events)
         self.log.append(update)
-        self._tell(update)
+        self._broadcast(update)
         return job
 
-    def weather(self, **update: Any) -> None:
-        """Send progress, a preview or a log line to whoever watches."""
+    def send_update(self, **update: Any) -> None:
+        """Stream progress, a preview or a log line."""
         if "log" in update:
             self.lines.setdefault(update["log"].job_id, []).append(update["log"])
-        self._tell(jobs.WatchJobsResponse(position=self.position, **update))
+        self._broadcast(jobs.WatchJobsResponse(position=self.position, **update))
 
     async def watched(self, streams: int = 1) -> None:
-        """Wait until so many streams are open."""
+        """Wait until this many streams are open."""
         async with self._moved:
             await self._moved.wait_for(lambda: self.open_streams == streams)
 
-    def _tell(self, update: jobs.WatchJobsResponse) -> None:
+    def pause_streams(self) -> None:
+        """Delay updates on all streams until `resume_streams`."""
+        self._delayed = []
+
+    def resume_streams(self) -> None:
+        """Send the delayed updates, and later ones at once."""
+        delayed, self._delayed = self._delayed or [], None
+        for update in delayed:
+            self._broadcast(update)
+
+    def _broadcast(self, update: jobs.WatchJobsResponse) -> None:
+        if self._delayed is not None:
+            self._delayed.append(update)
+            return
         for watcher in self._watchers:
             watcher.put_nowait(update)
 
     def admit(self, method: str, request: Any, context: Any) -> None:
-        """Record a call and check it. Raises Refusal."""
+        """Record a call and validate it. Raises Refusal."""
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         self.calls.append((method, request, metadata))
         if method in self.failures:
@@ -147,15 +161,15 @@ class RecordingApi:
             raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELDS", "fields are wrong", found)
 
     def get(self, job_id: str) -> pb.Job:
-        """A job, or a Refusal."""
+        """Return a job. Raises Refusal."""
         if job_id not in self.jobs:
             raise not_found(job_id)
         return self.jobs[job_id]
 
     async def watch(
-        self, after: int | None, wants: Callable[[jobs.WatchJobsResponse], bool]
+        self, after: int | None, includes: Callable[[jobs.WatchJobsResponse], bool]
     ) -> AsyncIterator[jobs.WatchJobsResponse]:
-        """What lies behind `after`, then what comes."""
+        """Yield the updates after a position, then live ones."""
         if after is not None and after > self.position:
             raise Refusal(grpc.StatusCode.OUT_OF_RANGE, "POSITION_AHEAD", f"the log ends at {self.position}")
         live: asyncio.Queue[jobs.WatchJobsResponse | None] = asyncio.Queue()
@@ -163,10 +177,10 @@ class RecordingApi:
         await self._count_stream(1)
         try:
             for update in list(self.log):
-                if after is not None and after < update.position and wants(update):
+                if after is not None and after < update.position and includes(update):
                     yield update
             while (update := await live.get()) is not None:  # type: ignore[assignment]  # None ends it
-                if wants(update):
+                if includes(update):
                     yield update
         finally:
             self._watchers.discard(live)

@@ -11,11 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_gateway.requests.generate import GenerateRequest
 from kinolog_gateway.requests.queries import BulkRequest, JobsQuery
-from kinolog_gateway.websocket.channels import MalformedMessage, Ping, Subscribe, Unsubscribe, parse
+from kinolog_gateway.websocket.channels import (
+    MalformedMessage,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+    parse_client_message,
+)
 from websockets.exceptions import ConnectionClosed
 
-from tests.unit.gateway.conftest import Running
-from tests.unit.gateway.listening import listening
+from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.ws_client import connected
 
 FIELDS = (
     frozenset(GenerateRequest.model_fields)
@@ -46,13 +52,13 @@ OBJECTS = st.dictionaries(NAMES, VALUES, max_size=6)
 def test_any_client_message(text: str) -> None:
     """Any text is a message of the protocol, or malformed; nothing else is raised."""
     try:
-        said = parse(text)
+        said = parse_client_message(text)
     except MalformedMessage:
         return
     assert isinstance(said, Subscribe | Unsubscribe | Ping)
 
 
-async def test_any_body_and_query(gateway: Running) -> None:
+async def test_any_body_and_query(gateway: RunningGateway) -> None:
     """Any body and any query is served, or refused with a problem below 500."""
     url = gateway.url
 
@@ -91,11 +97,11 @@ def _sendable(query: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("frame", [b"\x81\x05hello", b"\xff\xff", b"\x88\x80\x00\x00\x00\x00"])
-async def test_frames_that_break_the_protocol(gateway: Running, frame: bytes) -> None:
+async def test_frames_that_break_the_protocol(gateway: RunningGateway, frame: bytes) -> None:
     """A frame that breaks the WebSocket protocol ends that connection, and no other."""
-    async with listening(gateway.ws_url) as good:
-        async with listening(gateway.ws_url) as bad:
+    async with connected(gateway.ws_url) as good:
+        async with connected(gateway.ws_url) as bad:
             bad.socket.transport.write(frame)
             with pytest.raises(ConnectionClosed):
-                await bad.hear()
+                await bad.receive()
         assert await good.settle() == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 SECRET = "a private prompt that nobody may repeat"
@@ -124,7 +124,7 @@ def fields_of(problem: dict[str, Any]) -> list[str]:
 
 
 async def test_bodies_of_generate(
-    gateway: Running, api: RecordingApi, caplog: pytest.LogCaptureFixture
+    gateway: RunningGateway, api: RecordingApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A wrong field of a submission is named, nothing is submitted, and nothing of the body is logged."""
     with caplog.at_level(logging.DEBUG):
@@ -136,7 +136,7 @@ async def test_bodies_of_generate(
     assert SECRET not in caplog.text
 
 
-async def test_all_queries(gateway: Running, api: RecordingApi) -> None:
+async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:
     """A wrong parameter of a read is named, and the api is not asked."""
     for path, field in QUERIES:
         problem = problem_of(await gateway.client.get(path))
@@ -144,7 +144,7 @@ async def test_all_queries(gateway: Running, api: RecordingApi) -> None:
     assert not api.calls
 
 
-async def test_bulk_bodies(gateway: Running, api: RecordingApi) -> None:
+async def test_bulk_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
     """A wrong field of a bulk command is named, and no job is touched."""
     for body, field in BULKS:
         problem = problem_of(await gateway.client.post("/mcp/bulk", json=body))
@@ -168,7 +168,7 @@ RAW = [
 ]
 
 
-async def test_bodies_that_are_no_json(gateway: Running, api: RecordingApi) -> None:
+async def test_bodies_that_are_no_json(gateway: RunningGateway, api: RecordingApi) -> None:
     """Malformed JSON, NaN, lone surrogates and deep nesting are refused as what they are."""
     for content, status, field in RAW:
         headers = {"Content-Type": "application/json"}
@@ -178,7 +178,7 @@ async def test_bodies_that_are_no_json(gateway: Running, api: RecordingApi) -> N
     assert not api.calls
 
 
-async def test_wrong_media_types(gateway: Running, api: RecordingApi) -> None:
+async def test_wrong_media_types(gateway: RunningGateway, api: RecordingApi) -> None:
     """A body that does not say it is JSON is not read; neither is one in another encoding."""
     body = json.dumps({"prompt": SECRET}).encode()
     for media_type in (
@@ -198,7 +198,7 @@ async def test_wrong_media_types(gateway: Running, api: RecordingApi) -> None:
     assert len(api.calls) == 2
 
 
-async def test_large_bodies(gateway: Running, api: RecordingApi) -> None:
+async def test_large_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
     """A body over 1 MB is refused, whether or not it says how long it is."""
     content = b'{"prompt": "' + b"x" * 1_000_000 + b'"}'
     headers = {"Content-Type": "application/json"}
@@ -214,7 +214,7 @@ async def test_large_bodies(gateway: Running, api: RecordingApi) -> None:
     assert not api.calls
 
 
-async def test_unknown_routes_and_methods(gateway: Running) -> None:
+async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
     """What is not there is a problem too; so are the places of what comes later."""
     for path in (
         "/",
@@ -236,7 +236,7 @@ async def test_unknown_routes_and_methods(gateway: Running) -> None:
     problem_of(await gateway.client.put("/mcp/jobs", json={}), 405)
 
 
-async def test_two_request_ids_that_differ(gateway: Running, api: RecordingApi) -> None:
+async def test_two_request_ids_that_differ(gateway: RunningGateway, api: RecordingApi) -> None:
     """A request id in the body and another in the header is refused."""
     answer = await gateway.client.post(
         "/mcp/generate", json={"prompt": "x", "request_id": "a"}, headers={"Idempotency-Key": "b"}
@@ -249,7 +249,7 @@ async def test_two_request_ids_that_differ(gateway: Running, api: RecordingApi) 
     assert not api.calls
 
 
-async def test_every_wrong_field_is_named(gateway: Running) -> None:
+async def test_every_wrong_field_is_named(gateway: RunningGateway) -> None:
     """A request with several wrong fields learns of all of them at once."""
     answer = await gateway.client.post("/mcp/generate", json={"prompt": "", "fps": 0, "what": 1})
     problem = problem_of(answer)

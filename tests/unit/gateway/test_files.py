@@ -10,7 +10,7 @@ from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import problem_of
 
@@ -29,7 +29,7 @@ def finished(api: RecordingApi) -> pb.Job:
     return api.commit(job, "completed")
 
 
-async def test_facts_of_a_result(gateway: Running, api: RecordingApi) -> None:
+async def test_facts_of_a_result(gateway: RunningGateway, api: RecordingApi) -> None:
     """A result tells the facts of the video and links to the files that there are."""
     job = finished(api)
     body = (await gateway.client.get(f"/mcp/result/{job.id}")).json()
@@ -41,7 +41,7 @@ async def test_facts_of_a_result(gateway: Running, api: RecordingApi) -> None:
     assert body["completed_at"] == "2026-11-22T15:00:15Z"
 
 
-async def test_a_result_that_is_not_there_yet(gateway: Running, api: RecordingApi) -> None:
+async def test_a_result_that_is_not_there_yet(gateway: RunningGateway, api: RecordingApi) -> None:
     """Before the job is completed, its result and its files are refused with 409."""
     job = api.add_job()
     for path in ("", "/video", "/thumbnail", "/manifest"):
@@ -49,7 +49,7 @@ async def test_a_result_that_is_not_there_yet(gateway: Running, api: RecordingAp
         assert problem["reason"] == "NOT_COMPLETED"
 
 
-async def test_the_whole_video(gateway: Running, api: RecordingApi) -> None:
+async def test_the_whole_video(gateway: RunningGateway, api: RecordingApi) -> None:
     """A video comes whole, with its length, type, name and tag."""
     job = finished(api)
     answer = await gateway.client.get(f"/mcp/result/{job.id}/video")
@@ -72,7 +72,7 @@ async def test_the_whole_video(gateway: Running, api: RecordingApi) -> None:
     ],
 )
 async def test_a_part_of_the_video(
-    gateway: Running, api: RecordingApi, asked: str, first: int, last: int
+    gateway: RunningGateway, api: RecordingApi, asked: str, first: int, last: int
 ) -> None:
     """Range brings these bytes alone, and no more is read from the api."""
     job = finished(api)
@@ -84,7 +84,7 @@ async def test_a_part_of_the_video(
     assert api.read_bytes == last - first + 1
 
 
-async def test_a_range_behind_the_end(gateway: Running, api: RecordingApi) -> None:
+async def test_a_range_behind_the_end(gateway: RunningGateway, api: RecordingApi) -> None:
     """A range behind the end is refused with the size of the file."""
     job = finished(api)
     answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
@@ -92,7 +92,7 @@ async def test_a_range_behind_the_end(gateway: Running, api: RecordingApi) -> No
     assert answer.headers["content-range"] == "bytes */256000"
 
 
-async def test_a_video_that_the_client_has(gateway: Running, api: RecordingApi) -> None:
+async def test_a_video_that_the_client_has(gateway: RunningGateway, api: RecordingApi) -> None:
     """If-None-Match with the tag answers 304 and reads nothing; with another tag the video comes."""
     job = finished(api)
     path, tag = f"/mcp/result/{job.id}/video", f'"{canned.HASH}"'
@@ -104,7 +104,7 @@ async def test_a_video_that_the_client_has(gateway: Running, api: RecordingApi) 
     assert (await gateway.client.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
 
 
-async def test_a_range_of_another_version(gateway: Running, api: RecordingApi) -> None:
+async def test_a_range_of_another_version(gateway: RunningGateway, api: RecordingApi) -> None:
     """If-Range with another tag brings the whole video."""
     job = finished(api)
     headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
@@ -112,7 +112,7 @@ async def test_a_range_of_another_version(gateway: Running, api: RecordingApi) -
     assert (answer.status_code, len(answer.content)) == (200, len(canned.VIDEO))
 
 
-async def test_heads(gateway: Running, api: RecordingApi) -> None:
+async def test_heads(gateway: RunningGateway, api: RecordingApi) -> None:
     """HEAD answers what GET would, without reading the file."""
     job = finished(api)
     answer = await gateway.client.head(f"/mcp/result/{job.id}/video")
@@ -123,7 +123,7 @@ async def test_heads(gateway: Running, api: RecordingApi) -> None:
     assert api.read_bytes == 0
 
 
-async def test_other_files(gateway: Running, api: RecordingApi) -> None:
+async def test_other_files(gateway: RunningGateway, api: RecordingApi) -> None:
     """A thumbnail comes with its own type; a file that the job did not make is 404."""
     job = finished(api)
     answer = await gateway.client.get(f"/mcp/result/{job.id}/thumbnail")
@@ -132,7 +132,7 @@ async def test_other_files(gateway: Running, api: RecordingApi) -> None:
     assert problem["reason"] == "ARTIFACT_NOT_FOUND"
 
 
-async def test_a_scene_of_a_running_job(gateway: Running, api: RecordingApi) -> None:
+async def test_a_scene_of_a_running_job(gateway: RunningGateway, api: RecordingApi) -> None:
     """A rendered scene can be read while the job runs; one that is not rendered is 404."""
     job = canned.started(api.add_job())
     job.scenes[1].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
@@ -144,7 +144,7 @@ async def test_a_scene_of_a_running_job(gateway: Running, api: RecordingApi) -> 
     assert [scene["video"] for scene in board["scenes"]] == [None, f"/mcp/result/{job.id}/scenes/1"]
 
 
-async def test_a_manifest(gateway: Running, api: RecordingApi) -> None:
+async def test_a_manifest(gateway: RunningGateway, api: RecordingApi) -> None:
     """A manifest holds what is needed to check and repeat the video, and no prompt."""
     job = finished(api)
     answer = await gateway.client.get(f"/mcp/result/{job.id}/manifest")
@@ -155,7 +155,7 @@ async def test_a_manifest(gateway: Running, api: RecordingApi) -> None:
     assert canned.PROMPT not in answer.text
 
 
-async def test_a_file_that_cannot_be_read(gateway: Running, api: RecordingApi) -> None:
+async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
     """An error before the first byte is a problem, not a broken download."""
     job = finished(api)
     api.failures["ReadArtifact"] = Refusal(grpc.StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "not stored")
@@ -163,7 +163,7 @@ async def test_a_file_that_cannot_be_read(gateway: Running, api: RecordingApi) -
     assert problem["reason"] == "ARTIFACT_MISSING"
 
 
-async def test_a_download_that_is_given_up(gateway: Running, api: RecordingApi) -> None:
+async def test_a_download_that_is_given_up(gateway: RunningGateway, api: RecordingApi) -> None:
     """A file is read from the api only as fast as the client takes it, and no further when the client goes."""
     large = bytes(64 * 1024 * 1024)
     job = api.commit(canned.completed(api.add_job(), canned.artifact(data=large)), "completed")
@@ -185,8 +185,8 @@ def test_ranges_that_are_ignored() -> None:
 
 def test_ranges_at_the_edges() -> None:
     """The last byte, a suffix longer than the file, and an empty file."""
-    assert requested_range({"range": "bytes=9-9"}, '"t"', 10) == ByteRange(9, 9, 10)
-    assert requested_range({"range": "bytes=-99"}, '"t"', 10) == ByteRange(0, 9, 10)
+    assert requested_range({"range": "bytes=9-9"}, '"t"', 10) == ByteRange(first=9, last=9, size=10)
+    assert requested_range({"range": "bytes=-99"}, '"t"', 10) == ByteRange(first=0, last=9, size=10)
     for text, size in (("bytes=10-", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-1", 0)):
         with pytest.raises(RangeNotSatisfiable):
             requested_range({"range": text}, '"t"', size)

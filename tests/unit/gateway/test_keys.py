@@ -8,10 +8,10 @@ import pytest
 from kinolog_gateway.http.credentials import BadKeyFileError, HttpCaller, keys_for, presented_key, read_keys
 from websockets.exceptions import InvalidStatus
 
-from tests.unit.gateway.conftest import Running, running_gateway
-from tests.unit.gateway.listening import listening
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.test_bad_input import problem_of
+from tests.unit.gateway.ws_client import connected
 
 ADA, BOB = "ada-0123456789abcdef", "bob-0123456789abcdef"
 
@@ -49,20 +49,20 @@ async def test_a_key_opens_the_websocket(api: RecordingApi, key_file: Path) -> N
     """The handshake needs a key too; clients of one tenant share a stream, those of another have their own."""
     async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
         with pytest.raises(InvalidStatus) as refused:
-            async with listening(gateway.ws_url):
+            async with connected(gateway.ws_url):
                 pass
         assert refused.value.response.status_code == 401
         async with (
-            listening(gateway.ws_url, Authorization=f"Bearer {ADA}") as first,
-            listening(gateway.ws_url, **{"X-API-Key": ADA}) as second,
-            listening(gateway.ws_url, Authorization=f"Bearer {BOB}") as other,
+            connected(gateway.ws_url, Authorization=f"Bearer {ADA}") as first,
+            connected(gateway.ws_url, **{"X-API-Key": ADA}) as second,
+            connected(gateway.ws_url, Authorization=f"Bearer {BOB}") as other,
         ):
             for client in (first, second, other):
                 await client.subscribe("jobs")
             await api.watched(2)
 
 
-async def test_other_host_names(gateway: Running) -> None:
+async def test_other_host_names(gateway: RunningGateway) -> None:
     """Without keys, the gateway answers to the names of this machine alone."""
     for host in ("elsewhere.example", "10.0.0.1:8085", "[::2]", "["):
         answer = await gateway.client.get("/health", headers={"Host": host})
@@ -71,7 +71,7 @@ async def test_other_host_names(gateway: Running) -> None:
         assert (await gateway.client.get("/health", headers={"Host": host})).status_code == 200
 
 
-async def test_commands_from_other_pages(gateway: Running, api: RecordingApi) -> None:
+async def test_commands_from_other_pages(gateway: RunningGateway, api: RecordingApi) -> None:
     """A command that a foreign web page sends is refused; there is no CORS."""
     job = api.add_job()
     for origin in ("https://elsewhere.example", "null"):
@@ -82,13 +82,13 @@ async def test_commands_from_other_pages(gateway: Running, api: RecordingApi) ->
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_metrics(gateway: Running, api: RecordingApi) -> None:
+async def test_metrics(gateway: RunningGateway, api: RecordingApi) -> None:
     """Requests are counted by the template of their route; no id and no prompt becomes a label."""
     job = api.add_job()
     await gateway.client.get(f"/mcp/status/{job.id}")
     await gateway.client.get("/mcp/nothing")
     await gateway.client.request("PROPFIND", "/mcp/jobs")
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         page = (await gateway.client.get("/metrics")).text
     assert (
@@ -128,14 +128,14 @@ def test_other_addresses_need_keys(key_file: Path) -> None:
 
 
 def test_who_a_key_is_for(key_file: Path) -> None:
-    """A key belongs to its tenant; callers of one tenant are one audience."""
+    """A key belongs to its tenant; callers of one tenant have equal tenant keys."""
     keys = read_keys(key_file)
     ada = keys.identify(ADA)
     assert ada == HttpCaller(ADA, "studio")
     assert keys.identify(None) is None
     assert keys.identify(ADA[:-1]) is None
-    assert HttpCaller("another key", "studio").audience == ada.audience
-    assert HttpCaller("k1").audience != HttpCaller("k2").audience
+    assert HttpCaller("another key", "studio").tenant_key == ada.tenant_key
+    assert HttpCaller("k1").tenant_key != HttpCaller("k2").tenant_key
 
 
 def test_keys_that_are_no_header_text() -> None:

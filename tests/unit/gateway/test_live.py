@@ -9,155 +9,155 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import Running
-from tests.unit.gateway.listening import commits, listening, positions
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.ws_client import connected, positions
 
 
-async def test_a_job_from_submission_to_completion(gateway: Running, api: RecordingApi) -> None:
+async def test_a_job_from_submission_to_completion(gateway: RunningGateway, api: RecordingApi) -> None:
     """A client of one job hears of each commit once, in order, and how it ended."""
     job = api.add_job()
     other = api.add_job()
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel=f"job:{job.id}")
-        assert (await client.hear())["data"]["job"]["status"] == "queued"
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel=f"job:{job.id}")
+        assert (await client.receive())["data"]["job"]["status"] == "queued"
         await api.watched()
         api.commit(canned.started(job), "attempt_started")
         api.commit(canned.started(other), "attempt_started")
         done = api.commit(canned.completed(canned.started(job)), "completed")
-        heard = await client.hear_until(done.position)
-    assert positions(client.heard) == [1, 3, 5]
-    assert heard[-1]["type"] == "job_completed"
-    assert heard[-1]["data"]["events"] == ["completed"]
-    assert heard[-1]["data"]["job"]["links"]["video"] == f"/mcp/result/{job.id}/video"
-    assert {message["job_id"] for message in heard} == {job.id}
+        received = await client.receive_until(done.position)
+    assert positions(client.received) == [1, 3, 5]
+    assert received[-1]["type"] == "job_completed"
+    assert received[-1]["data"]["events"] == ["completed"]
+    assert received[-1]["data"]["job"]["links"]["video"] == f"/mcp/result/{job.id}/video"
+    assert {message["job_id"] for message in received} == {job.id}
 
 
-async def test_how_jobs_end(gateway: Running, api: RecordingApi) -> None:
+async def test_how_jobs_end(gateway: RunningGateway, api: RecordingApi) -> None:
     """A failed job brings job_failed with the error, a cancelled one job_cancelled."""
     first, second = api.add_job(), api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         api.commit(canned.failed(first), "failed")
         second.status = pb.STATUS_CANCELLED
         api.commit(second, "cancel_requested", "cancelled")
-        failed, cancelled = await client.hear(), await client.hear()
+        failed, cancelled = await client.receive(), await client.receive()
     assert (failed["type"], failed["data"]["job"]["error"]["code"]) == ("job_failed", "OUT_OF_MEMORY")
     assert (cancelled["type"], cancelled["data"]["status"]) == ("job_cancelled", "cancelled")
 
 
-async def test_a_job_that_ended_before(gateway: Running, api: RecordingApi) -> None:
+async def test_a_job_that_ended_before(gateway: RunningGateway, api: RecordingApi) -> None:
     """Who subscribes to a job that has ended hears at once how."""
     job = api.commit(canned.completed(api.add_job()), "completed")
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel=f"job:{job.id}")
-        message = await client.hear()
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel=f"job:{job.id}")
+        message = await client.receive()
     assert (message["type"], message["position"]) == ("job_completed", job.position)
 
 
-async def test_progress_is_conflated(gateway: Running, api: RecordingApi) -> None:
+async def test_progress_is_conflated(gateway: RunningGateway, api: RecordingApi) -> None:
     """Of progress only the newest arrives, with the stages of the job; nothing of it follows a job's end."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         for step in range(1, 20):
-            api.weather(progress=canned.progress(job, step))
-        message = await client.hear()
+            api.send_update(progress=canned.progress(job, step))
+        message = await client.receive()
         while message["data"]["step"] != 19:
-            message = await client.hear()
-        assert len(client.heard) < 10
+            message = await client.receive()
+        assert len(client.received) < 10
         data = message["data"]
         assert (data["percent"], data["eta_seconds"], data["job"]) == (47.5, 1.0, None)
         assert [stage["percent"] for stage in data["stages"]] == [100.0, 95.0]
         done = api.commit(canned.completed(job), "completed")
-        api.weather(progress=canned.progress(job, 20))
-        await client.hear_until(done.position)
+        api.send_update(progress=canned.progress(job, 20))
+        await client.receive_until(done.position)
         other = api.add_job()
-        after = await client.hear_until(other.position)
+        after = await client.receive_until(other.position)
     assert positions(after) == [other.position]
     assert len(after) == 1
 
 
-async def test_progress_of_an_older_attempt_is_dropped(gateway: Running, api: RecordingApi) -> None:
+async def test_progress_of_an_older_attempt_is_dropped(gateway: RunningGateway, api: RecordingApi) -> None:
     """Progress that a lost worker still sends does not overwrite that of the attempt that runs."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     api.commit(canned.started(job, attempt=2), "attempt_started")
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
-        api.weather(progress=canned.progress(job, 9, attempt=1))
-        api.weather(progress=canned.progress(job, 3, attempt=2))
-        message = await client.hear()
+        api.send_update(progress=canned.progress(job, 9, attempt=1))
+        api.send_update(progress=canned.progress(job, 3, attempt=2))
+        message = await client.receive()
     assert (message["data"]["attempt"], message["data"]["step"]) == (2, 3)
 
 
-async def test_progress_that_is_ahead_of_its_commit(gateway: Running, api: RecordingApi) -> None:
+async def test_progress_that_is_ahead_of_its_commit(gateway: RunningGateway, api: RecordingApi) -> None:
     """Progress of a stage that no commit tells of yet says that the stages before it are done."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         ahead = canned.progress(job, 5)
         ahead.stage = pb.STAGE_DECODE
-        api.weather(progress=ahead)
-        message = await client.hear()
+        api.send_update(progress=ahead)
+        message = await client.receive()
     stages = [(stage["stage"], stage["percent"]) for stage in message["data"]["stages"]]
     assert stages == [("prefetch", 100.0), ("denoise", 100.0), ("decode", 25.0)]
 
 
-async def test_previews_go_to_their_job_alone(gateway: Running, api: RecordingApi) -> None:
+async def test_previews_go_to_their_job_alone(gateway: RunningGateway, api: RecordingApi) -> None:
     """Pictures reach those who watch the job, not those who watch all jobs."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
-    async with listening(gateway.ws_url) as one, listening(gateway.ws_url) as every:
+    async with connected(gateway.ws_url) as one, connected(gateway.ws_url) as every:
         await one.subscribe(f"job:{job.id}")
         await every.subscribe("jobs")
         await api.watched()
-        api.weather(preview=canned.preview(job, 4))
-        message = await one.hear_type("job_preview")
+        api.send_update(preview=canned.preview(job, 4))
+        message = await one.receive_type("job_preview")
         assert message["data"]["image"] == "/9g="
         done = api.commit(canned.completed(job), "completed")
-        assert [m["type"] for m in await every.hear_until(done.position)] == ["job_completed"]
+        assert [m["type"] for m in await every.receive_until(done.position)] == ["job_completed"]
 
 
-async def test_log_lines(gateway: Running, api: RecordingApi) -> None:
+async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
     """A log channel begins with the last lines; resumed after a sequence it brings each later line once."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     for sequence in range(1, 31):
-        api.weather(log=canned.line(job, sequence))
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel=f"logs:{job.id}")
-        first = [(await client.hear())["data"]["sequence"] for _ in range(20)]
+        api.send_update(log=canned.line(job, sequence))
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel=f"logs:{job.id}")
+        first = [(await client.receive())["data"]["sequence"] for _ in range(20)]
         await api.watched()
-        api.weather(log=canned.line(job, 31))
-        assert [*first, (await client.hear())["data"]["sequence"]] == list(range(11, 32))
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel=f"logs:{job.id}", after=25)
-        heard = [await client.hear() for _ in range(6)]
-        api.weather(log=canned.line(job, 32))
-        heard.append(await client.hear())
-    assert [message["data"]["sequence"] for message in heard] == list(range(26, 33))
-    assert heard[0]["data"]["message"] == "line 26"
+        api.send_update(log=canned.line(job, 31))
+        assert [*first, (await client.receive())["data"]["sequence"]] == list(range(11, 32))
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel=f"logs:{job.id}", after=25)
+        received = [await client.receive() for _ in range(6)]
+        api.send_update(log=canned.line(job, 32))
+        received.append(await client.receive())
+    assert [message["data"]["sequence"] for message in received] == list(range(26, 33))
+    assert received[0]["data"]["message"] == "line 26"
 
 
-async def test_counts(gateway: Running, api: RecordingApi) -> None:
+async def test_counts(gateway: RunningGateway, api: RecordingApi) -> None:
     """The queue channel begins with the counts and brings them again only when they changed."""
     api.add_job()
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel="queue")
-        assert (await client.hear())["data"]["queued"] == 1
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel="queue")
+        assert (await client.receive())["data"]["queued"] == 1
         await api.watched()
         for _ in range(5):
             api.add_job()
-        message = await client.hear_type("queue_updated")
+        message = await client.receive_type("queue_updated")
         while message["data"]["queued"] != 6:
-            message = await client.hear_type("queue_updated")
+            message = await client.receive_type("queue_updated")
         assert message["data"] == {
             "total": 6,
             "queued": 6,
@@ -166,11 +166,11 @@ async def test_counts(gateway: Running, api: RecordingApi) -> None:
             "failed": 0,
             "cancelled": 0,
         }
-        assert len(client.heard) <= 4
-    assert len(api.asked("SummarizeJobs")) <= 5
+        assert len(client.received) <= 4
+    assert len(api.requests("SummarizeJobs")) <= 5
 
 
-async def test_all_clients_share_one_stream(gateway: Running, api: RecordingApi) -> None:
+async def test_all_clients_share_one_stream(gateway: RunningGateway, api: RecordingApi) -> None:
     """However many clients watch, the api sees one stream, and serialises each commit once for all."""
     job = api.add_job()
     clients = [await _enter(gateway) for _ in range(20)]
@@ -178,24 +178,24 @@ async def test_all_clients_share_one_stream(gateway: Running, api: RecordingApi)
         await asyncio.gather(*(client.subscribe("jobs") for client, _ in clients))
         await api.watched()
         done = api.commit(canned.completed(job), "completed")
-        heard = await asyncio.gather(*(client.hear() for client, _ in clients))
+        received = await asyncio.gather(*(client.receive() for client, _ in clients))
     finally:
         await asyncio.gather(*(context.__aexit__(None, None, None) for _, context in clients))
-    assert {message["position"] for message in heard} == {done.position}
-    assert len(api.asked("WatchJobs")) == 1
+    assert {message["position"] for message in received} == {done.position}
+    assert len(api.requests("WatchJobs")) == 1
 
 
-async def _enter(gateway: Running):  # type: ignore[no-untyped-def]  # a client and its context
-    context = listening(gateway.ws_url)
+async def _enter(gateway: RunningGateway):  # type: ignore[no-untyped-def]  # a client and its context
+    context = connected(gateway.ws_url)
     return await context.__aenter__(), context
 
 
-async def test_unsubscribe(gateway: Running, api: RecordingApi) -> None:
+async def test_unsubscribe(gateway: RunningGateway, api: RecordingApi) -> None:
     """Nothing of a channel is sent after it was left."""
     job = api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await client.say(type="unsubscribe", channel="jobs")
+        await client.send(type="unsubscribe", channel="jobs")
         await client.settle()
         await api.watched()
         api.commit(canned.completed(job), "completed")
@@ -220,55 +220,59 @@ async def test_unsubscribe(gateway: Running, api: RecordingApi) -> None:
         ('{"type": "ping", "id": 5}', "id must be a valid string"),
     ],
 )
-async def test_malformed_messages(gateway: Running, text: str, words: str) -> None:
+async def test_malformed_messages(gateway: RunningGateway, text: str, words: str) -> None:
     """A message that cannot be read is answered with an error that says what to do, and the connection stays."""
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.socket.send(text)
-        message = await client.hear()
+        message = await client.receive()
         assert (message["type"], message["data"]["reason"]) == ("error", "MALFORMED_MESSAGE")
         assert words in message["data"]["message"]
         assert await client.settle() == []
 
 
-async def test_bytes_and_huge_messages(gateway: Running) -> None:
+async def test_bytes_and_huge_messages(gateway: RunningGateway) -> None:
     """Bytes are answered with an error; a message that is too long closes the connection with 1009."""
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.socket.send(b"\x00")
-        assert (await client.hear())["data"]["reason"] == "MALFORMED_MESSAGE"
+        assert (await client.receive())["data"]["reason"] == "MALFORMED_MESSAGE"
         await client.socket.send("x" * 70_000)
         with pytest.raises(ConnectionClosed) as closed:
-            await client.hear()
+            await client.receive()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
 
-async def test_a_job_that_is_not_there(gateway: Running) -> None:
+async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
     """Channels of an unknown job are answered with an error that names the channel."""
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         for channel in ("job:" + "a" * 26, "logs:" + "a" * 26):
-            await client.say(type="subscribe", channel=channel)
-            message = await client.hear()
+            await client.send(type="subscribe", channel=channel)
+            message = await client.receive()
             assert (message["type"], message["data"]["reason"]) == ("error", "JOB_NOT_FOUND")
             assert message["data"]["channel"] == channel
 
 
-async def test_a_page_of_another_origin(gateway: Running) -> None:
+async def test_a_page_of_another_origin(gateway: RunningGateway) -> None:
     """A web page from elsewhere cannot open the socket; one from the gateway itself can."""
     with pytest.raises(InvalidStatus) as refused:
-        async with listening(gateway.ws_url, Origin="https://elsewhere.example"):
+        async with connected(gateway.ws_url, Origin="https://elsewhere.example"):
             pass
     assert refused.value.response.status_code == 403
     assert b"FOREIGN_ORIGIN" in (refused.value.response.body or b"")
-    async with listening(gateway.ws_url, Origin=gateway.url) as client:
+    async with connected(gateway.ws_url, Origin=gateway.url) as client:
         assert await client.settle() == []
 
 
-async def test_a_pong_carries_the_position(gateway: Running, api: RecordingApi) -> None:
-    """A pong says where the client may resume, and repeats the id of the ping."""
+async def test_a_pong_carries_the_position(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A pong carries the position of the message sent before it, 0 if none was, and the id of the ping."""
     api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await client.say(type="ping", id="7")
-        message = await client.hear()
-    assert message == {"type": "pong", "position": 1, "data": {"id": "7"}}
-    assert commits([message]) == []
+        await client.send(type="ping", id="7")
+        first = await client.receive()
+        await api.watched()
+        await client.receive_until(api.add_job().position)
+        await client.send(type="ping")
+        second = await client.receive()
+    assert first == {"type": "pong", "position": 0, "data": {"id": "7"}}
+    assert second == {"type": "pong", "position": 2, "data": {"id": None}}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import Running
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 
-async def test_status_of_a_running_job(gateway: Running, api: RecordingApi) -> None:
+async def test_status_of_a_running_job(gateway: RunningGateway, api: RecordingApi) -> None:
     """Status shows percent, stages, scene, attempt and timings of a running job."""
     job = canned.started(api.add_job())
     job.percent, job.eta_seconds = 40.0, 12.5
@@ -32,7 +32,7 @@ async def test_status_of_a_running_job(gateway: Running, api: RecordingApi) -> N
     assert answer.headers["x-kinolog-position"] == str(job.position) == str(body["position"])
 
 
-async def test_a_list_with_filters(gateway: Running, api: RecordingApi) -> None:
+async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -> None:
     """Filters, order and page reach the api in its own words; the summary counts every status."""
     api.add_job()
     api.commit(canned.completed(api.add_job()), "completed")
@@ -42,7 +42,7 @@ async def test_a_list_with_filters(gateway: Running, api: RecordingApi) -> None:
         "&min_position=2"
     )
     assert answer.status_code == 200, answer.text
-    (asked,) = api.asked("ListJobs")
+    (asked,) = api.requests("ListJobs")
     assert list(asked.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED, pb.STATUS_CANCELLED]
     assert list(asked.filter.priorities) == [pb.PRIORITY_LOW]
     assert (list(asked.filter.models), list(asked.filter.styles)) == (["m1"], ["noir"])
@@ -50,7 +50,7 @@ async def test_a_list_with_filters(gateway: Running, api: RecordingApi) -> None:
     assert asked.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
     assert asked.filter.created_before.ToJsonString() == "2026-11-29T23:00:00Z"
     assert (asked.order_by, asked.page_size, asked.min_position) == ("progress asc", 5, 2)
-    (counted,) = api.asked("SummarizeJobs")
+    (counted,) = api.requests("SummarizeJobs")
     assert not counted.filter.statuses
     assert list(counted.filter.models) == ["m1"]
     body = answer.json()
@@ -66,17 +66,19 @@ async def test_a_list_with_filters(gateway: Running, api: RecordingApi) -> None:
     assert [job["status"] for job in body["jobs"]] == ["queued"]
 
 
-async def test_a_cursor_is_handed_on(gateway: Running, api: RecordingApi) -> None:
+async def test_a_cursor_is_handed_on(gateway: RunningGateway, api: RecordingApi) -> None:
     """The cursor of a page is the token of the next one."""
     for _ in range(3):
         api.add_job()
     first = (await gateway.client.get("/mcp/jobs?limit=2")).json()
     assert first["next_cursor"] == "more"
     await gateway.client.get("/mcp/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
-    assert api.asked("ListJobs")[-1].page_token == "more"
+    assert api.requests("ListJobs")[-1].page_token == "more"
 
 
-async def test_a_span_by_its_name_stays_the_same_on_every_page(gateway: Running, api: RecordingApi) -> None:
+async def test_a_span_by_its_name_stays_the_same_on_every_page(
+    gateway: RunningGateway, api: RecordingApi
+) -> None:
     """The next page of the last seven days begins where the first did; a cursor that was altered is refused."""
     for _ in range(3):
         api.add_job()
@@ -84,28 +86,28 @@ async def test_a_span_by_its_name_stays_the_same_on_every_page(gateway: Running,
     for _ in range(3):
         page = (await gateway.client.get("/mcp/jobs", params=params)).json()
         params["cursor"] = page["next_cursor"]
-    first, second, third = api.asked("ListJobs")
+    first, second, third = api.requests("ListJobs")
     assert first.filter == second.filter == third.filter
     assert second.page_token == third.page_token == "more"
     answer = await gateway.client.get("/mcp/jobs?date_range=today&cursor=more~!")
     assert answer.json()["violations"][0]["field"] == "cursor"
 
 
-async def test_a_position_in_the_header_is_waited_for(gateway: Running, api: RecordingApi) -> None:
+async def test_a_position_in_the_header_is_waited_for(gateway: RunningGateway, api: RecordingApi) -> None:
     """X-Kinolog-Position does what min_position does; the greater of both counts."""
     headers = {"X-Kinolog-Position": "7"}
     await gateway.client.get("/mcp/jobs?min_position=5", headers=headers)
     await gateway.client.get("/mcp/analytics/status-distribution?min_position=9", headers=headers)
-    assert api.asked("ListJobs")[0].min_position == 7
-    assert api.asked("SummarizeJobs")[-1].min_position == 9
+    assert api.requests("ListJobs")[0].min_position == 7
+    assert api.requests("SummarizeJobs")[-1].min_position == 9
 
 
-async def test_date_ranges_by_name(gateway: Running, api: RecordingApi) -> None:
+async def test_date_ranges_by_name(gateway: RunningGateway, api: RecordingApi) -> None:
     """A span by its name begins at a midnight in UTC; all_time is open."""
     for word in ("today", "This Week", "this_month", "last_7_days", "all_time"):
         answer = await gateway.client.get("/mcp/jobs", params={"date_range": word})
         assert answer.status_code == 200, answer.text
-    today, week, month, days, ever = (request.filter for request in api.asked("ListJobs"))
+    today, week, month, days, ever = (request.filter for request in api.requests("ListJobs"))
     assert today.created_from.seconds % 86_400 == 0
     assert week.created_from.ToDatetime().weekday() == 0
     assert month.created_from.ToDatetime().day == 1
@@ -114,7 +116,7 @@ async def test_date_ranges_by_name(gateway: Running, api: RecordingApi) -> None:
     assert not ever.HasField("created_from")
 
 
-async def test_a_storyboard(gateway: Running, api: RecordingApi) -> None:
+async def test_a_storyboard(gateway: RunningGateway, api: RecordingApi) -> None:
     """A storyboard shows each scene with its prompt, timing and camera."""
     job = api.add_job()
     body = (await gateway.client.get(f"/mcp/storyboard/{job.id}")).json()
@@ -134,19 +136,19 @@ async def test_a_storyboard(gateway: Running, api: RecordingApi) -> None:
     }
 
 
-async def test_log_lines(gateway: Running, api: RecordingApi) -> None:
+async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
     """Log lines come with the sequence after which the next ones follow."""
     job = api.add_job()
     for sequence in range(1, 6):
-        api.weather(log=canned.line(job, sequence))
+        api.send_update(log=canned.line(job, sequence))
     body = (await gateway.client.get(f"/mcp/logs/{job.id}?after=2&limit=2&level=info")).json()
     assert [entry["message"] for entry in body["entries"]] == ["line 3", "line 4"]
     assert body["next_after"] == 4
-    asked = api.asked("ListLogEntries")[0]
+    asked = api.requests("ListLogEntries")[0]
     assert (asked.page_size, asked.after_sequence, asked.min_level) == (2, 2, pb.LOG_LEVEL_INFO)
 
 
-async def test_history_at_a_position(gateway: Running, api: RecordingApi) -> None:
+async def test_history_at_a_position(gateway: RunningGateway, api: RecordingApi) -> None:
     """History up to a position holds the commits until then, sealed texts left out, and the state of then."""
     job = api.add_job()
     first = job.position
@@ -162,16 +164,16 @@ async def test_history_at_a_position(gateway: Running, api: RecordingApi) -> Non
     assert later["job"]["status"] == "processing"
 
 
-async def test_history_at_a_time(gateway: Running, api: RecordingApi) -> None:
+async def test_history_at_a_time(gateway: RunningGateway, api: RecordingApi) -> None:
     """as_of may be a time, also one whose plus was lost in the query."""
     job = api.add_job()
     for text in ("2026-11-22T16:00:00+01:00", "2026-11-22T15:00:00Z"):
         answer = await gateway.client.get(f"/mcp/events/{job.id}?as_of={text}")
         assert answer.status_code == 200, answer.text
-    assert {request.time.ToJsonString() for request in api.asked("GetHistory")} == {"2026-11-22T15:00:00Z"}
+    assert {request.time.ToJsonString() for request in api.requests("GetHistory")} == {"2026-11-22T15:00:00Z"}
 
 
-async def test_a_proof(gateway: Running, api: RecordingApi) -> None:
+async def test_a_proof(gateway: RunningGateway, api: RecordingApi) -> None:
     """The proof of a record tells every check, those that hold and those that do not, as an answer."""
     job = api.add_job()
     answer = await gateway.client.get(f"/mcp/audit/{job.id}")
@@ -185,10 +187,10 @@ async def test_a_proof(gateway: Running, api: RecordingApi) -> None:
             {"name": "artifacts", "holds": False, "detail": "video sha256/ab/cd.mp4 is not stored"},
         ],
     }
-    assert [request.job_id for request in api.asked("VerifyJob")] == [job.id]
+    assert [request.job_id for request in api.requests("VerifyJob")] == [job.id]
 
 
-async def test_charts(gateway: Running, api: RecordingApi) -> None:
+async def test_charts(gateway: RunningGateway, api: RecordingApi) -> None:
     """Every chart answers; what is not known is null."""
     overview = (await gateway.client.get("/mcp/analytics/overview?date_range=last_30_days")).json()
     assert overview["submitted"] == 5
@@ -202,15 +204,15 @@ async def test_charts(gateway: Running, api: RecordingApi) -> None:
     assert depth["points"][0]["peak_queued"] == 5
     trends = (await gateway.client.get("/mcp/analytics/trends")).json()
     assert trends["points"][0]["submitted"] == 4
-    assert not api.asked("GetTrends")[0].range.HasField("from")
-    assert api.asked("GetOverview")[0].range.HasField("from")
-    assert api.asked("GetQueueDepth")[0].bucket_seconds == 60
+    assert not api.requests("GetTrends")[0].range.HasField("from")
+    assert api.requests("GetOverview")[0].range.HasField("from")
+    assert api.requests("GetQueueDepth")[0].bucket_seconds == 60
     feed = (await gateway.client.get("/mcp/activity?limit=5&before=10")).json()
     assert feed["entries"][0]["event"] == "completed"
     assert feed["next_before"] == 9
 
 
-async def test_the_catalogue(gateway: Running, api: RecordingApi) -> None:
+async def test_the_catalogue(gateway: RunningGateway, api: RecordingApi) -> None:
     """Models and workers are listed with what a form needs to know."""
     (model,) = (await gateway.client.get("/mcp/models")).json()["models"]
     assert model["is_default"]

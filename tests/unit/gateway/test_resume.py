@@ -9,154 +9,154 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from kinolog_gateway.websocket import client as live_client
-from kinolog_gateway.websocket import hub as live_hub
+from kinolog_gateway.websocket import tenant_broadcast
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.unit.gateway import canned
-from tests.unit.gateway.conftest import Running, running_gateway
-from tests.unit.gateway.listening import Listener, commits, listening, positions
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
+from tests.unit.gateway.ws_client import WsClient, commits, connected, positions
 
 
 @pytest.fixture
-async def short_memory(api: RecordingApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
+async def short_memory(api: RecordingApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
     """A gateway that looks back on nothing, so that clients catch up from the api itself."""
-    monkeypatch.setattr(live_hub, "LOOK_BACK", 0)
+    monkeypatch.setattr(tenant_broadcast, "LOOK_BACK", 0)
     async with running_gateway(f"127.0.0.1:{api.port}") as running:
         yield running
 
 
-async def test_coming_back_to_what_the_gateway_remembers(gateway: Running, api: RecordingApi) -> None:
+async def test_coming_back_to_what_the_gateway_remembers(gateway: RunningGateway, api: RecordingApi) -> None:
     """After a reconnect, what was missed comes first, then what happens, each commit once and in order."""
     for _ in range(10):
         api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs", after=4)
         await api.watched()
         api.add_job()
-        await client.hear_until(11)
-        assert positions(client.heard) == list(range(5, 12))
-    assert len(api.asked("WatchJobs")) == 1
+        await client.receive_until(11)
+        assert positions(client.received) == list(range(5, 12))
+    assert len(api.requests("WatchJobs")) == 1
 
 
-async def test_coming_back_after_a_long_time(short_memory: Running, api: RecordingApi) -> None:
+async def test_coming_back_after_a_long_time(short_memory: RunningGateway, api: RecordingApi) -> None:
     """What the gateway does not remember is read from the api, and joined with what happens meanwhile."""
     for _ in range(50):
         api.add_job()
-    async with listening(short_memory.ws_url) as watcher, listening(short_memory.ws_url) as client:
+    async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
         await watcher.subscribe("jobs")
         await api.watched()
-        await client.say(type="subscribe", channel="jobs", after=10)
+        await client.send(type="subscribe", channel="jobs", after=10)
         for _ in range(5):
             api.add_job()
             await asyncio.sleep(0)
-        await client.hear_until(55)
-        await watcher.hear_until(55)
-        assert positions(client.heard) == list(range(11, 56))
-        assert positions(watcher.heard) == list(range(51, 56))
+        await client.receive_until(55)
+        await watcher.receive_until(55)
+        assert positions(client.received) == list(range(11, 56))
+        assert positions(watcher.received) == list(range(51, 56))
         await api.watched(1)  # the stream of its own is closed once the client has joined the shared one
         api.add_job()
-        assert positions(await client.hear_until(56)) == [56]
+        assert positions(await client.receive_until(56)) == [56]
 
 
-async def test_joining_on_an_idle_log(short_memory: Running, api: RecordingApi) -> None:
+async def test_joining_on_an_idle_log(short_memory: RunningGateway, api: RecordingApi) -> None:
     """A client that catches up while nothing happens hears of the next commit once."""
     for _ in range(5):
         api.add_job()
-    async with listening(short_memory.ws_url) as client:
-        await client.say(type="subscribe", channel="jobs", after=2)
-        await client.hear_until(5)
+    async with connected(short_memory.ws_url) as client:
+        await client.send(type="subscribe", channel="jobs", after=2)
+        await client.receive_until(5)
         api.add_job()
         api.add_job()
-        await client.hear_until(7)
-        assert positions(client.heard) == [3, 4, 5, 6, 7]
+        await client.receive_until(7)
+        assert positions(client.received) == [3, 4, 5, 6, 7]
 
 
-async def test_coming_back_to_one_job(short_memory: Running, api: RecordingApi) -> None:
+async def test_coming_back_to_one_job(short_memory: RunningGateway, api: RecordingApi) -> None:
     """A job's channel resumed from a position brings its later commits alone, its end included."""
     job = api.add_job()
     for _ in range(5):
         api.add_job()
     api.commit(canned.started(job), "attempt_started")
     done = api.commit(canned.completed(canned.started(job)), "completed")
-    async with listening(short_memory.ws_url) as client:
-        await client.say(type="subscribe", channel=f"job:{job.id}", after=1)
-        heard = await client.hear_until(done.position)
-        assert positions(heard) == [7, 8]
-        assert heard[-1]["type"] == "job_completed"
+    async with connected(short_memory.ws_url) as client:
+        await client.send(type="subscribe", channel=f"job:{job.id}", after=1)
+        received = await client.receive_until(done.position)
+        assert positions(received) == [7, 8]
+        assert received[-1]["type"] == "job_completed"
         assert commits(await client.settle()) == []
 
 
-async def test_nothing_was_missed(gateway: Running, api: RecordingApi) -> None:
+async def test_nothing_was_missed(gateway: RunningGateway, api: RecordingApi) -> None:
     """A client that has seen a job's last commit hears only of later ones."""
     job = api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe(f"job:{job.id}", after=job.position)
         await api.watched()
         done = api.commit(canned.completed(job), "completed")
-        assert positions(await client.hear_until(done.position)) == [done.position]
+        assert positions(await client.receive_until(done.position)) == [done.position]
 
 
-async def test_one_commit_in_two_channels(gateway: Running, api: RecordingApi) -> None:
+async def test_one_commit_in_two_channels(gateway: RunningGateway, api: RecordingApi) -> None:
     """A commit that belongs to two channels of a client is sent once."""
     job = api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs", after=0)
         await client.subscribe(f"job:{job.id}", after=0)
         await api.watched()
         api.commit(canned.started(job), "attempt_started")
         done = api.commit(canned.completed(job), "completed")
-        await client.hear_until(done.position)
-        assert positions(client.heard) == [1, 2, 3]
+        await client.receive_until(done.position)
+        assert positions(client.received) == [1, 2, 3]
 
 
-async def test_a_position_that_the_log_has_not_reached(gateway: Running, api: RecordingApi) -> None:
+async def test_a_position_that_the_log_has_not_reached(gateway: RunningGateway, api: RecordingApi) -> None:
     """A position from another log is answered with an error; a job's channel then begins where the job stands."""
     job = api.add_job()
-    async with listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel="jobs", after=10**9)
-        message = await client.hear()
+    async with connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel="jobs", after=10**9)
+        message = await client.receive()
         assert (message["data"]["reason"], message["data"]["channel"]) == ("POSITION_AHEAD", "jobs")
         await client.subscribe(f"job:{job.id}", after=10**9)
-        while not api.asked("GetJob"):
+        while not api.requests("GetJob"):
             await client.settle()
         await api.watched()
         done = api.commit(canned.completed(job), "completed")
-        assert positions(await client.hear_until(done.position)) == [done.position]
+        assert positions(await client.receive_until(done.position)) == [done.position]
 
 
-async def test_an_api_that_restarts(gateway: Running, api: RecordingApi) -> None:
+async def test_an_api_that_restarts(gateway: RunningGateway, api: RecordingApi) -> None:
     """When the api goes away and comes back, clients stay, are told, and miss nothing."""
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         api.add_job()
-        await client.hear_until(1)
+        await client.receive_until(1)
         await api.stop()
-        message = await client.hear_type("error")
+        message = await client.receive_type("error")
         assert message["data"]["reason"] == "API_UNAVAILABLE"
         api.add_job()
         await api.start()
         api.add_job()
-        await client.hear_until(3)
-    assert positions(client.heard) == [1, 2, 3]
+        await client.receive_until(3)
+    assert positions(client.received) == [1, 2, 3]
 
 
 async def test_a_gateway_that_starts_before_the_api(api: RecordingApi) -> None:
     """A client that comes before the api is there is served once it is."""
     await api.stop()
-    async with running_gateway(f"127.0.0.1:{api.port}") as gateway, listening(gateway.ws_url) as client:
-        await client.say(type="subscribe", channel="jobs")
-        assert (await client.hear())["data"]["reason"] == "API_UNAVAILABLE"
+    async with running_gateway(f"127.0.0.1:{api.port}") as gateway, connected(gateway.ws_url) as client:
+        await client.send(type="subscribe", channel="jobs")
+        assert (await client.receive())["data"]["reason"] == "API_UNAVAILABLE"
         await api.start()
         await client.settle()
         await api.watched()
         job = api.add_job()
-        assert positions(await client.hear_until(job.position)) == [job.position]
+        assert positions(await client.receive_until(job.position)) == [job.position]
 
 
-async def test_many_restarts_under_load(gateway: Running, api: RecordingApi) -> None:
+async def test_many_restarts_under_load(gateway: RunningGateway, api: RecordingApi) -> None:
     """Clients that reconnect all the time while jobs move see every end exactly once."""
     jobs = [api.add_job() for _ in range(60)]
     ended: list[str] = []
@@ -164,12 +164,12 @@ async def test_many_restarts_under_load(gateway: Running, api: RecordingApi) -> 
     async def watch_all() -> None:
         position = 0
         while len(ended) < len(jobs):
-            async with listening(gateway.ws_url) as client:
-                await client.say(type="subscribe", channel="jobs", after=position)
+            async with connected(gateway.ws_url) as client:
+                await client.send(type="subscribe", channel="jobs", after=position)
                 for _ in range(7):
                     if len(ended) == len(jobs):
                         break
-                    message = await client.hear()
+                    message = await client.receive()
                     position = max(position, message["position"])
                     if message["type"] == "job_completed":
                         ended.append(message["job_id"])
@@ -185,11 +185,6 @@ async def test_many_restarts_under_load(gateway: Running, api: RecordingApi) -> 
     assert sorted(ended) == sorted(job.id for job in jobs)
 
 
-async def _hear_all(client: Listener) -> None:
-    while True:
-        await client.hear()
-
-
 async def _small_socket(url: str) -> sockets.socket:
     """A connection with a small receive buffer."""
     raw = sockets.socket()
@@ -199,19 +194,19 @@ async def _small_socket(url: str) -> sockets.socket:
     return raw
 
 
-async def test_a_slow_client(gateway: Running, api: RecordingApi) -> None:
+async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None:
     """A client that reads nothing is closed with 1013 in the end, while others are served; it resumes whole."""
     raw = await _small_socket(gateway.url)
     slow_socket = await connect(gateway.ws_url, sock=raw, compression=None, max_queue=1, ping_interval=None)
-    slow = Listener(slow_socket)
-    async with listening(gateway.ws_url) as quick:
+    slow = WsClient(slow_socket)
+    async with connected(gateway.ws_url) as quick:
         await quick.subscribe("jobs")
         await slow.subscribe("jobs")
         await api.watched()
         slow_socket.transport.pause_reading()
         jobs = [api.add_job(prompt="x" * 4_000) for _ in range(6_000)]
-        await quick.hear_until(jobs[-1].position)
-        assert positions(quick.heard) == [job.position for job in jobs]
+        await quick.receive_until(jobs[-1].position)
+        assert positions(quick.received) == [job.position for job in jobs]
         counts = gateway.state.metrics.live
         async with asyncio.timeout(20):
             while counts.clients > 1:
@@ -219,94 +214,94 @@ async def test_a_slow_client(gateway: Running, api: RecordingApi) -> None:
         assert counts.slow_clients_closed == 1
         slow_socket.transport.resume_reading()
         with pytest.raises(ConnectionClosed) as closed:
-            await _hear_all(slow)
+            await slow.receive_all()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
-    after = max(message["position"] for message in slow.heard)
-    async with listening(gateway.ws_url) as back:
-        await back.say(type="subscribe", channel="jobs", after=after)
-        await back.hear_until(jobs[-1].position)
-    together = sorted({*positions(slow.heard), *positions(back.heard)})
+    after = max(message["position"] for message in slow.received)
+    async with connected(gateway.ws_url) as back:
+        await back.send(type="subscribe", channel="jobs", after=after)
+        await back.receive_until(jobs[-1].position)
+    together = sorted({*positions(slow.received), *positions(back.received)})
     assert together == [job.position for job in jobs]
 
 
 async def test_what_is_held_is_bounded(
-    short_memory: Running, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
+    short_memory: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client far behind, on a busy log, gets everything once although little is kept for it."""
-    monkeypatch.setattr(live_client, "MOST_HELD", 5)
+    monkeypatch.setattr(live_client, "MAX_HELD", 5)
     for _ in range(400):
         api.add_job()
-    async with listening(short_memory.ws_url) as watcher, listening(short_memory.ws_url) as client:
+    async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
         await watcher.subscribe("jobs")
         await api.watched()
-        await client.say(type="subscribe", channel="jobs", after=1)
+        await client.send(type="subscribe", channel="jobs", after=1)
         for _ in range(100):
             api.add_job()
             await asyncio.sleep(0)
-        await client.hear_until(500)
-        assert positions(client.heard) == list(range(2, 501))
+        await client.receive_until(500)
+        assert positions(client.received) == list(range(2, 501))
 
 
 async def test_a_gateway_that_stops(api: RecordingApi) -> None:
     """A gateway that stops closes its clients with 1012."""
     async with running_gateway(f"127.0.0.1:{api.port}") as gateway:
-        client = Listener(await connect(gateway.ws_url, compression=None))
+        client = WsClient(await connect(gateway.ws_url, compression=None))
         await client.subscribe("jobs")
         await api.watched()
         gateway.server.should_exit = True
         with pytest.raises(ConnectionClosed) as closed:
-            await _hear_all(client)
+            await client.receive_all()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
 
 
-async def test_lists_that_cannot_be_read(gateway: Running, api: RecordingApi) -> None:
+async def test_lists_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
     """Live updates go on when the api's lists are away."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", "away")
     api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         job = api.add_job()
-        assert positions(await client.hear_until(job.position)) == [job.position]
+        assert positions(await client.receive_until(job.position)) == [job.position]
         await client.subscribe("queue")
         del api.failures["SummarizeJobs"]
-        assert (await client.hear_type("queue_updated"))["data"]["queued"] == 2
+        assert (await client.receive_type("queue_updated"))["data"]["queued"] == 2
 
 
-async def test_a_key_that_the_api_does_not_take(gateway: Running, api: RecordingApi) -> None:
+async def test_a_key_that_the_api_does_not_take(gateway: RunningGateway, api: RecordingApi) -> None:
     """A client whose key the api refuses is closed with 1008; once it is taken, a new connection is served."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", "no")
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         with pytest.raises(ConnectionClosed) as closed:
-            await _hear_all(client)
+            await client.receive_all()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
     del api.failures["SummarizeJobs"]
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
 
 
-async def test_another_log_behind_the_api(gateway: Running, api: RecordingApi) -> None:
+async def test_another_log_behind_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
     """When the log was replaced by a shorter one, clients are closed with 1012 and begin anew."""
     for _ in range(3):
         api.add_job()
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs", after=0)
-        await client.hear_until(3)
+        await client.receive_until(3)
         await api.stop()
         api.position = 0
         api.log.clear()
         api.jobs.clear()
         await api.start()
         with pytest.raises(ConnectionClosed) as closed:
-            await _hear_all(client)
+            await client.receive_all()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
-    async with listening(gateway.ws_url) as client:
+    async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.watched()
         job = api.add_job()
-        assert positions(await client.hear_until(job.position)) == [1]
+        assert positions(await client.receive_until(job.position)) == [1]

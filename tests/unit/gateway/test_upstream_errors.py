@@ -7,12 +7,12 @@ import pytest
 from google.rpc import status_pb2
 from kinolog_gateway.http.grpc_errors import from_rpc_status, rest_field
 
-from tests.unit.gateway.conftest import Running, running_gateway
+from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import ID, fields_of, problem_of
 
 
-async def test_a_job_that_is_not_there(gateway: Running) -> None:
+async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
     """An unknown id is 404 on every route about one job."""
     for method, path in (
         ("GET", f"/mcp/status/{ID}"),
@@ -32,7 +32,7 @@ async def test_a_job_that_is_not_there(gateway: Running) -> None:
         assert problem["reason"] == "JOB_NOT_FOUND", path
 
 
-async def test_violations_get_the_names_of_rest(gateway: Running, api: RecordingApi) -> None:
+async def test_violations_get_the_names_of_rest(gateway: RunningGateway, api: RecordingApi) -> None:
     """Fields that only the api finds wrong are named as the request spelled them."""
     api.failures["SubmitJob"] = Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -61,7 +61,7 @@ async def test_violations_get_the_names_of_rest(gateway: Running, api: Recording
     ],
 )
 async def test_codes(
-    gateway: Running, api: RecordingApi, code: grpc.StatusCode, status: int, retry: str | None
+    gateway: RunningGateway, api: RecordingApi, code: grpc.StatusCode, status: int, retry: str | None
 ) -> None:
     """Every code of gRPC has a status of HTTP, and the reason comes along."""
     api.failures["GetJob"] = Refusal(code, "SOME_REASON", "some words")
@@ -85,7 +85,7 @@ async def test_an_api_that_is_away() -> None:
         assert "127.0.0.1" not in answer.text
 
 
-async def test_an_api_that_restarts_under_a_call(gateway: Running, api: RecordingApi) -> None:
+async def test_an_api_that_restarts_under_a_call(gateway: RunningGateway, api: RecordingApi) -> None:
     """Once the api is back, the gateway works with it again by itself."""
     job = api.add_job()
     assert (await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 200

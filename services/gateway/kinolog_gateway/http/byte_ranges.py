@@ -10,10 +10,10 @@ _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 
 
 class RangeNotSatisfiable(ValueError):
-    """The range lies behind the end of the file."""
+    """The range starts after the end of the file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ByteRange:
     """Bytes `first` to `last`, both included, of a file of `size` bytes."""
 
@@ -23,7 +23,7 @@ class ByteRange:
 
     @property
     def length(self) -> int:
-        """How many bytes these are."""
+        """Number of bytes."""
         return self.last - self.first + 1
 
     @property
@@ -33,10 +33,9 @@ class ByteRange:
 
 
 def requested_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange | None:
-    """The bytes that a request asks for; None for the whole file.
+    """Return the range that a request asks for, or None for the whole file.
 
-    Several ranges at once and other units are answered with the whole file, which RFC 9110 allows. Raises
-    RangeNotSatisfiable.
+    Several ranges at once and units other than bytes give None, which RFC 9110 allows. Raises RangeNotSatisfiable.
     """
     text = headers.get("range")
     if text is None or headers.get("if-range", etag) != etag:
@@ -51,16 +50,16 @@ def requested_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRan
         length = min(int(last), size)
         if length == 0:
             raise RangeNotSatisfiable
-        return ByteRange(size - length, size - 1, size)
+        return ByteRange(first=size - length, last=size - 1, size=size)
     if last and int(last) < int(first):
         return None
     if int(first) >= size:
         raise RangeNotSatisfiable
-    return ByteRange(int(first), min(int(last), size - 1) if last else size - 1, size)
+    return ByteRange(first=int(first), last=min(int(last), size - 1) if last else size - 1, size=size)
 
 
 def not_modified(headers: Mapping[str, str], etag: str) -> bool:
-    """True when If-None-Match names this file: the client has it."""
+    """Return whether If-None-Match names this file: the client has it."""
     text = headers.get("if-none-match")
     if text is None:
         return False

@@ -1,7 +1,7 @@
-"""API keys from a file, and who a request comes from.
+"""API keys from a file, and the caller of a request.
 
-The file is the api's own: a line is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`, and `#` begins a comment. The gateway
-asks for a key at its door and hands it on; whom a key speaks for is the api's to say.
+The file is the same as the api's: a line is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`, and `#` starts a comment. The
+gateway checks the key of a request and passes it on. The api decides which actor a key stands for.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ SHORTEST_KEY = 16
 
 
 class BadKeyFileError(ValueError):
-    """A key file that cannot be used, or one that is missing where it is needed; says what to do."""
+    """A key file that is not valid, or is missing where one is needed. The text states what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCaller:
-    """Who a request comes from: the key that it presented, if any, and the tenant that the key is for."""
+    """The caller of a request: the key that it presented, if any, and the tenant of that key."""
 
     key: str | None = None
     tenant: str = ""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What a call to the api carries, so that it sees the same caller."""
+        """Metadata of calls to the api, so that it sees the same caller."""
         return (("authorization", f"Bearer {self.key}"),) if self.key else ()
 
     @property
-    def audience(self) -> str:
-        """Callers of one audience see the same jobs."""
+    def tenant_key(self) -> str:
+        """Equal for callers that see the same jobs."""
         return f"tenant {self.tenant}" if self.tenant else f"key {self.key or ''}"
 
 
 class ApiKeys:
-    """The keys that open the gateway, by their hashes, with the tenant of each. Without keys it is always open."""
+    """The keys that the gateway accepts, by hash, with the tenant of each. Without keys it accepts every request."""
 
     def __init__(self, tenants: Mapping[bytes, str] | None = None) -> None:
         self._tenants = dict(tenants or {})
@@ -49,7 +49,7 @@ class ApiKeys:
         return bool(self._tenants)
 
     def identify(self, key: str | None) -> HttpCaller | None:
-        """Who presents `key`; None when it is not one of the keys. Takes the same time for every key."""
+        """Return the caller that presents `key`, or None if it is not one of the keys. Takes constant time."""
         if not self._tenants:
             return HttpCaller(key)
         digest = sha256((key or "").encode()).digest()
@@ -61,28 +61,32 @@ class ApiKeys:
 
 
 def read_keys(path: Path) -> ApiKeys:
-    """The keys in a file. Raises BadKeyFileError, which names the line but never the key."""
+    """Read the keys in a file. Raises BadKeyFileError, which names the line but never the key."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadKeyFileError(f"cannot read the API key file {path}: {error}") from error
     tenants: dict[bytes, str] = {}
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split(maxsplit=2)
-        if not words:
+        columns = line.partition("#")[0].split(maxsplit=2)
+        if not columns:
             continue
-        if len(words[0]) < SHORTEST_KEY or not words[0].isascii():
+        key, *names = columns
+        if len(key) < SHORTEST_KEY or not key.isascii():
             raise BadKeyFileError(
                 f"{path}, line {number}: a key needs at least {SHORTEST_KEY} ASCII characters"
             )
-        tenants[sha256(words[0].encode()).digest()] = words[1] if len(words) > 1 else ""
+        tenants[sha256(key.encode()).digest()] = names[0] if names else ""
     if not tenants:
         raise BadKeyFileError(f"the API key file {path} holds no key; write one per line")
     return ApiKeys(tenants)
 
 
 def keys_for(host: str, key_file: Path | None) -> ApiKeys:
-    """The keys of a gateway that listens on `host`. Raises BadKeyFileError when others could call without a key."""
+    """Return the keys of a gateway that listens on `host`.
+
+    Raises BadKeyFileError if other machines could call without a key, or if the file is not valid.
+    """
     if key_file is not None:
         return read_keys(key_file)
     if not is_loopback(host):
@@ -94,7 +98,7 @@ def keys_for(host: str, key_file: Path | None) -> ApiKeys:
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
-    """The key of a request: `Authorization: Bearer <key>`, or `X-API-Key: <key>`."""
+    """Return the key in `Authorization: Bearer <key>` or `X-API-Key: <key>`, or None."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     key = token.strip() if scheme.lower() == "bearer" else ""
     key = key or headers.get("x-api-key", "").strip()

@@ -1,4 +1,4 @@
-"""Errors of the api as problems: google.rpc.Status details, with the names that REST has for the fields."""
+"""Errors of the api as problems: google.rpc.Status details, with REST's field names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinolog_gateway.http.problems import Problem, ProblemError, Violation, make
 log = logging.getLogger(__name__)
 
 SHOWN_VIOLATIONS = 5
-"""How many violations the detail repeats; all of them are listed."""
+"""How many violations the detail repeats. The problem lists all of them."""
 
 _HTTP = {
     grpc.StatusCode.CANCELLED: 503,
@@ -37,7 +37,7 @@ _HTTP = {
     grpc.StatusCode.UNAUTHENTICATED: 401,
 }
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_INSTEAD = {
+_FALLBACK_DETAILS = {
     grpc.StatusCode.UNAVAILABLE: "the api cannot be reached or is not ready; try again in a moment",
     grpc.StatusCode.CANCELLED: "the api stopped while it worked on this; try again in a moment",
     grpc.StatusCode.DEADLINE_EXCEEDED: "the api took too long; try again in a moment",
@@ -45,9 +45,9 @@ _INSTEAD = {
     grpc.StatusCode.INTERNAL: "the api failed; its log says why",
     grpc.StatusCode.UNIMPLEMENTED: "the api does not offer this yet",
 }
-"""What is said when the api sent no details: its words may then be those of a library."""
+"""Texts for errors without details from the api: their own text may be a library's."""
 
-_NAMES = {
+_REST_NAMES = {
     "duration_seconds": "duration",
     "page_size": "limit",
     "page_token": "cursor",
@@ -65,30 +65,30 @@ _NAMES = {
     "before_position": "before",
     "time": "as_of",
 }
-_WHOLE = {
+_REST_FIELDS = {
     "selection": "job_ids",
     "filter": "from",
     "range": "from",
     "range.before": "to",
     "range.from": "from",
 }
-_WORD = re.compile(r"\b(duration_seconds|page_size|page_token|order_by|created_from|created_before)\b")
+_RENAMED = re.compile(r"\b(duration_seconds|page_size|page_token|order_by|created_from|created_before)\b")
 _FIELD = re.compile(r"[a-z_]+")
 
 
 def rest_field(name: str) -> str:
-    """The REST name of a field of a gRPC request: `filter.created_from` is `from`."""
-    if name in _WHOLE:
-        return _WHOLE[name]
+    """Return the REST name of a field of a gRPC request: `filter.created_from` is `from`."""
+    if name in _REST_FIELDS:
+        return _REST_FIELDS[name]
     for prefix in ("selection.", "filter.", "range."):
         if name.startswith(prefix) and not name.startswith("selection.filter"):
             name = name[len(prefix) :]
     name = name.removeprefix("selection.")
-    return _FIELD.sub(lambda found: _NAMES.get(found.group(), found.group()), name)
+    return _FIELD.sub(lambda found: _REST_NAMES.get(found.group(), found.group()), name)
 
 
-def _in_rest_words(text: str) -> str:
-    return _WORD.sub(lambda found: _NAMES[found.group()], text)
+def _with_rest_names(text: str) -> str:
+    return _RENAMED.sub(lambda found: _REST_NAMES[found.group()], text)
 
 
 def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
@@ -98,16 +98,16 @@ def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
         return None
 
 
-def answered(error: grpc.aio.AioRpcError) -> bool:
-    """True when the api itself failed the call, so that it is there at least."""
+def is_from_api(error: grpc.aio.AioRpcError) -> bool:
+    """Return whether the api itself failed the call, so that it is at least reachable."""
     return _status(error) is not None
 
 
 def from_call(error: grpc.aio.AioRpcError) -> ProblemError:
-    """The problem of a failed call."""
+    """Return the problem of a failed call."""
     code, status = error.code(), _status(error)
     if status is None:
-        detail = _INSTEAD.get(code) or error.details() or code.name
+        detail = _FALLBACK_DETAILS.get(code) or error.details() or code.name
         status = status_pb2.Status(code=code.value[0], message=detail)
     problem = from_rpc_status(status)
     if problem.status >= 500:
@@ -118,7 +118,7 @@ def from_call(error: grpc.aio.AioRpcError) -> ProblemError:
 
 
 def _headers(problem: Problem, status: status_pb2.Status) -> dict[str, str]:
-    """What the caller shall do next: present a key, or try again after some seconds."""
+    """Return the headers that tell the caller what to do next: present a key, or retry after some seconds."""
     if problem.status == 401:
         return {"WWW-Authenticate": "Bearer"}
     for detail in status.details:
@@ -129,7 +129,7 @@ def _headers(problem: Problem, status: status_pb2.Status) -> dict[str, str]:
 
 
 def from_rpc_status(status: status_pb2.Status) -> Problem:
-    """The problem that a google.rpc.Status tells of."""
+    """Return the problem that a google.rpc.Status describes."""
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
     reason, violations = code.name, list[Violation]()
     for detail in status.details:
@@ -138,10 +138,10 @@ def from_rpc_status(status: status_pb2.Status) -> Problem:
             reason = info.reason or reason
         elif detail.Unpack(bad):
             violations += [
-                Violation(field=rest_field(v.field) or "body", message=_in_rest_words(v.description))
+                Violation(field=rest_field(v.field) or "body", message=_with_rest_names(v.description))
                 for v in bad.field_violations
             ]
-    message = _in_rest_words(status.message) or _INSTEAD.get(code, code.name)
+    message = _with_rest_names(status.message) or _FALLBACK_DETAILS.get(code, code.name)
     if violations:
         message = "; ".join(f"{v.field} {v.message}" for v in violations[:SHOWN_VIOLATIONS])
     return make_problem(_HTTP.get(code, 500), reason, message, tuple(violations))

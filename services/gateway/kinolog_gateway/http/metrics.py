@@ -1,4 +1,4 @@
-"""What Prometheus reads from the gateway: requests, their latency, and WebSocket clients. No ids, no prompts."""
+"""Prometheus metrics of the gateway: requests, their latency, and WebSocket clients. No ids, no prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0
 
 @dataclass(slots=True)
 class LiveCounts:
-    """Counted by hand, because some of these grow thousands of times a second."""
+    """Plain counters, because some of these grow thousands of times a second."""
 
     clients: int = 0
     upstream_streams: int = 0
@@ -25,12 +25,12 @@ class LiveCounts:
     client_errors: int = 0
 
 
-class _Live(Collector):
+class _LiveCollector(Collector):
     def __init__(self, counts: LiveCounts) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        """Read the counts as they stand."""
+        """Return the current counts."""
         counts, prefix = self._counts, "kinolog_gateway_websocket"
         yield GaugeMetricFamily(f"{prefix}_clients", "WebSocket clients connected now.", counts.clients)
         yield GaugeMetricFamily(
@@ -58,7 +58,7 @@ class Metrics:
     def __init__(self) -> None:
         self.live = LiveCounts()
         self._registry = CollectorRegistry()
-        self._registry.register(_Live(self.live))
+        self._registry.register(_LiveCollector(self.live))
         self._requests = Counter(
             "kinolog_gateway_requests",
             "HTTP requests answered.",
@@ -73,11 +73,11 @@ class Metrics:
             registry=self._registry,
         )
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request; `route` is the template, such as /mcp/status/{job_id}."""
+    def count_request(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request. `route` is the template, such as /mcp/status/{job_id}."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
     def page(self) -> bytes:
-        """All of it in the Prometheus text format."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""What every request passes before a route sees it: measures, keys, origin, and the form of its body."""
+"""Middleware of every request: telemetry, keys, host and origin checks, size and type of the body."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
 CALLER = "kinolog.caller"
-"""Key of the scope under which routes find the caller."""
+"""Key of the ASGI scope under which routes find the caller."""
 
-_OPEN = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
-"""Paths that need no key: they tell nothing about jobs."""
-_UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; its log says where")
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PUBLIC_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/asyncapi.json"})
+"""Paths that need no key: they contain nothing about jobs."""
+_UNEXPECTED = make_problem(500, "INTERNAL", "something went wrong inside the gateway; see its log")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestTelemetry:
-    """Measures every HTTP request by the template of its route, and answers for errors that nobody foresaw."""
+    """Measures every HTTP request by route template, and answers unexpected errors with a problem."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -43,21 +43,23 @@ class RequestTelemetry:
             return
         started, status = perf_counter(), 0
 
-        async def watched(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, record_status)
         except Exception as error:
             _log_unexpected(error, scope)
             if not status:
-                await respond(_UNEXPECTED)(scope, receive, watched)
+                await respond(_UNEXPECTED)(scope, receive, record_status)
         finally:
-            method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-            self._metrics.answered(method, _route(scope), status or 500, perf_counter() - started)
+            method = scope["method"] if scope["method"] in _COUNTED_METHODS else "OTHER"
+            self._metrics.count_request(
+                method=method, route=_route(scope), status=status or 500, seconds=perf_counter() - started
+            )
 
 
 def _route(scope: Scope) -> str:
@@ -65,7 +67,7 @@ def _route(scope: Scope) -> str:
 
 
 def _log_unexpected(error: Exception, scope: Scope) -> None:
-    """What the error says stays out of the log: it may quote a request."""
+    """Log an error without its text, which may quote a request."""
     if isinstance(error, ClientDisconnect | OSError):
         return
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -76,8 +78,8 @@ def _log_unexpected(error: Exception, scope: Scope) -> None:
 class RequestMiddleware:
     """Refuses requests without a key, from a foreign web page, or with a body that no route takes.
 
-    A gateway without keys serves this machine alone, so it also refuses host names that are not this machine's:
-    they are those of a web page whose name was pointed here.
+    A gateway without keys serves only this machine. It also refuses foreign host names, because a foreign web page can
+    point its own name at this machine (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
@@ -90,19 +92,23 @@ class RequestMiddleware:
             return
         headers = Headers(scope=scope)
         try:
-            scope[CALLER] = self._admit(scope, headers)
-            if scope["type"] == "http" and scope["method"] not in _SAFE and scope["path"].startswith("/mcp"):
+            scope[CALLER] = self._authenticate(scope, headers)
+            if (
+                scope["type"] == "http"
+                and scope["method"] not in _SAFE_METHODS
+                and scope["path"].startswith("/mcp")
+            ):
                 receive = await _read_body(headers, receive)
             await self._app(scope, receive, send)
         except ProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
-    def _admit(self, scope: Scope, headers: Headers) -> HttpCaller:
+    def _authenticate(self, scope: Scope, headers: Headers) -> HttpCaller:
         _check_origin(scope, headers)
         if not self._keys:
             _check_host(headers)
         caller = self._keys.identify(presented_key(headers))
-        if caller is None and scope["path"] not in _OPEN:
+        if caller is None and scope["path"] not in _PUBLIC_PATHS:
             raise ProblemError(
                 401,
                 "KEY_REQUIRED",
@@ -120,23 +126,25 @@ def _check_host(headers: Headers) -> None:
         name = ""
     if not is_loopback(name):
         raise ProblemError(
-            403, "FOREIGN_HOST", "this gateway has no keys, so it answers to localhost and 127.0.0.1 alone"
+            403, "FOREIGN_HOST", "this gateway has no keys, so it serves only localhost and 127.0.0.1"
         )
 
 
 def _check_origin(scope: Scope, headers: Headers) -> None:
     origin = headers.get("origin")
-    writes = scope["type"] == "websocket" or scope["method"] not in _SAFE
+    writes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
     if origin is None or not writes:
         return
     if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
         raise ProblemError(
-            403, "FOREIGN_ORIGIN", "web pages of another origin may not use this gateway; serve them from it"
+            403,
+            "FOREIGN_ORIGIN",
+            "web pages of another origin may not use this gateway; serve them from it",
         )
 
 
 async def _read_body(headers: Headers, receive: Receive) -> Receive:
-    """Read the body of a command, and give it on whole. Refuses one that is too large or of the wrong type."""
+    """Read the body of a command and return a `receive` that replays it. Refuse one too large or of a wrong type."""
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise _too_large()
@@ -151,16 +159,16 @@ async def _read_body(headers: Headers, receive: Receive) -> Receive:
             raise _too_large()
     if body:
         _check_type(headers)
-    given = False
+    replayed = False
 
-    async def whole() -> Message:
-        nonlocal given
-        if given:
+    async def replay_body() -> Message:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        given = True
+        replayed = True
         return {"type": "http.request", "body": bytes(body), "more_body": False}
 
-    return whole
+    return replay_body
 
 
 def _too_large() -> ProblemError:
@@ -177,7 +185,7 @@ def _check_type(headers: Headers) -> None:
         raise ProblemError(415, "UNSUPPORTED_MEDIA_TYPE", "send JSON, with Content-Type: application/json")
     charset = headers.get("content-type", "").lower().partition("charset=")[2].strip('" ;')
     if charset not in ("", "utf-8", "utf8"):
-        raise invalid("Content-Type", "must say charset=utf-8 or nothing; JSON is UTF-8")
+        raise invalid("Content-Type", "must have charset=utf-8 or no charset; JSON is UTF-8")
 
 
 async def _refuse(

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI finds, and what it cannot know."""
+"""The OpenAPI document: what FastAPI generates, with problems and keys added."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ DESCRIPTION = """\
 Text to video on your own machines. Submit with `POST /mcp/generate`, follow over `/ws` (see `/asyncapi.json`) or with
 `GET /mcp/status/{job_id}`, and read the video under `/mcp/result/{job_id}/video`.
 
-Writes answer the `position` of their commit in the log; reads take it as `min_position`, or in the header
-`X-Kinolog-Position`, and wait until they have seen it. Every error is an RFC 9457 problem.
+Writes return the `position` of their commit in the log. Reads take it as `min_position`, or in the header
+`X-Kinolog-Position`, and wait until they have caught up with it. Every error is an RFC 9457 problem.
 """
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """The document of every route of `app`; made once."""
+    """Return the document of every route of `app`. Generated once."""
     if app.openapi_schema:
         return app.openapi_schema
     document = get_openapi(
@@ -37,13 +37,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    # A gateway on this machine alone asks for no key, hence the empty one.
+    # The empty alternative is for a gateway without keys.
     document["security"] = [{"bearer": []}, {"header": []}, {}]
     reference = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
     for path in document["paths"].values():
         for operation in path.values():
-            for answer in operation["responses"].values():
-                if MEDIA_TYPE in answer.get("content", {}):
-                    answer["content"][MEDIA_TYPE] = reference
+            for response in operation["responses"].values():
+                if MEDIA_TYPE in response.get("content", {}):
+                    response["content"][MEDIA_TYPE] = reference
     app.openapi_schema = document
     return document

@@ -1,6 +1,6 @@
-"""What an error looks like: RFC 9457 problem details, one shape for every route.
+"""Errors as RFC 9457 problem details, one shape for every route.
 
-A problem never repeats what the request said: it names the field and says what to do.
+A problem never quotes the request. It names the field and states what to do.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Violation(BaseModel):
-    """One thing that is wrong with one field."""
+    """One violation of one field."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +24,7 @@ class Violation(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was not done (RFC 9457)."""
+    """Why a request failed (RFC 9457)."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -42,18 +42,18 @@ class Problem(BaseModel):
         },
     )
 
-    type: str = Field(description="Identifies the kind of problem; made from the reason.")
+    type: str = Field(description="Identifies the kind of problem; derived from the reason.")
     title: str = Field(description="The HTTP status in words.")
     status: int = Field(ge=400, le=599, description="The HTTP status.")
-    detail: str = Field(description="A sentence for people: what was wrong and what to do.")
-    reason: str = Field(description="A word for programs.", examples=["INVALID_FIELDS", "JOB_NOT_FOUND"])
+    detail: str = Field(description="A sentence for people: what is wrong and what to do.")
+    reason: str = Field(description="A code for programs.", examples=["INVALID_FIELDS", "JOB_NOT_FOUND"])
     violations: list[Violation] = Field(
-        default_factory=list, description="The fields that are wrong, if it is about fields."
+        default_factory=list, description="The fields that are wrong, if any."
     )
 
 
 class ProblemError(Exception):
-    """Raised to answer with a problem."""
+    """Raised to respond with a problem."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class ProblemError(Exception):
 
 
 def make_problem(status: int, reason: str, detail: str, violations: tuple[Violation, ...] = ()) -> Problem:
-    """A problem with its type and title filled in."""
+    """Return a problem with its type and title filled in."""
     return Problem(
         type=f"urn:kinolog:problem:{reason.lower().replace('_', '-')}",
         title=HTTPStatus(status).phrase,
@@ -81,12 +81,12 @@ def make_problem(status: int, reason: str, detail: str, violations: tuple[Violat
 
 
 def invalid(name: str, message: str) -> ProblemError:
-    """The error of a request whose field `name` is wrong."""
+    """Return the error for a request whose field `name` is wrong."""
     return ProblemError(400, "INVALID_FIELDS", f"{name} {message}", (Violation(field=name, message=message),))
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that carries a problem."""
+    """Return the response that carries a problem."""
     return Response(
         problem.model_dump_json(),
         status_code=problem.status,

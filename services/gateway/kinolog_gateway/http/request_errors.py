@@ -1,4 +1,4 @@
-"""Problems of requests that do not fit the route: what pydantic and the router find, in our words."""
+"""Problems of requests that do not fit a route: the errors of pydantic and of the router, reworded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from kinolog_gateway.http.problems import Problem, Violation, make_problem
 
 MAX_NAME = 64
-"""Characters of an unknown field's name that an answer repeats."""
+"""Characters of an unknown field's name that a problem repeats."""
 
 _REASONS = {
     400: "BAD_REQUEST",
@@ -19,13 +19,13 @@ _REASONS = {
 _DETAILS = {
     400: "the request could not be read; send one JSON object",
     404: "there is no such route; /openapi.json lists all of them",
-    405: "this route does not take that method; the Allow header names those that it takes",
+    405: "this route does not accept that method; see the Allow header",
     413: "the body is larger than 1 MB; send less",
 }
 
 
 def from_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
-    """The problem of a request whose parts do not validate."""
+    """Return the problem of a request that does not validate."""
     violations = tuple(violation(error) for error in errors)
     first = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
@@ -33,41 +33,41 @@ def from_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
 
 
 def from_status(status: int) -> Problem:
-    """The problem of a request that no route takes."""
+    """Return the problem of a request that the router refuses with this HTTP status."""
     detail = _DETAILS.get(status, "the request was refused")
     return make_problem(status, _REASONS.get(status, "REFUSED"), detail)
 
 
 def violation(error: Mapping[str, Any]) -> Violation:
-    """What is wrong, from an error of pydantic's; the first part of its location is left out."""
-    kind = str(error["type"])
+    """Return the violation of a pydantic error, without the first element of its location."""
+    error_type = str(error["type"])
     location = tuple(error["loc"])
-    if kind == "json_invalid":
+    if error_type == "json_invalid":
         at = location[1] if len(location) > 1 else 0
         return Violation(field="body", message=f"is not JSON at character {at}: {error['ctx']['error']}")
     if location == ("body",):
         return Violation(field="body", message="must be a JSON object")
-    return Violation(field=field_path(location[1:]), message=_message(kind, error))
+    return Violation(field=field_path(location[1:]), message=_message(error_type, error))
 
 
 def field_path(location: Sequence[str | int]) -> str:
-    """A location as people write it: `job_ids[0]`, `filter.status[1]`."""
+    """Return a location as a path: `job_ids[0]`, `filter.status[1]`."""
     path = ""
-    for part in location:
-        if isinstance(part, int):
-            path += f"[{part}]"
+    for element in location:
+        if isinstance(element, int):
+            path += f"[{element}]"
         else:
-            path += ("." if path else "") + part[:MAX_NAME]
+            path += ("." if path else "") + element[:MAX_NAME]
     return path
 
 
-def _message(kind: str, error: Mapping[str, Any]) -> str:
+def _message(error_type: str, error: Mapping[str, Any]) -> str:
     context = error.get("ctx") or {}
-    match kind:
+    match error_type:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            return "is not known here; leave it out, or see /openapi.json for the names"
+            return "is not known here; omit it, or see /openapi.json for the names"
         case "literal_error":
             return f"must be one of {context['expected']}"
         case "finite_number":
@@ -77,7 +77,7 @@ def _message(kind: str, error: Mapping[str, Any]) -> str:
         case "string_pattern_mismatch":
             return f"must match {context['pattern']}"
     message = str(error["msg"])
-    for start in ("Input should", "String should", "List should", "Value should"):
-        if message.startswith(start):
-            return f"must{message[len(start) :]}"
+    for opening in ("Input should", "String should", "List should", "Value should"):
+        if message.startswith(opening):
+            return f"must{message[len(opening) :]}"
     return message[:1].lower() + message[1:]

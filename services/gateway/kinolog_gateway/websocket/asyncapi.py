@@ -1,6 +1,6 @@
 """The AsyncAPI 3 document of /ws, generated from the message models.
 
-`python -m kinolog_gateway.websocket.asyncapi` prints it as docs/asyncapi.yaml holds it.
+`python -m kinolog_gateway.websocket.asyncapi` prints the content of docs/asyncapi.yaml.
 """
 
 from __future__ import annotations
@@ -15,19 +15,25 @@ from pydantic.json_schema import models_json_schema
 from kinolog_gateway.websocket.channels import Ping, Subscribe, Unsubscribe
 from kinolog_gateway.websocket.messages import SERVER_MESSAGES
 
-SUBSCRIBER_MESSAGES: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping)
+CLIENT_MESSAGES: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping)
 DESCRIPTION = """\
-Live updates of jobs. Every message is one JSON object in a text frame. A client subscribes to channels: `jobs` (what
-happens to any job), `job:<id>` (one job, with previews), `logs:<id>` (its log lines) and `queue` (numbers of jobs by
-status).
+Live updates of jobs. Every message is one JSON object in a text frame. A client subscribes to channels: `jobs` (updates
+of every job), `job:<id>` (one job, with previews), `logs:<id>` (its log lines) and `queue` (job counts by status).
 
 Every message of the server carries `position`. A client that reconnects subscribes with `after` set to the greatest
-position it has received, and misses nothing and sees no commit twice; for `logs:<id>`, `after` is the greatest
-`sequence` of its lines. Without `after`, `job:<id>` begins with the job as it stands, `logs:<id>` with the last 20
-lines, `queue` with the counts, and `jobs` with what happens next.
+position it has received. It then misses nothing and receives no commit twice. For `logs:<id>`, `after` is the greatest
+`sequence` of its lines. Without `after`, `job:<id>` starts with the job's current state, `logs:<id>` with the last 20
+lines, `queue` with the counts, and `jobs` with the next update.
 
-Progress, previews and counts are conflated to the newest; messages that tell of a job's end never are. A client that
-reads too slowly is closed with code 1013, a stopping gateway closes with 1012; both resume with `after`.
+| message | its `position` |
+| --- | --- |
+| `job_completed`, `job_failed`, `job_cancelled`, `job_status_update` after a commit | the position of the commit |
+| `job_status_update` for progress, `job_preview`, `job_log_entry`, `queue_updated` | a position that the client can \
+resume after: every commit of its channels up to there was sent before |
+| `error`, `pong` | the position of the message sent before it on the connection; 0 if there is none |
+
+Progress, previews and counts are conflated to the newest. Messages about a job's end never are. The gateway closes a
+client that reads too slowly with code 1013, and every client with 1012 when it stops; both can resume with `after`.
 """
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "Subscribe": [
@@ -74,14 +80,16 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 
 @cache
 def asyncapi_document() -> dict[str, Any]:
-    """The document; made once."""
-    models = (*SERVER_MESSAGES, *SUBSCRIBER_MESSAGES)
+    """Return the document. Generated once."""
+    models = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
     modes = [(model, "serialization" if model in SERVER_MESSAGES else "validation") for model in models]
     _, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # two literals
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "kinolog live updates", "version": "1", "description": DESCRIPTION},
-        "servers": {"local": {"host": "127.0.0.1:8085", "protocol": "ws", "description": "A gateway here."}},
+        "servers": {
+            "local": {"host": "127.0.0.1:8085", "protocol": "ws", "description": "A gateway on this machine."}
+        },
         "defaultContentType": "application/json",
         "channels": {
             "ws": {
@@ -90,8 +98,10 @@ def asyncapi_document() -> dict[str, Any]:
             }
         },
         "operations": {
-            "tell": _operation("send", "What the gateway tells a client.", SERVER_MESSAGES),
-            "hear": _operation("receive", "What a client may say.", SUBSCRIBER_MESSAGES),
+            "sendToClient": _operation("send", "Messages from the gateway to a client.", SERVER_MESSAGES),
+            "receiveFromClient": _operation(
+                "receive", "Messages from a client to the gateway.", CLIENT_MESSAGES
+            ),
         },
         "components": {
             "messages": {_name(model): _message(model) for model in models},
@@ -101,7 +111,7 @@ def asyncapi_document() -> dict[str, Any]:
 
 
 def _name(model: type[BaseModel]) -> str:
-    """Name of a message: the word in its `type`."""
+    """Return the name of a message: the value of its `type`."""
     return str(get_args(model.model_fields["type"].annotation)[0])
 
 
@@ -127,11 +137,11 @@ def _message(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def yaml_text() -> str:
-    """The document as docs/asyncapi.yaml holds it."""
-    import yaml  # only those who write the page need it
+    """Return the document as docs/asyncapi.yaml contains it."""
+    import yaml  # a development dependency
 
     class Dumper(yaml.SafeDumper):
-        """Shows texts of several lines as such."""
+        """Writes multi-line strings as blocks and no aliases."""
 
         def ignore_aliases(self, data: object) -> bool:
             return True

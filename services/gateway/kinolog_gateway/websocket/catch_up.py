@@ -1,10 +1,9 @@
-"""Making a client's subscriptions whole: what it missed is read from the api, as fast as the client takes it."""
+"""Catching up: reads what a client missed from the api, as fast as the client reads it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator
 
 import grpc
@@ -13,6 +12,7 @@ from grpc.aio import AioRpcError
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
+from kinolog_gateway.upstream import retry_pause_seconds
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.client import ChannelSubscription, WebSocketClient
 
@@ -20,10 +20,9 @@ log = logging.getLogger(__name__)
 
 LINES_PER_CALL = 1_000
 FIRST_LINES = 20
-"""Log lines that a client gets which does not say where to begin."""
-LONGEST_PAUSE_SECONDS = 2.0
+"""Log lines that a client receives first if it gives no `after`."""
 
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.ABORTED,
@@ -35,44 +34,43 @@ _PASSING = frozenset(
 
 
 class CatchUp:
-    """Works through one client's subscriptions, one after the other."""
+    """Brings one client's subscriptions up to date, one after the other."""
 
     def __init__(self, client: WebSocketClient) -> None:
         self._client = client
-        self._hub = client.hub
-        self._jobs = client.hub.upstream.jobs
+        self._broadcast = client.broadcast
+        self._jobs = client.broadcast.upstream.jobs
 
     async def run(self) -> None:
-        """Make subscriptions whole, for ever."""
+        """Bring subscriptions up to date until cancelled."""
         while True:
-            subscription = await self._client.todo.get()
-            if self._wanted(subscription):
-                await self._make_whole(subscription)
+            subscription = await self._client.behind.get()
+            if self._is_active(subscription):
+                await self._catch_up(subscription)
             self._client.release(subscription)
 
-    def _wanted(self, subscription: ChannelSubscription) -> bool:
+    def _is_active(self, subscription: ChannelSubscription) -> bool:
         return self._client.subscriptions.get(subscription.channel) is subscription
 
-    async def _make_whole(self, subscription: ChannelSubscription) -> None:
-        """Read what is missing; wait for an api that is away, and give up what it refuses."""
+    async def _catch_up(self, subscription: ChannelSubscription) -> None:
+        """Read what is missing. Retry while the api is away; end the subscription if the api refuses it."""
         failures = 0
-        while self._wanted(subscription):
+        while self._is_active(subscription):
             try:
                 await self._read(subscription)
                 return
             except AioRpcError as error:
-                if error.code() not in _PASSING:
-                    self._give_up(subscription, error)
+                if error.code() not in _TRANSIENT:
+                    self._reject(subscription, error)
                     return
                 failures += 1
-                log.info("catching up goes on later", extra=fields("catch_up", code=error.code().name))
-            pause = min(LONGEST_PAUSE_SECONDS, 0.1 * 2**failures)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, keeps no secret
+                log.info("catching up is retried", extra=fields("catch_up", code=error.code().name))
+            await asyncio.sleep(retry_pause_seconds(failures))
 
-    def _give_up(self, subscription: ChannelSubscription, error: AioRpcError) -> None:
+    def _reject(self, subscription: ChannelSubscription, error: AioRpcError) -> None:
         self._client.unsubscribe(subscription.channel)
         problem = grpc_errors.from_call(error).problem
-        self._client.say(problem.reason, problem.detail, subscription.channel)
+        self._client.send_error(problem.reason, problem.detail, subscription.channel)
 
     async def _read(self, subscription: ChannelSubscription) -> None:
         match subscription.channel.kind:
@@ -84,66 +82,73 @@ class CatchUp:
                 await self._read_jobs(subscription)
 
     async def _read_job(self, subscription: ChannelSubscription) -> None:
-        """A job as it stands, or its commits up to that."""
-        job_id = subscription.channel.job_id
-        request = pb.GetJobRequest(job_id=job_id)
-        job = (await self._hub.upstream.call(self._jobs.GetJob, request, self._hub.caller)).job
-        if not self._client.holds(subscription):
-            self._client.put(outgoing_message.commit(job.position, job, []))
+        """Send a job's current state or, for a client that resumes, its missed commits."""
+        request = pb.GetJobRequest(job_id=subscription.channel.job_id)
+        call = self._broadcast.upstream.call
+        job = (await call(self._jobs.GetJob, request, self._broadcast.caller)).job
+        if not self._client.is_holding(subscription):
+            if self._broadcast.will_publish(job.position):
+                # Sent now, it would overtake commits of other jobs, and a client that resumes would miss those.
+                subscription.floor = job.position - 1
+            else:
+                self._client.send_commit(outgoing_message.commit(job.position, job, []))
             return
         if job.position <= subscription.floor:
-            # Nothing was missed. What comes lies behind the job's last commit, whatever the client said.
+            # Nothing was missed. Whatever `after` the client gave, the next commit comes after the job's last one.
             subscription.floor = job.position
             return
         if self._client.replay(subscription):
             return
-        watch = pb.WatchJobRequest(job_id=job_id, after=subscription.floor)
-        await self._send_until(self._updates(self._jobs.WatchJob, watch), subscription, job.position)
+        watch = pb.WatchJobRequest(job_id=job.id, after=subscription.floor)
+        await self._send_commits(self._updates(self._jobs.WatchJob, watch), subscription, job.position)
 
     async def _read_jobs(self, subscription: ChannelSubscription) -> None:
-        """All commits up to where those begin that the client is kept back."""
+        """Send every missed commit up to those that are held back."""
         if self._client.replay(subscription):
             return
         watch = pb.WatchJobsRequest(after=subscription.floor, progress=True)
-        await self._send_until(self._updates(self._jobs.WatchJobs, watch), subscription, None)
+        await self._send_commits(self._updates(self._jobs.WatchJobs, watch), subscription, None)
 
     async def _updates(self, method: object, request: object) -> AsyncIterator[pb.WatchJobsResponse]:
-        call = method(request, metadata=self._hub.caller.metadata)  # type: ignore[operator]  # two streams, one shape
-        self._hub.counts.upstream_streams += 1
+        call = method(request, metadata=self._broadcast.caller.metadata)  # type: ignore[operator]  # two streams, one shape
+        self._broadcast.counts.upstream_streams += 1
         try:
             async for update in call:
                 yield update
         finally:
-            self._hub.counts.upstream_streams -= 1
+            self._broadcast.counts.upstream_streams -= 1
             call.cancel()
 
-    async def _send_until(
+    async def _send_commits(
         self,
         updates: AsyncIterator[pb.WatchJobsResponse],
         subscription: ChannelSubscription,
-        until: int | None,
+        last: int | None,
     ) -> None:
-        """Send commits until one reaches `until`, or the commits that are kept back for the client.
+        """Send commits up to position `last` if given, and at most up to the commits that are held back.
 
-        Progress is not sent, but its position says that every commit up to there was.
+        Progress is not sent, but its position proves that every commit up to it was read.
         """
+        client = self._client
         try:
             async for update in updates:
-                if not self._wanted(subscription):
+                if not self._is_active(subscription):
                     return
                 if update.WhichOneof("update") == "job":
-                    await self._client.outbox.room()
-                    self._client.deliver(
+                    if _is_after(update.position, client.held_after):
+                        return
+                    await client.send_queue.wait_for_room()
+                    client.send_if_wanted(
                         outgoing_message.commit(update.position, update.job, list(update.events))
                     )
                     subscription.floor = max(subscription.floor, update.position)
-                if update.position >= (self._client.mark if until is None else until):
+                if _is_after(update.position + 1, client.held_after) or _is_after(update.position + 1, last):
                     return
         finally:
             await updates.aclose()  # type: ignore[attr-defined]  # an async generator
 
     async def _read_lines(self, subscription: ChannelSubscription) -> None:
-        """Log lines that were written before, then those that came meanwhile."""
+        """Send the log lines that are stored, then those that arrived meanwhile."""
         client, last_only = self._client, subscription.sequence < 0
         while True:
             request = pb.ListLogEntriesRequest(
@@ -151,12 +156,18 @@ class CatchUp:
                 page_size=FIRST_LINES if last_only else LINES_PER_CALL,
                 after_sequence=max(0, subscription.sequence),
             )
-            answer = await self._hub.upstream.call(self._jobs.ListLogEntries, request, self._hub.caller)
-            for entry in answer.entries:
-                await client.outbox.room()
-                client.put_line(subscription, outgoing_message.log(client.position, entry))
-            if last_only or len(answer.entries) < LINES_PER_CALL:
+            call = self._broadcast.upstream.call
+            page = await call(self._jobs.ListLogEntries, request, self._broadcast.caller)
+            position = client.position
+            for entry in page.entries:
+                await client.send_queue.wait_for_room()
+                client.send_line(subscription, outgoing_message.log_line(position, entry))
+            if last_only or len(page.entries) < LINES_PER_CALL:
                 break
-        waiting, subscription.lines = subscription.lines or [], None
-        for line in waiting:
-            client.put_line(subscription, line)
+        pending, subscription.pending_lines = subscription.pending_lines or [], None
+        for line in pending:
+            client.send_line(subscription, line)
+
+
+def _is_after(position: int, limit: int | None) -> bool:
+    return limit is not None and position > limit

@@ -1,4 +1,4 @@
-"""What a WebSocket client may say, and the channels that it may subscribe to."""
+"""The messages of a WebSocket client, and the channels that it can subscribe to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ChannelKind: TypeAlias = Literal["jobs", "queue", "job", "logs"]
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """Something that a client can subscribe to; `job_id` is empty for those about all jobs."""
+    """Something that a client can subscribe to. `job_id` is empty for channels about all jobs."""
 
     kind: ChannelKind
     job_id: str = ""
@@ -29,7 +29,11 @@ class Channel:
         return f"{self.kind}:{self.job_id}" if self.job_id else self.kind
 
 
-def _is_channel(text: str) -> str:
+JOBS = Channel("jobs")
+QUEUE = Channel("queue")
+
+
+def _check_channel(text: str) -> str:
     if not _CHANNEL.fullmatch(text):
         raise ValueError(
             "must be jobs, queue, job:<id> or logs:<id>, the id 26 lower-case letters and digits"
@@ -37,15 +41,15 @@ def _is_channel(text: str) -> str:
     return text
 
 
-def channel_of(text: str) -> Channel:
-    """The channel of a checked name."""
+def parse_channel(text: str) -> Channel:
+    """Return the channel of a validated name."""
     kind, _, job_id = text.partition(":")
-    return Channel(kind, job_id)  # type: ignore[arg-type]  # the pattern allows these kinds alone
+    return Channel(kind, job_id)  # type: ignore[arg-type]  # the pattern allows only these kinds
 
 
 ChannelName = Annotated[
     str,
-    AfterValidator(_is_channel),
+    AfterValidator(_check_channel),
     Field(
         description="jobs, queue, job:<id> or logs:<id>.",
         examples=["jobs", "job:abcdefghijklmnopqrstuvwxyz"],
@@ -59,28 +63,28 @@ class _ClientMessage(BaseModel):
 
 
 class Subscribe(_ClientMessage):
-    """Send me what happens in a channel."""
+    """Start sending a channel."""
 
     type: Literal["subscribe"]
     channel: ChannelName
     after: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = Field(
         None,
-        description="Everything after this position; for logs:<id>, after this sequence. Without it, from now on.",
+        description="Send everything after this position; for logs:<id>, after this sequence. Without it, from now on.",
     )
 
 
 class Unsubscribe(_ClientMessage):
-    """Send me no more of a channel."""
+    """Stop sending a channel."""
 
     type: Literal["unsubscribe"]
     channel: ChannelName
 
 
 class Ping(_ClientMessage):
-    """Answer with a pong, after everything that was asked for before."""
+    """Answer with a pong, after every earlier message was carried out."""
 
     type: Literal["ping"]
-    id: Annotated[str, Field(max_length=64)] | None = Field(None, description="Comes back in the pong.")
+    id: Annotated[str, Field(max_length=64)] | None = Field(None, description="Returned in the pong.")
 
 
 ClientMessage: TypeAlias = Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="type")]
@@ -88,21 +92,21 @@ _adapter: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(ClientMessag
 
 
 class MalformedMessage(ValueError):
-    """A client message that cannot be read; says which field and what to do."""
+    """A client message that is not valid. The text names the field and what to do."""
 
 
-def parse(text: str | None) -> Subscribe | Unsubscribe | Ping:
-    """What a client said. Raises MalformedMessage; its words never repeat what was said."""
+def parse_client_message(text: str | None) -> Subscribe | Unsubscribe | Ping:
+    """Return a validated message. Raises MalformedMessage, whose text never quotes the message."""
     if text is None:
         raise MalformedMessage("send text, not bytes: one JSON object per message")
     try:
-        said: Any = json.loads(text)
+        value: Any = json.loads(text)
     except (ValueError, RecursionError):
         raise MalformedMessage("send one JSON object per message") from None
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         raise MalformedMessage("send one JSON object per message")
     try:
-        return _adapter.validate_python(said)
+        return _adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"] in ("union_tag_invalid", "union_tag_not_found"):

@@ -1,7 +1,7 @@
 """One WebSocket client: its subscriptions, and which messages they let through.
 
-A client that resumes from a position is sent what it missed first. Meanwhile what happens live is held for it, so
-that commits reach it in order; on one connection no commit is sent twice.
+A client that resumes from a position first receives what it missed. Meanwhile live commits are held back, so that it
+receives commits in order. No commit is sent twice on one connection.
 """
 
 from __future__ import annotations
@@ -12,196 +12,216 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.channels import Channel
+from kinolog_gateway.websocket.channels import JOBS, QUEUE, Channel
 from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.websocket.send_queue import SendQueue
 
 if TYPE_CHECKING:
-    from kinolog_gateway.websocket.hub import TenantBroadcast
+    from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
 
-MOST_SUBSCRIPTIONS = 1_000
-MOST_HELD = 5_000
+MAX_SUBSCRIPTIONS = 1_000
+MAX_HELD = 5_000
 REMEMBERED_JOBS = 2_000
 
 
 @dataclass(slots=True, eq=False)
 class ChannelSubscription:
-    """A channel that a client wants. Commits up to `floor`, and log lines up to `sequence`, it has or does not want."""
+    """A channel of one client. It needs no commits up to `floor` and no log lines up to `sequence`."""
 
     channel: Channel
     floor: int = 0
     sequence: int = 0
-    lines: list[OutgoingMessage] | None = None
-    """The last log lines, which wait until the earlier ones are read; None when they go at once."""
+    pending_lines: list[OutgoingMessage] | None = None
+    """Live log lines that wait until earlier ones are read; None when lines are sent at once."""
 
-    def wants(self, message: OutgoingMessage) -> bool:
-        """True for a commit that belongs to the channel and lies behind what the client has."""
+    def wants(self, commit: OutgoingMessage) -> bool:
+        """Return whether a commit belongs to the channel and comes after `floor`."""
         if self.channel.kind == "job":
-            return self.channel.job_id == message.job_id and message.position > self.floor
-        return self.channel.kind == "jobs" and message.position > self.floor
+            return self.channel.job_id == commit.job_id and commit.position > self.floor
+        return self.channel.kind == "jobs" and commit.position > self.floor
 
 
 class WebSocketClient:
-    """What the hub hands to, and the socket talks to."""
+    """Filters the tenant's broadcast by one client's subscriptions into its send queue."""
 
-    def __init__(self, hub: TenantBroadcast, outbox: SendQueue) -> None:
-        self.hub = hub
-        self.outbox = outbox
+    def __init__(self, broadcast: TenantBroadcast, send_queue: SendQueue) -> None:
+        self.broadcast = broadcast
+        self.send_queue = send_queue
         self.subscriptions: dict[Channel, ChannelSubscription] = {}
-        self.todo: asyncio.Queue[ChannelSubscription] = asyncio.Queue()
-        """Subscriptions that need something read from the api before they are whole."""
-        self.dismissed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        """Close code and reason, once the connection cannot go on."""
-        self.mark = 0
-        """What is held is complete behind this position."""
+        self.behind: asyncio.Queue[ChannelSubscription] = asyncio.Queue()
+        """Subscriptions that need something read from the api."""
+        self.close_requested: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        """Close code and reason, once the gateway ends the connection."""
         self._held: deque[OutgoingMessage] | None = None
+        self._held_after: int | None = None
         self._holding: set[ChannelSubscription] = set()
-        self._seen: OrderedDict[str, int] = OrderedDict()
-        self._last = 0
+        self._sent_positions: OrderedDict[str, int] = OrderedDict()
 
     @property
     def position(self) -> int:
-        """Where this client may resume."""
-        return self._last if self._held is not None else max(self._last, self.hub.now)
+        """Greatest position from which this client can resume without missing a commit."""
+        broadcast = self.broadcast
+        if self._held is not None:
+            floor = min(subscription.floor for subscription in self._holding)
+        else:
+            floors = (s.floor for s in self.subscriptions.values() if s.channel.kind in ("job", "jobs"))
+            floor = max(broadcast.position, min(floors, default=broadcast.log_end))
+        return min(floor, broadcast.log_end)
 
-    def say(self, reason: str, message: str, channel: Channel | None = None) -> None:
-        """Tell the client that something did not work."""
-        self.outbox.put(
-            outgoing_message.error(self.position, reason, message, str(channel) if channel else None)
-        )
+    @property
+    def held_after(self) -> int | None:
+        """Position after which the held commits are complete; None while the broadcast does not know its own."""
+        return self.broadcast.recent_commits.floor if self._held_after is None else self._held_after
 
-    def dismiss(self, code: int, words: str) -> None:
-        """Let the connection be closed."""
-        if not self.dismissed.done():
-            self.dismissed.set_result((code, words))
+    def send_error(self, reason: str, message: str, channel: Channel | None = None) -> None:
+        """Queue an error message."""
+        self.send_queue.put(outgoing_message.error(reason, message, str(channel) if channel else None))
+
+    def request_close(self, code: int, reason: str) -> None:
+        """Have the connection closed. The first code and reason count."""
+        if not self.close_requested.done():
+            self.close_requested.set_result((code, reason))
 
     def subscribe(self, channel: Channel, after: int | None) -> None:
-        """Begin to send what happens in a channel, behind `after` or from now on."""
-        if channel not in self.subscriptions and len(self.subscriptions) >= MOST_SUBSCRIPTIONS:
-            self.say(
-                "TOO_MANY_SUBSCRIPTIONS", f"at most {MOST_SUBSCRIPTIONS:,} channels per connection", channel
+        """Start sending a channel: everything after position `after`, or from now on."""
+        if channel not in self.subscriptions and len(self.subscriptions) >= MAX_SUBSCRIPTIONS:
+            self.send_error(
+                "TOO_MANY_SUBSCRIPTIONS", f"at most {MAX_SUBSCRIPTIONS:,} channels per connection", channel
             )
             return
         self.unsubscribe(channel)
-        subscription = ChannelSubscription(channel, floor=self.hub.now if after is None else after)
-        self.subscriptions[channel] = subscription
-        self.hub.add(channel, self)
-        self._last = self._last or subscription.floor
+        floor = self.broadcast.log_end if after is None else after
+        subscription = self.subscriptions[channel] = ChannelSubscription(channel, floor=floor)
+        self.broadcast.add_subscriber(channel, self)
         match channel.kind:
             case "queue":
-                self.hub.queue.welcome(self)
+                self.broadcast.queue_counts.on_subscribe(self)
             case "logs":
                 subscription.sequence = -1 if after is None else after
-                subscription.lines = [line for line in self.hub.lines if line.job_id == channel.job_id]
-                self.todo.put_nowait(subscription)
+                lines = self.broadcast.recent_lines
+                subscription.pending_lines = [line for line in lines if line.job_id == channel.job_id]
+                self.behind.put_nowait(subscription)
             case "job":
                 if after is not None:
                     self._hold(subscription)
-                self.todo.put_nowait(subscription)
+                self.behind.put_nowait(subscription)
             case "jobs":
                 if after is not None and not self.replay(subscription):
                     self._hold(subscription)
-                    self.todo.put_nowait(subscription)
+                    self.behind.put_nowait(subscription)
 
     def unsubscribe(self, channel: Channel) -> None:
-        """Send no more of a channel, not even what waits."""
+        """Stop sending a channel, including its waiting progress, previews and counts."""
         subscription = self.subscriptions.pop(channel, None)
         if subscription is None:
             return
-        self.hub.remove(channel, self)
+        self.broadcast.remove_subscriber(channel, self)
         self.release(subscription)
-        self.outbox.forget(self._unwanted)
+        self.send_queue.discard_latest(self._is_unwanted)
 
     def leave(self) -> None:
-        """Take the client off the hub."""
+        """Remove all subscriptions from the broadcast."""
         for channel in self.subscriptions:
-            self.hub.remove(channel, self)
+            self.broadcast.remove_subscriber(channel, self)
         self.subscriptions.clear()
 
     def replay(self, subscription: ChannelSubscription) -> bool:
-        """Send what the subscription missed from the hub's last commits; False when they do not reach back far enough,
-        or not forward to where the client was, or when something else is being caught up on."""
-        ring = self.hub.ring
+        """Send what the subscription missed from the broadcast's recent commits, and return True.
+
+        Return False, having sent nothing, if they do not reach back to its floor, if its floor is ahead of the log, or
+        if another subscription is catching up.
+        """
+        recent = self.broadcast.recent_commits
         others = self._holding - {subscription}
-        if others or not ring.covers(subscription.floor) or subscription.floor > self.hub.now:
+        if others or not recent.covers(subscription.floor) or subscription.floor > self.broadcast.log_end:
             return False
-        for message in ring.after(subscription.floor):
+        for message in recent.after(subscription.floor):
             if subscription.wants(message):
-                self.put(message)
+                self.send_commit(message)
         return True
 
-    def offer_commit(self, message: OutgoingMessage) -> None:
-        """From the hub: a commit in one of the channels."""
+    def on_commit(self, message: OutgoingMessage) -> None:
+        """Take a live commit of a subscribed channel."""
         if self._held is None:
-            self.deliver(message)
+            self.send_if_wanted(message)
             return
-        if len(self._held) >= MOST_HELD:
+        if len(self._held) >= MAX_HELD:
             self._held.clear()
-            self.mark = message.position - 1
+            self._held_after = message.position - 1
         self._held.append(message)
 
-    def offer_latest(self, message: OutgoingMessage) -> None:
-        """From the hub: progress, a preview or counts, as of now."""
+    def on_latest(self, message: OutgoingMessage) -> None:
+        """Take live progress or a live preview. Dropped while commits are held back: it would overtake them."""
         if self._held is None:
-            self.outbox.keep(message)
+            self.send_queue.put_latest(message)
 
-    def offer_line(self, message: OutgoingMessage) -> None:
-        """From the hub: a log line."""
+    def on_counts(self, message: OutgoingMessage) -> None:
+        """Take job counts."""
+        self.send_queue.put_latest(self._resumable(message))
+
+    def on_line(self, message: OutgoingMessage) -> None:
+        """Take a live log line of a subscribed job."""
         subscription = self.subscriptions[Channel("logs", message.job_id)]
-        if subscription.lines is not None:
-            subscription.lines.append(message)
+        if subscription.pending_lines is not None:
+            subscription.pending_lines.append(message)
         else:
-            self.put_line(subscription, message)
+            self.send_line(subscription, message)
 
-    def put_line(self, subscription: ChannelSubscription, message: OutgoingMessage) -> None:
-        """Send a log line that the client does not have yet."""
+    def send_line(self, subscription: ChannelSubscription, message: OutgoingMessage) -> None:
+        """Queue a log line unless the client has it already."""
         if message.sequence > subscription.sequence or not message.sequence:
             subscription.sequence = max(subscription.sequence, message.sequence)
-            self.outbox.put(message)
+            self.send_queue.put(self._resumable(message))
 
-    def deliver(self, message: OutgoingMessage) -> None:
-        """Send a commit to whichever subscriptions want it."""
-        if any(subscription.wants(message) for subscription in self._about(message)):
-            self.put(message)
+    def send_if_wanted(self, message: OutgoingMessage) -> None:
+        """Queue a commit if a subscription wants it."""
+        if any(subscription.wants(message) for subscription in self._subscriptions_to(message.job_id)):
+            self.send_commit(message)
 
-    def put(self, message: OutgoingMessage) -> None:
-        """Send a commit, unless the client has it, or a later one of the job, from this connection."""
-        if message.position <= self._seen.get(message.job_id, 0):
+    def send_commit(self, message: OutgoingMessage) -> None:
+        """Queue a commit, unless this connection was already sent it or a later one of the job."""
+        if message.position <= self._sent_positions.get(message.job_id, 0):
             return
-        self._seen[message.job_id] = message.position
-        self._seen.move_to_end(message.job_id)
-        if len(self._seen) > REMEMBERED_JOBS:
-            self._seen.popitem(last=False)
-        self._last = message.position
-        self.outbox.put(message)
+        self._sent_positions[message.job_id] = message.position
+        self._sent_positions.move_to_end(message.job_id)
+        if len(self._sent_positions) > REMEMBERED_JOBS:
+            self._sent_positions.popitem(last=False)
+        self.send_queue.put(message)
 
-    def _about(self, message: OutgoingMessage) -> list[ChannelSubscription]:
-        channels = (Channel("jobs"), Channel("job", message.job_id))
-        return [self.subscriptions[channel] for channel in channels if channel in self.subscriptions]
-
-    def holds(self, subscription: ChannelSubscription) -> bool:
-        """True when live commits are kept back for this subscription."""
+    def is_holding(self, subscription: ChannelSubscription) -> bool:
+        """Return whether live commits are held back for this subscription."""
         return subscription in self._holding
 
-    def _hold(self, subscription: ChannelSubscription) -> None:
-        """Keep back what happens live until the subscription is whole."""
-        self._holding.add(subscription)
-        if self._held is None:
-            self._held = deque()
-            self.mark = self.hub.position
-
     def release(self, subscription: ChannelSubscription) -> None:
-        """The subscription is whole: once all are, send what was kept back."""
+        """Stop holding back commits for a subscription that has caught up. Send them once none is behind."""
         self._holding.discard(subscription)
         if self._holding or self._held is None:
             return
         held, self._held = self._held, None
         for message in held:
-            self.deliver(message)
+            self.send_if_wanted(message)
 
-    def _unwanted(self, message: OutgoingMessage) -> bool:
+    def _hold(self, subscription: ChannelSubscription) -> None:
+        """Hold back live commits until the subscription has caught up."""
+        self._holding.add(subscription)
+        if self._held is None:
+            self._held = deque()
+            broadcast = self.broadcast
+            self._held_after = None if broadcast.recent_commits.floor is None else broadcast.position
+
+    def _resumable(self, message: OutgoingMessage) -> OutgoingMessage:
+        """Return a log line or counts with a position that this client can resume from."""
+        if self._held is None and self.broadcast.position >= self.broadcast.log_end:
+            return message
+        return message.at(self.position)
+
+    def _subscriptions_to(self, job_id: str) -> list[ChannelSubscription]:
+        channels = (JOBS, Channel("job", job_id))
+        return [self.subscriptions[channel] for channel in channels if channel in self.subscriptions]
+
+    def _is_unwanted(self, message: OutgoingMessage) -> bool:
         if message.kind is MessageKind.QUEUE:
-            return Channel("queue") not in self.subscriptions
+            return QUEUE not in self.subscriptions
         if message.kind is MessageKind.PREVIEW:
             return Channel("job", message.job_id) not in self.subscriptions
-        return not self._about(message)
+        return not self._subscriptions_to(message.job_id)

@@ -1,4 +1,4 @@
-"""The WebSocket /ws."""
+"""The WebSocket route /ws."""
 
 from __future__ import annotations
 
@@ -14,84 +14,93 @@ from kinolog.process.logs import fields
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.catch_up import CatchUp
-from kinolog_gateway.websocket.channels import MalformedMessage, Ping, Subscribe, channel_of, parse
+from kinolog_gateway.websocket.channels import (
+    MalformedMessage,
+    Ping,
+    Subscribe,
+    parse_channel,
+    parse_client_message,
+)
 from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.hubs import TenantBroadcasts
 from kinolog_gateway.websocket.send_queue import SendQueue
+from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
 
 log = logging.getLogger(__name__)
 router = APIRouter()
 
 CLOSE_SECONDS = 30.0
-"""How long a client that reads nothing may keep its close from being sent."""
+"""How long a client that reads nothing may delay the close frame."""
 INTERNAL_ERROR = 1011
 TRY_AGAIN_LATER = 1013
 
 
 @router.websocket("/ws")
 async def ws(socket: WebSocket) -> None:
-    """Serve one client until it leaves, reads too slowly, or the api turns it away."""
-    hubs: TenantBroadcasts = socket.app.state.hubs
+    """Serve one client until it leaves, reads too slowly, or the api refuses it."""
+    broadcasts: TenantBroadcasts = socket.app.state.broadcasts
     await socket.accept()
-    hub = hubs.join(socket.scope[CALLER])
-    client = WebSocketClient(hub, SendQueue(socket.send_text, hubs.counts))
-    client.outbox.too_slow = partial(client.dismiss, TRY_AGAIN_LATER, "reading too slowly; resume with after")
-    hubs.enter(hub, client)
+    broadcast = broadcasts.for_caller(socket.scope[CALLER])
+    client = WebSocketClient(broadcast, SendQueue(socket.send_text, broadcasts.counts))
+    client.send_queue.on_too_slow = partial(
+        client.request_close, TRY_AGAIN_LATER, "reading too slowly; resume with after"
+    )
+    broadcasts.add_client(client)
     try:
-        verdict = await _serve(socket, client)
+        close = await _serve(socket, client)
     finally:
-        hubs.leave(hub, client)
-    if verdict is not None:
-        code, words = verdict
-        log.info("closing a WebSocket client", extra=fields("ws_close", code=code, why=words))
+        broadcasts.remove_client(client)
+    if close is not None:
+        code, reason = close
+        log.info("closing a WebSocket client", extra=fields("ws_close", code=code, why=reason))
         with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await socket.close(code, words)
+                await socket.close(code, reason)
 
 
 async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] | None:
-    """Read, write and catch up until one of them ends; close code and reason unless the client left."""
-    begin = asyncio.get_running_loop().create_task
+    """Read, write and catch up until one of them ends. Return close code and reason, or None if the client left."""
+    create_task = asyncio.get_running_loop().create_task
     tasks: list[asyncio.Task[None]] = [
-        begin(_read(socket, client)),
-        begin(client.outbox.run()),
-        begin(CatchUp(client).run()),
+        create_task(_read(socket, client)),
+        create_task(client.send_queue.run()),
+        create_task(CatchUp(client).run()),
     ]
     try:
-        ended: list[asyncio.Future[Any]] = [*tasks, client.dismissed]
-        await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
+        ending: list[asyncio.Future[Any]] = [*tasks, client.close_requested]
+        await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    if client.dismissed.done():
-        client.hub.counts.slow_clients_closed += client.dismissed.result()[0] == TRY_AGAIN_LATER
-        return client.dismissed.result()
+    if client.close_requested.done():
+        code, reason = client.close_requested.result()
+        client.broadcast.counts.slow_clients_closed += code == TRY_AGAIN_LATER
+        return code, reason
     for task in tasks:
-        failed = None if task.cancelled() else task.exception()
-        if failed is not None and not isinstance(failed, WebSocketDisconnect):
-            # What it says stays out of the log: it may quote a message.
-            log.error("a client's task failed", extra=fields("ws_failed", error=type(failed).__name__))
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, WebSocketDisconnect):
+            # The error's text stays out of the log: it may quote a message.
+            log.error("a client's task failed", extra=fields("ws_failed", error=type(error).__name__))
             return INTERNAL_ERROR, "something went wrong inside the gateway"
     return None
 
 
 async def _read(socket: WebSocket, client: WebSocketClient) -> None:
-    """Do what the client says, until it leaves."""
-    await client.hub.started()
+    """Carry out the client's messages, in order, until it leaves."""
+    await client.broadcast.wait_started()
     while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
+        received = await socket.receive()
+        if received["type"] == "websocket.disconnect":
             return
         try:
-            said = parse(message.get("text"))
+            message = parse_client_message(received.get("text"))
         except MalformedMessage as error:
-            client.hub.counts.client_errors += 1
-            client.say("MALFORMED_MESSAGE", str(error))
+            client.broadcast.counts.client_errors += 1
+            client.send_error("MALFORMED_MESSAGE", str(error))
             continue
-        if isinstance(said, Subscribe):
-            client.subscribe(channel_of(said.channel), said.after)
-        elif isinstance(said, Ping):
-            client.outbox.put(outgoing_message.pong(client.position, said.id))
+        if isinstance(message, Subscribe):
+            client.subscribe(parse_channel(message.channel), message.after)
+        elif isinstance(message, Ping):
+            client.send_queue.put(outgoing_message.pong(message.id))
         else:
-            client.unsubscribe(channel_of(said.channel))
+            client.unsubscribe(parse_channel(message.channel))

@@ -1,4 +1,4 @@
-"""What the WebSocket sends: one envelope for every type, the facts in `data`."""
+"""The messages that the gateway sends over the WebSocket: one envelope for every type, the content in `data`."""
 
 from __future__ import annotations
 
@@ -17,62 +17,74 @@ from kinolog_gateway.responses.job import JobDetail, job_detail
 from kinolog_gateway.responses.job_parts import ResponseModel, StageView
 
 PER_SCENE = frozenset({"encode_prompt", "denoise", "decode"})
-"""Stages that are done once per scene."""
+"""Stages that run once per scene."""
 
-Position = Field(description="Resume with after: this position, to miss nothing and see nothing twice.")
+CommitPositionField = Field(ge=0, description="Position of the job's commit.")
+UpdatePositionField = Field(
+    ge=0,
+    description="Position of the job's commit. For progress: every commit up to it was sent before.",
+)
+ResumePositionField = Field(
+    ge=0, description="Every commit of the subscribed channels up to this position was sent before."
+)
+ReplyPositionField = Field(
+    ge=0, description="Position of the message sent before this one on the connection; 0 if there is none."
+)
 JobIdField = Field(description="The job.", examples=["abcdefghijklmnopqrstuvwxyz"])
 
 
 class JobData(ResponseModel):
-    """How a job stands."""
+    """The state of a job."""
 
     status: StatusWord
-    percent: float = Field(description="How far the whole job is, 0 to 100.")
+    percent: float = Field(description="Progress of the whole job, 0 to 100.")
     stage: StageWord | None
     scene: int | None
     scenes: int
-    step: int | None = Field(description="The denoising step that is finished; null after a commit.")
+    step: int | None = Field(description="The last finished denoising step; null after a commit.")
     steps: int | None
     attempt: int
     worker: str | None
     queue_position: int | None
     eta_seconds: float | None
-    at: datetime | None = Field(description="When this was so.")
+    at: datetime | None = Field(description="Time of this state.")
     stages: list[StageView] = Field(description="Per-stage progress of the current or last attempt.")
     events: list[str] = Field(description="Names of the events of the commit; empty for progress.")
-    job: JobDetail | None = Field(description="The job as GET /mcp/status shows it; null for progress.")
+    job: JobDetail | None = Field(description="The job as GET /mcp/status returns it; null for progress.")
 
 
 class PreviewData(ResponseModel):
-    """A small picture of what a running job looks like so far."""
+    """A small image of a running job's current frames."""
 
     attempt: int
     scene: int
     step: int
     media_type: str = Field(examples=["image/jpeg"])
-    image: str = Field(description="The picture in base64.")
+    image: str = Field(description="The image in base64.")
     at: datetime | None
 
 
 class ErrorData(ResponseModel):
-    """Something did not work; the connection stays."""
+    """What failed, and what to do."""
 
-    reason: str = Field(description="A word for programs.", examples=["MALFORMED_MESSAGE", "JOB_NOT_FOUND"])
-    message: str = Field(description="A sentence for people: what was wrong and what to do.")
-    channel: str | None = Field(description="The channel it is about, which is then not subscribed to.")
+    reason: str = Field(description="A code for programs.", examples=["MALFORMED_MESSAGE", "JOB_NOT_FOUND"])
+    message: str = Field(description="A sentence for people: what is wrong and what to do.")
+    channel: str | None = Field(
+        description="The channel that the error ended, or kept from being subscribed to."
+    )
 
 
 class PongData(ResponseModel):
-    """The answer to a ping."""
+    """The ping that is answered."""
 
     id: str | None = Field(description="The id of the ping.")
 
 
 class JobStatusUpdate(ResponseModel):
-    """A job moved on. Progress is conflated per job to ten a second."""
+    """A job changed or progressed. Progress is conflated per job to ten messages a second."""
 
     type: Literal["job_status_update"] = "job_status_update"
-    position: int = Position
+    position: int = UpdatePositionField
     job_id: str = JobIdField
     data: JobData
 
@@ -81,16 +93,16 @@ class JobCompleted(ResponseModel):
     """A job is completed."""
 
     type: Literal["job_completed"] = "job_completed"
-    position: int = Position
+    position: int = CommitPositionField
     job_id: str = JobIdField
     data: JobData
 
 
 class JobFailed(ResponseModel):
-    """A job failed for good; data.job.error says why."""
+    """A job failed for good. `data.job.error` holds the cause."""
 
     type: Literal["job_failed"] = "job_failed"
-    position: int = Position
+    position: int = CommitPositionField
     job_id: str = JobIdField
     data: JobData
 
@@ -99,50 +111,50 @@ class JobCancelled(ResponseModel):
     """A job was cancelled."""
 
     type: Literal["job_cancelled"] = "job_cancelled"
-    position: int = Position
+    position: int = CommitPositionField
     job_id: str = JobIdField
     data: JobData
 
 
 class JobLogEntry(ResponseModel):
-    """A worker wrote a line about a job."""
+    """A worker logged a line about a job."""
 
     type: Literal["job_log_entry"] = "job_log_entry"
-    position: int = Position
+    position: int = ResumePositionField
     job_id: str = JobIdField
     data: LogEntryView
 
 
 class JobPreview(ResponseModel):
-    """A running job looks like this so far."""
+    """A preview image of a running job."""
 
     type: Literal["job_preview"] = "job_preview"
-    position: int = Position
+    position: int = ResumePositionField
     job_id: str = JobIdField
     data: PreviewData
 
 
 class QueueUpdated(ResponseModel):
-    """The numbers of jobs by status changed; at most two a second."""
+    """The job counts by status changed. At most two messages a second."""
 
     type: Literal["queue_updated"] = "queue_updated"
-    position: int = Position
+    position: int = ResumePositionField
     data: JobSummary
 
 
 class ErrorMessage(ResponseModel):
-    """Something did not work; the connection stays."""
+    """A request of the client, or the api, failed. The connection stays open."""
 
     type: Literal["error"] = "error"
-    position: int = Position
+    position: int = ReplyPositionField
     data: ErrorData
 
 
 class Pong(ResponseModel):
-    """The answer to a ping."""
+    """The reply to a ping."""
 
     type: Literal["pong"] = "pong"
-    position: int = Position
+    position: int = ReplyPositionField
     data: PongData
 
 
@@ -177,7 +189,7 @@ _ENDED: dict[int, type[JobCompleted] | type[JobFailed] | type[JobCancelled]] = {
 
 
 def commit_message(position: int, job: pb.Job, events: list[str]) -> ServerMessage:
-    """A job after a commit: its last words when it ended, else an update."""
+    """Return the message of a job after a commit. Its type depends on whether and how the job ended."""
     detail = job_detail(job)
     data = JobData(
         status=detail.status,
@@ -200,7 +212,7 @@ def commit_message(position: int, job: pb.Job, events: list[str]) -> ServerMessa
 
 
 def progress_message(position: int, progress: pb.Progress, job: pb.Job | None) -> JobStatusUpdate:
-    """A job that gets on, with the stages of its last commit as far as it is known."""
+    """Return the message of a job's progress, with the stages of its last commit if `job` is given."""
     data = JobData(
         status="processing",
         percent=progress.percent,
@@ -230,25 +242,25 @@ def _stages(progress: pb.Progress, job: pb.Job | None) -> list[StageView]:
             if stage.seconds is None:
                 stages[index] = stage.model_copy(update={"percent": percent})
             return stages
-    # One that no commit tells of yet has begun, so those before it are done.
+    # Progress of a stage that no commit contains yet: the stage has begun, so the earlier ones are done.
     done = [stage.model_copy(update={"percent": 100.0}) for stage in stages]
-    return [*done, _begun(progress, percent)]
+    return [*done, _uncommitted_stage(progress, percent)]
 
 
-def _begun(progress: pb.Progress, percent: float) -> StageView:
-    """The stage that runs, when its progress was faster than the commit that says that it began."""
+def _uncommitted_stage(progress: pb.Progress, percent: float) -> StageView:
+    """Return the running stage when its progress arrives before the commit that starts it."""
     stage = stage_name(progress.stage)
     scene = progress.scene if stage in PER_SCENE else None
     return StageView(stage=stage, scene=scene, percent=percent, started_at=None, seconds=None)
 
 
 def log_message(position: int, entry: pb.LogEntry) -> JobLogEntry:
-    """A log line."""
+    """Return the message of a log line."""
     return JobLogEntry(position=position, job_id=entry.job_id, data=log_entry_view(entry))
 
 
 def preview_message(position: int, preview: pb.Preview) -> JobPreview:
-    """A picture."""
+    """Return the message of a preview image."""
     data = PreviewData(
         attempt=preview.attempt,
         scene=preview.scene,
@@ -261,15 +273,15 @@ def preview_message(position: int, preview: pb.Preview) -> JobPreview:
 
 
 def queue_message(position: int, counts: jobs.SummarizeJobsResponse) -> QueueUpdated:
-    """The numbers of jobs."""
+    """Return the message of the job counts."""
     return QueueUpdated(position=position, data=JobSummary.of(counts))
 
 
 def error_message(position: int, reason: str, message: str, channel: str | None = None) -> ErrorMessage:
-    """Something that did not work."""
+    """Return the message of an error. `channel` is the one that is not subscribed to because of it, if any."""
     return ErrorMessage(position=position, data=ErrorData(reason=reason, message=message, channel=channel))
 
 
 def pong_message(position: int, ping_id: str | None) -> Pong:
-    """The answer to a ping."""
+    """Return the reply to a ping."""
     return Pong(position=position, data=PongData(id=ping_id))

@@ -1,4 +1,4 @@
-"""A message on its way to any number of clients, turned into text once, when the first of them takes it."""
+"""A message for any number of WebSocket clients, serialised once, when the first of them needs its text."""
 
 from __future__ import annotations
 
@@ -14,111 +14,120 @@ from kinolog_gateway.websocket import messages
 
 
 class MessageKind(Enum):
-    """What a message is about; decides what may be done to it when a client is slow."""
+    """What a message is about. Decides how it may be conflated for a slow client."""
 
     COMMIT = auto()
-    """The job after a commit. Conflated only for a slow client, and never when the job ended."""
+    """A job after a commit. Conflated only for a slow client, and never when the job has ended."""
     PROGRESS = auto()
     PREVIEW = auto()
     QUEUE = auto()
-    """Only the newest counts: the latest value replaces the one that waits."""
+    """Job counts. Newer counts replace older ones that still wait."""
     LOG = auto()
     REPLY = auto()
-    """To one client: never dropped."""
+    """An error or a pong, to one client. Never dropped. Its position is set when it is sent."""
 
 
 class OutgoingMessage:
-    """One message. `sequence` is that of a log line; `attempt` that of progress and previews."""
+    """One message. `sequence` is that of a log line, 0 for other kinds."""
 
-    __slots__ = ("_build", "_text", "attempt", "job_id", "kind", "position", "sequence", "terminal")
+    __slots__ = ("_build", "_text", "job_id", "kind", "position", "sequence", "terminal")
 
     def __init__(
         self,
         kind: MessageKind,
         position: int,
-        build: Callable[[], BaseModel],
+        build: Callable[[int], BaseModel],
         *,
         job_id: str = "",
         terminal: bool = False,
         sequence: int = 0,
-        attempt: int = 0,
     ) -> None:
         self.kind = kind
         self.position = position
         self.job_id = job_id
         self.terminal = terminal
         self.sequence = sequence
-        self.attempt = attempt
-        self._build: Callable[[], BaseModel] | None = build
+        self._build: Callable[[int], BaseModel] | None = build
         self._text: str | None = None
 
     @property
     def text(self) -> str:
         """The message as JSON."""
         if self._text is None:
-            assert self._build is not None  # noqa: S101 - it is dropped only when the text is there
-            model, self._build = self._build(), None
+            assert self._build is not None  # noqa: S101 - dropped only once the text exists
+            model = self._build(self.position)
             self._text = model.__pydantic_serializer__.to_json(model).decode()
+            if self.kind is MessageKind.COMMIT:
+                self._build = None  # thousands of commits are remembered; their jobs need not be
         return self._text
+
+    def at(self, position: int) -> OutgoingMessage:
+        """Return the same message with another position. Not for commits: their position is a fact of the log."""
+        assert self._build is not None  # noqa: S101 - dropped only for commits
+        return OutgoingMessage(
+            self.kind,
+            position,
+            self._build,
+            job_id=self.job_id,
+            terminal=self.terminal,
+            sequence=self.sequence,
+        )
 
 
 def commit(position: int, job: pb.Job, events: list[str]) -> OutgoingMessage:
-    """A job after a commit, or as it stands."""
+    """Return the message of a job after a commit. Without events it shows the job's current state."""
     return OutgoingMessage(
         MessageKind.COMMIT,
         position,
-        lambda: messages.commit_message(position, job, events),
+        lambda at: messages.commit_message(at, job, events),
         job_id=job.id,
         terminal=job.status in TERMINAL,
-        attempt=job.attempt,
     )
 
 
-def progress(position: int, made: pb.Progress, job: pb.Job | None) -> OutgoingMessage:
-    """A job that gets on."""
+def progress(position: int, update: pb.Progress, job: pb.Job | None) -> OutgoingMessage:
+    """Return the message of a running job's progress. `job` is the job after its last commit, if known."""
     return OutgoingMessage(
         MessageKind.PROGRESS,
         position,
-        lambda: messages.progress_message(position, made, job),
-        job_id=made.job_id,
-        attempt=made.attempt,
+        lambda at: messages.progress_message(at, update, job),
+        job_id=update.job_id,
     )
 
 
 def preview(position: int, picture: pb.Preview) -> OutgoingMessage:
-    """A picture."""
+    """Return the message of a preview image."""
     return OutgoingMessage(
         MessageKind.PREVIEW,
         position,
-        lambda: messages.preview_message(position, picture),
+        lambda at: messages.preview_message(at, picture),
         job_id=picture.job_id,
-        attempt=picture.attempt,
     )
 
 
-def log(position: int, entry: pb.LogEntry) -> OutgoingMessage:
-    """A log line."""
+def log_line(position: int, entry: pb.LogEntry) -> OutgoingMessage:
+    """Return the message of a log line."""
     return OutgoingMessage(
         MessageKind.LOG,
         position,
-        lambda: messages.log_message(position, entry),
+        lambda at: messages.log_message(at, entry),
         job_id=entry.job_id,
         sequence=entry.sequence,
     )
 
 
 def queue(position: int, counts: jobs.SummarizeJobsResponse) -> OutgoingMessage:
-    """The numbers of jobs."""
-    return OutgoingMessage(MessageKind.QUEUE, position, lambda: messages.queue_message(position, counts))
+    """Return the message of the job counts."""
+    return OutgoingMessage(MessageKind.QUEUE, position, lambda at: messages.queue_message(at, counts))
 
 
-def error(position: int, reason: str, message: str, channel: str | None = None) -> OutgoingMessage:
-    """Something that did not work."""
+def error(reason: str, message: str, channel: str | None = None) -> OutgoingMessage:
+    """Return the reply that reports an error."""
     return OutgoingMessage(
-        MessageKind.REPLY, position, lambda: messages.error_message(position, reason, message, channel)
+        MessageKind.REPLY, 0, lambda at: messages.error_message(at, reason, message, channel)
     )
 
 
-def pong(position: int, ping_id: str | None) -> OutgoingMessage:
-    """The answer to a ping."""
-    return OutgoingMessage(MessageKind.REPLY, position, lambda: messages.pong_message(position, ping_id))
+def pong(ping_id: str | None) -> OutgoingMessage:
+    """Return the reply to a ping."""
+    return OutgoingMessage(MessageKind.REPLY, 0, lambda at: messages.pong_message(at, ping_id))

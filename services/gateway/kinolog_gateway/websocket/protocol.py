@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket protocol, which gives up connections that take nothing any more.
+"""uvicorn's WebSocket protocol, with a limit on how long a client may leave sent bytes unread.
 
-Closing waits until what was written before is taken. A client that is connected but never reads would so keep its
-socket for ever; with this limit the kernel ends the connection.
+Closing waits until earlier bytes are read. Without this limit a connected client that never reads keeps its socket
+open without end; with it the kernel closes the connection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
     """The protocol of /ws."""
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Limit how long sent bytes may stay unread, where the platform can."""
+        """Set how long sent bytes may stay unread, on platforms that can."""
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -1,4 +1,4 @@
-"""`queue_updated`: the numbers of jobs by status, asked for only when something changed and somebody wants them."""
+"""`queue_updated`: job counts by status, read only after a change and only for subscribers."""
 
 from __future__ import annotations
 
@@ -11,71 +11,74 @@ from grpc.aio import AioRpcError
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.websocket import outgoing_message
-from kinolog_gateway.websocket.channels import Channel
+from kinolog_gateway.websocket.channels import QUEUE
 
 if TYPE_CHECKING:
     from kinolog_gateway.websocket.client import WebSocketClient
-    from kinolog_gateway.websocket.hub import TenantBroadcast
+    from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.5
-"""The shortest time between two messages."""
-CHANNEL = Channel("queue")
+INTERVAL_SECONDS = 0.5
+"""The shortest time between two reads of the counts."""
 
 
 class QueueCounts:
-    """Asks for the counts and hands them out, at most twice a second."""
+    """Reads the counts after a change and sends them to subscribers, at most twice a second."""
 
-    def __init__(self, hub: TenantBroadcast) -> None:
-        self._hub = hub
-        self._known: pb.SummarizeJobsResponse | None = None
+    def __init__(self, broadcast: TenantBroadcast) -> None:
+        self._broadcast = broadcast
+        self._counts: pb.SummarizeJobsResponse | None = None
         self._changed = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._keep_asking())
+        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def close(self) -> None:
-        """Stop."""
+        """Stop reading."""
         self._task.cancel()
 
-    def changed(self) -> None:
-        """A commit came: the counts may be others now."""
-        if self._hub.subscribers(CHANNEL):
+    def on_commit(self) -> None:
+        """Read the counts again if there is a subscriber: a commit may have changed them."""
+        if self._broadcast.subscribers(QUEUE):
             self._changed.set()
         else:
-            self._known = None
+            self._counts = None
 
-    def learn(self, counts: pb.SummarizeJobsResponse) -> None:
-        """Take counts that were asked for anyway."""
-        self._known = counts
+    def set_counts(self, counts: pb.SummarizeJobsResponse) -> None:
+        """Take counts that were read for another purpose."""
+        self._counts = counts
 
-    def welcome(self, client: WebSocketClient) -> None:
-        """Tell a client that just subscribed."""
-        if self._known is not None:
-            client.offer_latest(outgoing_message.queue(self._known.position, self._known))
+    def on_subscribe(self, client: WebSocketClient) -> None:
+        """Send the counts to a client that just subscribed; read them first if they are unknown."""
+        if self._counts is not None:
+            client.on_counts(outgoing_message.queue(self._broadcast.position, self._counts))
         else:
             self._changed.set()
 
-    async def _keep_asking(self) -> None:
+    async def _run(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._ask()
-            await asyncio.sleep(PAUSE_SECONDS)
+            await self._refresh()
+            await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def _ask(self) -> None:
-        hub = self._hub
-        request = pb.SummarizeJobsRequest(min_position=hub.now)
+    async def _refresh(self) -> None:
+        broadcast = self._broadcast
+        request = pb.SummarizeJobsRequest(min_position=broadcast.log_end)
         try:
-            counts = await hub.upstream.call(hub.upstream.jobs.SummarizeJobs, request, hub.caller)
+            counts = await broadcast.upstream.call(
+                broadcast.upstream.jobs.SummarizeJobs, request, broadcast.caller
+            )
         except AioRpcError as error:
-            log.warning("counts could not be read", extra=fields("queue_counts", code=error.code().name))
+            log.warning(
+                "the job counts could not be read", extra=fields("queue_counts", code=error.code().name)
+            )
             self._changed.set()
             return
-        if self._known is None or _numbers(counts) != _numbers(self._known):
-            message = outgoing_message.queue(hub.now, counts)
-            for client in list(hub.subscribers(CHANNEL)):
-                client.offer_latest(message)
-        self._known = counts
+        if self._counts is None or _numbers(counts) != _numbers(self._counts):
+            message = outgoing_message.queue(broadcast.position, counts)
+            for client in list(broadcast.subscribers(QUEUE)):
+                client.on_counts(message)
+        self._counts = counts
 
 
 def _numbers(counts: pb.SummarizeJobsResponse) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The last commits that the shared stream brought, for clients that were away for a moment."""
+"""The last commits of the shared stream, for clients that reconnect after a short time."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ SIZE = 2_000
 
 
 class RecentCommits:
-    """Every commit of the tenant behind `floor`, as far as the stream has come, oldest first."""
+    """Every commit of the tenant after `floor` up to the stream's position, oldest first."""
 
     def __init__(self) -> None:
         self._commits: deque[OutgoingMessage] = deque()
         self.floor: int | None = None
-        """None until it is known from where on the stream is complete."""
+        """Position from which the stream is complete; None until it is known."""
 
     def clear(self, floor: int | None) -> None:
-        """Begin anew behind `floor`."""
+        """Drop all commits and start after `floor`."""
         self._commits.clear()
         self.floor = floor
 
     def add(self, commit: OutgoingMessage) -> None:
-        """Remember a commit; the oldest is forgotten when there are too many."""
+        """Add the newest commit. Drop the oldest if there are more than `SIZE`."""
         self._commits.append(commit)
         if len(self._commits) > SIZE:
             self.floor = self._commits.popleft().position
 
     def covers(self, after: int) -> bool:
-        """True when nothing behind `after` is missing here."""
+        """Return whether every commit after this position is here."""
         return self.floor is not None and after >= self.floor
 
     def after(self, position: int) -> Iterator[OutgoingMessage]:
-        """The commits behind `position`."""
+        """Return the commits after this position."""
         return (commit for commit in self._commits if commit.position > position)

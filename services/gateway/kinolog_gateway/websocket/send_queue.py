@@ -1,8 +1,8 @@
-"""What waits to be sent to one client: bounded, whatever the client does.
+"""The messages that wait for one WebSocket client: bounded, whatever the client does.
 
-Messages that must arrive wait in a queue; of progress, previews and counts only the newest per job waits. When the
-queue grows because the client reads slowly, updates of the same job in it are conflated; a client that is slower
-still is closed, and resumes where it was.
+Messages that must arrive wait in a queue. Of progress, previews and counts only the newest per job waits. When the
+queue grows because the client reads slowly, updates of the same job in it are conflated. A client that is slower
+still is closed and can resume.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMess
 log = logging.getLogger(__name__)
 
 CONFLATE_AT = 256
+"""Waiting messages at which the commits of each job are conflated."""
 CLOSE_AT = 4_096
-"""Messages that wait before a client counts as slow, and as too slow."""
+"""Waiting messages at which the client is closed as too slow."""
 ROOM = 64
-"""Messages that may wait while a client catches up: the log is read only as fast as the client reads."""
+"""Waiting messages at which catching up pauses: the log is read only as fast as the client reads."""
 STALLED_SECONDS = 30.0
-"""How long one message may take to be sent while others wait."""
+"""A send that takes longer than this while others wait closes the client as too slow."""
 
 
 class SendQueue:
@@ -36,19 +37,21 @@ class SendQueue:
         self._counts = counts
         self._queue: deque[OutgoingMessage] = deque()
         self._latest: dict[tuple[MessageKind, str], OutgoingMessage] = {}
-        self._something = asyncio.Event()
+        self._nonempty = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._conflate_at = CONFLATE_AT
         self._loop = asyncio.get_running_loop()
         self._sending_since: float | None = None
-        self.too_slow: Callable[[], None] = lambda: None
-        """Called when the client reads too slowly to be sent anything more."""
+        self._last_position = 0
+        """Position of the last message sent; 0 before the first."""
+        self.on_too_slow: Callable[[], None] = lambda: None
+        """Called when the client reads too slowly to be sent more."""
 
     def put(self, message: OutgoingMessage) -> None:
-        """Let a message wait that must arrive."""
+        """Queue a message that must arrive."""
         if message.kind is MessageKind.COMMIT:
-            self._supersede(message)
+            self._discard_superseded(message)
         self._queue.append(message)
         waiting = len(self._queue)
         if waiting >= ROOM:
@@ -56,35 +59,37 @@ class SendQueue:
         if waiting >= self._conflate_at:
             self._conflate()
         if waiting >= CLOSE_AT and len(self._queue) >= CLOSE_AT:
-            self.too_slow()
+            self.on_too_slow()
         self._wake()
 
-    def keep(self, message: OutgoingMessage) -> None:
-        """Let a message wait in place of the older one of its kind and job."""
+    def put_latest(self, message: OutgoingMessage) -> None:
+        """Queue a message in place of an older one of the same kind and job."""
         key = (message.kind, message.job_id)
         if key in self._latest:
             self._counts.updates_conflated += 1
         self._latest[key] = message
         self._wake()
 
-    def forget(self, unwanted: Callable[[OutgoingMessage], bool]) -> None:
-        """Drop progress, previews and counts that nobody wants any more."""
+    def discard_latest(self, unwanted: Callable[[OutgoingMessage], bool]) -> None:
+        """Drop the waiting progress, previews and counts that match."""
         self._latest = {key: message for key, message in self._latest.items() if not unwanted(message)}
 
-    async def room(self) -> None:
-        """Wait until so little waits that more may be put."""
+    async def wait_for_room(self) -> None:
+        """Wait until few enough messages wait to queue more."""
         await self._room.wait()
 
     async def run(self) -> None:
-        """Send what waits, for ever."""
+        """Send waiting messages until cancelled."""
         while True:
-            await self._something.wait()
-            self._something.clear()
+            await self._nonempty.wait()
+            self._nonempty.clear()
             while self._queue or self._latest:
-                text = _text(self._next())
+                message = self._next()
+                text = _text(message)
                 self._sending_since = self._loop.time()
                 await self._send(text)
                 self._sending_since = None
+                self._last_position = message.position
                 self._counts.messages_sent += 1
 
     def _next(self) -> OutgoingMessage:
@@ -94,43 +99,49 @@ class SendQueue:
         if len(self._queue) < ROOM:
             self._room.set()
             self._conflate_at = CONFLATE_AT
+        if message.kind is MessageKind.REPLY:
+            return message.at(self._last_position)
         return message
 
     def _wake(self) -> None:
         since = self._sending_since
         if since is not None and self._loop.time() - since > STALLED_SECONDS:
-            self.too_slow()
-        self._something.set()
+            self.on_too_slow()
+        self._nonempty.set()
 
-    def _supersede(self, commit: OutgoingMessage) -> None:
-        """Progress from before a commit is not sent behind it."""
+    def _discard_superseded(self, commit: OutgoingMessage) -> None:
+        """Drop waiting progress of the job, so that it is not sent after a newer commit."""
         self._latest.pop((MessageKind.PROGRESS, commit.job_id), None)
         if commit.terminal:
             self._latest.pop((MessageKind.PREVIEW, commit.job_id), None)
 
     def _conflate(self) -> None:
-        """Keep of each job's updates the last; what ended a job, log lines and replies all stay."""
+        """Drop all but the last commit of each job. Terminal commits, log lines and replies stay."""
         last: dict[str, OutgoingMessage] = {}
         for message in self._queue:
             if message.kind is MessageKind.COMMIT:
                 last[message.job_id] = message
-        kept = deque(
+        remaining = deque(
             message
             for message in self._queue
             if message.kind is not MessageKind.COMMIT or message.terminal or last[message.job_id] is message
         )
-        self._counts.updates_conflated += len(self._queue) - len(kept)
-        self._queue = kept
-        self._conflate_at = max(CONFLATE_AT, 2 * len(kept))
+        self._counts.updates_conflated += len(self._queue) - len(remaining)
+        self._queue = remaining
+        self._conflate_at = max(CONFLATE_AT, 2 * len(remaining))
 
 
 def _text(message: OutgoingMessage) -> str:
-    """The message as JSON. One that cannot be shown must not end the connection, nor be lost without a word."""
+    """Return the message as JSON, or an error message if it cannot be serialised.
+
+    Such a message must not end the connection, and the client must learn of the gap.
+    """
     try:
         return message.text
     except Exception as error:
         log.error(
-            "a message cannot be shown", extra=fields("unshown", job=message.job_id, error=repr(type(error)))
+            "a message cannot be serialised",
+            extra=fields("unshown", job=message.job_id, error=repr(type(error))),
         )
-        words = f"something happened to job {message.job_id} that this gateway cannot show; upgrade it"
-        return outgoing_message.error(message.position, "CANNOT_BE_SHOWN", words).text
+        detail = f"this gateway cannot show an update of job {message.job_id}; upgrade the gateway"
+        return outgoing_message.error("CANNOT_BE_SHOWN", detail).at(message.position).text

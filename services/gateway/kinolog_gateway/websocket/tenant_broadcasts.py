@@ -1,4 +1,4 @@
-"""The hubs of this gateway: one per audience, kept a while after its last client left."""
+"""The broadcasts of this gateway: one per tenant, kept for a while after its last client left."""
 
 from __future__ import annotations
 
@@ -8,51 +8,53 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket.client import WebSocketClient
-from kinolog_gateway.websocket.hub import TenantBroadcast
+from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
 
 LINGER_SECONDS = 30.0
-"""A client that reconnects within this time finds what it missed at its hub."""
+"""A client that reconnects within this time finds what it missed in the broadcast's recent commits."""
 
 
 class TenantBroadcasts:
-    """Finds the hub of a caller; makes and closes hubs as clients come and go."""
+    """Finds the broadcast of a caller. Creates and closes broadcasts as clients come and go."""
 
     def __init__(self, upstream: Upstream, counts: LiveCounts) -> None:
         self.counts = counts
         self._upstream = upstream
-        self._hubs: dict[str, TenantBroadcast] = {}
+        self._broadcasts: dict[str, TenantBroadcast] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def join(self, caller: HttpCaller) -> TenantBroadcast:
-        """The hub of this caller's audience. A hub that the api refused is replaced."""
-        hub = self._hubs.get(caller.audience)
-        if hub is None or hub.refused is not None:
-            hub = self._hubs[caller.audience] = TenantBroadcast(self._upstream, caller, self.counts)
-        return hub
+    def for_caller(self, caller: HttpCaller) -> TenantBroadcast:
+        """Return the broadcast of this caller's tenant. One that the api refuses is replaced."""
+        broadcast = self._broadcasts.get(caller.tenant_key)
+        if broadcast is None or broadcast.refusal is not None:
+            broadcast = TenantBroadcast(self._upstream, caller, self.counts)
+            self._broadcasts[caller.tenant_key] = broadcast
+        return broadcast
 
-    def enter(self, hub: TenantBroadcast, client: WebSocketClient) -> None:
-        """Count a client in."""
-        hub.clients.add(client)
+    def add_client(self, client: WebSocketClient) -> None:
+        """Register a connected client."""
+        client.broadcast.clients.add(client)
         self.counts.clients += 1
 
-    def leave(self, hub: TenantBroadcast, client: WebSocketClient) -> None:
-        """Count a client out; with the last one the hub closes after a while."""
+    def remove_client(self, client: WebSocketClient) -> None:
+        """Remove a client. Without clients its broadcast closes after a while."""
+        broadcast = client.broadcast
         client.leave()
-        hub.clients.discard(client)
+        broadcast.clients.discard(client)
         self.counts.clients -= 1
-        if not hub.clients:
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._close_idle, hub)
+        if not broadcast.clients:
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._close_idle, broadcast)
 
-    def _close_idle(self, hub: TenantBroadcast) -> None:
-        if hub.clients:
+    def _close_idle(self, broadcast: TenantBroadcast) -> None:
+        if broadcast.clients:
             return
-        if self._hubs.get(hub.caller.audience) is hub:
-            del self._hubs[hub.caller.audience]
-        task = asyncio.get_running_loop().create_task(hub.close())
+        if self._broadcasts.get(broadcast.caller.tenant_key) is broadcast:
+            del self._broadcasts[broadcast.caller.tenant_key]
+        task = asyncio.get_running_loop().create_task(broadcast.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close every hub."""
-        hubs, self._hubs = list(self._hubs.values()), {}
-        await asyncio.gather(*(hub.close() for hub in hubs), *self._closing)
+        """Close every broadcast."""
+        broadcasts, self._broadcasts = list(self._broadcasts.values()), {}
+        await asyncio.gather(*(broadcast.close() for broadcast in broadcasts), *self._closing)
