@@ -19,17 +19,17 @@ from kinolog.adapters.jetstream.log.restore import Rows, restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.readmodel.database import Connection, writing_connection
-from kinolog.readmodel.tables import KEPT_SCHEMA, PROJECTION_SCHEMA
+from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.readmodel.tables import PERMANENT_SCHEMA, PROJECTION_SCHEMA
 from kinolog_stack.servers.postgres_server import DATABASE, PostgresServer
 from kinolog_stack.stack import Stack
 from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 from tests.bench.lives import EVENTS_PER_JOB, lives
-from tests.fixtures.histories import Studio
+from tests.builders.memory_jobs import MemoryJobs
 
 TABLES = (
-    (KEPT_SCHEMA, "archive"),
+    (PERMANENT_SCHEMA, "archive"),
     *((PROJECTION_SCHEMA, name) for name in table_names() if name != "checkpoint"),
 )
 
@@ -93,7 +93,7 @@ async def _figures(stack: Stack, jobs: int, pairs: int) -> tuple[Figure, ...]:
         keys, progress = JetStreamKeyStore(client), JetStreamProgressFeed(client)
         bench = _Bench(postgres, store, keys, progress, await store.last_position())
         await bench.catch_up()
-        async with await writing_connection(bench.newest, "bench") as connection:
+        async with await writer_connection(bench.newest, "bench") as connection:
             copies = await _rows(connection)
             taken = await interleaved(pairs, lambda: _copy(connection, copies), bench.catch_up)
         await store.close()
@@ -112,18 +112,18 @@ def _rates(seconds: list[Pair], count: int) -> list[Pair]:
     return [Pair(count / pair.floor, count / pair.ours) for pair in seconds]
 
 
-async def _fill(stack: Stack, studio: Studio) -> None:
-    """Put the log and the keys of a studio on the server."""
+async def _fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
+    """Put the log and the keys of a memory_jobs on the server."""
 
     async def rows() -> AsyncIterator[Rows]:
-        async for commits in studio.store.read(0):
+        async for commits in memory_jobs.store.read(0):
             yield [(recorded.position, recorded.raw) for recorded in commits]
 
     client = await connect(site.log_settings(stack, Service.API), Service.API)
     try:
         await restore(client, rows())
         keys = JetStreamKeyStore(client)
-        await keys.create(await studio.keys.get_many(studio.jobs))
+        await keys.create(await memory_jobs.keys.get_many(memory_jobs.job_ids))
         await keys.close()
     finally:
         await client.close()

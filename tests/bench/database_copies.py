@@ -17,7 +17,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from kinolog.readmodel import tables
-from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog.readmodel.trigrams import LENGTH
 
@@ -53,8 +53,8 @@ async def grow(database_url: str, made_up: int, round_seconds: float, rounds: in
     if not 0 < rounds <= MOST_ROUNDS:
         raise ValueError(f"1 to {MOST_ROUNDS} rounds of copies, not {rounds}")
     async with (
-        await writing_connection(database_url, "kinolog-seed") as one,
-        await writing_connection(database_url, "kinolog-seed") as other,
+        await writer_connection(database_url, "kinolog-seed") as one,
+        await writer_connection(database_url, "kinolog-seed") as other,
     ):
         for connection in (one, other):
             await connection.execute("SET maintenance_work_mem = '256MB'")

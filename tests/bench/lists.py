@@ -13,10 +13,10 @@ from time import perf_counter
 
 import psycopg
 import uvloop
-from kinolog_projector.schema.migrate import ensure_projection, migrate_kept
+from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
 from psycopg import sql
 
-from kinolog.readmodel.database import writing_connection
+from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -68,8 +68,8 @@ def _kept_postgres() -> Iterator[PostgresServer]:
 
 async def _seed(url: str, jobs: int) -> bool:
     """Fill the database unless an earlier run has; one that is a copy of a smaller one is added to."""
-    migrate_kept(url)
-    async with await writing_connection(url, "bench") as connection:
+    migrate_permanent_schema(url)
+    async with await writer_connection(url, "bench") as connection:
         await ensure_projection(connection)
         cursor = await connection.execute("SELECT position FROM projection.checkpoint")
         position = await cursor.fetchone()

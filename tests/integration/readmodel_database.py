@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.schema.migrate import ensure_projection, migrate_kept
+from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
 
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.database import Connection, writer_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Projected:
 
 async def migrate(url: str) -> None:
     """Bring a database up to date."""
-    await asyncio.to_thread(migrate_kept, url)
-    connection = await writing_connection(url, "test")
+    await asyncio.to_thread(migrate_permanent_schema, url)
+    connection = await writer_connection(url, "test")
     async with connection:
         await ensure_projection(connection)
 
@@ -48,6 +48,6 @@ async def migrate(url: str) -> None:
 async def projected(url: str) -> AsyncIterator[Projected]:
     """A migrated database and a writer on it."""
     await migrate(url)
-    connection = await writing_connection(url, "test")
+    connection = await writer_connection(url, "test")
     async with connection:
         yield Projected(url, connection, BatchWriter(connection))

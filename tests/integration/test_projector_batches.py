@@ -9,15 +9,16 @@ from contextlib import suppress
 import psycopg
 import pytest
 from kinolog_projector.projection.batch import BatchPreparer
-from kinolog_projector.projection.writer import BatchWriter, CheckpointConflict
+from kinolog_projector.projection.projection_tables import CheckpointConflict
+from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.rebuild.table_hashes import table_hashes
 
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
-from kinolog.readmodel.database import writing_connection
+from kinolog.readmodel.database import writer_connection
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
-from tests.fixtures.histories import Studio
+from tests.builders.memory_jobs import MemoryJobs
 from tests.integration.readmodel_database import Projected, migrate, projected
 
 TABLES = {
@@ -37,9 +38,9 @@ TABLES = {
 
 
 @pytest.fixture
-async def studio() -> Studio:
+async def memory_jobs() -> MemoryJobs:
     """A log with jobs of every kind."""
-    made = Studio()
+    made = MemoryJobs()
     await made.many(120)
     return made
 
@@ -63,7 +64,7 @@ async def _archive(database: Projected) -> list[tuple[int, bytes, bytes]]:
 
 
 async def test_rows_do_not_depend_on_how_the_log_is_cut(
-    studio: Studio, postgres_server: PostgresServer
+    memory_jobs: MemoryJobs, postgres_server: PostgresServer
 ) -> None:
     """One commit at a time, by sevens or all at once: every table ends with the same rows."""
     hashes = []
@@ -71,7 +72,7 @@ async def test_rows_do_not_depend_on_how_the_log_is_cut(
         name = f"cut_{batch_size}"
         postgres_server.create_database(name)
         async with projected(postgres_server.url(name)) as database:
-            await database.catch_up(studio.store, studio.keys, batch_size)
+            await database.catch_up(memory_jobs.store, memory_jobs.keys, batch_size)
             hashes.append(await table_hashes(database.connection))
         postgres_server.drop_database(name)
     assert set(hashes[0]) == TABLES
@@ -79,10 +80,12 @@ async def test_rows_do_not_depend_on_how_the_log_is_cut(
     assert hashes[2] == hashes[0]
 
 
-async def test_the_archive_holds_every_commit_as_it_was_stored(studio: Studio, database: Projected) -> None:
+async def test_the_archive_holds_every_commit_as_it_was_stored(
+    memory_jobs: MemoryJobs, database: Projected
+) -> None:
     """Position, bytes and digest of each commit lie in the archive."""
-    last = await database.catch_up(studio.store, studio.keys)
-    expected = [(one.position, one.raw, one.digest) for one in await _commits(studio.store)]
+    last = await database.catch_up(memory_jobs.store, memory_jobs.keys)
+    expected = [(one.position, one.raw, one.digest) for one in await _commits(memory_jobs.store)]
     assert await _archive(database) == expected
     assert await database.writer.position() == (last, expected[-1][2])
 
@@ -95,23 +98,25 @@ async def test_the_archive_holds_every_commit_as_it_was_stored(studio: Studio, d
         "TRUNCATE kinolog.archive",
     ],
 )
-async def test_the_archive_refuses_changes(studio: Studio, database: Projected, change: str) -> None:
+async def test_the_archive_refuses_changes(memory_jobs: MemoryJobs, database: Projected, change: str) -> None:
     """Nobody changes or deletes what is archived by accident."""
-    await database.catch_up(studio.store, studio.keys)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         await database.connection.execute(change)
 
 
-async def test_a_batch_that_breaks_off_leaves_nothing_behind(studio: Studio, database_url: str) -> None:
+async def test_a_batch_that_breaks_off_leaves_nothing_behind(
+    memory_jobs: MemoryJobs, database_url: str
+) -> None:
     """A connection that dies in the middle of a batch loses the whole batch, and the next try writes all of it."""
-    commits = await _commits(studio.store)
-    preparer = BatchPreparer(studio.store, studio.keys)
+    commits = await _commits(memory_jobs.store)
+    preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     async with projected(database_url) as database:
         await database.writer.apply(await preparer.prepare(0, commits[:50]))
         before = await table_hashes(database.connection)
-    dying = await writing_connection(database_url, "dying")
+    dying = await writer_connection(database_url, "dying")
     writer = BatchWriter(dying)
-    killer = await writing_connection(database_url, "killer")
+    killer = await writer_connection(database_url, "killer")
     async with killer:
         await killer.execute("BEGIN")
         # The writer waits at the projection, its archive rows written already, when its connection is cut.
@@ -128,7 +133,7 @@ async def test_a_batch_that_breaks_off_leaves_nothing_behind(studio: Studio, dat
         assert (await database.writer.position())[0] == 50
         assert len(await _archive(database)) == 50
         assert await table_hashes(database.connection) == before
-        await database.catch_up(studio.store, studio.keys)
+        await database.catch_up(memory_jobs.store, memory_jobs.keys)
         assert len(await _archive(database)) == len(commits)
 
 
@@ -144,16 +149,16 @@ async def _until_blocked(connection: psycopg.AsyncConnection[tuple[object, ...]]
 
 
 async def test_racing_writers_write_each_commit_once(
-    studio: Studio, database_url: str, postgres_server: PostgresServer
+    memory_jobs: MemoryJobs, database_url: str, postgres_server: PostgresServer
 ) -> None:
     """Three writers that take no turns end with the rows that one alone writes; the late ones are told."""
-    commits = await _commits(studio.store)
-    preparer = BatchPreparer(studio.store, studio.keys)
+    commits = await _commits(memory_jobs.store)
+    preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     await migrate(database_url)
 
     async def race(size: int) -> int:
         overtaken = 0
-        async with await writing_connection(database_url, "racer") as connection:
+        async with await writer_connection(database_url, "racer") as connection:
             writer = BatchWriter(connection)
             while (position := (await writer.position())[0]) < len(commits):
                 part = commits[position : position + size]
@@ -170,15 +175,15 @@ async def test_racing_writers_write_each_commit_once(
         raced = await table_hashes(database.connection)
     postgres_server.create_database("unraced")
     async with projected(postgres_server.url("unraced")) as database:
-        await database.catch_up(studio.store, studio.keys)
+        await database.catch_up(memory_jobs.store, memory_jobs.keys)
         assert await table_hashes(database.connection) == raced
     postgres_server.drop_database("unraced")
 
 
-async def test_a_gap_is_refused(studio: Studio, database: Projected) -> None:
+async def test_a_gap_is_refused(memory_jobs: MemoryJobs, database: Projected) -> None:
     """Commits that do not follow the last one are not written; the message says where the gap is."""
-    commits = await _commits(studio.store)
-    preparer = BatchPreparer(studio.store, studio.keys)
+    commits = await _commits(memory_jobs.store)
+    preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     holes: Sequence[list[Recorded]] = (commits[1:5], [*commits[:3], *commits[4:6]])
     for some in holes:
         with pytest.raises(DamagedLog, match="commits are missing"):
@@ -188,13 +193,13 @@ async def test_a_gap_is_refused(studio: Studio, database: Projected) -> None:
 
 async def test_erased_jobs_keep_no_prompt(database: Projected) -> None:
     """The prompt is readable until the job is erased, and NULL from then on; its files are gone too."""
-    studio = Studio()
-    job_id = await studio.submit("a very private prompt")
-    await studio.complete(job_id)
-    await database.catch_up(studio.store, studio.keys)
+    memory_jobs = MemoryJobs()
+    job_id = await memory_jobs.submit("a very private prompt")
+    await memory_jobs.complete(job_id)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     assert await _prompt(database, job_id) == "a very private prompt"
-    await studio.erase(job_id)
-    await database.catch_up(studio.store, studio.keys)
+    await memory_jobs.erase(job_id)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     assert await _prompt(database, job_id) is None
     cursor = await database.connection.execute(
         "SELECT (SELECT count(*) FROM projection.artifacts), erased, artifacts FROM projection.jobs"
@@ -211,9 +216,11 @@ async def _prompt(database: Projected, job_id: str) -> str | None:
     return None if row[0] is None else str(row[0])
 
 
-async def test_impossible_rows_are_refused_by_the_database(studio: Studio, database: Projected) -> None:
+async def test_impossible_rows_are_refused_by_the_database(
+    memory_jobs: MemoryJobs, database: Projected
+) -> None:
     """The invariants of jobs stand in the database too, whatever a program tries to write."""
-    await database.catch_up(studio.store, studio.keys)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     for change in (
         "UPDATE projection.jobs SET status = 'lost'",
         "UPDATE projection.jobs SET media = NULL WHERE status = 'completed'",

@@ -27,7 +27,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
-from tests.fixtures.histories import START, Studio
+from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import migrate, projected
 
 
@@ -56,9 +56,9 @@ class Feed:
 
 
 @pytest.fixture
-async def studio() -> Studio:
+async def memory_jobs() -> MemoryJobs:
     """A log with a few jobs."""
-    made = Studio()
+    made = MemoryJobs()
     await made.many(20)
     return made
 
@@ -74,10 +74,10 @@ async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
 
 @asynccontextmanager
 async def projecting(
-    url: str, studio: Studio, feed: Feed | None = None, store: MemoryEventStore | None = None
+    url: str, memory_jobs: MemoryJobs, feed: Feed | None = None, store: MemoryEventStore | None = None
 ) -> AsyncIterator[Projector]:
     """A projector that runs."""
-    projector = Projector(url, store or studio.store, studio.keys, feed or Feed(), batch_size=50)
+    projector = Projector(url, store or memory_jobs.store, memory_jobs.keys, feed or Feed(), batch_size=50)
     running = asyncio.create_task(projector.run())
     try:
         yield projector
@@ -89,13 +89,13 @@ async def projecting(
 
 
 async def test_what_is_appended_can_be_read_at_its_position(
-    studio: Studio, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
     """Who waits for the position of a commit reads what it did."""
-    async with projecting(database_url, studio):
+    async with projecting(database_url, memory_jobs):
         for _ in range(5):
-            job_id = await studio.submit("something new")
-            position = await studio.store.last_position()
+            job_id = await memory_jobs.submit("something new")
+            position = await memory_jobs.store.last_position()
             assert await read_model.wait_for(position, 20) >= position
             page = await read_model.list_jobs("default", JobQuery(page_size=1))
             assert page.rows[0].id == job_id
@@ -103,41 +103,41 @@ async def test_what_is_appended_can_be_read_at_its_position(
 
 
 async def test_one_leads_and_another_takes_over(
-    studio: Studio, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
     """The second projector stands by, ready, and goes on where the first one stopped."""
-    async with projecting(database_url, studio) as second:
-        await read_model.wait_for(await studio.store.last_position(), 20)
+    async with projecting(database_url, memory_jobs) as second:
+        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
         first = second
-        async with projecting(database_url, studio) as second:
+        async with projecting(database_url, memory_jobs) as second:
             await asyncio.wait_for(second.checked.wait(), 20)
             assert (first.leads, second.leads) == (True, False)
             assert second.missing() == []
             await _cut_leader(database_url)
-            await studio.many(5)
-            await read_model.wait_for(await studio.store.last_position(), 20)
+            await memory_jobs.many(5)
+            await read_model.wait_for(await memory_jobs.store.last_position(), 20)
             assert second.leads or first.leads
             summary = await read_model.summarize("other", JobFilter())
-            assert summary.position == await studio.store.last_position()
+            assert summary.position == await memory_jobs.store.last_position()
 
 
 async def test_a_database_that_is_killed_is_waited_for(
-    studio: Studio, own_postgres_server: PostgresServer
+    memory_jobs: MemoryJobs, own_postgres_server: PostgresServer
 ) -> None:
     """Postgres dies in the middle of things: the projector goes on when it is back, and misses nothing."""
     url = own_postgres_server.url()
     await migrate(url)
     model = await PostgresReadModel.connect(url, 2)
-    async with projecting(url, studio):
-        await model.wait_for(await studio.store.last_position(), 20)
+    async with projecting(url, memory_jobs):
+        await model.wait_for(await memory_jobs.store.last_position(), 20)
         own_postgres_server.kill()
-        await studio.many(10)
+        await memory_jobs.many(10)
         own_postgres_server.start()
-        await _until_reached(model, await studio.store.last_position())
+        await _until_reached(model, await memory_jobs.store.last_position())
     await model.close()
     async with projected(url) as database:
         cursor = await database.connection.execute("SELECT count(*), max(position) FROM kinolog.archive")
-        last = await studio.store.last_position()
+        last = await memory_jobs.store.last_position()
         assert await cursor.fetchone() == (last, last)
 
 
@@ -156,20 +156,20 @@ async def test_a_projector_that_is_told_to_stop_ends_at_once(
     database_url: str, read_model: PostgresReadModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever it is in the middle of: no command is torn apart, nothing is written by halves."""
-    studio = Studio()
+    memory_jobs = MemoryJobs()
     for number in range(25):
-        projector = Projector(database_url, studio.store, studio.keys, Feed(), batch_size=20)
+        projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20)
         running = asyncio.create_task(projector.run())
         await asyncio.wait_for(projector.checked.wait(), 20)
-        await studio.many(2)
+        await memory_jobs.many(2)
         for _ in range(number * 4):  # so many turns of the event loop, to stop at another point each time
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(running, 20)
     assert caplog.messages == []
-    async with projecting(database_url, studio):
-        await read_model.wait_for(await studio.store.last_position(), 20)
+    async with projecting(database_url, memory_jobs):
+        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
 
 
 async def _cut_leader(database_url: str) -> None:
@@ -182,12 +182,12 @@ async def _cut_leader(database_url: str) -> None:
 
 
 async def test_a_log_that_lost_its_end_halts_the_projector(
-    studio: Studio, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A log that ends before what was archived is not followed; the message says what to do."""
     async with projected(database_url) as database:
-        await database.catch_up(studio.store, studio.keys)
-    shorter = Studio()
+        await database.catch_up(memory_jobs.store, memory_jobs.keys)
+    shorter = MemoryJobs()
     await shorter.many(3)
     projector = Projector(database_url, shorter.store, shorter.keys, Feed())
     with pytest.raises(DamagedLog, match=r"has lost its end.*restore"):
@@ -195,12 +195,12 @@ async def test_a_log_that_lost_its_end_halts_the_projector(
 
 
 async def test_another_log_halts_the_projector(
-    studio: Studio, database_url: str, read_model: PostgresReadModel
+    memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A log that holds another commit where the archive ends is not followed."""
     async with projected(database_url) as database:
-        await database.catch_up(studio.store, studio.keys)
-    other = Studio(now=START + timedelta(days=1))
+        await database.catch_up(memory_jobs.store, memory_jobs.keys)
+    other = MemoryJobs(now=START + timedelta(days=1))
     await other.many(30)
     projector = Projector(database_url, other.store, other.keys, Feed())
     with pytest.raises(DamagedLog, match="another commit"):
@@ -217,9 +217,9 @@ class HoledStore(MemoryEventStore):
 
 async def test_a_gap_in_the_log_halts_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
     """A missing commit ends the process's work instead of being passed over."""
-    studio = Studio(store=HoledStore())
-    await studio.many(10)
-    projector = Projector(database_url, studio.store, studio.keys, Feed())
+    memory_jobs = MemoryJobs(store=HoledStore())
+    await memory_jobs.many(10)
+    projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match="from position 6 to 8"):
         await asyncio.wait_for(projector.run(), 20)
     assert await read_model.position() == 0
@@ -239,17 +239,19 @@ class AwayKeys(MemoryKeyStore):
 
 async def test_keys_out_of_reach_are_waited_for(database_url: str, read_model: PostgresReadModel) -> None:
     """A prompt is never left out because its key could not be asked for."""
-    studio = Studio(keys=AwayKeys())
-    await studio.submit("worth waiting for")
-    async with projecting(database_url, studio):
+    memory_jobs = MemoryJobs(keys=AwayKeys())
+    await memory_jobs.submit("worth waiting for")
+    async with projecting(database_url, memory_jobs):
         await read_model.wait_for(1, 20)
     page = await read_model.list_jobs("default", JobQuery())
     assert page.rows[0].prompt == "worth waiting for"
 
 
-async def test_a_database_that_was_not_migrated_is_refused(studio: Studio, database_url: str) -> None:
+async def test_a_database_that_was_not_migrated_is_refused(
+    memory_jobs: MemoryJobs, database_url: str
+) -> None:
     """The projector says which command to run instead of writing into the wrong tables."""
-    projector = Projector(database_url, studio.store, studio.keys, Feed())
+    projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(WrongSchema, match="kinolog-projector migrate"):
         await asyncio.wait_for(projector.run(), 20)
     await migrate(database_url)
@@ -263,10 +265,10 @@ async def test_progress_and_log_lines_reach_the_lists(
     database_url: str, read_model: PostgresReadModel
 ) -> None:
     """The percentage of a running job moves it in the order by progress; log lines are kept once each."""
-    studio, feed = Studio(), Feed()
-    waiting, running = await studio.submit(), await studio.submit()
-    attempt = await studio.start(running)
-    at = studio.now
+    memory_jobs, feed = MemoryJobs(), Feed()
+    waiting, running = await memory_jobs.submit(), await memory_jobs.submit()
+    attempt = await memory_jobs.start(running)
+    at = memory_jobs.now
 
     def line(number: int, level: LogLevel) -> LogLine:
         note = SealedNote("key", Sealed(nonce=b"nonce", ciphertext=b"\x00\xff")) if number == 2 else None
@@ -276,7 +278,7 @@ async def test_progress_and_log_lines_reach_the_lists(
         )
 
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
-    async with projecting(database_url, studio, feed):
+    async with projecting(database_url, memory_jobs, feed):
         await read_model.wait_for(3, 20)
         for percent in (10.0, 20.5, 37.25):
             await feed.publish(

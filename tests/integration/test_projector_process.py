@@ -23,7 +23,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
-from tests.fixtures.histories import Studio
+from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.log import empty_streams, open_stores
 
 Env = Mapping[str, str]
@@ -100,14 +100,14 @@ async def _read(stream: asyncio.StreamReader, lines: list[str]) -> None:
 async def submit(server: NatsServer, count: int) -> int:
     """Jobs on the real log; answers the last position."""
     async with open_stores(server, Service.API) as stores:
-        studio = Studio()
-        studio.keys = stores.keys  # type: ignore[assignment]  # the same port
-        studio.store = stores.log  # type: ignore[assignment]
-        studio.handler = CommandHandler(stores.log, lambda: studio.now)
+        memory_jobs = MemoryJobs()
+        memory_jobs.keys = stores.keys  # type: ignore[assignment]  # the same port
+        memory_jobs.store = stores.log  # type: ignore[assignment]
+        memory_jobs.handler = CommandHandler(stores.log, lambda: memory_jobs.now)
         for number in range(count):
-            job_id = await studio.submit(f"prompt {number}")
+            job_id = await memory_jobs.submit(f"prompt {number}")
             if number % 3 == 0:
-                await studio.complete(job_id)
+                await memory_jobs.complete(job_id)
         return await stores.log.last_position()
 
 
@@ -207,7 +207,7 @@ async def test_no_prompt_and_no_password_is_logged(
         await model.wait_for(await submit(own_nats_server, 3), 30)
     await model.close()
     said = "".join(its.errors)
-    assert "keeping the read models" in said
+    assert "updating the read models" in said
     password = database_url.split(":")[2].split("@")[0]
     assert "prompt 1" not in said
     assert password not in said

@@ -15,7 +15,7 @@ from kinolog.ports.progress import Progress
 from kinolog.ports.read_model import JobFilter, JobQuery, SortField, SortOrder, TimeRange
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
-from tests.fixtures.histories import START, Studio
+from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import Projected, projected
 from tests.integration.test_projector_follows import projecting
 
@@ -31,42 +31,42 @@ async def database(database_url: str) -> AsyncIterator[Projected]:
 
 async def test_a_rebuild_ends_with_the_same_rows(database: Projected) -> None:
     """Nothing but the log is needed to make every row again; indexes and counters come back too."""
-    studio = Studio()
-    await studio.many(150)
-    position = await database.catch_up(studio.store, studio.keys, 31)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(150)
+    position = await database.catch_up(memory_jobs.store, memory_jobs.keys, 31)
     before = await table_hashes(database.connection)
     indexes = await _indexes(database)
-    rebuilt = await Rebuild(database.url, studio.store, studio.keys, batch_size=200).run()
+    rebuilt = await Rebuild(database.url, memory_jobs.store, memory_jobs.keys, batch_size=200).run()
     assert rebuilt.position == position
     assert await table_hashes(database.connection) == before
     assert await _indexes(database) == indexes
     assert await _schemas(database) == ["projection"]
-    await studio.many(10)
-    await database.catch_up(studio.store, studio.keys)
+    await memory_jobs.many(10)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
 async def test_a_rebuild_that_died_is_begun_anew(database: Projected) -> None:
     """What an earlier rebuild left behind is in nobody's way."""
-    studio = Studio()
-    await studio.many(10)
-    await database.catch_up(studio.store, studio.keys)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(10)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     before = await table_hashes(database.connection)
     await database.connection.execute("CREATE SCHEMA projection_fresh")
     await database.connection.execute("CREATE TABLE projection_fresh.jobs (id text)")
-    await Rebuild(database.url, studio.store, studio.keys).run()
+    await Rebuild(database.url, memory_jobs.store, memory_jobs.keys).run()
     assert await table_hashes(database.connection) == before
 
 
 async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected) -> None:
     """What workers said last is carried over, in the row and in the order by progress."""
-    studio = Studio()
-    job_id = await studio.submit()
-    attempt = await studio.start(job_id)
-    await database.catch_up(studio.store, studio.keys)
+    memory_jobs = MemoryJobs()
+    job_id = await memory_jobs.submit()
+    attempt = await memory_jobs.start(job_id)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
     said = Progress(
         job_id=job_id,
         attempt=attempt,
-        at=studio.now,
+        at=memory_jobs.now,
         worker="worker-1",
         stage=Stage.DENOISE,
         scene=0,
@@ -77,20 +77,22 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
         eta_seconds=3.5,
     )
     await write_live_progress(database.writer, [said], [])
-    await Rebuild(database.url, studio.store, studio.keys).run()
+    await Rebuild(database.url, memory_jobs.store, memory_jobs.keys).run()
     cursor = await database.connection.execute("SELECT percent, eta_seconds FROM projection.jobs")
     assert await cursor.fetchone() == (42.0, 3.5)
-    await studio.stages(job_id, attempt)
-    await database.catch_up(studio.store, studio.keys)  # the counters would go below zero were they not moved
+    await memory_jobs.record_stages(job_id, attempt)
+    await database.catch_up(
+        memory_jobs.store, memory_jobs.keys
+    )  # the counters would go below zero were they not moved
 
 
 async def test_no_read_fails_while_a_rebuild_is_swapped_in(
     database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under load, readers of every kind get answers throughout, and the rows end as the log says."""
-    monkeypatch.setattr(job_list, "SHALLOW", 0)
-    studio = Studio()
-    await studio.many(120)
+    monkeypatch.setattr(job_list, "SHALLOW_OFFSET", 0)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(120)
     stop = asyncio.Event()
     reads = 0
 
@@ -114,25 +116,25 @@ async def test_no_read_fails_while_a_rebuild_is_swapped_in(
 
     async def write() -> None:
         while not stop.is_set():
-            await studio.many(2)
+            await memory_jobs.many(2)
             await asyncio.sleep(0.01)
 
     model = await PostgresReadModel.connect(database_url, 4)
-    async with projecting(database_url, studio):
-        await model.wait_for(await studio.store.last_position(), 30)
+    async with projecting(database_url, memory_jobs):
+        await model.wait_for(await memory_jobs.store.last_position(), 30)
         async with asyncio.TaskGroup() as group:
             group.create_task(write())
             for _ in range(3):
                 group.create_task(read(model))
             for _ in range(3):
-                await Rebuild(database_url, studio.store, studio.keys, batch_size=300).run()
+                await Rebuild(database_url, memory_jobs.store, memory_jobs.keys, batch_size=300).run()
             stop.set()
-        last = await studio.store.last_position()
+        last = await memory_jobs.store.last_position()
         await model.wait_for(last, 30)
     await model.close()
     assert reads > 20
     live = await table_hashes(database.connection)
-    await Rebuild(database_url, studio.store, studio.keys).run()
+    await Rebuild(database_url, memory_jobs.store, memory_jobs.keys).run()
     assert await table_hashes(database.connection) == live
     assert await _schemas(database) == ["projection"]
 

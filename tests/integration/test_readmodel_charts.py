@@ -23,7 +23,7 @@ from kinolog.ports.read_model import (
     TimeRange,
 )
 from kinolog.readmodel.postgres import PostgresReadModel
-from tests.fixtures.histories import START, Studio
+from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import migrate, projected
 
 ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2))
@@ -34,7 +34,7 @@ class World:
     """A read model, and the log that it was made from, of one tenant."""
 
     read_model: PostgresReadModel
-    studio: Studio
+    memory_jobs: MemoryJobs
     commits: list[Recorded] = field(default_factory=list)
 
     def events(self, kind: type) -> list[e.Event]:
@@ -49,13 +49,13 @@ class World:
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
     """Some hundred and fifty jobs of two tenants, seen as one of them."""
-    studio = Studio()
-    await studio.many(150)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(150)
     async with projected(database_url) as database:
-        await database.catch_up(studio.store, studio.keys, 61)
+        await database.catch_up(memory_jobs.store, memory_jobs.keys, 61)
     read_model = await PostgresReadModel.connect(database_url, 3)
-    made = World(read_model, studio)
-    async for batch in studio.store.read(0):
+    made = World(read_model, memory_jobs)
+    async for batch in memory_jobs.store.read(0):
         made.commits += [one for one in batch if one.commit.state.tenant == "default"]
     yield made
     await read_model.close()
@@ -210,7 +210,7 @@ async def test_the_feed_pages_without_cutting_commits(world: World) -> None:
 async def test_the_archive_gives_back_a_jobs_commits(world: World) -> None:
     """Bytes and digest of every commit of the job, oldest first."""
     job_id = world.commits[0].commit.job_id
-    history = [one async for one in world.studio.store.history(job_id)]
+    history = [one async for one in world.memory_jobs.store.history(job_id)]
     archived = await world.read_model.archived_commits(job_id)
     assert [(one.position, one.raw, one.digest) for one in archived] == [
         (one.position, one.raw, one.digest) for one in history

@@ -13,7 +13,7 @@ from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import InvalidCursor, JobFilter, JobQuery, JobRow, SortField, SortOrder
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
-from tests.fixtures.histories import START, Studio
+from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import projected
 
 FILTERS = [
@@ -92,16 +92,16 @@ _KEYS: dict[SortField, Callable[[Job], object]] = {
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[World]:
     """Some two hundred jobs of two tenants, in every status."""
-    studio = Studio()
-    await studio.many(220)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(220)
     async with projected(database_url) as database:
-        position = await database.catch_up(studio.store, studio.keys, batch_size=97)
+        position = await database.catch_up(memory_jobs.store, memory_jobs.keys, batch_size=97)
     known = []
-    for job_id in studio.jobs:
-        loaded = await studio.store.load(job_id)
+    for job_id in memory_jobs.job_ids:
+        loaded = await memory_jobs.store.load(job_id)
         assert loaded is not None
-        history = [recorded async for recorded in studio.store.history(job_id)]
-        prompt = "" if loaded.job.erased else await studio.prompt(job_id)
+        history = [recorded async for recorded in memory_jobs.store.history(job_id)]
+        prompt = "" if loaded.job.erased else await memory_jobs.prompt(job_id)
         known.append(Known(loaded.job, history[0].position, prompt))
     read_model = await PostgresReadModel.connect(database_url, 2)
     yield World(read_model, known, position)
@@ -114,7 +114,7 @@ async def test_every_page_of_every_list_is_right(
 ) -> None:
     """Cursor by cursor and offset by offset, lists hold the jobs that a look at all jobs finds."""
     if deep:
-        monkeypatch.setattr(job_list, "SHALLOW", 0)
+        monkeypatch.setattr(job_list, "SHALLOW_OFFSET", 0)
     for wanted in FILTERS:
         for order in ORDERS:
             expected = world.expected(wanted, order)

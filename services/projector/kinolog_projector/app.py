@@ -38,7 +38,7 @@ from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text
 from kinolog.process.settings import ProjectorSettings
-from kinolog.readmodel.database import reading_pool, writing_connection
+from kinolog.readmodel.database import reader_pool, writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
@@ -51,7 +51,7 @@ from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.projection.projector import Projector
 from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
 from kinolog_projector.rebuild.table_hashes import table_hashes
-from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_kept
+from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_permanent_schema
 
 DAMAGED = 3
 """Exit status when the log is damaged."""
@@ -99,7 +99,7 @@ async def run(settings: ProjectorSettings) -> None:
         advisories = JetStreamAdvisoryFeed(log.client, POISON)
         log.stack.push_async_callback(advisories.close)
         database_url = settings.database_url.get_secret_value()
-        pool = reading_pool(database_url, 2, "kinolog-reconciler")
+        pool = reader_pool(database_url, 2, "kinolog-reconciler")
         await log.stack.enter_async_context(pool)
         projector = Projector(database_url, log.store, log.keys, progress, settings.projector_batch_size)
         keep = partial(
@@ -122,8 +122,8 @@ async def run(settings: ProjectorSettings) -> None:
 async def migrate(settings: ProjectorSettings) -> int:
     """Migrate the database to this version and return the version of its read models. Idempotent."""
     database_url = settings.database_url.get_secret_value()
-    revision = await asyncio.to_thread(migrate_kept, database_url)
-    async with await writing_connection(database_url, "kinolog-migrate") as connection:
+    revision = await asyncio.to_thread(migrate_permanent_schema, database_url)
+    async with await writer_connection(database_url, "kinolog-migrate") as connection:
         version = await ensure_projection(connection)
     _say(f"the database is at revision {revision}, the read models are of version {version}")
     return version
@@ -146,7 +146,7 @@ async def rebuild(settings: ProjectorSettings) -> None:
 async def print_hashes(settings: ProjectorSettings) -> None:
     """Print one line per table: its name and the hash of its rows."""
     database_url = settings.database_url.get_secret_value()
-    async with await writing_connection(database_url, "kinolog-hash") as connection:
+    async with await writer_connection(database_url, "kinolog-hash") as connection:
         for table, hashed in (await table_hashes(connection)).items():
             _say(f"{table:<12} {hashed}")
 
@@ -155,7 +155,7 @@ async def restore_log(settings: ProjectorSettings) -> None:
     """Restore missing commits of the log from the archive."""
     async with log_connection(settings) as log:
         database_url = settings.database_url.get_secret_value()
-        async with await writing_connection(database_url, "kinolog-restore") as connection:
+        async with await writer_connection(database_url, "kinolog-restore") as connection:
             restored = await restore(log.client, read_archive(connection))
         _say(f"restored {restored} commits from the archive")
 

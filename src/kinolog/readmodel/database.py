@@ -1,4 +1,4 @@
-"""Connections to the database, and how its failures are told."""
+"""Connections to the database, and the translation of its errors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from kinolog.ports.read_model import ReadModelUnavailable
 
 Connection = AsyncConnection[Any]
 
-WAIT_SECONDS = 5.0
-STATEMENT_SECONDS = 20
+POOL_WAIT_SECONDS = 5.0
+STATEMENT_TIMEOUT_SECONDS = 20
 
-READING = {
-    # A plan for the values at hand: statuses are as unequal as can be.
+READER_SETTINGS = {
+    # A plan for the given values: some statuses have a thousand times as many jobs as others.
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
     "default_transaction_read_only": "on",
-    "statement_timeout": f"{STATEMENT_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
 }
-WRITING = {
-    # Batches come as arrays whose length the planner does not know, for tables that grow faster than they are
-    # analysed; by index is right for all of them.
+WRITER_SETTINGS = {
+    # Batches are arrays whose length the planner does not know, for tables that grow faster than they are
+    # analysed. An index scan is right for all of them.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -40,7 +40,7 @@ WRITING = {
 
 
 def sqlalchemy_url(database_url: str) -> str:
-    """The same database for SQLAlchemy, driven by psycopg."""
+    """Return the URL of the same database for SQLAlchemy with psycopg. Raises `ValueError` for another kind of URL."""
     scheme, separator, rest = database_url.partition("://")
     if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
         raise ValueError("a database URL begins with postgresql://")
@@ -48,7 +48,7 @@ def sqlalchemy_url(database_url: str) -> str:
 
 
 def libpq_url(database_url: str) -> str:
-    """The same database for psycopg itself."""
+    """Return the URL of the same database for psycopg itself."""
     return "postgresql://" + sqlalchemy_url(database_url).partition("://")[2]
 
 
@@ -56,8 +56,8 @@ def _options(settings: dict[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def reading_pool(database_url: str, size: int, application: str) -> AsyncConnectionPool[Connection]:
-    """A pool for readers; open it before use. Statements outside a transaction stand alone."""
+def reader_pool(database_url: str, size: int, application: str) -> AsyncConnectionPool[Connection]:
+    """Return a pool for readers; open it before use. Its connections are in autocommit mode."""
 
     async def configure(connection: Connection) -> None:
         await connection.set_autocommit(True)
@@ -67,38 +67,38 @@ def reading_pool(database_url: str, size: int, application: str) -> AsyncConnect
         min_size=1,
         max_size=size,
         open=False,
-        timeout=WAIT_SECONDS,
+        timeout=POOL_WAIT_SECONDS,
         configure=configure,
         kwargs={
-            "options": _options(READING),
+            "options": _options(READER_SETTINGS),
             "application_name": application,
             "connect_timeout": 5,
-            "prepare_threshold": 1,  # planning may take longer than answering: once is enough
+            "prepare_threshold": 1,  # planning may take longer than the query: plan once
         },
     )
 
 
-async def writing_connection(database_url: str, application: str) -> Connection:
-    """A connection for the one who writes; statements outside a transaction commit at once."""
+async def writer_connection(database_url: str, application: str) -> Connection:
+    """Open a connection for a writer, in autocommit mode."""
     return await AsyncConnection.connect(
         libpq_url(database_url),
         autocommit=True,
-        options=_options(WRITING),
+        options=_options(WRITER_SETTINGS),
         application_name=application,
         connect_timeout=10,
     )
 
 
 @asynccontextmanager
-async def reading(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
-    """A connection to oneself; a transaction that is left open is rolled back. Raises `ReadModelUnavailable`."""
+async def reader_connection(pool: AsyncConnectionPool[Connection]) -> AsyncIterator[Connection]:
+    """Borrow a connection; an open transaction is rolled back at the end. Raises `ReadModelUnavailable`."""
     try:
         async with pool.connection() as connection:
             yield connection
     except (psycopg.OperationalError, PoolTimeout) as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            # A cancellation that breaks into a command may come out as an error of the connection.
+            # A cancellation in the middle of a command may surface as an error of the connection.
             raise asyncio.CancelledError from error
         raise ReadModelUnavailable("the read models cannot be reached; try again") from error
     except psycopg.errors.UndefinedTable as error:

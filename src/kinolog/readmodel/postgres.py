@@ -23,20 +23,20 @@ from kinolog.ports.read_model import (
     TimeRange,
     Trends,
 )
-from kinolog.readmodel.database import reading, reading_pool
-from kinolog.readmodel.queries import charts, feeds, job_list, shared_artifacts, summaries
+from kinolog.readmodel.database import reader_connection, reader_pool
+from kinolog.readmodel.queries import charts, feeds, job_list, queue_depth, shared_artifacts, summaries
 from kinolog.readmodel.queries.position_watch import PositionWatch
 from kinolog.readmodel.queries.statements import Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-READS = 5
-"""How often a read is done that a swap of the projection came into."""
+MAX_READS = 5
+"""How often a read is done when a swap of the projection keeps interrupting it."""
 
 
 class PostgresReadModel:
-    """Answers from the tables that the projector keeps. Every answer is read from one state of the database."""
+    """Reads the tables that the projector writes. Every answer comes from one state of the database."""
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
@@ -46,23 +46,23 @@ class PostgresReadModel:
     async def connect(
         cls, database_url: str, pool_size: int = 8, application: str = "kinolog"
     ) -> PostgresReadModel:
-        """A read model on a pool of its own. Connects when first asked; close it after use."""
-        pool = reading_pool(database_url, pool_size, application)
+        """Return a read model on its own pool, which connects on first use. Close it after use."""
+        pool = reader_pool(database_url, pool_size, application)
         await pool.open()
         return cls(pool)
 
     async def _read(
-        self, ask: Callable[Concatenate[Snapshot, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, read: Callable[Concatenate[Snapshot, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """What `ask` answers, from a transaction that no swap came into. Raises `ReadModelUnavailable`."""
-        for _ in range(READS):
-            async with reading(self._pool) as connection:
+        """Return what `read` returns in a transaction that no swap interrupts. Raises `ReadModelUnavailable`."""
+        for _ in range(MAX_READS):
+            async with reader_connection(self._pool) as connection:
                 snapshot = Snapshot(connection)
-                answer = await ask(snapshot, *args, **kwargs)
-                unswapped = await snapshot.end()
-            if unswapped:
+                answer = await read(snapshot, *args, **kwargs)
+                one_projection = await snapshot.end()
+            if one_projection:
                 return answer
-        raise ReadModelUnavailable("the read models are being rebuilt again and again; try again")
+        raise ReadModelUnavailable("the read models were swapped during each of several reads; try again")
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
         return await self._read(job_list.list_jobs, tenant, query)
@@ -86,7 +86,7 @@ class PostgresReadModel:
         return await self._read(charts.stage_times, tenant, span)
 
     async def queue_depth(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> QueueDepth:
-        return await self._read(charts.queue_depth, tenant, span, bucket_seconds)
+        return await self._read(queue_depth.queue_depth, tenant, span, bucket_seconds)
 
     async def trends(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> Trends:
         return await self._read(charts.trends, tenant, span, bucket_seconds)

@@ -1,11 +1,17 @@
-"""The tables of the read models, as SQLAlchemy Core knows them.
+"""The tables of the read models, as SQLAlchemy Core describes them.
 
-Two schemas. `kinolog` is kept for ever: the archive, the checkpoint of the log, log lines. `projection` follows from
-the log alone and is rebuilt from it: everything else. Weather columns (`jobs.percent`, `jobs.eta_seconds`) come
-from running workers and are no part of what a rebuild must reproduce. docs/read-models.md tells the story.
+Two schemas. `kinolog` is permanent: the archive, the checkpoint of the log, log lines. `projection` holds all other
+tables; it follows from the log alone and is rebuilt from it. Live columns (`jobs.percent`, `jobs.eta_seconds`) come
+from running workers; a rebuild need not reproduce them. docs/read-models.md explains the whole.
+
+This is the only place that lists columns. Rows are mappings keyed by column; kinolog_projector.projection.rows makes
+them, and kinolog.readmodel.queries.job_rows reads them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -25,23 +31,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
-KEPT_SCHEMA = "kinolog"
+PERMANENT_SCHEMA = "kinolog"
 PROJECTION_SCHEMA = "projection"
 
 PROJECTION_VERSION = 3
-"""Version of the tables in `projection` and of what fills them. Another one in the database asks for a rebuild."""
+"""Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
-kept = MetaData(schema=KEPT_SCHEMA)
+permanent = MetaData(schema=PERMANENT_SCHEMA)
 projection = MetaData(schema=PROJECTION_SCHEMA)
 
 Key = Text(collation="C")
-"""Ids and words for programs: compared byte by byte, whatever the database's locale."""
+"""Ids and enumerations: compared byte by byte, whatever the locale of the database."""
 
 Time = TIMESTAMP(timezone=True)
 
+Row: TypeAlias = Mapping[str, Any]
+"""A row to be written, keyed by column."""
+
 archive = Table(
     "archive",
-    kept,
+    permanent,
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("job_id", Key, nullable=False),
     Column("raw", LargeBinary, nullable=False),
@@ -51,16 +60,16 @@ archive = Table(
 
 log_checkpoint = Table(
     "log_checkpoint",
-    kept,
+    permanent,
     Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False),
 )
-"""One row: the last commit that is archived. Whoever writes anything moves or locks it first."""
+"""One row: the last commit that is archived. Every writer moves or locks it first."""
 
 log_lines = Table(
     "log_lines",
-    kept,
+    permanent,
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("job_id", Key, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -77,7 +86,7 @@ checkpoint = Table(
     Column("projection_version", Integer, primary_key=True),
     Column("position", BigInteger, nullable=False),
 )
-"""One row: which version of the projection this is, and up to where it has seen the log."""
+"""One row: the version of the projection, and the last position that it contains."""
 
 jobs = Table(
     "jobs",
@@ -102,8 +111,8 @@ jobs = Table(
     Column("attempt", Integer, nullable=False),
     Column("worker", Text, nullable=False),
     Column("stage", Key),
-    Column("percent", Double, nullable=False, comment="Weather."),
-    Column("eta_seconds", Double, comment="Weather."),
+    Column("percent", Double, nullable=False, comment="Live."),
+    Column("eta_seconds", Double, comment="Live."),
     Column("scenes", Integer, nullable=False),
     Column("scenes_rendered", Integer, nullable=False),
     Column("artifacts", JSONB, nullable=False),
@@ -143,7 +152,8 @@ jobs = Table(
     CheckConstraint("number > 0 AND position >= number AND version > 0", name="jobs_lie_in_the_log"),
 )
 
-WEATHER = ("percent", "eta_seconds")
+LIVE_COLUMNS = ("percent", "eta_seconds")
+"""Columns of `jobs` that running workers report and the log does not hold."""
 
 _ORDERS = {
     "created": ("created_at",),
@@ -153,7 +163,7 @@ _ORDERS = {
     "urgency": ("urgency",),
 }
 _COUNTED = ("urgency", "model", "style")
-"""By what jobs are counted at the edges of a span of time, without a look at their rows."""
+"""Columns in the index by time of submission, so that jobs at the edges of a span are counted from the index alone."""
 
 for _name, _columns in _ORDERS.items():
     Index(f"jobs_by_{_name}", jobs.c.tenant, *(jobs.c[c] for c in _columns), jobs.c.number)
@@ -191,9 +201,9 @@ prompts = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
 )
-"""Prompts in the clear, apart from what changes often. NULL once the job is erased.
+"""Prompts in the clear, apart from the columns that change often. NULL once the job is erased.
 
-By the number of the job: those of a page lie next to each other in most orders, ids lie anywhere.
+The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
 """
 
 scenes = Table(
@@ -218,7 +228,7 @@ stages = Table(
     Column("job_id", Key, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("stage", Key, nullable=False),
-    Column("scene", Integer, nullable=False, comment="-1 where the stage is not of one scene."),
+    Column("scene", Integer, nullable=False, comment="-1 for a stage that covers no single scene."),
     Column("started_at", Time),
     Column("seconds", Double),
     PrimaryKeyConstraint("job_id", "attempt", "stage", "scene"),
@@ -245,7 +255,7 @@ artifacts = Table(
     "artifacts",
     projection,
     Column("job_id", Key, nullable=False),
-    Column("place", Integer, nullable=False, comment="Place in the job's list of files."),
+    Column("place", Integer, nullable=False, comment="Index in the job's list of files."),
     Column("kind", Key, nullable=False),
     Column("key", Text, nullable=False),
     Column("sha256", Text, nullable=False),
@@ -279,7 +289,7 @@ workers = Table(
     Column("completed", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
 )
-"""What workers have done, by name; who is there now is in the registry of workers."""
+"""Totals of each worker, by name. The registry of workers holds which ones are present."""
 
 counters = Table(
     "counters",
@@ -287,7 +297,7 @@ counters = Table(
     Column("tenant", Key, nullable=False),
     Column("sort", Key, nullable=False),
     Column("level", SmallInteger, nullable=False),
-    Column("urgency", SmallInteger, nullable=False, comment="-1 for all urgencies, models and styles."),
+    Column("urgency", SmallInteger, nullable=False, comment="-1 for all priorities, models and styles."),
     Column("major", Integer, nullable=False),
     Column("cell", BigInteger, nullable=False),
     Column("status", Key, nullable=False),
@@ -299,10 +309,22 @@ counters = Table(
     ),
     CheckConstraint("jobs >= 0", name="counters_not_negative"),
 )
-"""How many jobs lie in each cell of each order, by status, and by status, urgency, model and style.
+"""Number of jobs in each cell of each order, by status, and by status, priority, model and style.
 
-kinolog.readmodel.counter_cells says what a cell is.
+kinolog.readmodel.counter_cells defines cells.
 """
+
+ROLLUP_SUMS = (
+    "submitted",
+    "completed",
+    "failed",
+    "cancelled",
+    "queued_change",
+    "processing_change",
+    "video_us",
+    "gpu_us",
+)
+"""Columns of `rollups` that are added up; the others are its key."""
 
 rollups = Table(
     "rollups",
@@ -311,19 +333,7 @@ rollups = Table(
     Column("bucket_seconds", Integer, nullable=False),
     Column("at", Time, nullable=False),
     Column("urgency", SmallInteger, nullable=False),
-    *(
-        Column(name, BigInteger, nullable=False)
-        for name in (
-            "submitted",
-            "completed",
-            "failed",
-            "cancelled",
-            "queued_change",
-            "processing_change",
-            "video_us",
-            "gpu_us",
-        )
-    ),
+    *(Column(name, BigInteger, nullable=False) for name in ROLLUP_SUMS),
     PrimaryKeyConstraint("tenant", "bucket_seconds", "at", "urgency"),
 )
 
@@ -339,4 +349,4 @@ timings = Table(
     Column("total_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "bucket_seconds", "measure", "at", "bin"),
 )
-"""Histograms of durations; kinolog.readmodel.time_buckets says what a bin is."""
+"""Histograms of durations; kinolog.readmodel.time_buckets defines bins."""

@@ -1,7 +1,6 @@
-"""Buckets of time and bins of durations, the same for who fills rollups and who reads them. Pure.
+"""Buckets of time and bins of durations, shared by the projector and the queries. Pure.
 
-Histograms of durations are kept per hour and day only: a minute seldom sees a duration twice, and would cost a row
-for each.
+Histograms of durations exist per hour and day only: durations seldom repeat within a minute, so each would cost a row.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 BUCKET_SECONDS = (60, 3_600, 86_400)
-"""Lengths of the buckets in which events are counted, each dividing the next."""
+"""Lengths of the buckets that count events; each divides the next."""
 
 TIMING_SECONDS = BUCKET_SECONDS[1:]
-"""Lengths of the buckets in which durations are counted."""
+"""Lengths of the buckets that count durations."""
 
 YEAR_SECONDS = 366 * 86_400.0
 
@@ -24,41 +23,41 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class DurationBins:
-    """Bins of durations: one below a millisecond, then each wider than the one before by a fixed share."""
+    """Bins of durations: one below a millisecond, then each wider than the previous one by a fixed share."""
 
     def __init__(self, widening: int) -> None:
         edges = [1_000]
         while edges[-1] < 30 * 86_400 * 1_000_000:
             edges.append(edges[-1] + max(1, edges[-1] // widening))
         self.edges_us = tuple(edges)
-        """Where each bin but the first begins."""
+        """Lower bounds of all bins but the first, in microseconds."""
 
     def of(self, duration_us: int) -> int:
-        """The bin of a duration."""
+        """Return the bin of a duration."""
         return bisect_right(self.edges_us, duration_us)
 
     def bounds_us(self, number: int) -> tuple[int, int | None]:
-        """Lower bound (included) and upper bound (excluded; None for the last bin) in microseconds."""
+        """Return the lower bound (included) and the upper bound (excluded; None for the last bin) in microseconds."""
         lower = self.edges_us[number - 1] if number > 0 else 0
         return lower, self.edges_us[number] if number < len(self.edges_us) else None
 
 
 BINS = DurationBins(16)
-"""For histograms: each a sixteenth wider than the one before."""
+"""Bins of histograms: each a sixteenth wider than the previous one."""
 
 
 def micros(seconds: float) -> int:
-    """Whole microseconds, at least 0 and at most a year: a worker's odd figure must not stop the projector."""
+    """Return whole microseconds, at least 0 and at most a year: no figure of a worker may stop the projector."""
     return round(min(max(0.0, seconds), YEAR_SECONDS) * 1_000_000) if seconds == seconds else 0
 
 
 def micros_between(start: datetime, end: datetime) -> int:
-    """Microseconds from start to end, none below zero."""
+    """Return the microseconds from start to end, at least 0."""
     return max(0, (end - start) // MICROSECOND)
 
 
 def bucket_start(at: datetime, bucket_seconds: int) -> datetime:
-    """Start of the bucket that `at` lies in."""
+    """Return the start of the bucket that contains `at`."""
     elapsed = (at - EPOCH) // timedelta(seconds=1)
     return EPOCH + timedelta(seconds=elapsed - elapsed % bucket_seconds)
 
@@ -72,12 +71,12 @@ class BucketSpan:
     end: datetime
 
 
-def stretches(
+def bucket_spans(
     start: datetime, end: datetime, lengths: tuple[int, ...] = BUCKET_SECONDS
 ) -> Iterator[BucketSpan]:
-    """The fewest buckets of the given lengths that cover a span, in no order.
+    """Yield the fewest buckets of the given lengths that cover a span, in no particular order.
 
-    The span begins and ends with whole buckets of the shortest length: its start is cut down, its end rounded up.
+    The start of the span is rounded down and its end rounded up to whole buckets of the shortest length.
     """
     shortest = lengths[0]
     start = bucket_start(start, shortest)
@@ -103,9 +102,9 @@ def _cover(start: datetime, end: datetime, lengths: tuple[int, ...]) -> Iterator
 
 
 def percentile_seconds(counts: Mapping[int, int], share: float) -> float | None:
-    """The duration below which `share` of the counted ones lie; None when there are none.
+    """Return the duration that `share` of the counted durations do not exceed; None without durations.
 
-    Right to the width of a bin (a sixteenth); within it durations are taken to lie evenly.
+    Accurate to the width of a bin (a sixteenth); assumes that durations are spread evenly within a bin.
     """
     total = sum(counts.values())
     if total == 0:

@@ -1,0 +1,1 @@
+"""Bulk writes to Postgres: array literals, COPY and upserts."""

@@ -1,7 +1,7 @@
-"""Columns of values as Postgres array literals.
+"""Writes columns of values as Postgres array literals.
 
-psycopg spends up to 5 µs per element on a list (a datetime, say); a literal made here costs a tenth of it, and a
-whole column travels as one parameter of `unnest`. Characters that Postgres cannot store (NUL) are left out.
+psycopg takes up to 5 µs per element of a list, a datetime for example. A literal made here takes a tenth of that, and
+a whole column is one parameter of `unnest`. NUL characters, which Postgres cannot store, are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import Boolean, Column, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, dialect
 
 _PLAIN = re.compile(r"[A-Za-z0-9_:./-]+")
-_WORD_NULL = "null"
+_NULL = "null"
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
@@ -24,8 +24,8 @@ Encoder = Callable[[Any], str]
 
 
 def text_element(value: str) -> str:
-    """A text as an element of an array literal."""
-    if (value.isalnum() or _PLAIN.fullmatch(value)) and value.lower() != _WORD_NULL:
+    """Return a text as an element of an array literal."""
+    if (value.isalnum() or _PLAIN.fullmatch(value)) and value.lower() != _NULL:
         return value
     if "\0" in value:
         value = value.replace("\0", "")
@@ -33,19 +33,19 @@ def text_element(value: str) -> str:
 
 
 def json_element(value: Mapping[str, object] | list[object]) -> str:
-    """A JSON value as an element of an array literal."""
-    return text_element(written_json(value))
+    """Return a JSON value as an element of an array literal."""
+    return text_element(json_text(value))
 
 
-def written_json(value: Mapping[str, object] | list[object]) -> str:
-    """A JSON value as text, without NUL; equal values are written alike."""
+def json_text(value: Mapping[str, object] | list[object]) -> str:
+    """Return a JSON value as text without NUL; equal values give equal texts."""
     if not value:
         return "[]" if isinstance(value, list) else "{}"
-    written = _write_json(value)
-    return _write_json(_without_nul(value)) if "\\u0000" in written else written
+    text = _encode_json(value)
+    return _encode_json(_without_nul(value)) if "\\u0000" in text else text
 
 
-_write_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def _without_nul(value: object) -> object:
@@ -61,12 +61,12 @@ def _without_nul(value: object) -> object:
 
 
 def bytes_element(value: bytes) -> str:
-    """Bytes as an element of an array literal."""
+    """Return bytes as an element of an array literal."""
     return f'"\\\\x{value.hex()}"'
 
 
 def numbers_element(value: Iterable[int]) -> str:
-    """An array of numbers as an element of an array literal of texts."""
+    """Return an array of numbers as an element of an array literal of texts."""
     return '"{' + ",".join(map(str, value)) + '}"'
 
 
@@ -97,9 +97,9 @@ def _encoder(column: Column[Any]) -> Encoder:
 
 
 class ArrayColumn:
-    """How one column of a table travels: its encoder, the cast of its parameter, and that of each value in it.
+    """Encodes one column of a table: as a parameter with the type `cast`, each value with the cast `value_cast`.
 
-    `unnest` takes arrays of arrays apart to the last number, so those travel as texts.
+    `unnest` flattens arrays of arrays completely, so those are sent as texts.
     """
 
     def __init__(self, column: Column[Any]) -> None:
@@ -113,7 +113,7 @@ class ArrayColumn:
         self.cast = "TEXT[]" if nested else f"{own.compile(dialect=_DIALECT)}[]"
 
     def literal(self, values: Iterable[Any]) -> str:
-        """The values as one array literal."""
+        """Return the values as one array literal."""
         encode = self._encode
         if self._nullable:
             return "{" + ",".join(["NULL" if v is None else encode(v) for v in values]) + "}"

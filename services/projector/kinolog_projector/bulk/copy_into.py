@@ -1,4 +1,4 @@
-"""Rows as the text that COPY takes: the fastest way into a table, for rows that are new to it."""
+"""Writes rows as the text format of COPY: the fastest way into a table, for rows that are new to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sqlalchemy import Boolean, Column, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from kinolog.readmodel.database import Connection
-from kinolog_projector.bulk.array_literals import written_json
+from kinolog.readmodel.tables import Row
+from kinolog_projector.bulk.array_literals import json_text
 
 Encoder = Callable[[Any], str]
 
@@ -20,42 +21,43 @@ _SPECIAL = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "
 
 
 class CopyStatement:
-    """COPY into a table of one schema. Columns that it knows no encoder for are numbers."""
+    """COPY into a table of one schema. Columns of types without an encoder are numbers."""
 
     def __init__(self, table: Table, schema: str) -> None:
         self._statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
             sql.Identifier(schema, table.name),
             sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns),
         )
-        self._columns = [(_encoder(column), bool(column.nullable)) for column in table.columns]
+        self._columns = [(column.name, _encoder(column), bool(column.nullable)) for column in table.columns]
 
-    async def rows(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
+    async def write(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Write rows, if there are any."""
         if not rows:
             return
         async with connection.cursor() as cursor, cursor.copy(self._statement) as copy:
             await copy.write(self.text(rows))
 
-    def text(self, rows: Sequence[Sequence[Any]]) -> str:
-        """The rows, a line each."""
+    def text(self, rows: Sequence[Row]) -> str:
+        """Return the rows, one line each. Raises `KeyError` for a row without one of the columns."""
         columns = []
-        for (encode, nullable), values in zip(self._columns, zip(*rows, strict=True), strict=True):
+        for name, encode, nullable in self._columns:
             if nullable:
+                values = [row[name] for row in rows]
                 columns.append([NULL if value is None else encode(value) for value in values])
             else:
-                columns.append(list(map(encode, values)))
+                columns.append([encode(row[name]) for row in rows])
         return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 
 def copied_text(value: str) -> str:
-    """A text; NUL, which Postgres cannot store, is left out."""
+    """Return a text, escaped, without NUL, which Postgres cannot store."""
     if value.isprintable() and "\\" not in value:
         return value
     return value.translate(_SPECIAL)
 
 
 def _copied_json(value: Mapping[str, object] | list[object]) -> str:
-    return copied_text(written_json(value))
+    return copied_text(json_text(value))
 
 
 def _copied_numbers(value: Iterable[int]) -> str:

@@ -1,35 +1,30 @@
-"""Statements that write whole columns of rows at once, for the tables of one schema."""
+"""Statements that write many rows at once, one array per column, for the tables of one schema."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from psycopg import sql
 from sqlalchemy import Table
 
+from kinolog.readmodel.tables import Row
 from kinolog_projector.bulk.array_literals import ArrayColumn
-
-Row = Sequence[Any]
 
 
 class BulkStatement:
-    """One statement that takes rows as `unnest` of arrays, called `given` in it."""
+    """A statement that reads its rows from `unnest` of arrays, with the alias `given`."""
 
     def __init__(self, query: sql.Composed, columns: Sequence[ArrayColumn]) -> None:
         self.query = query.as_bytes()
         self._columns = columns
 
     def parameters(self, rows: Sequence[Row]) -> list[str]:
-        """The rows, a literal per column."""
-        return [
-            column.literal(values)
-            for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
-        ]
+        """Return the rows, one literal per column. Raises `KeyError` for a row without one of the columns."""
+        return [column.literal([row[column.name] for row in rows]) for column in self._columns]
 
 
 def insert(table: Table, schema: str, *, or_skip: bool = False) -> BulkStatement:
-    """Insert rows; with `or_skip`, those that are there already stay as they are."""
+    """Return the statement that inserts rows; with `or_skip`, existing rows stay as they are."""
     tail = sql.SQL(" ON CONFLICT DO NOTHING") if or_skip else sql.SQL("")
     return BulkStatement(_insert(table, schema) + tail, _columns(table))
 
@@ -37,10 +32,10 @@ def insert(table: Table, schema: str, *, or_skip: bool = False) -> BulkStatement
 def upsert(
     table: Table, schema: str, *, keep: Sequence[str] = (), add: Sequence[str] = (), newest: str = ""
 ) -> BulkStatement:
-    """Insert rows, or update those that are there.
+    """Return the statement that inserts rows and updates existing ones.
 
-    Columns in `keep` stay as they were first written, or are filled in where they were NULL; those in `add` are
-    added up; the others are replaced. With `newest`, a row is only replaced by one with a greater such column.
+    Columns in `keep` keep their first value that is not NULL; those in `add` are added up; the others are replaced.
+    With `newest`, a row is replaced only by one with a greater value in that column.
     """
     key = [column.name for column in table.primary_key]
     name = sql.Identifier(table.name)
@@ -48,14 +43,14 @@ def upsert(
     for column in table.columns:
         if column.name in key:
             continue
-        here = sql.Identifier(column.name)
+        column_name = sql.Identifier(column.name)
         if column.name in keep:
-            value = sql.SQL("coalesce({}.{}, excluded.{})").format(name, here, here)
+            value = sql.SQL("coalesce({}.{}, excluded.{})").format(name, column_name, column_name)
         elif column.name in add:
-            value = sql.SQL("{}.{} + excluded.{}").format(name, here, here)
+            value = sql.SQL("{}.{} + excluded.{}").format(name, column_name, column_name)
         else:
-            value = sql.SQL("excluded.{}").format(here)
-        sets.append(sql.SQL("{} = {}").format(here, value))
+            value = sql.SQL("excluded.{}").format(column_name)
+        sets.append(sql.SQL("{} = {}").format(column_name, value))
     tail = sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(_names(key), sql.SQL(", ").join(sets))
     if newest:
         tail += sql.SQL(" WHERE {0}.{1} < excluded.{1}").format(name, sql.Identifier(newest))
@@ -63,18 +58,21 @@ def upsert(
 
 
 def merge_counts(table: Table, schema: str, count: str) -> BulkStatement:
-    """Add `count` to rows by their key; those that reach zero go. A count below zero violates the table's check."""
+    """Return the statement that adds `count` to rows by key and deletes those that reach zero.
+
+    A count below zero violates the check of the table.
+    """
     key = [column.name for column in table.primary_key]
     query = sql.SQL(
-        "MERGE INTO {table} AS there USING (SELECT * FROM {given}) AS given ON {match}"
-        " WHEN MATCHED AND there.{count} + given.{count} = 0 THEN DELETE"
-        " WHEN MATCHED THEN UPDATE SET {count} = there.{count} + given.{count}"
+        "MERGE INTO {table} AS target USING (SELECT * FROM {given}) AS given ON {match}"
+        " WHEN MATCHED AND target.{count} + given.{count} = 0 THEN DELETE"
+        " WHEN MATCHED THEN UPDATE SET {count} = target.{count} + given.{count}"
         " WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
     ).format(
         table=sql.Identifier(schema, table.name),
         given=_given(table),
         match=sql.SQL(" AND ").join(
-            sql.SQL("there.{0} = given.{0}").format(sql.Identifier(name)) for name in key
+            sql.SQL("target.{0} = given.{0}").format(sql.Identifier(name)) for name in key
         ),
         count=sql.Identifier(count),
         names=_names([column.name for column in table.columns]),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from psycopg_pool import AsyncConnectionPool
 
-from kinolog.readmodel.database import Connection, reading
+from kinolog.readmodel.database import Connection, reader_connection
 
 QUERY = (
     "SELECT id FROM projection.jobs WHERE status IN ('queued', 'processing') AND updated_at < %s"
@@ -23,6 +23,6 @@ class ReadModelUnfinishedJobs:
 
     async def __call__(self, unchanged_since: datetime) -> Sequence[str]:
         """The ids. Raises `ReadModelUnavailable`."""
-        async with reading(self._pool) as connection:
+        async with reader_connection(self._pool) as connection:
             cursor = await connection.execute(QUERY, [unchanged_since])
             return [row[0] for row in await cursor.fetchall()]

@@ -1,0 +1,1 @@
+"""Projects the log to the read models: prepares batches, makes rows and writes them."""

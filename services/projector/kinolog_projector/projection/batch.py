@@ -1,4 +1,4 @@
-"""A batch of commits, checked and made ready to be written."""
+"""A batch of commits, checked and prepared for projection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinolog.privacy.sealer import Sealer
 
 @dataclass(frozen=True, slots=True)
 class JobPrompts:
-    """Prompts of a job in the clear; None where there is none, or no key any more."""
+    """Prompts of a job in the clear; None without a prompt or without a key."""
 
     prompt: str | None
     negative_prompt: str | None
@@ -37,7 +37,7 @@ class JobCommits:
 
 @dataclass(frozen=True, slots=True)
 class CommitBatch:
-    """Contiguous commits, by job too, with the prompts of the jobs that begin in it."""
+    """Contiguous commits, grouped by job as well, with the prompts of the jobs that begin among them."""
 
     commits: Sequence[Recorded]
     jobs: Mapping[str, JobCommits]
@@ -65,22 +65,23 @@ def check_contiguous(previous: int, commits: Sequence[Recorded]) -> None:
 
 
 class BatchPreparer:
-    """Makes batches: groups by job, folds anew what an older version folded, opens prompts."""
+    """Prepares batches: groups commits by job, folds again what an older version folded, and unseals prompts."""
 
     def __init__(self, store: EventStore, keys: KeyStore) -> None:
         self._store = store
         self._keys = keys
 
     async def prepare(self, previous: int, commits: Sequence[Recorded]) -> CommitBatch:
-        """A batch of at least one commit, the first behind `previous`. Raises `DamagedLog` on a gap."""
+        """Return a batch of at least one commit that follows `previous`. Raises `DamagedLog` on a gap."""
         check_contiguous(previous, commits)
         by_job: dict[str, list[Recorded]] = {}
         for recorded in commits:
             by_job.setdefault(recorded.commit.job_id, []).append(recorded)
         jobs = {}
-        for job_id, its in by_job.items():
-            jobs[job_id] = JobCommits(tuple(its), await self._state(job_id, its[-1]))
-        return CommitBatch(commits, jobs, await self._open(jobs))
+        for job_id, job_commits in by_job.items():
+            state = await self._state(job_id, job_commits[-1])
+            jobs[job_id] = JobCommits(tuple(job_commits), state)
+        return CommitBatch(commits, jobs, await self._unseal(jobs))
 
     async def _state(self, job_id: str, tail: Recorded) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:
@@ -94,8 +95,9 @@ class BatchPreparer:
             raise DamagedLog(f"the log has no history of job {job_id}")
         return job
 
-    async def _open(self, jobs: Mapping[str, JobCommits]) -> dict[str, JobPrompts]:
-        new = {job_id: its.state for job_id, its in jobs.items() if its.begins}
+    async def _unseal(self, jobs: Mapping[str, JobCommits]) -> dict[str, JobPrompts]:
+        """Return the prompts of the jobs that begin in the batch, by id."""
+        new = {job_id: commits.state for job_id, commits in jobs.items() if commits.begins}
         readable = [job.sealing_key_id for job in new.values() if not job.erased]
         keys = await self._keys.get_many(readable) if readable else {}
         return {job_id: _prompts(job, keys.get(job.sealing_key_id)) for job_id, job in new.items()}

@@ -1,4 +1,4 @@
-"""Reading ahead: while one batch is written, the next is read and made ready."""
+"""Reads ahead: while one batch is written, the next is read and prepared."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ READ_AHEAD_BATCHES = 2
 
 
 class BatchReader:
-    """Cuts what comes from the log into batches: as large as what has gathered, at most `batch_size`."""
+    """Groups commits from the log into batches of all that have arrived, at most `batch_size`."""
 
     def __init__(self, preparer: BatchPreparer, batch_size: int) -> None:
         self._preparer = preparer
         self._batch_size = batch_size
-        self._gathered: deque[Recorded] = deque()
+        self._pending: deque[Recorded] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
         self._failure: Exception | None = None
@@ -27,9 +27,9 @@ class BatchReader:
     async def batches(
         self, previous: int, commits: AsyncIterator[Sequence[Recorded]]
     ) -> AsyncGenerator[CommitBatch]:
-        """Batches that follow `previous`, for as long as commits come.
+        """Yield batches that follow `previous` until `commits` ends.
 
-        Raises what reading raises, once all that came before is out, and `DamagedLog` on a gap. Close it
+        Raises what reading raises, after the batches that were read before, and `DamagedLog` on a gap. Close it
         (`aclosing`) to stop reading.
         """
         tasks = (asyncio.create_task(self._read(commits)), asyncio.create_task(self._prepare(previous)))
@@ -45,12 +45,12 @@ class BatchReader:
 
     async def _read(self, commits: AsyncIterator[Sequence[Recorded]]) -> None:
         try:
-            async for some in commits:
+            async for arrived in commits:
                 async with self._changed:
-                    self._gathered.extend(some)
+                    self._pending.extend(arrived)
                     self._changed.notify_all()
                     await self._changed.wait_for(
-                        lambda: len(self._gathered) < READ_AHEAD_BATCHES * self._batch_size
+                        lambda: len(self._pending) < READ_AHEAD_BATCHES * self._batch_size
                     )
         except Exception as error:
             self._failure = error
@@ -64,8 +64,8 @@ class BatchReader:
 
     async def _prepare(self, previous: int) -> None:
         try:
-            while some := await self._take():
-                batch = await self._preparer.prepare(previous, some)
+            while taken := await self._take():
+                batch = await self._preparer.prepare(previous, taken)
                 previous = batch.last
                 await self._ready.put(batch)
         except Exception as error:
@@ -73,10 +73,10 @@ class BatchReader:
         await self._ready.put(self._failure)
 
     async def _take(self) -> list[Recorded]:
-        """What has gathered, up to the size of a batch; empty when all is out."""
+        """Wait for commits and return those that have arrived, up to a batch; empty at the end."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._gathered or self._ended)
-            size = min(len(self._gathered), self._batch_size)
-            some = [self._gathered.popleft() for _ in range(size)]
+            await self._changed.wait_for(lambda: self._pending or self._ended)
+            size = min(len(self._pending), self._batch_size)
+            taken = [self._pending.popleft() for _ in range(size)]
             self._changed.notify_all()
-            return some
+            return taken

@@ -1,108 +1,162 @@
-"""What a batch adds to counters, rollups and timings. Sums of integers, so that batches may be cut anywhere."""
+"""What a batch adds to counters, rollups and timings: sums of integers, so that batches may be split anywhere."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.counter_cells import ALL, EVERY_URGENCY, LEVELS, SortKeys, cells_of, coarser
+from kinolog.readmodel.counter_cells import ALL, LEVELS, Cell, JobKind, SortKeys, coarser, finest_cells
+from kinolog.readmodel.priority_order import ALL_PRIORITIES
+from kinolog.readmodel.tables import ROLLUP_SUMS, Row
 from kinolog.readmodel.time_buckets import BINS, BUCKET_SECONDS, TIMING_SECONDS
 
-ROLLUP_FIELDS = (
-    "submitted",
-    "completed",
-    "failed",
-    "cancelled",
-    "queued_change",
-    "processing_change",
-    "video_us",
-    "gpu_us",
-)
-_PLACE = {name: place for place, name in enumerate(ROLLUP_FIELDS)}
 
-Kind = tuple[str, int, str, str]
-"""Status, urgency, model and style of a job."""
+class CountedJob(NamedTuple):
+    """What counters count a job by."""
+
+    keys: SortKeys
+    kind: JobKind
+
+
+class CounterKey(NamedTuple):
+    """The key of `counters`."""
+
+    tenant: str
+    sort: str
+    level: int
+    urgency: int
+    major: int
+    cell: int
+    status: str
+    model: str
+    style: str
+
+
+class RollupKey(NamedTuple):
+    """The key of `rollups`."""
+
+    tenant: str
+    bucket_seconds: int
+    at: datetime
+    urgency: int
+
+
+class TimingKey(NamedTuple):
+    """The key of `timings`."""
+
+    tenant: str
+    bucket_seconds: int
+    measure: str
+    at: datetime
+    bin: int
+
+
+@dataclass(slots=True)
+class DurationSum:
+    """Number and sum of durations: the other columns of `timings`."""
+
+    count: int = 0
+    total_us: int = 0
+
+    def add(self, count: int, total_us: int) -> None:
+        """Add durations."""
+        self.count += count
+        self.total_us += total_us
 
 
 class CounterChanges:
-    """Collects changes; `rows()` of each table come out once, coarser levels included."""
+    """Collects the changes of a batch; the `*_rows` methods return them for all levels and bucket lengths."""
 
     def __init__(self) -> None:
-        self._cells: defaultdict[tuple[str, SortField, int, int, Kind], int] = defaultdict(int)
-        self._rollups: defaultdict[tuple[str, int, int], list[int]] = defaultdict(
-            lambda: [0] * len(ROLLUP_FIELDS)
-        )
-        self._timings: defaultdict[tuple[str, str, int, int], list[int]] = defaultdict(lambda: [0, 0])
+        self._jobs: defaultdict[tuple[str, SortField, Cell, JobKind], int] = defaultdict(int)
+        self._sums: defaultdict[tuple[str, int, int], dict[str, int]] = defaultdict(_no_sums)
+        self._durations: defaultdict[tuple[str, str, int, int], DurationSum] = defaultdict(DurationSum)
 
-    def move(
-        self,
-        tenant: str,
-        before: tuple[SortKeys, Kind] | None,
-        after: tuple[SortKeys, Kind],
-    ) -> None:
-        """A job moved from one place in the orders to another; None when it is new."""
+    def move(self, tenant: str, before: CountedJob | None, after: CountedJob) -> None:
+        """Count a job in other cells than before; `before` is None for a new job."""
         if before == after:
             return
-        old = cells_of(before[0]) if before is not None else None
-        for field, (major, cell) in cells_of(after[0]).items():
-            if before is not None and old is not None:
-                if old[field] == (major, cell) and before[1] == after[1]:
+        old_cells = finest_cells(before.keys) if before is not None else {}
+        for field, cell in finest_cells(after.keys).items():
+            if before is not None:
+                old_cell = old_cells[field]
+                if old_cell == cell and before.kind == after.kind:
                     continue
-                self._cells[tenant, field, *old[field], before[1]] -= 1
-            self._cells[tenant, field, major, cell, after[1]] += 1
+                self._jobs[tenant, field, old_cell, before.kind] -= 1
+            self._jobs[tenant, field, cell, after.kind] += 1
 
-    def add(self, tenant: str, at: datetime, urgency: int, **amounts: int) -> None:
-        """Something happened at a time: amounts by rollup field."""
-        row = self._rollups[tenant, _bucket(at, BUCKET_SECONDS[0]), urgency]
-        for name, amount in amounts.items():
-            row[_PLACE[name]] += amount
+    def add_to_rollup(self, tenant: str, at: datetime, order: int, amounts: Mapping[str, int]) -> None:
+        """Add amounts, keyed by column of `rollups`, at a time and for the number of a priority."""
+        sums = self._sums[tenant, _bucket(at, BUCKET_SECONDS[0]), order]
+        for column, amount in amounts.items():
+            sums[column] += amount
 
-    def took(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
-        """Something that ended at a time took so long."""
-        row = self._timings[tenant, measure, _bucket(at, TIMING_SECONDS[0]), BINS.of(duration_us)]
-        row[0] += 1
-        row[1] += duration_us
+    def add_duration(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
+        """Add a duration that ended at a time."""
+        hour = _bucket(at, TIMING_SECONDS[0])
+        self._durations[tenant, measure, hour, BINS.of(duration_us)].add(1, duration_us)
 
-    def counter_rows(self) -> list[tuple[object, ...]]:
-        """Rows of `counters`, in the order of their key."""
-        totals: defaultdict[tuple[object, ...], int] = defaultdict(int)
-        for (tenant, field, major, cell, kind), jobs in self._cells.items():
+    def counter_rows(self) -> list[Row]:
+        """Return rows of `counters`, ordered by key."""
+        totals: defaultdict[CounterKey, int] = defaultdict(int)
+        for (tenant, field, cell, kind), jobs in self._jobs.items():
             if not jobs:
                 continue
-            status, urgency, model, style = kind
-            places = [(level, major, coarser(cell, level)) for level in range(LEVELS)]
+            levels = [(level, cell.major, coarser(cell.number, level)) for level in range(LEVELS)]
             if field is SortField.CREATED_AT:
-                places.append((ALL, 0, 0))
-            for level, *where in places:
-                totals[tenant, field.value, level, urgency, *where, status, model, style] += jobs
-                totals[tenant, field.value, level, EVERY_URGENCY, *where, status, "", ""] += jobs
-        return sorted((*key, jobs) for key, jobs in totals.items() if jobs)
+                levels.append((ALL, 0, 0))
+            for level, major, number in levels:
+                key = CounterKey(
+                    tenant=tenant,
+                    sort=field.value,
+                    level=level,
+                    urgency=kind.priority_order,
+                    major=major,
+                    cell=number,
+                    status=kind.status,
+                    model=kind.model,
+                    style=kind.style,
+                )
+                totals[key] += jobs
+                totals[key._replace(urgency=ALL_PRIORITIES, model="", style="")] += jobs
+        return [{**key._asdict(), "jobs": totals[key]} for key in sorted(totals) if totals[key]]
 
-    def rollup_rows(self) -> list[tuple[object, ...]]:
-        """Rows of `rollups`, in the order of their key."""
-        totals: dict[tuple[object, ...], list[int]] = {}
-        for (tenant, minute, urgency), amounts in self._rollups.items():
+    def rollup_rows(self) -> list[Row]:
+        """Return rows of `rollups`, ordered by key."""
+        totals: defaultdict[RollupKey, dict[str, int]] = defaultdict(_no_sums)
+        for (tenant, minute, order), amounts in self._sums.items():
             for seconds in BUCKET_SECONDS:
-                key = (tenant, seconds, _time(minute - minute % seconds), urgency)
-                row = totals.get(key)
-                totals[key] = amounts if row is None else [a + b for a, b in zip(row, amounts, strict=True)]
-        return sorted((*key, *row) for key, row in totals.items())
+                at = _time(minute - minute % seconds)
+                sums = totals[RollupKey(tenant=tenant, bucket_seconds=seconds, at=at, urgency=order)]
+                for column, amount in amounts.items():
+                    sums[column] += amount
+        return [{**key._asdict(), **totals[key]} for key in sorted(totals)]
 
-    def timing_rows(self) -> list[tuple[object, ...]]:
-        """Rows of `timings`, in the order of their key."""
-        totals: dict[tuple[object, ...], tuple[int, int]] = {}
-        for (tenant, measure, hour, number), (count, total) in self._timings.items():
+    def timing_rows(self) -> list[Row]:
+        """Return rows of `timings`, ordered by key."""
+        totals: defaultdict[TimingKey, DurationSum] = defaultdict(DurationSum)
+        for (tenant, measure, hour, number), durations in self._durations.items():
             for seconds in TIMING_SECONDS:
-                key = (tenant, seconds, measure, _time(hour - hour % seconds), number)
-                before = totals.get(key, (0, 0))
-                totals[key] = (before[0] + count, before[1] + total)
-        return sorted((*key, *row) for key, row in totals.items())
+                at = _time(hour - hour % seconds)
+                key = TimingKey(tenant=tenant, bucket_seconds=seconds, measure=measure, at=at, bin=number)
+                totals[key].add(durations.count, durations.total_us)
+        return [
+            {**key._asdict(), "count": totals[key].count, "total_us": totals[key].total_us}
+            for key in sorted(totals)
+        ]
+
+
+def _no_sums() -> dict[str, int]:
+    return dict.fromkeys(ROLLUP_SUMS, 0)
 
 
 def _bucket(at: datetime, seconds: int) -> int:
-    """Start of the bucket that `at` lies in, in seconds since 1970."""
+    """Return the start of the bucket that contains `at`, in seconds since 1970."""
     elapsed = int(at.timestamp())
     return elapsed - elapsed % seconds
 

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
-from kinolog.readmodel.counter_cells import SortKeys
-
-COLUMNS = (
-    "id",
-    "number",
-    "status",
-    "urgency",
-    "model",
-    "style",
-    "created_at",
-    "updated_at",
-    "queued_at",
-    "percent",
-    "eta_seconds",
-    "duration_us",
-    "attempt",
-    "tenant",
-)
+from kinolog.readmodel.counter_cells import JobKind, SortKeys
+from kinolog_projector.projection.counter_changes import CountedJob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentRow:
-    """One row of `jobs`, as far as the next one builds on it; fields in the order of `COLUMNS`."""
+    """The columns of a row of `jobs` that the next row depends on."""
 
     id: str
     number: int
+    tenant: str
     status: str
     urgency: int
     model: str
@@ -42,16 +27,20 @@ class CurrentRow:
     eta_seconds: float | None
     duration_us: int
     attempt: int
-    tenant: str
 
     @property
-    def kind(self) -> tuple[str, int, str, str]:
-        """Status, urgency, model, style."""
-        return self.status, self.urgency, self.model, self.style
-
-    @property
-    def keys(self) -> SortKeys:
-        """Where it stands in the orders."""
-        return SortKeys(
-            self.number, self.created_at, self.updated_at, self.percent, self.duration_us, self.urgency
+    def counted(self) -> CountedJob:
+        """What counters count the job by."""
+        keys = SortKeys(
+            number=self.number,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            percent=self.percent,
+            duration_us=self.duration_us,
+            priority_order=self.urgency,
         )
+        return CountedJob(keys, JobKind(self.status, self.urgency, self.model, self.style))
+
+
+CURRENT_COLUMNS = tuple(field.name for field in fields(CurrentRow))
+"""The columns of `jobs` that are read; psycopg maps them to the fields by name."""

@@ -1,32 +1,30 @@
-"""From a batch and what the tables held before to the rows that the tables hold after."""
+"""Projects a batch: from its commits and the current rows to the rows to write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from kinolog.job import events as e
-from kinolog.job.commit import Recorded
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import DamagedLog
+from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.time_buckets import micros, micros_between
 from kinolog_projector.projection.batch import CommitBatch, JobCommits
-from kinolog_projector.projection.counter_changes import CounterChanges
 from kinolog_projector.projection.current_row import CurrentRow
+from kinolog_projector.projection.projected_rows import ProjectedRows, WorkerTotals
 from kinolog_projector.projection.rows import (
-    Row,
     artifact_rows,
     attempt_row,
+    counted_job,
     job_row,
-    next_percent,
     prompt_row,
     scene_rows,
-    sort_keys,
-    urgency_of,
 )
 
-FEED = {
+ACTIVITY = {
     e.Submitted: "submitted",
     e.AttemptStarted: "attempt_started",
     e.AttemptFailed: "attempt_failed",
@@ -38,205 +36,215 @@ FEED = {
     e.Retried: "retried",
     e.Erased: "erased",
 }
-"""What people want to read about, in the log's spelling; stages and the like are left to a job's own history."""
+"""Events in the activity feed, with their stored names. Others, such as stages, are in the history of the job alone."""
 
-
-class JobRows:
-    """Rows for the tables that hold jobs and their parts."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Row] = []
-        self.prompts: list[Row] = []
-        self.scenes: list[Row] = []
-        self.stages: dict[tuple[str, int, str, int], list[Any]] = {}
-        self.attempts: list[Row] = []
-        self.artifacts: list[Row] = []
-
-    def stage_rows(self) -> list[Row]:
-        """Rows of `stages`."""
-        return [(*key, *times) for key, times in self.stages.items()]
-
-
-class ProjectedRows:
-    """Rows for every table of a projection: apart for jobs that are new to it and for those that it knows."""
-
-    def __init__(self) -> None:
-        self.new = JobRows()
-        self.known = JobRows()
-        self.erased: list[str] = []
-        self.activity: list[Row] = []
-        self.workers: dict[str, list[Any]] = {}
-        self.tally = CounterChanges()
+NO_SCENE = -1
+"""Stored in `stages` for a stage that covers no single scene."""
 
 
 def project_batch(
-    batch: CommitBatch, before: Mapping[str, CurrentRow], *, counting: bool = True
+    batch: CommitBatch, current: Mapping[str, CurrentRow], *, counting: bool = True
 ) -> ProjectedRows:
-    """The rows that a batch leads to; without `counting` all but the counters.
+    """Return the rows that a batch produces; without `counting` all but the counters.
 
-    Raises `DamagedLog` when a job's history does not begin with its first commit.
+    Raises `DamagedLog` if a job's history does not begin with its first commit.
     """
-    folded = ProjectedRows()
-    for job_id, its in batch.jobs.items():
-        known = before.get(job_id)
-        if known is None and not its.begins:
+    projected = ProjectedRows()
+    for job_id, commits in batch.jobs.items():
+        row = current.get(job_id)
+        if row is None and not commits.begins:
             raise DamagedLog(
-                f"job {job_id} appears at position {its.commits[0].position} without its first commit"
+                f"job {job_id} appears at position {commits.commits[0].position} without its first commit"
             )
-        walk = _JobProjection(folded, its, known)
-        walk.run()
-        walk.finish(batch, counting=counting)
-    return folded
+        projection = _JobProjection(projected, commits, row)
+        projection.apply_events()
+        projection.add_rows(batch, counting=counting)
+    return projected
 
 
 class _JobProjection:
-    """Walks the events of one job in a batch, knowing its status and priority at each."""
+    """Projects the commits of one job: applies its events in order, tracking status and priority."""
 
-    def __init__(self, folded: ProjectedRows, its: JobCommits, before: CurrentRow | None) -> None:
-        self.folded = folded
-        self.rows = folded.known if before else folded.new
-        self.its = its
+    def __init__(self, projected: ProjectedRows, commits: JobCommits, before: CurrentRow | None) -> None:
+        self.projected = projected
+        self.counter_changes = projected.counter_changes
+        self.rows = projected.known if before else projected.new
+        self.commits = commits
         self.before = before
-        self.state: Job = its.state
-        self.tenant = its.state.tenant
+        self.state: Job = commits.state
+        self.tenant = commits.state.tenant
+        self.position = 0
+        """Position of the commit whose events are being applied."""
         self.status: str = before.status if before else ""
-        self.urgency: int = before.urgency if before else 0
-        self.queued_at = before.queued_at if before else its.state.created_at
-        self.first_attempt_touched: int | None = None
-        self.scenes_touched = False
+        self.priority_order: int = before.urgency if before else 0
+        self.queued_at = before.queued_at if before else commits.state.created_at
+        self.stages: dict[tuple[int, str, int], dict[str, Any]] = {}
+        self.first_changed_attempt: int | None = None
+        self.scenes_changed = False
         self.completed = False
         self.erased = False
 
-    def run(self) -> None:
-        """Walk."""
-        activity = self.folded.activity
-        for recorded in self.its.commits:
-            commit = recorded.commit
-            for index, event in enumerate(commit.events):
+    def apply_events(self) -> None:
+        """Apply the events of all commits."""
+        for recorded in self.commits.commits:
+            self.position = recorded.position
+            for index, event in enumerate(recorded.commit.events):
                 kind = type(event)
-                name = FEED.get(kind)
-                if name is not None:
-                    facts = (commit.job_id, name, commit.command.actor, event.at)
-                    activity.append((self.tenant, recorded.position, index, *facts))
+                if kind in ACTIVITY:
+                    self._add_activity(index, kind, recorded.commit.command.actor, event.at)
                 handler = _HANDLERS.get(kind)
                 if handler is not None:
-                    handler(self, recorded, event)
+                    handler(self, event)
 
-    def finish(self, batch: CommitBatch, *, counting: bool) -> None:
-        """Write down what has become of the job."""
+    def _add_activity(self, index: int, kind: type[e.Event], actor: str, at: datetime) -> None:
+        self.projected.activity.append(
+            {
+                "tenant": self.tenant,
+                "position": self.position,
+                "index": index,
+                "job_id": self.state.id,
+                "event": ACTIVITY[kind],
+                "actor": actor,
+                "at": at,
+            }
+        )
+
+    def add_rows(self, batch: CommitBatch, *, counting: bool) -> None:
+        """Add the rows of the job as it is after its last commit."""
         state, before, rows = self.state, self.before, self.rows
-        number = before.number if before else self.its.commits[0].position
-        keys = sort_keys(state, number, next_percent(state, before))
-        kind = (state.status.value, keys.urgency, state.spec.model, state.spec.style)
+        number = before.number if before else self.commits.commits[0].position
+        counted = counted_job(state, number, before)
         if counting:
-            there = (before.keys, before.kind) if before else None
-            self.folded.tally.move(self.tenant, there, (keys, kind))
-        rows.jobs.append(job_row(state, keys, kind, self.queued_at, self.its.commits[-1].position, before))
+            self.counter_changes.move(self.tenant, before.counted if before else None, counted)
+        rows.jobs.append(
+            job_row(state, counted=counted, queued_at=self.queued_at, position=self.position, before=before)
+        )
+        rows.stages += self.stages.values()
         if self.erased or state.id in batch.prompts:
             prompts = None if self.erased else batch.prompts[state.id]
             rows.prompts.append(prompt_row(state, number, prompts))
         if self.erased and before:
-            self.folded.erased.append(state.id)
+            self.projected.erased.append(state.id)
         elif self.completed and not self.erased:
             rows.artifacts += artifact_rows(state)
-        if self.scenes_touched:
+        if self.scenes_changed:
             rows.scenes += scene_rows(state)
-        if self.first_attempt_touched is not None:
-            touched = state.attempts[max(0, self.first_attempt_touched - 1) :]
-            rows.attempts += [attempt_row(state.id, attempt) for attempt in touched]
+        if self.first_changed_attempt is not None:
+            changed = state.attempts[max(0, self.first_changed_attempt - 1) :]
+            rows.attempts += [attempt_row(state.id, attempt) for attempt in changed]
 
-    def shift(self, event: e.Event, status: Status, **amounts: int) -> None:
-        """The job goes to another status, at the time of the event."""
+    def change_status(self, event: e.Event, status: Status, **amounts: int) -> None:
+        """Move the job to another status at the time of the event; `amounts` are columns of `rollups`."""
         for name in (Status.QUEUED, Status.PROCESSING):
             change = (status == name) - (self.status == name)
             if change:
                 amounts[f"{name}_change"] = change
         self.status = status
-        self.folded.tally.add(self.tenant, event.at, self.urgency, **amounts)
+        self.counter_changes.add_to_rollup(self.tenant, event.at, self.priority_order, amounts)
 
-    def worker(self, attempt: int, position: int) -> list[Any]:
-        """What is known of the worker of an attempt in this batch."""
+    def add_duration(self, measure: str, at: datetime, duration_us: int) -> None:
+        """Add a duration to the histogram of a measure."""
+        self.counter_changes.add_duration(self.tenant, measure, at, duration_us)
+
+    def worker_totals(self, attempt: int) -> WorkerTotals:
+        """Return the totals of the worker of an attempt. Raises `DamagedLog` if the job has no such attempt."""
         if not 0 < attempt <= len(self.state.attempts):
-            raise DamagedLog(f"job {self.state.id} has no attempt {attempt}, as position {position} says")
-        its = self.state.attempts[attempt - 1]
-        row = self.folded.workers.setdefault(
-            its.worker, [its.worker, its.runtime.hardware, position, position, 0, 0, 0]
-        )
-        row[2], row[3] = min(row[2], position), max(row[3], position)
+            raise DamagedLog(
+                f"position {self.position} names attempt {attempt} of job {self.state.id}, which has none"
+            )
+        facts = self.state.attempts[attempt - 1]
+        totals = self.projected.workers.get(facts.worker)
+        if totals is None:
+            totals = self.projected.workers[facts.worker] = WorkerTotals(
+                worker=facts.worker,
+                hardware=facts.runtime.hardware,
+                first_position=self.position,
+                last_position=self.position,
+            )
+        totals.first_position = min(totals.first_position, self.position)
+        totals.last_position = max(totals.last_position, self.position)
+        return totals
+
+    def change_attempt(self, attempt: int) -> None:
+        """Mark an attempt as changed; the later ones are written too."""
+        if attempt and (self.first_changed_attempt is None or attempt < self.first_changed_attempt):
+            self.first_changed_attempt = attempt
+
+    def stage_row(self, event: e.StageStarted | e.StageFinished) -> dict[str, Any]:
+        """Return the row of a stage, to be filled."""
+        scene = NO_SCENE if event.scene is None else event.scene
+        key = (event.attempt, event.stage.value, scene)
+        row = self.stages.get(key)
+        if row is None:
+            row = self.stages[key] = {
+                "job_id": self.state.id,
+                "attempt": event.attempt,
+                "stage": event.stage.value,
+                "scene": scene,
+                "started_at": None,
+                "seconds": None,
+            }
         return row
 
-    def touch(self, attempt: int) -> None:
-        """An attempt changed; those behind it are written too."""
-        if attempt and (self.first_attempt_touched is None or attempt < self.first_attempt_touched):
-            self.first_attempt_touched = attempt
+
+def _submitted(job: _JobProjection, event: e.Submitted) -> None:
+    job.priority_order = priority_order(event.priority)
+    job.change_status(event, Status.QUEUED, submitted=1)
 
 
-def _submitted(walk: _JobProjection, recorded: Recorded, event: e.Submitted) -> None:
-    walk.urgency = urgency_of(event.priority)
-    walk.shift(event, Status.QUEUED, submitted=1)
+def _queued(job: _JobProjection, event: e.Queued) -> None:
+    job.priority_order = priority_order(event.priority)
+    job.queued_at = event.at
+    if job.status != Status.QUEUED:
+        job.change_status(event, Status.QUEUED)
 
 
-def _queued(walk: _JobProjection, recorded: Recorded, event: e.Queued) -> None:
-    walk.urgency = urgency_of(event.priority)
-    walk.queued_at = event.at
-    if walk.status != Status.QUEUED:
-        walk.shift(event, Status.QUEUED)
+def _reprioritized(job: _JobProjection, event: e.Reprioritized) -> None:
+    job.priority_order = priority_order(event.priority)
 
 
-def _reprioritized(walk: _JobProjection, recorded: Recorded, event: e.Reprioritized) -> None:
-    walk.urgency = urgency_of(event.priority)
+def _scenes_changed(job: _JobProjection, event: e.StoryboardPlanned | e.SceneRendered) -> None:
+    job.scenes_changed = True
 
 
-def _scenes(walk: _JobProjection, recorded: Recorded, event: e.StoryboardPlanned | e.SceneRendered) -> None:
-    walk.scenes_touched = True
+def _erased(job: _JobProjection, event: e.Erased) -> None:
+    job.scenes_changed = job.erased = True
 
 
-def _erased(walk: _JobProjection, recorded: Recorded, event: e.Erased) -> None:
-    walk.scenes_touched = walk.erased = True
-
-
-def _attempt_started(walk: _JobProjection, recorded: Recorded, event: e.AttemptStarted) -> None:
+def _attempt_started(job: _JobProjection, event: e.AttemptStarted) -> None:
     if event.attempt == 1:
-        waited = micros_between(walk.state.created_at, event.at)
-        walk.folded.tally.took(walk.tenant, "wait", event.at, waited)
-    walk.shift(event, Status.PROCESSING)
-    walk.touch(event.attempt)
-    walk.worker(event.attempt, recorded.position)[4] += 1
+        job.add_duration("wait", event.at, micros_between(job.state.created_at, event.at))
+    job.change_status(event, Status.PROCESSING)
+    job.change_attempt(event.attempt)
+    job.worker_totals(event.attempt).attempts += 1
 
 
-def _attempt_failed(walk: _JobProjection, recorded: Recorded, event: e.AttemptFailed) -> None:
-    walk.touch(event.attempt)
-    walk.worker(event.attempt, recorded.position)[6] += 1
+def _attempt_failed(job: _JobProjection, event: e.AttemptFailed) -> None:
+    job.change_attempt(event.attempt)
+    job.worker_totals(event.attempt).failed += 1
 
 
-def _stage_started(walk: _JobProjection, recorded: Recorded, event: e.StageStarted) -> None:
-    row = _stage(walk, event)
-    if row[0] is None:
-        row[0] = event.at
+def _stage_started(job: _JobProjection, event: e.StageStarted) -> None:
+    row = job.stage_row(event)
+    if row["started_at"] is None:
+        row["started_at"] = event.at
 
 
-def _stage_finished(walk: _JobProjection, recorded: Recorded, event: e.StageFinished) -> None:
-    row = _stage(walk, event)
+def _stage_finished(job: _JobProjection, event: e.StageFinished) -> None:
+    row = job.stage_row(event)
     duration_us = micros(event.seconds)
-    if row[1] is None:
-        row[1] = duration_us / 1_000_000
-    walk.folded.tally.took(walk.tenant, event.stage.value, event.at, duration_us)
+    if row["seconds"] is None:
+        row["seconds"] = duration_us / 1_000_000
+    job.add_duration(event.stage.value, event.at, duration_us)
 
 
-def _stage(walk: _JobProjection, event: e.StageStarted | e.StageFinished) -> list[Any]:
-    scene = -1 if event.scene is None else event.scene
-    key = (walk.state.id, event.attempt, event.stage.value, scene)
-    return walk.rows.stages.setdefault(key, [None, None])
-
-
-def _completed(walk: _JobProjection, recorded: Recorded, event: e.Completed) -> None:
-    walk.completed = True
-    walk.touch(event.attempt)
-    walk.worker(event.attempt, recorded.position)[5] += 1
-    if walk.state.started_at is not None:
-        took = micros_between(walk.state.started_at, event.at)
-        walk.folded.tally.took(walk.tenant, "run", event.at, took)
-    walk.shift(
+def _completed(job: _JobProjection, event: e.Completed) -> None:
+    job.completed = True
+    job.change_attempt(event.attempt)
+    job.worker_totals(event.attempt).completed += 1
+    if job.state.started_at is not None:
+        job.add_duration("run", event.at, micros_between(job.state.started_at, event.at))
+    job.change_status(
         event,
         Status.COMPLETED,
         completed=1,
@@ -245,21 +253,21 @@ def _completed(walk: _JobProjection, recorded: Recorded, event: e.Completed) -> 
     )
 
 
-def _failed(walk: _JobProjection, recorded: Recorded, event: e.Failed) -> None:
-    walk.touch(event.attempt)
-    walk.shift(event, Status.FAILED, failed=1)
+def _failed(job: _JobProjection, event: e.Failed) -> None:
+    job.change_attempt(event.attempt)
+    job.change_status(event, Status.FAILED, failed=1)
 
 
-def _cancelled(walk: _JobProjection, recorded: Recorded, event: e.Cancelled) -> None:
-    walk.touch(event.attempt)
-    walk.shift(event, Status.CANCELLED, cancelled=1)
+def _cancelled(job: _JobProjection, event: e.Cancelled) -> None:
+    job.change_attempt(event.attempt)
+    job.change_status(event, Status.CANCELLED, cancelled=1)
 
 
-_HANDLERS: dict[type, Callable[[_JobProjection, Recorded, Any], None]] = {
+_HANDLERS: dict[type, Callable[[_JobProjection, Any], None]] = {
     e.Submitted: _submitted,
     e.Queued: _queued,
-    e.StoryboardPlanned: _scenes,
-    e.SceneRendered: _scenes,
+    e.StoryboardPlanned: _scenes_changed,
+    e.SceneRendered: _scenes_changed,
     e.Reprioritized: _reprioritized,
     e.Erased: _erased,
     e.AttemptStarted: _attempt_started,

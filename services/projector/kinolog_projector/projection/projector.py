@@ -1,4 +1,4 @@
-"""Follows the log and keeps the read models in step with it, or stands by while another process does."""
+"""Follows the log and updates the read models, or stands by while another process does."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ import psycopg
 from kinolog.ports.event_store import DamagedLog, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
+from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
+from kinolog_projector.projection.projection_tables import CheckpointConflict
 from kinolog_projector.projection.uninterrupted import raise_if_cancelled
-from kinolog_projector.projection.writer import BatchWriter, CheckpointConflict
+from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.migrate import check_schema
 
 logger = logging.getLogger(__name__)
 
 LEADER_LOCK = 0x6B696E6F6C6F67
-"""Advisory lock of the process that writes. It spares the others the work; what keeps them exact is the checkpoint."""
+"""Advisory lock of the process that writes. It saves the others work; the checkpoint is what keeps rows exact."""
 
 STAND_BY_SECONDS = 1.0
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 5.0
+RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)
 
 
 class Projector:
-    """One process's share in keeping the read models. `run` goes on for ever, or ends with what cannot be mended."""
+    """Keeps the read models up to date. `run` ends only with an error that needs a person."""
 
     def __init__(
         self,
@@ -44,47 +46,47 @@ class Projector:
         self._database_url = database_url
         self._store = store
         self._preparer = BatchPreparer(store, keys)
-        self._weather = LiveProgressWriter(progress)
+        self._live_progress = LiveProgressWriter(progress)
         self._batch_size = batch_size
         self.checked = asyncio.Event()
-        """Set once the database and the log were found in order, or another process leads."""
+        """Set when database and log have passed their checks, or another process leads."""
         self.leads = False
         self.position = 0
         self.commits = 0
         self.batches = 0
-        self.problem = "the read models were not reached yet"
+        self.problem = "the read models have not been reached yet"
 
     async def run(self) -> None:
-        """Keep the read models. Raises `DamagedLog` and `WrongSchema`: those need a person."""
-        pause = SHORTEST_PAUSE_SECONDS
-        gathering = asyncio.create_task(self._weather.gather())
+        """Update the read models until cancelled. Raises `DamagedLog` and `WrongSchema`, which need a person."""
+        pauses = RETRY.pauses()
+        collecting = asyncio.create_task(self._live_progress.collect())
         try:
             while True:
                 before = self.batches
                 try:
-                    await self._take_part()
+                    await self._lead_or_stand_by()
                 except (psycopg.OperationalError, LogUnavailable) as error:
                     raise_if_cancelled()
-                    self.problem = _plain(error)
-                    logger.warning("the read models stand still: %s", self.problem, extra=fields("retry"))
-                except CheckpointConflict as overtaken:
-                    self.problem = str(overtaken)
-                    logger.warning("another projector was faster: %s", overtaken, extra=fields("stand_by"))
+                    self.problem = _first_line(error)
+                    logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                except CheckpointConflict as conflict:
+                    self.problem = str(conflict)
+                    logger.warning("another projector was faster: %s", conflict, extra=fields("stand_by"))
                 self.leads = False
-                pause = SHORTEST_PAUSE_SECONDS if self.batches > before else pause * 2
-                pause = min(pause, LONGEST_PAUSE_SECONDS)
-                await asyncio.sleep(pause)
+                if self.batches > before:
+                    pauses = RETRY.pauses()
+                await asyncio.sleep(next(pauses))
         finally:
-            gathering.cancel()
+            collecting.cancel()
             with suppress(asyncio.CancelledError):
-                await asyncio.gather(gathering, return_exceptions=True)
+                await asyncio.gather(collecting, return_exceptions=True)
 
     def missing(self) -> list[str]:
-        """What keeps this process from being ready."""
+        """Return why this process is not ready; empty when it is."""
         return [self.problem] if self.problem else []
 
     def metrics(self) -> list[Metric]:
-        """Figures for the probe."""
+        """Return the metrics of the probe."""
         return [
             Metric(
                 name="kinolog_projector_position", value=self.position, help="Last position that was written."
@@ -106,7 +108,7 @@ class Projector:
             ),
         ]
 
-    async def _take_part(self) -> None:
+    async def _lead_or_stand_by(self) -> None:
         connection = await writer_connection(self._database_url, "kinolog-projector")
         async with connection:
             await check_schema(connection)
@@ -116,7 +118,7 @@ class Projector:
             position = await check_log(writer, self._store)
             self.leads, self.position, self.problem = True, position, ""
             self.checked.set()
-            logger.info("keeping the read models", extra=fields("lead", position=position))
+            logger.info("updating the read models", extra=fields("lead", position=position))
             await self._lead(writer, position)
 
     async def _wait_for_lead(self, connection: Connection) -> None:
@@ -134,8 +136,8 @@ class Projector:
         caught_up = asyncio.Event()
         tasks = (
             asyncio.create_task(self._write(writer, position, caught_up)),
-            asyncio.create_task(self._weather.keep(writer)),
-            asyncio.create_task(self._weather.backfill(writer, caught_up)),
+            asyncio.create_task(self._live_progress.write(writer)),
+            asyncio.create_task(self._live_progress.backfill(writer, caught_up)),
         )
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -148,8 +150,8 @@ class Projector:
 
     async def _write(self, writer: BatchWriter, position: int, caught_up: asyncio.Event) -> None:
         last = await self._store.last_position()
-        intake = BatchReader(self._preparer, self._batch_size)
-        async with aclosing(intake.batches(position, self._store.follow(position))) as batches:
+        reader = BatchReader(self._preparer, self._batch_size)
+        async with aclosing(reader.batches(position, self._store.follow(position))) as batches:
             if position >= last:
                 caught_up.set()
             async for batch in batches:
@@ -168,7 +170,7 @@ async def _try_to_lead(connection: Connection) -> bool:
 
 
 async def check_log(writer: BatchWriter, store: EventStore) -> int:
-    """The position to go on from. Raises `DamagedLog` when the log is not the one that was archived."""
+    """Return the position to continue from. Raises `DamagedLog` if the log is not the archived one."""
     position, digest = await writer.position()
     last = await store.last_position()
     if last < position:
@@ -186,6 +188,6 @@ async def check_log(writer: BatchWriter, store: EventStore) -> int:
     return position
 
 
-def _plain(error: Exception) -> str:
-    """The first line of what an error says; details may hold values."""
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error; the details may contain values."""
     return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -1,39 +1,56 @@
-"""Rows of the tables from the state of a job. Columns in the order of kinolog.readmodel.tables."""
+"""Makes rows of the tables from the state of a job. Rows are mappings keyed by column of kinolog.readmodel.tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 from kinolog.job.state import Job
-from kinolog.job.values import Artifact, Attempt, JobError, MediaFacts, Priority, Status
-from kinolog.readmodel.counter_cells import SortKeys
+from kinolog.job.values import Artifact, Attempt, JobError, MediaFacts, Spec, Status
+from kinolog.readmodel import tables
+from kinolog.readmodel.counter_cells import JobKind, SortKeys
+from kinolog.readmodel.priority_order import priority_order
+from kinolog.readmodel.tables import Row
 from kinolog.readmodel.time_buckets import micros_between
 from kinolog.readmodel.trigrams import trigrams
 from kinolog_projector.projection.batch import JobPrompts
+from kinolog_projector.projection.counter_changes import CountedJob
 from kinolog_projector.projection.current_row import CurrentRow
 
-Row = tuple[Any, ...]
+_TRANSLATED = ("status", "scenes", "artifacts", "media", "error")
+"""Fields of a job that the column of the same name holds in another form."""
+
+_SPEC_FIELDS = {field.name for field in fields(Spec)}
+_COPIED = [
+    column.name
+    for column in tables.jobs.columns
+    if column.name in _SPEC_FIELDS or (hasattr(Job, column.name) and column.name not in _TRANSLATED)
+]
+"""Columns of `jobs` that hold the field of the same name of the job or its spec; `job_row` computes the others."""
+_copied_values = attrgetter(*(f"spec.{name}" if name in _SPEC_FIELDS else name for name in _COPIED))
 
 
-def urgency_of(priority: Priority) -> int:
-    """0 for low to 3 for critical: what `priority` is ordered by."""
-    return 3 - priority.rank
-
-
-def sort_keys(state: Job, number: int, percent: float) -> SortKeys:
-    """Where a job stands in the orders of lists."""
+def counted_job(state: Job, number: int, before: CurrentRow | None) -> CountedJob:
+    """Return what counters count a job by; `number` is the position of its first commit."""
     duration_us = -1
     if state.started_at is not None and state.finished_at is not None:
         duration_us = micros_between(state.started_at, state.finished_at)
-    return SortKeys(
-        number, state.created_at, state.updated_at, percent, duration_us, urgency_of(state.priority)
+    order = priority_order(state.priority)
+    keys = SortKeys(
+        number=number,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        percent=_percent(state, before),
+        duration_us=duration_us,
+        priority_order=order,
     )
+    return CountedJob(keys, JobKind(state.status.value, order, state.spec.model, state.spec.style))
 
 
-def next_percent(state: Job, before: CurrentRow | None) -> float:
-    """What the log alone knows of the percentage; otherwise what the weather of this attempt last said."""
+def _percent(state: Job, before: CurrentRow | None) -> float:
+    """Return the percentage that follows from the log, or else the last one reported for this attempt."""
     if state.status is Status.COMPLETED:
         return 100.0
     if state.status is Status.QUEUED or before is None or before.attempt != state.attempt:
@@ -41,112 +58,93 @@ def next_percent(state: Job, before: CurrentRow | None) -> float:
     return before.percent
 
 
+def _eta_seconds(state: Job, before: CurrentRow | None) -> float | None:
+    """Return the last estimate reported for this attempt, while it runs."""
+    if state.status is not Status.PROCESSING or before is None or before.attempt != state.attempt:
+        return None
+    return before.eta_seconds
+
+
 def job_row(
-    state: Job,
-    keys: SortKeys,
-    kind: tuple[str, int, str, str],
-    queued_at: datetime,
-    position: int,
-    before: CurrentRow | None,
+    state: Job, *, counted: CountedJob, queued_at: datetime, position: int, before: CurrentRow | None
 ) -> Row:
-    """A row of `jobs`."""
-    spec = state.spec
-    same_attempt = before is not None and before.attempt == state.attempt
-    return (
-        state.id,
-        keys.number,
-        state.tenant,
-        state.actor,
-        state.request_id,
-        kind[0],
-        keys.urgency,
-        spec.model,
-        spec.model_class,
-        spec.width,
-        spec.height,
-        spec.frames,
-        spec.fps,
-        spec.steps,
-        spec.guidance,
-        spec.seed,
-        spec.style,
-        state.attempt,
-        state.worker,
-        state.stages[-1].stage.value if state.stages else None,
-        keys.percent,
-        before.eta_seconds if before and same_attempt and state.status is Status.PROCESSING else None,
-        len(state.scenes),
-        len(state.scenes) - len(state.pending_scenes),
-        [_artifact(artifact) for artifact in state.artifacts],
-        None if state.media is None else _media(state.media),
-        None if state.error is None else _error(state.error),
-        state.cancel_requested,
-        state.erased,
-        state.created_at,
-        state.updated_at,
-        queued_at,
-        state.started_at,
-        state.finished_at,
-        state.not_before,
-        keys.duration_us,
-        state.gpu_seconds,
-        state.version,
-        position,
-    )
+    """Return the row of `jobs`; `position` is that of the job's last commit."""
+    keys = counted.keys
+    return dict(zip(_COPIED, _copied_values(state), strict=True)) | {
+        "number": keys.number,
+        "status": state.status.value,
+        "urgency": keys.priority_order,
+        "stage": state.stages[-1].stage.value if state.stages else None,
+        "percent": keys.percent,
+        "eta_seconds": _eta_seconds(state, before),
+        "scenes": len(state.scenes),
+        "scenes_rendered": len(state.scenes) - len(state.pending_scenes),
+        "artifacts": [_artifact(artifact) for artifact in state.artifacts],
+        "media": None if state.media is None else _media(state.media),
+        "error": None if state.error is None else _error(state.error),
+        "queued_at": queued_at,
+        "duration_us": keys.duration_us,
+        "position": position,
+    }
 
 
 def prompt_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
-    """A row of `prompts`; None for those of an erased job."""
+    """Return the row of `prompts`; `prompts` is None for an erased job."""
     prompt = prompts.prompt if prompts is not None else None
-    negative_prompt = prompts.negative_prompt if prompts is not None else None
-    found = sorted(trigrams(state.id) | trigrams(prompt or ""))
-    return number, state.id, state.tenant, prompt, negative_prompt, found
+    return {
+        "number": number,
+        "job_id": state.id,
+        "tenant": state.tenant,
+        "prompt": prompt,
+        "negative_prompt": prompts.negative_prompt if prompts is not None else None,
+        "grams": sorted(trigrams(state.id) | trigrams(prompt or "")),
+    }
 
 
 def scene_rows(state: Job) -> Iterator[Row]:
-    """Rows of `scenes`."""
+    """Yield the rows of `scenes`."""
     for scene in state.scenes:
-        yield (
-            state.id,
-            scene.index,
-            scene.start_seconds,
-            scene.duration_seconds,
-            scene.frames,
-            scene.camera,
-            scene.transition,
-            scene.seed,
-            None if scene.artifact is None else scene.artifact.key,
-        )
+        yield {
+            "job_id": state.id,
+            "scene": scene.index,
+            "start_seconds": scene.start_seconds,
+            "duration_seconds": scene.duration_seconds,
+            "frames": scene.frames,
+            "camera": scene.camera,
+            "transition": scene.transition,
+            "seed": scene.seed,
+            "artifact_key": None if scene.artifact is None else scene.artifact.key,
+        }
 
 
 def attempt_row(job_id: str, attempt: Attempt) -> Row:
-    """A row of `attempts`."""
-    return (
-        job_id,
-        attempt.number,
-        attempt.worker,
-        attempt.runtime.hardware,
-        attempt.runtime.model_revision,
-        dict(attempt.runtime.libraries),
-        attempt.started_at,
-        attempt.ended_at,
-        None if attempt.error is None else _error(attempt.error),
-    )
+    """Return the row of `attempts`."""
+    return {
+        "job_id": job_id,
+        "attempt": attempt.number,
+        "worker": attempt.worker,
+        "hardware": attempt.runtime.hardware,
+        "model_revision": attempt.runtime.model_revision,
+        "libraries": dict(attempt.runtime.libraries),
+        "started_at": attempt.started_at,
+        "ended_at": attempt.ended_at,
+        "error": None if attempt.error is None else _error(attempt.error),
+    }
 
 
 def artifact_rows(state: Job) -> Iterator[Row]:
-    """Rows of `artifacts`."""
-    for place, file in enumerate(state.artifacts):
-        yield state.id, place, file.kind.value, file.key, file.sha256, file.size_bytes, file.media_type
+    """Yield the rows of `artifacts`."""
+    for index, artifact in enumerate(state.artifacts):
+        yield {"job_id": state.id, "place": index, **_artifact(artifact)}
 
 
-def _artifact(file: Artifact) -> dict[str, object]:
+def _artifact(artifact: Artifact) -> dict[str, object]:
     return {
-        "kind": file.kind.value,
-        "key": file.key,
-        "sha256": file.sha256,
-        "size_bytes": file.size_bytes,
-        "media_type": file.media_type,
+        "kind": artifact.kind.value,
+        "key": artifact.key,
+        "sha256": artifact.sha256,
+        "size_bytes": artifact.size_bytes,
+        "media_type": artifact.media_type,
     }
 
 

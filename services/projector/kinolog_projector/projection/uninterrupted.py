@@ -1,4 +1,4 @@
-"""Work that a cancellation waits for instead of breaking into."""
+"""Work that a cancellation waits for instead of interrupting."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 10.0
+MAX_WAIT_SECONDS = 10.0
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` answers. A cancellation comes through once the work has ended, or after `PATIENCE_SECONDS`.
+    """Return the result of `work`. A cancellation takes effect when it has ended, or after `MAX_WAIT_SECONDS`.
 
-    A connection to Postgres that is torn out of a command cannot be used, nor closed in good order.
+    A connection to Postgres that is interrupted in a command can be neither used nor closed properly.
     """
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait((task,), timeout=PATIENCE_SECONDS)
+        await asyncio.wait((task,), timeout=MAX_WAIT_SECONDS)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
 
 
 def raise_if_cancelled() -> None:
-    """Raise `CancelledError` when this task was told to end, whatever error came of it."""
+    """Raise `CancelledError` if this task was cancelled, whatever other error that led to."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

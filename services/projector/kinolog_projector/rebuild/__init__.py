@@ -1,0 +1,1 @@
+"""Rebuilds the projection beside the live one."""

@@ -1,8 +1,8 @@
-"""Making the projection anew beside the live one, and swapping it in.
+"""Rebuilds the projection beside the live one, and swaps them.
 
-The bulk is loaded without indexes and without counting; then all jobs are counted at once, and the indexes built.
-The live projector goes on meanwhile. At the end the log's checkpoint is held for a moment, what came last is
-applied, and the schemas change names in the same transaction: readers find the one or the other, both complete.
+The bulk is loaded without indexes and without counters; then one statement counts all jobs, and the indexes are built.
+The live projector continues meanwhile. At the end one transaction locks the checkpoint of the log, applies the last
+commits and renames the schemas: readers find one or the other, both complete.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.process.logs import fields
-from kinolog.readmodel.counter_cells import SortKeys
-from kinolog.readmodel.database import Connection, writing_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
-from kinolog_projector.bulk.array_literals import text_element
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
-from kinolog_projector.projection.counter_changes import CounterChanges
-from kinolog_projector.projection.writer import LOCK_LOG, ProjectionTables
+from kinolog_projector.projection.live_progress import update_live_columns
+from kinolog_projector.projection.projection_tables import ProjectionTables
+from kinolog_projector.projection.writer import LOCK_LOG
 from kinolog_projector.rebuild.recount import recount
-from kinolog_projector.schema.migrate import check_kept
+from kinolog_projector.schema.migrate import check_permanent_schema
 from kinolog_projector.schema.projection_schema import (
     analyze,
     create_indexes,
@@ -41,30 +41,25 @@ logger = logging.getLogger(__name__)
 FRESH_SCHEMA = "projection_fresh"
 RETIRED_SCHEMA = "projection_retired"
 REBUILD_LOCK = 0x6B696E6F72
-CLOSE_ENOUGH = 500
-"""So many commits may be left to apply while the live projector waits."""
+LAST_COMMITS = 500
+"""At most so many commits are left to apply while the live projector waits."""
 DROP_AFTER_SECONDS = 1.0
 
-WEATHER = sql.SQL(
-    "SELECT there.id, there.percent, there.eta_seconds FROM {live} AS there JOIN {fresh} AS fresh USING (id)"
-    " WHERE there.status IN ('processing', 'failed', 'cancelled')"
-    " AND there.attempt = fresh.attempt AND there.status = fresh.status"
-    " AND (there.percent, there.eta_seconds) IS DISTINCT FROM (fresh.percent, fresh.eta_seconds)"
-)
-SET_WEATHER = sql.SQL(
-    "UPDATE {fresh} AS there SET percent = given.percent, eta_seconds = given.eta_seconds"
-    " FROM unnest(%s::text[], %s::float8[], %s::float8[]) AS given(id, percent, eta_seconds)"
-    " WHERE there.id = given.id"
+LIVE_COLUMNS = sql.SQL(
+    "SELECT live.id, live.percent, live.eta_seconds FROM {live} AS live JOIN {fresh} AS fresh USING (id)"
+    " WHERE live.status IN ('processing', 'failed', 'cancelled')"
+    " AND live.attempt = fresh.attempt AND live.status = fresh.status"
+    " AND (live.percent, live.eta_seconds) IS DISTINCT FROM (fresh.percent, fresh.eta_seconds)"
 )
 
 
 class RebuildRunning(Exception):
-    """Another process rebuilds the projection already."""
+    """Another process is rebuilding the projection."""
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildResult:
-    """What a rebuild did."""
+    """The last position of a rebuilt projection, and the number of commits that it was made from."""
 
     position: int
     commits: int
@@ -83,23 +78,23 @@ class Rebuild:
 
     async def run(self) -> RebuildResult:
         """Rebuild and swap. Raises `RebuildRunning`, `WrongSchema`, `DamagedLog`."""
-        connection = await writing_connection(self._database_url, "kinolog-rebuild")
+        connection = await writer_connection(self._database_url, "kinolog-rebuild")
         async with connection:
-            await check_kept(connection)
+            await check_permanent_schema(connection)
             cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [REBUILD_LOCK])
             row = await cursor.fetchone()
             if row is None or not row[0]:
-                raise RebuildRunning("the projection is being rebuilt already")
+                raise RebuildRunning("another process is rebuilding the projection; wait until it has ended")
             await connection.execute("SET maintenance_work_mem = '256MB'")
             await self._begin(connection)
             await self._catch_up(connection, await self._target(connection), counting=False)
             await recount(connection, FRESH_SCHEMA)
             await create_indexes(connection, FRESH_SCHEMA)
             await analyze(connection, FRESH_SCHEMA)
-            while (target := await self._target(connection)) - self._position > CLOSE_ENOUGH:
+            while (target := await self._target(connection)) - self._position > LAST_COMMITS:
                 await self._catch_up(connection, target)
             await self._swap(connection)
-            # Statements that found the old tables just before the swap may still begin to read them.
+            # Statements that resolved the old tables just before the swap may still begin to read them.
             await asyncio.sleep(DROP_AFTER_SECONDS)
             await drop_projection(connection, RETIRED_SCHEMA)
         return RebuildResult(self._position, self._position)
@@ -111,7 +106,7 @@ class Rebuild:
             await create_projection(connection, FRESH_SCHEMA, with_indexes=False)
 
     async def _target(self, connection: Connection) -> int:
-        """Up to where the archive goes; the live projection stands there too."""
+        """Return the last archived position, which is that of the live projection too."""
         cursor = await connection.execute("SELECT position FROM kinolog.log_checkpoint")
         row = await cursor.fetchone()
         return int(row[0]) if row is not None else 0
@@ -119,14 +114,14 @@ class Rebuild:
     async def _catch_up(self, connection: Connection, target: int, *, counting: bool = True) -> None:
         if self._position >= target:
             return
-        intake = BatchReader(self._preparer, self._batch_size)
+        reader = BatchReader(self._preparer, self._batch_size)
         commits = self._store.read(self._position, target)
-        async with aclosing(intake.batches(self._position, commits)) as batches:
+        async with aclosing(reader.batches(self._position, commits)) as batches:
             async for batch in batches:
                 async with connection.transaction():
                     await self._projection.move_checkpoint(connection, self._position, batch.last)
-                    folded = await self._projection.fold(connection, batch, counting=counting)
-                    await self._projection.write(connection, folded)
+                    projected = await self._projection.project(connection, batch, counting=counting)
+                    await self._projection.write(connection, projected)
                 self._position = batch.last
                 logger.info("rebuilding", extra=fields("rebuild", position=batch.last, target=target))
         if self._position < target:
@@ -139,36 +134,18 @@ class Rebuild:
             await self._catch_up(connection, int(row[0]) if row is not None else 0)
             version = await projection_version(connection)
             if version == PROJECTION_VERSION:
-                await self._copy_weather(connection)
+                await self._copy_live_columns(connection)
             await swap_projection(connection, FRESH_SCHEMA, RETIRED_SCHEMA if version is not None else None)
 
-    async def _copy_weather(self, connection: Connection) -> None:
-        """What workers have said of jobs that run, which the log does not know."""
-        names = {
-            "live": sql.Identifier(PROJECTION_SCHEMA, "jobs"),
-            "fresh": sql.Identifier(FRESH_SCHEMA, "jobs"),
-        }
+    async def _copy_live_columns(self, connection: Connection) -> None:
+        """Copy what workers have reported of their jobs, which the log does not hold."""
+        query = LIVE_COLUMNS.format(
+            live=sql.Identifier(PROJECTION_SCHEMA, "jobs"), fresh=sql.Identifier(FRESH_SCHEMA, "jobs")
+        )
         await connection.execute("SET LOCAL enable_seqscan = on")
         await connection.execute("SET LOCAL enable_hashjoin = on")
-        cursor = await connection.execute(WEATHER.format(**names))
-        found = {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
-        if not found:
-            return
-        before = await self._projection.before(connection, list(found))
-        tally = CounterChanges()
-        for job_id, (percent, _) in found.items():
-            known = before[job_id]
-            keys = known.keys
-            moved = SortKeys(
-                keys.number, keys.created_at, keys.updated_at, percent, keys.duration_us, keys.urgency
-            )
-            tally.move(known.tenant, (keys, known.kind), (moved, known.kind))
-        columns = (
-            [text_element(job_id) for job_id in found],
-            [repr(percent) for percent, _ in found.values()],
-            ["NULL" if eta is None else repr(eta) for _, eta in found.values()],
-        )
-        await connection.execute(
-            SET_WEATHER.format(**names), ["{" + ",".join(column) + "}" for column in columns]
-        )
-        await self._projection.count(connection, tally)
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query)
+            changed = await cursor.fetchall()
+        current = await self._projection.current_rows(connection, [row["id"] for row in changed])
+        await update_live_columns(connection, self._projection, current, changed)

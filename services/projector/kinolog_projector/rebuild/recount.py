@@ -1,7 +1,6 @@
-"""Counting all jobs of a projection at once, in the database: what a bulk load does in place of counting as it goes.
+"""Counts all jobs of a projection with one statement, after a bulk load that did not count.
 
-The cells are those of kinolog.readmodel.counter_cells, written in SQL. Tests compare rebuilt
-projections with live ones.
+The cells are those of kinolog.readmodel.counter_cells, in SQL. Tests compare rebuilt projections with live ones.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from kinolog.ports.read_model import SortField
 from kinolog.readmodel.counter_cells import (
     ALL,
     DURATIONS,
-    EVERY_URGENCY,
     LEVEL_BITS,
     LEVELS,
     NUMBER_BITS,
     SECOND_BITS,
 )
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.priority_order import ALL_PRIORITIES
 
 _TIE = f"number >> {NUMBER_BITS}"
 _FINEST = {
@@ -34,16 +33,16 @@ _FINEST = {
     ),
     SortField.PRIORITY: ("urgency", _TIE),
 }
-"""Major and cell of a job in each order."""
+"""`Cell.major` and `Cell.number` of a job in each order."""
 
-_PART = """
+_FINEST_COUNTS = """
 SELECT tenant, '{sort}'::text AS sort, ({major})::int AS major, ({cell})::bigint AS cell, status, urgency, model, style,
     count(*) AS jobs
 FROM {jobs} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
-_COUNT = """
+_INSERT_COUNTERS = """
 INSERT INTO {counters} (tenant, sort, level, urgency, major, cell, status, model, style, jobs)
-WITH finest AS MATERIALIZED ({parts})
+WITH finest AS MATERIALIZED ({counts})
 SELECT tenant, sort, level, urgency, major, cell >> (level * {bits}), status, model, style, sum(jobs)
 FROM finest, generate_series(0, {levels} - 1) AS level GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 UNION ALL
@@ -57,26 +56,28 @@ SELECT tenant, sort, {all}, {every}, 0, 0, status, '', '', sum(jobs)
 FROM finest WHERE sort = '{whole}' GROUP BY 1, 2, 7
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 """
-FOR_BULK = ("enable_seqscan = on", "work_mem = '256MB'", "max_parallel_workers_per_gather = 2")
+BULK_SETTINGS = ("enable_seqscan = on", "work_mem = '256MB'", "max_parallel_workers_per_gather = 2")
 
 
 async def recount(connection: Connection, schema: str) -> None:
-    """Fill `counters`, which must be empty, from `jobs`."""
+    """Fill the empty table `counters` from `jobs`."""
     jobs = sql.Identifier(schema, "jobs")
-    parts = [
-        sql.SQL(_PART).format(sort=sql.SQL(field.value), major=sql.SQL(major), cell=sql.SQL(cell), jobs=jobs)
+    counts = [
+        sql.SQL(_FINEST_COUNTS).format(
+            sort=sql.SQL(field.value), major=sql.SQL(major), cell=sql.SQL(cell), jobs=jobs
+        )
         for field, (major, cell) in _FINEST.items()
     ]
-    statement = sql.SQL(_COUNT).format(
+    statement = sql.SQL(_INSERT_COUNTERS).format(
         counters=sql.Identifier(schema, "counters"),
-        parts=sql.SQL(" UNION ALL ").join(parts),
+        counts=sql.SQL(" UNION ALL ").join(counts),
         bits=sql.Literal(LEVEL_BITS),
         levels=sql.Literal(LEVELS),
         all=sql.Literal(ALL),
-        every=sql.Literal(EVERY_URGENCY),
+        every=sql.Literal(ALL_PRIORITIES),
         whole=sql.SQL(SortField.CREATED_AT.value),
     )
     async with connection.transaction():
-        for setting in FOR_BULK:
+        for setting in BULK_SETTINGS:
             await connection.execute(sql.SQL("SET LOCAL {}").format(sql.SQL(setting)))
         await connection.execute(statement, {"edges_us": list(DURATIONS.edges_us)})

@@ -1,6 +1,6 @@
-"""Hashes of the projection's tables: equal when the rows are, in whatever order they lie.
+"""Hashes of the projection's tables: equal if the rows are, in any order.
 
-Left out is what does not follow from the log: the weather columns, and the counters of the order by progress.
+The live columns, and the counters of the order by progress, are left out: they do not follow from the log.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from kinolog.readmodel.database import Connection
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, WEATHER, projection
+from kinolog.readmodel.tables import LIVE_COLUMNS, PROJECTION_SCHEMA, projection
 
 HASH = """
 SELECT count(*),
@@ -19,14 +19,14 @@ FROM (SELECT md5(ROW({columns})::text) AS digest FROM {table} {where}) AS rows
 
 
 async def table_hashes(connection: Connection, schema: str = PROJECTION_SCHEMA) -> dict[str, str]:
-    """A line per table: number of rows and a hash over all of them. Of one state of the database."""
-    found = {}
+    """Return the number of rows of each table and a hash over all of them. Reads one state of the database."""
+    hashes = {}
     async with connection.transaction():
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         await connection.execute("SET LOCAL timezone = 'UTC'")
         await connection.execute("SET LOCAL enable_seqscan = on")
         for table in projection.sorted_tables:
-            columns = [sql.Identifier(c.name) for c in table.columns if c.name not in WEATHER]
+            columns = [sql.Identifier(c.name) for c in table.columns if c.name not in LIVE_COLUMNS]
             where = "WHERE sort <> 'progress'" if table.name == "counters" else ""
             query = sql.SQL(HASH).format(
                 columns=sql.SQL(", ").join(columns),
@@ -37,5 +37,5 @@ async def table_hashes(connection: Connection, schema: str = PROJECTION_SCHEMA) 
             row = await cursor.fetchone()
             if row is not None:
                 rows, first, second = row
-                found[table.name] = f"{rows}:{int(first) % 2**64:016x}{int(second) % 2**64:016x}"
-    return found
+                hashes[table.name] = f"{rows}:{int(first) % 2**64:016x}{int(second) % 2**64:016x}"
+    return hashes

@@ -1,0 +1,1 @@
+"""Creates, migrates and checks the database schema."""

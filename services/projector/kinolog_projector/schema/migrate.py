@@ -1,4 +1,4 @@
-"""Bringing the database up to this version, and refusing to work with another one."""
+"""Migrates the database to this version, and checks that it has this version."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
 from kinolog.readmodel.database import Connection, sqlalchemy_url
-from kinolog.readmodel.tables import KEPT_SCHEMA, PROJECTION_SCHEMA, PROJECTION_VERSION
+from kinolog.readmodel.tables import PERMANENT_SCHEMA, PROJECTION_SCHEMA, PROJECTION_VERSION
 from kinolog_projector.schema.projection_schema import create_projection, projection_version
 
 LOCK = 0x6B696E6F
-"""Advisory lock that keeps two migrations from running at once."""
+"""Advisory lock that keeps two migrations from running at the same time."""
 
 
 class WrongSchema(Exception):
-    """The database does not fit this version; the message names the command that helps."""
+    """The database has another version; the message names the command to run."""
 
 
 def _config() -> Config:
@@ -30,12 +30,12 @@ def _config() -> Config:
     return config
 
 
-def migrate_kept(database_url: str) -> str:
-    """Run the migrations that are missing, one process at a time; answers the revision. Blocks."""
+def migrate_permanent_schema(database_url: str) -> str:
+    """Run the missing migrations, one process at a time, and return the revision. Blocks."""
     engine = sqlalchemy.create_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        connection.execute(sqlalchemy.text(f"CREATE SCHEMA IF NOT EXISTS {KEPT_SCHEMA}"))
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA IF NOT EXISTS {PERMANENT_SCHEMA}"))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -43,17 +43,17 @@ def migrate_kept(database_url: str) -> str:
 
 
 def _revision(connection: sqlalchemy.Connection) -> str | None:
-    options = {"version_table_schema": KEPT_SCHEMA, "version_table": "schema_version"}
+    options = {"version_table_schema": PERMANENT_SCHEMA, "version_table": "schema_version"}
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
 def head() -> str:
-    """The revision that this version of the program asks for."""
+    """Return the revision that this version of the program needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 async def ensure_projection(connection: Connection) -> int:
-    """Create the first projection where there is none; answers the version of the one that is there."""
+    """Create the projection if there is none. Return the version of the existing one."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         version = await projection_version(connection)
@@ -63,8 +63,8 @@ async def ensure_projection(connection: Connection) -> int:
         return version
 
 
-async def check_kept(connection: Connection) -> None:
-    """Raise `WrongSchema` unless the migrations of this version have run, and no others."""
+async def check_permanent_schema(connection: Connection) -> None:
+    """Raise `WrongSchema` unless exactly the migrations of this version have run."""
     found = None
     cursor = await connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL")
     row = await cursor.fetchone()
@@ -74,28 +74,28 @@ async def check_kept(connection: Connection) -> None:
         found = row[0] if row is not None else None
     if found != head():
         raise WrongSchema(
-            f"the database is at revision {found or 'none'}, this version needs {head()}; "
+            f"the database is at revision {found or 'none'}, this program needs {head()}; "
             "run: kinolog-projector migrate"
         )
 
 
 async def check_schema(connection: Connection) -> None:
-    """Raise `WrongSchema` unless the database is what this version writes."""
-    await check_kept(connection)
+    """Raise `WrongSchema` unless this version can write to the database."""
+    await check_permanent_schema(connection)
     version = await projection_version(connection)
     if version is None:
         raise WrongSchema("the database has no read models yet; run: kinolog-projector migrate")
     if version != PROJECTION_VERSION:
         raise WrongSchema(
-            f"the read models are of version {version}, this version needs {PROJECTION_VERSION}; "
+            f"the read models have version {version}, this program needs version {PROJECTION_VERSION}; "
             "run: kinolog-projector rebuild"
         )
     cursor = await connection.execute(
         "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
     )
-    stands, archived = await cursor.fetchone() or (0, 0)
-    if stands != archived:
+    projected, archived = await cursor.fetchone() or (0, 0)
+    if projected != archived:
         raise WrongSchema(
-            f"the read models stand at position {stands}, the archive at {archived}; "
+            f"the read models are at position {projected}, the archive at {archived}; "
             "run: kinolog-projector rebuild"
         )

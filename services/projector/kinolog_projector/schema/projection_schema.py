@@ -1,26 +1,24 @@
-"""Creating, checking and swapping the schema that holds a projection.
+"""Creates, checks and swaps the schema that holds a projection.
 
-The kept schema (`kinolog`) is changed by migrations. A projection never is: it is made whole from the tables that
-this version knows, filled from the log, and takes the place of the one before.
+Migrations change the permanent schema (`kinolog`). They never change a projection: a rebuild creates all its tables as
+this version declares them, fills them from the log, and replaces the previous projection.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
+from kinolog.readmodel.database import Connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, projection
-
-Connection = AsyncConnection[Any]
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
-TUNED = {
-    # Rows are replaced all the time: leave room on the page, and clean up before bloat shows in lists.
+STORAGE_PARAMETERS = {
+    # Rows are replaced all the time: leave free space on pages, and vacuum before bloat slows lists down.
     "jobs": "fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05",
     "counters": "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02",
     "rollups": "fillfactor = 70",
@@ -37,11 +35,11 @@ async def create_projection(connection: Connection, schema: str, *, with_indexes
     await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     for table in _in_schema(schema).sorted_tables:
         await _run(connection, CreateTable(table))
-        if table.name in TUNED:
-            tuned = sql.SQL("ALTER TABLE {} SET ({})").format(
-                sql.Identifier(schema, table.name), sql.SQL(TUNED[table.name])
+        if table.name in STORAGE_PARAMETERS:
+            parameters = sql.SQL("ALTER TABLE {} SET ({})").format(
+                sql.Identifier(schema, table.name), sql.SQL(STORAGE_PARAMETERS[table.name])
             )
-            await connection.execute(tuned)
+            await connection.execute(parameters)
     await connection.execute(
         sql.SQL("INSERT INTO {} VALUES (%s, 0)").format(sql.Identifier(schema, "checkpoint")),
         [PROJECTION_VERSION],
@@ -54,7 +52,7 @@ async def create_projection(connection: Connection, schema: str, *, with_indexes
 
 
 async def create_indexes(connection: Connection, schema: str, tables: Collection[str] | None = None) -> None:
-    """Create the indexes that lists need, of some tables or all; a bulk load goes faster before them."""
+    """Create the indexes of some tables, or of all. A bulk load is faster without them."""
     for table in _in_schema(schema).sorted_tables:
         if tables is not None and table.name not in tables:
             continue
@@ -63,15 +61,15 @@ async def create_indexes(connection: Connection, schema: str, tables: Collection
 
 
 async def drop_projection(connection: Connection, schema: str) -> None:
-    """Drop a schema and all in it; none is no error."""
+    """Drop a schema and its tables, if it exists."""
     await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
 async def swap_projection(connection: Connection, fresh: str, retired: str | None) -> None:
-    """Put `fresh` in the place of the live projection, in the caller's transaction.
+    """Replace the live projection by `fresh`, in the caller's transaction.
 
-    The live one becomes `retired`; None when there is no live one. Names are looked up when a statement begins, so
-    a statement reads the one or the other, whole.
+    The live one becomes `retired`, which is None if there is no live one. Postgres resolves names when a statement
+    begins, so each statement reads one projection or the other.
     """
     rename = sql.SQL("ALTER SCHEMA {} RENAME TO {}")
     live = sql.Identifier(PROJECTION_SCHEMA)
@@ -81,13 +79,13 @@ async def swap_projection(connection: Connection, fresh: str, retired: str | Non
 
 
 async def analyze(connection: Connection, schema: str) -> None:
-    """Have the planner look at freshly loaded tables, and make index-only scans possible."""
+    """Collect statistics on freshly loaded tables for the planner, and enable index-only scans."""
     for name in table_names():
         await connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(schema, name)))
 
 
 async def projection_version(connection: Connection) -> int | None:
-    """Version of the live projection; None when there is none."""
+    """Return the version of the live projection; None if there is none."""
     cursor = await connection.execute("SELECT to_regclass('projection.checkpoint')")
     row = await cursor.fetchone()
     if row is None or row[0] is None:
@@ -98,7 +96,7 @@ async def projection_version(connection: Connection) -> int | None:
 
 
 def _in_schema(schema: str) -> MetaData:
-    """The projection's tables, in another schema."""
+    """Return the projection's tables in another schema."""
     copy = MetaData(schema=schema)
     for table in projection.sorted_tables:
         table.to_metadata(copy, schema=schema)
@@ -110,5 +108,5 @@ async def _run(connection: Connection, element: CreateTable | CreateIndex) -> No
 
 
 def table_names() -> list[str]:
-    """Names of the projection's tables."""
+    """Return the names of the projection's tables."""
     return [table.name for table in projection.sorted_tables]

@@ -1,7 +1,7 @@
-"""Filters as conditions on tables, and the values that go into them.
+"""Filters as conditions on tables, and the values of their parameters.
 
-The shape of a filter says which fields narrow it and whether they hold one value or several; filters of one shape
-share their statements.
+The shape of a filter is which fields narrow it and whether each has one value or several. Filters of one shape share
+their statements.
 """
 
 from __future__ import annotations
@@ -13,27 +13,29 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, SmallInteger, Text, any_, bindparam, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from kinolog.job.values import Priority, Status
+from kinolog.job.values import Status
 from kinolog.ports.read_model import JobFilter
 from kinolog.readmodel import trigrams
-from kinolog.readmodel.counter_cells import EVERY_URGENCY
+from kinolog.readmodel.priority_order import ALL_PRIORITIES, PRIORITY_ORDERS, priority_order
 from kinolog.readmodel.tables import counters, jobs, prompts
 
 Condition = ColumnElement[bool]
 
+TENANT = bindparam("tenant", type_=Text())
+
 NONE, ONE, MANY = 0, 1, 2
-"""How many values a field holds."""
+"""How many values a field has."""
 
 SHORT, LONG = 1, 2
-"""Whether a text has grams, by which an index finds it."""
+"""Whether a text has trigrams, by which an index finds it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilterShape:
-    """Which fields narrow a filter. `statuses` is 0 where none is left out."""
+    """Which fields narrow a filter. `statuses` is their number, 0 where no status is left out."""
 
     statuses: int
-    urgencies: int
+    priorities: int
     models: int
     styles: int
     created_from: bool
@@ -41,108 +43,105 @@ class FilterShape:
     text: int
 
     @property
-    def dated(self) -> bool:
-        """Whether the time of submission matters."""
+    def has_dates(self) -> bool:
+        """Whether the filter limits the time of submission."""
         return self.created_from or self.created_before
 
     @property
     def of_kinds_only(self) -> FilterShape:
-        """The shape without dates and text: what counters can tell."""
+        """The shape without dates and text: what counters can answer."""
         return replace(self, created_from=False, created_before=False, text=NONE)
 
 
-def shape_of(wanted: JobFilter) -> FilterShape:
-    """The shape of a filter."""
+def shape_of(job_filter: JobFilter) -> FilterShape:
+    """Return the shape of a filter."""
+    statuses = set(job_filter.statuses)
+    text = job_filter.text
     return FilterShape(
-        statuses=0 if set(wanted.statuses) == set(Status) else len(set(wanted.statuses)),
-        urgencies=min(len(wanted.priorities), MANY),
-        models=min(len(wanted.models), MANY),
-        styles=min(len(wanted.styles), MANY),
-        created_from=wanted.created_from is not None,
-        created_before=wanted.created_before is not None,
-        text=NONE if not wanted.text else LONG if len(wanted.text.lower()) >= trigrams.LENGTH else SHORT,
+        statuses=0 if statuses == set(Status) else len(statuses),
+        priorities=min(len(job_filter.priorities), MANY),
+        models=min(len(job_filter.models), MANY),
+        styles=min(len(job_filter.styles), MANY),
+        created_from=job_filter.created_from is not None,
+        created_before=job_filter.created_before is not None,
+        text=NONE if not text else LONG if len(text.lower()) >= trigrams.LENGTH else SHORT,
     )
 
 
-def values_of(tenant: str, wanted: JobFilter) -> dict[str, Any]:
-    """The values that a filter's statements name."""
-    statuses = [status.value for status in dict.fromkeys(wanted.statuses)]
-    urgencies = [urgency_of(priority) for priority in wanted.priorities]
-    text = wanted.text.replace("\0", "\ufffd")
+def values_of(tenant: str, job_filter: JobFilter) -> dict[str, Any]:
+    """Return the values of the parameters in a filter's statements."""
+    statuses = [status.value for status in dict.fromkeys(job_filter.statuses)]
+    priorities = [priority_order(priority) for priority in job_filter.priorities]
+    text = job_filter.text.replace("\0", "\ufffd")
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return {
         "tenant": tenant,
-        **{f"status_{place}": status for place, status in enumerate(statuses)},
+        **{f"status_{index}": status for index, status in enumerate(statuses)},
         **_one_and_all("status", statuses),
-        **_one_and_all("urgency", urgencies),
-        **_one_and_all("model", wanted.models),
-        **_one_and_all("style", wanted.styles),
-        "created_from": wanted.created_from,
-        "created_before": wanted.created_before,
+        **_one_and_all("priority", priorities),
+        **_one_and_all("model", job_filter.models),
+        **_one_and_all("style", job_filter.styles),
+        "created_from": job_filter.created_from,
+        "created_before": job_filter.created_before,
         "pattern": f"%{escaped}%",
         "id_pattern": f"%{escaped.lower()}%",
-        "grams": sorted(trigrams.trigrams(text)),
+        "trigrams": sorted(trigrams.trigrams(text)),
     }
 
 
-def urgency_of(priority: Priority) -> int:
-    """0 for low to 3 for critical: what `priority` is ordered by."""
-    return 3 - priority.rank
-
-
 def kind_conditions(table: FromClause, shape: FilterShape, *, statuses: bool = True) -> list[Condition]:
-    """Conditions on tenant, status, priority, model and style."""
+    """Return conditions on tenant, status, priority, model and style."""
     columns = table.c
-    conditions: list[Condition] = [columns.tenant == bindparam("tenant", type_=Text())]
+    conditions: list[Condition] = [columns.tenant == TENANT]
     if statuses:
         conditions += _matches(columns.status, "status", shape.statuses)
-    conditions += _matches(columns.urgency, "urgency", shape.urgencies)
+    conditions += _matches(columns.urgency, "priority", shape.priorities)
     conditions += _matches(columns.model, "model", shape.models)
     conditions += _matches(columns.style, "style", shape.styles)
     return conditions
 
 
 def counter_conditions(shape: FilterShape) -> list[Condition]:
-    """The same on `counters`: on those that do not tell urgencies apart, where the filter does not either."""
+    """Return the same conditions on `counters`, using those of all priorities where the filter allows it."""
     conditions = kind_conditions(counters, shape)
-    if not (shape.urgencies or shape.models or shape.styles):
-        conditions.append(counters.c.urgency == EVERY_URGENCY)
-    elif not shape.urgencies:
-        every = [urgency_of(priority) for priority in Priority]
-        conditions.append(counters.c.urgency == any_(literal(every, ARRAY(SmallInteger()))))
+    if not (shape.priorities or shape.models or shape.styles):
+        conditions.append(counters.c.urgency == ALL_PRIORITIES)
+    elif not shape.priorities:
+        each = literal(list(PRIORITY_ORDERS), ARRAY(SmallInteger()))
+        conditions.append(counters.c.urgency == any_(each))
     return conditions
 
 
 def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Condition]:
-    """All conditions on `jobs`; a text is looked for in `prompts`."""
+    """Return all conditions on `jobs`; a text is searched in `prompts`."""
     conditions = kind_conditions(jobs, shape, statuses=statuses)
     if shape.created_from:
         conditions.append(jobs.c.created_at >= bindparam("created_from", type_=jobs.c.created_at.type))
     if shape.created_before:
         conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
     if shape.text:
-        found = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions(shape))
-        conditions.append(found.exists())
+        match = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions(shape))
+        conditions.append(match.exists())
     return conditions
 
 
 def text_conditions(shape: FilterShape) -> list[Condition]:
-    """The text is part of the prompt, in any case, or of the id."""
+    """Return conditions on `prompts`: the text is part of the prompt, in any case, or of the id."""
     conditions: list[Condition] = [
-        prompts.c.tenant == bindparam("tenant", type_=Text()),
+        prompts.c.tenant == TENANT,
         or_(
             prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
             prompts.c.job_id.like(bindparam("id_pattern", type_=Text())),
         ),
     ]
     if shape.text == LONG:
-        conditions.append(prompts.c.grams.contains(bindparam("grams", type_=prompts.c.grams.type)))
+        conditions.append(prompts.c.grams.contains(bindparam("trigrams", type_=prompts.c.grams.type)))
     return conditions
 
 
-def one_status(place: int) -> Condition:
-    """The job has the status at this place of the filter."""
-    return jobs.c.status == bindparam(f"status_{place}", type_=Text())
+def one_status(index: int) -> Condition:
+    """Return the condition that a job has the status at this index of the filter."""
+    return jobs.c.status == bindparam(f"status_{index}", type_=Text())
 
 
 def _matches(column: ColumnElement[Any], name: str, count: int) -> list[Condition]:
@@ -150,8 +149,8 @@ def _matches(column: ColumnElement[Any], name: str, count: int) -> list[Conditio
         return []
     if count == ONE:
         return [column == bindparam(f"one_{name}", type_=column.type)]
-    kind = Text() if isinstance(column.type, Text) else column.type
-    return [column == any_(bindparam(f"all_{name}", type_=ARRAY(kind)))]
+    element = Text() if isinstance(column.type, Text) else column.type
+    return [column == any_(bindparam(f"all_{name}", type_=ARRAY(element)))]
 
 
 def _one_and_all(name: str, values: Sequence[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, and of which list. Opaque to clients, and of no use to another list."""
+"""Cursors: the position where a page ended, and its list. Opaque to clients, and invalid in other lists."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _TIMES = (SortField.CREATED_AT, SortField.UPDATED_AT)
 
 @dataclass(frozen=True, slots=True)
 class CursorPosition:
-    """A place in a list: the value that it is ordered by, and the job's number."""
+    """A position in a list: the value that it is ordered by, and the job's number."""
 
     value: Any
     number: int
 
 
-def write_cursor(tenant: str, wanted: JobFilter, order: SortOrder, mark: CursorPosition) -> str:
-    """The cursor of the page that begins behind `mark`."""
-    value = mark.value.isoformat() if order.field in _TIMES else mark.value
-    text = json.dumps([_list_name(tenant, wanted, order), value, mark.number], separators=(",", ":"))
+def write_cursor(tenant: str, job_filter: JobFilter, order: SortOrder, after: CursorPosition) -> str:
+    """Return the cursor of the page that begins after a position."""
+    value = after.value.isoformat() if order.field in _TIMES else after.value
+    text = json.dumps([_list_id(tenant, job_filter, order), value, after.number], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read_cursor(tenant: str, wanted: JobFilter, order: SortOrder, cursor: str) -> CursorPosition:
-    """The mark in a cursor. Raises `InvalidCursor`."""
+def read_cursor(tenant: str, job_filter: JobFilter, order: SortOrder, cursor: str) -> CursorPosition:
+    """Return the position in a cursor. Raises `InvalidCursor`."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        name, value, number = json.loads(text)
+        list_id, value, number = json.loads(text)
         if order.field in _TIMES:
             value = datetime.fromisoformat(value)
     except (binascii.Error, ValueError, TypeError) as error:
         raise InvalidCursor("the cursor is damaged; begin with the first page") from error
-    if name != _list_name(tenant, wanted, order):
+    if list_id != _list_id(tenant, job_filter, order):
         raise InvalidCursor("the cursor belongs to another list; keep filter and order as they were")
     well_formed = isinstance(number, int) and 0 <= number < 1 << 63
     if not well_formed or not isinstance(value, datetime | int | float) or isinstance(value, bool):
@@ -47,6 +47,6 @@ def read_cursor(tenant: str, wanted: JobFilter, order: SortOrder, cursor: str) -
     return CursorPosition(value, number)
 
 
-def _list_name(tenant: str, wanted: JobFilter, order: SortOrder) -> str:
-    facts = json.dumps([tenant, asdict(wanted), asdict(order)], default=str, sort_keys=True)
+def _list_id(tenant: str, job_filter: JobFilter, order: SortOrder) -> str:
+    facts = json.dumps([tenant, asdict(job_filter), asdict(order)], default=str, sort_keys=True)
     return sha256(facts.encode()).hexdigest()[:16]

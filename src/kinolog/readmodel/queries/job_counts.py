@@ -1,4 +1,4 @@
-"""Counting jobs by adding up counters, and finding a place in a list without walking to it."""
+"""Counts jobs by adding up counters, and finds an offset of a list without walking to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder
-from kinolog.readmodel.counter_cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS
+from kinolog.readmodel.counter_cells import ALL, LEVEL_BITS, LEVELS, SECOND_BITS, Cell
 from kinolog.readmodel.queries.conditions import (
     FilterShape,
     counter_conditions,
@@ -33,83 +33,82 @@ from kinolog.readmodel.queries.conditions import (
     shape_of,
     values_of,
 )
-from kinolog.readmodel.queries.statements import BoundQuery, PreparedQuery, Row, Snapshot
+from kinolog.readmodel.queries.statements import BoundQuery, PreparedQuery, ResultRow, Snapshot
 from kinolog.readmodel.tables import counters, jobs
 from kinolog.readmodel.time_buckets import EPOCH
 
 Counts = dict[str, int]
-"""Numbers of jobs by status; a status without jobs may be missing."""
+"""Numbers of jobs by status. A status without jobs may be missing."""
 
 SIDES = ("early", "late")
 CELL = timedelta(seconds=1 << SECOND_BITS)
 FIRST_CELL, LAST_CELL = -(1 << 40), 1 << 40
-"""Before and behind all times."""
+"""Cells before and after all times."""
 
 
 @dataclass(frozen=True, slots=True)
-class CellPosition:
-    """A finest cell of an order, and how many jobs of it lie before the place that was looked for."""
+class CellOffset:
+    """A finest cell of an order, and the number of its jobs before the offset."""
 
-    major: int
-    cell: int
+    cell: Cell
     skip: int
 
 
-async def count(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> Counts:
-    """Numbers of jobs by status, for a filter without text."""
-    question, values = counted(tenant, wanted)
-    return counts_in(await question.rows(snapshot, values))
+async def count(snapshot: Snapshot, tenant: str, job_filter: JobFilter) -> Counts:
+    """Return numbers of jobs by status, for a filter without text."""
+    query, values = count_query(tenant, job_filter)
+    return counts_in(await query.rows(snapshot, values))
 
 
-def counted(tenant: str, wanted: JobFilter) -> BoundQuery:
-    """Asks for the numbers of jobs by status, for a filter without text: `counts_in` reads the answer."""
-    values = values_of(tenant, wanted)
-    shape = shape_of(wanted).of_kinds_only
-    if wanted.created_from is None and wanted.created_before is None:
-        return _all(shape), values
-    return _between(shape), values | _span(wanted.created_from, wanted.created_before)
+def count_query(tenant: str, job_filter: JobFilter) -> BoundQuery:
+    """Return the query for numbers of jobs by status, for a filter without text. `counts_in` reads its result."""
+    values = values_of(tenant, job_filter)
+    shape = shape_of(job_filter).of_kinds_only
+    if job_filter.created_from is None and job_filter.created_before is None:
+        return _count_all(shape), values
+    return _count_between(shape), values | _span(job_filter.created_from, job_filter.created_before)
 
 
-def counts_in(rows: Iterable[Row]) -> Counts:
-    """Numbers of jobs by status."""
-    found: Counts = {}
+def counts_in(rows: Iterable[ResultRow]) -> Counts:
+    """Return numbers of jobs by status."""
+    counts: Counts = {}
     for status, total in rows:
-        found[status] = found.get(status, 0) + int(total)
-    return found
+        counts[status] = counts.get(status, 0) + int(total)
+    return counts
 
 
-def counted_outside(tenant: str, wanted: JobFilter, *, late: bool) -> BoundQuery | None:
-    """Asks for the jobs of the right kind from before the filter's dates, or from behind them when `late`.
+def count_outside_query(tenant: str, job_filter: JobFilter, *, late: bool) -> BoundQuery | None:
+    """Return the query that counts jobs of the filter's kind before its dates, or after them when `late`.
 
-    None when there can be none.
+    None if there can be none.
     """
-    edge = wanted.created_before if late else wanted.created_from
+    edge = job_filter.created_before if late else job_filter.created_from
     if edge is None:
         return None
     outside = (edge, None) if late else (None, edge)
-    return counted(tenant, replace(wanted, created_from=outside[0], created_before=outside[1]))
+    return count_query(tenant, replace(job_filter, created_from=outside[0], created_before=outside[1]))
 
 
-def located(tenant: str, wanted: JobFilter, order: SortOrder, passed_over: int) -> BoundQuery:
-    """Asks for the cell of the job that `passed_over` others come before: `place_in` reads the answer.
+def cell_query(tenant: str, job_filter: JobFilter, order: SortOrder, offset: int) -> BoundQuery:
+    """Return the query for the cell of the job at an offset. `cell_in` reads its result.
 
-    Looks at status, priority, model and style alone.
+    Filters by status, priority, model and style only.
     """
-    values = values_of(tenant, wanted) | {"sort": order.field.value, "passed_over": passed_over}
-    return _place(shape_of(wanted).of_kinds_only, order.descending), values
+    values = values_of(tenant, job_filter) | {"sort": order.field.value, "offset": offset}
+    return _cell_statement(shape_of(job_filter).of_kinds_only, order.descending), values
 
 
-def place_in(rows: Iterable[Row]) -> CellPosition | None:
-    """A place; None when there are fewer jobs."""
-    for major, cell, skip in rows:
-        return CellPosition(major, cell, int(skip))
+def cell_in(rows: Iterable[ResultRow]) -> CellOffset | None:
+    """Return the cell; None if the list has fewer jobs."""
+    for major, number, skip in rows:
+        return CellOffset(Cell(major, number), int(skip))
     return None
 
 
 def cover(first: int, end: int) -> Iterator[tuple[int, str, int, int]]:
-    """The fewest cells that make up the finest ones from `first` to `end` (excluded).
+    """Yield the fewest cells that make up the finest ones from `first` to `end` (excluded).
 
-    As level, side and a range of cells of that level; of the coarsest level there is one side alone.
+    Each item is level, side and a range of cells of that level. The coarsest level has one side only.
     """
     for level in range(LEVELS):
         inner_first, inner_end = -(-first >> LEVEL_BITS), end >> LEVEL_BITS
@@ -122,7 +121,7 @@ def cover(first: int, end: int) -> Iterator[tuple[int, str, int, int]]:
 
 
 def _span(start: datetime | None, end: datetime | None) -> dict[str, Any]:
-    """Values of `_between`: whole cells for counters, the times around them for the jobs."""
+    """Return the values of `_count_between`: whole cells for counters, the times around them for the jobs."""
     if start is not None and end is not None:
         end = max(start, end)
     first = FIRST_CELL if start is None else -((EPOCH - start) // CELL)
@@ -136,7 +135,7 @@ def _span(start: datetime | None, end: datetime | None) -> dict[str, Any]:
             edges |= {"early_start": start, "early_end": _time(first)}
         if end is not None:
             edges |= {"late_start": _time(last), "late_end": end}
-    else:  # both ends lie within one cell
+    else:  # both ends are within one cell
         edges |= {"early_start": start or EPOCH, "early_end": end or EPOCH}
     return values | edges
 
@@ -146,32 +145,32 @@ _ENDS = ("start", "end")
 
 
 def _time(cell: int) -> datetime:
-    """Where a cell begins, or the end of time next to it."""
+    """Return the start of a cell, or the earliest or latest time for a cell beyond it."""
     try:
         return EPOCH + cell * CELL
     except OverflowError:
         return (datetime.min if cell < 0 else datetime.max).replace(tzinfo=UTC)
 
 
-def _by_status() -> Select[Any]:
+def _counts_by_status() -> Select[Any]:
     return select(counters.c.status, func.sum(counters.c.jobs)).group_by(counters.c.status)
 
 
 @lru_cache(maxsize=256)
-def _all(shape: FilterShape) -> PreparedQuery:
+def _count_all(shape: FilterShape) -> PreparedQuery:
     return PreparedQuery(
-        _by_status().where(
+        _counts_by_status().where(
             *counter_conditions(shape),
             counters.c.sort == SortField.CREATED_AT.value,
             counters.c.level == ALL,
         ),
-        steady=True,
+        generic_plan=True,
     )
 
 
 @lru_cache(maxsize=256)
-def _between(shape: FilterShape) -> PreparedQuery:
-    """Whole cells from the counters, the rest of the cells at both ends from the jobs."""
+def _count_between(shape: FilterShape) -> PreparedQuery:
+    """Count whole cells by counters, and the rest of the cells at both ends by jobs."""
     ranges = [
         and_(
             counters.c.level == level,
@@ -180,7 +179,7 @@ def _between(shape: FilterShape) -> PreparedQuery:
         )
         for level, side in _RANGES
     ]
-    whole = _by_status().where(
+    whole = _counts_by_status().where(
         *counter_conditions(shape),
         counters.c.sort == SortField.CREATED_AT.value,
         counters.c.major == 0,
@@ -197,22 +196,22 @@ def _between(shape: FilterShape) -> PreparedQuery:
         .group_by(jobs.c.status)
         for side in SIDES
     ]
-    return PreparedQuery(select(union_all(whole, *edges).subquery("parts")), steady=True)
+    return PreparedQuery(select(union_all(whole, *edges).subquery("counts")), generic_plan=True)
 
 
 @lru_cache(maxsize=256)
-def _place(shape: FilterShape, descending: bool) -> PreparedQuery:
-    """From the coarsest cells to a finest one: major, cell, and how many of it to pass over."""
+def _cell_statement(shape: FilterShape, descending: bool) -> PreparedQuery:
+    """Find the cell of an offset, from the coarsest cells to a finest one: major, cell, and jobs of it to skip."""
     outer: FromClause | None = None
     for level in reversed(range(LEVELS)):
-        outer = _inner(shape, descending, level, outer)
+        outer = _cell_of_level(shape, descending, level, outer)
     if outer is None:
         raise AssertionError("there are no levels of cells")
-    return PreparedQuery(select(outer.c.major, outer.c.cell, outer.c.skip), steady=True)
+    return PreparedQuery(select(outer.c.major, outer.c.cell, outer.c.skip), generic_plan=True)
 
 
-def _inner(shape: FilterShape, descending: bool, level: int, outer: FromClause | None) -> CTE:
-    """The cell of a level, within the one `outer` of the level above, that the place lies in."""
+def _cell_of_level(shape: FilterShape, descending: bool, level: int, outer: FromClause | None) -> CTE:
+    """Select the cell of a level that contains the offset, within the cell `outer` of the level above."""
     statement = (
         select(counters.c.major, counters.c.cell, cast(func.sum(counters.c.jobs), BigInteger).label("jobs"))
         .where(
@@ -222,9 +221,9 @@ def _inner(shape: FilterShape, descending: bool, level: int, outer: FromClause |
         )
         .group_by(counters.c.major, counters.c.cell)
     )
-    skip: Any = bindparam("passed_over", type_=BigInteger())
+    skip: Any = bindparam("offset", type_=BigInteger())
     if outer is not None:
-        # Asked for one by one, so that the planner looks them up first and then the cells by index.
+        # Scalar subqueries: the planner evaluates them first, and then finds the cells by index.
         first = select(outer.c.cell).scalar_subquery()
         width = literal(1 << LEVEL_BITS, BigInteger())
         statement = statement.where(
@@ -235,11 +234,11 @@ def _inner(shape: FilterShape, descending: bool, level: int, outer: FromClause |
         skip = select(outer.c.skip).scalar_subquery()
     cells = statement.subquery(f"cells_{level}")
     direction = [c.desc() if descending else c.asc() for c in (cells.c.major, cells.c.cell)]
-    behind = cast(func.sum(cells.c.jobs).over(order_by=direction), BigInteger)
-    running = select(cells, behind.label("behind")).subquery(f"running_{level}")
-    before = running.c.behind - running.c.jobs
+    jobs_so_far = cast(func.sum(cells.c.jobs).over(order_by=direction), BigInteger)
+    running = select(cells, jobs_so_far.label("jobs_so_far")).subquery(f"running_{level}")
+    before = running.c.jobs_so_far - running.c.jobs
     return (
         select(running.c.major, running.c.cell, (skip - before).label("skip"))
-        .where(before <= skip, running.c.behind > skip)
-        .cte(f"place_{level}")
+        .where(before <= skip, running.c.jobs_so_far > skip)
+        .cte(f"cell_{level}")
     )

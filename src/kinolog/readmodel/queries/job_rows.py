@@ -1,71 +1,70 @@
-"""Rows of `jobs` as the port's `JobRow`."""
+"""Maps rows of `jobs` and `prompts` to the port's `JobRow`, by name.
+
+A field of `JobRow` holds the column of the same name. The few that need translation have an entry in `_READERS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Priority, Stage, Status
+from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Stage, Status
 from kinolog.ports.read_model import JobRow
-from kinolog.readmodel.tables import jobs
+from kinolog.readmodel.priority_order import priority_at
+from kinolog.readmodel.tables import jobs, prompts
 
-_NAMES = (
-    "id",
-    "tenant",
-    "actor",
-    "request_id",
-    "status",
-    "urgency",
-    "model",
-    "model_class",
-    "width",
-    "height",
-    "frames",
-    "fps",
-    "steps",
-    "guidance",
-    "seed",
-    "style",
-    "attempt",
-    "worker",
-    "stage",
-    "percent",
-    "eta_seconds",
-    "scenes",
-    "scenes_rendered",
-    "artifacts",
-    "media",
-    "error",
-    "cancel_requested",
-    "erased",
-    "created_at",
-    "updated_at",
-    "queued_at",
-    "started_at",
-    "finished_at",
-    "not_before",
-    "gpu_seconds",
-    "version",
-    "position",
-)
-JOB_COLUMNS = [jobs.c[name] for name in _NAMES]
-"""What a list reads of a job; behind them prompt and negative prompt."""
+_STORED_AS = {"priority": "urgency"}
+"""Names of columns that differ from their field of `JobRow`."""
 
-PRIORITIES = {3 - priority.rank: priority for priority in Priority}
+_FIELDS = [field.name for field in fields(JobRow)]
+_JOB_FIELDS = [name for name in _FIELDS if _STORED_AS.get(name, name) in jobs.c]
+_PROMPT_FIELDS = [name for name in _FIELDS if name not in _JOB_FIELDS]
+
+JOB_COLUMNS = [jobs.c[_STORED_AS.get(name, name)] for name in _JOB_FIELDS]
+"""The columns of `jobs` that a list reads."""
+PROMPT_COLUMNS = [prompts.c[name] for name in _PROMPT_FIELDS]
+"""The columns of `prompts` that a list reads, after those of `jobs`."""
+
+_READ_FIELDS = (*_JOB_FIELDS, *_PROMPT_FIELDS)
+READ_COLUMNS = len(_READ_FIELDS)
 
 
 def job_from_row(row: Sequence[Any]) -> JobRow:
-    """A job from `JOB_COLUMNS`, prompt and negative prompt."""
-    values = dict(zip(_NAMES, row, strict=False))
-    prompt, negative_prompt = row[len(_NAMES) : len(_NAMES) + 2]
-    values["status"] = Status(values["status"])
-    values["priority"] = PRIORITIES[values.pop("urgency")]
-    values["stage"] = Stage(values["stage"]) if values["stage"] else None
-    values["artifacts"] = tuple(_artifact(one) for one in values["artifacts"])
-    values["media"] = MediaFacts(**values["media"]) if values["media"] else None
-    values["error"] = JobError(**values["error"]) if values["error"] else None
-    return JobRow(**values, prompt=prompt or "", negative_prompt=negative_prompt or "")
+    """Return the job in a row of `JOB_COLUMNS` and `PROMPT_COLUMNS`; further columns are ignored."""
+    values = dict(zip(_READ_FIELDS, row, strict=False))
+    for name, read in _READERS.items():
+        values[name] = read(values[name])
+    return JobRow(**values)
 
 
-def _artifact(facts: dict[str, Any]) -> Artifact:
-    return Artifact(**{**facts, "kind": ArtifactKind(facts["kind"])})
+def _stage(value: str | None) -> Stage | None:
+    return Stage(value) if value else None
+
+
+def _artifacts(values: Sequence[Mapping[str, Any]]) -> tuple[Artifact, ...]:
+    return tuple([Artifact(**{**facts, "kind": ArtifactKind(facts["kind"])}) for facts in values])
+
+
+def _media(facts: Mapping[str, Any] | None) -> MediaFacts | None:
+    return MediaFacts(**facts) if facts else None
+
+
+def _error(facts: Mapping[str, Any] | None) -> JobError | None:
+    return JobError(**facts) if facts else None
+
+
+def _text(value: str | None) -> str:
+    return value or ""
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "status": Status,
+    "priority": priority_at,
+    "stage": _stage,
+    "artifacts": _artifacts,
+    "media": _media,
+    "error": _error,
+    "prompt": _text,
+    "negative_prompt": _text,
+}

@@ -1,4 +1,4 @@
-"""Waiting until the read model has seen a position: one question for all who wait."""
+"""Waits until the read model contains a position. All waiting callers of a process share one query."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from kinolog.ports.read_model import PositionNotReached
+from kinolog.process.backoff import Backoff
 
-SHORTEST_SECONDS = 0.002
-LONGEST_SECONDS = 0.05
+POLL = Backoff(first_seconds=0.002, longest_seconds=0.05, factor=1.5)
 
 
 class PositionWatch:
-    """Asks for the position again and again while somebody waits, the less often the longer nothing moves."""
+    """Polls the position while callers wait, at longer intervals while it does not change."""
 
-    def __init__(self, ask: Callable[[], Awaitable[int]]) -> None:
-        self._ask = ask
+    def __init__(self, read_position: Callable[[], Awaitable[int]]) -> None:
+        self._read_position = read_position
         self._waiting: dict[asyncio.Future[int], int] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
         self._reached = 0
 
     async def wait(self, position: int, timeout_seconds: float) -> int:
-        """The position that was reached, `position` or a later one. Raises `PositionNotReached`."""
+        """Wait for `position` and return it or a later one. Raises `PositionNotReached`."""
         if self._reached >= position:
             return self._reached
         future = asyncio.get_running_loop().create_future()
         self._waiting[future] = position
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._keep_asking())
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll())
         try:
             async with asyncio.timeout(timeout_seconds):
                 return int(await future)
@@ -37,27 +37,31 @@ class PositionWatch:
             self._waiting.pop(future, None)
 
     async def close(self) -> None:
-        """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        """Stop polling."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
 
-    async def _keep_asking(self) -> None:
-        pause = SHORTEST_SECONDS
+    async def _poll(self) -> None:
+        pauses = POLL.pauses()
         while self._waiting:
             try:
-                reached = await self._ask()
+                reached = await self._read_position()
             except Exception as error:
-                for future in self._waiting:
-                    if not future.done():
-                        future.set_exception(error)
-                self._waiting.clear()
+                self._fail(error)
                 return
-            pause = SHORTEST_SECONDS if reached > self._reached else min(pause * 1.5, LONGEST_SECONDS)
+            if reached > self._reached:
+                pauses = POLL.pauses()
             self._reached = max(self._reached, reached)
             for future, position in list(self._waiting.items()):
                 if position <= reached and not future.done():
                     future.set_result(reached)
                     del self._waiting[future]
             if self._waiting:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(next(pauses))
+
+    def _fail(self, error: Exception) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Which files in the artifact store more than one job lists."""
+"""Which files in the artifact store belong to more than one job."""
 
 from __future__ import annotations
 
@@ -13,25 +13,18 @@ from kinolog.readmodel.tables import artifacts, scenes
 _KEYS = bindparam("keys", type_=ARRAY(Text()))
 _EXCLUDING = bindparam("excluding", type_=Text())
 
-_USED = (
-    PreparedQuery(
-        select(artifacts.c.key)
-        .where(artifacts.c.key == any_(_KEYS), artifacts.c.job_id != _EXCLUDING)
-        .distinct()
-    ),
-    PreparedQuery(
-        select(scenes.c.artifact_key)
-        .where(scenes.c.artifact_key == any_(_KEYS), scenes.c.job_id != _EXCLUDING)
-        .distinct()
-    ),
+_IN_RESULTS = PreparedQuery(
+    select(artifacts.c.key).where(artifacts.c.key == any_(_KEYS), artifacts.c.job_id != _EXCLUDING).distinct()
 )
-"""Results and rendered scenes."""
+_IN_SCENES = PreparedQuery(
+    select(scenes.c.artifact_key)
+    .where(scenes.c.artifact_key == any_(_KEYS), scenes.c.job_id != _EXCLUDING)
+    .distinct()
+)
 
 
 async def artifacts_in_use(snapshot: Snapshot, keys: Sequence[str], excluding: str) -> set[str]:
-    """Those of these keys that jobs other than `excluding` list."""
+    """Return those of these keys that jobs other than `excluding` list."""
     values = {"keys": list(keys), "excluding": excluding}
-    found: set[str] = set()
-    for question in _USED:
-        found.update(row[0] for row in await question.rows(snapshot, values))
-    return found
+    results, rendered = await snapshot.run((_IN_RESULTS, values), (_IN_SCENES, values))
+    return {key for (key,) in (*results, *rendered)}

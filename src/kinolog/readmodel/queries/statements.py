@@ -1,7 +1,7 @@
-"""Asking Postgres what SQLAlchemy Core has put into words.
+"""Sends SQLAlchemy Core statements to Postgres.
 
-Core takes milliseconds to build and compile a statement with fifty columns, more than Postgres takes to answer. So a
-statement is made once, with a name for each value (`bindparam`), and asked again and again; psycopg carries it.
+Core takes milliseconds to build and compile a statement with fifty columns, longer than Postgres takes to answer. So
+each statement is built once, with a named parameter for each value (`bindparam`), and sent many times with psycopg.
 """
 
 from __future__ import annotations
@@ -20,112 +20,115 @@ from kinolog.readmodel.database import Connection
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
 
 BEGIN = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-UNSWAPPED = b"SELECT oid = to_regnamespace('projection') FROM pg_namespace WHERE nspname = 'projection'"
-"""Whether the name `projection` still means what it meant when the transaction began.
+NOT_SWAPPED = b"SELECT oid = to_regnamespace('projection') FROM pg_namespace WHERE nspname = 'projection'"
+"""Whether the name `projection` still refers to the schema that it referred to when the transaction began.
 
-Tables are found by what their names mean now, rows by what the transaction sees: of a projection that was swapped in
-since, it would see the rows of a rebuild half done.
+Postgres resolves table names when a statement begins, but shows rows as of the beginning of the transaction. After a
+swap the transaction would see the new tables as they were then: half filled.
 """
 END = b"COMMIT"
 
-PLANNED_ONCE = {
+GENERIC_PLANS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_sort": "off",
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""For statements that go along an index in its order, which the planner does not expect where it cannot see a limit."""
-PLANNED_ANEW = dict.fromkeys(PLANNED_ONCE, "on") | {"plan_cache_mode": "force_custom_plan"}
-"""A plan for the values at hand: statuses are as unequal as can be."""
+"""For statements that read an index in its order. The planner does not choose that where it cannot see the limit."""
+CUSTOM_PLANS = dict.fromkeys(GENERIC_PLANS, "on") | {"plan_cache_mode": "force_custom_plan"}
+"""A plan for the given values: some statuses have a thousand times as many jobs as others."""
 
 
 def _settings(settings: Mapping[str, str]) -> bytes:
-    """Sets them for the rest of the transaction, in one statement."""
+    """Return one statement that applies settings for the rest of the transaction."""
     calls = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
     return f"SELECT {', '.join(calls)}".encode()
 
 
-PLAN_ONCE, PLAN_ANEW = _settings(PLANNED_ONCE), _settings(PLANNED_ANEW)
+SET_GENERIC_PLANS, SET_CUSTOM_PLANS = _settings(GENERIC_PLANS), _settings(CUSTOM_PLANS)
 
-Row = tuple[Any, ...]
+ResultRow = tuple[Any, ...]
 Values = Mapping[str, Any]
 
 
 class PreparedQuery:
-    """A statement that is compiled when it is first asked.
+    """A statement that is compiled on first use.
 
-    A `steady` one has one good plan whatever its values, by indexes, which each connection makes once; others are
-    planned for the values at hand, which may take as long as the answer.
+    One with `generic_plan` has one good plan for all values, by indexes, which each connection makes once. Others are
+    planned for the given values, which can take as long as the query itself.
     """
 
-    def __init__(self, statement: Select[Any], *, steady: bool = False) -> None:
+    def __init__(self, statement: Select[Any], *, generic_plan: bool = False) -> None:
         self.statement = statement
-        self.steady = steady
+        self.generic_plan = generic_plan
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self.statement.selected_columns.keys())
 
     @cached_property
     def _compiled(self) -> tuple[bytes, dict[str, Any]]:
         compiled = self.statement.compile(dialect=_DIALECT)
         return str(compiled).encode(), dict(compiled.params)
 
-    async def send(self, connection: Connection, values: Values) -> AsyncCursor[Row]:
-        """Ask; the cursor gets the answer. Values that it has no name for are passed over."""
+    async def send(self, connection: Connection, values: Values) -> AsyncCursor[ResultRow]:
+        """Send the query; the cursor receives the result. Values that it has no parameter for are ignored."""
         sql, constants = self._compiled
         cursor = connection.cursor(binary=True, row_factory=tuple_row)
         await cursor.execute(sql, constants | dict(values))
         return cursor
 
-    async def rows(self, snapshot: Snapshot, values: Values | None = None) -> list[Row]:
-        """All rows that it finds."""
-        (found,) = await snapshot.ask((self, values or {}))
-        return found
+    async def rows(self, snapshot: Snapshot, values: Values | None = None) -> list[ResultRow]:
+        """Return all rows of the result."""
+        (rows,) = await snapshot.run((self, values or {}))
+        return rows
 
-    async def scalar(self, snapshot: Snapshot, values: Values | None = None) -> Any:
-        """The one value that it finds; None when it finds no row."""
-        found = await self.rows(snapshot, values)
-        return found[0][0] if found else None
+    async def records(self, snapshot: Snapshot, values: Values | None = None) -> list[dict[str, Any]]:
+        """Return all rows of the result, keyed by column."""
+        return [dict(zip(self._names, row, strict=True)) for row in await self.rows(snapshot, values)]
 
 
 BoundQuery = tuple[PreparedQuery, Values]
-"""A question with the values that it names."""
+"""A query with the values of its parameters."""
 
 
 class Snapshot:
-    """One state of the database. Questions that are asked together take one way there and back.
+    """One state of the database. Queries of one `run` share a round trip.
 
-    The transaction begins with the first of them, and ends with those that are said to be the last.
+    The transaction begins with the first query and ends with the `last` ones.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._begun = False
-        self._plans_once = False
-        self._unswapped: bool | None = None
+        self._generic_plans = False
+        self._not_swapped: bool | None = None
 
-    async def ask(self, *asked: BoundQuery, last: bool = False) -> list[list[Row]]:
-        """The rows that each question finds. Behind the `last` ones nothing can be asked."""
+    async def run(self, *queries: BoundQuery, last: bool = False) -> list[list[ResultRow]]:
+        """Return the rows of each query. After the `last` ones no query can be sent."""
         async with self._connection.pipeline():
             if not self._begun:
                 await self._connection.execute(BEGIN)
                 self._begun = True
-            cursors = [await self._send(question, values) for question, values in asked]
+            cursors = [await self._send(query, values) for query, values in queries]
             if last:
-                check = await self._connection.execute(UNSWAPPED, binary=True)
+                check = await self._connection.execute(NOT_SWAPPED, binary=True)
                 await self._connection.execute(END)
-        found = [await cursor.fetchall() for cursor in cursors]
+        results = [await cursor.fetchall() for cursor in cursors]
         if last:
             row = await check.fetchone()
-            self._unswapped = row is not None and bool(row[0])
-        return found
+            self._not_swapped = row is not None and bool(row[0])
+        return results
 
-    async def _send(self, question: PreparedQuery, values: Values) -> AsyncCursor[Row]:
-        if question.steady != self._plans_once:
-            await self._connection.execute(PLAN_ONCE if question.steady else PLAN_ANEW)
-            self._plans_once = question.steady
-        return await question.send(self._connection, values)
+    async def _send(self, query: PreparedQuery, values: Values) -> AsyncCursor[ResultRow]:
+        if query.generic_plan != self._generic_plans:
+            await self._connection.execute(SET_GENERIC_PLANS if query.generic_plan else SET_CUSTOM_PLANS)
+            self._generic_plans = query.generic_plan
+        return await query.send(self._connection, values)
 
     async def end(self) -> bool:
-        """Whether all that was asked came from one projection. Ends the transaction if it has not ended."""
-        if self._unswapped is None:
-            await self.ask(last=True)
-        return bool(self._unswapped)
+        """End the transaction if it has not ended. Return whether all rows came from one projection."""
+        if self._not_swapped is None:
+            await self.run(last=True)
+        return bool(self._not_swapped)

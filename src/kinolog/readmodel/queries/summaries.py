@@ -1,4 +1,4 @@
-"""Numbers of jobs, and selections of them for bulk commands."""
+"""Numbers of jobs, and selections of jobs for bulk commands."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ from kinolog.readmodel.tables import jobs
 
 
 @lru_cache(maxsize=256)
-def _counted(shape: FilterShape) -> PreparedQuery:
-    """Numbers of jobs by status, counted one by one: for texts."""
+def _count_each(shape: FilterShape) -> PreparedQuery:
+    """Return the query that counts jobs one by one, by status: for texts."""
     statement = select(jobs.c.status, func.count()).where(*job_conditions(shape))
     return PreparedQuery(statement.group_by(jobs.c.status))
 
 
 @lru_cache(maxsize=256)
-def _selected(shape: FilterShape) -> PreparedQuery:
-    """Ids, oldest first."""
+def _select_ids(shape: FilterShape) -> PreparedQuery:
     statement = select(jobs.c.id).where(*job_conditions(shape))
     return PreparedQuery(
         statement.order_by(jobs.c.created_at, jobs.c.number).limit(bindparam("limit", type_=BigInteger()))
     )
 
 
-async def summarize(snapshot: Snapshot, tenant: str, wanted: JobFilter) -> JobCounts:
-    """Numbers of jobs by status: from counters, unless a text is looked for."""
-    asked = job_counts.counted(tenant, wanted)
-    if wanted.text:
-        asked = _counted(shape_of(wanted)), values_of(tenant, wanted)
-    seen, rows = await snapshot.ask((POSITION, {}), asked, last=True)
+async def summarize(snapshot: Snapshot, tenant: str, job_filter: JobFilter) -> JobCounts:
+    """Return numbers of jobs by status: from counters, unless the filter has a text."""
+    query = job_counts.count_query(tenant, job_filter)
+    if job_filter.text:
+        query = _count_each(shape_of(job_filter)), values_of(tenant, job_filter)
+    position, rows = await snapshot.run((POSITION, {}), query, last=True)
     counts = job_counts.counts_in(rows)
-    return JobCounts({status: counts.get(status.value, 0) for status in Status}, position_in(seen))
+    return JobCounts(
+        counts={status: counts.get(status.value, 0) for status in Status}, position=position_in(position)
+    )
 
 
-async def select_ids(snapshot: Snapshot, tenant: str, wanted: JobFilter, limit: int) -> list[str]:
-    """Ids of the first jobs that match, oldest first."""
-    values = values_of(tenant, wanted) | {"limit": limit}
-    return [row[0] for row in await _selected(shape_of(wanted)).rows(snapshot, values)]
+async def select_ids(snapshot: Snapshot, tenant: str, job_filter: JobFilter, limit: int) -> list[str]:
+    """Return the ids of the first jobs that match, oldest first."""
+    values = values_of(tenant, job_filter) | {"limit": limit}
+    return [job_id for (job_id,) in await _select_ids(shape_of(job_filter)).rows(snapshot, values)]
 
 
 async def overview(snapshot: Snapshot, tenant: str, span: TimeRange) -> Overview:
-    """The numbers on top of a dashboard."""
+    """Return the figures at the top of a dashboard."""
     now = await job_counts.count(snapshot, tenant, JobFilter())
     return await charts.overview(snapshot, tenant, span, now)

@@ -1,1 +1,1 @@
-"""Alembic migrations of the kept schema, `kinolog`: the archive, the checkpoint of the log, log lines."""
+"""Alembic migrations of the permanent schema, `kinolog`: the archive, the checkpoint of the log, log lines."""

@@ -1,16 +1,16 @@
-"""Runs migrations on the connection that kinolog_projector.schema.migrate hands over."""
+"""Runs migrations on the connection that kinolog_projector.schema.migrate passes."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from kinolog.readmodel.tables import KEPT_SCHEMA, kept
+from kinolog.readmodel.tables import PERMANENT_SCHEMA, permanent
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=kept,
-    version_table_schema=KEPT_SCHEMA,
+    target_metadata=permanent,
+    version_table_schema=PERMANENT_SCHEMA,
     version_table="schema_version",
     include_schemas=True,
     transaction_per_migration=False,

@@ -46,7 +46,7 @@ async def test_a_cancellation_waits_for_the_end() -> None:
 
 async def test_work_without_end_is_broken_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience has an end, and what is left is cancelled."""
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(module, "MAX_WAIT_SECONDS", 0.01)
     begun = asyncio.Event()
 
     async def work() -> None:

@@ -12,43 +12,43 @@ from kinolog_projector.projection.batch_reader import BatchReader
 
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from tests.fixtures.histories import Studio
+from tests.builders.memory_jobs import MemoryJobs
 
 
 @pytest.fixture
-async def studio() -> Studio:
+async def memory_jobs() -> MemoryJobs:
     """A log of some commits."""
-    made = Studio()
+    made = MemoryJobs()
     await made.many(30)
     return made
 
 
-def intake(studio: Studio, batch_size: int) -> BatchReader:
+def intake(memory_jobs: MemoryJobs, batch_size: int) -> BatchReader:
     """An intake on that log."""
-    return BatchReader(BatchPreparer(studio.store, studio.keys), batch_size)
+    return BatchReader(BatchPreparer(memory_jobs.store, memory_jobs.keys), batch_size)
 
 
-async def test_every_commit_comes_once_and_in_order(studio: Studio) -> None:
+async def test_every_commit_comes_once_and_in_order(memory_jobs: MemoryJobs) -> None:
     """However the log hands them out, batches hold all commits, none larger than asked for."""
-    last = await studio.store.last_position()
+    last = await memory_jobs.store.last_position()
     positions: list[int] = []
-    async for batch in intake(studio, 7).batches(0, studio.store.read(0)):
+    async for batch in intake(memory_jobs, 7).batches(0, memory_jobs.store.read(0)):
         assert 0 < len(batch.commits) <= 7
         positions += [recorded.position for recorded in batch.commits]
     assert positions == list(range(1, last + 1))
 
 
-async def test_what_gathers_while_a_batch_is_written_comes_as_one(studio: Studio) -> None:
+async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: MemoryJobs) -> None:
     """A writer that is slower than the log gets larger batches."""
-    await studio.store.last_position()
+    await memory_jobs.store.last_position()
 
     async def one_by_one() -> AsyncIterator[Sequence[Recorded]]:
-        async for commits in studio.store.read(0):
+        async for commits in memory_jobs.store.read(0):
             for recorded in commits:
                 yield [recorded]
 
     sizes = []
-    async for batch in intake(studio, 1_000).batches(0, one_by_one()):
+    async for batch in intake(memory_jobs, 1_000).batches(0, one_by_one()):
         sizes.append(len(batch.commits))
         for _ in range(20):
             await asyncio.sleep(0)
@@ -56,23 +56,23 @@ async def test_what_gathers_while_a_batch_is_written_comes_as_one(studio: Studio
 
 
 @pytest.mark.parametrize("error", [LogUnavailable("gone"), DamagedLog("torn")])
-async def test_what_ends_the_reading_ends_the_batches(studio: Studio, error: Exception) -> None:
+async def test_what_ends_the_reading_ends_the_batches(memory_jobs: MemoryJobs, error: Exception) -> None:
     """A log that breaks off raises its error at whoever takes batches, not in a corner."""
 
     async def breaking() -> AsyncIterator[Sequence[Recorded]]:
-        async for commits in studio.store.read(0):
+        async for commits in memory_jobs.store.read(0):
             yield commits[:3]
             raise error
 
     with pytest.raises(type(error)):
-        async for _ in intake(studio, 100).batches(0, breaking()):
+        async for _ in intake(memory_jobs, 100).batches(0, breaking()):
             pass
 
 
-async def test_closing_stops_the_reading(studio: Studio) -> None:
+async def test_closing_stops_the_reading(memory_jobs: MemoryJobs) -> None:
     """Whoever stops taking batches leaves no task behind that reads on."""
     before = asyncio.all_tasks()
-    async with aclosing(intake(studio, 2).batches(0, studio.store.follow(0))) as batches:
+    async with aclosing(intake(memory_jobs, 2).batches(0, memory_jobs.store.follow(0))) as batches:
         async for _ in batches:
             break
     assert asyncio.all_tasks() == before

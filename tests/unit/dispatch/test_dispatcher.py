@@ -18,7 +18,7 @@ from kinolog.ports.advisories import ExhaustedTicket
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
-from tests.unit.reactor.jobs import House
+from tests.unit.dispatch.jobs import House
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from kinolog.job.commands import (
 from kinolog.job.values import JobError, Priority, Stage
 from kinolog.ports.tickets import Ticket
 from tests.strategies import START
-from tests.unit.reactor.jobs import House
+from tests.unit.dispatch.jobs import House
 
 DENOISE_STARTED = StageMark(stage=Stage.DENOISE, scene=0, at=START)
 

@@ -15,10 +15,10 @@ from kinolog.readmodel.time_buckets import (
     BINS,
     BUCKET_SECONDS,
     TIMING_SECONDS,
+    bucket_spans,
     bucket_start,
     micros,
     percentile_seconds,
-    stretches,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,9 +28,9 @@ times = st.integers(0, 400 * 86_400).map(lambda seconds: START + timedelta(secon
 @given(times, times)
 @pytest.mark.parametrize("lengths", [BUCKET_SECONDS, TIMING_SECONDS])
 def test_stretches_cover_a_span_once(lengths: tuple[int, ...], one: datetime, other: datetime) -> None:
-    """Every moment of the span lies in exactly one stretch, and few stretches are needed."""
+    """Every moment of the span lies in exactly one stretch, and few bucket_spans are needed."""
     start, end = min(one, other), max(one, other)
-    found = sorted(stretches(start, end, lengths), key=lambda part: part.start)
+    found = sorted(bucket_spans(start, end, lengths), key=lambda part: part.start)
     assert len(found) <= 2 * len(lengths) - 1
     for part in found:
         assert bucket_start(part.start, part.bucket_seconds) == part.start

@@ -1,4 +1,4 @@
-"""Cells lie one behind the other, as the jobs in them do."""
+"""Cells have the order of the jobs in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.ports.read_model import SortField
-from kinolog.readmodel.counter_cells import LEVELS, SortKeys, bounds_of, cells_of, coarser
+from kinolog.readmodel.counter_cells import LEVELS, SortKeys, bounds_of, coarser, finest_cells
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 times = st.integers(0, 10**14).map(lambda micros: START + timedelta(microseconds=micros))
@@ -22,7 +22,7 @@ keys = st.builds(
     updated_at=times,
     percent=percents,
     duration_us=st.one_of(st.just(-1), st.integers(0, 10**13)),
-    urgency=st.integers(0, 3),
+    priority_order=st.integers(0, 3),
 )
 
 VALUES: dict[SortField, Callable[[SortKeys], Any]] = {
@@ -30,7 +30,7 @@ VALUES: dict[SortField, Callable[[SortKeys], Any]] = {
     SortField.UPDATED_AT: lambda key: key.updated_at,
     SortField.PROGRESS: lambda key: key.percent,
     SortField.DURATION: lambda key: key.duration_us,
-    SortField.PRIORITY: lambda key: key.urgency,
+    SortField.PRIORITY: lambda key: key.priority_order,
 }
 
 
@@ -38,19 +38,19 @@ VALUES: dict[SortField, Callable[[SortKeys], Any]] = {
 def test_the_order_of_cells_is_the_order_of_jobs(one: SortKeys, other: SortKeys) -> None:
     """A job in an earlier cell comes earlier in the list, in every order and at every level."""
     for field, value in VALUES.items():
-        (major, cell), (other_major, other_cell) = cells_of(one)[field], cells_of(other)[field]
+        cell, other_cell = finest_cells(one)[field], finest_cells(other)[field]
         for level in range(LEVELS):
-            mine = (major, coarser(cell, level))
-            others = (other_major, coarser(other_cell, level))
-            if mine < others:
+            first = (cell.major, coarser(cell.number, level))
+            second = (other_cell.major, coarser(other_cell.number, level))
+            if first < second:
                 assert (value(one), one.number) < (value(other), other.number), (field, level)
 
 
 @given(keys)
-def test_a_job_lies_within_the_bounds_of_its_cell(key: SortKeys) -> None:
-    """The bounds with which a cell is read hold the jobs that are counted in it."""
-    for field, (major, cell) in cells_of(key).items():
-        bounds = bounds_of(field, major, cell)
-        here = (VALUES[field](key), key.number)
-        assert bounds.lower is None or bounds.lower <= here, field
-        assert bounds.upper is None or here < bounds.upper, field
+def test_a_job_is_within_the_bounds_of_its_cell(key: SortKeys) -> None:
+    """The bounds by which a cell is read contain the jobs that are counted in it."""
+    for field, cell in finest_cells(key).items():
+        bounds = bounds_of(field, cell)
+        position = (VALUES[field](key), key.number)
+        assert bounds.lower is None or bounds.lower <= position, field
+        assert bounds.upper is None or position < bounds.upper, field

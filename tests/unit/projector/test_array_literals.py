@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kinolog_projector.bulk.array_literals import ArrayColumn, json_element, text_element, written_json
+from kinolog_projector.bulk.array_literals import ArrayColumn, json_element, json_text, text_element
 from sqlalchemy import Column, Double, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
@@ -32,7 +32,7 @@ def test_characters_that_postgres_cannot_store_are_left_out() -> None:
 
 def test_the_name_of_a_character_is_not_taken_for_it() -> None:
     """A text that spells out a NUL keeps its letters, and stays valid JSON."""
-    assert json.loads(written_json({"spelled\0": ["\\u0000", "\0"]})) == {"spelled": ["\\u0000", ""]}
+    assert json.loads(json_text({"spelled\0": ["\\u0000", "\0"]})) == {"spelled": ["\\u0000", ""]}
 
 
 @pytest.mark.parametrize(
