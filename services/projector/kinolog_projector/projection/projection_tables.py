@@ -1,0 +1,120 @@
+"""Writes the tables of a projection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from kinolog.readmodel import tables
+from kinolog.readmodel.database import Connection
+from kinolog.readmodel.tables import ROLLUP_SUMS, Row
+from kinolog_projector.bulk.copy_into import CopyStatement
+from kinolog_projector.bulk.upserts import BulkStatement, insert, merge_counts, upsert
+from kinolog_projector.projection.batch import CommitBatch
+from kinolog_projector.projection.counter_changes import CounterChanges
+from kinolog_projector.projection.current_row import CURRENT_COLUMNS, CurrentRow
+from kinolog_projector.projection.job_projection import project_batch
+from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
+
+COPY_MIN_JOBS = 64
+"""With fewer new jobs in a batch, a COPY for each table takes longer than it saves."""
+
+
+class CheckpointConflict(Exception):
+    """Another projector has moved the checkpoint; nothing of the batch was written."""
+
+
+class ProjectionTables:
+    """Writes the tables of a projection in one schema, in the caller's transaction."""
+
+    def __init__(self, schema: str = tables.PROJECTION_SCHEMA) -> None:
+        self.schema = schema
+        self._move = sql.SQL("UPDATE {} SET position = %s WHERE position = %s RETURNING position").format(
+            sql.Identifier(schema, "checkpoint")
+        )
+        self._current = sql.SQL("SELECT {} FROM {} WHERE id = ANY(%s::text[])").format(
+            sql.SQL(", ").join(map(sql.Identifier, CURRENT_COLUMNS)), sql.Identifier(schema, "jobs")
+        )
+        self._delete_artifacts = sql.SQL("DELETE FROM {} WHERE job_id = ANY(%s::text[])").format(
+            sql.Identifier(schema, "artifacts")
+        )
+        self._upserts = {
+            "jobs": upsert(tables.jobs, schema, newest="position"),
+            "prompts": upsert(tables.prompts, schema),
+            "scenes": upsert(tables.scenes, schema),
+            "stages": upsert(tables.stages, schema, keep=("started_at", "seconds")),
+            "attempts": upsert(tables.attempts, schema),
+            "artifacts": upsert(tables.artifacts, schema),
+        }
+        """Of the tables in `JobTableRows`, by name."""
+        self._copies = {
+            name: CopyStatement(tables.projection.tables[f"{tables.PROJECTION_SCHEMA}.{name}"], schema)
+            for name in (*self._upserts, "activity")
+        }
+        self._activity = insert(tables.activity, schema)
+        self._workers = upsert(
+            tables.workers,
+            schema,
+            keep=("hardware", "first_position"),
+            add=("attempts", "completed", "failed"),
+        )
+        self._counters = merge_counts(tables.counters, schema, "jobs")
+        self._rollups = upsert(tables.rollups, schema, add=ROLLUP_SUMS)
+        self._timings = upsert(tables.timings, schema, add=("count", "total_us"))
+
+    async def current_rows(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, CurrentRow]:
+        """Return the rows that the tables hold of some jobs, by id."""
+        async with connection.cursor(row_factory=class_row(CurrentRow)) as cursor:
+            await cursor.execute(self._current, ["{" + ",".join(job_ids) + "}"])
+            return {row.id: row for row in await cursor.fetchall()}
+
+    async def move_checkpoint(self, connection: Connection, previous: int, position: int) -> None:
+        """Move the checkpoint to `position`. Raises `CheckpointConflict` if it is not at `previous`."""
+        cursor = await connection.execute(self._move, [position, previous])
+        if await cursor.fetchone() is None:
+            raise CheckpointConflict(
+                f"the read models in schema {self.schema} are not at position {previous}"
+            )
+
+    async def project(
+        self, connection: Connection, batch: CommitBatch, *, counting: bool = True
+    ) -> ProjectedRows:
+        """Return the rows that a batch produces from the current ones; without `counting` all but the counters."""
+        known = [job_id for job_id, commits in batch.jobs.items() if not commits.begins]
+        current = await self.current_rows(connection, known) if known else {}
+        return project_batch(batch, current, counting=counting)
+
+    async def write(self, connection: Connection, projected: ProjectedRows) -> None:
+        """Write the rows of every table."""
+        copied = len(projected.new.jobs) >= COPY_MIN_JOBS
+        if copied:
+            for table, rows in projected.new.by_table():
+                await self._copies[table].write(connection, rows)
+            await self._copies["activity"].write(connection, projected.activity)
+        changes = projected.counter_changes
+        async with connection.pipeline():
+            if not copied:
+                await self._upsert_jobs(connection, projected.new)
+                await _send(connection, self._activity, projected.activity)
+            await self._upsert_jobs(connection, projected.known)
+            if projected.erased:
+                await connection.execute(self._delete_artifacts, ["{" + ",".join(projected.erased) + "}"])
+            await _send(connection, self._workers, projected.worker_rows())
+            await self.count(connection, changes)
+            await _send(connection, self._rollups, changes.rollup_rows())
+            await _send(connection, self._timings, changes.timing_rows())
+
+    async def _upsert_jobs(self, connection: Connection, job_rows: JobTableRows) -> None:
+        for table, rows in job_rows.by_table():
+            await _send(connection, self._upserts[table], rows)
+
+    async def count(self, connection: Connection, changes: CounterChanges) -> None:
+        """Add changes to the counters."""
+        await _send(connection, self._counters, changes.counter_rows())
+
+
+async def _send(connection: Connection, statement: BulkStatement, rows: Sequence[Row]) -> None:
+    if rows:
+        await connection.execute(statement.query, statement.parameters(rows))
