@@ -37,8 +37,8 @@ class Listening(KinologApp):
 
     def on_feed_event_received(self, message: FeedEventReceived) -> None:
         """The application's own handler is called beside it."""
-        if isinstance(message.told, LiveUpdates):
-            for one in message.told.messages:
+        if isinstance(message.event, LiveUpdates):
+            for one in message.event.messages:
                 if isinstance(one, JobUpdated | JobEnded) and one.moved.events:
                     self.commits.append((one.job_id, one.position, one.moved.events))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.generate import GeneratePage
-from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.player import Player

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from kinolog_tui.screens.job import TABS, JobPage
+from kinolog_tui.screens.job.job_page import TABS, JobPage
 from kinolog_tui.screens.page import WIDE_COLUMNS
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent, TextArea

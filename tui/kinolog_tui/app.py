@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -16,6 +15,7 @@ from textual.widget import AwaitMount
 from kinolog_client.requests import JobListFilter
 from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.screens import lazy_pages
 from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -25,29 +25,22 @@ from kinolog_tui.widgets.frame import PAGES
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
 
 
-def _page(module: str, name: str, *facts: str) -> Page:
-    """A page, loaded when somebody goes there: the first one is on the screen sooner."""
-    return cast(Page, getattr(import_module(f"kinolog_tui.screens.{module}"), name)(*facts))
-
-
 class KinologApp(SessionApp):
     """The dashboard."""
 
     TITLE = "kinolog"
-    # Nothing looks another way under a dialog, and styling every widget anew takes time.
+    # Nothing changes its looks below a dialog, and computing every widget's styles again takes time.
     SUSPENDED_SCREEN_CLASS = ""
     CSS_PATH = [Path(__file__).parent / "styles" / f"{name}.tcss" for name in STYLES]  # noqa: RUF012  # as textual declares it
     COMMANDS: ClassVar[set[type[Any] | Callable[[], type[Any]]]] = {PaletteProvider}
     DEFAULT_MODE = "dashboard"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
-        "dashboard": lambda: _page("dashboard", "DashboardPage"),
-        "jobs": lambda: _page("jobs", "JobsPage"),
-        "generate": lambda: _page("generate", "GeneratePage"),
-        "analytics": lambda: _page("analytics", "AnalyticsPage"),
-        "settings": lambda: _page("settings", "SettingsPage"),
+        "dashboard": lambda: lazy_pages.dashboard_page()(),
+        "jobs": lambda: lazy_pages.jobs_page()(),
+        "generate": lambda: lazy_pages.generate_page()(),
+        "analytics": lambda: lazy_pages.analytics_page()(),
+        "settings": lambda: lazy_pages.settings_page()(),
     }
-    _visited = frozenset({DEFAULT_MODE})
-    _mode_is_built = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(key_binding(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),
         key_binding("everywhere.palette", "command_palette", "Palette", show=False, priority=True),
@@ -56,66 +49,68 @@ class KinologApp(SessionApp):
         key_binding("everywhere.look", "light_or_dark", "Light or dark", show=False),
         key_binding("everywhere.quit", "quit", "Quit"),
     ]
+    _visited_modes = frozenset({DEFAULT_MODE})
+    _mode_is_built = False
 
     def switch_mode(self, mode: str) -> AwaitMount:
-        """To another page; one that was there before is as it was, and shown at once."""
-        self._mode_is_built = mode in self._visited
-        self._visited |= {mode}
+        """Go to another page. One that was visited before is shown at once, as it was."""
+        self._mode_is_built = mode in self._visited_modes
+        self._visited_modes |= {mode}
         return super().switch_mode(mode)
 
     def delay_update(self, delay: float = 0.05) -> None:
-        """Textual holds back what it draws while it goes to another page: here only while that one is built."""
+        """Hold back drawing while a page is built. Textual does so at every change of page."""
         if not self._mode_is_built:
             super().delay_update(delay)
 
     def on_ready(self) -> None:
-        """The first page is there: load the others, so that no key has to."""
+        """Import the other pages after the first one is painted, so that no key has to wait for an import."""
 
         async def load() -> None:
-            for module in ("jobs", "job", "generate", "analytics", "settings"):
-                await asyncio.to_thread(import_module, f"kinolog_tui.screens.{module}")
+            for page in lazy_pages.ALL:
+                await asyncio.to_thread(page)
 
         start_work(self, load, "pages")
 
     def open_job(self, job_id: str) -> None:
-        """The page of a job, over the page that is shown."""
-        self._leave_job()
-        self.push_screen(_page("job", "JobPage", job_id))
+        """Push the page of a job onto the page that is shown."""
+        self._close_job()
+        self.push_screen(lazy_pages.job_page()(job_id))
 
-    def _leave_job(self) -> None:
+    def _close_job(self) -> None:
         if isinstance(self.screen, Page) and self.screen.STACKED:
             self.pop_screen()
 
     def action_page(self, mode: str) -> None:
-        """Go to a page; its key again leaves the job that is open over it."""
+        """Go to a page. Its key pressed again closes the job that is open over it."""
         if self.current_mode != mode:
             self.switch_mode(mode)
         else:
-            self._leave_job()
+            self._close_job()
 
     def action_jobs_with(self, status: str) -> None:
-        """The list of the jobs with a status; of all when it is empty."""
+        """List the jobs with a status; all jobs if it is empty."""
         self.switch_mode("jobs")
-        which = JobListFilter(statuses=(status,) if status else ())
+        job_filter = JobListFilter(statuses=(status,) if status else ())
 
         def set_filter() -> None:
             for screen in self.screen_stack:
                 if isinstance(screen, Page):
-                    screen.set_filter(which)
+                    screen.set_filter(job_filter)
 
         self.call_later(set_filter)
 
     def action_help(self) -> None:
-        """Every key."""
+        """Show every key."""
         self.push_screen(HelpDialog())
 
     def action_renew(self) -> None:
-        """Read anew, and connect now instead of later."""
+        """Load the page again, and connect now instead of after the pause."""
         self.feed.again()
         if isinstance(self.screen, Page):
             self.screen.load()
 
     def action_light_or_dark(self) -> None:
-        """The other of Textual's own two themes."""
+        """Switch between Textual's two default themes."""
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
         self.preferences = replace(self.preferences, theme=self.theme)

@@ -67,7 +67,7 @@ async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay
     paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
     assert [asked(gateway, "GET", path) for path in paths] == [[], []]
     await press(pilot, "right_square_bracket")
-    assert set(pilot.app.screen.query_one(SceneList).pictures) == {0, 1}
+    assert set(pilot.app.screen.query_one(SceneList).thumbnails) == {0, 1}
     assert "▀▀▀▀" in text(pilot)
     await press(pilot, "ctrl+r")
     assert [len(asked(gateway, "GET", path)) for path in paths] == [1, 1]

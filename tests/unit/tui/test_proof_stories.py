@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.widgets.job.history import HistoryPanel
 from textual.pilot import Pilot

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kinolog_tui.screens.job import JobPage
+from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.jobs.cards import StatusChips
@@ -216,9 +216,11 @@ async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+p", *"failed jobs")
     await until_text(pilot, "Show failed jobs")
     await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, JobsPage) and pilot.app.screen.which.statuses)
+    await until(
+        pilot, lambda: isinstance(pilot.app.screen, JobsPage) and pilot.app.screen.job_filter.statuses
+    )
     assert isinstance(pilot.app.screen, JobsPage)
-    assert pilot.app.screen.which.statuses == ("failed",)
+    assert pilot.app.screen.job_filter.statuses == ("failed",)
     await pilot.press("ctrl+p", *MADE)
     await until_text(pilot, "Open job")
     await pilot.press("enter")

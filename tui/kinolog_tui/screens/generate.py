@@ -145,8 +145,10 @@ class GeneratePage(Page):
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
-        which = JobListFilter(statuses=("completed",), model=model.name)
-        self.request(f"past {model.name}", partial(self.kinolog.rest.jobs, which, JobListOrder(), PAST_JOBS))
+        job_filter = JobListFilter(statuses=("completed",), model=model.name)
+        self.request(
+            f"past {model.name}", partial(self.kinolog.rest.jobs, job_filter, JobListOrder(), PAST_JOBS)
+        )
         self._show_draft()
 
     @on(Input.Changed)

@@ -1,7 +1,9 @@
-"""What can be done to jobs, on the list and on one job's page alike."""
+"""Actions on jobs, the same on the list and on the page of one job."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -21,8 +23,17 @@ DONE = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """An action was sent for `jobs` jobs; `refusals` has the reason of each refusal."""
+
+    action: str
+    jobs: int
+    refusals: Sequence[str]
+
+
 class JobActions(Page):
-    """Cancel, retry, reprioritise, erase and copy what `selected_job_ids` names."""
+    """Cancels, retries, reprioritises, erases and copies the selected jobs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("jobs.cancel", "cancel_jobs", "Cancel"),
@@ -33,26 +44,26 @@ class JobActions(Page):
     ]
 
     def selected_job_ids(self) -> list[str]:
-        """Ids of the jobs that an action takes."""
+        """Return the ids of the jobs that an action applies to."""
         raise NotImplementedError
 
     def selected_job(self) -> JobInfo | None:
-        """The one job that is looked at."""
+        """Return the one job that the person looks at."""
         raise NotImplementedError
 
-    def actions_started(self) -> None:
-        """An action was asked for."""
+    def after_action(self) -> None:
+        """An action was sent for the selected jobs."""
 
     def action_cancel_jobs(self) -> None:
-        """Cancel, after asking."""
+        """Cancel, after a confirmation."""
         self._confirm("cancel", "Cancel", "What runs stops at its next step.")
 
     def action_retry_jobs(self) -> None:
-        """Put them into the queue again."""
-        self._start_action("retry", self.selected_job_ids())
+        """Queue the jobs again."""
+        self._send("retry", self.selected_job_ids())
 
     def action_erase_jobs(self) -> None:
-        """Erase, after asking."""
+        """Erase, after a confirmation."""
         self._confirm("erase", "Erase", "Prompts and files are gone for ever; the history stays.")
 
     def action_reprioritize(self) -> None:
@@ -61,7 +72,7 @@ class JobActions(Page):
 
         def chosen(priority: str | None) -> None:
             if priority is not None:
-                self._start_action("reprioritize", ids, priority)
+                self._send("reprioritize", ids, priority)
 
         if ids:
             self.app.push_screen(PriorityDialog(len(ids)), chosen)
@@ -73,35 +84,40 @@ class JobActions(Page):
             self.app.copy_to_clipboard(job.job_id)
             self.notify(f"{job.job_id}", title="Copied")
 
-    def _confirm(self, action: str, word: str, words: str) -> None:
+    def _confirm(self, action: str, verb: str, consequence: str) -> None:
         ids = self.selected_job_ids()
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._start_action(action, ids)
+                self._send(action, ids)
 
         if ids:
             jobs = "this job" if len(ids) == 1 else f"these {len(ids)} jobs"
-            self.app.push_screen(ConfirmDialog(f"{word} {jobs}?", words, word), answered)
+            self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", consequence, verb), answered)
 
-    def _start_action(self, action: str, ids: list[str], priority: str | None = None) -> None:
+    def _send(self, action: str, ids: list[str], priority: str | None = None) -> None:
         if not ids:
             return
-        key = f"act {action} {len(ids)}"
-        self.request(key, lambda: self.kinolog.rest.act(action, ids, priority))
-        self.actions_started()
 
-    def said(self, message: RequestAnswered) -> None:
-        """Tell what became of an action; the answer is the words of those that were refused."""
-        if not message.key.startswith("act ") or not isinstance(message.value, list):
-            return
-        _, action, number = message.key.split()
-        refused = message.value
-        done = int(number) - len(refused)
+        async def call() -> ActionResult:
+            refusals = await self.kinolog.rest.act(action, ids, priority)
+            return ActionResult(action=action, jobs=len(ids), refusals=refusals)
+
+        self.request(" ".join([action, *ids]), call)  # only the same action on the same jobs replaces it
+        self.after_action()
+
+    def on_request_answered(self, message: RequestAnswered) -> None:
+        """Report how many jobs accepted an action, and the first refusal. The page's own handler runs as well."""
+        if isinstance(message.value, ActionResult):
+            self._report(message.value)
+
+    def _report(self, result: ActionResult) -> None:
+        refused = len(result.refusals)
+        done = result.jobs - refused
         if done:
             jobs = "1 job" if done == 1 else f"{done} jobs"
-            self.notify(f"{jobs} {DONE[action]}", timeout=3)
+            self.notify(f"{jobs} {DONE[result.action]}", timeout=3)
         if refused:
-            renew = key_label(self.app, "everywhere.renew")
-            words = f"{len(refused)} refused: {refused[0]}\n{renew} shows how things stand now."
-            self.notify(words, title="Not done", severity="warning", markup=False)
+            key = key_label(self.app, "everywhere.renew")
+            text = f"{refused} refused: {result.refusals[0]}\n{key} shows how things stand now."
+            self.notify(text, title="Not done", severity="warning", markup=False)

@@ -1,4 +1,4 @@
-"""The jobs: a live table with filters, orders, pages, marks and bulk actions."""
+"""The list of jobs: live, with filters, sort orders, pages, marks and bulk actions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kinolog_client.live_messages import JobEnded, JobUpdated
 from kinolog_client.requests import PAGE_SIZES, JobListFilter
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.filter import FilterDialog
-from kinolog_tui.screens.job_actions import JobActions
+from kinolog_tui.screens.job_actions import ActionResult, JobActions
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.list_position import ListPosition
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -31,7 +31,7 @@ AGES_SECONDS = 5.0
 
 
 class JobsPage(JobActions, Page):
-    """The list of jobs."""
+    """A page of the list at a time. A newer request for a page cancels an older one."""
 
     NUMBER = "2"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,26 +54,26 @@ class JobsPage(JobActions, Page):
     def __init__(self) -> None:
         super().__init__()
         self._position = self._requested = ListPosition()
-        """Where the page that is shown is, and where the one is that was asked for."""
+        """Positions of the page that is shown and of the page that was requested last."""
         self._page: JobPageInfo | None = None
         self._stale = False
         self._loading = True
         self._footer = ("", "")
 
     @property
-    def which(self) -> JobListFilter:
-        """Which jobs it shows, or has asked for."""
-        return self._requested.which
+    def job_filter(self) -> JobListFilter:
+        """The filter that was requested last."""
+        return self._requested.job_filter
 
     def body(self) -> ComposeResult:
-        """Chips over the search line over the table, and a line that says what is shown."""
+        """Chips, the search line, the table, and a footer with the filter, the order and the page."""
         yield StatusChips()
         yield Input(placeholder="text in the prompt or the id; enter keeps it, esc leaves it", id="search")
         yield JobTable()
         yield Horizontal(Static(id="shown"), Static(id="marks"), id="foot")
 
     def on_mount(self) -> None:
-        """The table has the keys; what changed is read anew at most once a second."""
+        """Focus the table. After commits the page loads again at most once a second."""
         self.query_one("#search", Input).display = False
         table = self.query_one(JobTable)
         table.focus()
@@ -81,27 +81,27 @@ class JobsPage(JobActions, Page):
         self.set_interval(AGES_SECONDS, table.redraw)
 
     def on_resize(self, _: Resize) -> None:
-        """Other columns may fit now."""
+        """Choose the columns that fit."""
         if self._page is not None:
             self.query_one(JobTable).lay_out()
 
     def load(self) -> None:
-        """Ask for the page that is shown."""
-        place, limit = self._requested, self.kinolog.preferences.page_size
-        self.request("page", lambda: self.kinolog.rest.jobs(place.which, place.order, limit, place.cursor))
+        """Request the page."""
+        position, limit, rest = self._requested, self.kinolog.preferences.page_size, self.kinolog.rest
+        self.request("page", lambda: rest.jobs(position.job_filter, position.order, limit, position.cursor))
         self._draw_footer()
 
     def redraw(self) -> None:
-        """The rows too."""
+        """Draw the rows again too."""
         self.query_one(JobTable).redraw()
         super().redraw()
 
-    def set_filter(self, which: JobListFilter) -> None:
-        """Show other jobs, from the first page."""
-        self._go_to(self._requested.with_filter(which))
+    def set_filter(self, job_filter: JobListFilter) -> None:
+        """List other jobs, from the first page."""
+        self._go_to(self._requested.with_filter(job_filter))
 
-    def _go_to(self, place: ListPosition) -> None:
-        self._requested, self._loading = place, True
+    def _go_to(self, position: ListPosition) -> None:
+        self._requested, self._loading = position, True
         self._draw_footer()
         self.call_after_refresh(self.load)
 
@@ -111,7 +111,7 @@ class JobsPage(JobActions, Page):
             self.load()
 
     def apply_updates(self, batch: LiveUpdates) -> None:
-        """Patch the rows; a commit changes what belongs on the page, so it is read anew soon."""
+        """Patch the rows. A commit may change which jobs belong on the page, so the page loads again soon."""
         table = self.query_one(JobTable)
         for message in batch.messages:
             match message:
@@ -122,16 +122,15 @@ class JobsPage(JobActions, Page):
                     pass
 
     def on_request_answered(self, message: RequestAnswered) -> None:
-        """Show a page, or what became of an action."""
+        """Show a page. After an action the page loads again; the base's handler reports the result."""
         match message.value:
             case JobPageInfo() as page:
                 self._show(page)
-            case list():
+            case ActionResult():
                 self._stale = True
-                self.said(message)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """A page that was not to be had leaves the table as it is. The page's own handler is called as well."""
+        """Stay on the page that is shown. The base's handler shows the toast."""
         if message.key == "page":
             self._requested, self._loading = self._position, False
             self._draw_footer()
@@ -140,86 +139,89 @@ class JobsPage(JobActions, Page):
         if not page.jobs and self._requested.page:
             self._go_to(self._requested.previous_page())
             return
-        turned = self._requested.page - self._position.page
+        page_change = self._requested.page - self._position.page
         self._page, self._position, self._loading = page, self._requested, False
         table = self.query_one(JobTable)
         table.show(page.jobs)
-        if turned:
-            table.move_cursor(0 if turned > 0 else table.row_count - 1)
+        if page_change:
+            table.move_cursor(0 if page_change > 0 else table.row_count - 1)
         chips = self.query_one(StatusChips)
-        chips.counts, chips.chosen = page.summary, self.which.statuses
+        chips.counts, chips.chosen = page.summary, self.job_filter.statuses
         self._draw_footer()
 
     def _draw_footer(self) -> None:
-        which, order = self._requested.which, self._requested.order
-        parts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", which.span]
-        parts += [" ".join(which.priorities)] if which.priorities else []
-        parts += [which.model] if which.model else []
-        parts += [f"“{which.text}”"] if which.text else []
+        job_filter, order = self._requested.job_filter, self._requested.order
+        texts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", job_filter.span]
+        texts += [" ".join(job_filter.priorities)] if job_filter.priorities else []
+        texts += [job_filter.model] if job_filter.model else []
+        texts += [f"“{job_filter.text}”"] if job_filter.text else []
         page = self._page
         if self._loading:
-            parts.append("reading …")
+            texts.append("reading …")
         elif page is not None:
             first = self._position.page * page.limit
-            found = f" of {count(page.total)}" if page.total is not None else ""
-            parts.append(f"{first + 1}–{first + len(page.jobs)}{found}" if page.jobs else "none")
+            total_text = f" of {count(page.total)}" if page.total is not None else ""
+            texts.append(f"{first + 1}–{first + len(page.jobs)}{total_text}" if page.jobs else "none")
         marked = len(self.query_one(JobTable).marked)
-        self._foot(" · ".join(parts), f"{marked} marked" if marked else "")
+        self._update_footer(" · ".join(texts), f"{marked} marked" if marked else "")
 
-    def _foot(self, shown: str, marks: str) -> None:
+    def _update_footer(self, shown: str, marks: str) -> None:
         if (shown, marks) != self._footer:
             self._footer = (shown, marks)
-            words = Text(shown, no_wrap=True, overflow="ellipsis")
-            self.query_one("#shown", Static).update(words, layout=False)
+            text = Text(shown, no_wrap=True, overflow="ellipsis")
+            self.query_one("#shown", Static).update(text, layout=False)
             self.query_one("#marks", Static).update(marks)
 
     def selected_job_ids(self) -> list[str]:
-        """The marked jobs, else the one under the cursor."""
+        """Return the ids of the marked jobs, else of the job under the cursor."""
         table = self.query_one(JobTable)
         if table.marked:
             return sorted(table.marked)
         return [table.current.job_id] if table.current is not None else []
 
     def selected_job(self) -> JobInfo | None:
-        """The job under the cursor."""
+        """Return the job under the cursor."""
         return self.query_one(JobTable).current
 
-    def actions_started(self) -> None:
-        """Marks are used up."""
+    def after_action(self) -> None:
+        """Remove the marks."""
+        self._remove_marks()
+
+    def _remove_marks(self) -> None:
         table = self.query_one(JobTable)
         table.marked = set()
         table.redraw()
         self._draw_footer()
 
     def action_search(self) -> None:
-        """Type text that the jobs must have."""
+        """Show and focus the search field."""
         search = self.query_one("#search", Input)
         search.display = True
-        search.value = self.which.text
+        search.value = self.job_filter.text
         search.focus()
 
     def action_filter(self) -> None:
-        """Choose status, priority, span and model."""
-        self.app.push_screen(FilterDialog(self.which), self._filtered)
+        """Open the filter dialog."""
+        self.app.push_screen(FilterDialog(self.job_filter), self._filtered)
 
-    def _filtered(self, which: JobListFilter | None) -> None:
-        if which is not None:
-            self.set_filter(which)
+    def _filtered(self, job_filter: JobListFilter | None) -> None:
+        if job_filter is not None:
+            self.set_filter(job_filter)
 
     def action_sort(self) -> None:
-        """The next order."""
+        """Sort by the next column."""
         self._go_to(self._requested.with_next_sort())
 
     def action_reverse(self) -> None:
-        """The other way round."""
+        """Reverse the order."""
         self._go_to(self._requested.with_reversed_order())
 
     def action_span(self) -> None:
-        """The next span of time."""
+        """Choose the next date range."""
         self._go_to(self._requested.with_next_date_range())
 
     def action_turn(self, step: int) -> None:
-        """To the next page or the one before, unless one is on its way."""
+        """Request the next page or the one before, unless a page is being loaded."""
         if self._loading or self._page is None:
             return
         if step > 0 and self._page.next_cursor:
@@ -228,7 +230,7 @@ class JobsPage(JobActions, Page):
             self._go_to(self._position.previous_page())
 
     def action_rows(self, step: int) -> None:
-        """More or fewer rows to a page."""
+        """Show more or fewer rows per page."""
         preferences = self.kinolog.preferences
         at = PAGE_SIZES.index(preferences.page_size) if preferences.page_size in PAGE_SIZES else 1
         size = PAGE_SIZES[max(0, min(len(PAGE_SIZES) - 1, at + step))]
@@ -236,7 +238,7 @@ class JobsPage(JobActions, Page):
         self._go_to(self._requested.first_page)
 
     def action_mark(self) -> None:
-        """Mark the job under the cursor and go down."""
+        """Mark the job under the cursor and move down."""
         table = self.query_one(JobTable)
         if table.current is not None:
             table.toggle(table.current.job_id)
@@ -250,32 +252,33 @@ class JobsPage(JobActions, Page):
         self._draw_footer()
 
     def action_clear(self) -> None:
-        """Away with the search, then the marks, then the filter."""
+        """Close the search, else remove the marks, else remove the filter."""
         table, search = self.query_one(JobTable), self.query_one("#search", Input)
         if search.display:
             search.display = False
             table.focus()
         elif table.marked:
-            self.actions_started()
-        elif self.which.narrows:
+            self._remove_marks()
+        elif self.job_filter.narrows:
             self.set_filter(JobListFilter())
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Keep the search."""
+        """Apply the search."""
         message.input.display = False
         self.query_one(JobTable).focus()
-        if message.value.strip() != self.which.text:
-            self.set_filter(replace(self.which, text=message.value.strip()))
+        if message.value.strip() != self.job_filter.text:
+            self.set_filter(replace(self.job_filter, text=message.value.strip()))
 
-    def on_job_table_page_wanted(self, message: JobTable.PageWanted) -> None:
-        """The cursor left the page."""
+    def on_job_table_page_requested(self, message: JobTable.PageRequested) -> None:
+        """Turn the page."""
         self.action_turn(message.step)
 
-    def on_status_chips_chosen(self, message: StatusChips.Chosen) -> None:
-        """A chip was clicked."""
-        which = self.which.toggled(message.status) if message.status else replace(self.which, statuses=())
-        self.set_filter(which)
+    def on_status_chips_status_selected(self, message: StatusChips.StatusSelected) -> None:
+        """Filter by the status of the chip."""
+        current = self.job_filter
+        job_filter = current.toggled(message.status) if message.status else replace(current, statuses=())
+        self.set_filter(job_filter)
 
-    def on_job_table_opened(self, message: JobTable.Opened) -> None:
-        """Enter or a second click opens the job."""
+    def on_job_table_job_selected(self, message: JobTable.JobSelected) -> None:
+        """Open the job."""
         self.kinolog.open_job(message.job_id)

@@ -195,7 +195,7 @@ class SettingsPage(Page):
         """Keys that may not be seen leave the reason in their place."""
         message.prevent_default()  # the page's own handler is called below, where it is wanted
         if message.key == "keys":
-            self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.trouble.words}")
+            self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.failure.words}")
         else:
             super().on_request_failed(message)
 

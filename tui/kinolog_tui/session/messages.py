@@ -1,4 +1,4 @@
-"""What workers tell the screens. Workers post these; only the handlers of these touch widgets."""
+"""Messages that workers post. Workers touch no widgets; only the handlers of these messages do."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from kinolog_client.rest import GatewayFailure
 
 
 class FeedEventReceived(Message):
-    """The live feed has something: a batch of messages, or how it is connected."""
+    """The live feed has a batch of updates, or its connection changed."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, event: Told) -> None:
         super().__init__()
-        self.told = told
+        self.event = event
 
 
-class RequestAnswered(Message):
-    """A request that a screen made was answered. `key` says which one it was."""
+class RequestAnswered(Message, bubble=False):
+    """A request of this node has its answer, `value`. `key` names the request."""
 
     def __init__(self, key: str, value: object) -> None:
         super().__init__()
@@ -25,10 +25,10 @@ class RequestAnswered(Message):
         self.value = value
 
 
-class RequestFailed(Message):
-    """A request that a screen made was not done."""
+class RequestFailed(Message, bubble=False):
+    """A request of this node failed. `key` names the request."""
 
-    def __init__(self, key: str, trouble: GatewayFailure) -> None:
+    def __init__(self, key: str, failure: GatewayFailure) -> None:
         super().__init__()
         self.key = key
-        self.trouble = trouble
+        self.failure = failure

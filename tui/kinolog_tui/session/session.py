@@ -83,21 +83,21 @@ class SessionApp(KeymapApp):
         feed = self.feed
 
         async def listen() -> None:
-            async for told in feed.told():
-                self.post_message(FeedEventReceived(told))
+            async for event in feed.told():
+                self.post_message(FeedEventReceived(event))
 
         start_work(self, listen, "feed")
 
     def on_feed_event_received(self, message: FeedEventReceived) -> None:
-        """Hand it to the page that is shown; pages that are not read anew when they are."""
-        told = message.told
-        if isinstance(told, LinkState):
-            self.link = told
-        if isinstance(told, LiveUpdates):
-            self._announce_ended(told)
+        """Pass an event to the pages on the screen. The others load again when they are shown."""
+        event = message.event
+        if isinstance(event, LinkState):
+            self.link = event
+        if isinstance(event, LiveUpdates):
+            self._announce_ended(event)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
-                screen.receive(told)
+                screen.receive(event)
 
     def _announce_ended(self, batch: LiveUpdates) -> None:
         ended = [message for message in batch.messages if isinstance(message, JobEnded)]

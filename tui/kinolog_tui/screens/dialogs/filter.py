@@ -28,36 +28,36 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
         key_binding("dialogs.apply", "apply", "Apply", show=False, priority=True),
     ]
 
-    def __init__(self, which: JobListFilter) -> None:
+    def __init__(self, job_filter: JobListFilter) -> None:
         super().__init__()
-        self._which = which
+        self._job_filter = job_filter
 
     def compose(self) -> ComposeResult:
         """Statuses and priorities beside each other, then span, days, model and text."""
-        which = self._which
+        job_filter = self._job_filter
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Filter"
             tick, applies = key_label(self.app, "dialogs.tick"), key_label(self.app, "dialogs.apply")
             dialog.border_subtitle = f"{tick} ticks · tab goes on · {applies} applies"
             with Horizontal(classes="lists"):
-                yield CheckList(STATUSES, which.statuses, "statuses", SYMBOLS)
-                yield CheckList(PRIORITIES, which.priorities, "priorities")
+                yield CheckList(STATUSES, job_filter.statuses, "statuses", SYMBOLS)
+                yield CheckList(PRIORITIES, job_filter.priorities, "priorities")
             spans = [(SPAN_WORDS[word], word) for word in RANGES]
             with Horizontal(classes="line"):
                 yield Label("when")
-                yield Select(spans, value=which.date_range, allow_blank=False, id="span", compact=True)
+                yield Select(spans, value=job_filter.date_range, allow_blank=False, id="span", compact=True)
             with Horizontal(classes="line"):
                 yield Label("or from")
-                yield Input(which.since, placeholder=EXAMPLE, id="from", compact=True)
+                yield Input(job_filter.since, placeholder=EXAMPLE, id="from", compact=True)
             with Horizontal(classes="line"):
                 yield Label("to")
-                yield Input(which.until, placeholder="as above; that day too", id="to", compact=True)
+                yield Input(job_filter.until, placeholder="as above; that day too", id="to", compact=True)
             with Horizontal(classes="line"):
                 yield Label("model")
-                yield Input(which.model, placeholder="any", id="model", compact=True)
+                yield Input(job_filter.model, placeholder="any", id="model", compact=True)
             with Horizontal(classes="line"):
                 yield Label("text")
-                yield Input(which.text, placeholder="in the prompt or the id", id="text", compact=True)
+                yield Input(job_filter.text, placeholder="in the prompt or the id", id="text", compact=True)
             yield Static(id="wrong")
             with Horizontal(classes="buttons"):
                 yield Button("Apply", variant="primary", id="apply", compact=True)

@@ -61,6 +61,7 @@ class HistoryPanel(Vertical):
         super().__init__()
         self._commits: tuple[CommitInfo, ...] = ()
         self._hash = ""
+        self.proof = ProofPanel()
 
     def compose(self) -> ComposeResult:
         """The slider over the events and the state, over the proof."""
@@ -70,7 +71,7 @@ class HistoryPanel(Vertical):
             with VerticalScroll(id="state", can_focus=False):
                 yield Static(id="hash")
                 yield Static(id="as-of")
-        yield ProofPanel()
+        yield self.proof
 
     def on_mount(self) -> None:
         """Say what the parts are."""
@@ -81,6 +82,10 @@ class HistoryPanel(Vertical):
     def at(self) -> int:
         """Which commit the slider stands on, from 0."""
         return self.query_one("#commits", OptionList).highlighted or 0
+
+    def focus_commits(self) -> None:
+        """Give the keys to the list of commits."""
+        self.query_one("#commits").focus()
 
     def show(self, commits: Sequence[CommitInfo]) -> None:
         """Show these. The slider stays where it is, unless it was on the last: then it goes along."""
@@ -102,7 +107,7 @@ class HistoryPanel(Vertical):
         self.show(commits)
         if commits:
             self.query_one("#commits", OptionList).highlighted = at
-        self.query_one(ProofPanel).redraw()
+        self.proof.redraw()
 
     def show_state(self, job: JobInfo | None) -> None:
         """Show the state as of where the slider stands."""

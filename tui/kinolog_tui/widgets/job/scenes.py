@@ -25,8 +25,8 @@ class SceneList(Static):
         super().__init__()
         self._scenes: tuple[SceneInfo, ...] = ()
         self._rendering: int | None = None
-        self.pictures: dict[int, Picture] = {}
-        """Of scenes, by their index."""
+        self.thumbnails: dict[int, Picture] = {}
+        """By the index of the scene, from 0."""
 
     @property
     def scenes(self) -> tuple[SceneInfo, ...]:
@@ -36,22 +36,27 @@ class SceneList(Static):
     def show(self, scenes: Sequence[SceneInfo], running: int | None = None) -> None:
         """Show these; `running` is the scene that is rendered now, from 0."""
         self._scenes, self._rendering = tuple(scenes), running
-        self.draw()
+        self._draw()
 
-    def draw(self) -> None:
-        """Draw what is known; pictures have a column as soon as there is one."""
+    def show_thumbnail(self, index: int, picture: Picture) -> None:
+        """Show a picture of the scene `index`."""
+        self.thumbnails[index] = picture
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw the scenes, with a column of thumbnails as soon as there is one."""
         if not self._scenes:
             self.update(Text("The storyboard is not picture_text yet.", style=style(self.app, "text-muted")))
             return
         total = sum(scene.duration_seconds for scene in self._scenes) or 1.0
         table = Table.grid(padding=(0, 2, 1, 0))
-        if self.pictures:
+        if self.thumbnails:
             table.add_column(width=THUMBNAIL.columns, justify="center")
         table.add_column(ratio=1)
         for scene in self._scenes:
             words = self._words(scene, total)
-            picture = self.pictures.get(scene.index)
-            if self.pictures:
+            picture = self.thumbnails.get(scene.index)
+            if self.thumbnails:
                 table.add_row(picture_text(picture) if picture is not None else "", words)
             else:
                 table.add_row(words)

@@ -62,7 +62,7 @@ class CountCards(Horizontal):
 class StatusChips(Static):
     """How many jobs the filter finds of each status, on one line; a click narrows to one."""
 
-    class Chosen(Message):
+    class StatusSelected(Message):
         """A status was clicked; empty for all."""
 
         def __init__(self, status: str) -> None:
@@ -97,4 +97,6 @@ class StatusChips(Static):
 
     def on_click(self, event: Click) -> None:
         """Narrow to the status under the pointer."""
-        self.post_message(self.Chosen([status for start, status in self._starts if start <= event.x][-1]))
+        self.post_message(
+            self.StatusSelected([status for start, status in self._starts if start <= event.x][-1])
+        )

@@ -19,6 +19,7 @@ from textual.strip import Strip
 from kinolog_client.jobs import JobInfo
 from kinolog_client.live_messages import JobMovement
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.jobs.job_row import PADDING, CellPart, Column, cell_parts, columns_for
 from kinolog_tui.widgets.theme_styles import style
@@ -31,14 +32,14 @@ PROGRESS_FIELDS = ("percent", "stage", "scene", "eta_seconds")
 class JobTable(ScrollView, can_focus=True):
     """Jobs, one per row. `marked` are the ids that bulk actions take."""
 
-    class PageWanted(Message):
+    class PageRequested(Message):
         """The cursor wants to leave the page: `step` is 1 for the next, -1 for the one before."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
 
-    class Opened(Message):
+    class JobSelected(Message):
         """A job was chosen."""
 
         def __init__(self, job_id: str) -> None:
@@ -106,9 +107,7 @@ class JobTable(ScrollView, can_focus=True):
         job = self._jobs.get(job_id)
         if job is None:
             return False
-        names = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds")
-        facts = {name: getattr(moved, name) for name in names}
-        after = moved.job if moved.job is not None else job.model_copy(update=facts)
+        after = job_after(job, moved)
         if after != job:
             self._jobs[job_id] = after
             self._refresh_row(self._ids.index(job_id))
@@ -155,14 +154,14 @@ class JobTable(ScrollView, can_focus=True):
     def action_cursor_down(self) -> None:
         """Down; off the last row, to the next page."""
         if self.row_count and self.cursor_row == self.row_count - 1:
-            self.post_message(self.PageWanted(1))
+            self.post_message(self.PageRequested(1))
         else:
             self.move_cursor(self.cursor_row + 1)
 
     def action_cursor_up(self) -> None:
         """Up; off the first row, to the page before."""
         if self.row_count and self.cursor_row == 0:
-            self.post_message(self.PageWanted(-1))
+            self.post_message(self.PageRequested(-1))
         else:
             self.move_cursor(self.cursor_row - 1)
 
@@ -185,7 +184,7 @@ class JobTable(ScrollView, can_focus=True):
     def action_open(self) -> None:
         """Open the job under the cursor."""
         if self.current is not None:
-            self.post_message(self.Opened(self.current.job_id))
+            self.post_message(self.JobSelected(self.current.job_id))
 
     def on_click(self, event: Click) -> None:
         """A click puts the cursor on a row; a click on the row of the cursor opens its job."""

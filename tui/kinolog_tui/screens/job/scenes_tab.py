@@ -1,0 +1,79 @@
+"""The scenes of a job, each with a thumbnail from its middle that is fetched while the tab is open."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+
+from textual.containers import VerticalScroll
+
+from kinolog_client.jobs import SceneInfo, StoryboardInfo
+from kinolog_client.rest import GatewayFailure
+from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
+from kinolog_tui.screens.job.job_tab import JobTab
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.messages import RequestAnswered
+from kinolog_tui.widgets.job.scenes import THUMBNAIL, SceneList
+
+MAX_THUMBNAILS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class SceneThumbnail:
+    """The decoded picture of the scene `index`, which counts from 0."""
+
+    index: int
+    picture: Picture
+
+
+class ScenesTab(JobTab):
+    """The storyboard."""
+
+    LOAD_KEY = "storyboard"
+
+    def __init__(self, job_id: str) -> None:
+        self._scenes = SceneList()
+        super().__init__(job_id, "Scenes", "scenes", VerticalScroll(self._scenes))
+
+    def load(self) -> None:
+        """Request the storyboard."""
+        self.request(self.LOAD_KEY, partial(self.kinolog.rest.storyboard, self.job_id))
+
+    def show_open(self) -> None:
+        """Fetch thumbnails that are missing."""
+        self._fetch_thumbnails()
+
+    def on_request_answered(self, message: RequestAnswered) -> None:
+        """Show the storyboard, or one more thumbnail."""
+        match message.value:
+            case StoryboardInfo(scenes=scenes):
+                self._scenes.show(scenes, self._rendering_scene())
+                self._fetch_thumbnails()
+            case SceneThumbnail(index=index, picture=picture):
+                self._scenes.show_thumbnail(index, picture)
+
+    def _rendering_scene(self) -> int | None:
+        return self.job.scene if self.job is not None and not self.job.ended else None
+
+    def _fetch_thumbnails(self) -> None:
+        """Fetch thumbnails of rendered scenes that have none, one after the other, while the tab is open."""
+        missing = [
+            scene
+            for scene in self._scenes.scenes[:MAX_THUMBNAILS]
+            if (scene.thumbnail or scene.video) and scene.index not in self._scenes.thumbnails
+        ]
+        if missing and self.is_open:
+            start_work(self, partial(self._fetch_each, missing), "thumbnails")
+
+    async def _fetch_each(self, scenes: list[SceneInfo]) -> None:
+        for scene in scenes:
+            file = self.kinolog.scratch / f"{self.job_id}-{scene.index}"
+            try:
+                async for _ in self.kinolog.rest.download(scene.thumbnail or scene.video or "", file):
+                    pass
+                clip = await asyncio.to_thread(decode, file, THUMBNAIL)
+            except (GatewayFailure, DecodeFailed, OSError):
+                continue  # the storyboard is complete without thumbnails
+            middle = clip.pictures[len(clip.pictures) // 2]
+            self.post_message(RequestAnswered("thumbnail", SceneThumbnail(scene.index, middle)))

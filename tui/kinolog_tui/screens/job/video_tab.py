@@ -1,0 +1,194 @@
+"""The video of a job: downloaded when the tab opens, decoded on a thread, played here, opened or saved elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from kinolog_client.jobs import JobInfo
+from kinolog_client.rest import GatewayFailure
+from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBox, decode
+from kinolog_tui.screens.dialogs.save import SaveDialog
+from kinolog_tui.screens.job.job_tab import JobTab
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.messages import RequestAnswered, RequestFailed
+from kinolog_tui.text.display_text import size
+from kinolog_tui.widgets.job.player import Player
+
+Purpose: TypeAlias = Literal["play", "open", "save"]
+"""What a download is for. Failures of one carry it as their key."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStatus:
+    """A text to show in place of the video."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedVideo:
+    """A complete file; `clip` is its decoded pictures for `box`, only with the purpose `play`."""
+
+    file: Path
+    clip: DecodedClip | None
+    box: PixelBox
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPreview:
+    """A preview of the running job, and the box that it was decoded for."""
+
+    clip: DecodedClip
+    box: PixelBox
+
+
+class VideoTab(JobTab):
+    """The player, with previews until the video exists."""
+
+    def __init__(self, job_id: str) -> None:
+        self._player = Player()
+        super().__init__(job_id, "Video", "video", self._player)
+        self._video: str | None = None
+        """Path of the video at the gateway; None while there is none."""
+        self._shows_preview = False
+
+    def show_job(self, job: JobInfo) -> None:
+        """Its video may exist now, or may be erased."""
+        super().show_job(job)
+        self._video = job.links.video
+        if self._video is None and not self._shows_preview:
+            self._player.show_message(_why_no_video(job))
+        elif self.is_open:
+            self._play()
+
+    def show_open(self) -> None:
+        """Focus the player, and play the video if it exists."""
+        self._player.focus()
+        self._play()
+
+    def hide_pixels(self) -> None:
+        """Another screen covers the player."""
+        self._player.clear_pixels()
+
+    def show_preview(self, image: bytes) -> None:
+        """Decode and show a preview image of the running job."""
+        box = self._player.box()
+
+        async def work() -> None:
+            try:
+                clip = await asyncio.to_thread(decode, image, box)
+            except DecodeFailed:
+                return  # a later preview may be readable
+            self.post_message(RequestAnswered("preview", DecodedPreview(clip, box)))
+
+        start_work(self, work, "preview")
+
+    def on_request_answered(self, message: RequestAnswered) -> None:
+        """Show a download's progress, the video or a preview, or report the file."""
+        match message.value:
+            case DownloadStatus(text=text):
+                self._player.show_message(text)
+            case DecodedPreview(clip=clip, box=box) if self._video is None:
+                self._shows_preview = True
+                self._player.show(clip, box, play=False, label="the work so far")
+            case DownloadedVideo(clip=DecodedClip() as clip, box=box):
+                self._player.show(clip, box, play=True)
+            case DownloadedVideo(file=file, purpose=purpose) if self.app.is_web:
+                self.app.deliver_binary(
+                    file,
+                    open_method="browser" if purpose == "open" else "download",
+                    mime_type="video/mp4",
+                )
+            case DownloadedVideo(file=file, purpose="open"):
+                self.app.open_url(file.as_uri())
+                self.notify("Handed to the system's player.", title=file.name)
+            case DownloadedVideo(file=file):
+                self.notify(str(file), title="Saved", markup=False)
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        """Show in the player why there is no video to play. Other failures become a toast."""
+        if message.key == "play":
+            message.prevent_default()  # no toast
+            self._player.show_message(f"{message.failure.words} {{job.video}} tries again.")
+
+    def open_elsewhere(self) -> None:
+        """Open the video in the system's player."""
+        if self._has_video():
+            self._download("open")
+
+    def save(self) -> None:
+        """Save the video at a path that the person chooses."""
+
+        def chosen(path: str | None) -> None:
+            if path:
+                self._download("save", Path(path).expanduser())
+
+        if not self._has_video():
+            return
+        if self.app.is_web:  # the browser asks for the path
+            self._download("save")
+        else:
+            self.app.push_screen(SaveDialog("Save the video", f"{self.job_id}.mp4"), chosen)
+
+    def _has_video(self) -> bool:
+        if self._video is None:
+            self.notify("It has no video (yet).", severity="warning")
+        return self._video is not None
+
+    def _play(self) -> None:
+        """Download and play the video, unless it is shown already."""
+        if self._video is not None and (self._player.clip is None or self._shows_preview):
+            self._shows_preview = False
+            self._player.show_message("fetching the video …")
+            self._download("play")
+
+    def _download(self, purpose: Purpose, target: Path | None = None) -> None:
+        """Download to `target`, else once to the temporary folder; for `play`, decode the file too."""
+        path, box = self._video, self._player.box()
+        if path is None:
+            return
+        file = target or self.kinolog.scratch / f"{self.job_id}.mp4"
+
+        async def work() -> None:
+            try:
+                if target is not None or not file.exists():
+                    await self._fetch(path, file, with_status=purpose == "play")
+                clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
+            except GatewayFailure as failure:
+                self.post_message(RequestFailed(purpose, failure))
+            except DecodeFailed as error:
+                self.post_message(RequestAnswered(purpose, DownloadStatus(str(error))))
+            except OSError as error:
+                denied = GatewayFailure(
+                    f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
+                )
+                self.post_message(RequestFailed("save", denied))
+            else:
+                self.post_message(RequestAnswered(purpose, DownloadedVideo(file, clip, box, purpose)))
+
+        start_work(self, work, "video")
+
+    async def _fetch(self, path: str, file: Path, *, with_status: bool) -> None:
+        """Download beside the file and rename at the end, so that the file is always complete."""
+        partial_file = file.with_name(f".{file.name}.part")
+        try:
+            async for done, total in self.kinolog.rest.download(path, partial_file):
+                if with_status and total:
+                    text = f"fetching the video … {size(done)} of {size(total)}"
+                    self.post_message(RequestAnswered("play", DownloadStatus(text)))
+            os.replace(partial_file, file)
+        finally:
+            partial_file.unlink(missing_ok=True)
+
+
+def _why_no_video(job: JobInfo) -> str:
+    if job.erased:
+        return "The video is erased."
+    if job.ended:
+        return f"There is no video: the job is {job.status}."
+    return "No picture yet: it comes while the job renders."
