@@ -32,7 +32,7 @@ def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
         output_type="np",
     )
     frames = (output.frames[0] * 255).round().astype("uint8")
-    with ClipEncoder(path, job["width"], job["height"], job["fps"]) as encoder:
+    with ClipEncoder(path, width=job["width"], height=job["height"], fps=job["fps"]) as encoder:
         encoder.write(frames)
     if encoder.frames != job["frames"]:
         raise RuntimeError(f"the pipeline drew {encoder.frames} frames")

@@ -14,7 +14,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from kinolog_worker.renderers.diffusers.latents import can_stream, decoded_runs
+from kinolog_worker.renderers.diffusers.latents import can_stream, decode_runs
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
 from kinolog_worker.renderers.embedded_model import FOLDER, embedded_folder
@@ -25,7 +25,17 @@ from kinolog.models.renderers import EMBEDDED
 from tests.renderers.pipelines import ltx_folder, wan_folder
 
 _library: Any = diffusers
-REQUEST = SceneRequest("a red ball", "blue", 64, 64, frames=7, fps=8, steps=3, guidance=3.0, seed=11)
+REQUEST = SceneRequest(
+    prompt="a red ball",
+    negative_prompt="blue",
+    width=64,
+    height=64,
+    frames=7,
+    fps=8,
+    steps=3,
+    guidance=3.0,
+    seed=11,
+)
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +107,7 @@ def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -
 def test_decoding_frame_by_frame_is_bit_identical(bare: Any, latent_frames: int) -> None:
     """Driving the Wan decoder one latent frame at a time equals its own decode in every bit."""
     latents = torch.randn((1, 12, latent_frames, 8, 8), generator=torch.Generator().manual_seed(1))
-    runs = list(decoded_runs(bare.vae, latents))
+    runs = list(decode_runs(bare.vae, latents))
     with torch.no_grad():
         whole = bare.vae.decode(latents, return_dict=False)[0]
     assert [run.shape[2] for run in runs] == [1] + [2] * (latent_frames - 1)

@@ -80,7 +80,7 @@ async def test_a_job_becomes_a_checked_video(process: InferenceProcess, tmp_path
     assert isinstance(finished, FinishedMessage)
     files = {file.kind: file for file in finished.files}
     assert set(files) == {"video", "thumbnail", "preview"}
-    facts = verify_video(files["video"].path, ExpectedMedia(64, 48, 8, 20))
+    facts = verify_video(files["video"].path, ExpectedMedia(width=64, height=48, fps=8, frames=20))
     assert facts == finished.media
     assert (facts.codec, facts.pixel_format, facts.frames, facts.duration_seconds) == (
         "h264",
@@ -188,7 +188,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferencePro
     assert isinstance(first[-1], FailedMessage)
     done = tuple(message.file for message in first if isinstance(message, SceneRenderedMessage))
     assert [file.index for file in done] == [0]
-    second = await _all(process, replace(job, done=done, folder=tmp_path / "torn" / "attempt-2"))
+    second = await _all(process, replace(job, finished_scenes=done, folder=tmp_path / "torn" / "attempt-2"))
     assert [message.reused for message in second if isinstance(message, SceneRenderedMessage)] == [
         True,
         False,
@@ -206,7 +206,7 @@ async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_
         message.file for message in await _all(process, job) if isinstance(message, SceneRenderedMessage)
     )
     done[0].path.write_bytes(b"not a video")
-    messages = await _all(process, replace(job, done=done, folder=tmp_path / "again"))
+    messages = await _all(process, replace(job, finished_scenes=done, folder=tmp_path / "again"))
     assert [message.reused for message in messages if isinstance(message, SceneRenderedMessage)] == [
         False,
         True,

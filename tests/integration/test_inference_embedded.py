@@ -97,7 +97,7 @@ async def test_a_prefetched_scene_is_the_same(
     assert prefetched.embeddings == 2
     first = await _all(process, job)
     done = tuple(message.file for message in first if isinstance(message, SceneRenderedMessage))
-    again = await _all(process, replace(job, folder=tmp_path / "again", done=done[:1]))
+    again = await _all(process, replace(job, folder=tmp_path / "again", finished_scenes=done[:1]))
     assert isinstance(first[-1], FinishedMessage)
     assert isinstance(again[-1], FinishedMessage)
     assert again[-1].media == first[-1].media
@@ -131,7 +131,7 @@ async def test_the_prompt_stays_inside(
     output = capfd.readouterr()
     assert isinstance(messages[-1], FinishedMessage)
     told = [message.words for message in messages if isinstance(message, UnknownWordsMessage)]
-    assert told == [VocabularyMatch(left_out=("zebra",))]
+    assert told == [VocabularyMatch(dropped=("zebra",))]
     others = repr([message for message in messages if not isinstance(message, UnknownWordsMessage)])
     for word in ("zebra", "starfish"):
         assert word not in output.out + output.err + others

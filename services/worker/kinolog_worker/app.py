@@ -82,9 +82,9 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             queue=JetStreamTicketQueue(client, ack_wait_seconds=settings.worker_ack_wait_seconds),
             progress=progress,
             workers=workers,
-            watch=JetStreamCommitNotifier(client),
+            notifier=JetStreamCommitNotifier(client),
             artifacts=artifacts,
-            inference=InferenceProcess(settings.worker_device, settings.worker_threads),
+            inference=InferenceProcess(settings.worker_device, threads=settings.worker_threads),
             scratch=stack.enter_context(scratch_folder(root, name)),
             status=WorkerStatus(
                 name, settings.worker_device, tuple(sorted(served)), system_clock(), libraries=libraries()
@@ -95,10 +95,10 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
 
 def _timing(settings: WorkerSettings) -> Timing:
     return Timing(
-        keep_seconds=settings.worker_ack_wait_seconds / 3,
-        retry_seconds=settings.worker_retry_seconds,
-        stall_seconds=settings.worker_stall_seconds,
-        grace_seconds=settings.worker_grace_seconds,
+        ack_extend_seconds=settings.worker_ack_wait_seconds / 3,
+        first_retry_seconds=settings.worker_retry_seconds,
+        stall_timeout_seconds=settings.worker_stall_seconds,
+        shutdown_grace_seconds=settings.worker_grace_seconds,
     )
 
 

@@ -1,4 +1,4 @@
-"""The worker's main loop: one ticket after the other, until it is told to stop."""
+"""The worker's main loop: one ticket after the other, until shutdown."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket
+from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
@@ -18,128 +19,130 @@ from kinolog_worker.reporting.worker_reports import WorkerReporter
 
 logger = logging.getLogger(__name__)
 
-LAST_SECONDS = 6.0
-"""How long the end of an attempt may take, once it was told to stop, before its ticket is handed back as it is."""
+ABORT_SECONDS = 6.0
+"""How long a stopped attempt may take to end before its ticket is released without an end in the log."""
 
-LOOK_SECONDS = 1.0
-"""Between two looks whether the inference process of an idle worker lives."""
+LIVENESS_SECONDS = 1.0
+"""Interval at which an idle worker checks that the inference process lives."""
 
-SWEEP_SECONDS = 24 * 3600.0
-"""Files in the making that are older than this were left by a writer that died."""
+STALE_UPLOAD_SECONDS = 24 * 3600.0
+"""Age at which a temporary file in the artifact store counts as left over from a writer that died."""
 
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
+START_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=30.0)
+"""Pauses between attempts to start the inference process."""
 
 
 class Supervisor:
-    """Runs one worker. `ready` is set once it takes tickets."""
+    """Runs one worker. `ready` is set while it takes tickets."""
 
-    def __init__(self, parts: WorkerDependencies) -> None:
-        self._parts = parts
-        self._desk = TicketHandler(parts)
-        self._reporting = WorkerReporter(parts)
+    def __init__(self, dependencies: WorkerDependencies) -> None:
+        self._dependencies = dependencies
+        self._handler = TicketHandler(dependencies)
+        self._reporter = WorkerReporter(dependencies)
         self._stop = asyncio.Event()
-        self._model_classes = _classes(parts)
+        self._model_classes = _served_classes(dependencies)
         self.ready = asyncio.Event()
 
     def stop(self) -> None:
-        """Take no more tickets; let the running attempt end, or hand its job back after the time of grace."""
+        """Take no more tickets. The running attempt ends, or its job is queued again after the grace period."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Work until told to stop."""
-        parts = self._parts
-        beside = [
-            asyncio.create_task(self._reporting.run()),
-            asyncio.create_task(self._sweep()),
+        """Work until `stop` is called."""
+        dependencies = self._dependencies
+        background = [
+            asyncio.create_task(self._reporter.run()),
+            asyncio.create_task(self._sweep_artifacts()),
         ]
         try:
             while not self._stop.is_set():
-                if not parts.inference.alive and not await self._warm_up():
+                if not dependencies.inference.alive and not await self._start_inference():
                     break
                 self.ready.set()
                 held = await self._next_ticket()
                 if held is not None:
-                    await self._work(held)
+                    await self._handle(held)
         finally:
             self.ready.clear()
-            for task in beside:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            await self._reporting.leave()
-            await parts.queue.close()
-            await parts.inference.kill()
+            await asyncio.gather(*background, return_exceptions=True)
+            await self._reporter.deregister()
+            await dependencies.queue.close()
+            await dependencies.inference.kill()
 
     async def _next_ticket(self) -> HeldTicket | None:
-        """Wait for a ticket; None when it is time to stop, or the inference process has died."""
-        taking = asyncio.create_task(self._parts.queue.take(self._model_classes))
-        others = [asyncio.create_task(self._stop.wait()), asyncio.create_task(self._inference_dies())]
+        """Wait for a ticket. Return None on shutdown or when the inference process exits."""
+        take = asyncio.create_task(self._dependencies.queue.take(self._model_classes))
+        interrupts = [
+            asyncio.create_task(self._stop.wait()),
+            asyncio.create_task(self._wait_for_inference_exit()),
+        ]
         try:
-            await asyncio.wait([taking, *others], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([take, *interrupts], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (taking, *others):
+            for task in (take, *interrupts):
                 task.cancel()
-            await asyncio.gather(taking, *others, return_exceptions=True)
-        if taking.cancelled():
+            await asyncio.gather(take, *interrupts, return_exceptions=True)
+        if take.cancelled():
             return None
         if self._stop.is_set():
-            await taking.result().release()
+            await take.result().release()
             return None
-        return taking.result()
+        return take.result()
 
-    async def _inference_dies(self) -> None:
-        while self._parts.inference.alive:  # noqa: ASYNC110 - a process has no event for its death
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _wait_for_inference_exit(self) -> None:
+        while self._dependencies.inference.alive:  # noqa: ASYNC110 - a process has no event for its exit
+            await asyncio.sleep(LIVENESS_SECONDS)
 
-    async def _sweep(self) -> None:
-        """Remove what writers that died left in the artifact store; no harm when it fails."""
+    async def _sweep_artifacts(self) -> None:
+        """Remove temporary files of dead writers from the artifact store. A failure is only logged."""
         try:
-            swept = await self._parts.artifacts.sweep(SWEEP_SECONDS)
+            removed = await self._dependencies.artifacts.sweep(STALE_UPLOAD_SECONDS)
         except Exception as error:
             logger.warning("the artifact store cannot be swept: %s", type(error).__name__)
             return
-        if swept:
-            logger.info("removed %d files that writers had left behind", swept)
+        if removed:
+            logger.info("removed %d temporary files of dead writers from the artifact store", removed)
 
-    async def _work(self, held: HeldTicket) -> None:
-        """Deal with a ticket, and keep it meanwhile."""
-        working = asyncio.create_task(self._desk.work(held))
-        beside = [
-            asyncio.create_task(self._keep(held)),
-            asyncio.create_task(self._hurry()),
-        ]
+    async def _handle(self, held: HeldTicket) -> None:
+        """Handle a ticket and extend its ack wait meanwhile. On shutdown, release it after the grace period."""
+        handling = asyncio.create_task(self._handler.handle(held))
+        extending = asyncio.create_task(self._extend_ack_wait(held))
+        shutdown = asyncio.create_task(self._shutdown_deadline())
         try:
-            await asyncio.wait([working, beside[1]], return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                logger.warning("handing back the ticket of job %s as it is", held.ticket.job_id)
-                working.cancel()
+            await asyncio.wait([handling, shutdown], return_when=asyncio.FIRST_COMPLETED)
+            if not handling.done():
+                logger.warning("releasing the ticket of job %s before its attempt ended", held.ticket.job_id)
+                handling.cancel()
                 with suppress(asyncio.CancelledError):
-                    await working
+                    await handling
                 await held.release()
             else:
-                working.result()
+                handling.result()
         finally:
-            for task in beside:
+            for task in (extending, shutdown):
                 task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(extending, shutdown, return_exceptions=True)
 
-    async def _keep(self, held: HeldTicket) -> None:
+    async def _extend_ack_wait(self, held: HeldTicket) -> None:
         while True:
-            await asyncio.sleep(self._parts.timing.keep_seconds)
+            await asyncio.sleep(self._dependencies.timing.ack_extend_seconds)
             await held.extend()
 
-    async def _hurry(self) -> None:
-        """Once the worker is told to stop, give the running attempt its time of grace; returns when that is over."""
+    async def _shutdown_deadline(self) -> None:
+        """Wait for shutdown, stop the running attempt after the grace period, and return when it has to be over."""
         await self._stop.wait()
-        await asyncio.sleep(self._parts.timing.grace_seconds)
-        self._desk.stop()
-        await asyncio.sleep(LAST_SECONDS)
+        await asyncio.sleep(self._dependencies.timing.shutdown_grace_seconds)
+        self._handler.stop()
+        await asyncio.sleep(ABORT_SECONDS)
 
-    async def _warm_up(self) -> bool:
-        """Start the inference process and load the model that is likely wanted; False when told to stop."""
-        pause = FIRST_PAUSE_SECONDS
-        while not self._stop.is_set():
-            loading = asyncio.create_task(self._load())
+    async def _start_inference(self) -> bool:
+        """Start the inference process and load the preferred model. Return False on shutdown."""
+        for pause in START_BACKOFF.pauses():
+            if self._stop.is_set():
+                break
+            loading = asyncio.create_task(self._load_preferred_model())
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -147,22 +150,21 @@ class Supervisor:
                 loading.cancel()
             await asyncio.gather(loading, stopping, return_exceptions=True)
             if loading.cancelled():
-                return False
+                break
             if loading.exception() is None:
                 return True
             logger.error("the inference process cannot be started: %s", loading.exception())
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         return False
 
-    async def _load(self) -> None:
-        """Raises RuntimeError when there is no inference process; a model that cannot be loaded is reported only."""
-        parts = self._parts
-        await parts.inference.start()
-        entry = _likely(parts)
-        order = RenderJob(
+    async def _load_preferred_model(self) -> None:
+        """Start the process and load a model; a model that cannot be loaded is only logged. Raises `RuntimeError`."""
+        dependencies = self._dependencies
+        await dependencies.inference.start()
+        entry = _preferred_model(dependencies)
+        job = RenderJob(
             job_id="warm-up",
             model=model_source(entry),
             scenes=(),
@@ -171,24 +173,25 @@ class Supervisor:
             fps=1,
             steps=1,
             guidance=0.0,
-            folder=parts.scratch,
+            folder=dependencies.scratch,
         )
-        result = await parts.inference.prefetch(order)
+        result = await dependencies.inference.prefetch(job)
         if isinstance(result, FailedMessage):
             logger.error("%s cannot be loaded: %s: %s", entry.name, result.code, result.message)
             return
-        parts.status.loaded(entry.name, result.facts)
-        what = fields("loaded", model=entry.name, seconds=result.seconds, device=result.facts.device)
-        logger.info("model loaded", extra=what)
+        dependencies.status.model_loaded(entry.name, result.facts)
+        facts = fields("loaded", model=entry.name, seconds=result.seconds, device=result.facts.device)
+        logger.info("model loaded", extra=facts)
 
 
-def _likely(parts: WorkerDependencies) -> ModelEntry:
-    """The model that jobs most likely ask for: the default one, or the first that this worker serves."""
-    served = [entry for entry in parts.catalogue if entry.name in parts.served]
-    default = parts.catalogue.default
+def _preferred_model(dependencies: WorkerDependencies) -> ModelEntry:
+    """Return the catalogue's default model, or the first model that this worker serves."""
+    served = [entry for entry in dependencies.catalogue if entry.name in dependencies.served]
+    default = dependencies.catalogue.default
     return default if default in served else served[0]
 
 
-def _classes(parts: WorkerDependencies) -> Sequence[str]:
-    """The model classes of the models that this worker serves, each once."""
-    return list(dict.fromkeys(entry.model_class for entry in parts.catalogue if entry.name in parts.served))
+def _served_classes(dependencies: WorkerDependencies) -> Sequence[str]:
+    """Return the model classes of the models that this worker serves, each once."""
+    served = (entry for entry in dependencies.catalogue if entry.name in dependencies.served)
+    return list(dict.fromkeys(entry.model_class for entry in served))

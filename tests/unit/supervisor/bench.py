@@ -51,8 +51,27 @@ from tests.adapters.memory.workers import MemoryWorkerRegistry
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ME = "worker-me"
-FACTS = LoadedFacts("revision-1", {"torch": "2"}, "cpu", "a laptop", "float32", 1.5, 1_000)
-MEDIA = VerifiedMedia("h264", "yuv420p", 64, 48, 8.0, 16, 2.0, 10, "0" * 64, "1" * 64)
+FACTS = LoadedFacts(
+    revision="revision-1",
+    libraries={"torch": "2"},
+    device="cpu",
+    hardware="a laptop",
+    dtype="float32",
+    seconds=1.5,
+    size_bytes=1_000,
+)
+MEDIA = VerifiedMedia(
+    codec="h264",
+    pixel_format="yuv420p",
+    width=64,
+    height=48,
+    fps=8.0,
+    frames=16,
+    duration_seconds=2.0,
+    size_bytes=10,
+    sha256="0" * 64,
+    frame_hash="1" * 64,
+)
 CATALOGUE = Catalogue(
     [
         ModelEntry(name="card", source="embedded:card", model_class="tiny"),
@@ -83,7 +102,9 @@ class ToldInference:
 
     async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
         self.orders.append(job)
-        return PrefetchedMessage(job.job_id, FACTS, False, len(job.scenes), 0.5)
+        return PrefetchedMessage(
+            job_id=job.job_id, facts=FACTS, cached=False, embeddings=len(job.scenes), seconds=0.5
+        )
 
     def cancel(self, job_id: str) -> None:
         self.cancelled.set()
@@ -94,24 +115,34 @@ class ToldInference:
 
 async def rendering(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run in which all goes well."""
-    yield StageStartedMessage(job.job_id, "prefetch")
-    yield LoadedMessage(job.job_id, FACTS, cached=False)
-    yield StageFinishedMessage(job.job_id, "prefetch", 1.5)
+    yield StageStartedMessage(job_id=job.job_id, stage="prefetch")
+    yield LoadedMessage(job_id=job.job_id, facts=FACTS, cached=False)
+    yield StageFinishedMessage(job_id=job.job_id, stage="prefetch", seconds=1.5)
     for scene in job.scenes:
-        if any(file.index == scene.index for file in job.done):
-            done = next(file for file in job.done if file.index == scene.index)
-            yield SceneRenderedMessage(job.job_id, done, 0.0, reused=True)
+        if any(file.index == scene.index for file in job.finished_scenes):
+            done = next(file for file in job.finished_scenes if file.index == scene.index)
+            yield SceneRenderedMessage(job_id=job.job_id, file=done, seconds=0.0, reused=True)
             continue
-        yield StageStartedMessage(job.job_id, "denoise", scene.index)
+        yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=scene.index)
         for step in range(1, job.steps + 1):
             fraction = step / job.steps
             count = len(job.scenes)
-            yield StepMessage(job.job_id, "denoise", scene.index, count, step, job.steps, fraction, 0.1, None)
-        yield StageFinishedMessage(job.job_id, "denoise", 1.0, scene.index)
+            yield StepMessage(
+                job_id=job.job_id,
+                stage="denoise",
+                scene=scene.index,
+                scenes=count,
+                step=step,
+                steps=job.steps,
+                fraction=fraction,
+                step_seconds=0.1,
+                eta_seconds=None,
+            )
+        yield StageFinishedMessage(job_id=job.job_id, stage="denoise", seconds=1.0, scene=scene.index)
         path = job.folder / f"scene-{scene.index}.mp4"
         path.write_bytes(f"scene {scene.index}".encode())
         yield SceneRenderedMessage(
-            job.job_id, _scene_file(path, scene.index, scene.frames), 1.0, reused=False
+            job_id=job.job_id, file=_scene_file(path, scene.index, scene.frames), seconds=1.0, reused=False
         )
     yield finished(job)
 
@@ -122,22 +153,34 @@ def finished(job: RenderJob) -> FinishedMessage:
     for kind, name in (("video", "video.mp4"), ("thumbnail", "thumbnail.jpg"), ("preview", "preview.webp")):
         path = job.folder / name
         path.write_bytes(kind.encode())
-        files.append(ArtifactFile(kind, path, "x/y", sha256(kind.encode()).hexdigest(), len(kind)))
-    return FinishedMessage(job.job_id, MEDIA, tuple(files), 2.5, 3.0)
+        files.append(
+            ArtifactFile(
+                kind=kind,
+                path=path,
+                media_type="x/y",
+                sha256=sha256(kind.encode()).hexdigest(),
+                size_bytes=len(kind),
+            )
+        )
+    return FinishedMessage(
+        job_id=job.job_id, media=MEDIA, files=tuple(files), device_seconds=2.5, seconds=3.0
+    )
 
 
 async def endless(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run that goes on until it is asked to stop."""
-    yield StageStartedMessage(job.job_id, "denoise", 0)
+    yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=0)
     await inference.cancelled.wait()
-    yield CancelledMessage(job.job_id)
+    yield CancelledMessage(job_id=job.job_id)
 
 
 async def deaf(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run that does not stop before it is killed."""
-    yield StageStartedMessage(job.job_id, "denoise", 0)
+    yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=0)
     await inference.killed.wait()
-    yield FailedMessage(job.job_id, "WORKER_KILLED", "the inference process was stopped", True)
+    yield FailedMessage(
+        job_id=job.job_id, code="WORKER_KILLED", message="the inference process was stopped", retryable=True
+    )
 
 
 def failing(
@@ -146,14 +189,16 @@ def failing(
     """A run that fails."""
 
     async def run(inference: ToldInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-        yield FailedMessage(job.job_id, code, "it was told to", retryable)
+        yield FailedMessage(job_id=job.job_id, code=code, message="it was told to", retryable=retryable)
 
     return run
 
 
 def _scene_file(path: Path, index: int, frames: int) -> SceneFile:
     content = path.read_bytes()
-    return SceneFile(index, path, sha256(content).hexdigest(), frames, len(content))
+    return SceneFile(
+        index=index, path=path, sha256=sha256(content).hexdigest(), frames=frames, size_bytes=len(content)
+    )
 
 
 @dataclass
@@ -169,7 +214,9 @@ class Bench:
     workers: MemoryWorkerRegistry = field(default_factory=MemoryWorkerRegistry)
     artifacts: MemoryArtifacts = field(default_factory=MemoryArtifacts)
     inference: ToldInference = field(default_factory=ToldInference)
-    timing: Timing = field(default_factory=lambda: Timing(look_seconds=0.05, obey_seconds=0.05))
+    timing: Timing = field(
+        default_factory=lambda: Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05)
+    )
     served: frozenset[str] = frozenset({"card"})
 
     def __post_init__(self) -> None:
@@ -185,7 +232,7 @@ class Bench:
             queue=self.office.queue(),
             progress=self.progress,
             workers=self.workers,
-            watch=MemoryCommitNotifier(self.store),
+            notifier=MemoryCommitNotifier(self.store),
             artifacts=self.artifacts,
             inference=self.inference,
             scratch=self.folder,
@@ -279,7 +326,7 @@ class Bench:
     async def work(self, job_id: str) -> Job:
         """Take the job's ticket, deal with it, and see what has become of the job."""
         async with asyncio.timeout(30):
-            await self.desk.work(await self.ticket(job_id))
+            await self.desk.handle(await self.ticket(job_id))
         return await self.job(job_id)
 
     async def job(self, job_id: str) -> Job:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.queue.admission import (
-    LONGEST_ELSEWHERE_SECONDS,
+    UNSERVED_MODEL_BACKOFF,
     Admission,
     Drop,
     Postpone,
@@ -21,7 +21,7 @@ from kinolog.job.state import Job
 from kinolog.job.values import Attempt, Runtime, Status
 from tests.unit.supervisor.bench import ME, START, Bench
 
-SITUATION = WorkerSituation(ME, deliveries=1, now=START)
+SITUATION = WorkerSituation(worker=ME, deliveries=1, now=START)
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def test_a_job_before_its_time_is_put_off_until_then(queued: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deliveries", "seconds"), [(1, 5.0), (2, 10.0), (5, 80.0), (99, LONGEST_ELSEWHERE_SECONDS)]
+    ("deliveries", "seconds"), [(1, 5.0), (2, 10.0), (5, 80.0), (99, UNSERVED_MODEL_BACKOFF.longest_seconds)]
 )
 def test_a_model_that_others_serve_is_left_to_them(queued: Job, deliveries: int, seconds: float) -> None:
     """A job of a model that this worker does not serve is put off, longer each time that it comes back."""
-    situation = replace(SITUATION, deliveries=deliveries, elsewhere={"card"})
+    situation = replace(SITUATION, deliveries=deliveries, unserved_models={"card"})
     assert admit(queued, situation) == Postpone(seconds)
 
 
@@ -81,5 +81,5 @@ def test_a_job_in_hands(
 ) -> None:
     """A job is taken over when its ticket comes again, or its worker is gone; a stray copy of a ticket is dropped."""
     others = {queued.id} if reported else set()
-    situation = replace(SITUATION, deliveries=deliveries, others=others)
+    situation = replace(SITUATION, deliveries=deliveries, jobs_of_others=others)
     assert isinstance(admit(held_by(queued, holder), situation), admission)

@@ -97,7 +97,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(bench: Bench) -> None
     bench.now = job.not_before or bench.now
     bench.inference.script = rendering
     assert (await bench.work(job_id)).status is Status.COMPLETED
-    assert [file.index for file in bench.inference.orders[1].done] == [0]
+    assert [file.index for file in bench.inference.orders[1].finished_scenes] == [0]
 
 
 async def test_scenes_that_are_gone_are_rendered_again(bench: Bench) -> None:
@@ -114,7 +114,7 @@ async def test_scenes_that_are_gone_are_rendered_again(bench: Bench) -> None:
     )
     bench.inference.script = rendering
     assert (await bench.work(job_id)).status is Status.COMPLETED
-    assert bench.inference.orders[0].done == ()
+    assert bench.inference.orders[0].finished_scenes == ()
 
 
 async def test_a_wish_to_cancel_reaches_the_renderer(bench: Bench) -> None:
@@ -141,7 +141,7 @@ async def test_a_deaf_renderer_is_ended(bench: Bench) -> None:
 
 async def test_a_stalled_renderer_is_ended(bench: Bench) -> None:
     """A renderer that says nothing for too long is killed, and the attempt failed."""
-    bench.with_timing(stall_seconds=0.05)
+    bench.with_timing(stall_timeout_seconds=0.05)
     bench.inference.script = deaf
     job_id = await bench.submitted()
     job = await bench.work(job_id)

@@ -108,7 +108,7 @@ async def test_an_outage_of_the_log_is_ridden_out(bench: Bench, monkeypatch: pyt
     held = await bench.ticket(job_id)
     monkeypatch.setattr(bench.store, "append", unreliable)
     async with asyncio.timeout(30):
-        await bench.desk.work(held)
+        await bench.desk.handle(held)
     job = await bench.job(job_id)
     assert job.status is Status.COMPLETED
     kinds = Counter(type(event) for event in await bench.events(job_id))
@@ -135,7 +135,7 @@ async def test_warming_up(bench: Bench) -> None:
     """A ticket to warm up loads the model and encodes the prompts of all scenes, and that is recorded."""
     job_id = await bench.submitted()
     await bench.give(job_id, Prefetch(id=new_id(), actor="ann"))
-    await bench.desk.work(await bench.ticket(job_id, prefetch=True))
+    await bench.desk.handle(await bench.ticket(job_id, prefetch=True))
     last = (await bench.events(job_id))[-1]
     assert isinstance(last, e.PrefetchFinished)
     assert (last.worker, last.assets, last.size_bytes) == (ME, ("card", "2 prompt embeddings"), 1_000)
@@ -147,7 +147,7 @@ async def test_warming_up_too_late(bench: Bench) -> None:
     job_id = await bench.submitted()
     await bench.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await bench.taken_over(job_id)
-    await bench.desk.work(await bench.ticket(job_id, prefetch=True))
+    await bench.desk.handle(await bench.ticket(job_id, prefetch=True))
     assert bench.inference.orders == []
     assert bench.office.lying == {}
 

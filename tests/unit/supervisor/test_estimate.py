@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.attempt.estimate import Estimate, EstimatedPart, StageRates, parts_of
+from kinolog_worker.attempt.estimate import Estimate, EstimatedPart, StageRates, attempt_parts
 
 from kinolog.job.values import Stage
 
@@ -14,7 +14,7 @@ PIXELS = 1_000_000
 
 def plan(scenes: int = 2, steps: int = 10, reused: tuple[int, ...] = ()) -> list[EstimatedPart]:
     """The parts of an attempt at equal scenes of ten frames."""
-    return parts_of([10] * scenes, reused, PIXELS, steps)
+    return attempt_parts([10] * scenes, finished_scenes=reused, pixels=PIXELS, steps=steps)
 
 
 def learned(seconds: dict[Stage, float], parts: list[EstimatedPart]) -> StageRates:
@@ -30,7 +30,7 @@ def test_percent_reaches_the_end_but_not_a_hundred() -> None:
     estimate = Estimate("model", plan(), StageRates())
     assert estimate.percent == 0.0
     for part in plan():
-        estimate.finished(part.stage, part.scene, 1.0)
+        estimate.finish(part.stage, part.scene, 1.0)
     assert estimate.percent == 99.9
 
 
@@ -38,17 +38,17 @@ def test_nothing_is_said_about_time_before_the_pace_shows() -> None:
     """Without experience there is no estimate of time before two steps of denoising are done."""
     estimate = Estimate("model", plan(), StageRates())
     assert estimate.eta_seconds is None
-    estimate.finished(Stage.PREFETCH, None, 30.0)
-    estimate.step(Stage.DENOISE, 0, 1, 10, 2.0)
+    estimate.finish(Stage.PREFETCH, None, 30.0)
+    estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
     assert estimate.eta_seconds is None
-    estimate.step(Stage.DENOISE, 0, 2, 10, 4.0)
+    estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=4.0)
     assert estimate.eta_seconds is not None
 
 
 def test_the_own_pace_carries_to_the_end() -> None:
     """At two seconds a step, eighteen steps of denoising are about thirty-six seconds, and the rest some more."""
     estimate = Estimate("model", plan(), StageRates())
-    estimate.step(Stage.DENOISE, 0, 2, 10, 4.0)
+    estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=4.0)
     assert estimate.eta_seconds is not None
     assert 36.0 < estimate.eta_seconds < 60.0
 
@@ -79,9 +79,9 @@ def test_a_slower_run_corrects_experience() -> None:
     """When denoising goes at half the usual pace, the time to go follows it."""
     times = learned({Stage.DENOISE: 10.0}, plan(scenes=1))
     estimate = Estimate("model", plan(scenes=1), times)
-    estimate.finished(Stage.PREFETCH, None, 1.0)
-    estimate.finished(Stage.ENCODE_PROMPT, 0, 1.0)
-    estimate.step(Stage.DENOISE, 0, 5, 10, 10.0)
+    estimate.finish(Stage.PREFETCH, None, 1.0)
+    estimate.finish(Stage.ENCODE_PROMPT, 0, 1.0)
+    estimate.step(Stage.DENOISE, 0, step=5, steps=10, stage_seconds=10.0)
     assert estimate.eta_seconds == pytest.approx(10.0 + 4.0)
 
 
@@ -111,13 +111,15 @@ def test_newer_measurements_count_more() -> None:
 )
 def test_percent_never_goes_back(frames: list[int], steps: int, told: list[tuple[Stage, int, int]]) -> None:
     """Whatever is told in whatever order, percent stays between 0 and 99.9 and never falls, and no time is negative."""
-    estimate = Estimate("model", parts_of(frames, (), PIXELS, steps), StageRates())
+    estimate = Estimate(
+        "model", attempt_parts(frames, finished_scenes=(), pixels=PIXELS, steps=steps), StageRates()
+    )
     last = 0.0
     for number, (stage, scene, step) in enumerate(told):
         if step > steps:
-            estimate.finished(stage, scene, float(number))
+            estimate.finish(stage, scene, float(number))
         else:
-            estimate.step(stage, scene, step, steps, float(number))
+            estimate.step(stage, scene, step=step, steps=steps, stage_seconds=float(number))
         assert last <= estimate.percent <= 99.9
         assert estimate.eta_seconds is None or estimate.eta_seconds >= 0.0
         last = estimate.percent

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kinolog_worker.attempt.render_request import model_source, render_job
+from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.attempt.retry_delay import LONGEST_SECONDS, retry_at
 from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.reporting.device_memory import device_memory
 from kinolog_worker.reporting.identity import instance_name, libraries
-from kinolog_worker.reporting.progress_reporter import LINES_KEPT, ProgressReporter
+from kinolog_worker.reporting.progress_reporter import MOST_LINES, ProgressReporter
 from kinolog_worker.reporting.worker_reports import metrics_of
 
 from kinolog.codec.public_job import UnsealedFields
@@ -49,7 +49,7 @@ async def test_a_style_is_the_last_word_of_a_prompt(bench: Bench) -> None:
     job = await bench.job(await bench.submitted("A star. A ring."))
     styled = replace(job, spec=replace(job.spec, style="watercolor"))
     opened = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
-    order = render_job(styled, opened, ModelEntry(name="card", source="embedded"), bench.folder)
+    order = build_render_job(styled, opened, ModelEntry(name="card", source="embedded"), bench.folder)
     assert [scene.prompt for scene in order.scenes] == [
         "A star, watercolor style",
         "A ring, watercolor style",
@@ -59,7 +59,7 @@ async def test_a_style_is_the_last_word_of_a_prompt(bench: Bench) -> None:
 async def test_a_job_without_storyboard_is_one_scene(bench: Bench) -> None:
     """A job that was stored without scenes is rendered as one, with the job's seed and length."""
     job = replace(await bench.job(await bench.submitted()), scenes=())
-    order = render_job(
+    order = build_render_job(
         job, UnsealedFields(prompt="A star."), ModelEntry(name="card", source="embedded"), bench.folder
     )
     (scene,) = order.scenes
@@ -127,9 +127,9 @@ def test_metrics(bench: Bench) -> None:
 async def test_weather_is_conflated(bench: Bench) -> None:
     """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
     feed = MemoryProgressFeed()
-    reporter = ProgressReporter(feed, "a" * 26, 1, bench.clock, unsealed)
-    for number in range(LINES_KEPT + 10):
-        reporter.progress(
+    reporter = ProgressReporter(feed, job_id="a" * 26, attempt=1, clock=bench.clock, seal_note=unsealed)
+    for number in range(MOST_LINES + 10):
+        reporter.put_progress(
             Progress(
                 job_id="a" * 26,
                 attempt=1,
@@ -143,24 +143,24 @@ async def test_weather_is_conflated(bench: Bench) -> None:
                 percent=1.0,
             )
         )
-        reporter.preview(0, number, b"jpeg")
-        reporter.line("WARNING" if number % 2 else "odd level", f"line {number}")
+        reporter.put_preview(0, number, b"jpeg")
+        reporter.put_log_line("WARNING" if number % 2 else "odd level", f"line {number}")
     running = asyncio.create_task(reporter.run())
-    following = [w async for w in _first(feed, LINES_KEPT + 2)]
+    following = [w async for w in _first(feed, MOST_LINES + 2)]
     running.cancel()
     lines = [w.message for w in following if isinstance(w, LogLine)]
-    assert lines == [f"line {number}" for number in range(10, LINES_KEPT + 10)]
-    assert [w.step for w in following if isinstance(w, PreviewImage)] == [LINES_KEPT + 9]
+    assert lines == [f"line {number}" for number in range(10, MOST_LINES + 10)]
+    assert [w.step for w in following if isinstance(w, PreviewImage)] == [MOST_LINES + 9]
     assert isinstance(following[-1], Progress)
-    assert following[-1].step == LINES_KEPT + 9
+    assert following[-1].step == MOST_LINES + 9
 
 
 async def test_a_secret_is_sealed_at_once(bench: Bench) -> None:
     """Words of the prompt leave the reporter in a note, not in the message; other lines have none."""
     feed = MemoryProgressFeed()
-    reporter = ProgressReporter(feed, "a" * 26, 1, bench.clock, unsealed)
-    reporter.line("INFO", "one word is unknown", "fluffy")
-    reporter.line("INFO", "weights loaded")
+    reporter = ProgressReporter(feed, job_id="a" * 26, attempt=1, clock=bench.clock, seal_note=unsealed)
+    reporter.put_log_line("INFO", "one word is unknown", "fluffy")
+    reporter.put_log_line("INFO", "weights loaded")
     await reporter.flush()
     lines = [one for one in await feed.recent("a" * 26) if isinstance(one, LogLine)]
     assert [(line.message, line.note) for line in lines] == [

@@ -18,7 +18,7 @@ from tests.unit.supervisor.bench import FACTS, ME, Bench, endless
 def bench(tmp_path: Path) -> Bench:
     """A bench whose worker gives running jobs no time when it is stopped."""
     bench = Bench(tmp_path)
-    bench.with_timing(grace_seconds=0.0, keep_seconds=0.05)
+    bench.with_timing(shutdown_grace_seconds=0.0, ack_extend_seconds=0.05)
     return bench
 
 
@@ -116,7 +116,9 @@ async def test_a_model_that_cannot_be_loaded_stops_nobody(
     """A worker whose default model cannot be loaded takes tickets all the same: their jobs then fail clearly."""
 
     async def fails(job: RenderJob) -> PrefetchedMessage | FailedMessage:
-        return FailedMessage(job.job_id, "MODEL_NOT_FOUND", "there is no such folder", False)
+        return FailedMessage(
+            job_id=job.job_id, code="MODEL_NOT_FOUND", message="there is no such folder", retryable=False
+        )
 
     bench.inference.alive = False
     monkeypatch.setattr(bench.inference, "prefetch", fails)

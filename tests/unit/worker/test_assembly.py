@@ -22,17 +22,17 @@ def _scene(folder: Path, index: int, frames: int, transition: Transition = Trans
     """A scene of one grey, with some noise so that the encoder has something to predict from."""
     noise = np.random.default_rng(index).integers(0, 8, size=(frames, 32, 64, 3))
     path = folder / f"scene-{index}.mp4"
-    with ClipEncoder(path, 64, 32, 10) as encoder:
+    with ClipEncoder(path, width=64, height=32, fps=10) as encoder:
         encoder.write((noise + GREY[index % 4]).astype(np.uint8))
     return SceneClip(path, frames, transition)
 
 
 def _clip(folder: Path) -> ClipTarget:
-    return ClipTarget(folder / "video.mp4", 64, 32, 10)
+    return ClipTarget(folder / "video.mp4", width=64, height=32, fps=10)
 
 
 def _verified(clip: ClipTarget, frames: int) -> VerifiedMedia:
-    return verify_video(clip.path, ExpectedMedia(64, 32, 10, frames))
+    return verify_video(clip.path, ExpectedMedia(width=64, height=32, fps=10, frames=frames))
 
 
 def _light(path: Path) -> list[float]:

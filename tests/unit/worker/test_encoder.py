@@ -30,7 +30,7 @@ def _clip(frames: int = 9, width: int = 64, height: int = 48) -> Frames:
 
 
 def _encoded(path: Path, clip: Frames, fps: int = 8) -> Path:
-    with ClipEncoder(path, clip.shape[2], clip.shape[1], fps) as encoder:
+    with ClipEncoder(path, width=clip.shape[2], height=clip.shape[1], fps=fps) as encoder:
         encoder.write(clip)
     return path
 
@@ -49,7 +49,8 @@ def test_size_length_and_rate_are_kept(
     """Any even size, any number of frames, at any rate: the file holds exactly that."""
     clip = np.zeros((frames, 2 * half_h, 2 * half_w, 3), np.uint8)
     facts = verify_video(
-        _encoded(tmp_path / "clip.mp4", clip, fps), ExpectedMedia(2 * half_w, 2 * half_h, fps, frames)
+        _encoded(tmp_path / "clip.mp4", clip, fps),
+        ExpectedMedia(width=2 * half_w, height=2 * half_h, fps=fps, frames=frames),
     )
     assert (facts.frames, facts.fps, facts.width, facts.height) == (frames, fps, 2 * half_w, 2 * half_h)
     assert facts.duration_seconds == frames / fps
@@ -84,7 +85,7 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
     """Encoding is deterministic, however the frames are handed over."""
     clip = _clip()
     whole = _encoded(tmp_path / "whole.mp4", clip)
-    with BackgroundEncoder(tmp_path / "pieces.mp4", 64, 48, 8) as encoder:
+    with BackgroundEncoder(tmp_path / "pieces.mp4", width=64, height=48, fps=8) as encoder:
         for start in range(0, 9, 2):
             encoder.write(clip[start : start + 2])
     assert encoder.frames == 9
@@ -95,28 +96,28 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
 def test_odd_sizes_are_refused(tmp_path: Path, width: int, height: int) -> None:
     """A side that is odd or missing is refused before a file is made."""
     with pytest.raises(EncodingFailed, match="even"):
-        ClipEncoder(tmp_path / "clip.mp4", width, height, 8)
+        ClipEncoder(tmp_path / "clip.mp4", width=width, height=height, fps=8)
     assert not (tmp_path / "clip.mp4").exists()
 
 
 def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     """Frames that change size fail the clip, and leave no file behind."""
     with pytest.raises(EncodingFailed, match="32x32"):
-        _write(ClipEncoder(tmp_path / "clip.mp4", 64, 48, 8), [_clip(2), _clip(1, 32, 32)])
+        _write(ClipEncoder(tmp_path / "clip.mp4", width=64, height=48, fps=8), [_clip(2), _clip(1, 32, 32)])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failing_background_encoder_tells_its_writer(tmp_path: Path) -> None:
     """An error in the encoding thread reaches the writing thread and leaves no file behind."""
     with pytest.raises(EncodingFailed, match="32x32"):
-        _write(BackgroundEncoder(tmp_path / "clip.mp4", 64, 48, 8), [_clip(1, 32, 32)] * 20)
+        _write(BackgroundEncoder(tmp_path / "clip.mp4", width=64, height=48, fps=8), [_clip(1, 32, 32)] * 20)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A file that cannot be written is an encoding failure."""
     with pytest.raises(EncodingFailed, match="cannot be written"):
-        ClipEncoder(tmp_path / "nowhere" / "clip.mp4", 64, 48, 8)
+        ClipEncoder(tmp_path / "nowhere" / "clip.mp4", width=64, height=48, fps=8)
 
 
 def test_the_frame_hash_is_over_the_decoded_planes(tmp_path: Path) -> None:
@@ -126,7 +127,10 @@ def test_the_frame_hash_is_over_the_decoded_planes(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             running.update(_planes(frame))
-    assert verify_video(path, ExpectedMedia(50, 38, 8, 5)).frame_hash == running.hexdigest()
+    assert (
+        verify_video(path, ExpectedMedia(width=50, height=38, fps=8, frames=5)).frame_hash
+        == running.hexdigest()
+    )
 
 
 def _planes(frame: av.VideoFrame) -> bytes:
@@ -140,10 +144,10 @@ def _planes(frame: av.VideoFrame) -> bytes:
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
-        (ExpectedMedia(64, 48, 8, 8), "9 frames, not 8"),
-        (ExpectedMedia(64, 48, 8, 10), "9 frames, not 10"),
-        (ExpectedMedia(64, 64, 8, 9), "64x48, not 64x64"),
-        (ExpectedMedia(64, 48, 16, 9), "not shown at"),
+        (ExpectedMedia(width=64, height=48, fps=8, frames=8), "9 frames, not 8"),
+        (ExpectedMedia(width=64, height=48, fps=8, frames=10), "9 frames, not 10"),
+        (ExpectedMedia(width=64, height=64, fps=8, frames=9), "64x48, not 64x64"),
+        (ExpectedMedia(width=64, height=48, fps=16, frames=9), "not shown at"),
     ],
 )
 def test_a_video_that_is_not_what_was_asked_is_refused(
@@ -161,29 +165,29 @@ def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "broken.mp4"
         path.write_bytes(content)
         with pytest.raises(MediaInvalid):
-            verify_video(path, ExpectedMedia(64, 48, 8, 9))
+            verify_video(path, ExpectedMedia(width=64, height=48, fps=8, frames=9))
 
 
-def test_stills_show_the_video(tmp_path: Path) -> None:
+def test_thumbnails_show_the_video(tmp_path: Path) -> None:
     """The thumbnail is the middle frame, and the preview lasts as long as the clip."""
     path = _encoded(tmp_path / "clip.mp4", _clip(17, 640, 480))
-    stills = ThumbnailCollector(17, 8)
-    verify_video(path, ExpectedMedia(640, 480, 8, 17), stills.take)
-    thumbnail = Image.open(BytesIO(stills.thumbnail_jpeg()))
+    thumbnails = ThumbnailCollector(17, 8)
+    verify_video(path, ExpectedMedia(width=640, height=480, fps=8, frames=17), thumbnails.add_frame)
+    thumbnail = Image.open(BytesIO(thumbnails.thumbnail_jpeg()))
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
     assert np.abs(np.asarray(thumbnail)[200, 300].astype(int) - BLUE).max() <= 8
-    preview = Image.open(BytesIO(stills.preview_webp()))
+    preview = Image.open(BytesIO(thumbnails.preview_webp()))
     assert (preview.format, preview.size) == ("WEBP", (128, 96))
     assert getattr(preview, "n_frames", 1) > 1
 
 
-def test_a_clip_of_one_frame_has_stills(tmp_path: Path) -> None:
+def test_a_clip_of_one_frame_has_thumbnails(tmp_path: Path) -> None:
     """One frame is enough for a thumbnail and a preview."""
     path = _encoded(tmp_path / "clip.mp4", _clip(1))
-    stills = ThumbnailCollector(1, 8)
-    verify_video(path, ExpectedMedia(64, 48, 8, 1), stills.take)
-    assert stills.thumbnail_jpeg()
-    assert stills.preview_webp()
+    thumbnails = ThumbnailCollector(1, 8)
+    verify_video(path, ExpectedMedia(width=64, height=48, fps=8, frames=1), thumbnails.add_frame)
+    assert thumbnails.thumbnail_jpeg()
+    assert thumbnails.preview_webp()
 
 
 def test_previews_are_small() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from kinolog_worker.media.canvas import Canvas, canvas_for, fit
 from kinolog_worker.renderers.renderer import SceneRequest
 
-REQUEST = SceneRequest("", "", 64, 64, frames=17, fps=16, steps=1, guidance=1.0, seed=0)
+REQUEST = SceneRequest(
+    prompt="", negative_prompt="", width=64, height=64, frames=17, fps=16, steps=1, guidance=1.0, seed=0
+)
 _sides = st.integers(2, 300)
 _natives = st.sampled_from([0, 16, 64, 100])
 
@@ -42,11 +44,11 @@ def test_any_request_is_covered_exactly(
 @pytest.mark.parametrize(
     ("width", "height", "frames", "canvas"),
     [
-        (256, 256, 17, Canvas(64, 64, 17, scale=4, repeat=1)),
-        (256, 144, 33, Canvas(64, 64, 33, scale=4, repeat=1)),
-        (64, 64, 80, Canvas(64, 64, 27, scale=1, repeat=3)),
-        (32, 32, 5, Canvas(64, 64, 5, scale=1, repeat=1)),
-        (250, 250, 16, Canvas(64, 64, 17, scale=4, repeat=1)),
+        (256, 256, 17, Canvas(width=64, height=64, frames=17, scale=4, repeat=1)),
+        (256, 144, 33, Canvas(width=64, height=64, frames=33, scale=4, repeat=1)),
+        (64, 64, 80, Canvas(width=64, height=64, frames=27, scale=1, repeat=3)),
+        (32, 32, 5, Canvas(width=64, height=64, frames=5, scale=1, repeat=1)),
+        (250, 250, 16, Canvas(width=64, height=64, frames=17, scale=4, repeat=1)),
     ],
 )
 def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, canvas: Canvas) -> None:
@@ -65,18 +67,28 @@ def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, 
 
 def test_a_model_without_a_native_size_draws_what_is_asked() -> None:
     """Large models draw the size asked for, rounded up to what they can."""
-    assert canvas_for(replace(REQUEST, width=832, height=468, frames=80), 16, 4) == Canvas(832, 480, 81, 1, 1)
+    assert canvas_for(replace(REQUEST, width=832, height=468, frames=80), 16, 4) == Canvas(
+        width=832, height=480, frames=81, scale=1, repeat=1
+    )
 
 
 def test_the_middle_is_cut_out() -> None:
     """What was drawn too much is cut away evenly on both sides."""
     drawn = np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1).repeat(2, axis=1).repeat(3, axis=3)
-    fitted = fit(drawn, Canvas(6, 2, 1, 1, 1), replace(REQUEST, width=2, height=2, frames=1))
+    fitted = fit(
+        drawn,
+        Canvas(width=6, height=2, frames=1, scale=1, repeat=1),
+        replace(REQUEST, width=2, height=2, frames=1),
+    )
     assert fitted[0, 0, :, 0].tolist() == [2, 3]
 
 
 def test_pixels_are_enlarged_to_squares() -> None:
     """Enlarging repeats pixels and frames; it mixes none."""
     drawn = np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8)
-    fitted = fit(drawn, Canvas(2, 1, 1, 2, 2), replace(REQUEST, width=4, height=2, frames=2))
+    fitted = fit(
+        drawn,
+        Canvas(width=2, height=1, frames=1, scale=2, repeat=2),
+        replace(REQUEST, width=4, height=2, frames=2),
+    )
     assert fitted[:, :, :, 0].tolist() == [[[1, 1, 4, 4]] * 2] * 2

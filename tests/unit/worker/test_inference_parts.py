@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.inference.inference_loop import told
 from kinolog_worker.inference.exit_cause import exit_cause
+from kinolog_worker.inference.inference_loop import describe_error
 from kinolog_worker.inference.messages import RenderJob
 from kinolog_worker.inference.progress_meter import ProgressMeter
 from kinolog_worker.renderers.renderer import ModelSource
@@ -26,7 +26,7 @@ def test_progress_rises_to_one(scenes: list[tuple[int, bool]], steps: int) -> No
     last = 0.0
     for index, (_, reused) in enumerate(scenes):
         if reused:
-            meter.scene_reused(index)
+            meter.reuse_scene(index)
             continue
         for stage in ("denoise", "decode"):
             for step in range(1, steps + 1):
@@ -34,7 +34,7 @@ def test_progress_rises_to_one(scenes: list[tuple[int, bool]], steps: int) -> No
                 assert last <= fraction + 1e-9
                 assert 0 < fraction <= 1
                 last = fraction
-        meter.scene_finished(index, denoise_seconds=3.0, decode_seconds=1.0)
+        meter.finish_scene(index, denoise_seconds=3.0, decode_seconds=1.0)
     if not scenes[-1][1]:
         assert last == pytest.approx(1.0)
 
@@ -42,9 +42,9 @@ def test_progress_rises_to_one(scenes: list[tuple[int, bool]], steps: int) -> No
 def test_the_eta_follows_the_pace() -> None:
     """With half of the work done in ten seconds, ten more are to come; reused scenes do not count as pace."""
     meter = ProgressMeter((10, 10, 20))
-    meter.scene_reused(0)
+    meter.reuse_scene(0)
     assert meter.eta_seconds(0.25, 0.0) is None
-    meter.scene_finished(1, denoise_seconds=9.0, decode_seconds=1.0)
+    meter.finish_scene(1, denoise_seconds=9.0, decode_seconds=1.0)
     assert meter.eta_seconds(0.5, 0.0) == pytest.approx(20.0)
     assert meter.eta_seconds(1.0, 5.0) == 0.0
 
@@ -69,16 +69,16 @@ def test_a_death_has_a_cause(exit_code: int, memory: bool, code: str, words: str
 
 def _job(prompt: str) -> RenderJob:
     return RenderJob(
-        "job",
-        ModelSource("m", "l"),
-        plan_storyboard(prompt, frames=8, fps=8, seed=0),
-        64,
-        64,
-        8,
-        1,
-        1.0,
-        Path("unused"),
-        "ugly feathers",
+        job_id="job",
+        model=ModelSource("m", "l"),
+        scenes=plan_storyboard(prompt, frames=8, fps=8, seed=0),
+        width=64,
+        height=64,
+        fps=8,
+        steps=1,
+        guidance=1.0,
+        folder=Path("unused"),
+        negative_prompt="ugly feathers",
     )
 
 
@@ -93,7 +93,7 @@ def _job(prompt: str) -> RenderJob:
 )
 def test_an_error_that_quotes_the_prompt_is_not_told(text: str) -> None:
     """Of an error with words of the prompt only its kind is told."""
-    message = told(ValueError(text), _job(SECRET))
+    message = describe_error(ValueError(text), _job(SECRET))
     assert message.startswith("ValueError")
     assert "parrot" not in message
     assert "feathers" not in message
@@ -101,6 +101,8 @@ def test_an_error_that_quotes_the_prompt_is_not_told(text: str) -> None:
 
 def test_other_errors_are_told() -> None:
     """An error without words of the prompt is told, cut to a readable length."""
-    assert told(ValueError("sizes  must\nbe even"), _job(SECRET)) == "ValueError: sizes must be even"
-    assert told(KeyError(), _job(SECRET)) == "KeyError"
-    assert len(told(ValueError("x" * 9_999), _job(SECRET))) < 400
+    assert (
+        describe_error(ValueError("sizes  must\nbe even"), _job(SECRET)) == "ValueError: sizes must be even"
+    )
+    assert describe_error(KeyError(), _job(SECRET)) == "KeyError"
+    assert len(describe_error(ValueError("x" * 9_999), _job(SECRET))) < 400

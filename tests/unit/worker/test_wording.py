@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
 from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary
+from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
 
 KNOWN = {
     "a",
@@ -23,24 +23,37 @@ KNOWN = {
     ",",
     ".",
 }
-REQUEST = SceneRequest("A fluffy red circle", "blurry", 64, 64, 17, 8, 20, 2.0, 1)
+REQUEST = SceneRequest(
+    prompt="A fluffy red circle",
+    negative_prompt="blurry",
+    width=64,
+    height=64,
+    frames=17,
+    fps=8,
+    steps=20,
+    guidance=2.0,
+    seed=1,
+)
 
 
 @pytest.fixture
-def wording() -> PromptVocabulary:
+def vocabulary() -> PromptVocabulary:
     return PromptVocabulary(KNOWN)
 
 
-def test_known_words_stay(wording: PromptVocabulary) -> None:
+def test_known_words_stay(vocabulary: PromptVocabulary) -> None:
     """A prompt of known words is the same words in lower case, and nothing is to be told."""
-    assert wording.read("A RED circle, moving right.") == ("a red circle , moving right .", VocabularyMatch())
+    assert vocabulary.rewrite("A RED circle, moving right.") == (
+        "a red circle , moving right .",
+        VocabularyMatch(),
+    )
 
 
-def test_unknown_words_are_left_out(wording: PromptVocabulary) -> None:
+def test_unknown_words_are_dropped(vocabulary: PromptVocabulary) -> None:
     """Words that resemble nothing known are left out, and each is named once."""
-    text, words = wording.read("a fluffy dog on a fluffy red circle")
+    text, words = vocabulary.rewrite("a fluffy dog on a fluffy red circle")
     assert text == "a on a red circle"
-    assert words == VocabularyMatch(left_out=("fluffy", "dog"))
+    assert words == VocabularyMatch(dropped=("fluffy", "dog"))
     assert words.count == 2
 
 
@@ -54,30 +67,30 @@ def test_unknown_words_are_left_out(wording: PromptVocabulary) -> None:
         ("starlike", "star"),
     ],
 )
-def test_near_words(wording: PromptVocabulary, word: str, near: str | None) -> None:
+def test_near_words(vocabulary: PromptVocabulary, word: str, near: str | None) -> None:
     """Misspelt words and words with another ending are taken for the nearest known ones; others are not."""
-    text, words = wording.read(f"a {word} circle")
+    text, words = vocabulary.rewrite(f"a {word} circle")
     if near is None:
-        assert words == VocabularyMatch(left_out=(word,))
+        assert words == VocabularyMatch(dropped=(word,))
     else:
         assert text == f"a {near} circle"
-        assert words == VocabularyMatch(taken_for=((word, near),))
+        assert words == VocabularyMatch(replaced=((word, near),))
 
 
-def test_short_words_have_no_neighbours(wording: PromptVocabulary) -> None:
+def test_short_words_have_no_neighbours(vocabulary: PromptVocabulary) -> None:
     """A short word is not taken for another: `rod` is not `red`, `stir` is not `star`."""
-    _, words = wording.read("a rod, a stir")
-    assert words.left_out == ("rod", "stir")
+    _, words = vocabulary.rewrite("a rod, a stir")
+    assert words.dropped == ("rod", "stir")
 
 
-def test_unknown_marks_vanish(wording: PromptVocabulary) -> None:
+def test_unknown_marks_vanish(vocabulary: PromptVocabulary) -> None:
     """Marks that the model does not know are dropped without a word about them."""
-    assert wording.read("a red (circle)!") == ("a red circle", VocabularyMatch())
+    assert vocabulary.rewrite("a red (circle)!") == ("a red circle", VocabularyMatch())
 
 
-def test_both_prompts_of_a_request(wording: PromptVocabulary) -> None:
+def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
     """Prompt and negative prompt are both put into known words; everything else of the request stays."""
-    request = wording.request(REQUEST)
+    request = vocabulary.rewrite_request(REQUEST)
     assert (request.prompt, request.negative_prompt) == ("a red circle", "")
     assert (request.width, request.frames, request.seed) == (64, 17, 1)
 
@@ -85,8 +98,8 @@ def test_both_prompts_of_a_request(wording: PromptVocabulary) -> None:
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     """Whatever is written, the result holds known words only, and reading it again changes nothing."""
-    wording = PromptVocabulary(KNOWN)
-    kept, words = wording.read(text)
+    vocabulary = PromptVocabulary(KNOWN)
+    kept, words = vocabulary.rewrite(text)
     assert set(kept.split()) <= KNOWN
-    assert wording.read(kept) == (kept, VocabularyMatch())
-    assert not KNOWN.intersection(words.left_out)
+    assert vocabulary.rewrite(kept) == (kept, VocabularyMatch())
+    assert not KNOWN.intersection(words.dropped)

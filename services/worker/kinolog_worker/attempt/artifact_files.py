@@ -1,4 +1,4 @@
-"""Files of a job on their way into the artifact store, and scenes of earlier attempts on their way back."""
+"""Files of a job: into the artifact store, and scenes of earlier attempts back from it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ SCENE_TYPE = "video/mp4"
 
 
 class StoredFileChanged(Exception):
-    """A file is not what the inference process said it was."""
+    """A file does not have the hash that the inference process computed."""
 
 
-async def stage(store: ArtifactStore, path: Path, sha256: str) -> StagedContent:
-    """Write a file under a temporary key, and compare what was written with its hash. Raises `StoredFileChanged`."""
+async def stage_file(store: ArtifactStore, path: Path, sha256: str) -> StagedContent:
+    """Write a file under a temporary key and compare the written content with its hash.
+
+    Raises `StoredFileChanged` if they differ.
+    """
     staged = await store.stage(path)
     if staged.sha256 != sha256:
         await store.discard(staged)
-        raise StoredFileChanged(f"{path.name} changed on its way into the store")
+        raise StoredFileChanged(f"{path.name} changed before it was stored")
     return staged
 
 
 async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
-    """Store a rendered scene, so that a later attempt can use it."""
-    staged = await stage(store, file.path, file.sha256)
+    """Store a rendered scene for later attempts. Raises `StoredFileChanged`."""
+    staged = await stage_file(store, file.path, file.sha256)
     stored = await store.commit(staged, file.path.suffix)
     return Artifact(
         kind=ArtifactKind.SCENE,
@@ -44,34 +47,33 @@ async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
 
 
 async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[StagedContent]:
-    """Write the finished files under temporary keys, all checked. Raises `StoredFileChanged`."""
-    return list(await asyncio.gather(*(stage(store, file.path, file.sha256) for file in files)))
+    """Write the finished files under temporary keys, each checked. Raises `StoredFileChanged`."""
+    return list(await asyncio.gather(*(stage_file(store, file.path, file.sha256) for file in files)))
 
 
 async def commit_files(
     store: ArtifactStore, files: Sequence[ArtifactFile], staged: Sequence[StagedContent]
 ) -> tuple[Artifact, ...]:
-    """Put staged files at their addresses; the artifacts as the log names them."""
+    """Move staged files to their addresses. Return the artifacts as the log names them."""
     stored = await asyncio.gather(
-        *(store.commit(part, file.path.suffix) for file, part in zip(files, staged, strict=True))
+        *(store.commit(content, file.path.suffix) for file, content in zip(files, staged, strict=True))
     )
     return tuple(
         Artifact(
             kind=ArtifactKind(file.kind),
-            key=s.key,
-            sha256=s.sha256,
-            size_bytes=s.size_bytes,
+            key=content.key,
+            sha256=content.sha256,
+            size_bytes=content.size_bytes,
             media_type=file.media_type,
         )
-        for file, s in zip(files, stored, strict=True)
+        for file, content in zip(files, stored, strict=True)
     )
 
 
 async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[SceneFile]:
-    """The scenes that earlier attempts stored, as files in `folder`. One that cannot be had is left out."""
-    wanted = [scene for scene in job.scenes if scene.artifact is not None]
+    """Download the scenes that earlier attempts stored into `folder`. Missing ones are left out."""
     fetched = []
-    for scene in wanted:
+    for scene in job.scenes:
         artifact = scene.artifact
         if artifact is None:
             continue
@@ -81,7 +83,15 @@ async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[Sce
         except ArtifactMissing:
             logger.warning("scene %d of job %s is no longer stored", scene.index, job.id)
             continue
-        fetched.append(SceneFile(scene.index, path, artifact.sha256, scene.frames, artifact.size_bytes))
+        fetched.append(
+            SceneFile(
+                index=scene.index,
+                path=path,
+                sha256=artifact.sha256,
+                frames=scene.frames,
+                size_bytes=artifact.size_bytes,
+            )
+        )
     return fetched
 
 

@@ -18,10 +18,10 @@ from kinolog.job.values import Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
-from kinolog_worker.attempt.attempt_outcome import AttemptOutcome
+from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
-from kinolog_worker.attempt.render_request import render_job
+from kinolog_worker.attempt.render_request import build_render_job
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
     CancelledMessage,
@@ -35,57 +35,57 @@ from kinolog_worker.reporting.progress_reporter import SealNote
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 3.0
-"""How long the renderer may take to let go of a job when the worker is being stopped."""
+SHUTDOWN_CANCEL_SECONDS = 3.0
+"""How long the renderer may take to stop a job when the worker shuts down."""
 
 
 class RunningAttempt:
-    """Renders a job whose attempt this worker has started, and ends it in the log.
+    """Renders a job whose attempt this worker has started, and ends the attempt in the log.
 
-    The inference process is never waited for by what watches the log, nor the log by rendering: stages, scenes and
-    progress are recorded beside the work. `stop` ends the attempt early, so that another worker can go on.
+    Watching the log does not wait for the inference process, and rendering does not wait for the log: stages, scenes
+    and progress are recorded beside the work. `stop` ends the attempt early, so that another worker can continue.
     """
 
     def __init__(
         self,
-        parts: WorkerDependencies,
+        dependencies: WorkerDependencies,
         lease: Lease,
         entry: ModelEntry,
-        opened: UnsealedFields,
-        note: SealNote,
+        unsealed: UnsealedFields,
+        seal_note: SealNote,
     ) -> None:
-        self._parts = parts
+        self._dependencies = dependencies
         self._lease = lease
         self._entry = entry
-        self._opened = opened
-        self._course = AttemptRecorder(parts, lease, note)
-        self._ending = AttemptOutcome(parts, lease, self._course)
-        self._folder = parts.scratch / f"{lease.job.id}-{lease.attempt}"
+        self._unsealed = unsealed
+        self._recorder = AttemptRecorder(dependencies, lease, seal_note)
+        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder)
+        self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []
-        self._told_to_stop = asyncio.Event()
+        self._cancel = asyncio.Event()
         self._stopping = False
-        self._obey_seconds = parts.timing.obey_seconds
+        self._cancel_timeout_seconds = dependencies.timing.cancel_timeout_seconds
 
     def stop(self) -> None:
-        """End the attempt as soon as the renderer lets go, and put the job back into the queue."""
+        """End the attempt as soon as the renderer stops, and put the job back into the queue."""
         self._stopping = True
-        self._obey_seconds = min(self._obey_seconds, STOP_SECONDS)
-        self._told_to_stop.set()
+        self._cancel_timeout_seconds = min(self._cancel_timeout_seconds, SHUTDOWN_CANCEL_SECONDS)
+        self._cancel.set()
 
     async def run(self) -> None:
-        """Do everything. Raises `LeaseLost` when another worker has taken the job over."""
+        """Render the job and end the attempt. Raises `LeaseLost` if another worker has taken the job over."""
         try:
             async with asyncio.TaskGroup() as group:
-                beside = [
-                    group.create_task(self._course.book.run()),
-                    group.create_task(self._course.weather.run()),
-                    group.create_task(self._obey()),
+                background = [
+                    group.create_task(self._recorder.stages.run()),
+                    group.create_task(self._recorder.progress.run()),
+                    group.create_task(self._enforce_cancel()),
                 ]
-                watching = group.create_task(self._watch())
-                outcome = await self._rendered(group)
+                watcher = group.create_task(self._watch_job())
+                outcome = await self._render(group)
                 await asyncio.gather(*self._uploads)
-                await self._ending.conclude(outcome, watching, stopping=self._stopping)
-                for task in beside:
+                await self._outcome.record(outcome, watcher, stopping=self._stopping)
+                for task in background:
                     task.cancel()
         except BaseExceptionGroup as failures:
             lost = failures.subgroup(LeaseLost)
@@ -93,113 +93,111 @@ class RunningAttempt:
                 raise
             raise _first(lost) from None
         finally:
-            await self._course.weather.flush()
+            await self._recorder.progress.flush()
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _rendered(self, group: asyncio.TaskGroup) -> Outcome:
-        """Have the job rendered; how that ended."""
-        order = await self._prepared()
-        if self._told_to_stop.is_set():
-            return CancelledMessage(order.job_id)
+    async def _render(self, group: asyncio.TaskGroup) -> Outcome:
+        """Render the job in the inference process and return the outcome."""
+        job = await self._prepare()
+        if self._cancel.is_set():
+            return CancelledMessage(job_id=job.job_id)
+        inference, timing = self._dependencies.inference, self._dependencies.timing
         try:
-            async with aclosing(self._parts.inference.run(order)) as messages:
+            async with aclosing(inference.run(job)) as messages:
                 while True:
-                    async with asyncio.timeout(self._parts.timing.stall_seconds):
+                    async with asyncio.timeout(timing.stall_timeout_seconds):
                         message = await anext(messages)
                     if isinstance(message, FinishedMessage | FailedMessage | CancelledMessage):
                         return message
-                    if self._told_to_stop.is_set():
-                        self._parts.inference.cancel(order.job_id)
-                    file = self._course.take(message, self._entry.name)
+                    if self._cancel.is_set():
+                        inference.cancel(job.job_id)
+                    file = self._recorder.record(message, self._entry.name)
                     if file is not None and self._lease.job.scenes:
                         self._uploads.append(group.create_task(self._store_scene(file)))
         except TimeoutError:
-            await self._parts.inference.kill()
-            return FailedMessage(
-                order.job_id, "STALLED", "the renderer made no progress and was stopped", True
-            )
+            await inference.kill()
+            code, text = "STALLED", "the renderer made no progress and was stopped"
         except (RuntimeError, OSError, StopAsyncIteration) as error:
             logger.error("the inference process cannot be used: %s", error)
-            return FailedMessage(
-                order.job_id, "WORKER_CRASHED", "the inference process could not be started", True
-            )
+            code, text = "WORKER_CRASHED", "the inference process could not be started"
+        return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
-    async def _prepared(self) -> RenderJob:
-        """Fetch what earlier attempts rendered, and write the order."""
+    async def _prepare(self) -> RenderJob:
+        """Fetch the scenes of earlier attempts and return what to render."""
         job = self._lease.job
         started = perf_counter()
-        self._course.book.begin(Stage.STORYBOARD)
+        self._recorder.start_stage(Stage.STORYBOARD)
         await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
-        done = await self._fetched(job)
-        order = render_job(job, self._opened, self._entry, self._folder, done)
-        self._course.plan(order, self._entry.name)
-        self._course.book.end(Stage.STORYBOARD, perf_counter() - started)
-        return order
+        finished_scenes = await self._fetch_scenes(job)
+        render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes)
+        self._recorder.start_estimate(render_job, self._entry.name)
+        self._recorder.finish_stage(Stage.STORYBOARD, perf_counter() - started)
+        return render_job
 
-    async def _fetched(self, job: Job) -> list[SceneFile]:
-        """Scenes of earlier attempts; none when the store cannot be read, for they can be rendered again."""
+    async def _fetch_scenes(self, job: Job) -> list[SceneFile]:
+        """Fetch scenes of earlier attempts. If the store cannot be read, return none: they are rendered again."""
         try:
-            return await fetch_scenes(self._parts.artifacts, job, self._folder)
+            return await fetch_scenes(self._dependencies.artifacts, job, self._folder)
         except Exception as error:
             logger.warning("scenes of job %s cannot be fetched: %s", job.id, type(error).__name__)
-            self._course.weather.line(
-                "WARNING", "scenes of an earlier attempt cannot be fetched; rendering anew"
-            )
+            text = "scenes of an earlier attempt cannot be fetched and are rendered again"
+            self._recorder.progress.put_log_line("WARNING", text)
             return []
 
     async def _store_scene(self, file: SceneFile) -> None:
-        """Store a rendered scene and record it. Without it a later attempt renders the scene again, no more."""
+        """Store a rendered scene and record it. If that fails, a later attempt renders the scene again."""
+        lease = self._lease
         try:
-            artifact = await store_scene(self._parts.artifacts, file)
+            artifact = await store_scene(self._dependencies.artifacts, file)
         except Exception as error:
             logger.warning(
-                "scene %d of job %s cannot be stored: %s",
-                file.index,
-                self._lease.job.id,
-                type(error).__name__,
+                "scene %d of job %s cannot be stored: %s", file.index, lease.job.id, type(error).__name__
             )
-            self._course.weather.line(
-                "WARNING", f"scene {file.index + 1} could not be stored for later attempts"
-            )
+            text = f"scene {file.index + 1} could not be stored for later attempts"
+            self._recorder.progress.put_log_line("WARNING", text)
             return
-        lease = self._lease
-        await self._course.book.flush()  # its stages stand before it in the history
+        await self._recorder.stages.flush()  # the scene's stages precede it in the history
         await lease.record(
             RecordScene(
                 id=new_id(),
-                actor=self._parts.worker,
+                actor=self._dependencies.worker,
                 attempt=lease.attempt,
                 scene=file.index,
                 artifact=artifact,
             )
         )
 
-    async def _watch(self) -> None:
-        """Look for wishes to cancel, and for other workers that took the job. Raises `LeaseLost`."""
+    async def _watch_job(self) -> None:
+        """Cancel the rendering if the job is to be cancelled. Raises `LeaseLost` if another worker takes the job."""
         job_id = self._lease.job.id
-        bell = await retry_until_log_available(
-            partial(self._parts.watch.subscribe, job_id), f"watching job {job_id}"
+        subscription = await retry_until_log_available(
+            partial(self._dependencies.notifier.subscribe, job_id), f"watching job {job_id}"
         )
         try:
             while True:
-                rung = await bell.next_position(self._parts.timing.look_seconds)
-                job = await self._lease.refresh(rung if rung is not None else self._lease.position + 1)
+                notified = await subscription.next_position(self._dependencies.timing.tail_check_seconds)
+                position = notified if notified is not None else self._lease.position + 1
+                job = await self._lease.refresh(position)
                 if job.cancel_requested:
-                    self._told_to_stop.set()
+                    self._cancel.set()
         finally:
-            await bell.close()
+            await subscription.close()
 
-    async def _obey(self) -> None:
-        """Once told to stop, ask the inference process, and end it when it does not."""
-        await self._told_to_stop.wait()
-        self._parts.inference.cancel(self._lease.job.id)
-        await asyncio.sleep(self._obey_seconds)
-        logger.warning("the inference process does not let go of job %s and is ended", self._lease.job.id)
-        await self._parts.inference.kill()
+    async def _enforce_cancel(self) -> None:
+        """Wait for a cancellation, pass it to the inference process, and kill the process if it does not stop."""
+        await self._cancel.wait()
+        self._dependencies.inference.cancel(self._lease.job.id)
+        await asyncio.sleep(self._cancel_timeout_seconds)
+        logger.warning(
+            "the inference process does not stop job %s within %.0f s and is killed",
+            self._lease.job.id,
+            self._cancel_timeout_seconds,
+        )
+        await self._dependencies.inference.kill()
 
 
 def _first(failures: BaseExceptionGroup[LeaseLost]) -> LeaseLost:
-    """The first of nested failures."""
+    """Return the first of nested failures."""
     for failure in failures.exceptions:
         return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
     raise AssertionError("a group of failures is never empty")

@@ -1,4 +1,4 @@
-"""How an attempt ends in the log: completed, failed, or cancelled."""
+"""The end of an attempt in the log: completed, failed, or cancelled."""
 
 from __future__ import annotations
 
@@ -21,97 +21,103 @@ from kinolog_worker.inference.messages import CancelledMessage, FailedMessage, F
 
 logger = logging.getLogger(__name__)
 
-STOPPED = JobError(code=WORKER_STOPPED, message="the worker was stopped; another one goes on", retryable=True)
+STOPPED = JobError(
+    code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
+)
 
 
-class AttemptOutcome:
-    """Appends the commit that ends an attempt, after storing what the renderer made."""
+class OutcomeRecorder:
+    """Stores the files of a rendered job and appends the commit that ends the attempt."""
 
-    def __init__(self, parts: WorkerDependencies, lease: Lease, course: AttemptRecorder) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: WorkerDependencies, lease: Lease, recorder: AttemptRecorder) -> None:
+        self._dependencies = dependencies
         self._lease = lease
-        self._course = course
+        self._recorder = recorder
 
-    async def conclude(self, outcome: Outcome, watching: asyncio.Task[None], *, stopping: bool) -> None:
-        """End the attempt as its rendering ended. `watching` is cancelled once nothing can change that any more.
+    async def record(self, outcome: Outcome, watcher: asyncio.Task[None], *, stopping: bool) -> None:
+        """End the attempt with the outcome of its rendering.
 
-        `stopping` says that the worker is being stopped. Raises `LeaseLost`.
+        `watcher` reacts to changes of the job; it is cancelled when the end is decided. `stopping` is true if the
+        worker shuts down. Raises `LeaseLost`.
         """
-        command = await self._command(outcome, stopping)
-        await self._course.book.flush()
-        await self._course.weather.flush()  # no progress is seen after the end
-        watching.cancel()
+        command = await self._decide(outcome, stopping)
+        await self._recorder.stages.flush()
+        await self._recorder.progress.flush()  # no progress is published after the end
+        watcher.cancel()
         await self._lease.record(command)
-        self._tell(command)
+        self._report(command)
 
-    async def _command(self, outcome: Outcome, stopping: bool) -> Command:
-        worker, attempt = self._parts.worker, self._lease.attempt
+    async def _decide(self, outcome: Outcome, stopping: bool) -> Command:
+        worker, attempt = self._dependencies.worker, self._lease.attempt
         if isinstance(outcome, FinishedMessage):
             try:
-                artifacts = await self._stored(outcome)
+                artifacts = await self._store_files(outcome)
             except LeaseLost:
                 raise
             except Exception as error:
                 logger.exception("the files of job %s cannot be stored", self._lease.job.id)
-                message = f"the finished files could not be stored ({type(error).__name__})"
-                outcome = FailedMessage(outcome.job_id, "STORE_FAILED", message, retryable=True)
+                outcome = FailedMessage(
+                    job_id=outcome.job_id,
+                    code="STORE_FAILED",
+                    message=f"the finished files could not be stored ({type(error).__name__})",
+                    retryable=True,
+                )
             else:
                 if not self._lease.job.cancel_requested:
-                    media = media_facts(outcome)
                     return Complete(
                         id=new_id(),
                         actor=worker,
                         attempt=attempt,
                         artifacts=artifacts,
-                        media=media,
+                        media=media_facts(outcome),
                         gpu_seconds=outcome.device_seconds,
                     )
         if self._lease.job.cancel_requested:
             return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt)
-        cause = _error(outcome, stopping)
+        job_error = _job_error(outcome, stopping)
         return FailAttempt(
-            id=new_id(), actor=worker, attempt=attempt, error=cause, retry_at=self._next_try(cause)
+            id=new_id(), actor=worker, attempt=attempt, error=job_error, retry_at=self._retry_at(job_error)
         )
 
-    async def _stored(self, finished: FinishedMessage) -> tuple[Artifact, ...]:
+    async def _store_files(self, finished: FinishedMessage) -> tuple[Artifact, ...]:
         """Check and store the finished files."""
-        course, store = self._course, self._parts.artifacts
+        recorder, store = self._recorder, self._dependencies.artifacts
         started = perf_counter()
-        course.begin(Stage.SIGN)
+        recorder.start_stage(Stage.SIGN)
         staged = await stage_files(store, finished.files)
-        course.end(Stage.SIGN, perf_counter() - started)
+        recorder.finish_stage(Stage.SIGN, perf_counter() - started)
         started = perf_counter()
-        course.begin(Stage.STORE)
+        recorder.start_stage(Stage.STORE)
         artifacts = await commit_files(store, finished.files, staged)
-        course.end(Stage.STORE, perf_counter() - started)
+        recorder.finish_stage(Stage.STORE, perf_counter() - started)
         return artifacts
 
-    def _next_try(self, error: JobError) -> datetime:
-        now = self._parts.clock()
+    def _retry_at(self, error: JobError) -> datetime:
+        now = self._dependencies.clock()
         if error is STOPPED:
             return now
-        return retry_at(self._lease.job, now, self._parts.timing.retry_seconds)
+        return retry_at(self._lease.job, now, self._dependencies.timing.first_retry_seconds)
 
-    def _tell(self, command: Command) -> None:
-        """Say in the worker's log, and to those who watch the job, what has become of it."""
-        status, job = self._parts.status, self._lease.job
-        what = fields("attempt_ended", job=job.id, attempt=self._lease.attempt, status=job.status)
+    def _report(self, command: Command) -> None:
+        """Write the outcome into the worker's log and the job's log lines."""
+        status, job = self._dependencies.status, self._lease.job
+        facts = fields("attempt_ended", job=job.id, attempt=self._lease.attempt, status=job.status)
         match command:
             case Complete():
                 status.jobs_completed += 1
-                logger.info("job completed", extra=what)
+                logger.info("job completed", extra=facts)
             case FailAttempt(error=error):
                 status.attempts_failed += 1
-                logger.warning("attempt failed: %s: %s", error.code, error.message, extra=what)
-                again = "" if job.status is not Status.QUEUED else "; it will be tried again"
-                self._course.weather.line("ERROR", f"{error.message}{again}")
+                logger.warning("attempt failed: %s: %s", error.code, error.message, extra=facts)
+                suffix = "" if job.status is not Status.QUEUED else "; it will be tried again"
+                self._recorder.progress.put_log_line("ERROR", f"{error.message}{suffix}")
             case _:
-                logger.info("job cancelled", extra=what)
-                self._course.weather.line("INFO", "cancelled")
+                logger.info("job cancelled", extra=facts)
+                self._recorder.progress.put_log_line("INFO", "cancelled")
 
 
 def media_facts(finished: FinishedMessage) -> MediaFacts:
-    """Facts of the finished video as the log keeps them."""
+    """Return the facts of the finished video that the log stores."""
     media = finished.media
     return MediaFacts(
         width=media.width,
@@ -125,7 +131,7 @@ def media_facts(finished: FinishedMessage) -> MediaFacts:
     )
 
 
-def _error(outcome: Outcome, stopping: bool) -> JobError:
+def _job_error(outcome: Outcome, stopping: bool) -> JobError:
     if stopping:
         return STOPPED
     match outcome:
@@ -134,4 +140,4 @@ def _error(outcome: Outcome, stopping: bool) -> JobError:
         case CancelledMessage():
             return JobError(code="RENDER_INTERRUPTED", message="rendering was interrupted", retryable=True)
         case FinishedMessage():
-            raise AssertionError("a finished run leads to no error")
+            raise AssertionError("a finished rendering has no error")

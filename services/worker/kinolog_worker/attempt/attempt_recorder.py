@@ -1,4 +1,4 @@
-"""What the inference process tells of an attempt, turned into stages for the log and weather for those who watch."""
+"""Messages of the inference process about an attempt, as stages for the log and progress for watchers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from time import perf_counter
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
-from kinolog_worker.attempt.estimate import Estimate, parts_of
+from kinolog_worker.attempt.estimate import Estimate, attempt_parts
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.stage_recorder import StageRecorder
 from kinolog_worker.dependencies import WorkerDependencies
@@ -28,84 +28,101 @@ from kinolog_worker.reporting.progress_reporter import ProgressReporter, SealNot
 
 
 class AttemptRecorder:
-    """Keeps the books of one attempt. No call but those of its parts' `run` and `flush` ever waits."""
+    """Records an attempt's stages and progress. Only `run` and `flush` of `stages` and `progress` block."""
 
-    def __init__(self, parts: WorkerDependencies, lease: Lease, note: SealNote) -> None:
-        self.book = StageRecorder(lease, parts.worker, parts.clock)
-        self.weather = ProgressReporter(parts.progress, lease.job.id, lease.attempt, parts.clock, note)
-        self._parts = parts
+    def __init__(self, dependencies: WorkerDependencies, lease: Lease, seal_note: SealNote) -> None:
+        self.stages = StageRecorder(lease, dependencies.worker, dependencies.clock)
+        self.progress = ProgressReporter(
+            dependencies.progress,
+            job_id=lease.job.id,
+            attempt=lease.attempt,
+            clock=dependencies.clock,
+            seal_note=seal_note,
+        )
+        self._dependencies = dependencies
         self._lease = lease
-        self._estimate = Estimate("", (), parts.times)
+        self._estimate = Estimate("", (), dependencies.rates)
         self._scenes = max(1, len(lease.job.scenes))
         self._stage_started = perf_counter()
 
-    def plan(self, order: RenderJob, model: str) -> None:
-        """Learn what is to be done."""
-        reused = {file.index for file in order.done}
-        frames = [scene.frames for scene in order.scenes]
-        parts = parts_of(frames, reused, order.width * order.height, order.steps)
-        if self._parts.status.loaded_model == model:
+    def start_estimate(self, job: RenderJob, model: str) -> None:
+        """Estimate progress by the work that this job needs from now on."""
+        parts = attempt_parts(
+            [scene.frames for scene in job.scenes],
+            finished_scenes={file.index for file in job.finished_scenes},
+            pixels=job.width * job.height,
+            steps=job.steps,
+        )
+        if self._dependencies.status.loaded_model == model:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]
-        self._estimate = Estimate(model, parts, self._parts.times)
-        self._scenes = len(order.scenes)
+        self._estimate = Estimate(model, parts, self._dependencies.rates)
+        self._scenes = len(job.scenes)
 
-    def take(self, message: Message, model: str) -> SceneFile | None:
-        """Note what a message says; a scene that was rendered just now is handed back to be stored."""
+    def record(self, message: Message, model: str) -> SceneFile | None:
+        """Record a message. Return the file of a scene that was rendered just now: the caller stores it."""
         match message:
             case LoadedMessage(facts=facts, cached=cached):
-                self._parts.status.loaded(model, facts)
+                self._dependencies.status.model_loaded(model, facts)
                 if not cached:
-                    self.weather.line("INFO", f"loaded {model} in {facts.seconds:.1f} s on {facts.device}")
+                    text = f"loaded {model} in {facts.seconds:.1f} s on {facts.device}"
+                    self.progress.put_log_line("INFO", text)
             case StageStartedMessage(stage=stage, scene=scene):
-                self.begin(Stage(stage), scene)
+                self.start_stage(Stage(stage), scene)
             case StageFinishedMessage(stage=stage, seconds=seconds, scene=scene):
-                self.end(Stage(stage), seconds, scene)
+                self.finish_stage(Stage(stage), seconds, scene)
             case StepMessage():
-                self._step(message)
+                self._record_step(message)
             case PreviewMessage(scene=scene, step=step, jpeg=jpeg):
-                self.weather.preview(scene, step, jpeg)
+                self.progress.put_preview(scene, step, jpeg)
             case LogLineMessage(level=level, text=text):
-                self.weather.line(level, text)
+                self.progress.put_log_line(level, text)
             case UnknownWordsMessage(scene=scene, words=words):
-                told = _words_unknown(words.count, scene, self._scenes)
-                self.weather.line("INFO", told, _what_became(words))
+                public = _count_of_unknown_words(words.count, scene, self._scenes)
+                self.progress.put_log_line("INFO", public, _unknown_words(words))
             case SceneRenderedMessage(file=file, reused=True):
-                self.weather.line("INFO", f"scene {file.index + 1} of an earlier attempt is used again")
+                text = f"scene {file.index + 1} of an earlier attempt is used again"
+                self.progress.put_log_line("INFO", text)
             case SceneRenderedMessage(file=file, seconds=seconds):
-                self.weather.line("INFO", f"rendered scene {file.index + 1} in {seconds:.1f} s")
+                self.progress.put_log_line("INFO", f"rendered scene {file.index + 1} in {seconds:.1f} s")
                 return file
             case _:
                 pass
         return None
 
-    def begin(self, stage: Stage, scene: int | None = None) -> None:
-        """A stage begins."""
+    def start_stage(self, stage: Stage, scene: int | None = None) -> None:
+        """Record that a stage starts now."""
         self._stage_started = perf_counter()
-        self.book.begin(stage, scene)
-        self._show(stage, scene, 0, 0)
+        self.stages.start(stage, scene)
+        self._put_progress(stage, scene, step=0, steps=0)
 
-    def end(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
-        """A stage has ended."""
-        self.book.end(stage, seconds, scene)
-        self._estimate.finished(stage, scene, seconds)
-        status = self._parts.status
-        self._show(stage, scene, status.steps, status.steps)
+    def finish_stage(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
+        """Record that a stage finishes now, after `seconds`."""
+        self.stages.finish(stage, seconds, scene)
+        self._estimate.finish(stage, scene, seconds)
+        steps = self._dependencies.status.steps
+        self._put_progress(stage, scene, step=steps, steps=steps)
 
-    def _step(self, step: StepMessage) -> None:
-        stage = Stage(step.stage)
-        self._estimate.step(stage, step.scene, step.step, step.steps, perf_counter() - self._stage_started)
-        self._show(stage, step.scene, step.step, step.steps)
+    def _record_step(self, message: StepMessage) -> None:
+        stage = Stage(message.stage)
+        self._estimate.step(
+            stage,
+            message.scene,
+            step=message.step,
+            steps=message.steps,
+            stage_seconds=perf_counter() - self._stage_started,
+        )
+        self._put_progress(stage, message.scene, step=message.step, steps=message.steps)
 
-    def _show(self, stage: Stage, scene: int | None, step: int, steps: int) -> None:
-        status = self._parts.status
+    def _put_progress(self, stage: Stage, scene: int | None, *, step: int, steps: int) -> None:
+        status = self._dependencies.status
         status.stage, status.step, status.steps = stage, step, steps
         eta_seconds = self._estimate.eta_seconds
-        self.weather.progress(
+        self.progress.put_progress(
             Progress(
                 job_id=self._lease.job.id,
                 attempt=self._lease.attempt,
-                at=self._parts.clock(),
-                worker=self._parts.worker,
+                at=self._dependencies.clock(),
+                worker=self._dependencies.worker,
                 stage=stage,
                 scene=scene or 0,
                 scenes=self._scenes,
@@ -117,16 +134,16 @@ class AttemptRecorder:
         )
 
 
-def _words_unknown(count: int, scene: int, scenes: int) -> str:
-    """What anybody may read of it."""
+def _count_of_unknown_words(count: int, scene: int, scenes: int) -> str:
+    """Return the public part of the line about unknown words: no words of the prompt."""
     words = "1 word" if count == 1 else f"{count} words"
-    whose = f"the prompt of scene {scene + 1}" if scenes > 1 else "the prompt"
-    return f"the model does not know {words} of {whose}"
+    prompt = f"the prompt of scene {scene + 1}" if scenes > 1 else "the prompt"
+    return f"the model does not know {words} of {prompt}"
 
 
-def _what_became(words: VocabularyMatch) -> str:
-    """What only the owner may read of it."""
-    parts = [f"{word} taken for {near}" for word, near in words.taken_for]
-    if words.left_out:
-        parts.append(f"left out {', '.join(words.left_out)}")
+def _unknown_words(words: VocabularyMatch) -> str:
+    """Return the part of the line about unknown words that only the owner may read."""
+    parts = [f"{word} taken for {known}" for word, known in words.replaced]
+    if words.dropped:
+        parts.append(f"left out {', '.join(words.dropped)}")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""The right of a worker to speak for an attempt: the job's tail, and appends that build on it."""
+"""The lease of an attempt: the position of the job's tail, and appends that build on it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import Conflict, EventStore, LoadedJob, LogUnavailable
-from kinolog.process.log_retry import FIRST_PAUSE_SECONDS, retry_until_log_available
+from kinolog.process.log_retry import BACKOFF, retry_until_log_available
 
 logger = logging.getLogger(__name__)
 
 
 class Lease:
-    """Appends on behalf of one attempt, one at a time.
+    """Appends on behalf of one attempt, one commit at a time.
 
-    When somebody else was faster, such as a person who cancels, the command is decided anew. While the log cannot
-    be reached it is tried on, for as long as it takes: the work is kept. Once another worker holds the job every
-    call raises `LeaseLost`.
+    On a conflict, such as with a user who cancels, the command is decided again. While the log does not answer,
+    appends are retried without limit, so that no work is lost. Once another worker holds the job, every call
+    raises `LeaseLost`.
     """
 
     def __init__(
-        self, store: EventStore, handler: CommandHandler, worker: str, tail: LoadedJob, attempt: int
+        self, store: EventStore, handler: CommandHandler, *, worker: str, tail: LoadedJob, attempt: int
     ) -> None:
         self._store = store
         self._handler = handler
         self._worker = worker
         self._tail = tail
         self.attempt = attempt
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     @property
     def job(self) -> Job:
@@ -43,12 +43,13 @@ class Lease:
 
     @property
     def position(self) -> int:
-        """Where the job's tail lies, as far as this worker knows."""
+        """Position of the job's tail as this worker knows it."""
         return self._tail.position
 
     async def record(self, command: Command) -> tuple[Event, ...]:
-        """Give the job a command; the events that it led to. Raises `LeaseLost`, `Refused`."""
-        async with self._one_at_a_time:
+        """Append the events that a command produces and return them. Raises `LeaseLost`, `Refused`."""
+        pauses = BACKOFF.pauses()
+        async with self._lock:
             while True:
                 try:
                     handled = await self._handler.handle_from(self.job.id, self._tail, command)
@@ -56,16 +57,16 @@ class Lease:
                     pass
                 except LogUnavailable as unavailable:
                     logger.warning("job %s waits for the log: %s", self.job.id, unavailable)
-                    await asyncio.sleep(FIRST_PAUSE_SECONDS)
+                    await asyncio.sleep(next(pauses))
                 else:
                     self._tail = handled.tail
                     return handled.events
                 self._tail = await self._reload()
 
-    async def refresh(self, seen: int) -> Job:
-        """The job after the commit at `seen`; read from the log unless it is known. Raises `LeaseLost`."""
-        async with self._one_at_a_time:
-            if seen > self.position:
+    async def refresh(self, position: int) -> Job:
+        """Return the job as of the commit at `position`, read from the log if it is newer. Raises `LeaseLost`."""
+        async with self._lock:
+            if position > self.position:
                 self._tail = await self._reload()
         self._check()
         return self.job

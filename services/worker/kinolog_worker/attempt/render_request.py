@@ -8,7 +8,9 @@ from pathlib import Path
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.state import Job
 from kinolog.models.catalogue import ModelEntry
-from kinolog.storyboard.planner import Camera, PlannedScene, Transition
+from kinolog.storyboard.camera import Camera
+from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.shots import Transition
 from kinolog_worker.inference.messages import RenderJob, SceneFile
 from kinolog_worker.renderers.renderer import ModelSource
 

@@ -1,19 +1,20 @@
-"""When a failed job may be tried again. Pure: the same attempt of the same job always waits as long."""
+"""When a failed job may be tried again. Pure: the same attempt of the same job always waits equally long."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from kinolog.job.state import Job
+from kinolog.process.backoff import Backoff
 
 LONGEST_SECONDS = 600.0
 
 
 def retry_at(job: Job, now: datetime, first_seconds: float) -> datetime:
-    """The time before which the next attempt does not start: the pause doubles with every attempt.
+    """Return the earliest start of the next attempt. The pause doubles with every attempt.
 
-    Attempts are counted from the last submit or retry by a person.
+    Attempts are counted from the last submit or retry by a user.
     """
-    tried = max(1, job.attempt - (job.last_attempt - job.max_attempts))
-    doublings = min(tried - 1, 32)
-    return now + timedelta(seconds=min(first_seconds * 2.0**doublings, LONGEST_SECONDS))
+    attempts = job.attempt - (job.last_attempt - job.max_attempts)
+    backoff = Backoff(first_seconds=first_seconds, longest_seconds=LONGEST_SECONDS)
+    return now + timedelta(seconds=backoff.seconds(attempts))

@@ -1,4 +1,4 @@
-"""Records stages in the log without holding up the work: several at once, and not too often."""
+"""Records stages in the log without delaying the work: several at once, and not too often."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kinolog.job.values import Stage
 from kinolog_worker.attempt.lease import Lease
 
 INTERVAL_SECONDS = 0.5
-"""Stages that begin and end within this time go into the log together."""
+"""Stages that start and finish within this time go into the log together."""
 
 
 class StageRecorder:
-    """Takes marks of an attempt's stages, and appends them in the background."""
+    """Collects marks of an attempt's stages and appends them in the background."""
 
     def __init__(self, lease: Lease, worker: str, clock: Callable[[], datetime]) -> None:
         self._lease = lease
@@ -24,26 +24,26 @@ class StageRecorder:
         self._clock = clock
         self._marks: list[StageMark] = []
         self._marked = asyncio.Event()
-        self._writing = asyncio.Lock()
+        self._appending = asyncio.Lock()
 
-    def begin(self, stage: Stage, scene: int | None = None) -> None:
-        """A stage begins now."""
+    def start(self, stage: Stage, scene: int | None = None) -> None:
+        """Mark that a stage starts now."""
         self._mark(StageMark(stage=stage, scene=scene, at=self._clock()))
 
-    def end(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
-        """A stage ends now, after `seconds`."""
+    def finish(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
+        """Mark that a stage finishes now, after `seconds`."""
         self._mark(StageMark(stage=stage, scene=scene, at=self._clock(), seconds=seconds))
 
     async def run(self) -> None:
-        """Append what was marked, for ever. Raises `LeaseLost`."""
+        """Append marks as they come, until cancelled. Raises `LeaseLost`."""
         while True:
             await self._marked.wait()
             await self.flush()
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def flush(self) -> None:
-        """Append everything that was marked. Raises `LeaseLost`."""
-        async with self._writing:
+        """Append all marks so far. Raises `LeaseLost`."""
+        async with self._appending:
             self._marked.clear()
             if not self._marks:
                 return

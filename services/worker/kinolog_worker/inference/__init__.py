@@ -1,1 +1,1 @@
-"""Rendering in a process of its own, so that a crash, a kill or a held interpreter lock harms no one else."""
+"""Rendering in a process of its own, so that a crash or a kill of it does not stop the supervisor."""

@@ -1,4 +1,4 @@
-"""`python -m kinolog_worker.inference`: started by InferenceProcess, not by people."""
+"""`python -m kinolog_worker.inference`, which `InferenceProcess` starts."""
 
 from kinolog_worker.inference.inference_loop import main
 

@@ -1,4 +1,4 @@
-"""What the end of a process means."""
+"""Why a process ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MEMORY_EVENTS = Path("/sys/fs/cgroup/memory.events")
 
 
 def out_of_memory_kills() -> int:
-    """How often the kernel killed for memory in this control group so far; 0 where it does not say."""
+    """Return how many processes of this control group the kernel has killed for memory; 0 where that is unknown."""
     try:
         found = re.search(r"^oom_kill (\d+)$", _MEMORY_EVENTS.read_text(), re.MULTILINE)
     except OSError:
@@ -19,7 +19,7 @@ def out_of_memory_kills() -> int:
 
 
 def exit_cause(exit_code: int, killed_for_memory: bool) -> tuple[str, str]:
-    """Error code and message for a process that ended by itself; a negative exit code is a signal."""
+    """Return error code and message for a process that ended by itself. A negative exit code is a signal."""
     if exit_code == -signal.SIGKILL and killed_for_memory:
         return "OUT_OF_MEMORY", "the inference process was killed because memory ran out"
     if exit_code < 0:

@@ -1,6 +1,6 @@
-"""Messages on a socket pair: four bytes of length, then the pickled message.
+"""Framing of messages on a socket pair: four bytes of length, then the pickled message.
 
-Both ends are this program, joined by a socket that has no name, so what arrives was written by ourselves.
+Both ends are this program, joined by a socket without a name, so that no other program can write to it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from kinolog_worker.inference.messages import Answer, Command
 _LENGTH_BYTES = 4
 
 
-def packed(message: Answer | Command) -> bytes:
-    """A message as it travels."""
+def framed(message: Answer | Command) -> bytes:
+    """Return a message with its length in front."""
     body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
 async def read_answer(reader: StreamReader) -> Answer | None:
-    """The next message of the inference process, or None when it is gone."""
+    """Return the next message of the inference process. Return None when the connection is closed."""
     try:
         length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
         body = await reader.readexactly(length)
@@ -32,20 +32,20 @@ async def read_answer(reader: StreamReader) -> Answer | None:
 
 
 def read_command(connection: socket.socket) -> Command | None:
-    """The next message of the supervisor, or None when it is gone."""
-    header = _exactly(connection, _LENGTH_BYTES)
-    body = header and _exactly(connection, int.from_bytes(header, "big"))
+    """Return the next message of the supervisor. Return None when the connection is closed."""
+    header = _read_exactly(connection, _LENGTH_BYTES)
+    body = header and _read_exactly(connection, int.from_bytes(header, "big"))
     return cast(Command, pickle.loads(body)) if body else None  # noqa: S301 - written by our own parent
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes | None:
-    parts = bytearray()
-    while len(parts) < count:
+def _read_exactly(connection: socket.socket, count: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < count:
         try:
-            part = connection.recv(count - len(parts))
+            chunk = connection.recv(count - len(data))
         except ConnectionError:
             return None
-        if not part:
+        if not chunk:
             return None
-        parts += part
-    return bytes(parts)
+        data += chunk
+    return bytes(data)

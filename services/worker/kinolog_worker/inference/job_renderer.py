@@ -34,13 +34,13 @@ from kinolog_worker.media.video_check import ExpectedMedia, VerifiedMedia, verif
 from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, StepReport
 
 _PREVIEW_COST_FACTOR = 50
-"""A preview waits until fifty times its cost went by since the last: previews take two percent at most."""
+"""A preview waits for fifty times the cost of the last one, so that previews take at most two percent of the time."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Stage:
+@dataclass(frozen=True, slots=True)
+class _RunningStage:
     """The stage that runs, for its closing message."""
 
     name: str
@@ -49,96 +49,106 @@ class _Stage:
 
 
 class JobRenderer:
-    """Renders one job. `send` takes messages for the supervisor; `should_stop` turns true to cancel."""
+    """Renders one job. `send` passes messages to the supervisor; `should_stop` returns True once it is cancelled."""
 
     def __init__(
         self,
         job: RenderJob,
-        shelf: ModelCache,
+        cache: ModelCache,
         send: Callable[[Message], None],
         should_stop: Callable[[], bool],
     ) -> None:
         self._job = job
-        self._shelf = shelf
+        self._cache = cache
         self._send = send
         self._should_stop = should_stop
         self._meter = ProgressMeter(tuple(scene.frames for scene in job.scenes))
-        self._stage: _Stage | None = None
+        self._stage: _RunningStage | None = None
         self._scene_started = 0.0
         self._device_seconds = 0.0
-        self._next_preview_at = (
-            perf_counter() + job.preview_interval_seconds / 4
-        )  # the first steps show noise
+        # The first steps show noise: the first preview waits a quarter of the interval.
+        self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
     def execute(self) -> FinishedMessage:
         """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
         started = perf_counter()
         self._job.folder.mkdir(parents=True, exist_ok=True)
-        renderer = self._load()
-        files = [self._scene(renderer, scene) for scene in self._job.scenes]
-        media, artifacts = self._finish(files)
+        renderer = self._load_model()
+        files = [self._scene_file(renderer, scene) for scene in self._job.scenes]
+        media, artifacts = self._assemble(files)
         return FinishedMessage(
-            self._job.job_id, media, artifacts, self._device_seconds, seconds=perf_counter() - started
+            job_id=self._job.job_id,
+            media=media,
+            files=artifacts,
+            device_seconds=self._device_seconds,
+            seconds=perf_counter() - started,
         )
 
-    def _load(self) -> Renderer:
-        self._begin("prefetch")
-        renderer, facts, cached = self._shelf.take(self._job.model)
-        self._send(LoadedMessage(self._job.job_id, facts, cached))
-        self._end()
-        return renderer
+    def _load_model(self) -> Renderer:
+        self._start_stage("prefetch")
+        model = self._cache.load(self._job.model)
+        self._send(LoadedMessage(job_id=self._job.job_id, facts=model.facts, cached=model.cached))
+        self._finish_stage()
+        return model.renderer
 
-    def _scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
-        """The scene's file: the one of an earlier attempt when it is unharmed, or a new one."""
-        self._check()
-        earlier = next((file for file in self._job.done if file.index == scene.index), None)
-        if earlier is not None and _unharmed(earlier, scene):
-            self._meter.scene_reused(scene.index)
-            self._send(SceneRenderedMessage(self._job.job_id, earlier, 0.0, reused=True))
-            return earlier
-        if earlier is not None:
-            log.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
+    def _scene_file(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
+        """Return the scene's file: that of an earlier attempt if it is intact, or else a new one."""
+        self._raise_if_cancelled()
         started = perf_counter()
-        file = self._render(renderer, scene)
-        self._send(SceneRenderedMessage(self._job.job_id, file, perf_counter() - started, reused=False))
+        earlier = next((file for file in self._job.finished_scenes if file.index == scene.index), None)
+        reused = earlier is not None and _is_intact(earlier, scene)
+        if earlier is not None and reused:
+            self._meter.reuse_scene(scene.index)
+            file, seconds = earlier, 0.0
+        else:
+            if earlier is not None:
+                log.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
+            file = self._render_scene(renderer, scene)
+            seconds = perf_counter() - started
+        self._send(SceneRenderedMessage(job_id=self._job.job_id, file=file, seconds=seconds, reused=reused))
         return file
 
-    def _render(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
+    def _render_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
         job = self._job
         request = job.request(scene)
         self._scene_started = perf_counter()
-        self._begin("encode_prompt", scene.index)
-        read = renderer.encode_prompt(request)
-        if read.words.count:
-            self._send(UnknownWordsMessage(job.job_id, scene.index, read.words))
-        self._device_seconds += self._end()
+        self._start_stage("encode_prompt", scene.index)
+        encoded = renderer.encode_prompt(request)
+        if encoded.words.count:
+            self._send(UnknownWordsMessage(job_id=job.job_id, scene=scene.index, words=encoded.words))
+        self._device_seconds += self._finish_stage()
         path = job.folder / f"scene-{scene.index:04}.mp4"
         partial = path.with_suffix(".part")
-        self._begin("denoise", scene.index)
+        self._start_stage("denoise", scene.index)
         denoise_seconds = 0.0
-        with BackgroundEncoder(partial, job.width, job.height, job.fps) as encoder:
+        with BackgroundEncoder(partial, width=job.width, height=job.height, fps=job.fps) as encoder:
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
                 if self._stage is not None and self._stage.name == "denoise":
-                    denoise_seconds = self._end()
-                    self._begin("decode", scene.index)
+                    denoise_seconds = self._finish_stage()
+                    self._start_stage("decode", scene.index)
                 encoder.write(run)
-        decode_seconds = self._end()
+        decode_seconds = self._finish_stage()
         self._device_seconds += denoise_seconds + decode_seconds
-        self._meter.scene_finished(scene.index, denoise_seconds, decode_seconds)
+        self._meter.finish_scene(scene.index, denoise_seconds, decode_seconds)
         if encoder.frames != scene.frames:
             raise RuntimeError(f"the renderer drew {encoder.frames} frames, not {scene.frames}")
         partial.replace(path)
-        return SceneFile(scene.index, path, _digest(path), scene.frames, path.stat().st_size)
+        return SceneFile(
+            index=scene.index,
+            path=path,
+            sha256=_digest(path),
+            frames=scene.frames,
+            size_bytes=path.stat().st_size,
+        )
 
     def _observe(self, scene: PlannedScene, report: StepReport) -> None:
-        """Pass a step on; the first step of decoding closes the stage of denoising."""
+        """Send a step to the supervisor. The first step of decoding finishes the stage of denoising."""
         if report.stage == "decode" and self._stage is not None and self._stage.name == "denoise":
-            self._device_seconds += self._end()
-            self._begin("decode", scene.index)
+            self._device_seconds += self._finish_stage()
+            self._start_stage("decode", scene.index)
         now = perf_counter()
-        stage = self._stage
-        in_stage = now - stage.started if stage is not None else 0.0
+        stage_seconds = now - self._stage.started if self._stage is not None else 0.0
         fraction = self._meter.fraction(scene.index, report.stage, report.step, report.steps)
         self._send(
             StepMessage(
@@ -149,70 +159,93 @@ class JobRenderer:
                 step=report.step,
                 steps=report.steps,
                 fraction=fraction,
-                step_seconds=in_stage / max(1, report.step),
+                step_seconds=stage_seconds / max(1, report.step),
                 eta_seconds=self._meter.eta_seconds(fraction, now - self._scene_started),
             )
         )
         if report.preview is not None and now >= self._next_preview_at and report.step < report.steps:
-            self._preview(scene, report, report.preview)
+            self._send_preview(scene, report, report.preview)
 
-    def _preview(self, scene: PlannedScene, report: StepReport, draw: Callable[[], bytes]) -> None:
+    def _send_preview(self, scene: PlannedScene, report: StepReport, draw: Callable[[], bytes]) -> None:
         started = perf_counter()
         jpeg = draw()
         now = perf_counter()
         pause = max(self._job.preview_interval_seconds, _PREVIEW_COST_FACTOR * (now - started))
         self._next_preview_at = now + pause
-        self._send(PreviewMessage(self._job.job_id, scene.index, report.step, report.steps, jpeg))
+        self._send(
+            PreviewMessage(
+                job_id=self._job.job_id, scene=scene.index, step=report.step, steps=report.steps, jpeg=jpeg
+            )
+        )
 
-    def _finish(self, files: list[SceneFile]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
+    def _assemble(self, files: list[SceneFile]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
+        """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
         job = self._job
-        self._check()
-        self._begin("assemble")
+        self._raise_if_cancelled()
+        self._start_stage("assemble")
         video = job.folder / "video.mp4"
-        parts = [
+        scenes = [
             SceneClip(file.path, file.frames, scene.transition)
             for file, scene in zip(files, job.scenes, strict=True)
         ]
-        assemble(parts, ClipTarget(video, job.width, job.height, job.fps), self._check)
-        total = sum(file.frames for file in files)
-        stills = ThumbnailCollector(total, job.fps)
-        media = verify_video(video, ExpectedMedia(job.width, job.height, job.fps, total), stills.take)
+        clip = ClipTarget(video, width=job.width, height=job.height, fps=job.fps)
+        assemble(scenes, clip, self._raise_if_cancelled)
+        frames = sum(file.frames for file in files)
+        expected = ExpectedMedia(width=job.width, height=job.height, fps=job.fps, frames=frames)
+        thumbnails = ThumbnailCollector(frames, job.fps)
+        media = verify_video(video, expected, thumbnails.add_frame)
         artifacts = (
-            ArtifactFile("video", video, "video/mp4", media.sha256, media.size_bytes),
-            _written(job.folder / "thumbnail.jpg", "thumbnail", "image/jpeg", stills.thumbnail_jpeg()),
-            _written(job.folder / "preview.webp", "preview", "image/webp", stills.preview_webp()),
+            ArtifactFile(
+                kind="video",
+                path=video,
+                media_type="video/mp4",
+                sha256=media.sha256,
+                size_bytes=media.size_bytes,
+            ),
+            _write_file(job.folder / "thumbnail.jpg", "thumbnail", "image/jpeg", thumbnails.thumbnail_jpeg()),
+            _write_file(job.folder / "preview.webp", "preview", "image/webp", thumbnails.preview_webp()),
         )
-        self._end()
+        self._finish_stage()
         return media, artifacts
 
-    def _begin(self, stage: str, scene: int | None = None) -> None:
-        self._stage = _Stage(stage, scene, perf_counter())
-        self._send(StageStartedMessage(self._job.job_id, stage, scene))
+    def _start_stage(self, name: str, scene: int | None = None) -> None:
+        self._stage = _RunningStage(name, scene, perf_counter())
+        self._send(StageStartedMessage(job_id=self._job.job_id, stage=name, scene=scene))
 
-    def _end(self) -> float:
-        """Close the running stage; returns its seconds."""
+    def _finish_stage(self) -> float:
+        """Finish the running stage and return its seconds."""
         stage = self._stage
         if stage is None:
             return 0.0
         seconds = perf_counter() - stage.started
         self._stage = None
-        self._send(StageFinishedMessage(self._job.job_id, stage.name, seconds, stage.scene))
+        self._send(
+            StageFinishedMessage(
+                job_id=self._job.job_id, stage=stage.name, seconds=seconds, scene=stage.scene
+            )
+        )
         return seconds
 
-    def _check(self) -> None:
+    def _raise_if_cancelled(self) -> None:
         if self._should_stop():
             raise RenderCancelled
 
 
-def prefetch(job: RenderJob, shelf: ModelCache) -> PrefetchedMessage:
+def prefetch(job: RenderJob, cache: ModelCache) -> PrefetchedMessage:
     """Load the model and encode the prompts of all scenes. Raises RenderFailed."""
     started = perf_counter()
-    renderer, facts, cached = shelf.take(job.model)
-    fresh = sum(not renderer.encode_prompt(job.request(scene)).known for scene in job.scenes)
-    return PrefetchedMessage(job.job_id, facts, cached, fresh, perf_counter() - started)
+    model = cache.load(job.model)
+    embeddings = sum(not model.renderer.encode_prompt(job.request(scene)).known for scene in job.scenes)
+    return PrefetchedMessage(
+        job_id=job.job_id,
+        facts=model.facts,
+        cached=model.cached,
+        embeddings=embeddings,
+        seconds=perf_counter() - started,
+    )
 
 
-def _unharmed(file: SceneFile, scene: PlannedScene) -> bool:
+def _is_intact(file: SceneFile, scene: PlannedScene) -> bool:
     return file.frames == scene.frames and file.path.is_file() and _digest(file.path) == file.sha256
 
 
@@ -221,6 +254,12 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _written(path: Path, kind: str, media_type: str, content: bytes) -> ArtifactFile:
+def _write_file(path: Path, kind: str, media_type: str, content: bytes) -> ArtifactFile:
     path.write_bytes(content)
-    return ArtifactFile(kind, path, media_type, sha256(content).hexdigest(), len(content))
+    return ArtifactFile(
+        kind=kind,
+        path=path,
+        media_type=media_type,
+        sha256=sha256(content).hexdigest(),
+        size_bytes=len(content),
+    )

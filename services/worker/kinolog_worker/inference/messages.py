@@ -1,7 +1,7 @@
-"""What the supervisor and the inference process say to each other.
+"""Messages between the supervisor and the inference process.
 
-Frames never cross: the inference process writes files and names them. Every message names its job; a run ends with
-exactly one of `FinishedMessage`, `FailedMessage` and `CancelledMessage`.
+Frames are never sent: the inference process writes files and sends their paths. Every message names its job. A run
+ends with exactly one of `FinishedMessage`, `FailedMessage` and `CancelledMessage`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from kinolog_worker.media.video_check import VerifiedMedia
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest, VocabularyMatch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneFile:
-    """A rendered scene, encoded in a file of its own."""
+    """The file of one rendered scene."""
 
     index: int
     path: Path
@@ -26,7 +26,7 @@ class SceneFile:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactFile:
     """A finished file: `kind` is `video`, `thumbnail` or `preview`."""
 
@@ -37,11 +37,11 @@ class ArtifactFile:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderJob:
     """One attempt at a clip. All files are made in `folder`, which belongs to this attempt alone.
 
-    `done` lists scenes that an earlier attempt rendered: they are used again when their hash still holds.
+    `finished_scenes` come from an earlier attempt; each is used again if its file still has its hash.
     """
 
     job_id: str
@@ -57,11 +57,11 @@ class RenderJob:
     native_width: int = 0
     native_height: int = 0
     native_frames: int = 0
-    done: tuple[SceneFile, ...] = ()
+    finished_scenes: tuple[SceneFile, ...] = ()
     preview_interval_seconds: float = 1.0
 
     def request(self, scene: PlannedScene) -> SceneRequest:
-        """What the renderer is asked for one scene."""
+        """Return the renderer's request for one scene."""
         return SceneRequest(
             prompt=scene.prompt,
             negative_prompt=self.negative_prompt,
@@ -78,27 +78,27 @@ class RenderJob:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedMessage:
-    """The model is on the device; `cached` when it was there before this job."""
+    """The model is on the device; `cached` if it was there before this job."""
 
     job_id: str
     facts: LoadedFacts
     cached: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageStartedMessage:
-    """A stage begins; `scene` is None for stages of the whole job."""
+    """A stage has started; `scene` is None for stages of the whole job."""
 
     job_id: str
     stage: str
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageFinishedMessage:
-    """A stage is over."""
+    """A stage has finished."""
 
     job_id: str
     stage: str
@@ -106,9 +106,9 @@ class StageFinishedMessage:
     scene: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepMessage:
-    """One step done. `fraction` (0 to 1) is of the whole rendering; `eta_seconds` is until its end, once known."""
+    """A step is done. `fraction` (0 to 1) is of the whole rendering, `eta_seconds` the time to its end, once known."""
 
     job_id: str
     stage: str
@@ -121,9 +121,9 @@ class StepMessage:
     eta_seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewMessage:
-    """How a scene looks by now: a small JPEG."""
+    """The current state of a scene as a small JPEG."""
 
     job_id: str
     scene: int
@@ -132,27 +132,27 @@ class PreviewMessage:
     jpeg: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogLineMessage:
-    """Something worth telling the owner of the job; `level` as in logging. Never holds the prompt."""
+    """A log line for the owner of the job; `level` as in `logging`. Never holds the prompt."""
 
     job_id: str
     level: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownWordsMessage:
-    """The model does not know words of a scene's prompt. Holds those words: for the owner of the job alone."""
+    """The model does not know words of a scene's prompt. Holds those words, which only the job's owner may see."""
 
     job_id: str
     scene: int
     words: VocabularyMatch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRenderedMessage:
-    """A scene lies in its file; `reused` when an earlier attempt had rendered it."""
+    """The file of a scene is complete; `reused` if an earlier attempt rendered it."""
 
     job_id: str
     file: SceneFile
@@ -160,9 +160,9 @@ class SceneRenderedMessage:
     reused: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedMessage:
-    """The clip is complete and checked. `device_seconds` is the time that the device worked for it."""
+    """The clip is complete and verified. `device_seconds` is the time that the device worked on it."""
 
     job_id: str
     media: VerifiedMedia
@@ -171,9 +171,9 @@ class FinishedMessage:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedMessage:
-    """The run is over without a clip. `retryable` when another attempt may succeed."""
+    """The run ended without a clip. `retryable` if another attempt may succeed."""
 
     job_id: str
     code: str
@@ -181,16 +181,16 @@ class FailedMessage:
     retryable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelledMessage:
-    """The run stopped because it was asked to."""
+    """The run was cancelled."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchedMessage:
-    """The model is loaded, and the prompts of all scenes are encoded; `embeddings` of them just now."""
+    """The model is loaded and all prompts are encoded. `embeddings` counts those that were not cached."""
 
     job_id: str
     facts: LoadedFacts
@@ -213,15 +213,15 @@ Message: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCommand:
-    """To the inference process: render this job, after those asked for before."""
+    """To the inference process: render this job, after the commands before it."""
 
     run_id: int
     job: RenderJob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchCommand:
     """To the inference process: load the model of this job and encode its prompts."""
 
@@ -229,23 +229,23 @@ class PrefetchCommand:
     job: RenderJob
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelCommand:
     """To the inference process: stop this run between two steps."""
 
     run_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMessage:
-    """From the inference process: it listens."""
+    """From the inference process: it accepts commands."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaggedMessage:
-    """From the inference process: a message of one run. A job that is tried again has another run."""
+    """From the inference process: a message of one run. Every attempt at a job is a run of its own."""
 
     run_id: int
     message: Message | PrefetchedMessage

@@ -1,41 +1,53 @@
-"""The models that the inference process holds."""
+"""The models that the inference process has loaded."""
 
 from __future__ import annotations
 
 import gc
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from kinolog_worker.renderers.registry import renderer_named
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, Renderer
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A renderer with its model on the device; `cached` if it was loaded before."""
+
+    renderer: Renderer
+    facts: LoadedFacts
+    cached: bool
+
+
 class ModelCache:
-    """Keeps the models used last, at most `capacity`, on one device."""
+    """Holds the models used last, at most `capacity`, on one device."""
 
     def __init__(self, device: str, capacity: int = 1) -> None:
         self._device = device
         self._capacity = capacity
-        self._held: OrderedDict[str, tuple[Renderer, LoadedFacts]] = OrderedDict()
+        self._models: OrderedDict[str, tuple[Renderer, LoadedFacts]] = OrderedDict()
 
-    def take(self, model: ModelSource) -> tuple[Renderer, LoadedFacts, bool]:
-        """The loaded model, its facts, and whether it was there already. Raises RenderFailed."""
+    def load(self, model: ModelSource) -> LoadedModel:
+        """Return the model, loading it if it is not cached. Raises RenderFailed."""
         key = repr(model)
-        if key in self._held:
-            self._held.move_to_end(key)
-            return (*self._held[key], True)
-        while len(self._held) >= self._capacity:
-            _, (oldest, _) = self._held.popitem(last=False)
-            oldest.close()
-            del oldest
-            gc.collect()
+        if key in self._models:
+            self._models.move_to_end(key)
+            renderer, facts = self._models[key]
+            return LoadedModel(renderer, facts, cached=True)
+        while len(self._models) >= self._capacity:
+            self._close(last=False)
         renderer = renderer_named(model.renderer)
         facts = renderer.load(model, self._device)
-        self._held[key] = (renderer, facts)
-        return renderer, facts, False
+        self._models[key] = (renderer, facts)
+        return LoadedModel(renderer, facts, cached=False)
 
     def clear(self) -> None:
-        """Give back all models, as after running out of memory."""
-        while self._held:
-            _, (renderer, _) = self._held.popitem()
-            renderer.close()
+        """Close all models, as after running out of memory."""
+        while self._models:
+            self._close(last=True)
+
+    def _close(self, *, last: bool) -> None:
+        _, (renderer, _) = self._models.popitem(last=last)
+        renderer.close()
+        del renderer  # the collection frees the model's memory now
         gc.collect()

@@ -1,4 +1,4 @@
-"""The supervisor's handle on the inference process."""
+"""Starts, drives and ends the inference process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
-from kinolog_worker.inference.framing import packed, read_answer
+from kinolog_worker.inference.framing import framed, read_answer
 from kinolog_worker.inference.messages import (
     Answer,
     CancelCommand,
@@ -30,8 +30,8 @@ from kinolog_worker.inference.messages import (
     RunCommand,
 )
 
-LAST_BREATH_SECONDS = 1.0
-"""How long a process may take to end after it hung up."""
+EXIT_SECONDS = 1.0
+"""How long a process may take to exit after it closed its connection."""
 
 _QUIET = {
     "DIFFUSERS_VERBOSITY": "error",
@@ -40,34 +40,35 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-"""Environment of the child: libraries say nothing that could quote a prompt, and call nobody."""
-_SHARING = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads that wait for each other sleep instead of spinning: on a busy machine spinning takes ten times as long."""
+"""Environment of the child: libraries log nothing that could quote a prompt, and send no telemetry."""
+
+_PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Waiting threads sleep instead of spinning: on a busy machine, spinning takes ten times as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One command that is being answered."""
+    """A command that is not completely answered."""
 
     job_id: str
-    inbox: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
+    answers: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
 
 
 class InferenceProcess:
-    """Starts the inference process when it is needed and tells what becomes of jobs in it.
+    """Starts the inference process when it is needed and returns its messages.
 
-    The process takes one job after the other. When it dies, every job it was given ends with
-    Failed (`WORKER_CRASHED` or `OUT_OF_MEMORY`), and the next call starts a new one.
+    The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
+    (`WORKER_CRASHED` or `OUT_OF_MEMORY`), and the next call starts a new process.
     """
 
-    def __init__(self, device: str = "auto", threads: int = 0, models: int = 1) -> None:
-        """`threads` limits CPU threads of inference, 0 leaves it to the libraries; `models` are held at once."""
+    def __init__(self, device: str = "auto", *, threads: int = 0, models: int = 1) -> None:
+        """`threads` limits the CPU threads, 0 leaves it to the libraries; `models` are cached at most."""
         self._device = device
         self._threads = threads
         self._models = models
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[int] | None = None
         self._run_ids = count(1)
         self._runs: dict[int, _Exchange] = {}
@@ -76,7 +77,7 @@ class InferenceProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """True while the process runs."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -85,48 +86,52 @@ class InferenceProcess:
         return self._process.pid if self._process is not None and self.alive else None
 
     async def start(self) -> None:
-        """Start the process unless it runs. Raises RuntimeError when it ends before it listens."""
+        """Start the process unless it runs. Raises RuntimeError if it exits before it is ready."""
         async with self._starting:
             if self.alive and self._ready is not None and self._ready.done():
                 return
             await self._start()
 
     async def run(self, job: RenderJob) -> AsyncGenerator[Message, None]:
-        """Render a job: yields its messages, the last of which is FinishedMessage, Failed or CancelledMessage.
+        """Render a job. Yields its messages; the last is a `FinishedMessage`, `FailedMessage` or `CancelledMessage`.
 
-        Leaving the iterator early cancels the run. Raises RuntimeError when the process cannot be started.
+        Closing the iterator early cancels the run. Raises RuntimeError if the process cannot be started.
         """
-        async with aclosing(self._exchange(job, RunCommand(next(self._run_ids), job))) as answers:
+        command = RunCommand(run_id=next(self._run_ids), job=job)
+        async with aclosing(self._exchange(job, command)) as answers:
             async for answer in answers:
                 if not isinstance(answer, PrefetchedMessage):
                     yield answer
 
     async def prefetch(self, job: RenderJob) -> PrefetchedMessage | FailedMessage:
-        """Load the job's model and encode its prompts, so that `run` finds both ready."""
-        async with aclosing(self._exchange(job, PrefetchCommand(next(self._run_ids), job))) as answers:
+        """Load the job's model and encode its prompts, so that `run` finds both cached."""
+        command = PrefetchCommand(run_id=next(self._run_ids), job=job)
+        async with aclosing(self._exchange(job, command)) as answers:
             async for answer in answers:
                 if isinstance(answer, PrefetchedMessage | FailedMessage):
                     return answer
-        return FailedMessage(job.job_id, "CANCELLED", "the prefetch was cancelled", retryable=True)
+        return FailedMessage(
+            job_id=job.job_id, code="CANCELLED", message="the prefetch was cancelled", retryable=True
+        )
 
     def cancel(self, job_id: str) -> None:
-        """Ask for a job to stop between two steps; its run then ends with CancelledMessage."""
+        """Request that a job stops between two steps. Its run then ends with a `CancelledMessage`."""
         for run_id, exchange in self._runs.items():
             if exchange.job_id == job_id:
-                self._tell(CancelCommand(run_id))
+                self._send(CancelCommand(run_id=run_id))
 
     async def kill(self) -> None:
-        """End the process at once; jobs in it end with Failed (`WORKER_KILLED`). Returns when it is gone."""
-        if self._process is None or self._watching is None:
+        """End the process at once and wait for its exit. Its jobs end with a `FailedMessage` (`WORKER_KILLED`)."""
+        if self._process is None or self._watcher is None:
             return
         self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await asyncio.shield(self._watching)
+        await asyncio.shield(self._watcher)
 
     async def _start(self) -> None:
-        if self._watching is not None:
-            await asyncio.shield(self._watching)  # the one before is told of first
+        if self._watcher is not None:
+            await asyncio.shield(self._watcher)  # the exit of the previous process is reported first
         ours, theirs = socket.socketpair()
         memory_kills = out_of_memory_kills()
         with theirs:
@@ -142,25 +147,25 @@ class InferenceProcess:
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
         self._killed = False
         self._ready = asyncio.get_running_loop().create_future()
-        self._watching = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
+        self._watcher = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
         await self._ready
 
     def _environment(self) -> dict[str, str]:
         threads = {"OMP_NUM_THREADS": str(self._threads)} if self._threads else {}
-        return {**_QUIET, **_SHARING, **os.environ, **threads}
+        return {**_QUIET, **_PASSIVE_THREADS, **os.environ, **threads}
 
     async def _exchange(
         self, job: RenderJob, command: RunCommand | PrefetchCommand
     ) -> AsyncGenerator[Message | PrefetchedMessage, None]:
-        """Send a command about a job and yield what comes back, up to the closing message."""
+        """Send a command about a job and yield its answers up to the closing message."""
         await self.start()
         exchange = _Exchange(job.job_id)
         self._runs[command.run_id] = exchange
         closed = False
         try:
-            self._tell(command)
+            self._send(command)
             while not closed:
-                answer = await exchange.inbox.get()
+                answer = await exchange.answers.get()
                 closed = isinstance(
                     answer, FinishedMessage | FailedMessage | CancelledMessage | PrefetchedMessage
                 )
@@ -168,25 +173,26 @@ class InferenceProcess:
         finally:
             del self._runs[command.run_id]
             if not closed:
-                self._tell(CancelCommand(command.run_id))
+                self._send(CancelCommand(run_id=command.run_id))
 
-    def _tell(self, command: Command) -> None:
+    def _send(self, command: Command) -> None:
         if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(packed(command))
+            self._writer.write(framed(command))
 
     async def _watch(
         self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory_kills: int
     ) -> None:
-        """Hand out messages until the process is gone, then tell every job that it was in it."""
+        """Deliver messages until the connection closes, then end every unfinished job with the cause of the exit."""
         while (answer := await read_answer(reader)) is not None:
             self._deliver(answer)
         writer.close()
-        exit_code = await _ended(process)
+        exit_code = await _exit_code(process)
         code, message = exit_cause(exit_code, out_of_memory_kills() > memory_kills)
         if self._killed:
             code, message = "WORKER_KILLED", "the inference process was stopped"
         for exchange in self._runs.values():
-            exchange.inbox.put_nowait(FailedMessage(exchange.job_id, code, message, retryable=True))
+            failed = FailedMessage(job_id=exchange.job_id, code=code, message=message, retryable=True)
+            exchange.answers.put_nowait(failed)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
 
@@ -195,17 +201,18 @@ class InferenceProcess:
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
         elif (exchange := self._runs.get(answer.run_id)) is not None:
-            exchange.inbox.put_nowait(answer.message)
+            exchange.answers.put_nowait(answer.message)
 
 
-async def _ended(process: Process) -> int:
-    """The exit code of a process that hung up. One that lives on is killed: nothing more is to be had from it.
+async def _exit_code(process: Process) -> int:
+    """Return the exit code of a process that closed its connection. Kill it if it does not exit.
 
-    It is not killed at once: asyncio's `kill` looks whether the process still runs, which can take the exit code
-    away from whoever waits for it.
+    It is not killed at once: asyncio's `kill` polls the process, which can take the exit code away from the task
+    that waits for it.
     """
     try:
-        return await asyncio.wait_for(process.wait(), LAST_BREATH_SECONDS)
+        async with asyncio.timeout(EXIT_SECONDS):
+            return await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

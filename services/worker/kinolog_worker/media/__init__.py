@@ -1,0 +1,1 @@
+"""Frames into files: sizes, H.264 encoding, joined scenes, verification, thumbnails."""

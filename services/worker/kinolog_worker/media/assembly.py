@@ -1,8 +1,8 @@
 """Scene files into one clip.
 
-Scenes that are cut together are joined without encoding them again. As soon as one fades or dissolves, all are
-decoded, blended and encoded anew. The number of frames is the sum of the scenes' in both cases: a fade darkens
-frames that are there, a dissolve mixes the held last picture of the scene before into the first ones of the next.
+Scenes joined by cuts only are copied without encoding them again. If one of them fades or dissolves, all are decoded,
+blended and encoded again. The clip always has as many frames as its scenes together: a fade darkens existing frames,
+and a dissolve mixes the last frame of a scene into the first frames of the next.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import av
@@ -27,7 +27,7 @@ from kinolog_worker.renderers.renderer import Frames
 
 @dataclass(frozen=True, slots=True)
 class SceneClip:
-    """One scene's file and how the scene begins."""
+    """The file of a scene and the transition into it."""
 
     path: Path
     frames: int
@@ -36,28 +36,29 @@ class SceneClip:
 
 @dataclass(frozen=True, slots=True)
 class ClipTarget:
-    """The clip to make."""
+    """The path and format of the clip to make."""
 
     path: Path
+    _: KW_ONLY
     width: int
     height: int
     fps: int
 
 
-def assemble(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> bool:
-    """Join `parts` into `clip.path`; True when nothing had to be encoded again.
+def assemble(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> bool:
+    """Join `scenes` into `clip.path`. Return True if nothing was encoded again.
 
     `check` is called between frames or scenes and may raise to stop. Raises EncodingFailed.
     """
-    clip.path.unlink(missing_ok=True)  # it may be a link to the only scene of an earlier attempt
-    cuts_only = all(part.transition is Transition.CUT for part in parts)
+    clip.path.unlink(missing_ok=True)  # it may be a hard link to the only scene of an earlier attempt
+    cuts_only = all(scene.transition is Transition.CUT for scene in scenes)
     try:
-        if cuts_only and len(parts) == 1:
-            _link(parts[0].path, clip.path)
-        elif cuts_only and _alike(parts):
-            _join(parts, clip, check)
+        if cuts_only and len(scenes) == 1:
+            _link(scenes[0].path, clip.path)
+        elif cuts_only and _same_encoding(scenes):
+            _join(scenes, clip, check)
         else:
-            _blend(parts, clip, check)
+            _blend(scenes, clip, check)
             return False
     except FFmpegError as error:
         raise EncodingFailed(f"the scenes cannot be joined: {error.strerror}") from error
@@ -71,100 +72,103 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _alike(parts: Sequence[SceneClip]) -> bool:
-    """Whether all files were encoded with the very same parameters, so that one header serves them all."""
+def _same_encoding(scenes: Sequence[SceneClip]) -> bool:
+    """Return True if all files have the same codec parameters, so that one header fits them all."""
     headers = set()
-    for part in parts:
-        with av.open(str(part.path)) as source:
+    for scene in scenes:
+        with av.open(str(scene.path)) as source:
             stream = source.streams.video[0]
             headers.add((bytes(stream.codec_context.extradata or b""), stream.time_base))
     return len(headers) == 1
 
 
-def _join(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
-    """Copy the packets of all scenes into one file, with new times.
+def _join(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
+    """Copy the packets of all scenes into one file, with new timestamps.
 
-    Scenes differ in how far their encoder reordered frames. So decoding times are counted anew: one frame after the
-    other, as far ahead of the showing as the scene that reorders the most needs it.
+    Encoders reorder frames, and scenes differ in how far. Decoding timestamps are therefore counted again: one frame
+    after the other, as far ahead of the presentation as the scene with the largest reordering needs.
     """
-    ahead = max(_reordering(part, clip.fps) for part in parts)
+    ahead = max(_reordering(scene, clip.fps) for scene in scenes)
     with av.open(str(clip.path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
         out: VideoStream | None = None
         frames_before = 0
-        for part in parts:
+        for scene in scenes:
             check()
-            with av.open(str(part.path)) as source:
+            with av.open(str(scene.path)) as source:
                 stream = source.streams.video[0]
                 out = out or target.add_stream_from_template(stream)
                 ticks = _frame_ticks(stream, clip.fps)
-                for place, packet in enumerate(_packets(source, stream)):
-                    packet.dts = (frames_before + place - ahead) * ticks
+                for index, packet in enumerate(_packets(source, stream)):
+                    packet.dts = (frames_before + index - ahead) * ticks
                     packet.pts = (packet.pts or 0) + frames_before * ticks
                     packet.duration = ticks
                     packet.stream = out
                     target.mux(packet)
-            frames_before += part.frames
+            frames_before += scene.frames
 
 
-def _reordering(part: SceneClip, fps: int) -> int:
-    """By how many frames a picture is decoded later than its place in the order of showing, at the most."""
-    with av.open(str(part.path)) as source:
+def _reordering(scene: SceneClip, fps: int) -> int:
+    """Return by how many frames, at most, a frame is decoded later than its place in presentation order."""
+    with av.open(str(scene.path)) as source:
         stream = source.streams.video[0]
         ticks = _frame_ticks(stream, fps)
-        places = [(packet.pts or 0) // ticks for packet in _packets(source, stream)]
-    if sorted(places) != list(range(part.frames)):
+        presentation = [(packet.pts or 0) // ticks for packet in _packets(source, stream)]
+    if sorted(presentation) != list(range(scene.frames)):
         raise EncodingFailed("a scene's file does not hold the frames that it should")
-    return max(place - shown for place, shown in enumerate(places))
+    return max(decoded - presented for decoded, presented in enumerate(presentation))
 
 
 def _packets(source: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-    """The packets of a file in the order of decoding, less the empty one that marks the end."""
+    """Yield the packets of a file in decoding order, without the empty one at the end."""
     return (packet for packet in source.demux(stream) if packet.pts is not None)
 
 
 def _frame_ticks(stream: VideoStream, fps: int) -> int:
-    """Length of a frame in units of the stream's time base."""
+    """Return the length of a frame in units of the stream's time base."""
     if stream.time_base is None:
         raise EncodingFailed("a scene's file has no time base")
     return round(1 / (fps * stream.time_base))
 
 
-def _blend(parts: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
-    with ClipEncoder(clip.path, clip.width, clip.height, clip.fps) as encoder:
-        held: Frames | None = None
-        for index, part in enumerate(parts):
-            following = parts[index + 1].transition if index + 1 < len(parts) else Transition.CUT
-            span = max(1, min(clip.fps // 2, part.frames // 3))
-            for place, picture in enumerate(_pictures(part.path)):
+def _blend(scenes: Sequence[SceneClip], clip: ClipTarget, check: Callable[[], None]) -> None:
+    with ClipEncoder(clip.path, width=clip.width, height=clip.height, fps=clip.fps) as encoder:
+        previous: Frames | None = None  # the last frame of the scene before
+        for number, scene in enumerate(scenes):
+            following = scenes[number + 1].transition if number + 1 < len(scenes) else Transition.CUT
+            span = max(1, min(clip.fps // 2, scene.frames // 3))
+            for index, frame in enumerate(_decoded_frames(scene.path)):
                 check()
-                shown = _entering(picture, place, span, part.transition, held)
+                shown = _faded_in(frame, index, span, scene.transition, previous)
                 if following is Transition.FADE:
-                    shown = _mixed(shown, None, min(1.0, (part.frames - 1 - place) / span))
+                    shown = _mixed(shown, None, min(1.0, (scene.frames - 1 - index) / span))
                 encoder.write(shown[np.newaxis])
-                last = picture
-            held = last
+                last = frame
+            previous = last
 
 
-def _entering(picture: Frames, place: int, span: int, transition: Transition, held: Frames | None) -> Frames:
-    """How frame `place` of a scene looks when the scene comes in over `span` frames."""
-    if transition is Transition.CUT or place >= span:
-        return picture
-    weight = (place + 1) / (span + 1)
-    return _mixed(picture, held if transition is Transition.DISSOLVE else None, weight)
+def _faded_in(
+    frame: Frames, index: int, span: int, transition: Transition, previous: Frames | None
+) -> Frames:
+    """Return frame `index` of a scene whose transition lasts `span` frames; `previous` precedes the scene."""
+    if transition is Transition.CUT or index >= span:
+        return frame
+    weight = (index + 1) / (span + 1)
+    return _mixed(frame, previous if transition is Transition.DISSOLVE else None, weight)
 
 
-def _mixed(picture: Frames, under: Frames | None, weight: float) -> Frames:
-    """`weight` parts of a picture over another one, or over black."""
+def _mixed(frame: Frames, under: Frames | None, weight: float) -> Frames:
+    """Return a frame with this weight, over another frame or over black."""
     if weight >= 1:
-        return picture
-    mixed = picture.astype(np.float32) * weight
+        return frame
+    mixed = frame.astype(np.float32) * weight
     if under is not None:
         mixed += under.astype(np.float32) * (1 - weight)
     rounded: Frames = np.rint(mixed).astype(np.uint8)
     return rounded
 
 
-def _pictures(path: Path) -> Iterator[Frames]:
+def _decoded_frames(path: Path) -> Iterator[Frames]:
+    """Yield the frames of a file as RGB arrays, shape (height, width, 3)."""
     with av.open(str(path)) as source:
         for frame in source.decode(video=0):
             rgb = frame.reformat(

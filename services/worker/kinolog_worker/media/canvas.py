@@ -1,4 +1,4 @@
-"""From the size asked for to a size a model can draw, and back. Pure."""
+"""From the requested size to a size that a model can draw, and back. Pure."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from kinolog_worker.renderers.renderer import Frames, SceneRequest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """What to draw, and how to bring it to what was asked.
+    """What the model draws, and how it is brought to the requested size.
 
-    The model draws `width` x `height` pixels and `frames` frames; each pixel becomes `scale` x `scale` pixels and
-    each frame `repeat` frames; then the middle is cut out to the size asked for and the tail is dropped.
+    The model draws `width` x `height` pixels and `frames` frames. Each pixel becomes `scale` x `scale` pixels and
+    each frame `repeat` frames. Then the middle is cut out to the requested size and the tail is dropped.
     """
 
     width: int
@@ -26,10 +26,10 @@ class Canvas:
 
 
 def canvas_for(request: SceneRequest, multiple: int, temporal: int) -> Canvas:
-    """The smallest canvas that covers the request.
+    """Return the smallest canvas that covers the request.
 
-    Sizes become multiples of `multiple` pixels, frames `k * temporal + 1`. The whole factors are the least with
-    which the model need not exceed its native size.
+    Sizes become multiples of `multiple` pixels, frames `k * temporal + 1`. `scale` and `repeat` are the smallest
+    whole factors with which the model does not exceed its native size.
     """
     scale = max(_factor(request.width, request.native_width), _factor(request.height, request.native_height))
     repeat = _factor(request.frames, request.native_frames)
@@ -55,8 +55,8 @@ def fit(frames: Frames, canvas: Canvas, request: SceneRequest) -> Frames:
     return np.ascontiguousarray(frames)
 
 
-def _factor(asked: int, native: int) -> int:
-    return max(1, ceil(asked / native)) if native else 1
+def _factor(requested: int, native: int) -> int:
+    return max(1, ceil(requested / native)) if native else 1
 
 
 def _round_up(value: int, multiple: int) -> int:

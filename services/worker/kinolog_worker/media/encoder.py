@@ -1,8 +1,8 @@
-"""Frames into an H.264 file, as they come.
+"""Frames into an H.264 file, one run of frames at a time.
 
 yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). The
-settings depend on the size of the picture alone, so the same frames give the same bytes on any machine with the
-same libraries. Sides must be even; odd ones are refused, never padded behind the caller's back.
+settings depend on the frame size alone, so the same frames give the same bytes on any machine with the same
+libraries. Sides must be even; odd ones are refused, never padded.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from av.video.stream import VideoStream
 from kinolog_worker.renderers.renderer import Frames
 
 QUALITY_CRF = 18
-"""Constant rate factor of x264; below about 18 differences are hard to see."""
+"""Constant rate factor of x264. Below about 18, differences are hard to see."""
 
 _BT709 = 1
 _LIMITED_RANGE = 1
-_SMALL_PICTURE_PIXELS = 512 * 512
+_SINGLE_THREAD_PIXELS = 512 * 512
 _QUEUED_RUNS = 4
+"""Runs of frames that wait for the encoding thread at most."""
 
 
 class EncodingFailed(Exception):
@@ -35,9 +36,9 @@ class EncodingFailed(Exception):
 
 
 class ClipEncoder:
-    """Writes one file. Use as a context manager: leaving it normally completes the file."""
+    """Writes one file. As a context manager it completes the file, or removes it after an error."""
 
-    def __init__(self, path: Path, width: int, height: int, fps: int) -> None:
+    def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
         """Open `path` for writing. Raises EncodingFailed for odd or empty sizes and for unwritable files."""
         if width < 2 or height < 2 or width % 2 or height % 2:
             raise EncodingFailed(f"{width}x{height} cannot be encoded: sides must be even")
@@ -49,14 +50,14 @@ class ClipEncoder:
         try:
             path.touch()
             self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-            self._stream = add_h264_stream(self._container, width, height, fps)
+            self._stream = add_h264_stream(self._container, width=width, height=height, fps=fps)
         except (FFmpegError, OSError) as error:
             raise EncodingFailed(f"{path.name} cannot be written: {error.strerror}") from error
 
     def write(self, frames: Frames) -> None:
         """Encode a run of RGB frames, shape (n, height, width, 3)."""
-        for picture in frames:
-            self.write_frame(VideoFrame.from_ndarray(picture, format="rgb24"))
+        for frame in frames:
+            self.write_frame(VideoFrame.from_ndarray(frame, format="rgb24"))
 
     def write_frame(self, frame: VideoFrame) -> None:
         """Encode one RGB frame."""
@@ -79,7 +80,7 @@ class ClipEncoder:
             raise EncodingFailed(f"encoding failed: {error.strerror}") from error
 
     def close(self) -> None:
-        """Write what is still in the encoder and the index."""
+        """Write the frames that the encoder still buffers, and the index. Raises EncodingFailed."""
         try:
             if self.frames:
                 self._container.mux(self._stream.encode(None))
@@ -88,8 +89,8 @@ class ClipEncoder:
             raise EncodingFailed(f"the file cannot be completed: {error.strerror}") from error
 
     def abandon(self) -> None:
-        """Let go of the file without completing it, and remove it."""
-        with suppress(FFmpegError):  # half a file is expected here: it is removed
+        """Remove the file without completing it."""
+        with suppress(FFmpegError):  # an incomplete file is expected here
             self._container.close()
         self.path.unlink(missing_ok=True)
 
@@ -106,31 +107,31 @@ class ClipEncoder:
 
 
 def add_h264_stream(
-    container: av.container.OutputContainer, width: int, height: int, fps: int
+    container: av.container.OutputContainer, *, width: int, height: int, fps: int
 ) -> VideoStream:
-    """A stream with the settings of every clip that this worker makes."""
+    """Add a video stream with the settings of every clip that the worker makes."""
     options = {"preset": "veryfast", "crf": str(QUALITY_CRF)}
     stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
-    # The number of threads shapes the bytes, so it follows from the picture and not from the machine.
-    context.thread_count = 1 if width * height <= _SMALL_PICTURE_PIXELS else 4
+    # The number of threads changes the bytes, so it depends on the frame size and not on the machine.
+    context.thread_count = 1 if width * height <= _SINGLE_THREAD_PIXELS else 4
     context.color_range = _LIMITED_RANGE
     context.colorspace = context.color_primaries = context.color_trc = _BT709
     return stream
 
 
 class BackgroundEncoder:
-    """A ClipEncoder in a thread of its own, so that encoding goes on while the next frames are decoded.
+    """A ClipEncoder in a thread of its own, so that it encodes while the next frames are decoded.
 
-    At most a few runs of frames wait; then `write` waits. An error of the encoder is raised by the next call.
+    At most four runs of frames are queued; then `write` blocks. An error of the encoder is raised by the next call.
     """
 
-    def __init__(self, path: Path, width: int, height: int, fps: int) -> None:
-        self._encoder = ClipEncoder(path, width, height, fps)
+    def __init__(self, path: Path, *, width: int, height: int, fps: int) -> None:
+        self._encoder = ClipEncoder(path, width=width, height=height, fps=fps)
         self._queue: Queue[Frames | None] = Queue(maxsize=_QUEUED_RUNS)
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._work, name="encode", daemon=True)
+        self._thread = Thread(target=self._encode_queued, name="encode", daemon=True)
         self._thread.start()
 
     @property
@@ -139,7 +140,7 @@ class BackgroundEncoder:
         return self._encoder.frames
 
     def write(self, frames: Frames) -> None:
-        """Hand over a run of RGB frames, shape (n, height, width, 3); the caller must not change it any more."""
+        """Queue a run of RGB frames, shape (n, height, width, 3). The caller must not change the array afterwards."""
         if self._error is not None:
             raise self._error
         self._queue.put(frames)
@@ -154,7 +155,7 @@ class BackgroundEncoder:
         self._encoder.close()
 
     def abandon(self) -> None:
-        """Stop and remove the file."""
+        """Stop encoding and remove the file."""
         self._error = self._error or EncodingFailed("abandoned")
         self._queue.put(None)
         self._thread.join()
@@ -171,11 +172,11 @@ class BackgroundEncoder:
         else:
             self.abandon()
 
-    def _work(self) -> None:
-        """Encode until told to stop; after an error go on taking frames, so that no writer waits for ever."""
+    def _encode_queued(self) -> None:
+        """Encode until `None` is queued. After an error, keep reading frames, so that no writer blocks."""
         while (frames := self._queue.get()) is not None:
             if self._error is None:
                 try:
                     self._encoder.write(frames)
-                except BaseException as error:  # handed to the writing thread, whatever it is
+                except BaseException as error:  # raised again in the writing thread
                     self._error = error

@@ -1,4 +1,4 @@
-"""Small pictures of a video: a thumbnail (JPEG) and a moving preview (animated WebP)."""
+"""Small images of a video: a thumbnail (JPEG) and an animated preview (WebP)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from kinolog_worker.renderers.renderer import Frames
 
 THUMBNAIL_SIDE_PIXELS = 320
 PREVIEW_SIDE_PIXELS = 128
-PREVIEW_PICTURES = 8
+PREVIEW_FRAMES = 8
 
 
 class ThumbnailCollector:
-    """Picks pictures while a video is decoded; hand its `take` to `verify`."""
+    """Collects frames while a video is decoded. Pass `add_frame` to `verify_video`."""
 
     def __init__(self, frames: int, fps: int) -> None:
-        count = min(PREVIEW_PICTURES, frames)
-        self._wanted = {round(place * (frames - 1) / max(1, count - 1)) for place in range(count)}
+        count = min(PREVIEW_FRAMES, frames)
+        self._preview_indices = {round(number * (frames - 1) / max(1, count - 1)) for number in range(count)}
         self._middle = frames // 2
-        self._milliseconds = max(20, round(1000 * frames / fps / max(1, len(self._wanted))))
-        self._pictures: list[Image.Image] = []
+        self._milliseconds = max(20, round(1000 * frames / fps / max(1, len(self._preview_indices))))
+        self._preview_frames: list[Image.Image] = []
         self._thumbnail: Image.Image | None = None
 
-    def take(self, index: int, frame: VideoFrame) -> None:
-        """Look at frame `index` and keep a small copy when it is one of those wanted."""
+    def add_frame(self, index: int, frame: VideoFrame) -> None:
+        """Store a small copy of frame `index` if the thumbnail or the preview needs it."""
         if index == self._middle:
             self._thumbnail = _scaled(frame, THUMBNAIL_SIDE_PIXELS)
-        if index in self._wanted:
-            self._pictures.append(_scaled(frame, PREVIEW_SIDE_PIXELS))
+        if index in self._preview_indices:
+            self._preview_frames.append(_scaled(frame, PREVIEW_SIDE_PIXELS))
 
     def thumbnail_jpeg(self) -> bytes:
-        """The middle frame as a JPEG."""
+        """Return the middle frame as a JPEG."""
         if self._thumbnail is None:
-            raise ValueError("the middle frame was not seen")
+            raise ValueError("the middle frame was not added")
         return _jpeg(self._thumbnail, quality=85)
 
     def preview_webp(self) -> bytes:
-        """Some frames, evenly spread, as an animation that lasts as long as the video."""
+        """Return evenly spaced frames as an animation that lasts as long as the video."""
         out = BytesIO()
-        first, *rest = self._pictures
+        first, *rest = self._preview_frames
         first.save(
             out,
             "WEBP",
@@ -56,9 +56,9 @@ class ThumbnailCollector:
         return out.getvalue()
 
 
-def jpeg_of(picture: Frames, side_pixels: int = PREVIEW_SIDE_PIXELS) -> bytes:
-    """One RGB picture, shape (height, width, 3), as a small JPEG no larger than `side_pixels` on a side."""
-    image = Image.fromarray(np.ascontiguousarray(picture))
+def jpeg_of(frame: Frames, side_pixels: int = PREVIEW_SIDE_PIXELS) -> bytes:
+    """Return one RGB frame, shape (height, width, 3), as a JPEG of at most `side_pixels` on a side."""
+    image = Image.fromarray(np.ascontiguousarray(frame))
     image.thumbnail((side_pixels, side_pixels))
     return _jpeg(image, quality=75)
 

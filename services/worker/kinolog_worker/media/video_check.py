@@ -1,4 +1,4 @@
-"""What a video file holds, established by decoding it from beginning to end."""
+"""Verification of a video file by decoding it from beginning to end."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class _Hash(Protocol):
 
 
 class MediaInvalid(Exception):
-    """The file is not the video it should be; the message says in which way."""
+    """The file is not the expected video; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedMedia:
     """Facts about a video file. Source: decoding it.
 
@@ -44,9 +44,9 @@ class VerifiedMedia:
     frame_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedMedia:
-    """What a finished video must be."""
+    """The format that a finished video must have."""
 
     width: int
     height: int
@@ -55,9 +55,9 @@ class ExpectedMedia:
 
 
 def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None = None) -> VerifiedMedia:
-    """Decode every frame of `path`, hand each to `on_frame`, and check the whole against `expected`.
+    """Decode every frame of `path`, pass each to `on_frame`, and compare the video with `expected`.
 
-    Raises MediaInvalid when the file cannot be read, or is not H.264 in yuv420p of that size, rate and length.
+    Raises MediaInvalid if the file cannot be read, or is not H.264 in yuv420p of that size, rate and length.
     """
     running = sha256()
     count = 0
@@ -74,7 +74,7 @@ def verify_video(path: Path, expected: ExpectedMedia, on_frame: OnFrame | None =
                     on_frame(count - 1, frame)
     except FFmpegError as error:
         raise MediaInvalid(f"the file cannot be decoded: {error.strerror}") from None
-    _check_whole(codec, rate, count, expected)
+    _check_video(codec, rate, count, expected)
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     return VerifiedMedia(
@@ -106,7 +106,7 @@ def _check_frame(index: int, frame: VideoFrame, expected: ExpectedMedia) -> None
         raise MediaInvalid(f"frame {index} is not shown at {index}/{expected.fps} s")
 
 
-def _check_whole(codec: str, rate: Fraction | None, frames: int, expected: ExpectedMedia) -> None:
+def _check_video(codec: str, rate: Fraction | None, frames: int, expected: ExpectedMedia) -> None:
     if codec != "h264":
         raise MediaInvalid(f"the codec is {codec}, not h264")
     if frames != expected.frames:
@@ -116,7 +116,7 @@ def _check_whole(codec: str, rate: Fraction | None, frames: int, expected: Expec
 
 
 def _hash_planes(running: _Hash, frame: VideoFrame) -> None:
-    """Add a frame's planes without the padding at the end of their lines."""
+    """Hash a frame's planes without the padding at the end of their lines."""
     for plane in frame.planes:
         view = memoryview(plane)
         if plane.line_size == plane.width:

@@ -1,7 +1,6 @@
-"""Whether a worker should start the job of a ticket that it was handed. Pure.
+"""Whether a worker starts the job of a ticket that it received. Pure.
 
-A ticket is only a hint. What counts is the job's tail in the log, and the worker's next append is refused when it
-has moved on since.
+A ticket is only a hint. The job's tail in the log decides: the worker's next append is refused if the tail has moved.
 """
 
 from __future__ import annotations
@@ -13,29 +12,30 @@ from typing import TypeAlias
 
 from kinolog.job.state import Job
 from kinolog.job.values import Status
+from kinolog.process.backoff import Backoff
 
-ELSEWHERE_SECONDS = 5.0
-"""How long a job is put off at first whose model other workers serve, not this one."""
+UNSERVED_MODEL_BACKOFF = Backoff(first_seconds=5.0, longest_seconds=600.0)
+"""Pauses of a ticket whose model other workers serve, not this one, by deliveries.
 
-LONGEST_ELSEWHERE_SECONDS = 600.0
-"""Being handed out too often would end the job, so the pause doubles up to this."""
+A ticket that is delivered too often ends its job, so the pauses double.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start an attempt, or go on with the own one."""
+    """Start an attempt, or continue this worker's own one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Remove the ticket: it is for nothing. `reason` is for the worker's own log."""
+    """Acknowledge the ticket: there is nothing to do. `reason` is for the worker's own log."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """Give the ticket back for a while."""
+    """Release the ticket for a while."""
 
     seconds: float
 
@@ -43,23 +43,23 @@ class Postpone:
 Admission: TypeAlias = Start | Drop | Postpone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSituation:
-    """What a worker knows when it is handed a ticket.
+    """What a worker knows when it receives a ticket.
 
-    `deliveries` counts how often the ticket was handed out; `others` are the jobs that other workers which are
-    there report to work on; `elsewhere` are models in the catalogue that this worker does not serve.
+    `deliveries` counts how often the ticket was delivered; `jobs_of_others` are the jobs that other live workers
+    report; `unserved_models` are models in the catalogue that this worker does not serve.
     """
 
     worker: str
     deliveries: int
     now: datetime
-    others: Collection[str] = ()
-    elsewhere: Collection[str] = ()
+    jobs_of_others: Collection[str] = ()
+    unserved_models: Collection[str] = ()
 
 
 def admit(job: Job | None, situation: WorkerSituation) -> Admission:
-    """What to do with the ticket of `job`."""
+    """Decide what to do with the ticket of `job`."""
     if job is None:
         return Drop("there is no such job")
     match job.status:
@@ -74,16 +74,15 @@ def admit(job: Job | None, situation: WorkerSituation) -> Admission:
 def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
     if job.not_before is not None and job.not_before > situation.now:
         return Postpone((job.not_before - situation.now).total_seconds())
-    if job.spec.model in situation.elsewhere:
-        doublings = min(situation.deliveries - 1, 16)
-        return Postpone(min(ELSEWHERE_SECONDS * 2.0**doublings, LONGEST_ELSEWHERE_SECONDS))
+    if job.spec.model in situation.unserved_models:
+        return Postpone(UNSERVED_MODEL_BACKOFF.seconds(situation.deliveries))
     return Start()
 
 
 def _admit_processing(job: Job, situation: WorkerSituation) -> Admission:
-    """A ticket that comes again tells that its holder fell silent; one that comes first may be a second copy."""
+    """A redelivered ticket means that its holder stopped extending it; a first delivery may be a second copy."""
     if job.worker == situation.worker or situation.deliveries > 1:
         return Start()
-    if job.id in situation.others:
+    if job.id in situation.jobs_of_others:
         return Drop(f"{job.worker} works on it")
     return Start()

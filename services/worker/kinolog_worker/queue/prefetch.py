@@ -1,4 +1,4 @@
-"""Warming up for a job that waits: its model is loaded, and its prompts are encoded."""
+"""Prefetch for a queued job: its model is loaded, and its prompts are encoded."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.logs import fields
-from kinolog_worker.attempt.render_request import render_job
+from kinolog_worker.attempt.render_request import build_render_job
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage
-from kinolog_worker.queue.admission import ELSEWHERE_SECONDS
+from kinolog_worker.queue.admission import UNSERVED_MODEL_BACKOFF
 
 logger = logging.getLogger(__name__)
 
 
-async def prefetch(parts: WorkerDependencies, held: HeldTicket) -> None:
-    """Warm up, and say so in the log. What fails is not tried again: it was only meant to save time.
+async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
+    """Prefetch and record it in the log. A failure is not retried: prefetch only saves time.
 
-    Raises `LogUnavailable`, `SealBroken`.
+    Raises `LogUnavailable`, `UnsealFailed`.
     """
     job_id = held.ticket.job_id
-    loaded = await parts.store.load(job_id)
+    loaded = await dependencies.store.load(job_id)
     if loaded is None or loaded.job.status is not Status.QUEUED or not loaded.job.prefetch_requested:
         await held.acknowledge()
         return
     job = loaded.job
-    entry = parts.catalogue.get(job.spec.model)
-    if entry is not None and entry.name not in parts.served:
-        await held.release(ELSEWHERE_SECONDS * held.deliveries)
+    entry = dependencies.catalogue.get(job.spec.model)
+    if entry is not None and entry.name not in dependencies.served:
+        await held.release(UNSERVED_MODEL_BACKOFF.seconds(held.deliveries))
         return
-    key = await parts.keys.get(job.sealing_key_id)
+    key = await dependencies.keys.get(job.sealing_key_id)
     if entry is None or key is None:
         await held.acknowledge()
         return
-    result = await parts.inference.prefetch(render_job(job, unseal_job(job, key), entry, parts.scratch))
+    render_job = build_render_job(job, unseal_job(job, key), entry, dependencies.scratch)
+    result = await dependencies.inference.prefetch(render_job)
     if isinstance(result, FailedMessage):
-        logger.warning("warming up failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
+        logger.warning("prefetch failed: %s", result.code, extra=fields("prefetch_failed", job=job_id))
         await held.acknowledge()
         return
-    parts.status.loaded(entry.name, result.facts)
-    assets = (entry.name, f"{max(1, len(job.scenes))} prompt embeddings")
+    dependencies.status.model_loaded(entry.name, result.facts)
     command = FinishPrefetch(
-        id=new_id(), actor=parts.worker, assets=assets, size_bytes=result.facts.size_bytes
+        id=new_id(),
+        actor=dependencies.worker,
+        assets=(entry.name, f"{max(1, len(job.scenes))} prompt embeddings"),
+        size_bytes=result.facts.size_bytes,
     )
     try:
-        await retry_until_log_available(partial(parts.handler.handle, job_id, command), f"job {job_id}")
+        await retry_until_log_available(
+            partial(dependencies.handler.handle, job_id, command), f"job {job_id}"
+        )
     except Refused as refused:
-        logger.info("warming up for job %s came too late: %s", job_id, refused.message)
+        logger.info("prefetch for job %s came too late: %s", job_id, refused.message)
     await held.acknowledge()

@@ -1,4 +1,4 @@
-"""From a ticket to an attempt, and what becomes of the ticket."""
+"""Starts an attempt for a ticket and acknowledges or releases the ticket afterwards."""
 
 from __future__ import annotations
 
@@ -26,61 +26,62 @@ from kinolog_worker.queue.prefetch import prefetch
 
 logger = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 1.0
-"""How long a ticket is put off when its job could not be looked at."""
+LOG_UNAVAILABLE_SECONDS = 1.0
+"""Delay of a released ticket whose job could not be read or started."""
 
-TROUBLE_SECONDS = 10.0
-"""How long a ticket is put off after an error of this worker."""
+WORKER_ERROR_SECONDS = 10.0
+"""Delay of a released ticket after an error of this worker."""
 
 ERASED = JobError(
     code="PROMPT_ERASED", message="the prompt was erased; nothing is left to render", retryable=False
 )
 UNREADABLE = JobError(
-    code="PROMPT_UNREADABLE", message="the prompt does not open under the key of the job", retryable=False
+    code="PROMPT_UNREADABLE", message="the prompt does not unseal with the key of the job", retryable=False
 )
 
 
 class TicketHandler:
-    """Deals with one ticket after the other."""
+    """Handles one ticket at a time."""
 
-    def __init__(self, parts: WorkerDependencies) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: WorkerDependencies) -> None:
+        self._dependencies = dependencies
         self._attempt: RunningAttempt | None = None
         self._stopping = False
 
     def stop(self) -> None:
-        """Have the running attempt end early."""
+        """End the running attempt early."""
         self._stopping = True
         if self._attempt is not None:
             self._attempt.stop()
 
-    async def work(self, held: HeldTicket) -> None:
-        """Do what a ticket asks for. Never raises, but for being cancelled."""
+    async def handle(self, held: HeldTicket) -> None:
+        """Do what a ticket requests. Raises nothing but `CancelledError`."""
         job_id = held.ticket.job_id
         try:
             if held.ticket.prefetch:
-                await prefetch(self._parts, held)
+                await prefetch(self._dependencies, held)
             else:
-                await self._work(held)
+                await self._handle_job(held)
         except LeaseLost as lost:
-            logger.warning("dropping the work: %s", lost.message, extra=fields("lease_lost", job=job_id))
+            logger.warning("dropping the attempt: %s", lost.message, extra=fields("lease_lost", job=job_id))
         except LogUnavailable as unavailable:
-            logger.warning("job %s cannot be looked at: %s", job_id, unavailable)
-            await held.release(AGAIN_SECONDS)
+            logger.warning("job %s cannot be read: %s", job_id, unavailable)
+            await held.release(LOG_UNAVAILABLE_SECONDS)
         except Exception:
-            logger.exception("trouble with job %s", job_id)
-            await held.release(TROUBLE_SECONDS)
+            logger.exception("error while handling the ticket of job %s", job_id)
+            await held.release(WORKER_ERROR_SECONDS)
         finally:
             self._attempt = None
-            self._parts.status.idle()
+            self._dependencies.status.attempt_ended()
 
-    async def _work(self, held: HeldTicket) -> None:
-        loaded = await self._parts.store.load(held.ticket.job_id)
+    async def _handle_job(self, held: HeldTicket) -> None:
+        job_id = held.ticket.job_id
+        loaded = await self._dependencies.store.load(job_id)
         while True:
             admission = admit(loaded.job if loaded else None, await self._situation(held, loaded))
             match admission:
                 case Drop(reason=reason):
-                    logger.info("ticket dropped: %s", reason, extra=fields("drop", job=held.ticket.job_id))
+                    logger.info("ticket dropped: %s", reason, extra=fields("drop", job=job_id))
                     await held.acknowledge()
                     return
                 case Postpone(seconds=seconds):
@@ -89,83 +90,93 @@ class TicketHandler:
                 case _:
                     pass
             if loaded is None:
-                raise AssertionError("a job that is not there is never started")
+                raise AssertionError("a job that is not in the log is never started")
             try:
-                await self._start(held, loaded)
+                await self._start_attempt(held, loaded)
                 return
             except Conflict:
-                loaded = await self._parts.store.load(held.ticket.job_id)
+                loaded = await self._dependencies.store.load(job_id)
             except LeaseLost:
                 raise
             except Refused as refused:
-                logger.info("job %s cannot be started: %s", held.ticket.job_id, refused.message)
-                await held.release(AGAIN_SECONDS)
+                logger.info("job %s cannot be started: %s", job_id, refused.message)
+                await held.release(LOG_UNAVAILABLE_SECONDS)
                 return
 
     async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
-        parts = self._parts
-        others: set[str] = set()
+        dependencies = self._dependencies
+        jobs_of_others: set[str] = set()
         if loaded is not None and loaded.job.status is Status.PROCESSING:
-            present = await parts.workers.present_workers()
-            others = {report.job_id for report in present if report.name != parts.worker}
-        elsewhere = set(parts.catalogue.names) - parts.served
-        return WorkerSituation(parts.worker, held.deliveries, parts.clock(), others, elsewhere)
+            present = await dependencies.workers.present_workers()
+            jobs_of_others = {report.job_id for report in present if report.name != dependencies.worker}
+        return WorkerSituation(
+            worker=dependencies.worker,
+            deliveries=held.deliveries,
+            now=dependencies.clock(),
+            jobs_of_others=jobs_of_others,
+            unserved_models=set(dependencies.catalogue.names) - dependencies.served,
+        )
 
-    async def _start(self, held: HeldTicket, loaded: LoadedJob) -> None:
-        """Start the attempt and see it through. Raises `Conflict` when somebody was faster."""
-        parts = self._parts
-        runtime = parts.status.runtime(loaded.job.spec.model)
-        command = StartAttempt(id=new_id(), actor=parts.worker, runtime=runtime)
-        handled = await parts.handler.handle_from(loaded.job.id, loaded, command)
+    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob) -> None:
+        """Append the start of an attempt and run it. Raises `Conflict` if the job has changed since it was loaded."""
+        dependencies = self._dependencies
+        runtime = dependencies.status.runtime(loaded.job.spec.model)
+        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime)
+        handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
-        if job.status is not Status.PROCESSING or job.worker != parts.worker:
-            await (
-                held.acknowledge()
-            )  # the lost worker's attempt was the last, or somebody had asked to cancel
+        if job.status is not Status.PROCESSING or job.worker != dependencies.worker:
+            # The lost worker's attempt was the last one, or the job was to be cancelled: the command ended it.
+            await held.acknowledge()
             return
-        parts.status.works_on(job.id, job.attempt)
+        dependencies.status.attempt_started(job.id, job.attempt)
         logger.info("attempt started", extra=fields("attempt_started", job=job.id, attempt=job.attempt))
-        lease = Lease(parts.store, parts.handler, parts.worker, handled.tail, job.attempt)
+        lease = Lease(
+            dependencies.store,
+            dependencies.handler,
+            worker=dependencies.worker,
+            tail=handled.tail,
+            attempt=job.attempt,
+        )
         try:
-            await self._see_through(lease)
+            await self._run_attempt(lease)
         except (LeaseLost, Conflict):
             raise
         except Exception as error:
-            logger.exception("attempt %d at job %s broke", job.attempt, job.id)
-            broken = JobError(
+            logger.exception("attempt %d at job %s raised an error", job.attempt, job.id)
+            worker_error = JobError(
                 code="WORKER_ERROR",
                 message=f"the worker made an error ({type(error).__name__})",
                 retryable=True,
             )
-            await lease.record(self._failed(lease, broken))
+            await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
 
-    async def _see_through(self, lease: Lease) -> None:
+    async def _run_attempt(self, lease: Lease) -> None:
         job = lease.job
-        unlocked = await self._unlocked(job)
-        entry = self._parts.catalogue.get(job.spec.model)
-        if isinstance(unlocked, JobError):
-            await lease.record(self._failed(lease, unlocked))
+        unsealed = await self._unseal(job)
+        entry = self._dependencies.catalogue.get(job.spec.model)
+        if isinstance(unsealed, JobError):
+            await lease.record(self._failure(lease, unsealed))
         elif entry is None:
             unknown = JobError(
                 code="MODEL_UNKNOWN",
                 message=f"this installation has no model {job.spec.model}",
                 retryable=False,
             )
-            await lease.record(self._failed(lease, unknown))
+            await lease.record(self._failure(lease, unknown))
         else:
-            key, opened = unlocked
+            key, texts = unsealed
             self._attempt = RunningAttempt(
-                self._parts, lease, entry, opened, partial(seal_log_note, job, key)
+                self._dependencies, lease, entry, texts, partial(seal_log_note, job, key)
             )
             if self._stopping:
                 self._attempt.stop()
             await self._attempt.run()
 
-    async def _unlocked(self, job: Job) -> tuple[bytes, UnsealedFields] | JobError:
-        """The job's key and its prompts in the clear, or why they cannot be had."""
+    async def _unseal(self, job: Job) -> tuple[bytes, UnsealedFields] | JobError:
+        """Return the job's key and its unsealed texts, or why there are none."""
         key = await retry_until_log_available(
-            partial(self._parts.keys.get, job.sealing_key_id), f"the key of job {job.id}"
+            partial(self._dependencies.keys.get, job.sealing_key_id), f"the key of job {job.id}"
         )
         if key is None or job.erased:
             return ERASED
@@ -174,11 +185,15 @@ class TicketHandler:
         except UnsealFailed:
             return UNREADABLE
 
-    def _failed(self, lease: Lease, error: JobError) -> Command:
-        parts = self._parts
+    def _failure(self, lease: Lease, error: JobError) -> Command:
+        """Count a failure and return the command that records it."""
+        dependencies = self._dependencies
         logger.warning("attempt failed: %s", error.code, extra=fields("attempt_ended", job=lease.job.id))
-        parts.status.attempts_failed += 1
-        again = retry_at(lease.job, parts.clock(), parts.timing.retry_seconds)
+        dependencies.status.attempts_failed += 1
         return FailAttempt(
-            id=new_id(), actor=parts.worker, attempt=lease.attempt, error=error, retry_at=again
+            id=new_id(),
+            actor=dependencies.worker,
+            attempt=lease.attempt,
+            error=error,
+            retry_at=retry_at(lease.job, dependencies.clock(), dependencies.timing.first_retry_seconds),
         )

@@ -1,1 +1,1 @@
-"""Adapters of the renderer port, named by what they drive."""
+"""The renderer port, its adapters (named by what they drive), and the embedded model."""

@@ -1,7 +1,7 @@
-"""Prompts for models that know few words: near ones take the place of unknown ones, the rest is left out.
+"""Prompts for models that know few words: unknown words are replaced by similar known ones or dropped.
 
-A model says that it knows few words by a `words.json` beside its weights. Which words those are its tokenizer tells,
-which must then have whole words as its tokens, in lower case.
+Such a model has a `words.json` beside its weights. The known words are the tokens of its tokenizer, which must be whole
+words in lower case.
 """
 
 from __future__ import annotations
@@ -16,63 +16,63 @@ from typing import Any
 
 from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
 
-WORDS = "words.json"
-_PIECES = re.compile(r"\w+|[^\w\s]")
-_ENDINGS = ("s", "es", "ish", "y", "ly", "er", "est", "d", "ed", "ing", "like")
-_LEAST_LETTERS = 4
-"""Shorter words have too many neighbours: `dog` is no misspelt `dot`."""
+WORDS_FILE = "words.json"
+_TOKENS = re.compile(r"\w+|[^\w\s]")
+_SUFFIXES = ("s", "es", "ish", "y", "ly", "er", "est", "d", "ed", "ing", "like")
+_FEWEST_LETTERS = 4
+"""Shorter words are similar to too many others: `dog` is no misspelt `dot`."""
 
-_LIKENESS = 0.85
-"""Of `difflib`: one letter too many or too few in a word of four or more, two letters in a long one."""
+_SIMILARITY = 0.85
+"""Cutoff of `difflib`: one letter too many or too few in a word of four or more, two letters in a long one."""
 
 
 class PromptVocabulary:
-    """Reads prompts in the words that a model knows."""
+    """The words that a model knows."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = frozenset(known)
         self._by_initial: dict[str, list[str]] = {}
         for word in sorted(self._known):
-            if len(word) >= _LEAST_LETTERS and word.isalpha():
+            if len(word) >= _FEWEST_LETTERS and word.isalpha():
                 self._by_initial.setdefault(word[0], []).append(word)
 
-    def read(self, text: str) -> tuple[str, VocabularyMatch]:
-        """The text in known words, and what became of the others (each named once, in order)."""
-        kept: list[str] = []
-        left_out: dict[str, None] = {}
-        taken_for: dict[str, str] = {}
-        for piece in _PIECES.findall(unicodedata.normalize("NFKC", text)):
-            word = piece.lower()
+    def rewrite(self, text: str) -> tuple[str, VocabularyMatch]:
+        """Return the text in known words, and the unknown words (each once, in order)."""
+        words: list[str] = []
+        dropped: dict[str, None] = {}
+        replaced: dict[str, str] = {}
+        for token in _TOKENS.findall(unicodedata.normalize("NFKC", text)):
+            word = token.lower()
             if word in self._known:
-                kept.append(word)
-            elif (near := self._nearest(word)) is not None:
-                kept.append(near)
-                taken_for[word] = near
+                words.append(word)
+            elif (similar := self._similar(word)) is not None:
+                words.append(similar)
+                replaced[word] = similar
             elif word[0].isalnum():
-                left_out[word] = None
-        return " ".join(kept), VocabularyMatch(tuple(left_out), tuple(taken_for.items()))
+                dropped[word] = None
+        return " ".join(words), VocabularyMatch(tuple(dropped), tuple(replaced.items()))
 
-    def request(self, request: SceneRequest) -> SceneRequest:
-        """The same request in known words."""
-        prompt, _ = self.read(request.prompt)
-        negative_prompt, _ = self.read(request.negative_prompt)
+    def rewrite_request(self, request: SceneRequest) -> SceneRequest:
+        """Return the same request with both prompts in known words."""
+        prompt, _ = self.rewrite(request.prompt)
+        negative_prompt, _ = self.rewrite(request.negative_prompt)
         return replace(request, prompt=prompt, negative_prompt=negative_prompt)
 
-    def _nearest(self, word: str) -> str | None:
-        """A known word with another ending, or else one that is spelt nearly so and begins alike."""
-        if len(word) < _LEAST_LETTERS:
+    def _similar(self, word: str) -> str | None:
+        """Return a known word with another suffix, or else one with the same initial and a similar spelling."""
+        if len(word) < _FEWEST_LETTERS:
             return None
-        for ending in _ENDINGS:
-            stem = word.removesuffix(ending)
+        for suffix in _SUFFIXES:
+            stem = word.removesuffix(suffix)
             if stem != word and len(stem) > 2 and stem in self._known:
                 return stem
-        near = get_close_matches(word, self._by_initial.get(word[0], ()), n=1, cutoff=_LIKENESS)
-        return near[0] if near else None
+        matches = get_close_matches(word, self._by_initial.get(word[0], ()), n=1, cutoff=_SIMILARITY)
+        return matches[0] if matches else None
 
 
-def vocabulary_of(folder: Path, tokenizer: Any) -> PromptVocabulary | None:
-    """The wording of the model in `folder`; None for one that takes any words."""
-    if not (folder / WORDS).is_file():
+def load_vocabulary(folder: Path, tokenizer: Any) -> PromptVocabulary | None:
+    """Return the vocabulary of the model in `folder`. Return None for a model that takes any words."""
+    if not (folder / WORDS_FILE).is_file():
         return None
     special = set(tokenizer.all_special_tokens)
     return PromptVocabulary(word for word in tokenizer.get_vocab() if word not in special)

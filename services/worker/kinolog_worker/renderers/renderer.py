@@ -1,14 +1,14 @@
-"""Port: what turns a scene's words into frames.
+"""Port: what turns the prompt of a scene into frames.
 
-A renderer lives in the inference process, is used by one thread, and holds one loaded model. It draws exactly the
-frames asked for, at exactly the size asked for; how it rounds, crops or enlarges on the way is its own business.
-Prompts may be in requests and nowhere else: not in errors, logs or reports.
+A renderer runs in the inference process, is used by one thread, and holds one loaded model. It draws exactly the
+requested number of frames in exactly the requested size; how it rounds, crops or enlarges is up to it. Prompts may be
+in requests and nowhere else: not in errors, logs or reports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -22,11 +22,14 @@ Frames: TypeAlias = npt.NDArray[np.uint8]
 
 
 class RenderCancelled(Exception):
-    """The caller's `should_stop` said yes; nothing more will be drawn."""
+    """The caller's `should_stop` returned True; nothing more is drawn."""
 
 
 class RenderFailed(Exception):
-    """A scene or a model cannot be had. `code` is for machines, the message for people (never with a prompt)."""
+    """A model cannot be loaded or a scene cannot be drawn.
+
+    `code` is for programs, `message` for people (never with a prompt). `retryable` if another attempt may succeed.
+    """
 
     def __init__(self, code: str, message: str, *, retryable: bool) -> None:
         super().__init__(message)
@@ -37,7 +40,7 @@ class RenderFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """Where a model comes from and who drives it.
+    """Where a model comes from and which renderer drives it.
 
     `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point
     in the group `kinolog.renderers`.
@@ -46,6 +49,7 @@ class ModelSource:
 
     name: str
     location: str
+    _: KW_ONLY
     renderer: str = DEFAULT_RENDERER
     revision: str | None = None
     dtype: str = "auto"
@@ -54,9 +58,9 @@ class ModelSource:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedFacts:
-    """What was loaded, for the record of the attempt. `size_bytes` is the size of the weights."""
+    """What was loaded, for the runtime of the attempt. `size_bytes` is the size of the weights."""
 
     revision: str
     libraries: Mapping[str, str]
@@ -67,12 +71,12 @@ class LoadedFacts:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneRequest:
-    """One scene to draw. Sizes in pixels; `native_*` is what the model was made for, 0 when it takes any.
+    """One scene to draw. Sizes in pixels; `native_*` is the model's native size, 0 for a model that takes any.
 
-    A model that has a native size draws at most that many pixels and frames, and the result is enlarged by whole
-    factors (nearest neighbour, repeated frames) to what was asked.
+    A model with a native size draws at most that many pixels and frames. The result is enlarged to the requested size
+    by whole factors (nearest neighbour, repeated frames).
     """
 
     prompt: str
@@ -91,10 +95,10 @@ class SceneRequest:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step of a stage done: `step` counts from 1 to `steps`.
+    """A step of a stage is done: `step` counts from 1 to `steps`.
 
-    `preview`, when there is one, draws a small JPEG of how the scene looks by now. It may be called while the
-    report is being observed and costs time: who observes decides how often it is worth it.
+    `preview`, if there is one, draws the current state of the scene as a small JPEG. It may be called only while the
+    report is observed, and it costs time: the observer decides how often.
     """
 
     stage: str
@@ -105,23 +109,23 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class VocabularyMatch:
-    """What became of words that a model does not know: left out, or taken for a near one (word, taken for).
+    """Words of a prompt that a model does not know: dropped, or replaced by a known one (word, known word).
 
-    They are words of the prompt: for the owner of the job, never for a log of ours.
+    They are words of the prompt: only the job's owner may see them, and no log of ours holds them.
     """
 
-    left_out: tuple[str, ...] = ()
-    taken_for: tuple[tuple[str, str], ...] = ()
+    dropped: tuple[str, ...] = ()
+    replaced: tuple[tuple[str, str], ...] = ()
 
     @property
     def count(self) -> int:
-        """How many different words that are."""
-        return len(self.left_out) + len(self.taken_for)
+        """Number of different words that the model does not know."""
+        return len(self.dropped) + len(self.replaced)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPrompt:
-    """A prompt is encoded; `known` when its embedding was at hand already."""
+    """A prompt is encoded; `known` if its embedding was cached. `words` are those that the model does not know."""
 
     known: bool
     words: VocabularyMatch = VocabularyMatch()
@@ -132,24 +136,24 @@ ShouldStop: TypeAlias = Callable[[], bool]
 
 
 class Renderer(Protocol):
-    """Draws scenes with one model. Every method raises RenderFailed with a code when it cannot."""
+    """Draws scenes with one model. Every method raises `RenderFailed` if it cannot do its work."""
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
-        """Bring the model onto `device` (`auto`, `cpu`, `cuda:0`, `mps`). Called once, before anything else."""
+        """Load the model onto `device` (`auto`, `cpu`, `cuda:0`, `mps`). Called once, before anything else."""
         ...
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
-        """Work out the prompt's embedding and keep it for `render`."""
+        """Compute the prompt's embedding and cache it for `render`."""
         ...
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
-        """Draw the scene: yields runs of frames as they are decoded, `request.frames` in all.
+        """Draw the scene. Yields runs of frames as they are decoded, `request.frames` in all.
 
-        Reports `denoise` steps, then `decode` steps (frames). Looks at `should_stop` between steps and between
-        runs, and raises RenderCancelled soon after it turned true. The same request gives the same frames.
+        Reports `denoise` steps, then `decode` steps (frames). Calls `should_stop` between steps and between runs, and
+        raises `RenderCancelled` when it returns True. The same request gives the same frames.
         """
         ...
 
     def close(self) -> None:
-        """Give back the memory of the model. Nothing else is called afterwards."""
+        """Free the memory of the model. Nothing else is called afterwards."""
         ...

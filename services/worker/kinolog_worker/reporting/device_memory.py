@@ -10,16 +10,17 @@ QUERY_SECONDS = 5.0
 
 
 async def device_memory(device: str, pid: int | None) -> tuple[int, int]:
-    """Bytes in use and bytes in all; zeros where nobody can say.
+    """Return the bytes in use and the total bytes; zeros if they cannot be read.
 
-    Of a GPU the whole device counts, as nvidia-smi tells; of a CPU the inference process, against the machine.
+    Of a GPU, the whole device is counted, as nvidia-smi reports it. Of a CPU, the resident memory of the inference
+    process `pid` is counted against the memory of the machine.
     """
     if device.startswith("cuda"):
-        return await _of_gpu(device)
+        return await _gpu_memory(device)
     return _resident_bytes(pid), _machine_bytes()
 
 
-async def _of_gpu(device: str) -> tuple[int, int]:
+async def _gpu_memory(device: str) -> tuple[int, int]:
     index = device.partition(":")[2] or "0"
     query = ("--query-gpu=memory.used,memory.total", "--format=csv,noheader,nounits", f"--id={index}")
     try:
@@ -31,7 +32,7 @@ async def _of_gpu(device: str) -> tuple[int, int]:
     try:
         async with asyncio.timeout(QUERY_SECONDS):
             output, _ = await process.communicate()
-        used, total = (int(part) << 20 for part in output.decode().split(","))
+        used, total = (int(mebibytes) << 20 for mebibytes in output.decode().split(","))
     except (TimeoutError, ValueError):
         if process.returncode is None:
             process.kill()

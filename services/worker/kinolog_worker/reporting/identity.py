@@ -1,4 +1,4 @@
-"""The name of a worker in the log, and what it can say about the machine before a model is loaded."""
+"""The name of a worker in the log, and the versions of the libraries that it uses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SUFFIX_LENGTH = 6
 
 
 def instance_name(name: str | None) -> str:
-    """A name that no other process ever has: the given one, or that of the machine, and a suffix of this start."""
-    wanted = name or f"{socket.gethostname()}-{os.getpid()}"
-    word = re.sub(r"[^A-Za-z0-9_-]+", "-", wanted).strip("-") or "worker"
+    """Return a unique name: the given one, or host name and process id, and a suffix that is new with every start."""
+    base = name or f"{socket.gethostname()}-{os.getpid()}"
+    word = re.sub(r"[^A-Za-z0-9_-]+", "-", base).strip("-") or "worker"
     return f"{word[:NAME_LENGTH]}-{new_id()[:SUFFIX_LENGTH]}"
 
 
 def libraries() -> MappingProxyType[str, str]:
-    """Versions of the libraries that make a video, those that are installed."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the installed libraries that shape a video."""
+    versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return MappingProxyType(found)
+    return MappingProxyType(versions)

@@ -1,4 +1,4 @@
-"""Sends progress, log lines and previews of an attempt, ten times a second at most, never in the way of the work."""
+"""Publishes progress, log lines and previews of an attempt, at most ten times a second, without delaying the work."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from kinolog.ports.progress import (
 )
 
 INTERVAL_SECONDS = 0.1
-LINES_KEPT = 200
-"""Log lines that wait to be sent; when more come the oldest are lost."""
+MOST_LINES = 200
+"""Log lines that wait to be published. Beyond that, the oldest are dropped."""
 
 SealNote: TypeAlias = Callable[[str], SealedNote]
-"""Seals words of the prompt for a log line, under the key of the job at hand."""
+"""Seals words of the prompt for a log line with the key of the attempt's job."""
 
 _LEVELS = {
     "DEBUG": LogLevel.DEBUG,
@@ -35,28 +35,34 @@ _LEVELS = {
 
 
 class ProgressReporter:
-    """Takes weather at any rate and sends the latest of each kind. Every call but `run` and `flush` returns at once."""
+    """Accepts progress at any rate and publishes the latest of each kind. Only `run` and `flush` block."""
 
     def __init__(
-        self, feed: ProgressFeed, job_id: str, attempt: int, clock: Callable[[], datetime], note: SealNote
+        self,
+        feed: ProgressFeed,
+        *,
+        job_id: str,
+        attempt: int,
+        clock: Callable[[], datetime],
+        seal_note: SealNote,
     ) -> None:
         self._feed = feed
         self._job_id = job_id
         self._attempt = attempt
         self._clock = clock
-        self._note = note
-        self._lines: deque[LogLine] = deque(maxlen=LINES_KEPT)
+        self._seal_note = seal_note
+        self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
         self._preview: PreviewImage | None = None
         self._progress: Progress | None = None
-        self._something = asyncio.Event()
+        self._pending = asyncio.Event()
 
-    def progress(self, progress: Progress) -> None:
-        """How the attempt gets on; takes the place of what was not sent yet."""
+    def put_progress(self, progress: Progress) -> None:
+        """Publish this progress instead of any that is still pending."""
         self._progress = progress
-        self._something.set()
+        self._pending.set()
 
-    def preview(self, scene: int, step: int, jpeg: bytes) -> None:
-        """How a scene looks; takes the place of what was not sent yet."""
+    def put_preview(self, scene: int, step: int, jpeg: bytes) -> None:
+        """Publish this preview of a scene instead of any that is still pending."""
         self._preview = PreviewImage(
             job_id=self._job_id,
             attempt=self._attempt,
@@ -66,37 +72,38 @@ class ProgressReporter:
             media_type="image/jpeg",
             image=jpeg,
         )
-        self._something.set()
+        self._pending.set()
 
-    def line(self, level: str, message: str, secret: str = "") -> None:
-        """A line for the owner of the job; `level` as in logging. Words of the prompt go into `secret` alone."""
-        severity = _LEVELS.get(level, LogLevel.INFO)
-        note = self._note(secret) if secret else None
+    def put_log_line(self, level: str, message: str, secret: str = "") -> None:
+        """Publish a line for the job's owner.
+
+        `level` is a level name of `logging`. Words of the prompt may be in `secret` only, which is sealed.
+        """
         self._lines.append(
             LogLine(
                 job_id=self._job_id,
                 attempt=self._attempt,
                 at=self._clock(),
-                level=severity,
+                level=_LEVELS.get(level, LogLevel.INFO),
                 message=message,
-                note=note,
+                note=self._seal_note(secret) if secret else None,
             )
         )
-        self._something.set()
+        self._pending.set()
 
     async def run(self) -> None:
-        """Send what there is, for ever."""
+        """Publish what is pending, until cancelled."""
         while True:
-            await self._something.wait()
+            await self._pending.wait()
             await self.flush()
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def flush(self) -> None:
-        """Send what there is; progress last, so that it is found first."""
-        self._something.clear()
-        waiting: list[ProgressUpdate | None] = [*self._lines, self._preview, self._progress]
+        """Publish what is pending; progress last, so that a reader of the newest update finds it."""
+        self._pending.clear()
+        updates: list[ProgressUpdate | None] = [*self._lines, self._preview, self._progress]
         self._lines.clear()
         self._preview = self._progress = None
-        for weather in waiting:
-            if weather is not None:
-                await self._feed.publish(weather)
+        for update in updates:
+            if update is not None:
+                await self._feed.publish(update)

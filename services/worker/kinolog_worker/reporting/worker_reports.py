@@ -14,46 +14,46 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerReporter:
-    """Reports every few seconds, and whenever something changed."""
+    """Reports at an interval, and whenever the status changes."""
 
-    def __init__(self, parts: WorkerDependencies) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: WorkerDependencies) -> None:
+        self._dependencies = dependencies
 
     async def run(self) -> None:
-        """Report for ever; a report that gets lost is followed by the next one."""
-        changed = self._parts.status.changed
+        """Report until cancelled. A lost report is not repeated: the next one follows."""
+        changed = self._dependencies.status.changed
         while True:
             changed.clear()
             await self._report()
             try:
-                async with asyncio.timeout(self._parts.timing.report_seconds):
+                async with asyncio.timeout(self._dependencies.timing.report_interval_seconds):
                     await changed.wait()
             except TimeoutError:
                 continue
 
-    async def leave(self) -> None:
-        """Say that the worker is gone."""
+    async def deregister(self) -> None:
+        """Remove the worker from the registry."""
         try:
-            await self._parts.workers.deregister(self._parts.worker)
+            await self._dependencies.workers.deregister(self._dependencies.worker)
         except LogUnavailable as unavailable:
-            logger.debug("cannot say goodbye: %s", unavailable)
+            logger.debug("the worker cannot be removed from the registry: %s", unavailable)
 
     async def _report(self) -> None:
-        status, inference = self._parts.status, self._parts.inference
+        status, inference = self._dependencies.status, self._dependencies.inference
         if not inference.alive:
-            status.unloaded()
+            status.model_unloaded()
         status.memory_used_bytes, status.memory_total_bytes = await device_memory(
             status.device, inference.pid
         )
         try:
-            await self._parts.workers.report(status.report(self._parts.clock()))
+            await self._dependencies.workers.report(status.report(self._dependencies.clock()))
         except LogUnavailable as unavailable:
-            logger.debug("a report got lost: %s", unavailable)
+            logger.debug("a report was lost: %s", unavailable)
 
 
-def metrics_of(parts: WorkerDependencies) -> str:
-    """The worker's metrics in the Prometheus text format."""
-    status = parts.status
+def metrics_of(dependencies: WorkerDependencies) -> str:
+    """Return the worker's metrics in the Prometheus text format."""
+    status = dependencies.status
     return metrics_text(
         [
             Metric(
@@ -71,11 +71,11 @@ def metrics_of(parts: WorkerDependencies) -> str:
             Metric(
                 name="kinolog_worker_busy",
                 value=float(bool(status.job_id)),
-                help="1 while an attempt is under way.",
+                help="1 while an attempt runs.",
             ),
             Metric(
                 name="kinolog_worker_inference_alive",
-                value=float(parts.inference.alive),
+                value=float(dependencies.inference.alive),
                 help="1 while the inference process runs.",
             ),
             Metric(

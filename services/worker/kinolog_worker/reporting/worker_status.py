@@ -1,4 +1,4 @@
-"""What a worker knows about itself: for its reports, its metrics, and the record of its attempts."""
+"""The state of a worker, for its reports, its metrics, and the runtime of its attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kinolog_worker.renderers.renderer import LoadedFacts
 
 @dataclass(slots=True)
 class WorkerStatus:
-    """Changed by whoever does the work; read by reports and metrics."""
+    """Written by the ticket handler and its attempts; read by reports and metrics."""
 
     name: str
     device: str
@@ -35,31 +35,31 @@ class WorkerStatus:
     memory_used_bytes: int = 0
     memory_total_bytes: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set with every change that is worth a report."""
+    """Set by every change that is reported at once."""
 
-    def loaded(self, model: str, facts: LoadedFacts) -> None:
-        """A model is on the device."""
+    def model_loaded(self, model: str, facts: LoadedFacts) -> None:
+        """Set the model that is on the device."""
         self.loaded_model = model
         self.revisions[model] = facts.revision
         self.device, self.hardware = facts.device, facts.hardware
         self.libraries = MappingProxyType({**self.libraries, **facts.libraries})
         self.changed.set()
 
-    def unloaded(self) -> None:
-        """The inference process is gone, and what it held with it."""
+    def model_unloaded(self) -> None:
+        """Clear the loaded model: the inference process has exited."""
         self.loaded_model = ""
 
-    def works_on(self, job_id: str, attempt: int) -> None:
-        """An attempt begins."""
+    def attempt_started(self, job_id: str, attempt: int) -> None:
+        """Set the attempt that runs."""
         self.job_id, self.attempt, self.stage, self.step, self.steps = job_id, attempt, None, 0, 0
         self.changed.set()
 
-    def idle(self) -> None:
-        """No attempt is under way."""
-        self.works_on("", 0)
+    def attempt_ended(self) -> None:
+        """Clear the attempt that runs."""
+        self.attempt_started("", 0)
 
     def runtime(self, model: str) -> Runtime:
-        """What an attempt with this model runs on, as far as it is known before the model is loaded."""
+        """Return what an attempt with this model runs on, as far as it is known before the model is loaded."""
         return Runtime(
             hardware=self.hardware or self.device,
             model_revision=self.revisions.get(model, ""),
@@ -67,7 +67,7 @@ class WorkerStatus:
         )
 
     def report(self, now: datetime) -> WorkerReport:
-        """The report for the registry."""
+        """Return the report for the registry."""
         return WorkerReport(
             name=self.name,
             device=self.device,

@@ -1,4 +1,4 @@
-"""Embeddings of prompts, kept for a while: a prefetched prompt is not encoded again by the render that follows."""
+"""Embeddings of prompts, cached: a prefetched prompt is not encoded again by the render that follows."""
 
 from __future__ import annotations
 
@@ -23,59 +23,61 @@ _PLAIN = ("prompt_embeds", "negative_prompt_embeds")
 class PromptEncoder:
     """Encodes prompts with the text encoder of one pipeline.
 
-    Works for pipelines whose `encode_prompt` gives what their call takes: embeddings, with or without masks. For
-    any other the prompt itself is handed to the call, which then encodes it each time.
+    Works for pipelines whose `encode_prompt` returns what their call takes: embeddings, with or without masks. For any
+    other pipeline the prompt itself is passed to the call, which encodes it each time.
     """
 
-    def __init__(self, pipe: Any, shape: PipelineSignature, capacity: int = 32) -> None:
+    def __init__(self, pipe: Any, pipeline_signature: PipelineSignature, capacity: int = 32) -> None:
         self._pipe = pipe
-        self._shape = shape
+        self._signature = pipeline_signature
         self._capacity = capacity
-        self._kept: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
         encode = getattr(pipe, "encode_prompt", None)
-        self._takes = frozenset(signature(encode).parameters) if encode else frozenset()
-        names = _MASKED if "prompt_attention_mask" in shape.accepts else _PLAIN
-        self._names = (
-            names if set(names) <= shape.accepts and "do_classifier_free_guidance" in self._takes else ()
-        )
+        self._parameters = frozenset(signature(encode).parameters) if encode else frozenset()
+        accepts = pipeline_signature.accepts
+        names = _MASKED if "prompt_attention_mask" in accepts else _PLAIN
+        cacheable = set(names) <= accepts and "do_classifier_free_guidance" in self._parameters
+        self._names = names if cacheable else ()
 
     def encode(self, request: SceneRequest) -> bool:
-        """Encode and keep; True when it was kept already."""
+        """Encode the prompt and cache its embedding. Return True if it was cached before."""
         if not self._names:
             return False
         key = _key(request)
-        if key in self._kept:
-            self._kept.move_to_end(key)
+        if key in self._cache:
+            self._cache.move_to_end(key)
             return True
         encoded = self._encode(request)
         if encoded is None:
-            self._names = ()  # this pipeline answers in a shape of its own
+            self._names = ()  # this pipeline returns something other than embeddings
             return False
-        self._kept[key] = encoded
-        while len(self._kept) > self._capacity:
-            self._kept.popitem(last=False)
+        self._cache[key] = encoded
+        while len(self._cache) > self._capacity:
+            self._cache.popitem(last=False)
         return False
 
     def arguments(self, request: SceneRequest) -> dict[str, Any]:
-        """What to hand to the pipeline's call for this prompt."""
+        """Return the arguments of the pipeline's call for this prompt."""
         self.encode(request)
         if self._names:
-            return dict(self._kept[_key(request)])
-        guided = request.guidance > 1 and request.negative_prompt and "negative_prompt" in self._shape.accepts
+            return dict(self._cache[_key(request)])
+        guided = (
+            request.guidance > 1 and request.negative_prompt and "negative_prompt" in self._signature.accepts
+        )
         negative = {"negative_prompt": request.negative_prompt} if guided else {}
         return {"prompt": request.prompt, **negative}
 
     def _encode(self, request: SceneRequest) -> dict[str, Any] | None:
-        wanted = {
+        possible = {
             "prompt": request.prompt,
             "negative_prompt": request.negative_prompt,
             "do_classifier_free_guidance": request.guidance > 1,
             "num_videos_per_prompt": 1,
-            "max_sequence_length": self._shape.text_tokens or self._default_tokens(),
+            "max_sequence_length": self._signature.text_tokens or self._default_tokens(),
             "device": self._pipe._execution_device,
         }
         arguments = {
-            name: value for name, value in wanted.items() if name in self._takes and value is not None
+            name: value for name, value in possible.items() if name in self._parameters and value is not None
         }
         with torch.no_grad():
             encoded = self._pipe.encode_prompt(**arguments)
@@ -84,7 +86,7 @@ class PromptEncoder:
         return dict(zip(self._names, encoded, strict=True))
 
     def _default_tokens(self) -> int | None:
-        """The length that the call itself would encode with, which need not be the default of `encode_prompt`."""
+        """Return the length that the call encodes with by default; `encode_prompt` may have another default."""
         parameter = signature(type(self._pipe).__call__).parameters.get("max_sequence_length")
         return parameter.default if parameter is not None and isinstance(parameter.default, int) else None
 

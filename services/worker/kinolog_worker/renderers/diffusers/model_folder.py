@@ -1,4 +1,4 @@
-"""Model folders: where they lie, whether they are safe to load, and which revision they hold. No torch here."""
+"""Model folders: whether they are safe to load, and which revision they hold. No torch here."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _HASHED_ENDS_BYTES = 1024 * 1024
 
 
 def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
-    """Refuse a folder that is no pipeline, or that could run code when loaded. Raises RenderFailed.
+    """Raise RenderFailed for a folder that holds no pipeline or could run code when it is loaded.
 
-    `pipeline_modules` are the names under which diffusers offers components of its own pipelines.
+    `pipeline_modules` are the names of the diffusers modules that hold components of its own pipelines.
     """
     if not (folder / INDEX).is_file():
         raise RenderFailed(
@@ -29,7 +29,7 @@ def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
             raise RenderFailed(
                 "MODEL_UNSAFE",
                 f"{path.relative_to(folder)} may hold pickled code; only safetensors weights are loaded. "
-                "Convert it to safetensors, or delete it when safetensors weights lie beside it",
+                "Convert it to safetensors, or delete it if the folder has safetensors weights as well",
                 retryable=False,
             )
         if path.suffix.lower() == ".py":
@@ -40,7 +40,7 @@ def check_folder(folder: Path, pipeline_modules: frozenset[str]) -> None:
 
 
 def _check_index(folder: Path, pipeline_modules: frozenset[str]) -> None:
-    """Every component must come from a known library: the loader would import any other module by its name."""
+    """Check that every component is of a known library: the loader imports any other module by its name."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except ValueError:
@@ -57,15 +57,15 @@ def _check_index(folder: Path, pipeline_modules: frozenset[str]) -> None:
 
 
 def weights_of(folder: Path) -> list[Path]:
-    """The weight files, in a fixed order."""
+    """Return the weight files, sorted."""
     return sorted(folder.rglob("*.safetensors"))
 
 
 def revision_of(folder: Path) -> str:
-    """What identifies the content of a model folder.
+    """Return what identifies the content of a model folder.
 
-    A snapshot of the hub is known by its commit. Of any other folder the configuration and the weights are hashed;
-    of weights larger than 256 MiB in all, the size and both ends of each file stand for it.
+    A snapshot of the hub is identified by its commit, any other folder by a hash of its configuration and weights. Of
+    weights larger than 256 MiB in all, the size and both ends of each file are hashed.
     """
     if folder.parent.name == "snapshots":
         return folder.name

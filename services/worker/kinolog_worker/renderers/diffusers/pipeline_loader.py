@@ -1,7 +1,7 @@
-"""Bringing a pipeline onto a device.
+"""Loads a pipeline onto a device.
 
-Weights come from safetensors alone, code from the installed libraries alone, and nothing is downloaded unless the
-model's entry allows it.
+Weights are read from safetensors only, code comes from the installed libraries only, and nothing is downloaded unless
+the model's entry allows it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFacts, Path]:
-    """The pipeline on its device, what was loaded, and the folder it came from. Raises RenderFailed.
+    """Return the pipeline on its device, the facts about it, and its folder. Raises RenderFailed.
 
-    Options of the model: `vae_dtype` (`float32` unless said otherwise for a Wan autoencoder on a GPU).
+    Options of the model: `vae_dtype` (default `float32`).
     """
     started = perf_counter()
     _silence()
@@ -63,7 +63,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFact
 
 
 def device_named(name: str) -> torch.device:
-    """The device of that name; `auto` is the first GPU, or else the CPU. Raises RenderFailed."""
+    """Return the device of that name; `auto` is the first GPU, or else the CPU. Raises RenderFailed."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda:0")
@@ -85,14 +85,14 @@ def device_named(name: str) -> torch.device:
 
 
 def hardware_of(device: torch.device) -> str:
-    """What the device is, in words."""
+    """Return a description of the device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what shapes the pixels."""
+    """Return the versions of the libraries that shape the pixels."""
     return {
         "diffusers": diffusers.__version__,
         "python": platform.python_version(),
@@ -102,7 +102,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _folder_of(model: ModelSource) -> Path:
-    """The folder with the model's files, fetched from the hub only where the entry allows it."""
+    """Return the folder with the model's files, downloaded from the hub only if the entry allows it."""
     if model.location == EMBEDDED:
         return embedded_folder()
     if Path(model.location).is_dir():
@@ -123,7 +123,7 @@ def _folder_of(model: ModelSource) -> Path:
         hint = "" if model.allow_download else "; it is not on this machine, and its entry allows no download"
         raise RenderFailed(
             "MODEL_NOT_FOUND",
-            f"{model.location} cannot be had ({type(error).__name__}){hint}",
+            f"{model.location} cannot be loaded ({type(error).__name__}){hint}",
             retryable=model.allow_download,
         ) from error
 
@@ -137,22 +137,22 @@ def _dtype_for(model: ModelSource, device: torch.device) -> torch.dtype:
 
 
 def _dtypes(model: ModelSource, dtype: torch.dtype) -> torch.dtype | dict[str, torch.dtype]:
-    """One dtype for all components, or one more for the autoencoder, which shows rounding the most."""
-    wanted = model.options.get("vae_dtype")
-    if wanted is None:
+    """Return the dtype of all components, with another for the autoencoder, where rounding is visible most."""
+    vae_dtype = model.options.get("vae_dtype")
+    if vae_dtype is None:
         return dtype if dtype is torch.float32 else {"default": dtype, "vae": torch.float32}
-    if wanted not in _DTYPES:
-        raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {wanted}", retryable=False)
-    return {"default": dtype, "vae": _DTYPES[str(wanted)]}
+    if vae_dtype not in _DTYPES:
+        raise RenderFailed("MODEL_UNSUPPORTED", f"there is no dtype {vae_dtype}", retryable=False)
+    return {"default": dtype, "vae": _DTYPES[str(vae_dtype)]}
 
 
 def _silence() -> None:
-    """No progress bars, and no warnings: some quote the prompt."""
+    """Turn off progress bars and warnings: some quote the prompt."""
     for library in (_library, _transformers):
         library.utils.logging.disable_progress_bar()
         library.utils.logging.set_verbosity_error()
 
 
 def is_wan_autoencoder(vae: object) -> bool:
-    """Whether latent frames can be decoded one after the other with this autoencoder."""
+    """Return True for an autoencoder that can decode one latent frame after the other."""
     return isinstance(vae, _library.AutoencoderKLWan)

@@ -1,4 +1,4 @@
-"""What a pipeline can be asked, read off the signature of its call and its configuration."""
+"""What a pipeline's call accepts, from its signature and its configuration."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 
 from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
 
-_NEEDED = {"prompt", "num_frames", "height", "width", "output_type"}
+_REQUIRED = {"prompt", "num_frames", "height", "width", "output_type"}
 _SMALLEST_MULTIPLE = 16
-"""Several pipelines refuse sizes that are no multiples of this, whatever their autoencoder could do."""
+"""Several pipelines refuse sizes that are no multiples of this, whatever their autoencoder needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSignature:
-    """Names of the call's parameters, and what sizes and lengths are rounded to."""
+    """Names of the call's parameters, and what sizes are rounded to.
+
+    Sides are multiples of `multiple` pixels, frames `k * temporal + 1`, and prompts are padded to `text_tokens`.
+    """
 
     accepts: frozenset[str]
     multiple: int
@@ -24,8 +27,8 @@ class PipelineSignature:
     text_tokens: int | None
 
     def arguments(self, request: SceneRequest, width: int, height: int, frames: int) -> dict[str, Any]:
-        """The call's arguments for a scene, less the prompt; only those the pipeline knows."""
-        wanted: dict[str, Any] = {
+        """Return the arguments of the call for a scene without the prompt: those that the pipeline accepts."""
+        possible: dict[str, Any] = {
             "width": width,
             "height": height,
             "num_frames": frames,
@@ -34,15 +37,15 @@ class PipelineSignature:
             "frame_rate": request.fps,
             "max_sequence_length": self.text_tokens,
         }
-        return {name: value for name, value in wanted.items() if name in self.accepts and value is not None}
+        return {name: value for name, value in possible.items() if name in self.accepts and value is not None}
 
 
 def signature_of(pipe: Any, text_tokens: object = None, size_multiple: object = None) -> PipelineSignature:
-    """Look at a pipeline. Raises RenderFailed when it does not turn text into video.
+    """Return the signature of a pipeline. Raises RenderFailed if it is no text-to-video pipeline.
 
-    `text_tokens` overrides the length that prompts are padded to. Models without a mask over the padding must be
-    asked with the length that they were trained with; a tokenizer that states its length is believed.
-    `size_multiple` overrides what sizes are rounded to.
+    `text_tokens` overrides the length that prompts are padded to. Models without a mask over the padding need the
+    length that they were trained with; the tokenizer's length is used if it states one. `size_multiple` overrides what
+    sizes are rounded to.
     """
     parameters = inspect.signature(type(pipe).__call__).parameters
     required = {
@@ -50,8 +53,8 @@ def signature_of(pipe: Any, text_tokens: object = None, size_multiple: object = 
         for name, parameter in parameters.items()
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     } - {"self", "prompt"}
-    if not set(parameters) >= _NEEDED or required:
-        lacks = ", ".join(sorted(_NEEDED - set(parameters))) or "nothing"
+    if not set(parameters) >= _REQUIRED or required:
+        lacks = ", ".join(sorted(_REQUIRED - set(parameters))) or "nothing"
         raise RenderFailed(
             "MODEL_UNSUPPORTED",
             f"{type(pipe).__name__} is no text-to-video pipeline: it lacks {lacks}"
@@ -82,7 +85,7 @@ def _first(pipe: Any, names: tuple[str, ...], otherwise: int) -> int:
 
 
 def _patch(pipe: Any) -> int:
-    """Latent pixels on a side of one token."""
+    """Return the number of latent pixels on a side of one token."""
     network = getattr(pipe, "transformer", None) or getattr(pipe, "transformer_2", None)
     size = getattr(getattr(network, "config", None), "patch_size", 1)
     if isinstance(size, list | tuple):

@@ -1,4 +1,4 @@
-"""The renderer: drives any text-to-video DiffusionPipeline by the signature of its call."""
+"""The renderer that drives any text-to-video DiffusionPipeline by the signature of its call."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kinolog_worker.renderers.diffusers.embeddings import PromptEncoder
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
     can_stream,
-    decoded_runs,
+    decode_runs,
     denormalized,
-    pictures_in,
-    pictures_of,
+    frame_runs,
+    frames_of_tensor,
 )
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
 from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
-from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, vocabulary_of
+from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     Frames,
@@ -41,52 +41,54 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class _LoadedPipeline:
+    """A pipeline on its device with what drives it."""
+
     pipe: Any
-    shape: PipelineSignature
+    signature: PipelineSignature
     prompts: PromptEncoder
-    wording: PromptVocabulary | None
+    vocabulary: PromptVocabulary | None
 
 
 class DiffusersRenderer:
     """Draws with a pipeline of diffusers.
 
     Options of the model: `text_tokens` (length that prompts are padded to), `size_multiple` (what width and height
-    are rounded to), `vae_dtype` (see loading). Each is found out by itself for most models.
+    are rounded to), `vae_dtype` (see `load_pipeline`). The first two are detected for most models.
     """
 
     def __init__(self) -> None:
-        self._loaded: _Loaded | None = None
+        self._loaded: _LoadedPipeline | None = None
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         pipe, facts, folder = load_pipeline(model, device)
-        shape = signature_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
-        wording = vocabulary_of(folder, getattr(pipe, "tokenizer", None))
-        self._loaded = _Loaded(pipe, shape, PromptEncoder(pipe, shape), wording)
+        signature = signature_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
+        vocabulary = load_vocabulary(folder, getattr(pipe, "tokenizer", None))
+        self._loaded = _LoadedPipeline(pipe, signature, PromptEncoder(pipe, signature), vocabulary)
         log.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
-        loaded = self._ready()
+        loaded = self._loaded_pipeline()
         words = VocabularyMatch()
-        if loaded.wording is not None:
-            _, words = loaded.wording.read(request.prompt)
-            request = loaded.wording.request(request)
-        with _memory_errors():
+        if loaded.vocabulary is not None:
+            _, words = loaded.vocabulary.rewrite(request.prompt)
+            request = loaded.vocabulary.rewrite_request(request)
+        with _OutOfMemoryErrors():
             return EncodedPrompt(loaded.prompts.encode(request), words)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
-        loaded = self._ready()
-        if loaded.wording is not None:
-            request = loaded.wording.request(request)
-        canvas = canvas_for(request, loaded.shape.multiple, loaded.shape.temporal)
-        _tell(request, canvas)
+        loaded = self._loaded_pipeline()
+        if loaded.vocabulary is not None:
+            request = loaded.vocabulary.rewrite_request(request)
+        canvas = canvas_for(request, loaded.signature.multiple, loaded.signature.temporal)
+        _log_canvas(request, canvas)
         drawn = 0
-        with _memory_errors():
-            for pictures in self._draw(loaded, request, canvas, observe, should_stop):
+        with _OutOfMemoryErrors():
+            for frames in self._draw(loaded, request, canvas, observe, should_stop):
                 if should_stop():
                     raise RenderCancelled
-                run = fit(pictures, canvas, request)[: request.frames - drawn]
+                run = fit(frames, canvas, request)[: request.frames - drawn]
                 if not len(run):
                     return
                 drawn += len(run)
@@ -98,44 +100,44 @@ class DiffusersRenderer:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _ready(self) -> _Loaded:
+    def _loaded_pipeline(self) -> _LoadedPipeline:
         if self._loaded is None:
-            raise RuntimeError("load comes first")
+            raise RuntimeError("no model is loaded: call load first")
         return self._loaded
 
     def _draw(
         self,
-        loaded: _Loaded,
+        loaded: _LoadedPipeline,
         request: SceneRequest,
         canvas: Canvas,
         observe: Observe,
         should_stop: ShouldStop,
     ) -> Iterator[Frames]:
-        """Denoise, then yield pictures of the canvas as they are decoded."""
-        pipe, shape = loaded.pipe, loaded.shape
+        """Denoise, then yield frames of the canvas as they are decoded."""
+        pipe, signature = loaded.pipe, loaded.signature
         streams = can_stream(pipe)
-        arguments = shape.arguments(request, canvas.width, canvas.height, canvas.frames)
+        arguments = signature.arguments(request, canvas.width, canvas.height, canvas.frames)
         arguments |= loaded.prompts.arguments(request)
-        if "callback_on_step_end" in shape.accepts:
+        if "callback_on_step_end" in signature.accepts:
             arguments["callback_on_step_end"] = _step_observer(pipe, request, observe, should_stop, streams)
         if should_stop():
             raise RenderCancelled
-        # The generator is of the CPU on every device, so that a seed means the same noise everywhere.
+        # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
         generator = torch.Generator("cpu").manual_seed(request.seed)
         output = pipe(**arguments, generator=generator, output_type="latent" if streams else "np").frames
         if streams:
-            for video in decoded_runs(pipe.vae, denormalized(pipe.vae, output)):
-                yield pictures_of(video)
+            for video in decode_runs(pipe.vae, denormalized(pipe.vae, output)):
+                yield frames_of_tensor(video)
         else:
-            yield from pictures_in(output[0])
+            yield from frame_runs(output[0])
 
 
 def _step_observer(
     pipe: Any, request: SceneRequest, observe: Observe, should_stop: ShouldStop, previews: bool
 ) -> Any:
-    """The pipeline's callback: reports each step, and leaves the call by raising when asked to stop.
+    """Return the pipeline's callback. It reports each step, and ends the call with an exception if it is cancelled.
 
-    (Setting `pipe._interrupt` would still decode what there is.)
+    (Setting `pipe._interrupt` would still decode the unfinished latents.)
     """
     estimate = CleanEstimate(pipe.scheduler)
 
@@ -158,15 +160,15 @@ def _step_observer(
 
 
 def _preview(vae: Any, latents: torch.Tensor) -> bytes:
-    """The middle latent frame, decoded by itself, as a small JPEG."""
+    """Return the middle latent frame, decoded alone, as a small JPEG."""
     middle = latents.shape[2] // 2
     with torch.no_grad():
-        video = next(decoded_runs(vae, denormalized(vae, latents[:1, :, middle : middle + 1])))
-    return jpeg_of(pictures_of(video)[0])
+        video = next(decode_runs(vae, denormalized(vae, latents[:1, :, middle : middle + 1])))
+    return jpeg_of(frames_of_tensor(video)[0])
 
 
-def _tell(request: SceneRequest, canvas: Canvas) -> None:
-    """Say in the job's log when what the model draws is not what was asked for."""
+def _log_canvas(request: SceneRequest, canvas: Canvas) -> None:
+    """Write into the job's log if the model draws another size than the requested one."""
     drawn = (canvas.width, canvas.height, canvas.frames)
     if drawn != (request.width, request.height, request.frames):
         log.info(
@@ -176,17 +178,17 @@ def _tell(request: SceneRequest, canvas: Canvas) -> None:
         )
 
 
-class _memory_errors:  # noqa: N801 - reads as a statement
-    """Turns the ways in which torch says that memory ran out into RenderFailed."""
+class _OutOfMemoryErrors:
+    """Replaces the exceptions that torch raises when memory runs out by RenderFailed."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        starved = isinstance(error, torch.OutOfMemoryError) or (
+        out_of_memory = isinstance(error, torch.OutOfMemoryError) or (
             isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
         )
-        if starved:
+        if out_of_memory:
             raise RenderFailed(
                 "OUT_OF_MEMORY", "the device's memory was not enough for this scene", retryable=True
             ) from None
