@@ -22,8 +22,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_history_tells_everything(api: RunningApi) -> None:
-    """The history holds every commit with command, events and hashes, and the job after the last."""
+async def test_history_is_complete(api: RunningApi) -> None:
+    """The history has every commit with command, events and hashes, and the job after the last commit."""
     job_id = await api.submit(request_id="r1")
     await api.complete(job_id)
     history = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
@@ -37,7 +37,7 @@ async def test_history_tells_everything(api: RunningApi) -> None:
 
 
 async def test_history_as_of_a_position_or_time(api: RunningApi) -> None:
-    """An earlier position or time shows the job as it was then; before its first commit, nothing."""
+    """An earlier position or time returns the job as it was then; before its first commit, nothing."""
     job_id = await api.submit()
     await api.complete(job_id)
     whole = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
@@ -51,15 +51,15 @@ async def test_history_as_of_a_position_or_time(api: RunningApi) -> None:
     assert not before.HasField("job")
 
 
-async def test_replay_gives_what_is_stored(api: RunningApi) -> None:
-    """The replay gives the stored bytes of the tenant's commits in order, and goes on live when asked."""
+async def test_replay_yields_stored_commits(api: RunningApi) -> None:
+    """The replay yields the stored bytes of the tenant's commits in order, and optionally continues live."""
     await api.submit("one")
     await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="x"), metadata=((TENANT_KEY, "other"),))
     await api.submit("two")
     until_now = api.audit.ReplayLog(au.ReplayLogRequest(until_now=True))
-    told = [message async for message in until_now]
-    assert [message.position for message in told] == [1, 3]
-    assert told[0].stored_commit == api.store._log[0]
+    messages = [message async for message in until_now]
+    assert [message.position for message in messages] == [1, 3]
+    assert messages[0].stored_commit == api.store._log[0]
     live = api.audit.ReplayLog(au.ReplayLogRequest(after=1))
     assert [message.position for message in await collected(live, 1)] == [3]
     await api.submit("three")

@@ -1,4 +1,4 @@
-"""Who may call, as whom, and what tenants see of each other; over a real connection."""
+"""Authentication and isolation of tenants, over a real connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHER = ((TENANT_KEY, "other"), (ACTOR_KEY, "eve"))
 GATEWAY, TEAM = "gateway-key-0123456789", "team-key-0123456789"
 KEYS = {
     sha256(GATEWAY.encode()).digest(): KeyHolder(),
-    sha256(TEAM.encode()).digest(): KeyHolder("team", "robot"),
+    sha256(TEAM.encode()).digest(): KeyHolder(tenant="team", actor="robot"),
 }
 
 
@@ -32,18 +32,18 @@ async def api() -> AsyncIterator[RunningApi]:
 
 @pytest.fixture
 async def locked() -> AsyncIterator[RunningApi]:
-    """An api that asks for keys."""
+    """An api that requires keys."""
     async with running_api(Authenticator("default", KEYS)) as running:
         yield running
 
 
 def bearer(key: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
-    """The metadata of a call with a key."""
+    """Return the metadata of a call with a key."""
     return (("authorization", f"Bearer {key}"), *more)
 
 
 async def test_actor_and_tenant_of_the_metadata(api: RunningApi) -> None:
-    """A job belongs to the tenant and actor that the gateway names, or to nobody in particular."""
+    """A job belongs to the tenant and actor in the metadata, or to the default tenant and an anonymous actor."""
     theirs = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=OTHER)).job
     assert (theirs.tenant, theirs.actor) == ("other", "eve")
     mine = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))).job
@@ -51,7 +51,7 @@ async def test_actor_and_tenant_of_the_metadata(api: RunningApi) -> None:
 
 
 async def test_tenants_are_apart(api: RunningApi) -> None:
-    """A tenant finds neither the jobs of another by id, nor in lists, nor by the same request id."""
+    """A tenant cannot find jobs of another tenant by id, in lists, or by the same request id."""
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="same")
     theirs = (await api.jobs.SubmitJob(request, metadata=OTHER)).job
     mine = (await api.jobs.SubmitJob(request)).job
@@ -71,15 +71,15 @@ async def test_tenants_are_apart(api: RunningApi) -> None:
     assert bulk.results[0].error.code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
-async def test_metadata_that_names_nobody(api: RunningApi) -> None:
-    """Names with strange characters are refused, the metadata key named."""
+async def test_invalid_metadata(api: RunningApi) -> None:
+    """Invalid names are refused. The error names the metadata key."""
     metadata = ((TENANT_KEY, "a/b"), (ACTOR_KEY, "x" * 200))
     problem = await refused(api.jobs.ListModels(pb.ListModelsRequest(), metadata=metadata))
     assert set(problem.fields) == {TENANT_KEY, ACTOR_KEY}
 
 
-async def test_a_key_is_asked_for(locked: RunningApi) -> None:
-    """With a key file a call without a key, or with a wrong one, is UNAUTHENTICATED for every kind of method."""
+async def test_a_key_is_required(locked: RunningApi) -> None:
+    """With a key file a call with no key or a wrong key is UNAUTHENTICATED for every kind of method."""
     for metadata in ((), bearer("wrong-key-0123456789"), (("authorization", GATEWAY),), OTHER):
         for call in (
             locked.jobs.ListModels(pb.ListModelsRequest(), metadata=metadata),
@@ -90,8 +90,8 @@ async def test_a_key_is_asked_for(locked: RunningApi) -> None:
             assert (problem.code, problem.reason) == (grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED")
 
 
-async def test_a_key_says_who_calls(locked: RunningApi) -> None:
-    """A key with a tenant speaks for that one alone; the gateway's key for whom the metadata names."""
+async def test_a_key_identifies_the_caller(locked: RunningApi) -> None:
+    """A key with a tenant is valid for that tenant only; the gateway's key for the tenant in the metadata."""
     request = pb.SubmitJobRequest(prompt=PROMPT)
     team = (await locked.jobs.SubmitJob(request, metadata=bearer(TEAM, (ACTOR_KEY, "eve")))).job
     assert (team.tenant, team.actor) == ("team", "robot")
@@ -102,7 +102,7 @@ async def test_a_key_says_who_calls(locked: RunningApi) -> None:
 
 
 async def test_workers_are_shared_but_not_their_jobs(api: RunningApi) -> None:
-    """Everybody sees the workers and the models they serve; the job one works on only its own tenant."""
+    """All tenants see the workers and their models. Only the tenant of a job sees which worker runs it."""
     theirs = (await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), metadata=OTHER)).job
     at = datetime(2026, 5, 1, tzinfo=UTC)
     report = WorkerReport(

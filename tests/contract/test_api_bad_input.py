@@ -1,4 +1,4 @@
-"""Bad input to every method: a clear error that names the field, nothing stored, nothing logged with a prompt."""
+"""Invalid input to every method: the error names the field, nothing is stored, no log line has a prompt."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ NO_TIME = Timestamp(seconds=10**15)
 UPSIDE_DOWN = job_pb2.JobFilter(created_from=LATER, created_before=EARLIER)
 BY_ID = pb.JobSelection(job_ids=["nonsense"])
 REPEATED = f"{SECRET} " * 150 + "\n" + "\n".join(f"Scene {n}: it moves." for n in range(1, 33))
-"""A short prompt of which each of many scenes repeats the beginning."""
+"""A short prompt whose beginning is repeated in each of many scenes."""
 NOTHING = pb.JobSelection()
 BEYOND: Any = 99
-"""A number that no enum has."""
+"""A number that is not in any enum."""
 MALFORMED = ["", "nonsense", "A" * 26, "a" * 27, "a" * 25 + "\n", "../" + "a" * 23, "a" * 25 + "é"]
 
 
 def submit(**fields: Any) -> pb.SubmitJobRequest:
-    """A submit with a prompt that must not be repeated anywhere."""
+    """Return a submit whose prompt must not appear in errors or logs."""
     return pb.SubmitJobRequest(**({"prompt": SECRET} | fields))
 
 
 def span(start: Timestamp | None = None, end: Timestamp | None = None) -> an.TimeRange:
-    """A span of time from the wire; `from` is a keyword in Python."""
+    """Return a time range; `from` is a keyword in Python."""
     return an.TimeRange(**{"from": start, "before": end})
 
 
@@ -154,29 +154,29 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 def method(api: RunningApi, name: str) -> Any:
-    """The method of that name, of whichever service has it."""
+    """Return the method with this name of any service."""
     return next(getattr(stub, name) for stub in (api.jobs, api.analytics, api.audit) if hasattr(stub, name))
 
 
 async def test_wrong_fields_are_named(api: RunningApi, caplog: pytest.LogCaptureFixture) -> None:
-    """Each wrong field is an INVALID_ARGUMENT whose violation names it; nothing is stored or logged."""
+    """Each wrong field is INVALID_ARGUMENT with a violation that names it. Nothing is stored or logged."""
     caplog.set_level(logging.DEBUG)
     for name, request, field in CASES:
         problem = await refused(method(api, name)(request))
-        told = (name, field, problem)
-        assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, told
-        assert list(problem.fields) == [field], told
-        assert problem.fields[field], told
-        assert problem.domain == "kinolog", told
-        assert problem.reason, told
-        assert field in problem.message, told
-        assert SECRET not in str(problem), told
+        context = (name, field, problem)
+        assert problem.code is grpc.StatusCode.INVALID_ARGUMENT, context
+        assert list(problem.fields) == [field], context
+        assert problem.fields[field], context
+        assert problem.domain == "kinolog", context
+        assert problem.reason, context
+        assert field in problem.message, context
+        assert SECRET not in str(problem), context
     assert await api.store.last_position() == 0
     assert SECRET not in caplog.text
 
 
 async def test_malformed_job_ids_are_named(api: RunningApi) -> None:
-    """Every method of one job refuses what cannot be an id, naming the field and the form."""
+    """Every method of one job refuses a malformed id. The error names the field and the format."""
     for name, request in OF_ONE_JOB:
         for job_id in MALFORMED:
             problem = await refused(method(api, name)(request(job_id=job_id)))
@@ -185,7 +185,7 @@ async def test_malformed_job_ids_are_named(api: RunningApi) -> None:
 
 
 async def test_unknown_jobs_are_not_found(api: RunningApi) -> None:
-    """Every method of one job answers NOT_FOUND for an id that no job has."""
+    """Every method of one job returns NOT_FOUND for an unknown id."""
     for name, request in OF_ONE_JOB:
         problem = await refused(method(api, name)(request(job_id=UNKNOWN)))
         assert problem.code is grpc.StatusCode.NOT_FOUND, (name, problem)
@@ -193,15 +193,15 @@ async def test_unknown_jobs_are_not_found(api: RunningApi) -> None:
 
 
 async def test_several_wrong_fields_are_all_named(api: RunningApi) -> None:
-    """One answer names every wrong field and says what is allowed."""
+    """One error names every wrong field and the allowed values."""
     request = submit(prompt="", fps=0, style="x" * 51, priority=99)
     problem = await refused(api.jobs.SubmitJob(request))
     assert set(problem.fields) == {"prompt", "fps", "style", "priority"}
     assert problem.fields["priority"] == "must be one of critical, high, medium, low"
 
 
-async def test_limits_of_the_model_are_told(api: RunningApi) -> None:
-    """What a model cannot do is refused with what it can, all of it at once."""
+async def test_errors_list_the_limits_of_the_model(api: RunningApi) -> None:
+    """All exceeded limits of a model are refused together, with the allowed values."""
     request = submit(model="large", frames=82, steps=61, style="watercolor")
     problem = await refused(api.jobs.SubmitJob(request))
     assert problem.reason == "MODEL_LIMITS"
@@ -213,10 +213,8 @@ async def test_limits_of_the_model_are_told(api: RunningApi) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\xff", b"{}garbage"])
-async def test_bytes_that_are_no_message(
-    api: RunningApi, raw: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Bytes that do not parse are an INVALID_ARGUMENT for every kind of method, and no error in the log."""
+async def test_undecodable_bytes(api: RunningApi, raw: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Undecodable bytes are INVALID_ARGUMENT for every kind of method, without an error in the process log."""
     channel: Any = api.channel
     calls = [
         channel.unary_unary("/kinolog.v1.JobService/SubmitJob"),
@@ -229,15 +227,15 @@ async def test_bytes_that_are_no_message(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_text_that_is_no_utf8(api: RunningApi) -> None:
-    """A prompt that is no UTF-8 does not parse."""
+async def test_text_that_is_not_utf8(api: RunningApi) -> None:
+    """A prompt that is not UTF-8 is a malformed message."""
     channel: Any = api.channel
     problem = await refused(channel.unary_unary("/kinolog.v1.JobService/SubmitJob")(b"\x0a\x02\xc3\x28"))
     assert (problem.code, problem.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
 
 
 async def test_positions_that_the_log_has_not_reached(api: RunningApi) -> None:
-    """A position behind the end of the log is OUT_OF_RANGE at once, not a wait."""
+    """A position after the end of the log is OUT_OF_RANGE immediately, without a wait."""
     job_id = await api.submit()
     for position in (2, 2**64 - 1):
         for call in (
@@ -253,7 +251,7 @@ async def test_positions_that_the_log_has_not_reached(api: RunningApi) -> None:
 
 
 async def test_an_unknown_method(api: RunningApi) -> None:
-    """A method that no service has is UNIMPLEMENTED."""
+    """An unknown method is UNIMPLEMENTED."""
     channel: Any = api.channel
     problem = await refused(channel.unary_unary("/kinolog.v1.JobService/DropJobs")(b""))
     assert problem.code is grpc.StatusCode.UNIMPLEMENTED

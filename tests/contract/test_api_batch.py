@@ -17,8 +17,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_every_job_gets_its_answer(api: RunningApi) -> None:
-    """Wrong jobs are answered with their errors and do not keep the others back."""
+async def test_every_job_gets_a_result(api: RunningApi) -> None:
+    """Invalid jobs get errors and do not affect the others."""
     requests = [
         pb.SubmitJobRequest(prompt=PROMPT, request_id="a"),
         pb.SubmitJobRequest(prompt=""),
@@ -33,7 +33,7 @@ async def test_every_job_gets_its_answer(api: RunningApi) -> None:
 
 
 async def test_a_thousand_jobs_in_order(api: RunningApi) -> None:
-    """The largest batch is stored whole, and its answers stand in the order of the request."""
+    """The largest batch is stored completely, and its results are in the order of the request."""
     requests = [pb.SubmitJobRequest(prompt=f"frame {n}", request_id=f"r{n}") for n in range(1_000)]
     answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
     assert sorted(result.position for result in answer.results) == list(range(1, 1_001))
@@ -41,8 +41,8 @@ async def test_a_thousand_jobs_in_order(api: RunningApi) -> None:
     assert (job.spec.prompt, job.request_id) == ("frame 700", "r700")
 
 
-async def test_a_repeated_batch_makes_nothing_new(api: RunningApi) -> None:
-    """A batch sent again finds its jobs; one with another body under the same id is refused alone."""
+async def test_a_repeated_batch_creates_nothing(api: RunningApi) -> None:
+    """A repeated batch returns the existing jobs. Only a job with another body under the same id is refused."""
     request = pb.BatchSubmitJobsRequest(
         requests=[pb.SubmitJobRequest(prompt=f"frame {n}", request_id=f"r{n}") for n in range(20)]
     )
@@ -50,14 +50,14 @@ async def test_a_repeated_batch_makes_nothing_new(api: RunningApi) -> None:
     request.requests[3].prompt = "something else"
     again = await api.jobs.BatchSubmitJobs(request)
     assert again.results[3].error.code == 6
-    kept = [n for n in range(20) if n != 3]
-    assert [again.results[n].job_id for n in kept] == [first.results[n].job_id for n in kept]
+    accepted = [n for n in range(20) if n != 3]
+    assert [again.results[n].job_id for n in accepted] == [first.results[n].job_id for n in accepted]
     assert not any(result.created for result in again.results)
     assert await api.store.last_position() == 20
 
 
 async def test_one_id_twice_in_a_batch(api: RunningApi) -> None:
-    """Of two equal requests with one id in a batch one makes the job and the other finds it."""
+    """Of two equal requests with one id in a batch, one creates the job and the other returns it."""
     twin = pb.SubmitJobRequest(prompt=PROMPT, request_id="twin")
     answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=[twin, twin]))
     assert [result.created for result in answer.results] == [True, False]

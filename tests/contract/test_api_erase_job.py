@@ -1,4 +1,4 @@
-"""Erasing jobs for good, over a real connection: what goes, what stays, and what happens when it is cut short."""
+"""EraseJob over a real connection: what is deleted, what stays, and how interrupted erasures finish."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_erasing_takes_prompts_files_and_weather(api: RunningApi) -> None:
-    """After an erasure nothing shows the prompt, the files and the weather are gone, and the history stays."""
+async def test_erasing_deletes_prompt_files_and_progress(api: RunningApi) -> None:
+    """An erasure deletes prompt, files and progress. The history stays."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
     await api.progress.publish(
@@ -44,8 +44,8 @@ async def test_erasing_takes_prompts_files_and_weather(api: RunningApi) -> None:
     assert verdict.valid
 
 
-async def test_what_an_erased_job_answers(api: RunningApi) -> None:
-    """Result and files of an erased job are refused as erased; its storyboard keeps times without prompts."""
+async def test_responses_about_an_erased_job(api: RunningApi) -> None:
+    """Result and files of an erased job are refused as erased. Its storyboard has times but no prompts."""
     job_id = await api.submit()
     await api.complete(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
@@ -60,7 +60,7 @@ async def test_what_an_erased_job_answers(api: RunningApi) -> None:
 
 
 async def test_only_ended_jobs_are_erased(api: RunningApi) -> None:
-    """A waiting job is refused and keeps its key."""
+    """A queued job cannot be erased and keeps its key."""
     job_id = await api.submit()
     problem = await refused(api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_ENDED")
@@ -68,7 +68,7 @@ async def test_only_ended_jobs_are_erased(api: RunningApi) -> None:
 
 
 async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -> None:
-    """Submitting again with the request id of an erased job is refused, alone and in a batch."""
+    """A submit with the request id of an erased job is refused, alone and in a batch."""
     job_id = await api.submit(request_id="once")
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
@@ -81,7 +81,7 @@ async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -
 
 
 async def test_files_that_another_job_lists_stay(api: RunningApi) -> None:
-    """Two jobs that made the same bytes share a file; it goes with the last of them."""
+    """Two jobs that made the same bytes share a file. It is deleted with the last of them."""
     first, second = await api.submit(), await api.submit()
     artifact = await api.complete(first, b"the same bytes")
     assert (await api.complete(second, b"the same bytes")).key == artifact.key
@@ -91,8 +91,8 @@ async def test_files_that_another_job_lists_stay(api: RunningApi) -> None:
     assert await api.artifacts.head(artifact.key) is None
 
 
-async def test_bulk_erase_answers_each_job(api: RunningApi) -> None:
-    """Ended jobs are erased, others answered with why not."""
+async def test_bulk_erase_returns_a_result_per_job(api: RunningApi) -> None:
+    """Ended jobs are erased. Other jobs get errors."""
     ended, waiting = await api.submit(), await api.submit()
     await api.complete(ended)
     selection = pb.JobSelection(job_ids=[ended, waiting])
@@ -100,8 +100,8 @@ async def test_bulk_erase_answers_each_job(api: RunningApi) -> None:
     assert [result.error.code for result in answer.results] == [0, 9]
 
 
-async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the key store fails after the event, the caller is told to try again, and trying again finishes."""
+async def test_an_interrupted_erasure(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the key store fails after the event the caller gets UNAVAILABLE, and a repeated call finishes the erasure."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
     erase_key = api.keys.erase
@@ -122,7 +122,7 @@ async def test_an_erasure_that_was_cut_short(api: RunningApi, monkeypatch: pytes
 
 
 async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An api that starts finds erasures that another one left undone, and finishes them."""
+    """A starting api finds interrupted erasures of another api and finishes them."""
     monkeypatch.setattr(erase_job, "RETRY_SECONDS", 0.01)
     async with running_api() as first:
         job_id = await first.submit()
@@ -141,5 +141,5 @@ async def test_a_starting_api_finishes_erasures(monkeypatch: pytest.MonkeyPatch)
         async def finished() -> bool:
             return await first.key(job_id) is None
 
-        async with running_api(parts=first):
+        async with running_api(stores_of=first):
             await until(finished)

@@ -1,4 +1,4 @@
-"""The life of a job as a client of JobService sees it, over a real connection."""
+"""Commands and queries of JobService, over a real connection."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_submit_fills_in_what_was_left_out(api: RunningApi) -> None:
-    """A job that names only its prompt gets the default model with its values, and a drawn seed."""
+async def test_submit_fills_in_defaults(api: RunningApi) -> None:
+    """A job with only a prompt gets the default model with its defaults, and a drawn seed."""
     answer = await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT))
     spec = answer.job.spec
     assert (spec.model, spec.width, spec.height, spec.frames, spec.fps) == ("kinolog-tiny", 256, 256, 17, 8)
@@ -33,20 +33,20 @@ async def test_submit_fills_in_what_was_left_out(api: RunningApi) -> None:
 
 
 async def test_duration_becomes_frames(api: RunningApi) -> None:
-    """A length in seconds is turned into frames at the job's frame rate."""
+    """A duration in seconds is converted to frames at the job's frame rate."""
     request = pb.SubmitJobRequest(prompt=PROMPT, duration_seconds=3, fps=10)
     assert (await api.jobs.SubmitJob(request)).job.spec.frames == 30
 
 
 async def test_prompt_in_the_log_is_sealed(api: RunningApi) -> None:
-    """What the log stores does not hold the prompt."""
+    """The stored commits do not contain the prompt."""
     await api.submit()
     async for batch in api.store.read(0):
         assert all(b"Quillfeather" not in recorded.raw for recorded in batch)
 
 
 async def test_repeated_submit_finds_its_job(api: RunningApi) -> None:
-    """The same request id with the same body answers the job that it made, seed included."""
+    """A repeated request with the same body returns the existing job, including its seed."""
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="order-1")
     first = await api.jobs.SubmitJob(request)
     again = await api.jobs.SubmitJob(request)
@@ -57,7 +57,7 @@ async def test_repeated_submit_finds_its_job(api: RunningApi) -> None:
 
 
 async def test_request_id_with_another_body_is_refused(api: RunningApi) -> None:
-    """The same request id with another body is ALREADY_EXISTS, and stores nothing."""
+    """A repeated request id with another body is ALREADY_EXISTS and stores nothing."""
     await api.submit(request_id="order-1")
     problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="else", request_id="order-1")))
     assert problem.code is grpc.StatusCode.ALREADY_EXISTS
@@ -65,8 +65,8 @@ async def test_request_id_with_another_body_is_refused(api: RunningApi) -> None:
     assert await api.store.last_position() == 1
 
 
-async def test_get_job_is_answered_from_the_log(api: RunningApi) -> None:
-    """A job can be read the moment it is submitted, whatever the read model has seen."""
+async def test_get_job_reads_the_log(api: RunningApi) -> None:
+    """A job can be read immediately after the submit, however far the read model has come."""
     api.read_model.held_at = 0
     job_id = await api.submit("A heron wades. Then it flies off over the reeds.", duration_seconds=6)
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
@@ -74,24 +74,24 @@ async def test_get_job_is_answered_from_the_log(api: RunningApi) -> None:
     assert job.scenes[0].prompt.startswith("A heron wades")
 
 
-async def test_get_job_says_the_place_in_the_queue(api: RunningApi) -> None:
-    """A waiting job says how many are before it."""
+async def test_get_job_has_the_queue_position(api: RunningApi) -> None:
+    """A queued job has its position in the queue."""
     await api.submit()
     second = await api.submit()
     assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=second))).job.queue_position == 1
 
 
-async def test_get_job_survives_without_the_read_model(api: RunningApi) -> None:
-    """A job is answered without its place in the queue while the read model is away."""
+async def test_get_job_works_without_the_read_model(api: RunningApi) -> None:
+    """While the read model is unavailable a job is returned without its queue position."""
     job_id = await api.submit()
-    api.read_model.away = True
+    api.read_model.unavailable = True
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
     assert job.id == job_id
     assert not job.HasField("queue_position")
 
 
-async def test_storyboard_is_planned_while_the_job_waits(api: RunningApi) -> None:
-    """Scenes can be read at once, and last as long as the job."""
+async def test_storyboard_is_planned_while_the_job_is_queued(api: RunningApi) -> None:
+    """Scenes can be read immediately, and their durations add up to that of the job."""
     job_id = await api.submit("A red kite rises. Then the kite dives.", duration_seconds=4, fps=8)
     board = await api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=job_id))
     assert board.duration_seconds == 4
@@ -99,8 +99,8 @@ async def test_storyboard_is_planned_while_the_job_waits(api: RunningApi) -> Non
     assert all(scene.prompt for scene in board.scenes)
 
 
-async def test_cancel_a_waiting_job(api: RunningApi) -> None:
-    """A waiting job is cancelled at once; cancelling again changes nothing."""
+async def test_cancel_a_queued_job(api: RunningApi) -> None:
+    """A queued job is cancelled immediately. Cancelling again changes nothing."""
     job_id = await api.submit()
     answer = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="c1", reason="typo"))
     again = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="c2"))
@@ -109,7 +109,7 @@ async def test_cancel_a_waiting_job(api: RunningApi) -> None:
 
 
 async def test_cancel_a_running_job(api: RunningApi) -> None:
-    """A running job is asked to stop and goes on until its worker says so."""
+    """Cancelling a running job only requests it; the job runs until its worker confirms."""
     job_id = await api.submit()
     await api.start_attempt(job_id)
     job = (await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))).job
@@ -118,7 +118,7 @@ async def test_cancel_a_running_job(api: RunningApi) -> None:
 
 
 async def test_one_request_id_may_serve_two_kinds_of_command(api: RunningApi) -> None:
-    """An id used to cancel does not swallow the retry that uses it too."""
+    """A retry with the request id of an earlier cancel takes effect."""
     job_id = await api.submit()
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id, request_id="same"))
     retried = await api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id, request_id="same"))
@@ -126,7 +126,7 @@ async def test_one_request_id_may_serve_two_kinds_of_command(api: RunningApi) ->
 
 
 async def test_retry_needs_a_job_that_failed(api: RunningApi) -> None:
-    """A waiting job cannot be retried; a failed one can, once per request id."""
+    """A queued job cannot be retried. A failed job can, once per request id."""
     job_id = await api.submit()
     problem = await refused(api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_RETRYABLE")
@@ -138,7 +138,7 @@ async def test_retry_needs_a_job_that_failed(api: RunningApi) -> None:
 
 
 async def test_reprioritize_and_prefetch(api: RunningApi) -> None:
-    """A waiting job takes another priority, and can be warmed up for."""
+    """A queued job can be reprioritized and prefetched."""
     job_id = await api.submit(priority=job_pb2.PRIORITY_LOW)
     request = pb.ReprioritizeJobRequest(job_id=job_id, priority=job_pb2.PRIORITY_CRITICAL)
     assert (await api.jobs.ReprioritizeJob(request)).job.priority == job_pb2.PRIORITY_CRITICAL
@@ -146,8 +146,8 @@ async def test_reprioritize_and_prefetch(api: RunningApi) -> None:
     assert prefetched.position == 3
 
 
-async def test_bulk_cancel_answers_each_job(api: RunningApi) -> None:
-    """A bulk command answers every id in the order given, unknown and ended ones with their error."""
+async def test_bulk_cancel_returns_a_result_per_job(api: RunningApi) -> None:
+    """A bulk command returns a result per id in the given order, with errors for unknown and ended jobs."""
     first, ended = await api.submit(), await api.submit()
     await api.complete(ended)
     job_ids = [first, "a" * 26, ended, first]
@@ -177,7 +177,7 @@ async def test_bulk_commands_by_filter(api: RunningApi) -> None:
 
 
 async def test_result_once_it_is_there(api: RunningApi) -> None:
-    """The result is refused until the job is completed, then names files and facts."""
+    """The result is refused until the job is completed; then it has the files and media facts."""
     job_id = await api.submit()
     problem = await refused(api.jobs.GetResult(pb.GetResultRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "JOB_NOT_COMPLETED")
@@ -189,7 +189,7 @@ async def test_result_once_it_is_there(api: RunningApi) -> None:
 
 
 async def test_artifact_is_read_whole_and_in_ranges(api: RunningApi) -> None:
-    """The bytes come in pieces, the facts in the first message, and a range is exactly that range."""
+    """The bytes are sent in chunks, the first message describes the file, and a range is exact."""
     content = bytes(range(256)) * 3_000
     job_id = await api.submit()
     await api.complete(job_id, content)

@@ -22,8 +22,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_pages_hold_every_job_once(api: RunningApi) -> None:
-    """Following the page tokens gives each job once, the newest first."""
+async def test_pages_contain_every_job_once(api: RunningApi) -> None:
+    """The pages contain each job once, newest first."""
     submitted = [await api.submit() for _ in range(5)]
     request = pb.ListJobsRequest(page_size=2)
     seen: list[str] = []
@@ -39,7 +39,7 @@ async def test_pages_hold_every_job_once(api: RunningApi) -> None:
 
 
 async def test_page_tokens_are_bound_to_their_query(api: RunningApi) -> None:
-    """A token is refused with another filter, order or tenant, or when a letter of it was changed."""
+    """A token is refused with another filter, order or tenant, or if a character was changed."""
     for _ in range(4):
         await api.submit(priority=job_pb2.PRIORITY_LOW)
     token = (await api.jobs.ListJobs(pb.ListJobsRequest(page_size=1))).next_page_token
@@ -58,8 +58,8 @@ async def test_page_tokens_are_bound_to_their_query(api: RunningApi) -> None:
     assert len(larger.jobs) == 3
 
 
-async def test_filters_narrow_and_orders_turn(api: RunningApi) -> None:
-    """Filters find what they say, in the order that is asked for."""
+async def test_filters_and_orders(api: RunningApi) -> None:
+    """Filters select the matching jobs, in the requested order."""
     low = await api.submit("a fox in the snow", priority=job_pb2.PRIORITY_LOW)
     high = await api.submit("a fox at night", priority=job_pb2.PRIORITY_HIGH, style="Noir")
     by_priority = await api.jobs.ListJobs(pb.ListJobsRequest(order_by="priority desc"))
@@ -77,7 +77,7 @@ async def test_filters_narrow_and_orders_turn(api: RunningApi) -> None:
 
 
 async def test_summary_counts_by_status(api: RunningApi) -> None:
-    """The summary counts the jobs that the filter finds, by status."""
+    """The summary counts the matching jobs by status."""
     await api.complete(await api.submit())
     await api.fail(await api.submit())
     await api.submit(priority=job_pb2.PRIORITY_LOW)
@@ -86,8 +86,8 @@ async def test_summary_counts_by_status(api: RunningApi) -> None:
     assert (await api.jobs.SummarizeJobs(pb.SummarizeJobsRequest(filter=LOW))).total == 1
 
 
-async def test_a_read_waits_for_the_position_that_it_asks_for(api: RunningApi) -> None:
-    """A list that cannot show a write in time says so and how far it has come; once it can, it does."""
+async def test_a_read_waits_for_its_min_position(api: RunningApi) -> None:
+    """A list that does not reach min_position in time returns READ_MODEL_BEHIND with its position."""
     job_id = await api.submit()
     api.read_model.held_at = 0
     request = pb.ListJobsRequest(min_position=1)
@@ -100,8 +100,8 @@ async def test_a_read_waits_for_the_position_that_it_asks_for(api: RunningApi) -
 
 
 async def test_lists_without_the_read_model(api: RunningApi) -> None:
-    """While the read model is away lists are UNAVAILABLE with a time to try again; submitting goes on."""
-    api.read_model.away = True
+    """While the read model is unavailable lists are UNAVAILABLE with a retry delay, and jobs can be submitted."""
+    api.read_model.unavailable = True
     problem = await refused(api.jobs.SummarizeJobs(pb.SummarizeJobsRequest(min_position=1)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE")
     assert problem.retry_seconds == 1.0

@@ -1,4 +1,4 @@
-"""Log lines that say something in words of the prompt: sealed on their way, opened for the owner alone."""
+"""Notes of log lines, which quote the prompt: sealed in transit and storage, unsealed for the owner only."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def noted(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
-    """A line with a note, as a worker writes it."""
+async def line_with_note(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
+    """Return a line with a note, as a worker publishes it."""
     loaded = await api.store.load(job_id)
     key = await api.key(job_id)
     assert loaded is not None
@@ -40,13 +40,13 @@ async def noted(api: RunningApi, job_id: str, sequence: int = 1) -> LogLine:
     )
 
 
-async def test_the_owner_reads_the_words(api: RunningApi) -> None:
-    """In the list of log lines the note stands behind the message."""
+async def test_the_owner_reads_the_note(api: RunningApi) -> None:
+    """ListLogEntries appends the note to the message."""
     job_id = await api.submit()
     plain = LogLine(
         job_id=job_id, attempt=1, at=api.clock(), level=LogLevel.INFO, message="weights loaded", sequence=2
     )
-    api.read_model.lines = [await noted(api, job_id), plain]
+    api.read_model.lines = [await line_with_note(api, job_id), plain]
     answer = await api.jobs.ListLogEntries(pb.ListLogEntriesRequest(job_id=job_id))
     assert [entry.message for entry in answer.entries] == [
         f"the model does not know 2 words: {SECRET}",
@@ -54,21 +54,21 @@ async def test_the_owner_reads_the_words(api: RunningApi) -> None:
     ]
 
 
-async def test_watchers_read_the_words(api: RunningApi) -> None:
-    """So it does in the stream of a job."""
+async def test_watchers_read_the_note(api: RunningApi) -> None:
+    """WatchJob appends the note to the message."""
     job_id = await api.submit()
     stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, logs=True))
     await collected(stream, 1)
-    await api.progress.publish(await noted(api, job_id))
-    (told,) = await collected(stream, 1)
-    assert told.log.message == f"the model does not know 2 words: {SECRET}"
+    await api.progress.publish(await line_with_note(api, job_id))
+    (message,) = await collected(stream, 1)
+    assert message.log.message == f"the model does not know 2 words: {SECRET}"
     stream.cancel()
 
 
-async def test_nobody_reads_the_words_of_an_erased_job(api: RunningApi) -> None:
-    """Once the key is erased a line that is kept somewhere says only that there were such words."""
+async def test_notes_of_an_erased_job_are_left_out(api: RunningApi) -> None:
+    """Once the key is erased a stored line has its message without the note."""
     job_id = await api.submit()
-    line = await noted(api, job_id)
+    line = await line_with_note(api, job_id)
     await api.complete(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
     api.read_model.lines = [line]
@@ -77,9 +77,9 @@ async def test_nobody_reads_the_words_of_an_erased_job(api: RunningApi) -> None:
 
 
 async def test_a_note_of_another_job_is_left_out(api: RunningApi) -> None:
-    """A note that does not open under its key is not shown, and stops nothing."""
+    """A note that cannot be unsealed is left out without an error."""
     mine, other = await api.submit(), await api.submit()
-    foreign = (await noted(api, other)).note
+    foreign = (await line_with_note(api, other)).note
     api.read_model.lines = [
         LogLine(
             job_id=mine,
@@ -95,9 +95,9 @@ async def test_a_note_of_another_job_is_left_out(api: RunningApi) -> None:
     assert [entry.message for entry in answer.entries] == ["a line"]
 
 
-async def test_the_words_are_nowhere_in_the_clear(api: RunningApi) -> None:
-    """What travels and what is stored holds no word of the note, and both come back as they were."""
-    line = await noted(api, await api.submit(), sequence=0)
+async def test_notes_are_always_sealed(api: RunningApi) -> None:
+    """Encoded updates and stored notes do not contain the text, and decode to the same values."""
+    line = await line_with_note(api, await api.submit(), sequence=0)
     assert line.note is not None
     for raw in (encode_progress_update(line), encode_note(line.note)):
         assert b"crimson" not in raw

@@ -1,4 +1,4 @@
-"""Which key seals what is submitted, over a real connection."""
+"""Keys of submitted jobs, over a real connection."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def test_every_job_has_a_key_of_its_own(api: RunningApi) -> None:
-    """Jobs submitted alone and in a batch each name another key, which is stored and opens their prompts."""
+async def test_every_job_has_its_own_key(api: RunningApi) -> None:
+    """Jobs submitted alone and in a batch each have their own stored key, which unseals their prompts."""
     alone = [await api.submit(f"prompt {number}") for number in range(3)]
     requests = [pb.SubmitJobRequest(prompt=f"prompt {number}") for number in range(3, 8)]
     batch = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
@@ -37,8 +37,8 @@ async def test_every_job_has_a_key_of_its_own(api: RunningApi) -> None:
     assert [job.spec.prompt for job in shown] == [f"prompt {number}" for number in range(8)]
 
 
-async def test_racing_submits_make_one_job(api: RunningApi) -> None:
-    """Given one request sent twenty times at once, one makes the job, and all are shown it under its key."""
+async def test_racing_submits_create_one_job(api: RunningApi) -> None:
+    """Of 20 concurrent equal requests one creates the job, and all return it unsealed."""
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="race")
     answers = await asyncio.gather(*(api.jobs.SubmitJob(request) for _ in range(20)))
     assert sorted(answer.created for answer in answers) == [False] * 19 + [True]
@@ -47,8 +47,8 @@ async def test_racing_submits_make_one_job(api: RunningApi) -> None:
     assert await api.key(answers[0].job.id) is not None
 
 
-async def test_a_stopped_api_leaves_only_keys_in_use(api: RunningApi) -> None:
-    """Keys made ahead are deleted when the api stops; those of jobs stay."""
+async def test_a_stopped_api_keeps_only_keys_in_use(api: RunningApi) -> None:
+    """A stopping api deletes unused keys and keeps those of jobs."""
     job_ids = [await api.submit() for _ in range(5)]
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="again")
     job_ids += [(await api.jobs.SubmitJob(request)).job.id for _ in range(3)][:1]
@@ -57,7 +57,7 @@ async def test_a_stopped_api_leaves_only_keys_in_use(api: RunningApi) -> None:
 
 
 async def test_a_job_of_an_old_log(api: RunningApi) -> None:
-    """A job that names no key is sealed under the key with its own id: it is shown, found again, and erased."""
+    """A job without a key id is sealed under the key with the job's id: it can be read, found again, and erased."""
     job_id = job_id_of("default", "old")
     sealer = Sealer(job_id, key := new_key())
     await api.keys.create({job_id: key})

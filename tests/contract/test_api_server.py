@@ -1,4 +1,4 @@
-"""Health, reflection, failures inside, and charts; over a real connection."""
+"""Health, reflection, internal errors, and charts, over a real connection."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 async def health(api: RunningApi) -> list[int]:
-    """The health of each service."""
+    """Return the health of each service."""
     stub = health_pb2_grpc.HealthStub(api.channel)
     return [(await stub.Check(health_pb2.HealthCheckRequest(service=service))).status for service in SERVICES]
 
 
-async def test_health_follows_the_parts(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service serves while the parts that it needs answer, and serves again when they are back."""
+async def test_health_follows_the_dependencies(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service is SERVING while its dependencies answer, and again once they are back."""
     assert await health(api) == [SERVING] * 4
-    api.read_model.away = True
+    api.read_model.unavailable = True
     await api.server._health_monitor.check()
     assert await health(api) == [NOT_SERVING] * 4
-    api.read_model.away, api.read_model.held_at = False, 0
+    api.read_model.unavailable, api.read_model.held_at = False, 0
 
-    async def away() -> int:
+    async def unavailable() -> int:
         raise LogUnavailable("no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(api.store, "last_position", away)
+        patch.setattr(api.store, "last_position", unavailable)
         await api.server._health_monitor.check()
         assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING]
     await api.server._health_monitor.check()
@@ -59,14 +59,14 @@ async def test_health_follows_the_parts(api: RunningApi, monkeypatch: pytest.Mon
 
 
 async def test_health_of_an_unknown_service(api: RunningApi) -> None:
-    """The health of a service that is not there is NOT_FOUND."""
+    """The health of an unknown service is NOT_FOUND."""
     stub = health_pb2_grpc.HealthStub(api.channel)
     problem = await refused(stub.Check(health_pb2.HealthCheckRequest(service="nothing")))
     assert problem.code is grpc.StatusCode.NOT_FOUND
 
 
 async def test_reflection_lists_the_services(api: RunningApi) -> None:
-    """Tools can ask which services there are, and for their description."""
+    """Reflection lists the services and returns their descriptors."""
     stub = reflection_pb2_grpc.ServerReflectionStub(api.channel)
     requests = [
         reflection_pb2.ServerReflectionRequest(list_services=""),
@@ -78,8 +78,8 @@ async def test_reflection_lists_the_services(api: RunningApi) -> None:
     assert answers[1].file_descriptor_response.file_descriptor_proto
 
 
-async def test_a_port_that_is_taken(api: RunningApi) -> None:
-    """An address that cannot be listened on is named, with what to set."""
+async def test_a_port_in_use(api: RunningApi) -> None:
+    """The error for an address in use names the address and the setting."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -88,10 +88,10 @@ async def test_a_port_that_is_taken(api: RunningApi) -> None:
             await api.server.start("127.0.0.1", port)
 
 
-async def test_what_nobody_foresaw(
+async def test_unexpected_errors(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An unforeseen failure is INTERNAL with a reference to the log, and neither of them repeats the prompt."""
+    """An unexpected exception is INTERNAL with a reference to the log. Neither contains the prompt."""
 
     async def breaks(*arguments: object) -> None:
         raise RuntimeError(f"cannot handle {PROMPT}")
@@ -108,20 +108,20 @@ async def test_what_nobody_foresaw(
     assert [result.error.code for result in answer.results] == [13, 13]
 
 
-async def test_the_log_is_away(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the log does not answer, writes are UNAVAILABLE with a time to try again."""
+async def test_the_log_is_unavailable(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the log does not answer, writes are UNAVAILABLE with a retry delay."""
 
-    async def away(commit: object) -> None:
+    async def unavailable(commit: object) -> None:
         raise LogUnavailable("no answer")
 
-    monkeypatch.setattr(api.store, "append", away)
+    monkeypatch.setattr(api.store, "append", unavailable)
     problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE")
     assert problem.retry_seconds == 1.0
 
 
 async def test_log_lines_of_a_job(api: RunningApi) -> None:
-    """Log lines come oldest first: the last ones, or the first behind a sequence, at least so severe."""
+    """Log lines are listed oldest first: the last ones, or the first after a sequence, from a minimum severity."""
     job_id = await api.submit()
     levels = [LogLevel.INFO, LogLevel.WARNING, LogLevel.INFO]
     api.read_model.lines = [
@@ -143,7 +143,7 @@ async def test_log_lines_of_a_job(api: RunningApi) -> None:
 
 
 async def test_charts_of_the_last_week(api: RunningApi) -> None:
-    """Charts cover the seven days up to now unless a span is given, and carry what the read model says."""
+    """Charts cover the last seven days unless a range is given, and return the values of the read model."""
     await api.complete(await api.submit())
     await api.fail(await api.submit())
     overview = await api.analytics.GetOverview(an.GetOverviewRequest())
@@ -161,7 +161,7 @@ async def test_charts_of_the_last_week(api: RunningApi) -> None:
 
 
 async def test_activity_of_the_tenant(api: RunningApi) -> None:
-    """The feed tells the tenant's events, newest first, and pages by position."""
+    """The feed lists the tenant's events, newest first, and pages by position."""
     await api.submit()
     await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="x"), metadata=((TENANT_KEY, "other"),))
     await api.submit()

@@ -25,23 +25,23 @@ async def api() -> AsyncIterator[RunningApi]:
         yield running
 
 
-async def verdict(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
+async def check_results(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
     """The results of the checks of a job, by name."""
     answer = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
     assert answer.valid == all(check.holds for check in answer.checks)
     return {check.name: (check.holds, check.detail) for check in answer.checks}
 
 
-async def broken(api: RunningApi, job_id: str) -> dict[str, str]:
+async def failed_checks(api: RunningApi, job_id: str) -> dict[str, str]:
     """The failed checks with their details."""
-    return {name: detail for name, (holds, detail) in (await verdict(api, job_id)).items() if not holds}
+    return {name: detail for name, (holds, detail) in (await check_results(api, job_id)).items() if not holds}
 
 
 async def test_a_completed_job_holds(api: RunningApi) -> None:
     """Every check of an intact job holds and gives details."""
     job_id = await api.submit()
     await api.complete(job_id)
-    found = await verdict(api, job_id)
+    found = await check_results(api, job_id)
     assert list(found) == NAMES
     assert all(holds for holds, _ in found.values())
     details = {name: detail for name, (_, detail) in found.items()}
@@ -56,19 +56,19 @@ async def test_a_completed_job_holds(api: RunningApi) -> None:
     }
 
 
-async def test_a_running_job_holds_as_far_as_it_is(api: RunningApi) -> None:
+async def test_a_running_job_holds(api: RunningApi) -> None:
     """A running job has not ended and has no files yet. A commit that is not archived yet does not count as lost."""
     job_id = await api.submit()
     api.read_model.held_at = 1
     await api.start_attempt(job_id)
-    found = await verdict(api, job_id)
+    found = await check_results(api, job_id)
     assert all(holds for holds, _ in found.values())
     assert found["endings"][1] == "it has not ended yet and was never retried"
     assert found["archive"][1] == "the database holds 1 of 2 with the same bytes; 1 not archived yet"
     assert found["artifacts"][1] == "the job lists no files yet"
 
 
-async def test_a_job_that_goes_on_while_it_is_checked(api: RunningApi) -> None:
+async def test_a_job_that_changes_during_the_check(api: RunningApi) -> None:
     """A commit that is stored and archived between two reads does not count as lost."""
     job_id = await api.submit()
     archived_commits = api.read_model.archived_commits
@@ -79,10 +79,10 @@ async def test_a_job_that_goes_on_while_it_is_checked(api: RunningApi) -> None:
         return await archived_commits(job_id)
 
     api.read_model.archived_commits = after_a_start  # type: ignore[method-assign,assignment]
-    assert await broken(api, job_id) == {}
+    assert await failed_checks(api, job_id) == {}
 
 
-async def test_a_job_that_is_erased_while_it_is_checked(api: RunningApi) -> None:
+async def test_a_job_that_is_erased_during_the_check(api: RunningApi) -> None:
     """A job whose key and files are deleted between two reads is checked again, as an erased job."""
     job_id = await api.submit()
     await api.complete(job_id)
@@ -94,7 +94,7 @@ async def test_a_job_that_is_erased_while_it_is_checked(api: RunningApi) -> None
         return await get(key_id)
 
     api.keys.get = after_an_erasure  # type: ignore[method-assign]
-    found = await verdict(api, job_id)
+    found = await check_results(api, job_id)
     assert all(holds for holds, _ in found.values())
     assert found["seals"][1].startswith("erased;")
 
@@ -104,29 +104,34 @@ async def test_an_erased_job_holds_without_its_files(api: RunningApi) -> None:
     job_id, twin = await api.submit(), await api.submit()
     artifact = await api.complete(job_id)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
-    found = await verdict(api, job_id)
+    found = await check_results(api, job_id)
     assert all(holds for holds, _ in found.values())
     assert found["seals"][1] == "erased; the key is deleted, so the prompts cannot be read"
     assert found["artifacts"][1] == "erased; 1 of 1 file deleted"
     await api.stored(b"video bytes")
-    assert await broken(api, job_id) == {"artifacts": f"erased, but still stored: video {artifact.key}"}
+    assert await failed_checks(api, job_id) == {
+        "artifacts": f"erased, but still stored: video {artifact.key}"
+    }
     await api.complete(twin)
-    found = await verdict(api, job_id)
-    assert found["artifacts"] == (True, "erased; 0 of 1 file deleted; 1 kept, because other jobs list the same")
+    found = await check_results(api, job_id)
+    assert found["artifacts"] == (
+        True,
+        "erased; 0 of 1 file deleted; 1 kept, because other jobs list the same",
+    )
 
 
-async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
+async def test_an_unfinished_erasure(api: RunningApi) -> None:
     """For an erased job whose key still exists the details say what to do."""
     job_id = await api.submit()
     await api.fail(job_id)
     await api.work(job_id, c.Erase(id="e1", actor="ada"))
-    assert await broken(api, job_id) == {
+    assert await failed_checks(api, job_id) == {
         "seals": "erased, but its key still exists; erase the job again to finish"
     }
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "detail"),
     [
         (b"other bytes", "was changed: its SHA-256 is now "),
         (b"video", "was changed: 5 bytes instead of 11"),
@@ -134,7 +139,7 @@ async def test_an_erasure_that_is_not_finished(api: RunningApi) -> None:
     ],
     ids=["altered", "truncated", "deleted"],
 )
-async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, words: str) -> None:
+async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, detail: str) -> None:
     """A file whose bytes were altered, truncated or deleted fails the check of artifacts only."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
@@ -143,9 +148,9 @@ async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, w
         del stored[artifact.key]
     else:
         stored[artifact.key] = content
-    found = await broken(api, job_id)
+    found = await failed_checks(api, job_id)
     assert list(found) == ["artifacts"]
-    assert found["artifacts"].startswith(f"video {artifact.key} {words}")
+    assert found["artifacts"].startswith(f"video {artifact.key} {detail}")
 
 
 async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
@@ -156,8 +161,8 @@ async def test_a_rewritten_commit_is_found(api: RunningApi) -> None:
     recorded = decode_commit(1, api.store._log[0])
     forged = replace(recorded.commit, command=replace(recorded.commit.command, actor="mallory"))
     api.store._log[0] = encode_commit(forged).raw
-    keep(api, archived)
-    found = await broken(api, job_id)
+    hold_archive(api, archived)
+    found = await failed_checks(api, job_id)
     assert found == {
         "chain": "position 2 does not follow position 1",
         "archive": "position 1 differs between log and archive",
@@ -169,8 +174,10 @@ async def test_a_history_that_the_log_has_lost_is_found(api: RunningApi) -> None
     job_id = await api.submit()
     archived = await api.read_model.archived_commits(job_id)
     del api.store._positions[job_id]
-    keep(api, archived)
-    assert await broken(api, job_id) == {"archive": "the log has lost position 1, which the archive holds"}
+    hold_archive(api, archived)
+    assert await failed_checks(api, job_id) == {
+        "archive": "the log has lost position 1, which the archive holds"
+    }
     problem = await refused(
         api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id), metadata=(("x-kinolog-tenant", "other"),))
     )
@@ -185,8 +192,8 @@ async def test_a_flipped_byte_is_found(api: RunningApi) -> None:
     raw = bytearray(api.store._log[1])
     raw[len(raw) // 2] ^= 1
     api.store._log[1] = bytes(raw)
-    keep(api, archived)
-    found = await verdict(api, job_id)
+    hold_archive(api, archived)
+    found = await check_results(api, job_id)
     assert found.keys() == {"log"}
     holds, detail = found["log"]
     assert not holds
@@ -194,32 +201,34 @@ async def test_a_flipped_byte_is_found(api: RunningApi) -> None:
     assert detail.endswith("; 1 commit before it could be read")
 
 
-async def test_a_state_that_its_events_do_not_make(api: RunningApi) -> None:
-    """A commit whose embedded state was forged fails the fold."""
+async def test_a_forged_state_is_found(api: RunningApi) -> None:
+    """A commit with a forged state fails the check of the fold."""
     job_id = await api.submit()
     recorded = decode_commit(1, api.store._log[0])
     state = replace(recorded.commit.state, max_attempts=9)
     api.store._log[0] = encode_commit(replace(recorded.commit, state=state)).raw
-    assert await broken(api, job_id) == {"fold": "position 1 holds a state that differs from the folded events"}
+    assert await failed_checks(api, job_id) == {
+        "fold": "position 1 holds a state that differs from the folded events"
+    }
 
 
 async def test_a_lost_key_is_found(api: RunningApi) -> None:
     """A job that is not erased but has no key fails the check of seals."""
     job_id = await api.submit()
     await api.keys.erase(await api.key_id(job_id))
-    assert await broken(api, job_id) == {"seals": "the key is missing although the job is not erased"}
+    assert await failed_checks(api, job_id) == {"seals": "the key is missing although the job is not erased"}
 
 
 async def test_verifying_without_the_archive(api: RunningApi) -> None:
     """While the archive is unavailable the check is UNAVAILABLE, never a wrong result."""
     job_id = await api.submit()
-    api.read_model.away = True
+    api.read_model.unavailable = True
     problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
     assert problem.code is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_verifying_without_the_files(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the store of files does not answer, a check is UNAVAILABLE: nothing is called missing or changed."""
+    """While the artifact store is unavailable the check is UNAVAILABLE, never a missing or changed file."""
     job_id = await api.submit()
     await api.complete(job_id)
 
@@ -232,10 +241,10 @@ async def test_verifying_without_the_files(api: RunningApi, monkeypatch: pytest.
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE")
 
 
-def keep(api: RunningApi, archived: object) -> None:
+def hold_archive(api: RunningApi, archived: object) -> None:
     """Make the archive return these commits, independently of the log."""
 
-    async def kept(job_id: str) -> object:
+    async def held(job_id: str) -> object:
         return archived
 
-    api.read_model.archived_commits = kept  # type: ignore[method-assign,assignment]  # as it was before
+    api.read_model.archived_commits = held  # type: ignore[method-assign,assignment]  # as it was before

@@ -1,4 +1,4 @@
-"""Watching jobs, over a real connection: nothing missed, nothing twice, whatever the client does."""
+"""WatchJob and WatchJobs over a real connection: no commit is missed or repeated."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 async def rest_of(stream: Any) -> list[Any]:
-    """Everything up to the end of a stream."""
+    """Return all messages up to the end of a stream."""
     return list(await collected(stream, 1_000_000))
 
 
-async def watching(api: RunningApi, watchers_now: int = 1) -> None:
-    """Wait until so many streams stand at the hub."""
+async def attached(api: RunningApi, watchers: int = 1) -> None:
+    """Wait until this many streams are attached."""
 
-    async def there() -> bool:
-        return len(api.server._job_service.broadcast._subscriptions) == watchers_now
+    async def all_attached() -> bool:
+        return len(api.server._job_service.broadcast._subscriptions) == watchers
 
-    await until(there)
+    await until(all_attached)
 
 
 def progress(api: RunningApi, job_id: str, percent: float = 40.0) -> Progress:
-    """Weather of the first attempt."""
+    """Return a progress update of the first attempt."""
     return Progress(
         job_id=job_id,
         attempt=1,
@@ -57,8 +57,8 @@ def progress(api: RunningApi, job_id: str, percent: float = 40.0) -> Progress:
     )
 
 
-async def test_a_job_is_watched_to_its_end(api: RunningApi) -> None:
-    """The stream begins with the job as it stands, tells each commit, and ends after the terminal one."""
+async def test_a_job_is_watched_until_it_ends(api: RunningApi) -> None:
+    """The stream starts with the current job, sends each commit, and ends after the terminal one."""
     job_id = await api.submit()
     stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id))
     (first,) = await collected(stream, 1)
@@ -71,26 +71,26 @@ async def test_a_job_is_watched_to_its_end(api: RunningApi) -> None:
 
 
 async def test_a_job_that_has_ended(api: RunningApi) -> None:
-    """Watching a job that ended tells how it stands and ends; from its last position on, it just ends."""
+    """The stream of an ended job sends the job and ends; resumed after its last position it ends without a message."""
     job_id = await api.submit()
     await api.complete(job_id)
-    told = await rest_of(api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id)))
-    assert [message.job.status for message in told] == [job_pb2.STATUS_COMPLETED]
+    messages = await rest_of(api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id)))
+    assert [message.job.status for message in messages] == [job_pb2.STATUS_COMPLETED]
     assert await rest_of(api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=3))) == []
 
 
 async def test_resuming_a_watched_job(api: RunningApi) -> None:
-    """From each position on, the stream tells exactly the commits behind it."""
+    """Resumed after any position, the stream sends exactly the later commits."""
     job_id = await api.submit()
     await api.submit()
     await api.complete(job_id)
     for after, expected in ((0, [1, 3, 4]), (1, [3, 4]), (2, [3, 4]), (3, [4])):
-        told = await rest_of(api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=after)))
-        assert [message.position for message in told] == expected
+        messages = await rest_of(api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=after)))
+        assert [message.position for message in messages] == expected
 
 
-async def test_a_retried_job_is_watched_on(api: RunningApi) -> None:
-    """Catching up runs through an ending that was retried, and goes on live."""
+async def test_a_retried_job_is_watched_further(api: RunningApi) -> None:
+    """Catching up continues after a terminal commit that was retried, and then live."""
     job_id = await api.submit()
     await api.fail(job_id)
     await api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id))
@@ -102,64 +102,64 @@ async def test_a_retried_job_is_watched_on(api: RunningApi) -> None:
 
 
 async def test_all_jobs_from_now_on(api: RunningApi) -> None:
-    """Without a position the stream tells what happens from now on, to every job of the tenant."""
+    """Without a position the stream sends later commits of all jobs of the tenant."""
     await api.submit()
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest())
-    await watching(api)
+    await attached(api)
     first, second = await api.submit("one"), await api.submit("two")
-    told = await collected(stream, 2)
-    assert [message.job.id for message in told] == [first, second]
-    assert [message.job.spec.prompt for message in told] == ["one", "two"]
-    assert [message.position for message in told] == [2, 3]
+    messages = await collected(stream, 2)
+    assert [message.job.id for message in messages] == [first, second]
+    assert [message.job.spec.prompt for message in messages] == ["one", "two"]
+    assert [message.position for message in messages] == [2, 3]
     stream.cancel()
-    await watching(api, 0)
+    await attached(api, 0)
 
 
 async def test_catching_up_meets_the_live_feed(api: RunningApi) -> None:
-    """While jobs keep coming, a stream from position 0 tells every commit once and in order."""
+    """While jobs are submitted, a stream from position 0 sends every commit once and in order."""
     for number in range(300):
         await api.submit(f"before {number}")
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest(after=0))
-    told = list(await collected(stream, 1))
+    messages = list(await collected(stream, 1))
 
-    async def go_on() -> None:
+    async def submit_more() -> None:
         for number in range(300):
             await api.submit(f"after {number}")
 
-    going_on = asyncio.create_task(go_on())
-    told += await collected(stream, 599)
-    await going_on
-    assert [message.position for message in told] == list(range(1, 601))
+    submitting = asyncio.create_task(submit_more())
+    messages += await collected(stream, 599)
+    await submitting
+    assert [message.position for message in messages] == list(range(1, 601))
     stream.cancel()
 
 
 async def test_overflow_while_catching_up(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When more happens during the catch-up than may wait, the rest is read from the log: still all, once."""
+    """If too many commits arrive during the catch-up, the rest is read from the log: all commits are sent once."""
     monkeypatch.setattr(watcher, "MAX_PENDING_COMMITS", 5)
     for number in range(50):
         await api.submit(f"before {number}")
     store_read = api.store.read
 
-    async def handed_out() -> bool:
+    async def delivered() -> bool:
         return api.server._job_service.broadcast.position >= 90
 
     async def slow_read(after: int, last: int | None = None) -> AsyncIterator[Any]:
         async for batch in store_read(after, last):
             if after == 0:
                 for number in range(40):
-                    await api.submit(f"meanwhile {number}")
-                await until(handed_out)
+                    await api.submit(f"during {number}")
+                await until(delivered)
             yield batch
 
     monkeypatch.setattr(api.store, "read", slow_read)
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest(after=0))
-    told = await collected(stream, 90)
-    assert [message.position for message in told] == list(range(1, 91))
+    messages = await collected(stream, 90)
+    assert [message.position for message in messages] == list(range(1, 91))
     stream.cancel()
 
 
 async def test_tenants_do_not_see_each_other(api: RunningApi) -> None:
-    """A stream tells the caller's own jobs alone, caught up or live, commits or weather."""
+    """A stream sends only jobs of the caller's tenant: catching up or live, commits or progress."""
     other = ((TENANT_KEY, "other"),)
     theirs = await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="theirs"), metadata=other)
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest(after=0, progress=True))
@@ -176,14 +176,14 @@ async def test_tenants_do_not_see_each_other(api: RunningApi) -> None:
 
 
 async def test_weather_reaches_who_asked_for_it(api: RunningApi) -> None:
-    """Progress, log lines and previews come to streams that want them, with the position seen so far."""
+    """Progress, log lines and previews are sent to streams that request them, with the latest position."""
     job_id = await api.submit()
     await api.start_attempt(job_id)
     stream = api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, previews=True, logs=True))
     await collected(stream, 1)
     await api.progress.publish(progress(api, job_id))
-    (told,) = await collected(stream, 1)
-    assert (told.progress.percent, told.progress.eta_seconds, told.position) == (40.0, 12.5, 2)
+    (message,) = await collected(stream, 1)
+    assert (message.progress.percent, message.progress.eta_seconds, message.position) == (40.0, 12.5, 2)
     await api.progress.publish(
         LogLine(job_id=job_id, attempt=1, at=api.clock(), level=LogLevel.INFO, message="weights loaded")
     )
@@ -207,8 +207,8 @@ async def test_weather_reaches_who_asked_for_it(api: RunningApi) -> None:
     stream.cancel()
 
 
-async def test_a_running_job_is_told_with_its_progress(api: RunningApi) -> None:
-    """A job as it stands comes with the newest weather, to readers and watchers alike."""
+async def test_a_running_job_has_its_progress(api: RunningApi) -> None:
+    """GetJob and WatchJob return the current job with its latest progress."""
     job_id = await api.submit()
     await api.start_attempt(job_id)
     await api.progress.publish(progress(api, job_id))
@@ -220,17 +220,17 @@ async def test_a_running_job_is_told_with_its_progress(api: RunningApi) -> None:
 
 
 async def test_a_stopping_api_ends_its_streams(api: RunningApi) -> None:
-    """Streams of an api that stops end as UNAVAILABLE, so that clients resume elsewhere."""
+    """Streams of a stopping api end with UNAVAILABLE, so that clients resume at another api."""
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest())
-    await watching(api)
+    await attached(api)
     stopping = asyncio.create_task(api.server.stop())
     problem = await refused(stream)
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "STOPPING")
     await stopping
 
 
-async def test_a_replica_that_answers_too_early(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the job that comes first was read from a replica that lags, the commits it missed come from the history."""
+async def test_a_lagging_replica(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a lagging replica returns an old job first, the missing commits are read from the history."""
     job_id = await api.submit()
     early = await api.store.load(job_id)
     await api.start_attempt(job_id)

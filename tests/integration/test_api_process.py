@@ -1,4 +1,4 @@
-"""The api as a process of its own, over a real nats-server and Postgres, with a real projector beside it."""
+"""The api process over a real nats-server and Postgres, with a real projector."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from tests.unit.api.running_api import collected, refused, until
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 SECONDS = 30.0
-"""How long an answer may take here, restarts of servers included."""
+"""Timeout of a call, including restarts of servers."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """Servers, and the environment with which processes reach them."""
+    """Running servers, and the environment of processes that use them."""
 
     nats: NatsServer
     database_url: str
     folder: Path
 
     def env(self, service: Service, **more: str) -> dict[str, str]:
-        """The environment of a process of `service`."""
+        """Return the environment of a process of `service`."""
         return {
             **os.environ,
             **self.nats.settings_env(service),
@@ -49,17 +49,17 @@ class Site:
         }
 
     def run(self, name: str, service: Service, *argv: str) -> None:
-        """Run something to its end."""
+        """Run a module to its end."""
         spec = ServiceSpec(name, (sys.executable, "-m", *argv), self.env(service))
         OneShotProcess(spec, self.folder / f"{name}.log").start()
 
     def process(self, name: str, service: Service, module: str, **more: str) -> ServiceProcess:
-        """A process, not started."""
+        """Return a process, not started."""
         spec = ServiceSpec(name, (sys.executable, "-m", module), self.env(service, **more))
         return ServiceProcess(spec, self.folder / f"{name}.log")
 
     def log(self, name: str) -> str:
-        """What a process has logged."""
+        """Return the log of a process."""
         return (self.folder / f"{name}.log").read_text()
 
 
@@ -103,7 +103,7 @@ def jobs_of(channel: aio.Channel) -> job_service_pb2_grpc.JobServiceAsyncStub:
 
 
 async def is_serving(channel: aio.Channel) -> bool:
-    """Whether the api says that it serves."""
+    """Return whether the api is SERVING."""
     try:
         answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
     except aio.AioRpcError:
@@ -118,8 +118,8 @@ async def test_a_job_through_log_and_database(
     jobs = jobs_of(channel)
     stream = jobs.WatchJobs(pb.WatchJobsRequest(after=0))
     submitted = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, request_id="r1"), timeout=SECONDS)
-    (told,) = await collected(stream, 1)
-    assert (told.job.id, told.job.spec.prompt) == (submitted.job.id, PROMPT)
+    (message,) = await collected(stream, 1)
+    assert (message.job.id, message.job.spec.prompt) == (submitted.job.id, PROMPT)
     again = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT, request_id="r1"), timeout=SECONDS)
     assert (again.created, again.job.spec) == (False, submitted.job.spec)
     listing = pb.ListJobsRequest(min_position=submitted.position, filter=job_pb2.JobFilter(text="heron"))
@@ -157,29 +157,27 @@ async def test_a_batch_in_the_log(channel: aio.Channel) -> None:
     assert last.job.spec.prompt == "frame 599"
 
 
-async def test_the_log_server_dies_and_comes_back(
-    site: Site, projector: ServiceProcess, channel: aio.Channel
-) -> None:
-    """While nats-server is dead the api is NOT_SERVING; afterwards writes and open streams go on by themselves."""
+async def test_the_log_server_restarts(site: Site, projector: ServiceProcess, channel: aio.Channel) -> None:
+    """While nats-server is down the api is NOT_SERVING. Afterwards writes and open streams continue."""
     jobs = jobs_of(channel)
     first = await jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT), timeout=SECONDS)
     stream = jobs.WatchJobs(pb.WatchJobsRequest(after=first.position))
     site.nats.kill()
 
-    async def away() -> bool:
+    async def not_serving() -> bool:
         return not await is_serving(channel)
 
-    await until(away)
+    await until(not_serving)
     site.nats.start()
     second = await jobs.SubmitJob(pb.SubmitJobRequest(prompt="again"), timeout=SECONDS)
-    (told,) = await collected(stream, 1)
-    assert (told.position, told.job.id) == (second.position, second.job.id)
+    (message,) = await collected(stream, 1)
+    assert (message.position, message.job.id) == (second.position, second.job.id)
     await until(lambda: is_serving(channel))
     stream.cancel()
 
 
 async def test_killed_between_two_calls(site: Site, api: ServiceProcess) -> None:
-    """A killed api that starts again knows every job that was acknowledged, and a stream resumes without a gap."""
+    """A restarted api has every acknowledged job, and a stream resumes without a gap."""
     async with aio.insecure_channel(api.announced["target"]) as channel:
         positions = []
         for number in range(5):
@@ -200,7 +198,7 @@ async def test_killed_between_two_calls(site: Site, api: ServiceProcess) -> None
 
 
 async def test_stopping_ends_streams_and_the_process(api: ServiceProcess) -> None:
-    """SIGTERM ends open streams as UNAVAILABLE and the process with status 0, well within its time."""
+    """On SIGTERM open streams end with UNAVAILABLE and the process exits with status 0 in time."""
     async with aio.insecure_channel(api.announced["target"]) as channel:
         stream: Any = jobs_of(channel).WatchJobs(pb.WatchJobsRequest())
         reading = asyncio.create_task(refused(stream))
@@ -213,7 +211,7 @@ async def test_stopping_ends_streams_and_the_process(api: ServiceProcess) -> Non
 
 
 def cannot_start(site: Site, **env: str) -> str:
-    """What an api says that cannot start."""
+    """Return the error message of an api that cannot start."""
     ended = subprocess.run(
         [sys.executable, "-m", "kinolog_api.app"],
         env=site.env(Service.API, **env),
@@ -227,8 +225,8 @@ def cannot_start(site: Site, **env: str) -> str:
     return ended.stderr.splitlines()[-1]
 
 
-def test_starts_that_cannot_work(site: Site, api: ServiceProcess, tmp_path: Path) -> None:
-    """A start that cannot work says in one line what is wrong and what to set, with exit status 2."""
+def test_failed_starts(site: Site, api: ServiceProcess, tmp_path: Path) -> None:
+    """A failed start prints one line with the cause and the setting, and exits with status 2."""
     port = api.announced["target"].rpartition(":")[2]
     assert "KINOLOG_API_PORT" in cannot_start(site, KINOLOG_API_PORT=port)
     assert "KINOLOG_API_KEY_FILE" in cannot_start(site, KINOLOG_API_HOST="0.0.0.0")
@@ -241,7 +239,7 @@ def test_starts_that_cannot_work(site: Site, api: ServiceProcess, tmp_path: Path
 
 
 def test_health_from_outside(site: Site, api: ServiceProcess) -> None:
-    """`python -m kinolog_api.health` tells by its exit status whether everything is served."""
+    """The exit status of `python -m kinolog_api.health` is 0 only if all services are SERVING."""
     program = [sys.executable, "-m", "kinolog_api.health"]
     serving = subprocess.run([*program, api.announced["target"]], check=False)
     assert serving.returncode == 0

@@ -1,4 +1,4 @@
-"""Which files more than one job lists, asked of a real database: erasing depends on it."""
+"""Files that several jobs list, in a real database. Erasing depends on them."""
 
 from __future__ import annotations
 

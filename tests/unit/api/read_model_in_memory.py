@@ -1,4 +1,4 @@
-"""A read model that folds the log in memory each time it is asked, for tests of the api."""
+"""An in-memory read model for tests of the api. It folds the log on each query."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.adapters.memory.keys import MemoryKeyStore
 
 
 class ReadModelInMemory:
-    """Follows a memory log. `held_at` freezes it at a position; `away` makes it unreachable."""
+    """Reads a memory log. `held_at` stops it at a position; `unavailable` makes it unavailable."""
 
     def __init__(self, store: MemoryEventStore, keys: MemoryKeyStore) -> None:
         self._store = store
         self._keys = keys
         self.held_at: int | None = None
-        self.away = False
+        self.unavailable = False
         self.lines: list[LogLine] = []
         self.spans: list[rm.TimeRange] = []
 
@@ -151,8 +151,8 @@ class ReadModelInMemory:
         return used & set(keys)
 
     async def position(self) -> int:
-        if self.away:
-            raise rm.ReadModelUnavailable("away")
+        if self.unavailable:
+            raise rm.ReadModelUnavailable("unavailable")
         return await self._store.last_position() if self.held_at is None else self.held_at
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
@@ -162,7 +162,7 @@ class ReadModelInMemory:
         return reached
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there are no resources."""
 
     async def _seen(self) -> list[Recorded]:
         reached = await self.position()
@@ -171,25 +171,25 @@ class ReadModelInMemory:
     async def _jobs(self) -> dict[str, tuple[Job, int]]:
         return {r.commit.job_id: (r.commit.state, r.position) for r in await self._seen()}
 
-    async def _matching(self, tenant: str, wanted: rm.JobFilter) -> list[tuple[Job, int]]:
+    async def _matching(self, tenant: str, job_filter: rm.JobFilter) -> list[tuple[Job, int]]:
         found = []
         for job, position in (await self._jobs()).values():
             prompt = unseal_job(job, await self._keys.get(job.sealing_key_id)).prompt.lower()
             if (
                 job.tenant == tenant
-                and (not wanted.statuses or job.status in wanted.statuses)
-                and (not wanted.priorities or job.priority in wanted.priorities)
-                and (not wanted.models or job.spec.model in wanted.models)
-                and (not wanted.styles or job.spec.style in wanted.styles)
-                and (wanted.created_from is None or job.created_at >= wanted.created_from)
-                and (wanted.created_before is None or job.created_at < wanted.created_before)
-                and (wanted.text.lower() in prompt or wanted.text in job.id)
+                and (not job_filter.statuses or job.status in job_filter.statuses)
+                and (not job_filter.priorities or job.priority in job_filter.priorities)
+                and (not job_filter.models or job.spec.model in job_filter.models)
+                and (not job_filter.styles or job.spec.style in job_filter.styles)
+                and (job_filter.created_from is None or job.created_at >= job_filter.created_from)
+                and (job_filter.created_before is None or job.created_at < job_filter.created_before)
+                and (job_filter.text.lower() in prompt or job_filter.text in job.id)
             ):
                 found.append((job, position))
         return found
 
     async def _row(self, job: Job, position: int) -> rm.JobRow:
-        opened = unseal_job(job, await self._keys.get(job.sealing_key_id))
+        unsealed = unseal_job(job, await self._keys.get(job.sealing_key_id))
         spec = job.spec
         return rm.JobRow(
             id=job.id,
@@ -198,8 +198,8 @@ class ReadModelInMemory:
             request_id=job.request_id,
             status=job.status,
             priority=job.priority,
-            prompt=opened.prompt,
-            negative_prompt=opened.negative_prompt,
+            prompt=unsealed.prompt,
+            negative_prompt=unsealed.negative_prompt,
             model=spec.model,
             model_class=spec.model_class,
             width=spec.width,

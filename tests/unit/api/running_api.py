@@ -1,4 +1,4 @@
-"""An api that really listens, over parts in memory, and a client of it."""
+"""An api that listens on a port, over in-memory dependencies, and a client of it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ MEDIA = MediaFacts(
 _commands = count(1)
 
 ANSWER_SECONDS = 20.0
-"""A test that waits longer has failed."""
+"""A test that waits longer fails."""
 
 
 class TickingClock:
-    """A clock that goes on by a second each time it is read."""
+    """A clock that advances by one second on each read."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -72,8 +72,8 @@ class TickingClock:
 
 
 @dataclass(slots=True)
-class Problem:
-    """A refused call, its details unpacked."""
+class RpcProblem:
+    """The error of a call, its details unpacked."""
 
     code: grpc.StatusCode
     message: str
@@ -84,10 +84,10 @@ class Problem:
     retry_seconds: float | None = None
 
 
-def problem_of(error: aio.AioRpcError) -> Problem:
-    """What a refused call says."""
+def problem_of(error: aio.AioRpcError) -> RpcProblem:
+    """Return the error of a call."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it reads the three methods that both have
-    problem = Problem(error.code(), error.details() or "")
+    problem = RpcProblem(error.code(), error.details() or "")
     for detail in status.details if status else ():
         info, bad, retry = (
             error_details_pb2.ErrorInfo(),
@@ -103,8 +103,8 @@ def problem_of(error: aio.AioRpcError) -> Problem:
     return problem
 
 
-async def refused(call: Any) -> Problem:
-    """The problem with which a call, or a stream, ends."""
+async def refused(call: Any) -> RpcProblem:
+    """Return the error with which a call or a stream ends."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             if hasattr(call, "__aiter__"):
@@ -119,7 +119,7 @@ async def refused(call: Any) -> Problem:
 
 @dataclass(slots=True)
 class RunningApi:
-    """The parts behind the api, and a client in front of it."""
+    """A running api with its dependencies, and a client of it."""
 
     server: ApiServer
     channel: aio.Channel
@@ -148,35 +148,35 @@ class RunningApi:
         return audit_service_pb2_grpc.AuditServiceStub(self.channel)
 
     async def submit(self, prompt: str = PROMPT, **fields: Any) -> str:
-        """Submit a job; its id."""
+        """Submit a job. Return its id."""
         answer = await self.jobs.SubmitJob(pb.SubmitJobRequest(prompt=prompt, **fields))
         return answer.job.id
 
     async def key_id(self, job_id: str) -> str:
-        """The id of the key that seals a job's texts."""
+        """Return the id of the key that seals the job."""
         loaded = await self.store.load(job_id)
         assert loaded is not None
         return loaded.job.sealing_key_id
 
     async def key(self, job_id: str) -> bytes | None:
-        """The key that seals a job's texts; None once it is erased."""
+        """Return the key that seals the job; None once it is erased."""
         return await self.keys.get(await self.key_id(job_id))
 
     async def work(self, job_id: str, *commands: c.Command) -> HandledCommand:
-        """Give a job commands as its worker would."""
+        """Apply commands to a job as its worker does."""
         handler = CommandHandler(self.store, self.clock)
         for command in commands:
             handled = await handler.handle(job_id, command)
         return handled
 
     async def start_attempt(self, job_id: str, attempt: int = 1, worker: str = "w1") -> HandledCommand:
-        """Let a worker take the job."""
+        """Start an attempt of a worker."""
         return await self.work(
             job_id, c.StartAttempt(id=_id(), actor=worker, runtime=Runtime(hardware="test"))
         )
 
     async def complete(self, job_id: str, content: bytes = b"video bytes") -> Artifact:
-        """Let a worker take the job and complete it with a video of these bytes."""
+        """Start an attempt and complete the job with a video of these bytes."""
         await self.start_attempt(job_id)
         artifact = await self.stored(content)
         await self.work(
@@ -186,7 +186,7 @@ class RunningApi:
         return artifact
 
     async def fail(self, job_id: str) -> HandledCommand:
-        """Let a worker take the job and fail for good."""
+        """Start an attempt and fail the job permanently."""
         await self.start_attempt(job_id)
         error = JobError(code="OUT_OF_MEMORY", message="the device has too little memory", retryable=False)
         return await self.work(
@@ -194,12 +194,12 @@ class RunningApi:
         )
 
     async def stored(self, content: bytes, kind: ArtifactKind = ArtifactKind.VIDEO) -> Artifact:
-        """Store a file."""
+        """Store a file in the artifact store."""
 
-        async def pieces() -> AsyncIterator[bytes]:
+        async def chunks() -> AsyncIterator[bytes]:
             yield content
 
-        stored = await self.artifacts.commit(await self.artifacts.stage(pieces()), ".mp4")
+        stored = await self.artifacts.commit(await self.artifacts.stage(chunks()), ".mp4")
         return Artifact(
             kind=kind,
             key=stored.key,
@@ -215,12 +215,12 @@ def _id() -> str:
 
 @asynccontextmanager
 async def running_api(
-    authenticator: Authenticator | None = None, parts: RunningApi | None = None
+    authenticator: Authenticator | None = None, stores_of: RunningApi | None = None
 ) -> AsyncIterator[RunningApi]:
-    """Start an api over memory on a free port, or over the parts of another one, and stop it."""
-    store = parts.store if parts else MemoryEventStore()
-    keys = parts.keys if parts else MemoryKeyStore()
-    artifacts = parts.artifacts if parts else MemoryArtifacts()
+    """Start an api over memory on a free port, or over the stores of another api, and stop it."""
+    store = stores_of.store if stores_of else MemoryEventStore()
+    keys = stores_of.keys if stores_of else MemoryKeyStore()
+    artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
     read_model = ReadModelInMemory(store, keys)
     server = ApiServer(
@@ -248,14 +248,14 @@ async def running_api(
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for something that gives no signal to a test."""
+    """Wait for a condition that has no event."""
     async with asyncio.timeout(ANSWER_SECONDS):
         while not await condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)
 
 
 async def collected(stream: Any, number: int) -> Sequence[Any]:
-    """The next messages of a stream."""
+    """Return the next messages of a stream."""
     found: list[Message] = []
     async with asyncio.timeout(ANSWER_SECONDS):
         while len(found) < number:

@@ -1,4 +1,4 @@
-"""Key files, and addresses that need one."""
+"""Authentication: key files, and addresses that need one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEY = "0123456789abcdef"
 
 
 def test_other_addresses_need_keys(tmp_path: Path) -> None:
-    """An address that other machines can reach is refused without a key file, saying what to set."""
+    """Listening on an address that other machines can reach needs a key file. The error says what to set."""
     for host in ("0.0.0.0", "::", "192.0.2.7", "kinolog.example"):
         with pytest.raises(InvalidKeyFile, match=r"KINOLOG_API_KEY_FILE.*KINOLOG_API_HOST"):
             authenticator_for(host, None, "default")
@@ -21,23 +21,27 @@ def test_other_addresses_need_keys(tmp_path: Path) -> None:
 
 
 def test_loopback_needs_no_key() -> None:
-    """On this machine's own address calls come without a key, as nobody in particular."""
+    """On a loopback address calls need no key and are anonymous."""
     for host in ("127.0.0.1", "::1", "localhost"):
-        assert authenticator_for(host, None, "home").identify(()) == Caller("home", "anonymous")
+        assert authenticator_for(host, None, "home").identify(()) == Caller(tenant="home", actor="anonymous")
 
 
 def test_lines_of_a_key_file(tmp_path: Path) -> None:
-    """A line is a key, perhaps with tenant and actor; blank lines and comments are passed over."""
+    """A line is a key with optional tenant and actor. Blank lines and comments are skipped."""
     file = tmp_path / "keys"
     file.write_text(f"# who may call\n\n{KEY}\n{KEY}1 team  # theirs\n{KEY}2 team Jo Doe\n")
-    callers = authenticator_for("127.0.0.1", file, "home")
-    found = [callers.identify([("authorization", f"bearer {KEY}{end}")]) for end in ("", "1", "2")]
-    assert found == [Caller("home", "anonymous"), Caller("team", "anonymous"), Caller("team", "Jo Doe")]
+    authenticator = authenticator_for("127.0.0.1", file, "home")
+    found = [authenticator.identify([("authorization", f"bearer {KEY}{end}")]) for end in ("", "1", "2")]
+    assert found == [
+        Caller(tenant="home", actor="anonymous"),
+        Caller(tenant="team", actor="anonymous"),
+        Caller(tenant="team", actor="Jo Doe"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "short-key", "\xff"])
 def test_key_files_that_cannot_be_used(tmp_path: Path, text: str) -> None:
-    """A file without keys, with a key too short, or that is no text is refused; no key is repeated."""
+    """A file without keys, with a short key, or that is not text is refused. The error never repeats a key."""
     file = tmp_path / "keys"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(InvalidKeyFile) as refusal:

@@ -1,4 +1,4 @@
-"""The hub: one follower for all watchers, which nothing stops for good."""
+"""WatchBroadcast: one reader for all watchers, which recovers from every error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from kinolog_api.rpc.tenants import TenantLookup
-from kinolog_api.watch import broadcast as hub_module
+from kinolog_api.watch import broadcast as broadcast_module
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
@@ -28,8 +28,8 @@ from tests.unit.api.running_api import ANSWER_SECONDS, TickingClock
 ALL = WatchFilter("default")
 
 
-class Scene:
-    """A hub over memory."""
+class BroadcastHarness:
+    """A broadcast over memory."""
 
     def __init__(self) -> None:
         self.store, self.keys = MemoryEventStore(), MemoryKeyStore()
@@ -37,7 +37,7 @@ class Scene:
         self._number = 0
 
     async def submit(self, *, broken: bool = False) -> str:
-        """Store a job; a broken one is sealed under another key than its own."""
+        """Store a job. A broken job is sealed under a key that is not its own."""
         self._number += 1
         job_id = f"{self._number:026d}"
         await self.keys.create({job_id: b"k" * 32})
@@ -69,37 +69,37 @@ class Scene:
         await CommandHandler(self.store, TickingClock()).handle(job_id, submit)
         return job_id
 
-    async def told(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:
-        """The next commits that a watcher is handed."""
+    async def received(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:
+        """Return the next commits that a watcher receives."""
         found: list[pb.WatchJobsResponse] = []
         async with asyncio.timeout(ANSWER_SECONDS):
             while len(found) < number:
-                waiting = await watcher.take()
-                found += [pb.WatchJobsResponse.FromString(message.encoded) for message in waiting.commits]
+                pending = await watcher.take()
+                found += [pb.WatchJobsResponse.FromString(message.encoded) for message in pending.commits]
         return found
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    """A hub over memory."""
-    scene = Scene()
-    yield scene
-    await scene.broadcast.close()
+async def harness() -> AsyncIterator[BroadcastHarness]:
+    """A broadcast over memory."""
+    harness = BroadcastHarness()
+    yield harness
+    await harness.broadcast.close()
 
 
-async def test_a_job_that_does_not_open_stops_nobody(scene: Scene) -> None:
-    """A job whose seal is broken is shown without its prompt, and the jobs behind it as they are."""
-    watcher = await scene.broadcast.attach(ALL)
-    await scene.submit(broken=True)
-    await scene.submit()
-    told = await scene.told(watcher, 2)
-    assert [message.job.spec.prompt for message in told] == ["", "job 2"]
+async def test_a_job_that_cannot_be_unsealed_does_not_stop_the_stream(harness: BroadcastHarness) -> None:
+    """A job that cannot be unsealed is sent without its prompt. Later jobs are not affected."""
+    watcher = await harness.broadcast.attach(ALL)
+    await harness.submit(broken=True)
+    await harness.submit()
+    received = await harness.received(watcher, 2)
+    assert [message.job.spec.prompt for message in received] == ["", "job 2"]
 
 
-async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When following breaks, it goes on where it broke: every commit once."""
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.0)
-    follow = scene.store.follow
+async def test_a_failed_reader_continues(harness: BroadcastHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error the reader continues where it failed: each commit is sent once."""
+    monkeypatch.setattr(broadcast_module, "RETRY_SECONDS", 0.0)
+    follow = harness.store.follow
     breaks = [True]
 
     async def breaking(after: int) -> AsyncIterator[Any]:
@@ -109,90 +109,96 @@ async def test_a_follower_that_breaks_follows_again(scene: Scene, monkeypatch: p
                 breaks.clear()
                 raise RuntimeError("the feed broke")
 
-    monkeypatch.setattr(scene.store, "follow", breaking)
-    watcher = await scene.broadcast.attach(ALL)
+    monkeypatch.setattr(harness.store, "follow", breaking)
+    watcher = await harness.broadcast.attach(ALL)
     for _ in range(3):
-        await scene.submit()
-    assert [message.position for message in await scene.told(watcher, 3)] == [1, 2, 3]
+        await harness.submit()
+    assert [message.position for message in await harness.received(watcher, 3)] == [1, 2, 3]
 
 
-async def test_keys_that_are_away_hold_the_feed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While keys cannot be read nothing is handed out closed; afterwards everything comes, opened."""
-    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.0)
-    get_many, calls = scene.keys.get_many, 0
+async def test_unavailable_keys_delay_the_stream(
+    harness: BroadcastHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While keys cannot be read no commit is sent sealed. Afterwards all commits are sent unsealed."""
+    monkeypatch.setattr(broadcast_module, "RETRY_SECONDS", 0.0)
+    get_many, calls = harness.keys.get_many, 0
 
-    async def away_at_first(job_ids: Any) -> dict[str, bytes]:
+    async def unavailable_at_first(job_ids: Any) -> dict[str, bytes]:
         nonlocal calls
         calls += 1
         if calls < 3:
             raise ConnectionError
         return await get_many(job_ids)
 
-    monkeypatch.setattr(scene.keys, "get_many", away_at_first)
-    watcher = await scene.broadcast.attach(ALL)
-    await scene.submit()
-    assert [message.job.spec.prompt for message in await scene.told(watcher, 1)] == ["job 1"]
+    monkeypatch.setattr(harness.keys, "get_many", unavailable_at_first)
+    watcher = await harness.broadcast.attach(ALL)
+    await harness.submit()
+    assert [message.job.spec.prompt for message in await harness.received(watcher, 1)] == ["job 1"]
 
 
-async def test_who_joins_while_a_batch_is_opened(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watcher that joins in the middle of a batch gets that batch, because it stands behind its beginning."""
-    get_many, opening, go_on = scene.keys.get_many, asyncio.Event(), asyncio.Event()
+async def test_a_watcher_that_attaches_while_a_batch_is_unsealed(
+    harness: BroadcastHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher that attaches while a batch is unsealed receives the whole batch, because it starts before it."""
+    get_many, unsealing, proceed = harness.keys.get_many, asyncio.Event(), asyncio.Event()
 
     async def slowly(job_ids: Any) -> dict[str, bytes]:
-        opening.set()
-        await go_on.wait()
+        unsealing.set()
+        await proceed.wait()
         return await get_many(job_ids)
 
-    monkeypatch.setattr(scene.keys, "get_many", slowly)
-    first = await scene.broadcast.attach(ALL)
-    job_id = await scene.submit()
-    await opening.wait()
-    position = scene.broadcast.position
-    second = await scene.broadcast.attach(WatchFilter("default", job_id))
-    other = await scene.broadcast.attach(WatchFilter("other"))
-    go_on.set()
+    monkeypatch.setattr(harness.keys, "get_many", slowly)
+    first = await harness.broadcast.attach(ALL)
+    job_id = await harness.submit()
+    await unsealing.wait()
+    position = harness.broadcast.position
+    second = await harness.broadcast.attach(WatchFilter("default", job_id))
+    other = await harness.broadcast.attach(WatchFilter("other"))
+    proceed.set()
     for watcher in (first, second):
-        assert [message.position for message in await scene.told(watcher, 1)] == [position + 1]
+        assert [message.position for message in await harness.received(watcher, 1)] == [position + 1]
     assert other.take_now().commits == []
 
 
-async def test_the_hub_follows_while_somebody_watches(scene: Scene) -> None:
-    """With the last watcher the hub stops; the next one starts it where the log then ends."""
-    watcher = await scene.broadcast.attach(ALL)
-    await scene.submit()
-    await scene.told(watcher, 1)
-    await scene.broadcast.detach(watcher)
-    assert not scene.broadcast._readers
-    await scene.submit()
-    later = await scene.broadcast.attach(ALL)
-    assert scene.broadcast.position == 2
-    await scene.submit()
-    assert [message.position for message in await scene.told(later, 1)] == [3]
+async def test_the_readers_run_while_a_watcher_is_attached(harness: BroadcastHarness) -> None:
+    """The readers stop with the last watcher and start again at the end of the log with the next one."""
+    watcher = await harness.broadcast.attach(ALL)
+    await harness.submit()
+    await harness.received(watcher, 1)
+    await harness.broadcast.detach(watcher)
+    assert not harness.broadcast._readers
+    await harness.submit()
+    later = await harness.broadcast.attach(ALL)
+    assert harness.broadcast.position == 2
+    await harness.submit()
+    assert [message.position for message in await harness.received(later, 1)] == [3]
 
 
 def test_names_of_events_are_the_logs() -> None:
-    """Events are named as the stored contract names them."""
+    """Events have the names of the stored contract."""
     kinds = pb.DESCRIPTOR.pool.FindMessageTypeByName("kinolog.v1.Event").oneofs_by_name["kind"].fields
     names = {stored_name(kind) for kind in e.Event.__args__}
     assert names == {field.name for field in kinds}
 
 
-async def test_a_job_on_its_way_is_opened_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a job that was shown, its later commits are shown without asking for its key; an erased one is closed."""
-    get_many, asked = scene.keys.get_many, list[str]()
+async def test_an_unfinished_job_is_unsealed_once(
+    harness: BroadcastHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later commits of a sent job are sent without reading its key again. An erased job has no prompt."""
+    get_many, requested = harness.keys.get_many, list[str]()
 
-    async def noted(key_ids: Any) -> dict[str, bytes]:
-        asked.extend(key_ids)
+    async def recording(key_ids: Any) -> dict[str, bytes]:
+        requested.extend(key_ids)
         return await get_many(key_ids)
 
-    monkeypatch.setattr(scene.keys, "get_many", noted)
-    watcher = await scene.broadcast.attach(ALL)
-    job_id = await scene.submit()
-    await scene.told(watcher, 1)
-    handler = CommandHandler(scene.store, TickingClock())
+    monkeypatch.setattr(harness.keys, "get_many", recording)
+    watcher = await harness.broadcast.attach(ALL)
+    job_id = await harness.submit()
+    await harness.received(watcher, 1)
+    handler = CommandHandler(harness.store, TickingClock())
     prompts = []
     for command in (c.Prefetch(id="p", actor="a"), c.Cancel(id="q", actor="a"), c.Erase(id="r", actor="a")):
         await handler.handle(job_id, command)
-        prompts += [message.job.spec.prompt for message in await scene.told(watcher, 1)]
+        prompts += [message.job.spec.prompt for message in await harness.received(watcher, 1)]
     assert prompts == ["job 1", "job 1", ""]
-    assert asked == [job_id]
+    assert requested == [job_id]

@@ -1,4 +1,4 @@
-"""Errors on the wire: one code, reason and retry for each thing that can fail."""
+"""Error responses: one code, reason and retry delay for each failure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2
 from grpc import StatusCode
 from kinolog_api.rpc.errors import (
     MAX_VIOLATIONS_IN_MESSAGE,
-    FieldViolation,
+    RequestViolation,
     invalid_argument,
     translate_error,
 )
@@ -25,12 +25,12 @@ CASES = [
     (Refused("REQUEST_ID_REUSED", "used"), StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", False),
     (Refused("JOB_ENDED", "over"), StatusCode.FAILED_PRECONDITION, "JOB_ENDED", False),
     (Refused("JOB_TOO_BUSY", "busy"), StatusCode.ABORTED, "JOB_TOO_BUSY", True),
-    (LogUnavailable("gone"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
-    (ReadModelUnavailable("gone"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
-    (ArtifactsUnavailable("gone"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
+    (LogUnavailable("unavailable"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
+    (ReadModelUnavailable("unavailable"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
+    (ArtifactsUnavailable("unavailable"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
     (PositionNotReached(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
     (InvalidCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
-    (KeyErased("gone"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
+    (KeyErased("unavailable"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
     (DamagedLog("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (DamagedCommit("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (UnsealFailed("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
@@ -41,7 +41,7 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "code", "reason", "passes"), CASES)
 def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: str, passes: bool) -> None:
-    """Each failure has one code and reason; those that pass by themselves say when to try again."""
+    """Each failure has one code and reason. Transient failures say when to try again."""
     answer = translate_error(error)
     assert answer is not None
     status = answer.status()
@@ -53,13 +53,15 @@ def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: s
 
 
 def test_what_nobody_foresaw_is_not_translate_error() -> None:
-    """An error of the program itself is no answer."""
+    """A programming error is not translated."""
     assert translate_error(KeyError("x")) is None
 
 
-def test_many_violations_are_cut_short_in_the_message_alone() -> None:
-    """The message names the first few wrong fields, the details all of them."""
-    found = [FieldViolation(f"field_{number}", "is wrong") for number in range(MAX_VIOLATIONS_IN_MESSAGE + 2)]
+def test_only_the_message_shortens_the_violations() -> None:
+    """The message names the first wrong fields, the details name all of them."""
+    found = [
+        RequestViolation(f"field_{number}", "is wrong") for number in range(MAX_VIOLATIONS_IN_MESSAGE + 2)
+    ]
     answer = invalid_argument(found)
     assert answer.message.endswith("; and 2 more")
     bad = error_details_pb2.BadRequest()

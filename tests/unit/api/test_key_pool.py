@@ -1,4 +1,4 @@
-"""Keys made ahead: each given once, made in few writes, deleted when nobody took them."""
+"""KeyPool: keys are handed out once, stored in few writes, and deleted if unused."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tests.unit.api.running_api import until
 
 
 class CountingKeys(MemoryKeyStore):
-    """Counts what is written at once, waits while it is held, and fails when it is told to."""
+    """Records the size of each write. `open` blocks writes while it is not set; `unavailable` makes them fail."""
 
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[int] = []
-        self.away = False
+        self.unavailable = False
         self.open = asyncio.Event()
         self.open.set()
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
         await self.open.wait()
-        if self.away:
+        if self.unavailable:
             raise LogUnavailable("no answer")
         self.writes.append(len(keys))
         return await super().create(keys)
 
     @property
     def held(self) -> int:
-        """How many keys lie there."""
+        """Number of stored keys."""
         return len(self._keys)
 
 
@@ -45,7 +45,7 @@ def keys() -> CountingKeys:
 
 @pytest.fixture
 async def pool(keys: CountingKeys) -> AsyncIterator[KeyPool]:
-    """A pool over it that is filled."""
+    """A full pool over this key store."""
     pool = KeyPool(keys)
     pool.open()
     await until(lambda: _holds(keys, MIN_SIZE))
@@ -57,8 +57,8 @@ async def _holds(keys: CountingKeys, count: int) -> bool:
     return keys.held >= count
 
 
-async def test_every_key_is_durable_and_given_once(keys: CountingKeys, pool: KeyPool) -> None:
-    """However many ask at once for however many, each gets stored keys of its own."""
+async def test_every_key_is_stored_and_handed_out_once(keys: CountingKeys, pool: KeyPool) -> None:
+    """Concurrent callers each get their own stored keys, for any number of keys."""
     counts = [1, 7, 300, 1, 1_200, *[1] * 64, 40]
     taken = await asyncio.gather(*map(pool.take, counts))
     assert [len(each) for each in taken] == counts
@@ -67,15 +67,15 @@ async def test_every_key_is_durable_and_given_once(keys: CountingKeys, pool: Key
     assert await keys.get_many([key.id for key in given]) == {key.id: key.secret for key in given}
 
 
-async def test_one_taker_makes_no_write(keys: CountingKeys, pool: KeyPool) -> None:
-    """As long as half of the keys are left, taking one waits for nothing."""
+async def test_one_caller_causes_no_write(keys: CountingKeys, pool: KeyPool) -> None:
+    """While half of the keys are left, taking one causes no write."""
     for _ in range(MIN_SIZE // 2):
         await pool.take()
     assert keys.writes == [MIN_SIZE]
 
 
-async def test_takers_at_a_dry_pool_share_writes(keys: CountingKeys) -> None:
-    """Sixty-four who ask while there is no key wait for the same two writes at most."""
+async def test_callers_of_an_empty_pool_share_writes(keys: CountingKeys) -> None:
+    """64 concurrent callers of an empty pool wait for at most two writes together."""
     pool = KeyPool(keys)
     taken = await asyncio.gather(*(pool.take() for _ in range(64)))
     assert all(taken)
@@ -86,7 +86,7 @@ async def test_takers_at_a_dry_pool_share_writes(keys: CountingKeys) -> None:
 async def test_the_size_follows_demand(
     keys: CountingKeys, pool: KeyPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pool that runs low again soon grows up to its limit; one that lasts long shrinks."""
+    """A pool that runs low again soon grows up to its limit. A pool that lasts long shrinks."""
     for _ in range(100):
         await pool.take(200)
     grown = await _size(keys, pool)
@@ -98,7 +98,7 @@ async def test_the_size_follows_demand(
 
 
 async def _size(keys: CountingKeys, pool: KeyPool) -> int:
-    """How many keys lie ready once nothing more is made."""
+    """Return the number of unused keys after the refill has ended."""
     writes = -1
     while writes != len(keys.writes):
         writes = len(keys.writes)
@@ -107,48 +107,48 @@ async def _size(keys: CountingKeys, pool: KeyPool) -> int:
     return len(pool._ready)
 
 
-async def test_keys_that_are_given_back_are_given_again(pool: KeyPool) -> None:
-    """What was not used goes to the next who ask."""
+async def test_returned_keys_are_handed_out_again(pool: KeyPool) -> None:
+    """Returned keys go to the next callers."""
     taken = await pool.take(MIN_SIZE // 2)
     pool.give_back(taken)
     again = await pool.take(MIN_SIZE)
     assert {key.id for key in taken} <= {key.id for key in again}
 
 
-async def test_a_store_that_is_away(keys: CountingKeys) -> None:
-    """Who waits for a key is told that the log is away; the next one tries again."""
+async def test_an_unavailable_store(keys: CountingKeys) -> None:
+    """Waiting callers get `LogUnavailable`. The next caller causes a new write."""
     pool = KeyPool(keys)
-    keys.away = True
+    keys.unavailable = True
     answers = await asyncio.gather(pool.take(), pool.take(2), return_exceptions=True)
     assert [type(answer) for answer in answers] == [LogUnavailable] * 2
-    keys.away = False
+    keys.unavailable = False
     assert len(await pool.take(3)) == 3
     await pool.close()
 
 
-async def test_a_taker_that_gives_up(keys: CountingKeys) -> None:
-    """Keys for a caller that no longer waits go to others."""
+async def test_a_cancelled_caller(keys: CountingKeys) -> None:
+    """Keys of a cancelled caller go to other callers."""
     pool = KeyPool(keys)
     keys.open.clear()
-    gone, waiting = asyncio.create_task(pool.take(5)), asyncio.create_task(pool.take(6))
+    cancelled, waiting = asyncio.create_task(pool.take(5)), asyncio.create_task(pool.take(6))
     await asyncio.sleep(0)
-    gone.cancel()
+    cancelled.cancel()
     keys.open.set()
     assert len(await waiting) == 6
     await pool.close()
     assert keys.held == 6
 
 
-async def test_a_closed_pool_leaves_only_what_was_taken(keys: CountingKeys, pool: KeyPool) -> None:
-    """Closing deletes the keys that nobody took, and none that somebody did."""
+async def test_a_closed_pool_keeps_only_keys_in_use(keys: CountingKeys, pool: KeyPool) -> None:
+    """Closing deletes the unused keys and no others."""
     taken = await pool.take(3)
     await pool.close()
     assert keys.held == 3
     assert await keys.get(taken[0].id) == taken[0].secret
 
 
-async def test_a_key_does_not_show(pool: KeyPool) -> None:
-    """A key that finds its way into a message shows its id alone."""
+async def test_a_key_is_not_printed(pool: KeyPool) -> None:
+    """The representation of a key shows only its id."""
     (key,) = await pool.take()
     assert key.id in repr(key)
     assert repr(key.secret) not in repr(key)

@@ -1,4 +1,4 @@
-"""What waits for a watcher: bounded, conflated, and never a commit lost in silence."""
+"""Watcher: its queue is bounded and conflated, and never loses a commit silently."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def pending_updates(watcher: Watcher) -> list[bytes]:
 
 @pytest.fixture
 def watcher() -> Watcher:
-    """A watcher of everything."""
+    """A watcher of all jobs of a tenant."""
     return Watcher(WatchFilter("default"))
 
 
-def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
-    """Progress and previews of a job replace the older ones; those of other jobs stay."""
+def test_only_the_latest_progress_is_pending(watcher: Watcher) -> None:
+    """Progress and previews replace older ones of the same job. Those of other jobs stay."""
     for encoded in (b"1", b"2"):
         watcher.put_progress(update(ProgressKind.PROGRESS, encoded))
     watcher.put_progress(update(ProgressKind.PROGRESS, b"3", "b" * 26))
@@ -60,18 +60,18 @@ def test_of_progress_only_the_newest_waits(watcher: Watcher) -> None:
 
 
 def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
-    """The terminal commit takes the place of what the job's weather said, but not of its log lines."""
+    """A terminal commit replaces the pending progress and preview of its job, but not its log lines."""
     watcher.put_progress(update(ProgressKind.PROGRESS, b"progress"))
     watcher.put_progress(update(ProgressKind.PREVIEW, b"preview"))
     watcher.put_progress(update(ProgressKind.LOG, b"line"))
     watcher.put_commit(commit(1, terminal=True))
-    waiting = watcher.take_now()
-    assert [message.position for message in waiting.commits] == [1]
-    assert [message.encoded for message in waiting.updates] == [b"line"]
+    pending = watcher.take_now()
+    assert [message.position for message in pending.commits] == [1]
+    assert [message.encoded for message in pending.updates] == [b"line"]
 
 
-def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of log lines the last ones wait, in order."""
+def test_log_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last log lines are pending, in order."""
     for number in range(watcher_module.MAX_PENDING_LINES + 3):
         watcher.put_progress(update(ProgressKind.LOG, b"%d" % number))
     lines = pending_updates(watcher)
@@ -79,8 +79,8 @@ def test_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) ->
     assert (lines[0], lines[-1]) == (b"3", b"%d" % (watcher_module.MAX_PENDING_LINES + 2))
 
 
-async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watcher that leaves too many commits lying is ended with ABORTED rather than losing one."""
+async def test_a_slow_watcher_ends(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher with too many pending commits ends with ABORTED instead of losing one."""
     monkeypatch.setattr(watcher_module, "MAX_PENDING_COMMITS", 3)
     for position in range(1, 5):
         watcher.put_commit(commit(position))
@@ -91,8 +91,8 @@ async def test_too_slow_a_watcher_is_ended(watcher: Watcher, monkeypatch: pytest
         watcher.take_now()
 
 
-def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watcher that still reads the log is not ended: it is told to read on there."""
+def test_overflow_while_catching_up(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watcher that is catching up does not end: it is marked to read on from the log."""
     monkeypatch.setattr(watcher_module, "MAX_PENDING_COMMITS", 3)
     watcher.catching_up = True
     for position in range(1, 5):
@@ -103,8 +103,8 @@ def test_overflow_while_catching_up_is_noted(watcher: Watcher, monkeypatch: pyte
     assert watcher.take_now().commits == []
 
 
-def test_weather_never_points_back() -> None:
-    """A watcher that was sent a later commit gets weather with that one's position, otherwise unchanged."""
+def test_positions_of_progress_never_decrease() -> None:
+    """A watcher that was sent a later commit gets progress with that position, otherwise unchanged."""
     feed = Progress(
         job_id=JOB,
         attempt=1,

@@ -7,7 +7,7 @@ from kinolog.codec.times import time_to_proto
 from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ActivityRow, DepthPoint, ReadModel, TimeRange, TrendPoint
 from kinolog.v1 import analytics_service_pb2 as pb
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.filters import parse_time_range
 from kinolog_api.rpc.positions import MAX_POSITION
 
@@ -22,7 +22,7 @@ class ChartQueries:
         self._read_model = read_model
         self._clock = clock
 
-    async def overview(self, request: pb.GetOverviewRequest, call: Call) -> pb.GetOverviewResponse:
+    async def overview(self, request: pb.GetOverviewRequest, call: RpcCall) -> pb.GetOverviewResponse:
         """GetOverview."""
         overview = await self._read_model.overview(call.tenant, self._time_range(request.range))
         return pb.GetOverviewResponse(
@@ -42,7 +42,7 @@ class ChartQueries:
         )
 
     async def success_rates(
-        self, request: pb.GetSuccessRatesRequest, call: Call
+        self, request: pb.GetSuccessRatesRequest, call: RpcCall
     ) -> pb.GetSuccessRatesResponse:
         """GetSuccessRates."""
         rates = await self._read_model.success_rates(call.tenant, self._time_range(request.range))
@@ -59,7 +59,7 @@ class ChartQueries:
             ]
         )
 
-    async def stage_times(self, request: pb.GetStageTimesRequest, call: Call) -> pb.GetStageTimesResponse:
+    async def stage_times(self, request: pb.GetStageTimesRequest, call: RpcCall) -> pb.GetStageTimesResponse:
         """GetStageTimes."""
         times = await self._read_model.stage_times(call.tenant, self._time_range(request.range))
         return pb.GetStageTimesResponse(
@@ -75,21 +75,21 @@ class ChartQueries:
             ]
         )
 
-    async def queue_depth(self, request: pb.GetQueueDepthRequest, call: Call) -> pb.GetQueueDepthResponse:
+    async def queue_depth(self, request: pb.GetQueueDepthRequest, call: RpcCall) -> pb.GetQueueDepthResponse:
         """GetQueueDepth."""
         time_range = self._time_range(request.range)
         depth = await self._read_model.queue_depth(call.tenant, time_range, request.bucket_seconds)
         points = [_depth_to_proto(point) for point in depth.points]
         return pb.GetQueueDepthResponse(points=points, bucket_seconds=depth.bucket_seconds)
 
-    async def trends(self, request: pb.GetTrendsRequest, call: Call) -> pb.GetTrendsResponse:
+    async def trends(self, request: pb.GetTrendsRequest, call: RpcCall) -> pb.GetTrendsResponse:
         """GetTrends."""
         time_range = self._time_range(request.range)
         trends = await self._read_model.trends(call.tenant, time_range, request.bucket_seconds)
         points = [_trend_to_proto(point) for point in trends.points]
         return pb.GetTrendsResponse(points=points, bucket_seconds=trends.bucket_seconds)
 
-    async def activity(self, request: pb.ListActivityRequest, call: Call) -> pb.ListActivityResponse:
+    async def activity(self, request: pb.ListActivityRequest, call: RpcCall) -> pb.ListActivityResponse:
         """ListActivity."""
         entries = await self._read_model.list_activity(
             call.tenant,

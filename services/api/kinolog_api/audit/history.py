@@ -16,7 +16,7 @@ from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
 from kinolog_api.rpc.validation import parse_time
@@ -29,7 +29,7 @@ class JobHistory:
         self._store = store
         self._keys = keys
 
-    async def get_history(self, request: pb.GetHistoryRequest, call: Call) -> pb.GetHistoryResponse:
+    async def get_history(self, request: pb.GetHistoryRequest, call: RpcCall) -> pb.GetHistoryResponse:
         """GetHistory: return the commits up to a time or position, and the job as it was then."""
         is_included = _inclusion(request)
         history = [r for r in await self._history(request.job_id, call) if is_included(r)]
@@ -44,7 +44,7 @@ class JobHistory:
         return wire
 
     async def replay_log(
-        self, request: pb.ReplayLogRequest, call: Call
+        self, request: pb.ReplayLogRequest, call: RpcCall
     ) -> AsyncGenerator[pb.ReplayLogResponse, None]:
         """ReplayLog: yield the tenant's commits as stored, prompts sealed."""
         last = await require_position_in_log(self._store, request.after, "after")
@@ -60,7 +60,7 @@ class JobHistory:
                         stored_commit=recorded.raw,
                     )
 
-    async def _history(self, job_id: str, call: Call) -> list[Recorded]:
+    async def _history(self, job_id: str, call: RpcCall) -> list[Recorded]:
         history = [recorded async for recorded in self._store.history(job_id)]
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)

@@ -18,7 +18,7 @@ from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit import checks
 from kinolog_api.audit.checks import RecordCheck
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 
 MAX_TRIES = 5
@@ -51,7 +51,7 @@ class VerifyJob:
         self._read_model = read_model
         self._artifacts = artifacts
 
-    async def verify_job(self, request: pb.VerifyJobRequest, call: Call) -> pb.VerifyJobResponse:
+    async def verify_job(self, request: pb.VerifyJobRequest, call: RpcCall) -> pb.VerifyJobResponse:
         """VerifyJob. An unreachable source is an error; a failed check is a response.
 
         A job may change during the check; an erasure deletes its key and files. Then the check runs again.
@@ -70,7 +70,7 @@ class VerifyJob:
             checks=[pb.Check(name=check.name, holds=check.holds, detail=check.detail) for check in results],
         )
 
-    async def _record(self, job_id: str, call: Call) -> JobRecord:
+    async def _record(self, job_id: str, call: RpcCall) -> JobRecord:
         """Read the record of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
         archive = {a.position: a.raw for a in await self._read_model.archived_commits(job_id)}

@@ -13,7 +13,7 @@ from kinolog.job.values import Artifact, ArtifactKind
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactStore
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased
 
 MAX_CHUNK_BYTES = 256 * 1024
@@ -28,7 +28,7 @@ class ReadArtifact:
         self._artifacts = artifacts
 
     async def read_artifact(
-        self, request: pb.ReadArtifactRequest, call: Call
+        self, request: pb.ReadArtifactRequest, call: RpcCall
     ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
         """ReadArtifact: yield the description of the file in the first message, and its bytes in all."""
         job = (await self._queries.load(call.tenant, request.job_id)).job

@@ -10,7 +10,7 @@ from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.tenants import TenantLookup
 
 
@@ -22,7 +22,7 @@ class ListCatalogue:
         self._workers = workers
         self._tenants = tenants
 
-    async def list_models(self, request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:
+    async def list_models(self, request: pb.ListModelsRequest, call: RpcCall) -> pb.ListModelsResponse:
         """ListModels."""
         workers = await self._workers.present_workers()
         default = self._catalogue.default.name
@@ -33,7 +33,7 @@ class ListCatalogue:
             ]
         )
 
-    async def list_workers(self, request: pb.ListWorkersRequest, call: Call) -> pb.ListWorkersResponse:
+    async def list_workers(self, request: pb.ListWorkersRequest, call: RpcCall) -> pb.ListWorkersResponse:
         """ListWorkers. All tenants share the workers; a job of another tenant is left out of the response."""
         workers = [await self._visible_to(call.tenant, w) for w in await self._workers.present_workers()]
         return pb.ListWorkersResponse(workers=map(worker_to_proto, workers))

@@ -14,7 +14,7 @@ from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
-from kinolog_api.rpc.calls import Call, error_response
+from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
 
 MAX_SELECTED_JOBS = 1_000
@@ -49,7 +49,7 @@ class JobCommands:
         self._queries = queries
         self._read_model = read_model
 
-    async def apply(self, call: Call, job_id: str, command: c.Command) -> HandledCommand:
+    async def apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
         """Apply a command to a job of the caller. Raises `Refused`, and NOT_FOUND for another tenant's job."""
 
         async def load(job_id: str) -> LoadedJob:
@@ -63,7 +63,7 @@ class JobCommands:
         return response(job=job, position=handled.position)
 
     async def apply_to_selection(
-        self, call: Call, selection: pb.JobSelection, method: str, apply: ApplyCommand
+        self, call: RpcCall, selection: pb.JobSelection, method: str, apply: ApplyCommand
     ) -> list[pb.BulkResult]:
         """Apply a command to each selected job. Return one result per job, in the order of the selection."""
         job_ids = list(selection.job_ids) or await self._select_ids(call, selection)
@@ -82,20 +82,20 @@ class JobCommands:
         results = dict(zip(distinct, await asyncio.gather(*map(result, distinct)), strict=True))
         return [results[job_id] for job_id in job_ids]
 
-    async def cancel(self, request: pb.CancelJobRequest, call: Call) -> pb.CancelJobResponse:
+    async def cancel(self, request: pb.CancelJobRequest, call: RpcCall) -> pb.CancelJobResponse:
         """CancelJob."""
         command = c.Cancel(
             id=command_id("cancel", request.request_id), actor=call.actor, reason=request.reason
         )
         return await self.respond(await self.apply(call, request.job_id, command), pb.CancelJobResponse)
 
-    async def retry(self, request: pb.RetryJobRequest, call: Call) -> pb.RetryJobResponse:
+    async def retry(self, request: pb.RetryJobRequest, call: RpcCall) -> pb.RetryJobResponse:
         """RetryJob."""
         command = c.Retry(id=command_id("retry", request.request_id), actor=call.actor)
         return await self.respond(await self.apply(call, request.job_id, command), pb.RetryJobResponse)
 
     async def reprioritize(
-        self, request: pb.ReprioritizeJobRequest, call: Call
+        self, request: pb.ReprioritizeJobRequest, call: RpcCall
     ) -> pb.ReprioritizeJobResponse:
         """ReprioritizeJob."""
         command = c.Reprioritize(
@@ -105,12 +105,14 @@ class JobCommands:
         )
         return await self.respond(await self.apply(call, request.job_id, command), pb.ReprioritizeJobResponse)
 
-    async def prefetch(self, request: pb.PrefetchJobRequest, call: Call) -> pb.PrefetchJobResponse:
+    async def prefetch(self, request: pb.PrefetchJobRequest, call: RpcCall) -> pb.PrefetchJobResponse:
         """PrefetchJob."""
         command = c.Prefetch(id=command_id("prefetch", request.request_id), actor=call.actor)
         return await self.respond(await self.apply(call, request.job_id, command), pb.PrefetchJobResponse)
 
-    async def bulk_cancel(self, request: pb.BulkCancelJobsRequest, call: Call) -> pb.BulkCancelJobsResponse:
+    async def bulk_cancel(
+        self, request: pb.BulkCancelJobsRequest, call: RpcCall
+    ) -> pb.BulkCancelJobsResponse:
         """BulkCancelJobs."""
 
         def cancel(job_id: str) -> Awaitable[HandledCommand]:
@@ -120,7 +122,7 @@ class JobCommands:
         results = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)
         return pb.BulkCancelJobsResponse(results=results, position=max_position(results))
 
-    async def bulk_retry(self, request: pb.BulkRetryJobsRequest, call: Call) -> pb.BulkRetryJobsResponse:
+    async def bulk_retry(self, request: pb.BulkRetryJobsRequest, call: RpcCall) -> pb.BulkRetryJobsResponse:
         """BulkRetryJobs."""
 
         def retry(job_id: str) -> Awaitable[HandledCommand]:
@@ -130,7 +132,7 @@ class JobCommands:
         return pb.BulkRetryJobsResponse(results=results, position=max_position(results))
 
     async def bulk_reprioritize(
-        self, request: pb.BulkReprioritizeJobsRequest, call: Call
+        self, request: pb.BulkReprioritizeJobsRequest, call: RpcCall
     ) -> pb.BulkReprioritizeJobsResponse:
         """BulkReprioritizeJobs."""
         priority = PRIORITY_FROM_WIRE[request.priority]
@@ -141,7 +143,7 @@ class JobCommands:
         results = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
         return pb.BulkReprioritizeJobsResponse(results=results, position=max_position(results))
 
-    async def _select_ids(self, call: Call, selection: pb.JobSelection) -> list[str]:
+    async def _select_ids(self, call: RpcCall, selection: pb.JobSelection) -> list[str]:
         job_filter = parse_filter(selection.filter, "selection.filter")
         return await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
 

@@ -22,7 +22,7 @@ from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.audit.checks import artifacts_ever_made
 from kinolog_api.jobs.commands import JobCommands, command_id, max_position
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,14 @@ class EraseJob:
         self._unfinished: dict[str, str] = {}
         """Jobs whose erasure may be incomplete, each with the id of its key."""
 
-    async def erase(self, request: pb.EraseJobRequest, call: Call) -> pb.EraseJobResponse:
+    async def erase(self, request: pb.EraseJobRequest, call: RpcCall) -> pb.EraseJobResponse:
         """EraseJob. A repeated call finishes an interrupted erasure."""
         command = c.Erase(id=command_id("erase", request.request_id), actor=call.actor)
         return await self._commands.respond(
             await self._erase(call, request.job_id, command), pb.EraseJobResponse
         )
 
-    async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: Call) -> pb.BulkEraseJobsResponse:
+    async def bulk_erase(self, request: pb.BulkEraseJobsRequest, call: RpcCall) -> pb.BulkEraseJobsResponse:
         """BulkEraseJobs."""
 
         def erase(job_id: str) -> Awaitable[HandledCommand]:
@@ -85,7 +85,7 @@ class EraseJob:
                 log.warning("an erasure is not finished; retrying", extra=extra)
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _erase(self, call: Call, job_id: str, command: c.Erase) -> HandledCommand:
+    async def _erase(self, call: RpcCall, job_id: str, command: c.Erase) -> HandledCommand:
         handled = await self._commands.apply(call, job_id, command)
         key_id = self._unfinished[job_id] = handled.job.sealing_key_id
         await self._delete_data(job_id, key_id)

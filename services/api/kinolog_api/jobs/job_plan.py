@@ -10,7 +10,7 @@ from kinolog.codec.enums import PRIORITY_FROM_WIRE
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 DEFAULT_MAX_ATTEMPTS = 3
 """Attempts of a job whose request does not limit them."""
@@ -45,7 +45,7 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
     model = catalogue.get(request.model)
     if model is None:
         known = ", ".join(catalogue.names)
-        raise invalid_argument([FieldViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
+        raise invalid_argument([RequestViolation("model", f"must be one of {known}")], "UNKNOWN_MODEL")
     plan = _with_defaults(request, model, draw_seed)
     violations = _violations(request, plan, model)
     if violations:
@@ -82,23 +82,23 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
     )
 
 
-def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[FieldViolation]:
+def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) -> list[RequestViolation]:
     """Return the exceeded limits of the model, each with the allowed values."""
     found = []
     if not model.takes_size(plan.width, plan.height):
         field = "width" if request.HasField("width") or not request.HasField("height") else "height"
         size = f"{plan.width}x{plan.height}"
-        found.append(FieldViolation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
+        found.append(RequestViolation(field, f"{model.name} does not take {size}; it takes {_sizes(model)}"))
     if plan.frames > model.max_frames:
         field = "frames" if request.HasField("frames") else "duration_seconds"
         seconds = model.max_frames / plan.fps
         most = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
-        found.append(FieldViolation(field, f"{model.name} renders {most}"))
+        found.append(RequestViolation(field, f"{model.name} renders {most}"))
     if plan.steps > model.max_steps:
-        found.append(FieldViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
+        found.append(RequestViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
     if plan.style and plan.style not in _lower_case(model.styles):
         known = ", ".join(model.styles) or "none"
-        found.append(FieldViolation("style", f"must be a style of {model.name}: {known}"))
+        found.append(RequestViolation("style", f"must be a style of {model.name}: {known}"))
     return found
 
 

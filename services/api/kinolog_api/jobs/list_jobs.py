@@ -10,8 +10,8 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import JobQuery, JobRow, ReadModel
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.calls import RpcCall
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 from kinolog_api.rpc.filters import parse_filter, parse_order
 from kinolog_api.rpc.page_tokens import cursor_from_token, page_token, query_key
 from kinolog_api.rpc.positions import require_position_in_log
@@ -30,10 +30,10 @@ class ListJobs:
         self._store = store
         self._read_model = read_model
 
-    async def list_jobs(self, request: pb.ListJobsRequest, call: Call) -> pb.ListJobsResponse:
+    async def list_jobs(self, request: pb.ListJobsRequest, call: RpcCall) -> pb.ListJobsResponse:
         """ListJobs."""
         if request.page_token and request.offset:
-            raise invalid_argument([FieldViolation("offset", "give page_token or offset, not both")])
+            raise invalid_argument([RequestViolation("offset", "give page_token or offset, not both")])
         key = query_key(request, call.tenant)
         query = JobQuery(
             filter=parse_filter(request.filter, "filter"),
@@ -51,7 +51,9 @@ class ListJobs:
             position=page.position,
         )
 
-    async def summarize_jobs(self, request: pb.SummarizeJobsRequest, call: Call) -> pb.SummarizeJobsResponse:
+    async def summarize_jobs(
+        self, request: pb.SummarizeJobsRequest, call: RpcCall
+    ) -> pb.SummarizeJobsResponse:
         """SummarizeJobs."""
         job_filter = parse_filter(request.filter, "filter")
         await self._wait_for(request.min_position, call)
@@ -66,7 +68,7 @@ class ListJobs:
             position=summary.position,
         )
 
-    async def _wait_for(self, position: int, call: Call) -> None:
+    async def _wait_for(self, position: int, call: RpcCall) -> None:
         """Wait until the read model has applied `position`, at most until the caller's deadline.
 
         Raises OUT_OF_RANGE if the log has not reached the position, `PositionNotReached` on timeout.

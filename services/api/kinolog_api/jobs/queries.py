@@ -22,7 +22,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
 from kinolog_api.rpc.positions import MAX_POSITION
 
@@ -59,12 +59,14 @@ class JobQueries:
             wire.queue_position = queue_position
         return wire
 
-    async def get_job(self, request: pb.GetJobRequest, call: Call) -> pb.GetJobResponse:
+    async def get_job(self, request: pb.GetJobRequest, call: RpcCall) -> pb.GetJobResponse:
         """GetJob."""
         loaded = await self.load(call.tenant, request.job_id)
         return pb.GetJobResponse(job=await self.present(loaded))
 
-    async def get_storyboard(self, request: pb.GetStoryboardRequest, call: Call) -> pb.GetStoryboardResponse:
+    async def get_storyboard(
+        self, request: pb.GetStoryboardRequest, call: RpcCall
+    ) -> pb.GetStoryboardResponse:
         """GetStoryboard."""
         loaded = await self.load(call.tenant, request.job_id)
         key = await self._keys.get(loaded.job.sealing_key_id)
@@ -72,7 +74,7 @@ class JobQueries:
         spec = loaded.job.spec
         return pb.GetStoryboardResponse(scenes=wire.scenes, duration_seconds=spec.frames / spec.fps)
 
-    async def get_result(self, request: pb.GetResultRequest, call: Call) -> pb.GetResultResponse:
+    async def get_result(self, request: pb.GetResultRequest, call: RpcCall) -> pb.GetResultResponse:
         """GetResult. Raises FAILED_PRECONDITION until the job is completed."""
         job = (await self.load(call.tenant, request.job_id)).job
         if job.erased:
@@ -90,7 +92,7 @@ class JobQueries:
         return wire
 
     async def list_log_entries(
-        self, request: pb.ListLogEntriesRequest, call: Call
+        self, request: pb.ListLogEntriesRequest, call: RpcCall
     ) -> pb.ListLogEntriesResponse:
         """ListLogEntries."""
         await self.load(call.tenant, request.job_id)

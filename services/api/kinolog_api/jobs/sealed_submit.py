@@ -14,8 +14,8 @@ from kinolog.storyboard.planner import PlannedScene, plan_storyboard
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.job_plan import JobPlan
 from kinolog_api.jobs.key_pool import UnusedKey
-from kinolog_api.rpc.calls import Call
-from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.calls import RpcCall
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 MAX_SCENE_CHARACTERS = 40_000
 """Limit of all scene prompts together. Each scene repeats what precedes scene 1, and a commit holds them twice."""
@@ -42,7 +42,7 @@ def planned_submit(
     scenes = plan_storyboard(plan.prompt, frames=plan.frames, fps=plan.fps, seed=plan.seed)
     if len(scenes) > 1 and sum(len(scene.prompt) for scene in scenes) > MAX_SCENE_CHARACTERS:
         description = f"its {len(scenes)} scenes repeat more than {MAX_SCENE_CHARACTERS} characters in total"
-        raise invalid_argument([FieldViolation("prompt", description)])
+        raise invalid_argument([RequestViolation("prompt", description)])
     return PlannedSubmit(
         job_id=job_id,
         request_id=request_id,
@@ -52,7 +52,7 @@ def planned_submit(
     )
 
 
-def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Submit, UnsealedFields]:
+def sealed_submit(item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> tuple[Submit, UnsealedFields]:
     """Return the Submit command of a job, and its personal data unsealed.
 
     The command has a new id: the hash of the body distinguishes a repeated request from another one, not this id.

@@ -21,7 +21,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
-from kinolog_api.rpc.calls import Call, error_response
+from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.errors import RpcError, invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 
@@ -69,7 +69,7 @@ class SubmitJob:
         self._catalogue = catalogue
         self._rules = rules
 
-    async def submit(self, request: pb.SubmitJobRequest, call: Call) -> pb.SubmitJobResponse:
+    async def submit(self, request: pb.SubmitJobRequest, call: RpcCall) -> pb.SubmitJobResponse:
         """SubmitJob."""
         item = self._planned(request, call)
         (key,) = await self._pool.take()
@@ -81,7 +81,7 @@ class SubmitJob:
         )
 
     async def submit_batch(
-        self, request: pb.BatchSubmitJobsRequest, call: Call
+        self, request: pb.BatchSubmitJobsRequest, call: RpcCall
     ) -> pb.BatchSubmitJobsResponse:
         """BatchSubmitJobs. An error in one job does not affect the others."""
         results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
@@ -103,20 +103,22 @@ class SubmitJob:
         position = max(result.position for result in results)
         return pb.BatchSubmitJobsResponse(results=results, position=position)
 
-    def _validated(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
+    def _validated(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         """Validate and plan one job of a batch. The proto file excludes single jobs from the rules of the batch."""
         violations = self._rules.violations(request)
         if violations:
             raise invalid_argument(violations)
         return self._planned(request, call)
 
-    def _planned(self, request: pb.SubmitJobRequest, call: Call) -> PlannedSubmit:
+    def _planned(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         plan = plan_job(request, self._catalogue, _draw_seed)
         request_id = request.request_id or new_id()
         job_id = derive_job_id(call.tenant, request_id)
         return planned_submit(request, plan, request_id=request_id, job_id=job_id)
 
-    async def _store_chunk(self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: Call) -> None:
+    async def _store_chunk(
+        self, chunk: _Chunk, results: Sequence[pb.BatchSubmitResult], call: RpcCall
+    ) -> None:
         """Store jobs of a batch together and fill in their results."""
         outcomes: Sequence[AcceptedJob | Exception]
         try:
@@ -132,7 +134,9 @@ class SubmitJob:
                 result.position = outcome.position
                 result.created = outcome.created
 
-    async def _store_many(self, items: Sequence[PlannedSubmit], call: Call) -> list[AcceptedJob | Exception]:
+    async def _store_many(
+        self, items: Sequence[PlannedSubmit], call: RpcCall
+    ) -> list[AcceptedJob | Exception]:
         """Store many jobs in group commits. Return an accepted job or an error for each, in order."""
         keys = await self._pool.take(len(items))
         commits: list[tuple[Commit, UnsealedFields]] = []
@@ -156,7 +160,7 @@ class SubmitJob:
             accepted[index] = found
         return [accepted[index] for index in range(len(items))]
 
-    async def _store_one(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> AcceptedJob:
+    async def _store_one(self, item: PlannedSubmit, key: UnusedKey, call: RpcCall) -> AcceptedJob:
         commit, unsealed = self._first_commit(item, key, call)
         try:
             appended = await self._store.append(commit)
@@ -164,14 +168,16 @@ class SubmitJob:
             return await self._existing_job(item, key, call)
         return _created(commit, unsealed, appended)
 
-    def _first_commit(self, item: PlannedSubmit, key: UnusedKey, call: Call) -> tuple[Commit, UnsealedFields]:
+    def _first_commit(
+        self, item: PlannedSubmit, key: UnusedKey, call: RpcCall
+    ) -> tuple[Commit, UnsealedFields]:
         command, unsealed = sealed_submit(item, key, call)
         commit = self._handler.decide_from(item.job_id, None, command)
         if commit is None:
             raise AssertionError("a submit produced no events")
         return commit, unsealed
 
-    async def _existing_job(self, item: PlannedSubmit, unused: UnusedKey, call: Call) -> AcceptedJob:
+    async def _existing_job(self, item: PlannedSubmit, unused: UnusedKey, call: RpcCall) -> AcceptedJob:
         """Return the job that an earlier request with this id created.
 
         Raises `Refused` if that request had another body, ALREADY_EXISTS if the job is erased.

@@ -18,7 +18,7 @@ from pathlib import Path
 from grpc import StatusCode
 
 from kinolog.process.settings import is_loopback
-from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
@@ -35,7 +35,7 @@ class InvalidKeyFile(ValueError):
     """The key file cannot be used, or none is configured where one is needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The tenant and actor of a call."""
 
@@ -43,7 +43,7 @@ class Caller:
     actor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHolder:
     """The tenant and actor of a key; empty where the metadata gives them."""
 
@@ -55,7 +55,7 @@ class Authenticator:
     """Identifies callers by the metadata of their calls. `keys` are by SHA-256 of the key; None needs no key."""
 
     def __init__(self, default_tenant: str, keys: Mapping[bytes, KeyHolder] | None = None) -> None:
-        self._default = Caller(default_tenant, ANONYMOUS)
+        self._default = Caller(tenant=default_tenant, actor=ANONYMOUS)
         self._keys = keys
 
     def identify(self, metadata: Metadata) -> Caller:
@@ -87,14 +87,14 @@ class Authenticator:
     def _validated(self, tenant: str, actor: str) -> Caller:
         violations = []
         if not _TENANT.fullmatch(tenant):
-            violations.append(FieldViolation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
+            violations.append(RequestViolation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
         if not _ACTOR.fullmatch(actor):
             violations.append(
-                FieldViolation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-")
+                RequestViolation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-")
             )
         if violations:
             raise invalid_argument(violations)
-        return Caller(tenant, actor)
+        return Caller(tenant=tenant, actor=actor)
 
 
 def _merge(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
@@ -113,14 +113,15 @@ def read_keys(path: Path) -> dict[bytes, KeyHolder]:
         raise InvalidKeyFile(f"cannot read the API key file {path}: {error}") from error
     keys: dict[bytes, KeyHolder] = {}
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split(maxsplit=2)
-        if not words:
+        key, *owner = line.partition("#")[0].split(maxsplit=2) or [""]
+        if not key:
             continue
-        if len(words[0]) < MIN_KEY_CHARACTERS:
+        if len(key) < MIN_KEY_CHARACTERS:
             raise InvalidKeyFile(
                 f"{path}, line {number}: a key must have at least {MIN_KEY_CHARACTERS} characters"
             )
-        keys[_digest(words[0])] = KeyHolder(*words[1:])
+        tenant, actor = (*owner, "", "")[:2]
+        keys[_digest(key)] = KeyHolder(tenant=tenant, actor=actor.strip())
     if not keys:
         raise InvalidKeyFile(f"the API key file {path} has no key; write one per line")
     return keys

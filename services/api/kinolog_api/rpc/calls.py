@@ -1,7 +1,7 @@
 """gRPC method handlers: authenticate and validate each call, run the method, translate its errors.
 
-Methods are plain functions of a request and a `Call`; `service_handler` makes gRPC handlers of them. The guard parses
-the request itself, so that undecodable bytes are an INVALID_ARGUMENT like any other wrong input.
+Methods are plain functions of a request and an `RpcCall`; `service_handler` makes gRPC handlers of them. The guard
+parses the request itself, so that undecodable bytes are INVALID_ARGUMENT like any other wrong input.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ RESPONSE_SECONDS = 0.05
 """Part of the caller's deadline that is reserved for sending the response."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RpcCall:
     """The caller of a request. `deadline` is on the monotonic clock, in seconds; None for no deadline."""
 
     tenant: str
@@ -48,8 +48,8 @@ class Call:
         return max(0.0, min(limit, self.deadline - time.monotonic() - RESPONSE_SECONDS))
 
 
-UnaryMethod: TypeAlias = Callable[[Any, Call], Awaitable[Message]]
-StreamMethod: TypeAlias = Callable[[Any, Call], AsyncGenerator[Any, None]]
+UnaryMethod: TypeAlias = Callable[[Any, RpcCall], Awaitable[Message]]
+StreamMethod: TypeAlias = Callable[[Any, RpcCall], AsyncGenerator[Any, None]]
 """Yields messages, or encoded messages as bytes."""
 
 Methods: TypeAlias = Mapping[str, UnaryMethod | StreamMethod]
@@ -65,7 +65,7 @@ class CallGuard:
         self._authenticator = authenticator
         self._rules = rules
 
-    def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, Call]:
+    def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
         caller = self._authenticator.identify(context.invocation_metadata() or ())
         try:
@@ -76,7 +76,7 @@ class CallGuard:
         self._rules.check(request)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
-        return request, Call(caller.tenant, caller.actor, deadline)
+        return request, RpcCall(tenant=caller.tenant, actor=caller.actor, deadline=deadline)
 
 
 async def abort(context: Context, error: Exception, method: str) -> None:

@@ -34,7 +34,7 @@ MAX_VIOLATIONS_IN_MESSAGE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class FieldViolation:
+class RequestViolation:
     """A wrong field: its path, such as `filter.statuses[0]`, and which values are allowed."""
 
     field: str
@@ -53,7 +53,7 @@ class RpcError(Exception):
         reason: str,
         message: str,
         *,
-        violations: Sequence[FieldViolation] = (),
+        violations: Sequence[RequestViolation] = (),
         metadata: Mapping[str, str] = MappingProxyType({}),
         retry_seconds: float | None = None,
     ) -> None:
@@ -89,7 +89,7 @@ def _packed(message: Message) -> Any:
     return packed
 
 
-def invalid_argument(violations: Sequence[FieldViolation], reason: str = "INVALID_FIELDS") -> RpcError:
+def invalid_argument(violations: Sequence[RequestViolation], reason: str = "INVALID_FIELDS") -> RpcError:
     """Fields are wrong. The message names the first of them and the allowed values."""
     shown = [f"{v.field}: {v.description}" if v.field else v.description for v in violations]
     more = len(shown) - MAX_VIOLATIONS_IN_MESSAGE
@@ -106,7 +106,7 @@ def job_not_found(job_id: str) -> RpcError:
 
 def job_erased(job_id: str) -> RpcError:
     """The requested data was erased with the job."""
-    message = f"job {job_id} is erased: its prompts and files are deleted, its history is kept"
+    message = f"job {job_id} is erased: its prompts and files are deleted, its history stays"
     return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", message, metadata={"job_id": job_id})
 
 
@@ -135,7 +135,7 @@ def translate_error(error: Exception) -> RpcError | None:
             return RpcError(code, reason, message, retry_seconds=retry)
         case InvalidCursor():
             return invalid_argument(
-                [FieldViolation("page_token", "is not a page token of this query")], "BAD_PAGE_TOKEN"
+                [RequestViolation("page_token", "is not a page token of this query")], "BAD_PAGE_TOKEN"
             )
         case _:
             return _translate_dependency_error(error)

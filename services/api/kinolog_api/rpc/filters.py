@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_FROM_WIRE
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.v1 import analytics_service_pb2, job_pb2
-from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 from kinolog_api.rpc.validation import parse_time
 
 DEFAULT_RANGE = timedelta(days=7)
@@ -47,6 +47,6 @@ def parse_time_range(wire: analytics_service_pb2.TimeRange, now: datetime) -> Ti
     start = parse_time(getattr(wire, "from"), "range.from")
     if start >= end:
         raise invalid_argument(
-            [FieldViolation("range.from", "must be before the end of the range, which defaults to now")]
+            [RequestViolation("range.from", "must be before the end of the range, which defaults to now")]
         )
     return TimeRange(start=start, end=end)

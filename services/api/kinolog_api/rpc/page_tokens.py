@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.rpc.errors import FieldViolation, RpcError, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
 DIGEST_BYTES = 9
 
@@ -44,7 +44,7 @@ def cursor_from_token(token: str, query: bytes) -> str:
 
 def _bad_page_token() -> RpcError:
     description = "must be the next_page_token of the previous page, with the same filter and order_by"
-    return invalid_argument([FieldViolation("page_token", description)], "BAD_PAGE_TOKEN")
+    return invalid_argument([RequestViolation("page_token", description)], "BAD_PAGE_TOKEN")
 
 
 def _digest(query: bytes, body: bytes) -> bytes:

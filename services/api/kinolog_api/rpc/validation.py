@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from protovalidate import Validator, Violation
 
 from kinolog.ids import JOB_ID_PATTERN
-from kinolog_api.rpc.errors import FieldViolation, invalid_argument
+from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 _FIELD_OF_MESSAGE_RULE = {
     "submit.length_once": "duration_seconds",
@@ -42,13 +42,13 @@ class RequestRules:
         if found:
             raise invalid_argument(found)
 
-    def violations(self, request: Message) -> list[FieldViolation]:
+    def violations(self, request: Message) -> list[RequestViolation]:
         """Return the violations of a request; empty for a valid one."""
         violations = self._validator.collect_violations(request)
         return [_field_violation(violation, request.DESCRIPTOR) for violation in violations or ()]
 
 
-def _field_violation(violation: Violation, descriptor: Any) -> FieldViolation:
+def _field_violation(violation: Violation, descriptor: Any) -> RequestViolation:
     proto = violation.proto
     elements = proto.field.elements if proto.field is not None else []
     path = "".join(map(_path_segment, elements)).removeprefix(".")
@@ -57,8 +57,8 @@ def _field_violation(violation: Violation, descriptor: Any) -> FieldViolation:
         path = f"{path}.{field}" if path else field
     if proto.rule_id.startswith("enum."):
         names = [element.field_name for element in elements]
-        return FieldViolation(path, f"must be one of {', '.join(_enum_choices(descriptor, names))}")
-    return FieldViolation(path, _description(proto.message))
+        return RequestViolation(path, f"must be one of {', '.join(_enum_choices(descriptor, names))}")
+    return RequestViolation(path, _description(proto.message))
 
 
 def _path_segment(element: Any) -> str:
@@ -85,5 +85,5 @@ def _description(message: str) -> str:
 def parse_time(wire: Timestamp, field: str) -> datetime:
     """Return the time in UTC, rounded down to microseconds. Raises `RpcError` outside of the years 1 to 9999."""
     if not _MIN_SECONDS <= wire.seconds <= _MAX_SECONDS or not 0 <= wire.nanos < 1_000_000_000:
-        raise invalid_argument([FieldViolation(field, "must be a time between the years 1 and 9999")])
+        raise invalid_argument([RequestViolation(field, "must be a time between the years 1 and 9999")])
     return wire.ToDatetime(tzinfo=UTC)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from kinolog.ports.event_store import EventStore
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
-from kinolog_api.rpc.calls import Call
+from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.positions import require_position_in_log
 from kinolog_api.watch.broadcast import WatchBroadcast
 from kinolog_api.watch.encoded_messages import EncodedCommit, ProgressKind, encode_job_message
@@ -22,7 +22,7 @@ class WatchJobs:
         self._broadcast = broadcast
         self._queries = queries
 
-    async def watch_job(self, request: pb.WatchJobRequest, call: Call) -> AsyncGenerator[bytes, None]:
+    async def watch_job(self, request: pb.WatchJobRequest, call: RpcCall) -> AsyncGenerator[bytes, None]:
         """WatchJob. Ends after the terminal commit of the job."""
         kinds = _kinds(progress=True, previews=request.previews, logs=request.logs)
         after = await self._resume_position(request)
@@ -42,7 +42,7 @@ class WatchJobs:
         finally:
             await self._broadcast.detach(watcher)
 
-    async def watch_jobs(self, request: pb.WatchJobsRequest, call: Call) -> AsyncGenerator[bytes, None]:
+    async def watch_jobs(self, request: pb.WatchJobsRequest, call: RpcCall) -> AsyncGenerator[bytes, None]:
         """WatchJobs. Runs until the client cancels."""
         kinds = _kinds(progress=request.progress, previews=request.previews, logs=request.logs)
         after = await self._resume_position(request)
