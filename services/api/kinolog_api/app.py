@@ -10,7 +10,7 @@ from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
-from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
+from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.artifacts import ArtifactStoreUnusable, configured_artifacts
@@ -42,7 +42,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.API)
         stack.push_async_callback(client.close)
-        await check_streams(client, settings.nats_replicas, USED_BY[Service.API])
+        await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.API])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
         stack.push_async_callback(store.close)
         keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)

@@ -1,4 +1,4 @@
-"""Keys that are stored in advance, many in one write, so that a submit waits for the log only (decision 22).
+"""Keys that are stored in advance, many in one write, so that a submit waits for the log only. See docs/decisions/0022.
 
 A key is stored durably before it is handed out, so every stored prompt has its key. An api that stops deletes its
 unused keys; an api that crashes leaves keys that seal nothing (at most `MAX_SIZE` and one batch).
