@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kinolog.adapters.jetstream.client.connection import connect
-from kinolog.adapters.jetstream.streams import USED_BY, check_streams
+from kinolog.adapters.jetstream.streams import STREAMS_OF, check_streams
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.privacy.sealer import new_key
@@ -58,7 +58,7 @@ async def test_each_service_can_use_the_log(
     """Appending, loading, reading, following and checking the streams need no right that a service lacks."""
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, service) as client:
-        await check_streams(client, 1, USED_BY[service])
+        await check_streams(client, 1, STREAMS_OF[service])
     async with open_stores(own_nats_server, service, patience_seconds=2) as stores:
         job_id = await given_job(stores.log, commits=3)
         await given_jobs(stores.log, 40)

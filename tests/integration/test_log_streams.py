@@ -17,7 +17,7 @@ from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.streams import (
-    USED_BY,
+    STREAMS_OF,
     StreamMismatch,
     StreamMissing,
     check_streams,
@@ -51,7 +51,7 @@ def test_provisioning_twice_changes_nothing(own_nats_server: NatsServer) -> None
     env = os.environ | own_nats_server.settings_env(Service.ADMIN)
     first = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     again = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-    assert all(name in first.stdout for name in USED_BY[Service.ADMIN])
+    assert all(name in first.stdout for name in STREAMS_OF[Service.ADMIN])
     assert again.stdout.endswith("created: none\n")
 
 
@@ -92,14 +92,14 @@ async def test_a_missing_stream_is_named(own_nats_server: NatsServer) -> None:
     """A service that starts before the streams exist is told which one, and what to run."""
     async with connected(own_nats_server, Service.API) as client:
         with pytest.raises(StreamMissing, match=r"EVENTS does not exist.*provision"):
-            await check_streams(client, 1, USED_BY[Service.API])
+            await check_streams(client, 1, STREAMS_OF[Service.API])
 
 
 async def test_too_few_replicas_are_refused(nats_cluster: NatsCluster) -> None:
     """Streams with three replicas are not taken for streams with one."""
     await empty_streams(nats_cluster)
     async with connected(nats_cluster, Service.ADMIN) as client:
-        await check_streams(client, 3, USED_BY[Service.ADMIN])
+        await check_streams(client, 3, STREAMS_OF[Service.ADMIN])
         with pytest.raises(StreamMismatch, match="num_replicas must be 1, but is 3"):
             await check_streams(client, 1, [EVENTS])
 

@@ -1,4 +1,4 @@
-"""What every log adapter does with commits that it has read: check their chain, fold them, recognise repeats."""
+"""Histories of jobs for every log adapter: check the chain of commits, fold them, recognise repeats."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kinolog.ports.event_store import DamagedLog, LoadedJob
 
 
 def is_current(tail: Recorded) -> bool:
-    """Whether the state in the tail was folded by this version; otherwise the history is folded anew."""
+    """Return whether this version folded the state in the tail; if not, the history must be folded again."""
     return tail.commit.fold_version == FOLD_VERSION
 
 
-def loaded(tail: Recorded, job: Job | None = None) -> LoadedJob:
-    """A job at its tail; `job` replaces the state in the tail when that was folded by another version."""
+def loaded_job(tail: Recorded, job: Job | None = None) -> LoadedJob:
+    """Return a job at its tail. `job` replaces a state in the tail that another version folded."""
     return LoadedJob(
         job=job or tail.commit.state,
         position=tail.position,
@@ -26,7 +26,7 @@ def loaded(tail: Recorded, job: Job | None = None) -> LoadedJob:
 
 
 def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:
-    """The job that these commits, oldest first, make."""
+    """Return the fold of a job's commits, oldest first. Raises `DamagedLog` without any."""
     job: Job | None = None
     for recorded in history:
         job = fold(job, job_id, recorded.commit.events, recorded.commit.command.id)
@@ -36,7 +36,7 @@ def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:
 
 
 def check_chain(previous: Recorded | None, recorded: Recorded) -> None:
-    """Raise `DamagedLog` when `recorded` does not build on `previous`, its job's commit before it."""
+    """Raise `DamagedLog` if `recorded` does not build on `previous`, the commit of its job before it."""
     position, digest = (previous.position, previous.digest) if previous else (0, b"")
     commit = recorded.commit
     if (commit.previous_position, commit.previous_hash) != (position, digest):
@@ -46,7 +46,7 @@ def check_chain(previous: Recorded | None, recorded: Recorded) -> None:
 
 
 def is_repeat(stored: Commit, commit: Commit) -> bool:
-    """Whether `stored` is what `commit` asks to be stored: the same command about the same job, at the same place."""
+    """Return whether `stored` is `commit`: the same command to the same job, at the same place of its history."""
     return (
         stored.command.id == commit.command.id
         and stored.job_id == commit.job_id
@@ -55,5 +55,5 @@ def is_repeat(stored: Commit, commit: Commit) -> bool:
 
 
 def may_hold_repeat(tail: Commit, commit: Commit) -> bool:
-    """Whether the history up to `tail` may hold `commit` before the tail itself."""
+    """Return whether the history before `tail` may contain `commit`."""
     return commit.command.id in tail.state.applied_commands

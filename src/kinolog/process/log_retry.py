@@ -1,4 +1,4 @@
-"""Trying again while the log cannot be reached."""
+"""Retry while the log is unavailable, without a deadline."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 2.0
+BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
 
 
 async def retry_until_log_available(attempt: Callable[[], Awaitable[T]], what: str) -> T:
-    """What `attempt` answers once the log can be reached. Only for what may be done more than once."""
-    pause = FIRST_PAUSE_SECONDS
+    """Return what `attempt` returns as soon as the log is available. `attempt` must be safe to repeat.
+
+    `what` names the attempt in the log lines of the failures.
+    """
+    pauses = BACKOFF.pauses()
     while True:
         try:
             return await attempt()
         except LogUnavailable as unavailable:
             logger.warning("%s waits for the log: %s", what, unavailable)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(next(pauses))

@@ -1,0 +1,1 @@
+"""Adapters in memory. Nothing outlives the process."""

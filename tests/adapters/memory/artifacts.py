@@ -1,4 +1,4 @@
-"""StoredArtifact store in memory: for tests and for trying things out. Nothing outlives the process."""
+"""The artifact store in memory, for tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHUNK_BYTES = 256 * 1024
 
 
 class MemoryArtifacts:
-    """Keeps artifacts in a dictionary."""
+    """Stores artifacts in a dictionary."""
 
     def __init__(self) -> None:
         self._artifacts: dict[str, bytes] = {}
@@ -40,16 +40,16 @@ class MemoryArtifacts:
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
-        there = self._artifacts.get(key)
-        if there is not None and len(there) != staged.size_bytes:
+        stored = self._artifacts.get(key)
+        if stored is not None and len(stored) != staged.size_bytes:
             raise ArtifactDamaged(key)
-        if there is None:
+        if stored is None:
             if staged.temporary_key not in self._temporaries:
                 raise ArtifactMissing(staged.temporary_key)
             self._artifacts[key] = self._temporaries[staged.temporary_key][1]
         self._temporaries.pop(staged.temporary_key, None)
         return StoredArtifact(
-            key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=there is None
+            key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=stored is None
         )
 
     async def discard(self, staged: StagedContent) -> None:

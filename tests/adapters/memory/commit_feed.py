@@ -1,4 +1,4 @@
-"""Commits of any log for one reader in this process: for tests and for trying things out."""
+"""Commits of any log for one reader in this process, for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kinolog.ports.event_store import EventStore
 
 
 class MemoryCommitFeed:
-    """Follows a log; its place is forgotten with the process."""
+    """Follows a log. Its position ends with the process."""
 
     def __init__(self, store: EventStore, after: int = 0) -> None:
         self._batches: AsyncIterator[Sequence[Recorded]] = store.follow(after)
@@ -18,7 +18,7 @@ class MemoryCommitFeed:
         return await anext(self._batches)
 
     async def acknowledge(self, batch: Sequence[Recorded]) -> None:
-        """Nothing comes again here, so there is nothing to remember."""
+        """Do nothing: no commit comes again."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: the feed holds nothing."""

@@ -1,4 +1,4 @@
-"""Bells for the log in memory."""
+"""Notifications of commits in memory, for tests."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from tests.adapters.memory.event_store import MemoryEventStore
 
 
 class MemoryCommitSubscription:
-    """Rings until it is closed."""
+    """Receives the positions of a job's commits until it is closed."""
 
     def __init__(self, store: MemoryEventStore, job_id: str, after: int) -> None:
-        self._rung: asyncio.Queue[int] = asyncio.Queue()
+        self._positions: asyncio.Queue[int] = asyncio.Queue()
         self._following = asyncio.create_task(self._follow(store, job_id, after))
 
     async def next_position(self, timeout_seconds: float) -> int | None:
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._rung.get()
+                return await self._positions.get()
         except TimeoutError:
             return None
 
@@ -29,11 +29,11 @@ class MemoryCommitSubscription:
         async for batch in store.follow(after):
             for recorded in batch:
                 if recorded.commit.job_id == job_id:
-                    self._rung.put_nowait(recorded.position)
+                    self._positions.put_nowait(recorded.position)
 
 
 class MemoryCommitNotifier:
-    """Hangs up bells at a log in memory."""
+    """Subscribes to the commits of jobs in a log in memory."""
 
     def __init__(self, store: MemoryEventStore) -> None:
         self._store = store

@@ -1,26 +1,26 @@
-"""The log in memory: for tests and for trying things out. Nothing outlives the process."""
+"""The log in memory, for tests."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded
+from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded_job
 from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
 from kinolog.job.commit import Commit, Recorded
 from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
 
 BATCH_SIZE = 500
-"""Most commits that one batch of `read` or `follow` holds."""
+"""Maximum number of commits in a batch of `read` or `follow`."""
 
 
 class MemoryEventStore:
-    """Keeps commits in a list, encoded as they would be stored."""
+    """Stores encoded commits in a list."""
 
     def __init__(self) -> None:
         self._log: list[bytes] = []
         self._positions: dict[str, list[int]] = {}
-        self._grown = asyncio.Condition()
+        self._appended = asyncio.Condition()
 
     async def load(self, job_id: str) -> LoadedJob | None:
         positions = self._positions.get(job_id)
@@ -28,8 +28,8 @@ class MemoryEventStore:
             return None
         tail = self._at(positions[-1])
         if is_current(tail):
-            return loaded(tail)
-        return loaded(tail, fold_history(job_id, map(self._at, positions)))
+            return loaded_job(tail)
+        return loaded_job(tail, fold_history(job_id, map(self._at, positions)))
 
     async def append(self, commit: Commit) -> Appended:
         positions = self._positions.get(commit.job_id, [])
@@ -41,8 +41,8 @@ class MemoryEventStore:
         encoded = encode_commit(commit)
         self._log.append(encoded.raw)
         self._positions[commit.job_id] = [*positions, len(self._log)]
-        async with self._grown:
-            self._grown.notify_all()
+        async with self._appended:
+            self._appended.notify_all()
         return Appended(len(self._log), encoded.digest)
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
@@ -71,9 +71,9 @@ class MemoryEventStore:
             async for batch in self.read(after):
                 yield batch
                 after = batch[-1].position
-            async with self._grown:
+            async with self._appended:
                 while len(self._log) <= after:
-                    await self._grown.wait()
+                    await self._appended.wait()
 
     async def last_position(self) -> int:
         return len(self._log)
@@ -85,7 +85,7 @@ class MemoryEventStore:
             raise DamagedLog(f"position {position}: {error}") from error
 
     def _repeat(self, commit: Commit) -> Appended:
-        """Where `commit` lies already. Raises `Conflict` when another one lies at its place."""
+        """Return where `commit` is stored. Raises `Conflict` if another commit is at its place."""
         for recorded in map(self._at, self._positions[commit.job_id]):
             if is_repeat(recorded.commit, commit):
                 return Appended(recorded.position, recorded.digest)

@@ -1,4 +1,4 @@
-"""Keys in memory: for tests and for trying things out. Nothing outlives the process."""
+"""Keys in memory, for tests."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 
 class MemoryKeyStore:
-    """Keeps keys in a dictionary; None stands for a key that was erased."""
+    """Stores keys in a dictionary; None stands for an erased key."""
 
     def __init__(self) -> None:
         self._keys: dict[str, bytes | None] = {}
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        holding = {key_id: self._keys.setdefault(key_id, key) for key_id, key in keys.items()}
-        return {key_id: key for key_id, key in holding.items() if key is not None}
+        current = {key_id: self._keys.setdefault(key_id, key) for key_id, key in keys.items()}
+        return {key_id: key for key_id, key in current.items() if key is not None}
 
     async def get(self, key_id: str) -> bytes | None:
         return self._keys.get(key_id)

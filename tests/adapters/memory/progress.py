@@ -1,4 +1,4 @@
-"""Weather in memory: for tests and for trying things out. Nothing outlives the process."""
+"""Progress in memory, for tests."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from dataclasses import replace
 
 from kinolog.ports.progress import LogLine, Progress, ProgressUpdate
 
-KEPT = 500
-"""Messages kept of each attempt; the oldest make room for new ones."""
+MAX_STORED = 500
+"""Updates stored of each attempt; new ones replace the oldest."""
 
-BEHIND = 10_000
-"""Messages kept for a follower that is slow; the oldest make room for new ones."""
+MAX_UNREAD = 10_000
+"""Updates stored for a slow follower; new ones replace the oldest."""
 
 
 class _Follower:
-    """What one follower has yet to read."""
+    """Updates that one follower has yet to read."""
 
     def __init__(self) -> None:
-        self.waiting: deque[ProgressUpdate] = deque(maxlen=BEHIND)
+        self.unread: deque[ProgressUpdate] = deque(maxlen=MAX_UNREAD)
         self.arrived = asyncio.Event()
 
 
 class MemoryProgressFeed:
-    """Keeps the last messages of each attempt."""
+    """Stores the last updates of each attempt."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, int], deque[tuple[int, ProgressUpdate]]] = {}
+        self._stored: dict[tuple[str, int], deque[tuple[int, ProgressUpdate]]] = {}
         self._followers: dict[_Follower, str | None] = {}
         self._published = 0
 
-    async def publish(self, weather: ProgressUpdate) -> None:
+    async def publish(self, update: ProgressUpdate) -> None:
         self._published += 1
-        if isinstance(weather, LogLine):
-            weather = replace(weather, sequence=self._published)
-        kept = self._kept.setdefault((weather.job_id, weather.attempt), deque(maxlen=KEPT))
-        kept.append((self._published, weather))
+        if isinstance(update, LogLine):
+            update = replace(update, sequence=self._published)
+        stored = self._stored.setdefault((update.job_id, update.attempt), deque(maxlen=MAX_STORED))
+        stored.append((self._published, update))
         for follower, job_id in self._followers.items():
-            if job_id in (None, weather.job_id):
-                follower.waiting.append(weather)
+            if job_id in (None, update.job_id):
+                follower.unread.append(update)
                 follower.arrived.set()
 
     async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
@@ -48,23 +48,23 @@ class MemoryProgressFeed:
         self._followers[follower] = job_id
         try:
             while True:
-                while follower.waiting:
-                    yield follower.waiting.popleft()
+                while follower.unread:
+                    yield follower.unread.popleft()
                 follower.arrived.clear()
                 await follower.arrived.wait()
         finally:
             del self._followers[follower]
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
-        mine = [pair for (job, _), kept in self._kept.items() if job == job_id for pair in kept]
-        return [weather for _, weather in sorted(mine, key=lambda pair: pair[0])]
+        mine = [pair for (job, _), stored in self._stored.items() if job == job_id for pair in stored]
+        return [update for _, update in sorted(mine, key=lambda pair: pair[0])]
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
-        for _, weather in reversed(self._kept.get((job_id, attempt), ())):
-            if isinstance(weather, Progress):
-                return weather
+        for _, update in reversed(self._stored.get((job_id, attempt), ())):
+            if isinstance(update, Progress):
+                return update
         return None
 
     async def erase(self, job_id: str) -> None:
-        for key in [key for key in self._kept if key[0] == job_id]:
-            del self._kept[key]
+        for key in [key for key in self._stored if key[0] == job_id]:
+            del self._stored[key]

@@ -1,4 +1,4 @@
-"""The registry of workers in memory: for tests and for trying things out."""
+"""The registry of workers in memory, for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kinolog.ports.workers import PRESENT_SECONDS, WorkerReport
 
 
 class MemoryWorkerRegistry:
-    """Keeps the last report of each worker, with the time when it came (`now` in seconds)."""
+    """Stores the last report of each worker with its time (`now` in seconds)."""
 
     def __init__(
         self, present_seconds: float = PRESENT_SECONDS, now: Callable[[], float] = time.monotonic

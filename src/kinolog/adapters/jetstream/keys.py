@@ -1,4 +1,4 @@
-"""Keys in a key-value bucket: one message per key, overwritten on disk when it is erased."""
+"""Keys in a key-value bucket: one message per key, overwritten on disk when the key is erased."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from kinolog.ports.event_store import LogUnavailable
 
 PATIENCE_SECONDS = 10.0
 ERASED = "PURGE"
-"""What the bucket keeps in place of an erased key, so that no new one is made under its id."""
+"""`KV-Operation` of the message that replaces an erased key, so that no key is created under its id again."""
 
 ERASE_ROUNDS = 8
-DISCARDED_AT_ONCE = 64
-DELETED_ALREADY = (10043, 10057)
-"""Refusals to delete a message that somebody else has deleted by now."""
+CONCURRENT_DISCARDS = 64
+ALREADY_DELETED = (10043, 10057)
+"""Error codes of a delete of a message that is deleted already."""
 
 
 class JetStreamKeyStore:
@@ -36,7 +36,7 @@ class JetStreamKeyStore:
         self._client = client
         self._reader = StoredMessageReader(client, subjects.KEYS_STREAM)
         self._patience_seconds = patience_seconds
-        self._sure = replicas == 1
+        self._single_replica = replicas == 1
         self._appender = Appender(
             client=client,
             stream=subjects.KEYS_STREAM,
@@ -48,11 +48,11 @@ class JetStreamKeyStore:
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
         messages = [OutgoingWrite(subject=_subject(key_id), data=key) for key_id, key in keys.items()]
         outcomes: list[Outcome] = await self._appender.store_first(messages)
-        holding = {
+        current = {
             key_id: key if isinstance(outcome, int) else _key(outcome)
             for (key_id, key), outcome in zip(keys.items(), outcomes, strict=True)
         }
-        return {key_id: key for key_id, key in holding.items() if key is not None}
+        return {key_id: key for key_id, key in current.items() if key is not None}
 
     async def get(self, key_id: str) -> bytes | None:
         tail = await retry_until_answered(
@@ -64,7 +64,9 @@ class JetStreamKeyStore:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
         lasts = await retry_until_answered(read, self._patience_seconds)
         found = {key_id: _key(lasts.get(_subject(key_id))) for key_id in key_ids}
-        if not self._sure:  # the replica that answered may lag: only the leader knows that there is no key
+        if (
+            not self._single_replica
+        ):  # the replica that answered may lag: only the leader knows that a key is missing
             missing = [key_id for key_id in found if _subject(key_id) not in lasts]
             found |= zip(missing, await asyncio.gather(*map(self.get, missing)), strict=True)
         return {key_id: key for key_id, key in found.items() if key is not None}
@@ -75,16 +77,18 @@ class JetStreamKeyStore:
     async def discard(self, key_ids: Sequence[str]) -> None:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
         stored = iter((await retry_until_answered(read, self._patience_seconds)).values())
-        while some := list(islice(stored, DISCARDED_AT_ONCE)):
-            deleting = [partial(self._delete, m.position, overwrite=False) for m in some if not m.mark]
+        while chunk := list(islice(stored, CONCURRENT_DISCARDS)):
+            deleting = [
+                partial(self._delete, m.position, overwrite=False) for m in chunk if not m.kv_operation
+            ]
             await asyncio.gather(*(retry_until_answered(each, self._patience_seconds) for each in deleting))
 
     async def close(self) -> None:
-        """Give up the inbox."""
+        """Close the inbox."""
         await self._reader.close()
 
     async def _erase(self, subject: str) -> None:
-        """Overwrite the key, then leave a mark; whoever makes a key in between has it overwritten as well."""
+        """Overwrite the key, then store the message that replaces it. A key created in between is overwritten too."""
         for _ in range(ERASE_ROUNDS):
             tail = await self._appender.tail(subject)
             if tail is None:
@@ -92,24 +96,24 @@ class JetStreamKeyStore:
                     await publish(
                         self._reader.inbox,
                         subjects.KEYS_STREAM,
-                        OutgoingWrite(subject=subject, data=b"", mark=ERASED),
+                        OutgoingWrite(subject=subject, data=b"", kv_operation=ERASED),
                     )
                 except JetStreamApiError as error:
                     if error.number not in WRONG_LAST_SEQUENCE:
                         raise
-            elif tail.mark:
+            elif tail.kv_operation:
                 return
             else:
                 await self._delete(tail.position, overwrite=True)
-        raise LogUnavailable(f"{subject} cannot be erased")
+        raise LogUnavailable(f"{subject} cannot be erased: it changed {ERASE_ROUNDS} times; erase it again")
 
     async def _delete(self, position: int, *, overwrite: bool) -> None:
-        """Delete a message; its place on disk is filled with random bytes, which takes twice as long."""
+        """Delete a message. `overwrite` fills its place on disk with random bytes, which takes twice as long."""
         request = {"seq": position, "no_erase": not overwrite}
         try:
             await api_request(self._client, f"$JS.API.STREAM.MSG.DELETE.{subjects.KEYS_STREAM}", request)
         except JetStreamApiError as error:
-            if error.number not in DELETED_ALREADY:
+            if error.number not in ALREADY_DELETED:
                 raise
 
 
@@ -118,5 +122,5 @@ def _subject(key_id: str) -> str:
 
 
 def _key(stored: StoredMessage | None) -> bytes | None:
-    """The key in a message; None for none and for the mark of an erased one."""
-    return stored.data if stored is not None and not stored.mark else None
+    """Return the key in a message; None without a message and for an erased key."""
+    return stored.data if stored is not None and not stored.kv_operation else None

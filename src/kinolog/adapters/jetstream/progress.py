@@ -1,4 +1,4 @@
-"""Weather in JetStream: published without waiting, kept for a day in the stream PROGRESS."""
+"""Progress in JetStream: published without waiting, kept for a day in the stream PROGRESS."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from nats.aio.client import Client
 from nats.nuid import NUID
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, purge
+from kinolog.adapters.jetstream.client.consumers import create_consumer, nanoseconds
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
 from kinolog.codec.progress import decode_progress_update, encode_progress_update
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import Progress, ProgressUpdate
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 60.0
-"""The server drops the consumer of a follower that has vanished after this long."""
+"""The server deletes the consumer of a vanished follower after this long."""
 
-_names = NUID()
+_consumer_ids = NUID()
 
 
 class JetStreamProgressFeed:
-    """Weather in the stream PROGRESS. `close` it before its connection."""
+    """Progress in the stream PROGRESS. `close` it before its connection."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._reader = StoredMessageReader(client, subjects.PROGRESS)
 
-    async def publish(self, weather: ProgressUpdate) -> None:
-        subject = subjects.progress(weather.job_id, weather.attempt)
+    async def publish(self, update: ProgressUpdate) -> None:
+        subject = subjects.progress(update.job_id, update.attempt)
         try:
-            await self._client.publish(subject, encode_progress_update(weather))
+            await self._client.publish(subject, encode_progress_update(update))
         except (nats.errors.Error, *NO_ANSWER) as error:
-            logger.debug("weather of job %s is lost: %s", weather.job_id, error)
+            logger.debug("progress of job %s is lost: %s", update.job_id, error)
 
     async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
-        consumer = _Consumer(
+        consumer = _FollowerConsumer(
             self._client, subjects.progress_of(job_id) if job_id else subjects.PROGRESS_SUBJECTS
         )
-        pull = PullConsumer(self._client, subjects.PROGRESS, consumer.prepare)
+        pull = PullConsumer(self._client, subjects.PROGRESS, consumer.create)
         try:
             while True:
                 for message in await pull.get():
                     position = message.metadata.sequence.stream
                     if not consumer.is_new(position):
                         continue
-                    weather = decode_progress_update(message.data, position)
-                    if weather is not None:
-                        yield weather
+                    update = decode_progress_update(message.data, position)
+                    if update is not None:
+                        yield update
         finally:
             await pull.close()
 
@@ -64,39 +64,29 @@ class JetStreamProgressFeed:
         last = await self._reader.last(subject)
         if last is None:
             return None
-        weather = decode_progress_update(last.data, last.position)
-        if isinstance(weather, Progress):
-            return weather
-        steps = [weather for weather in await self._read(subject) if isinstance(weather, Progress)]
-        return steps[-1] if steps else None
+        update = decode_progress_update(last.data, last.position)
+        if isinstance(update, Progress):
+            return update
+        updates = [update for update in await self._read(subject) if isinstance(update, Progress)]
+        return updates[-1] if updates else None
 
     async def erase(self, job_id: str) -> None:
-        purge = {"filter": subjects.progress_of(job_id)}
-        try:
-            await api_request(self._client, f"$JS.API.STREAM.PURGE.{subjects.PROGRESS}", purge)
-        except JetStreamApiError as error:
-            raise LogUnavailable(str(error)) from error
+        await purge(self._client, subjects.PROGRESS, {"filter": subjects.progress_of(job_id)})
 
     async def close(self) -> None:
-        """Give up the inbox for answers."""
+        """Close the inbox."""
         await self._reader.close()
 
     async def _read(self, subject: str) -> list[ProgressUpdate]:
-        found: list[ProgressUpdate] = []
-        position, more = 0, True
-        while more:
-            batch = await self._reader.of_subject(subject, position)
-            for stored in batch.messages:
-                position = stored.position
-                weather = decode_progress_update(stored.data, stored.position)
-                if weather is not None:
-                    found.append(weather)
-            more = batch.more
-        return found
+        decoded = [
+            decode_progress_update(stored.data, stored.position)
+            async for stored in self._reader.all_messages(subject)
+        ]
+        return [update for update in decoded if update is not None]
 
 
-class _Consumer:
-    """The consumer of one follower: made anew after a loss, behind the last message that was read."""
+class _FollowerConsumer:
+    """The consumer of one follower. After a loss it is created again, after the last message that was read."""
 
     def __init__(self, client: Client, subject: str) -> None:
         self._client = client
@@ -104,31 +94,29 @@ class _Consumer:
         self._next = 0
 
     def is_new(self, position: int) -> bool:
-        """Whether the message was not read before."""
+        """Return whether the message was not read before."""
         if position < self._next:
             return False
         self._next = position + 1
         return True
 
-    async def prepare(self) -> str:
-        """Create a consumer; its name."""
-        name = f"follow-{_names.next().decode()}"
-        config: dict[str, object] = {
-            "name": name,
-            "filter_subject": self._subject,
-            "ack_policy": "none",
-            "mem_storage": True,
-            "num_replicas": 1,
-            "inactive_threshold": int(IDLE_SECONDS * 1e9),
-            "deliver_policy": "new",
-        }
+    async def create(self) -> str:
+        """Create a consumer. Return its name."""
+        start: dict[str, object] = {"deliver_policy": "new"}
         if self._next:
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
-        made = await api_request(
+            start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
+        name = f"follow-{_consumer_ids.next().decode()}"
+        created = await create_consumer(
             self._client,
-            f"$JS.API.CONSUMER.CREATE.{subjects.PROGRESS}.{name}.{self._subject}",
-            {"stream_name": subjects.PROGRESS, "config": config},
+            subjects.PROGRESS,
+            name,
+            self._subject,
+            ack_policy="none",
+            mem_storage=True,
+            num_replicas=1,
+            inactive_threshold=nanoseconds(IDLE_SECONDS),
+            **start,
         )
         if not self._next:
-            self._next = int(made["delivered"]["stream_seq"]) + 1
+            self._next = int(created["delivered"]["stream_seq"]) + 1
         return name

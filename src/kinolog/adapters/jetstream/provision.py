@@ -1,7 +1,7 @@
-"""Create the streams that are missing and check those that exist: `python -m kinolog.adapters.jetstream.provision`.
+"""Create missing streams and check existing ones: `python -m kinolog.adapters.jetstream.provision`.
 
-Needs the administrator's NATS user. Running it again changes nothing. A stream that is not as it must be is
-named, with the setting, and left alone: the exit status is then 1.
+The command needs the administrator's NATS user. A second run changes nothing. A stream with a different setting is
+named with that setting and not changed; the exit status is 1.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from kinolog.process.settings import AdminSettings
 logger = logging.getLogger(__name__)
 
 CREATE_SECONDS = 30.0
-"""How long the members of a cluster that starts may take to find each other."""
+"""How long the servers of a starting cluster may take to form it."""
 
 
 async def provision(client: Client, replicas: int, names: Iterable[str] | None = None) -> list[str]:
-    """Create what is missing, check the rest; names of the streams created. Raises `StreamMismatch`.
+    """Create missing streams and check the others. Return the names of the created streams.
 
-    `names` restricts it to some streams.
+    `names` limits it to some streams. Raises `StreamMismatch`, `LogUnavailable`.
     """
     created = []
     configs = stream_configs(replicas)
@@ -47,7 +47,7 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
 
 
 async def _create(client: Client, config: StreamConfig) -> None:
-    """Create a stream, then check what the server made of it: an older one ignores settings it does not know."""
+    """Create a stream and check it: an older server ignores settings that it does not know."""
     create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
     await retry_until_answered(create, CREATE_SECONDS)
     await check_stream(client, config)
@@ -63,7 +63,7 @@ async def _run(settings: AdminSettings) -> list[str]:
 
 
 def main() -> None:
-    """Provision the server that the settings name."""
+    """Provision the server of the settings."""
     settings = AdminSettings()
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:

@@ -1,7 +1,4 @@
-"""The streams that kinolog needs, exactly as they must be, and the check that they are so.
-
-Why each setting is what it is: docs/log.md.
-"""
+"""The settings of the streams, and the check of the streams against them. docs/log.md gives the reasons."""
 
 from __future__ import annotations
 
@@ -28,18 +25,17 @@ PROGRESS_BYTES = 1 << 30
 ADVISORY_SECONDS = 7 * 24 * 3600.0
 ADVISORY_MESSAGES = 100_000
 WORKER_SECONDS = 30.0
-"""A worker that stops reporting disappears after this long."""
-
+"""A worker that stops reporting expires after this long."""
 
 OFF: tuple[object, ...] = (None, 0, -1, False, "", "none", "default", {}, [])
-"""Ways to say that a setting is not in force."""
+"""Values of a setting that is not set, unlimited or off."""
 
-NOT_OURS = {"description", "metadata", "placement"}
-"""Settings that are the server's or the operator's, or only for people."""
+UNCHECKED = {"description", "metadata", "placement"}
+"""Settings that belong to the server or the operator, or are for people."""
 
 
 class StreamMismatch(Exception):
-    """A stream is not as kinolog needs it. Nothing was changed."""
+    """A setting of a stream differs from what kinolog needs. The stream is not changed."""
 
     def __init__(self, stream: str, setting: str, expected: object, found: object) -> None:
         super().__init__(f"stream {stream}: {setting} must be {expected!r}, but is {found!r}")
@@ -54,7 +50,7 @@ class StreamMissing(StreamMismatch):
         self.args = (f"stream {stream} does not exist: run `python -m kinolog.adapters.jetstream.provision`",)
 
 
-USED_BY: dict[Service, tuple[str, ...]] = {
+STREAMS_OF: dict[Service, tuple[str, ...]] = {
     Service.ADMIN: (
         subjects.EVENTS,
         subjects.WORK,
@@ -86,11 +82,11 @@ USED_BY: dict[Service, tuple[str, ...]] = {
         subjects.WORKERS_STREAM,
     ),
 }
-"""Which streams a service touches, and so checks at its start."""
+"""Streams that a service uses. It checks them when it starts."""
 
 
 def stream_configs(replicas: int) -> dict[str, StreamConfig]:
-    """Every stream by name, each kept on `replicas` servers."""
+    """Return the settings of every stream by name, each stored on `replicas` servers."""
     configs = (
         _events(replicas),
         _work(replicas),
@@ -139,7 +135,7 @@ def _work(replicas: int) -> StreamConfig:
 def _progress(replicas: int) -> StreamConfig:
     return StreamConfig(
         name=subjects.PROGRESS,
-        description="Weather: step progress, log lines, previews",
+        description="Progress: step progress, log lines, previews",
         subjects=[subjects.PROGRESS_SUBJECTS],
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
@@ -206,7 +202,7 @@ def _workers(replicas: int) -> StreamConfig:
 
 
 def _unsynced(replicas: int) -> PersistMode | None:
-    """Weather need not reach the disk before it is acknowledged; the server offers that for one replica only."""
+    """Return the mode that acknowledges before the write reaches the disk; the server has it for one replica only."""
     return PersistMode.ASYNC if replicas == 1 else None
 
 
@@ -218,7 +214,7 @@ async def check_streams(client: Client, replicas: int, names: Iterable[str]) -> 
 
 
 async def check_stream(client: Client, config: StreamConfig) -> None:
-    """Check that a stream is as `config` says, setting by setting."""
+    """Compare every setting of a stream with `config`. Raises as `check_streams`."""
     name = str(config.name)
     try:
         info = await api_request(client, f"$JS.API.STREAM.INFO.{name}")
@@ -227,13 +223,13 @@ async def check_stream(client: Client, config: StreamConfig) -> None:
             raise StreamMissing(name) from None
         raise
     found, wanted = info["config"], config.as_dict()
-    for setting in sorted((wanted.keys() | found.keys()) - NOT_OURS):
+    for setting in sorted((wanted.keys() | found.keys()) - UNCHECKED):
         if not _agree(wanted.get(setting), found.get(setting)):
             raise StreamMismatch(name, setting, wanted.get(setting), found.get(setting))
 
 
 def _agree(wanted: object, found: object) -> bool:
-    """Whether two settings are the same; the server leaves out or names what is unlimited, empty or off."""
+    """Return whether two settings are the same. The server omits or names what is unlimited, empty or off."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         return all(_agree(wanted.get(name), found.get(name)) for name in wanted.keys() | found.keys())
     return wanted == found or (wanted in OFF and found in OFF)

@@ -1,6 +1,6 @@
-"""Names of streams, subjects, buckets and consumers, and who may touch which.
+"""Names of streams, subjects, buckets and consumers, and the permissions of each service. Pure.
 
-The one place where a subject is spelled. Everything here is a pure function of its arguments.
+No other module spells a subject.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def work_filter(model_class: str, lane: int | str) -> str:
 
 
 def work_of_job(job_id: str) -> str:
-    """Subject filter for the tickets of a job, in whatever lane they lie."""
+    """Subject filter for the tickets of a job in all lanes."""
     return f"work.*.*.{job_id}"
 
 
@@ -73,7 +73,7 @@ def worker(name: str) -> str:
 
 
 def job_of(subject: str) -> str:
-    """The job id in a subject of EVENTS, its live copy, WORK or PROGRESS."""
+    """Return the job id in a subject of EVENTS, of its live copies, of WORK or of PROGRESS."""
     parts = subject.split(".")
     return parts[1] if parts[0] == "prg" else parts[-1]
 
@@ -89,19 +89,19 @@ class Service(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """Subjects that one NATS user may publish to and subscribe to."""
+    """Subjects that a NATS user may publish to and subscribe to."""
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
 
 
 def inbox_prefix(service: Service) -> str:
-    """Inbox prefix of a service, so that no service can read another's replies."""
+    """Return the inbox prefix of a service. No service can read the replies to another."""
     return f"_INBOX_{service.value}"
 
 
 def _consume(stream: str) -> tuple[str, ...]:
-    """What it takes to create, inspect and pull from consumers of `stream`."""
+    """Return the subjects to create, inspect and pull from consumers of `stream`."""
     return (
         f"$JS.API.STREAM.INFO.{stream}",
         f"$JS.API.CONSUMER.CREATE.{stream}",
@@ -116,7 +116,7 @@ def _consume(stream: str) -> tuple[str, ...]:
 
 
 def _get(stream: str) -> tuple[str, ...]:
-    """What it takes to read single messages of `stream`."""
+    """Return the subjects to read single messages of `stream`."""
     return (
         f"$JS.API.STREAM.INFO.{stream}",
         f"$JS.API.DIRECT.GET.{stream}",
@@ -126,7 +126,7 @@ def _get(stream: str) -> tuple[str, ...]:
 
 
 def permissions(service: Service) -> Permissions:
-    """The fewest subjects with which `service` can do its work. Source: docs/security.md."""
+    """Return the fewest subjects that `service` needs. See "Rights" in docs/log.md."""
     inbox = f"{inbox_prefix(service)}.>"
     key_values = f"$KV.{KEYS_BUCKET}.>"
     match service:

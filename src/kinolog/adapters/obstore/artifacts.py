@@ -1,8 +1,8 @@
-"""StoredArtifact store on an object store, through obstore: a local folder, S3, Google Cloud or Azure, by URL.
+"""The artifact store on obstore: a local folder, S3, Google Cloud or Azure, by URL.
 
-Create-only is the store's own conditional write: a hard link on a file system, `If-None-Match` elsewhere
-(S3 by a multipart copy). On a file system the content is also flushed to the disk before `commit` returns,
-so that an event that names an artifact never outlives it when the power fails.
+Create-only is the conditional write of the store: a hard link on a file system, `If-None-Match` elsewhere (S3 by a
+multipart copy). On a file system `commit` also flushes the content to disk before it returns, so that after a power
+failure no event names an artifact that is lost.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ _TEMPORARY_PREFIX = "tmp"
 
 
 class ObstoreArtifacts:
-    """Keeps artifacts in an object store; `folder` is set when that store is a folder of this machine."""
+    """Stores artifacts in an object store. `folder` is set if the store is a folder of this machine."""
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
 
     async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
-        running = sha256()
+        digest = sha256()
         size_bytes = 0
 
         async def hashed() -> AsyncIterator[bytes]:
             nonlocal size_bytes
             async for chunk in _chunks_of(content) if isinstance(content, Path) else content:
-                running.update(chunk)
+                digest.update(chunk)
                 size_bytes += len(chunk)
                 yield chunk
 
         key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
         await obstore.put_async(self._store, key, hashed())
-        return StagedContent(temporary_key=key, sha256=running.hexdigest(), size_bytes=size_bytes)
+        return StagedContent(temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes)
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
@@ -75,14 +75,14 @@ class ObstoreArtifacts:
             if await self.head(key) is None:
                 raise ArtifactMissing(staged.temporary_key) from None
         if not created:
-            there = await self.head(key)
-            if there is None or there.size_bytes != staged.size_bytes:
+            stored = await self.head(key)
+            if stored is None or stored.size_bytes != staged.size_bytes:
                 raise ArtifactDamaged(key)
             await self.discard(staged)
         if self._folder is not None:
-            entries = (self._folder / key).parent
-            await asyncio.to_thread(_flush, entries)
-            await asyncio.to_thread(_flush, entries.parent)
+            folder = (self._folder / key).parent
+            await asyncio.to_thread(_flush, folder)
+            await asyncio.to_thread(_flush, folder.parent)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
     async def discard(self, staged: StagedContent) -> None:
@@ -91,32 +91,32 @@ class ObstoreArtifacts:
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
         try:
-            with _own_failures():
+            with _store_errors():
                 meta = await obstore.head_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return None
         return ArtifactStat(key, meta["size"])
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        there = await self.head(key)
-        if there is None:
+        stored = await self.head(key)
+        if stored is None:
             raise ArtifactMissing(key)
-        stop = there.size_bytes if end is None else min(end, there.size_bytes)
+        stop = stored.size_bytes if end is None else min(end, stored.size_bytes)
         if start >= stop:
             return
         try:
-            with _own_failures():
+            with _store_errors():
                 answer = await obstore.get_async(self._store, key, options={"range": (start, stop)})
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissing(key) from None
-        with _own_failures():
+        with _store_errors():
             async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(chunk)
 
     async def delete(self, key: str) -> bool:
         if await self.head(key) is None:
             return False
-        with _own_failures():
+        with _store_errors():
             return await self._delete(key)
 
     async def sweep(self, older_than_seconds: float) -> int:
@@ -137,15 +137,15 @@ class ObstoreArtifacts:
 
 
 @contextmanager
-def _own_failures() -> Iterator[None]:
-    """What the store itself fails with, as ArtifactsUnavailable; that something is not there comes through."""
+def _store_errors() -> Iterator[None]:
+    """Raise `ArtifactsUnavailable` for an error of the store. `NotFoundError` passes through."""
     try:
         yield
     except NotFoundError:
         raise
     except BaseError as error:
         why = str(error).partition("\n")[0]
-        logger.warning("the artifact store fails: %s", why)
+        logger.warning("the artifact store failed: %s", why)
         raise ArtifactsUnavailable(why) from error
 
 
@@ -186,7 +186,7 @@ async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
 
 
 def _flush(path: Path) -> None:
-    """Make a file's content, or a folder's entries, survive a power failure."""
+    """Flush the content of a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

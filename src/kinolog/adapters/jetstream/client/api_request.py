@@ -1,4 +1,4 @@
-"""Requests to JetStream's own API, and the ways in which NATS says that it did not answer."""
+"""Requests to the JetStream API, and the errors of requests that got no answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from kinolog.ports.event_store import LogUnavailable
 
 ANSWER_SECONDS = 5.0
-"""How long one request waits for its answer."""
+"""Timeout of one request."""
 
 NO_ANSWER = (
     nats.errors.TimeoutError,
@@ -24,21 +24,26 @@ NO_ANSWER = (
     nats.errors.StaleConnectionError,
     OSError,
 )
-"""What a request raises when nobody answered: whether the server acted on it is unknown."""
+"""Errors of a request that got no answer. Whether the server acted on it is unknown."""
 
 STREAM_NOT_FOUND = 10059
 WRONG_LAST_SEQUENCE = (10071, 10164)
-"""An append that does not build on its subject's tail: the first on one replica, the second on several."""
+"""An append that does not build on its subject's tail: the first code on one replica, the second on several."""
 
 
 class JetStreamApiError(Exception):
-    """JetStream refused a request. `number` is its error code, such as 10071."""
+    """JetStream refused a request. `number` is its error code, such as 10071; `status` is like an HTTP status."""
 
     def __init__(self, subject: str, error: Mapping[str, Any]) -> None:
         self.number = int(error.get("err_code", 0))
         self.status = int(error.get("code", 0))
         self.description = str(error.get("description", ""))
         super().__init__(f"{subject}: {self.description} ({self.number})")
+
+
+def log_unavailable(what: str, error: Exception) -> LogUnavailable:
+    """Return the error to raise for a request that got no answer; `what` names the request."""
+    return LogUnavailable(f"{what}: {str(error) or type(error).__name__}")
 
 
 async def api_request(
@@ -48,13 +53,21 @@ async def api_request(
     *,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """Ask JetStream's API. Raises `JetStreamApiError` when it refuses, `LogUnavailable` when nothing answers."""
+    """Return the answer to a request. Raises `JetStreamApiError` for a refusal, `LogUnavailable` without an answer."""
     payload = json.dumps(body).encode() if body is not None else b""
     try:
         message = await client.request(subject, payload, timeout=answer_seconds)
     except NO_ANSWER as error:
-        raise LogUnavailable(f"{subject}: {str(error) or type(error).__name__}") from error
+        raise log_unavailable(subject, error) from error
     answer: dict[str, Any] = json.loads(message.data)
     if "error" in answer:
         raise JetStreamApiError(subject, answer["error"])
     return answer
+
+
+async def purge(client: Client, stream: str, messages: Mapping[str, object]) -> None:
+    """Delete the messages of a stream that a filter selects. Raises `LogUnavailable`, for a refusal too."""
+    try:
+        await api_request(client, f"$JS.API.STREAM.PURGE.{stream}", messages)
+    except JetStreamApiError as error:
+        raise LogUnavailable(str(error)) from error

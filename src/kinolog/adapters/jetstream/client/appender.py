@@ -1,4 +1,4 @@
-"""Storing messages that build on their subject's tail: each is stored once, and a caller learns what became of it."""
+"""Store messages that build on their subject's tail, each once."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, Sto
 from kinolog.ports.event_store import LogUnavailable
 
 BATCH_FROM = 8
-"""From how many messages one atomic batch is faster than single publishes (measured, docs/log.md)."""
+"""Number of messages from which one atomic batch is faster than single publishes (measured, docs/log.md)."""
 
 BATCH_SIZE = 500
-"""Most messages put into one batch."""
+"""Maximum number of messages in a batch; the server accepts 1,000."""
 
 LIMITS = GroupLimits(singly=BATCH_FROM, together=BATCH_SIZE)
-"""How concurrent stores are coalesced."""
+"""Limits of the group commit of concurrent stores."""
 
 BATCH_ROUNDS = 3
-"""How often a refused batch is tried without the messages that stood in its way, before all go singly."""
+"""Tries of a refused batch, each without the messages that are already stored, before all go singly."""
 
 Outcome: TypeAlias = "int | StoredMessage"
-"""Where a message was stored, or the tail of its subject when that is not what it builds on.
+"""Position of a stored message, or the tail of its subject if the message does not build on it.
 
 The tail may be the message itself, stored by an earlier attempt whose answer was lost: the caller compares.
 """
 
 
 class TailBehind(LogUnavailable):
-    """A subject's tail lies before what a message builds on: something acknowledged is missing."""
+    """The tail of a subject is before the position that a message builds on: an acknowledged message is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appender:
-    """Stores messages on one stream, riding out outages of up to `patience_seconds`."""
+    """Stores messages in one stream. Retries for `patience_seconds` while the server does not answer."""
 
     client: Client
     stream: str
@@ -57,7 +57,7 @@ class Appender:
         return await retry_until_answered(partial(self._store, message), self.patience_seconds)
 
     async def store_first(self, messages: Sequence[OutgoingWrite]) -> list[Outcome]:
-        """Store messages that are each the first on their subject; an outcome for each, in order."""
+        """Store messages that are each the first of their subject. Return an outcome for each, in order."""
         firsts: dict[str, OutgoingWrite] = {}
         for message in messages:
             firsts.setdefault(message.subject, message)
@@ -65,12 +65,12 @@ class Appender:
         return [
             outcomes[message.subject]
             if firsts[message.subject] is message
-            else await self.store(message)  # the second of two for one subject
+            else await self.store(message)  # the second message of a subject
             for message in messages
         ]
 
     async def tail(self, subject: str) -> StoredMessage | None:
-        """The last message of a subject. Of several replicas only the leader is sure to know it."""
+        """Return the last message of a subject. Of several replicas only the leader is sure to have it."""
         if self.replicas > 1:
             return await last_at_leader(self.client, self.stream, subject)
         return await self.reader.last(subject)
@@ -97,23 +97,23 @@ class Appender:
         return outcomes
 
     async def _store_chunk(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:
-        """As one batch; without those that lie there already when it is refused; singly when that does not help."""
+        """Store one batch. If it is refused, leave out the messages that are stored already; at last store singly."""
         outcomes: dict[str, Outcome] = {}
         for _ in range(BATCH_ROUNDS):
             if len(messages) < BATCH_FROM:
                 break
             try:
-                last = await publish_batch(self.reader.inbox, self.stream, messages)
+                last = await publish_batch(self.reader.inbox, messages)
             except (JetStreamApiError, LogUnavailable):
-                there = await self._already_there(messages)
-                outcomes |= there
-                messages = [message for message in messages if message.subject not in there]
+                stored = await self._already_stored(messages)
+                outcomes |= stored
+                messages = [message for message in messages if message.subject not in stored]
             else:
                 first = last - len(messages) + 1
                 return outcomes | {m.subject: first + n for n, m in enumerate(messages)}
         singly = await asyncio.gather(*map(self.store, messages))
         return outcomes | {m.subject: outcome for m, outcome in zip(messages, singly, strict=True)}
 
-    async def _already_there(self, messages: list[OutgoingWrite]) -> dict[str, StoredMessage]:
+    async def _already_stored(self, messages: list[OutgoingWrite]) -> dict[str, StoredMessage]:
         subjects = [message.subject for message in messages]
         return await retry_until_answered(partial(self.reader.lasts, subjects), self.patience_seconds)

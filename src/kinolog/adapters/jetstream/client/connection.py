@@ -1,4 +1,4 @@
-"""A connection to NATS as every process uses it."""
+"""The connection to NATS of every process."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from kinolog.process.settings import LogSettings
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30.0
-"""How long `connect` tries to reach a server for the first time."""
+"""How long `connect` tries to reach a server."""
 
 PING_SECONDS = 5
-"""A peer that vanished without a word is noticed after two of these."""
+"""A server that vanished is noticed after two of these."""
 
 RECONNECT_SECONDS = 0.25
 REFUSED = ("authorization violation", "authentication")
 
 
-class _Reports:
-    """Turns what the client reports into log lines, and notices when the server refuses the user."""
+class _ConnectionEvents:
+    """Callbacks of the client: logs changes of the connection. `refused` is set if the server refuses the user."""
 
     def __init__(self, client: Connection, service: Service) -> None:
         self._client = client
@@ -36,20 +36,20 @@ class _Reports:
         self._unreachable = False
 
     async def error(self, error: Exception) -> None:
-        """A permission violation shows nowhere else, save as a timeout of whoever waits for an answer."""
+        """Log an error. A permission violation shows only here; the caller that waits for an answer gets a timeout."""
         text = str(error) or type(error).__name__
         if "permissions violation" in text.lower():
             logger.error("NATS refuses the user %s: %s", self._service, text)
         elif any(word in text.lower() for word in REFUSED):
-            logger.error("NATS does not let the user %s in: %s", self._service, text)
+            logger.error("NATS refuses to log the user %s in: %s", self._service, text)
             if not self.refused.done():
                 self.refused.set_result(text)
         elif isinstance(error, OSError | nats.errors.UnexpectedEOF | nats.errors.StaleConnectionError):
             level = logging.DEBUG if self._unreachable else logging.WARNING
             self._unreachable = True
-            logger.log(level, "NATS cannot be reached, trying on: %s", text)
+            logger.log(level, "NATS is unreachable, reconnecting: %s", text)
         else:
-            logger.error("NATS reports: %s", text)
+            logger.error("NATS events: %s", text)
 
     async def disconnected(self) -> None:
         if not self._client.is_closed:
@@ -57,21 +57,21 @@ class _Reports:
 
     async def reconnected(self) -> None:
         self._unreachable = False
-        logger.info("connected to NATS again")
+        logger.info("reconnected to NATS")
 
     async def closed(self) -> None:
-        if self._client.ended:
+        if self._client.closed_by_us:
             logger.info("connection to NATS closed")
-        else:  # the client gives up on errors that it does not know
-            logger.critical("NATS ended the connection for good; this process must be started again")
+        else:  # the client closes on errors that it does not know
+            logger.critical("the connection to NATS is closed and is not opened again; restart this process")
 
 
 class Connection(Client):
-    """The client, with cheaper headers, and an end that does not mind when the server is gone already."""
+    """The client with faster headers, and a close that succeeds without a server."""
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        """Headers from `Name: value` lines; a test holds it to the client's, which took half of a read's time."""
+        """Return the headers in `Name: value` lines. The client's parser took half of a read; a test compares both."""
         headers = {}
         for line in raw.decode("utf-8", "replace").split("\r\n"):
             name, colon, value = line.partition(":")
@@ -82,7 +82,7 @@ class Connection(Client):
     async def _send_publish(
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
     ) -> None:
-        """Send a message; a test holds it to the client's, which took as long as everything else about a publish."""
+        """Send a message. The client's method took as long as the rest of a publish; a test compares both."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in (headers or {}).items()])
         if not lines or lines.count("\n") != len(headers or {}):
             await super()._send_publish(subject, reply, payload, payload_size, headers)
@@ -96,11 +96,11 @@ class Connection(Client):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
-    ended = False
-    """Whether this side closed it."""
+    closed_by_us = False
+    """Whether this process closed the connection."""
 
     async def close(self) -> None:
-        self.ended = True
+        self.closed_by_us = True
         with contextlib.suppress(OSError):
             await super().close()
 
@@ -108,13 +108,13 @@ class Connection(Client):
 async def connect(
     settings: LogSettings, service: Service, *, connect_seconds: float = CONNECT_SECONDS
 ) -> Connection:
-    """Connect as `service`; once connected, reconnects for ever. The caller closes it.
+    """Return a connection as `service`. It reconnects without end; the caller closes it.
 
-    Nothing is buffered while disconnected: a publish fails at once instead of being stored later, after its
-    caller was told that it timed out. Raises `LogUnavailable` when no server lets the user in.
+    Nothing is buffered while disconnected: a publish fails at once. A buffered one would time out for its caller and
+    be stored later. Raises `LogUnavailable` if no server accepts the user within `connect_seconds`.
     """
     client = Connection()
-    reports = _Reports(client, service)
+    events = _ConnectionEvents(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(
         client.connect(
@@ -128,19 +128,19 @@ async def connect(
             max_outstanding_pings=2,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]  # annotated int, used as seconds
-            error_cb=reports.error,
-            disconnected_cb=reports.disconnected,
-            reconnected_cb=reports.reconnected,
-            closed_cb=reports.closed,
+            error_cb=events.error,
+            disconnected_cb=events.disconnected,
+            reconnected_cb=events.reconnected,
+            closed_cb=events.closed,
         )
     )
     try:
-        either: list[asyncio.Future[Any]] = [connecting, reports.refused]
+        either: list[asyncio.Future[Any]] = [connecting, events.refused]
         await asyncio.wait(either, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done() and not connecting.cancelled():
             connecting.result()
             return client
-        why = reports.refused.result() if reports.refused.done() else f"no answer in {connect_seconds:g} s"
+        why = events.refused.result() if events.refused.done() else f"no answer in {connect_seconds:g} s"
         raise LogUnavailable(f"cannot connect to NATS as {service.value}: {why}")
     finally:
         if not client.is_connected:

@@ -1,4 +1,4 @@
-"""Group commit: a few concurrent writes go singly, many go together."""
+"""Group commit: a few concurrent writes go singly, many go together. See docs/decisions/0021 and 0023."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLimits:
-    """`singly` writes may be under way at once; what waits behind them goes in groups of up to `together`.
+    """At most `singly` writes run at once; items that wait for them are written in groups of up to `together`.
 
-    Behind a group of at least `crowd` the next one is gathered for `gathering_seconds` when nothing waits yet.
+    After a group of at least `crowd` items the next group is collected for `gathering_seconds` if no item waits.
     """
 
     singly: int
@@ -25,12 +25,11 @@ class GroupLimits:
 
 
 class GroupCommit(Generic[T, R]):
-    """Writes the items of concurrent callers, each by itself while they are few, in groups when they are many.
+    """Writes the items of concurrent callers singly while they are few, in groups when they are many.
 
-    An item that comes alone is written at once; it waits only while `limits.singly` others, or a group, are being
-    written. Only in a crowd, behind a large group, a moment is waited for the next one: those who were just answered
-    come again soon, and each that went singly would hold up the others. A caller that gives up waiting leaves its
-    item in.
+    A lone item is written at once; it waits only while `limits.singly` others, or a group, are being written. After a
+    large group the next one is collected for a moment: the callers that were just answered come again soon, and
+    single writes would delay the group. The item of a caller that is cancelled is still written.
     """
 
     def __init__(
@@ -49,30 +48,30 @@ class GroupCommit(Generic[T, R]):
         self._gathering: asyncio.TimerHandle | None = None
 
     async def submit(self, item: T) -> R:
-        """What is answered for `item`; raises what its write, or that of its group, raised."""
+        """Write `item` and return the result. Raises what its write, or that of its group, raised."""
         if self._crowded or self._group is not None or self._single >= self._limits.singly:
             future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, future))
             if self._group is None and not self._single and self._gathering is None:
                 seconds = self._limits.gathering_seconds
-                self._gathering = asyncio.get_running_loop().call_later(seconds, self._next)
+                self._gathering = asyncio.get_running_loop().call_later(seconds, self._start_group)
             return await future
         self._single += 1
         try:
             return await self._write_one(item)
         finally:
             self._single -= 1
-            self._next()
+            self._start_group()
 
     async def close(self) -> None:
-        """Wait until every group is written, or has failed."""
+        """Wait until every group is written or has failed."""
         while self._waiting or self._group is not None:
-            self._next()
+            self._start_group()
             if self._group is not None:
                 await self._group
 
-    def _next(self) -> None:
-        """Start on what waits, now that a write has ended or enough was gathered."""
+    def _start_group(self) -> None:
+        """Start to write the items that wait, after a write or the collection has ended."""
         if self._gathering is not None:
             self._gathering.cancel()
             self._gathering = None
@@ -97,4 +96,4 @@ class GroupCommit(Generic[T, R]):
         finally:
             self._group = None
             self._crowded = len(group) >= self._limits.crowd
-            self._next()
+            self._start_group()

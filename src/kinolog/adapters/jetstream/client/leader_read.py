@@ -1,4 +1,4 @@
-"""Reads that the stream's leader answers: slower than direct gets, but never behind what was acknowledged."""
+"""Reads from a stream's leader: slower than direct gets, but never older than what was acknowledged."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NO_MESSAGE = 10037
 
 
 async def last_at_leader(client: Client, stream: str, subject: str) -> StoredMessage | None:
-    """The last message of a subject, as the leader knows it."""
+    """Return the last message of a subject; None if there is none."""
     return await _get(client, stream, {"last_by_subj": subject})
 
 
 async def at_leader(client: Client, stream: str, position: int) -> StoredMessage | None:
-    """The message at a position, as the leader knows it."""
+    """Return the message at a position; None if there is none."""
     return await _get(client, stream, {"seq": position})
 
 
@@ -31,11 +31,11 @@ async def _get(client: Client, stream: str, wanted: dict[str, object]) -> Stored
         raise
     message = answer["message"]
     data = base64.b64decode(message.get("data", ""))
-    return StoredMessage(message["subject"], message["seq"], data, _mark(message.get("hdrs", "")))
+    return StoredMessage(message["subject"], message["seq"], data, _kv_operation(message.get("hdrs", "")))
 
 
-def _mark(headers: str) -> str:
-    """The `KV-Operation` in a message's headers (base64 of `Name: value` lines)."""
+def _kv_operation(headers: str) -> str:
+    """Return the `KV-Operation` in the headers of a message (base64 of `Name: value` lines)."""
     for line in base64.b64decode(headers).split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name == b"KV-Operation":

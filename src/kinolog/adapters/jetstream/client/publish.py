@@ -1,4 +1,4 @@
-"""Publishes that expect to build on their subject's tail: one at a time, or many as one atomic batch."""
+"""Writes that expect a certain tail of their subject: one at a time, or many as one atomic batch."""
 
 from __future__ import annotations
 
@@ -11,61 +11,62 @@ from nats.nuid import NUID
 from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
 from kinolog.adapters.jetstream.client.request_inbox import RequestInbox
 
-BATCH_LIMIT = 1_000
-"""Most messages that the server takes as one batch."""
-
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_names = NUID()
+_batch_ids = NUID()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingWrite:
-    """What to store, and the position of the message on its subject that it builds on (0: it is the first).
+    """A message to store. `expected` is the position of its subject's last message; 0 if it is the first.
 
-    The server knows a repeat by `repeat_id` for two minutes and answers it with the first one's position. `mark`
-    goes into the header `KV-Operation`.
+    The server recognises a repeat by `repeat_id` for two minutes and answers with the position of the first.
+    `kv_operation` becomes the header `KV-Operation`.
     """
 
     subject: str
     data: bytes
     expected: int = 0
     repeat_id: str = ""
-    mark: str = ""
+    kv_operation: str = ""
 
 
 async def publish(inbox: RequestInbox, stream: str, message: OutgoingWrite) -> int:
-    """Store one message; its position, or 0 for a repeat whose first one is still on its way.
+    """Store one message. Return its position; 0 for a repeat whose first message is still being stored.
 
-    Raises `JetStreamApiError` when the server refuses, `LogUnavailable` when nothing answers.
+    Raises `JetStreamApiError` for a refusal, `LogUnavailable` without an answer.
     """
     headers = {EXPECTED: str(message.expected), "Nats-Expected-Stream": stream}
     if message.repeat_id:
         headers["Nats-Msg-Id"] = message.repeat_id
-    if message.mark:
-        headers["KV-Operation"] = message.mark
+    if message.kv_operation:
+        headers["KV-Operation"] = message.kv_operation
     return await _acknowledged(inbox, message, headers)
 
 
-async def publish_batch(inbox: RequestInbox, stream: str, messages: Sequence[OutgoingWrite]) -> int:
-    """Store all messages or none, at contiguous positions; the position of the last.
+async def publish_batch(inbox: RequestInbox, messages: Sequence[OutgoingWrite]) -> int:
+    """Store all messages or none, at contiguous positions. Return the position of the last.
 
-    `repeat_id` is left aside: a batch with one repeat would be refused as a whole, and what a message builds on
-    tells a repeat as well. Raises as `publish` does; after `LogUnavailable` all may be stored, or none.
+    `repeat_id` is ignored: the server refuses a batch with one repeat as a whole, and the expected tail recognises a
+    repeat too. Raises as `publish` does. After `LogUnavailable` either all messages are stored or none.
     """
-    name = _names.next().decode()
+    batch_id = _batch_ids.next().decode()
     for number, message in enumerate(messages[:-1], start=1):
-        headers = {EXPECTED: str(message.expected), **_member(name, number)}
+        headers = {EXPECTED: str(message.expected), **_batch_headers(batch_id, number)}
         await inbox.send(message.subject, message.data, headers)
     last = messages[-1]
-    headers = {EXPECTED: str(last.expected), **_member(name, len(messages)), "Nats-Batch-Commit": "1"}
+    headers = {
+        EXPECTED: str(last.expected),
+        **_batch_headers(batch_id, len(messages)),
+        "Nats-Batch-Commit": "1",
+    }
     return await _acknowledged(inbox, last, headers)
 
 
 async def publish_in_order(inbox: RequestInbox, messages: Sequence[OutgoingWrite], after: int) -> int:
-    """Store all messages or none, right behind position `after` of the stream; the position of the last."""
-    name = _names.next().decode()
+    """Store all messages or none, directly after position `after` of the stream. Return the position of the last."""
+    batch_id = _batch_ids.next().decode()
     for number, message in enumerate(messages, start=1):
-        headers = _member(name, number)
+        headers = _batch_headers(batch_id, number)
         if number == 1:
             headers["Nats-Expected-Last-Sequence"] = str(after)
         if number == len(messages):
@@ -74,8 +75,8 @@ async def publish_in_order(inbox: RequestInbox, messages: Sequence[OutgoingWrite
     return after
 
 
-def _member(name: str, number: int) -> dict[str, str]:
-    return {"Nats-Batch-Id": name, "Nats-Batch-Sequence": str(number)}
+def _batch_headers(batch_id: str, number: int) -> dict[str, str]:
+    return {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
 
 
 async def _acknowledged(inbox: RequestInbox, message: OutgoingWrite, headers: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Requests whose answers come to one inbox: cheaper than the client's own, and able to take many messages."""
+"""Requests whose answers arrive at one inbox: cheaper than the client's own, with several answers to a request."""
 
 from __future__ import annotations
 
@@ -11,66 +11,66 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from kinolog.adapters.jetstream.client.api_request import ANSWER_SECONDS, NO_ANSWER
+from kinolog.adapters.jetstream.client.api_request import ANSWER_SECONDS, NO_ANSWER, log_unavailable
 from kinolog.ports.event_store import LogUnavailable
 
-NOBODY_LISTENS = "503"
+NO_RESPONDERS = "503"
 HEADER_BYTES = 4096
-"""Room for headers, which count towards the largest message that a server takes."""
+"""Room for headers, which count towards the maximum size of a message."""
 
 
 class MessageTooLarge(ValueError):
-    """A message that no server would take; trying again does not help."""
+    """The message is larger than the server accepts. A retry does not help."""
 
 
 class PendingRequest:
-    """One request and what has come back."""
+    """One request and its answers."""
 
     def __init__(self, complete: Callable[[Msg], bool]) -> None:
         self.messages: list[Msg] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._complete = complete
 
-    def take(self, message: Msg) -> None:
-        """Keep an answer; `complete` says whether it is the last."""
+    def add(self, message: Msg) -> None:
+        """Add an answer; `complete` returns whether it is the last."""
         if self.done.done():
             return
         self.messages.append(message)
         if self._complete(message):
             self.done.set_result(None)
 
-    def give_up(self, error: Exception) -> None:
-        """End it with an error, unless it has ended."""
+    def fail(self, error: Exception) -> None:
+        """End the request with an error, unless it has ended."""
         if not self.done.done():
             self.done.set_exception(error)
 
 
-class _Patience:
-    """Gives an exchange up when nothing has come for `ANSWER_SECONDS`."""
+class _AnswerTimeout:
+    """Fails a request if no answer arrives for `ANSWER_SECONDS`."""
 
-    def __init__(self, exchange: PendingRequest) -> None:
-        self._exchange = exchange
-        self._look(-1)
+    def __init__(self, pending: PendingRequest) -> None:
+        self._pending = pending
+        self._check(-1)
 
     def cancel(self) -> None:
-        """No longer look."""
+        """Stop the timer."""
         self._timer.cancel()
 
-    def _look(self, seen: int) -> None:
-        came = len(self._exchange.messages)
-        if came == seen:
-            self._exchange.give_up(nats.errors.TimeoutError())
-        self._timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._look, came)
+    def _check(self, previous: int) -> None:
+        answers = len(self._pending.messages)
+        if answers == previous:
+            self._pending.fail(nats.errors.TimeoutError())
+        self._timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._check, answers)
 
 
 class RequestInbox:
-    """Sends requests and hands each the answers to it. Requests may overlap."""
+    """Sends requests and matches answers to them. Requests may overlap."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._prefix = client.new_inbox()
         self._tokens = count(1)
-        self._exchanges: dict[str, PendingRequest] = {}
+        self._pending: dict[str, PendingRequest] = {}
         self._subscription: Subscription | None = None
         self._subscribing = asyncio.Lock()
 
@@ -80,10 +80,10 @@ class RequestInbox:
         try:
             await self._client.publish(subject, data, headers=headers)
         except NO_ANSWER as error:
-            raise LogUnavailable(f"{subject}: {str(error) or type(error).__name__}") from error
+            raise log_unavailable(subject, error) from error
 
     async def request(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> Msg:
-        """The one answer to a request. Raises `LogUnavailable` when none comes."""
+        """Return the one answer to a request. Raises as `collect` does."""
         (answer,) = await self.collect(subject, data, _any, headers)
         return answer
 
@@ -94,49 +94,49 @@ class RequestInbox:
         complete: Callable[[Msg], bool],
         headers: dict[str, str] | None = None,
     ) -> list[Msg]:
-        """The answers to a request up to the one that makes them `complete`, that one included.
+        """Return the answers to a request, up to and including the first for which `complete` is true.
 
-        Raises `LogUnavailable` when none comes for `ANSWER_SECONDS`, `MessageTooLarge`.
+        Raises `LogUnavailable` if no answer arrives for `ANSWER_SECONDS`, `MessageTooLarge`.
         """
         self.check_size(subject, data)
         token = str(next(self._tokens))
-        exchange = self._exchanges[token] = PendingRequest(complete)
+        pending = self._pending[token] = PendingRequest(complete)
         try:
             if self._subscription is None:
                 await self._subscribe()
             reply = f"{self._prefix}.{token}"
             await self._client.publish(subject, data, reply, headers)
-            await self._wait(exchange)
+            await self._wait(pending)
         except NO_ANSWER as error:
-            raise LogUnavailable(f"{subject}: {str(error) or type(error).__name__}") from error
+            raise log_unavailable(subject, error) from error
         finally:
-            del self._exchanges[token]
-        last = exchange.messages[-1]
-        if last.headers and last.headers.get("Status") == NOBODY_LISTENS:
-            raise LogUnavailable(f"{subject}: nobody listens")
-        return exchange.messages
+            del self._pending[token]
+        last = pending.messages[-1]
+        if last.headers and last.headers.get("Status") == NO_RESPONDERS:
+            raise LogUnavailable(f"{subject}: no responders")
+        return pending.messages
 
     async def close(self) -> None:
-        """Give up the inbox; requests under way fail."""
-        for exchange in self._exchanges.values():
-            exchange.give_up(nats.errors.ConnectionClosedError())
+        """Close the inbox; pending requests fail."""
+        for pending in self._pending.values():
+            pending.fail(nats.errors.ConnectionClosedError())
         if self._subscription is not None and not self._client.is_closed:
             await self._subscription.unsubscribe()
         self._subscription = None
 
     def check_size(self, subject: str, data: bytes) -> None:
-        """Raise `MessageTooLarge` for a message whose sending would make the server end the connection."""
+        """Raise `MessageTooLarge` for a message that would make the server close the connection."""
         limit = self._client.max_payload - HEADER_BYTES
         if len(data) > limit:
             raise MessageTooLarge(
-                f"{subject}: {len(data)} bytes are more than the {limit} that the server takes"
+                f"{subject}: {len(data)} bytes are more than the {limit} that the server accepts"
             )
 
-    async def _wait(self, exchange: PendingRequest) -> None:
-        """Wait for the last answer, as long as others keep coming."""
-        timer = _Patience(exchange)
+    async def _wait(self, pending: PendingRequest) -> None:
+        """Wait for the last answer while others keep arriving."""
+        timer = _AnswerTimeout(pending)
         try:
-            await exchange.done
+            await pending.done
         finally:
             timer.cancel()
 
@@ -146,9 +146,9 @@ class RequestInbox:
                 self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._take)
 
     async def _take(self, message: Msg) -> None:
-        exchange = self._exchanges.get(message.subject.rpartition(".")[2])
-        if exchange is not None:  # else of a request that was given up
-            exchange.take(message)
+        pending = self._pending.get(message.subject.rpartition(".")[2])
+        if pending is not None:  # else: the answer to a request that has failed
+            pending.add(message)
 
 
 def _any(message: Msg) -> bool:

@@ -1,4 +1,4 @@
-"""Riding out a server that restarts: try again while no answer comes, until a deadline."""
+"""Retry while the server does not answer, until a deadline."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from typing import TypeVar
 
 from kinolog.adapters.jetstream.client.api_request import JetStreamApiError
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.backoff import Backoff
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 0.5
+BACKOFF = Backoff(first_seconds=0.02, longest_seconds=0.5)
 PASSING_STATUS = 503
-"""Status of refusals that pass: no leader yet, still recovering, too much at once."""
+"""Status of temporary refusals: no leader yet, still recovering, too many requests at once."""
 
 PASSING = (10005, 10049, 10158)
-"""Other refusals that pass: servers of a cluster that have not shown up yet; the folder of a deleted stream is still
-being removed; the same message is on its way.
+"""Error codes of other temporary refusals: servers of a cluster are missing; the folder of a deleted stream is still
+being removed; the same message is being stored.
 """
 
 
 async def retry_until_answered(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
-    """What `attempt` answers, tried again for `patience_seconds` while the log is unavailable.
+    """Return what `attempt` returns. Retry it for `patience_seconds` while the log is unavailable.
 
-    Raises `LogUnavailable` when it stays so. Only for attempts that may be made more than once.
+    Raises `LogUnavailable` after that time, and at once for a refusal that does not pass. `attempt` must be safe to
+    repeat.
     """
     deadline = asyncio.get_running_loop().time() + patience_seconds
-    pause = FIRST_PAUSE_SECONDS
+    pauses = BACKOFF.pauses()
     while True:
         try:
             return await attempt()
@@ -38,7 +39,7 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], patience_sec
             if error.status != PASSING_STATUS and error.number not in PASSING:
                 raise LogUnavailable(str(error)) from error
             unavailable = LogUnavailable(str(error))
+        pause = next(pauses)
         if asyncio.get_running_loop().time() + pause > deadline:
             raise unavailable
         await asyncio.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -1,13 +1,13 @@
-"""Fast reads of stored messages: batched direct gets, which need no consumer and so leave nothing behind.
+"""Fast reads of stored messages by batched direct gets, which need no consumer. See docs/decisions/0020.
 
-One request is answered by up to `BATCH_MESSAGES` messages and a closing one; the next request is under way while
-the caller works on the answer. Measured against other ways in docs/log.md.
+The server answers one request with up to `BATCH_MESSAGES` messages and an end-of-batch message. docs/log.md compares
+the speed with other reads.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nats.aio.client import Client
@@ -20,7 +20,7 @@ from kinolog.ports.event_store import LogUnavailable
 BATCH_MESSAGES = 1_000
 BATCH_BYTES = 8 << 20
 SUBJECTS_PER_REQUEST = 1_000
-"""The server answers at most 1,024 subjects at once."""
+"""The server accepts at most 1,024 subjects in a request."""
 
 NO_MESSAGES = "404"
 END_OF_BATCH = "204"
@@ -28,54 +28,54 @@ END_OF_BATCH = "204"
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as the stream keeps it; `mark` is its `KV-Operation` header, empty for most."""
+    """A message of a stream. `kv_operation` is its header `KV-Operation`, usually empty."""
 
     subject: str
     position: int
     data: bytes
-    mark: str = ""
+    kv_operation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageBatch:
-    """Messages in the order of the stream; `more` when others match that were left off."""
+    """Messages in the order of the stream. `more` is true if further messages match the request."""
 
     messages: list[StoredMessage]
     more: bool
 
 
 class StoredMessageReader:
-    """Reads one stream without a consumer. Requests may overlap."""
+    """Reads one stream without a consumer. Requests may overlap. Every read raises `LogUnavailable`."""
 
     def __init__(self, client: Client, stream: str) -> None:
         self.inbox = RequestInbox(client)
         self._subject = f"$JS.API.DIRECT.GET.{stream}"
 
     async def last(self, subject: str) -> StoredMessage | None:
-        """The last message of a subject, from any replica."""
+        """Return the last message of a subject, from any replica; None if there is none."""
         message = await self.inbox.request(f"{self._subject}.{subject}", b"")
         return None if self._status(message) == NO_MESSAGES else _stored(message)
 
     async def lasts(self, subjects: Sequence[str]) -> dict[str, StoredMessage]:
-        """The last message of each subject that has one."""
+        """Return the last message of each subject that has one, by subject."""
         found: dict[str, StoredMessage] = {}
         for start in range(0, len(subjects), SUBJECTS_PER_REQUEST):
             wanted = subjects[start : start + SUBJECTS_PER_REQUEST]
             while wanted:
-                batch = await self._ask(
+                batch = await self._request(
                     {"multi_last": wanted, "batch": len(wanted), "max_bytes": BATCH_BYTES}
                 )
                 found.update((message.subject, message) for message in batch.messages)
                 wanted = [subject for subject in wanted if subject not in found] if batch.more else []
         return found
 
-    async def after(self, position: int, messages: int = BATCH_MESSAGES) -> MessageBatch:
-        """The messages behind `position`, of all subjects."""
-        return await self._ask({"seq": position + 1, "batch": messages, "max_bytes": BATCH_BYTES})
+    async def after(self, position: int) -> MessageBatch:
+        """Return the next messages after `position`, of all subjects."""
+        return await self._request({"seq": position + 1, "batch": BATCH_MESSAGES, "max_bytes": BATCH_BYTES})
 
     async def of_subject(self, subject: str, after: int = 0) -> MessageBatch:
-        """The messages of one subject behind `after`."""
-        return await self._ask(
+        """Return the next messages of one subject after position `after`."""
+        return await self._request(
             {
                 "seq": after + 1,
                 "next_by_subj": subject,
@@ -84,20 +84,30 @@ class StoredMessageReader:
             }
         )
 
+    async def all_messages(self, subject: str | None = None) -> AsyncIterator[StoredMessage]:
+        """Yield the messages that the stream holds, oldest first: of one subject or of all."""
+        position, more = 0, True
+        while more:
+            batch = await (self.after(position) if subject is None else self.of_subject(subject, position))
+            for stored in batch.messages:
+                yield stored
+                position = stored.position
+            more = batch.more
+
     async def close(self) -> None:
-        """Give up the inbox; requests under way fail."""
+        """Close the inbox; pending requests fail."""
         await self.inbox.close()
 
-    async def _ask(self, request: Mapping[str, object]) -> MessageBatch:
-        *messages, closing = await self.inbox.collect(
+    async def _request(self, request: Mapping[str, object]) -> MessageBatch:
+        *messages, end_of_batch = await self.inbox.collect(
             self._subject, json.dumps(request).encode(), complete=_is_status
         )
-        self._status(closing)
-        more = (closing.headers or {}).get("Nats-Num-Pending", "0") != "0"
+        self._status(end_of_batch)
+        more = (end_of_batch.headers or {}).get("Nats-Num-Pending", "0") != "0"
         return MessageBatch(list(map(_stored, messages)), more)
 
     def _status(self, message: Msg) -> str:
-        """The status of an answer; empty for a stored message. Raises `LogUnavailable` when it is a refusal."""
+        """Return the status of an answer, empty for a stored message. Raises `LogUnavailable` for a refusal."""
         headers = message.headers or {}
         status = headers.get("Status", "")
         if status not in ("", NO_MESSAGES, END_OF_BATCH):

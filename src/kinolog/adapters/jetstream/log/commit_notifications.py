@@ -1,4 +1,4 @@
-"""Bells on JetStream: the live copies that the server publishes of stored commits."""
+"""Notifications of a job's commits on JetStream: the live copies that the server publishes."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 
 
 class JetStreamCommitSubscription:
-    """Rings until it is closed; lost connections are taken up again by the client."""
+    """Receives the positions of a job's commits until it is closed. The client renews it after a reconnect."""
 
     def __init__(self) -> None:
-        self._rung: asyncio.Queue[int] = asyncio.Queue()
+        self._positions: asyncio.Queue[int] = asyncio.Queue()
         self._subscription: Subscription | None = None
 
     async def open(self, client: Client, job_id: str) -> None:
-        """Begin to listen."""
-        self._subscription = await client.subscribe(subjects.live(job_id), cb=self._ring)
+        """Subscribe to the job's live copies. Raises the errors of `NO_ANSWER`."""
+        self._subscription = await client.subscribe(subjects.live(job_id), cb=self._receive)
 
     async def next_position(self, timeout_seconds: float) -> int | None:
         try:
             async with asyncio.timeout(timeout_seconds):
-                return await self._rung.get()
+                return await self._positions.get()
         except TimeoutError:
             return None
 
@@ -38,22 +37,20 @@ class JetStreamCommitSubscription:
             with contextlib.suppress(nats.errors.Error, *NO_ANSWER):
                 await self._subscription.unsubscribe()
 
-    async def _ring(self, message: Msg) -> None:
-        self._rung.put_nowait(int((message.headers or {}).get("Nats-Sequence", "0")))
+    async def _receive(self, message: Msg) -> None:
+        self._positions.put_nowait(int((message.headers or {}).get("Nats-Sequence", "0")))
 
 
 class JetStreamCommitNotifier:
-    """Hangs up bells at a connection."""
+    """Subscribes to the commits of jobs over one connection."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def subscribe(self, job_id: str) -> JetStreamCommitSubscription:
-        bell = JetStreamCommitSubscription()
+        subscription = JetStreamCommitSubscription()
         try:
-            await bell.open(self._client, job_id)
+            await subscription.open(self._client, job_id)
         except NO_ANSWER as error:
-            raise LogUnavailable(
-                f"listening for job {job_id}: {str(error) or type(error).__name__}"
-            ) from error
-        return bell
+            raise log_unavailable(f"subscribing to job {job_id}", error) from error
+        return subscription

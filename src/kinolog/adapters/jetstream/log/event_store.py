@@ -1,4 +1,4 @@
-"""The log on JetStream: one subject per job, one message per commit."""
+"""The log on JetStream: one subject per job, one message per commit. See docs/decisions/0001."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kinolog.adapters.commit_history import (
     fold_history,
     is_current,
     is_repeat,
-    loaded,
+    loaded_job,
     may_hold_repeat,
 )
 from kinolog.adapters.jetstream import subjects
@@ -27,7 +27,7 @@ from kinolog.job.commit import Commit, Recorded
 from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
 
 PATIENCE_SECONDS = 10.0
-"""How long a call rides out a log that does not answer, such as a server that restarts."""
+"""How long a call retries while the log does not answer, such as during a restart of the server."""
 
 
 class JetStreamEventStore:
@@ -48,7 +48,7 @@ class JetStreamEventStore:
             replicas=replicas,
             patience_seconds=patience_seconds,
         )
-        self._firsts = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
+        self._first_commits = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
 
     async def load(self, job_id: str) -> LoadedJob | None:
         subject = subjects.events(job_id)
@@ -57,16 +57,18 @@ class JetStreamEventStore:
             return None
         tail = decoded(stored)
         if is_current(tail):
-            return loaded(tail)
+            return loaded_job(tail)
         history = [recorded async for recorded in self.history(job_id)]
-        return loaded(history[-1], fold_history(job_id, history))
+        return loaded_job(history[-1], fold_history(job_id, history))
 
     async def append(self, commit: Commit) -> Appended:
         encoded = encode_commit(commit)
         message = _message(commit, encoded)
-        self._reader.inbox.check_size(message.subject, message.data)  # alone: it must not sink its group
+        self._reader.inbox.check_size(
+            message.subject, message.data
+        )  # before it joins a group, which would fail with it
         if commit.previous_position == 0:
-            return await self._settle(commit, encoded, await self._firsts.submit(message))
+            return await self._settle(commit, encoded, await self._first_commits.submit(message))
         try:
             outcome = await self._appender.store(message)
         except TailBehind as behind:
@@ -107,12 +109,12 @@ class JetStreamEventStore:
         return await self._log.last_position()
 
     async def close(self) -> None:
-        """Finish what is being written, and give up the inbox."""
-        await self._firsts.close()
+        """Finish the writes that have started and close the inbox. Close the store before its connection."""
+        await self._first_commits.close()
         await self._reader.close()
 
     async def _settle(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
-        """Where the commit lies. Raises `Conflict` when another one lies at its place."""
+        """Return where the commit is stored. Raises `Conflict` if another commit is at its place."""
         if isinstance(outcome, int):
             return Appended(outcome, encoded.digest)
         tail = decoded(outcome)

@@ -1,13 +1,14 @@
-"""Following the log: live copies while they come without a gap, reads of the stream whenever they do not.
+"""Follow the log by live copies, and read the stream whenever they have a gap. See docs/decisions/0020.
 
-The server republishes each commit to `live.evt.job.*` once it is stored. Those copies may be lost (while
-disconnected, or when this side is slow), so each is taken only when it is the next position; otherwise, after a
-reconnect, and every `CHECK_SECONDS` while nothing comes, the stream itself is read.
+The server republishes each stored commit to `live.evt.job.*`. Copies are lost while disconnected and when this process
+is slow. So a copy counts only if it is the next position. Otherwise, after a reconnect, and every `CHECK_SECONDS`
+without a copy, the stream is read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
 from kinolog.job.commit import Recorded
@@ -26,19 +27,19 @@ from kinolog.ports.event_store import LogUnavailable
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
-LIVE_LIMIT = 2_000
-"""Most live copies kept for a slow caller; the rest it reads from the stream."""
+MAX_LIVE_COPIES = 2_000
+"""Live copies kept for a slow caller; it reads older ones from the stream."""
 
 
 class _LiveCopies:
-    """The latest live copies, in the order in which they came."""
+    """The latest live copies, in the order of arrival."""
 
     def __init__(self) -> None:
-        self._copies: deque[StoredMessage] = deque(maxlen=LIVE_LIMIT)
+        self._copies: deque[StoredMessage] = deque(maxlen=MAX_LIVE_COPIES)
         self._arrived = asyncio.Event()
 
-    async def take(self, message: Msg) -> None:
-        """Callback of the subscription."""
+    async def add(self, message: Msg) -> None:
+        """Add a copy. Callback of the subscription."""
         headers = message.headers or {}
         self._copies.append(
             StoredMessage(headers["Nats-Subject"], int(headers["Nats-Sequence"]), message.data)
@@ -46,14 +47,13 @@ class _LiveCopies:
         self._arrived.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return when there are copies, or after `seconds`."""
-        try:
-            await asyncio.wait_for(self._arrived.wait(), seconds)
-        except TimeoutError:
-            return
+        """Wait for a copy, at most `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._arrived.wait()
 
-    def next(self, after: int) -> list[Recorded] | None:
-        """The copies that continue `after` without a gap; None when only the stream can tell what comes next."""
+    def take_after(self, after: int) -> list[Recorded] | None:
+        """Return the copies that follow `after` without a gap; None if there is a gap, so the stream must be read."""
         self._arrived.clear()
         copies = [copy for copy in self._copies if copy.position > after]
         self._copies.clear()
@@ -64,7 +64,7 @@ class _LiveCopies:
 
 
 async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Sequence[Recorded]]:
-    """All commits behind `after`, in batches, for ever. Raises `DamagedLog` when the log ends before `after`."""
+    """Yield all commits after `after` in batches, without end. Raises `DamagedLog` if the log ends before `after`."""
     live = _LiveCopies()
     subscription = await _subscribe(client, live)
     try:
@@ -74,7 +74,7 @@ async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Se
                 yield batch
             while True:
                 await live.wait(CHECK_SECONDS)
-                copies = live.next(after)
+                copies = live.take_after(after)
                 if not copies:
                     break
                 after = copies[-1].position
@@ -86,15 +86,15 @@ async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Se
 
 async def _subscribe(client: Client, live: _LiveCopies) -> Subscription:
     try:
-        return await client.subscribe(subjects.LIVE_SUBJECTS, cb=live.take)
+        return await client.subscribe(subjects.LIVE_SUBJECTS, cb=live.add)
     except NO_ANSWER as error:
-        raise LogUnavailable(f"following the log: {str(error) or type(error).__name__}") from error
+        raise log_unavailable("following the log", error) from error
 
 
 async def _catch_up(log: LogReader, after: int) -> AsyncIterator[Sequence[Recorded]]:
-    """What the stream holds behind `after` now; nothing, after a while, when it cannot be reached."""
+    """Yield what the stream holds after `after` now; nothing, after the retries, if the log is unavailable."""
     try:
         async for batch in log.between(after, await log.last_position(at_least=after)):
             yield batch
     except LogUnavailable as unavailable:
-        logger.warning("cannot read the log, trying on: %s", unavailable)
+        logger.warning("the log is unavailable, retrying: %s", unavailable)

@@ -1,4 +1,4 @@
-"""The stream EVENTS read as commits, in order and without a gap."""
+"""Read the stream EVENTS as commits, in order and without a gap. See docs/decisions/0020."""
 
 from __future__ import annotations
 
@@ -14,26 +14,39 @@ from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.client.leader_read import at_leader
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import MessageBatch, StoredMessage, StoredMessageReader
-from kinolog.codec.commits import DamagedCommit, decode_commit
+from kinolog.codec.commits import DamagedCommit, decode_commit, parse_commit
 from kinolog.job.commit import Recorded
 from kinolog.ports.event_store import DamagedLog
 
 logger = logging.getLogger(__name__)
 
 LEADER_PAUSES_SECONDS = (0.1, 0.4, 1.0)
-"""Pauses before a log that ends too early is called damaged: a new leader may not have caught up with itself."""
+"""Pauses before a log that ends too early counts as damaged: a new leader may not have applied everything yet."""
 
 
 def decoded(stored: StoredMessage) -> Recorded:
-    """A stored message as a commit. Raises `DamagedLog` when it is none."""
+    """Return the commit in a stored message. Raises `DamagedLog`."""
     try:
         return decode_commit(stored.position, stored.data)
     except DamagedCommit as error:
-        raise DamagedLog(f"position {stored.position}: {error}") from error
+        raise _damaged(stored, error) from error
+
+
+def event_kinds(stored: StoredMessage) -> set[str | None]:
+    """Return the kinds of the events in a stored message, such as `queued`. Raises `DamagedLog`."""
+    try:
+        commit, _ = parse_commit(stored.data)
+    except DamagedCommit as error:
+        raise _damaged(stored, error) from error
+    return {event.WhichOneof("kind") for event in commit.events}
+
+
+def _damaged(stored: StoredMessage, error: DamagedCommit) -> DamagedLog:
+    return DamagedLog(f"position {stored.position}: {error}")
 
 
 class LogReader:
-    """Reads EVENTS in order. While the caller works on one batch the next is under way."""
+    """Reads EVENTS in order. Requests the next batch while the caller works on one."""
 
     def __init__(self, client: Client, reader: StoredMessageReader, patience_seconds: float) -> None:
         self._client = client
@@ -41,9 +54,9 @@ class LogReader:
         self._patience_seconds = patience_seconds
 
     async def last_position(self, at_least: int = 0) -> int:
-        """Position of the last commit, as the stream's leader knows it; 0 when there is none.
+        """Return the position of the last commit at the stream's leader; 0 if there is none.
 
-        Raises `DamagedLog` when the log ends before `at_least`; a leader gets a moment to find its feet.
+        Raises `DamagedLog` if the log ends before `at_least`, after `LEADER_PAUSES_SECONDS`; `LogUnavailable`.
         """
         for pause in (*LEADER_PAUSES_SECONDS, None):
             last = await retry_until_answered(self._last_position, self._patience_seconds)
@@ -54,7 +67,7 @@ class LogReader:
         raise DamagedLog(f"the log ends at {last}, before {at_least}")
 
     async def of_job(self, job_id: str) -> AsyncIterator[Recorded]:
-        """The commits of one job, oldest first."""
+        """Yield the commits of one job, oldest first. Raises `DamagedLog`, `LogUnavailable`."""
         subject = subjects.events(job_id)
         after, more = 0, True
         while more:
@@ -66,7 +79,7 @@ class LogReader:
             more = batch.more
 
     async def between(self, after: int, until: int) -> AsyncIterator[Sequence[Recorded]]:
-        """The commits behind `after` up to `until`, all of which the log must hold."""
+        """Yield the commits after `after` up to `until`; the log must hold them. Raises as `of_job`."""
         reading = self._start(after, until)
         try:
             while reading is not None:
@@ -79,7 +92,7 @@ class LogReader:
                 reading.cancel()
 
     def _start(self, after: int, until: int) -> asyncio.Task[list[StoredMessage]] | None:
-        """Ask for the batch behind `after`; None when nothing is left to read."""
+        """Request the batch after `after`; None if nothing is left to read."""
         if after >= until:
             return None
         return asyncio.create_task(
@@ -87,7 +100,7 @@ class LogReader:
         )
 
     async def _contiguous(self, after: int) -> list[StoredMessage]:
-        """The next messages behind `after`: at least one, and no gap. Raises `DamagedLog`, `LogUnavailable`."""
+        """Return the next messages after `after`, at least one, without a gap. Raises as `of_job`."""
         batch = await self._reader.after(after)
         for expected, stored in enumerate(batch.messages, start=after + 1):
             if stored.position != expected:
@@ -97,13 +110,13 @@ class LogReader:
         return batch.messages
 
     async def _across_gap(self, batch: MessageBatch, after: int, missing: int) -> list[StoredMessage]:
-        """A replica that answered may lag; what the leader does not have either is lost."""
+        """Read across a gap: the replica that answered may lag. What the leader does not have is lost."""
         if missing > after + 1:
             return batch.messages[: missing - after - 1]
         stored = await at_leader(self._client, subjects.EVENTS, missing)
         if stored is None:
             raise DamagedLog(f"the log has lost position {missing}")
-        logger.warning("a replica of the log does not have position %d (yet); its leader has", missing)
+        logger.warning("a replica of the log does not have position %d yet, its leader has it", missing)
         return [stored]
 
     async def _last_position(self) -> int:

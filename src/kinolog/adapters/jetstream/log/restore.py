@@ -1,7 +1,7 @@
-"""Refilling the stream EVENTS from an archive of its messages, each at the position it had.
+"""Restore the stream EVENTS from an archive of its messages, each at its old position.
 
-The stream must be empty, or hold the beginning of the archive (a restore that was interrupted goes on where it
-stopped). Nothing else may append meanwhile: every write says which position it expects to follow.
+The stream must be empty or hold the beginning of the archive, so an interrupted restore continues. No other process
+may append meanwhile: every write states the position that it follows.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ BATCH_SIZE = 500
 
 
 @dataclass(slots=True)
-class _Refill:
-    """How far a restore has come. The log held `held` commits before; `waiting` follows `stored` without a gap."""
+class _RestoredLog:
+    """The log during a restore. It held `held` commits before; `waiting` follows `stored` without a gap."""
 
     log: LogReader
     inbox: RequestInbox
@@ -42,21 +42,21 @@ class _Refill:
     waiting: list[OutgoingWrite] = field(default_factory=list)
 
     async def compare(self, rows: Rows) -> None:
-        """Compare rows of the archive with what the log holds already."""
+        """Compare rows of the archive with the log. Raises `DamagedLog` if they differ."""
         stored = self.log.between(rows[0][0] - 1, rows[-1][0])
         raws = [recorded.raw async for batch in stored for recorded in batch]
-        for (position, raw), there in zip(rows, raws, strict=True):
-            if raw != there:
+        for (position, raw), logged in zip(rows, raws, strict=True):
+            if raw != logged:
                 raise DamagedLog(f"the log holds another commit at {position} than the archive")
 
-    async def take(self, position: int, raw: bytes) -> None:
-        """Store the next message of the archive, with others in one atomic batch."""
+    async def add(self, position: int, raw: bytes) -> None:
+        """Add the next message of the archive to an atomic batch, and write the batch when it is full."""
         self.waiting.append(_message(position, raw))
         if len(self.waiting) == BATCH_SIZE:
             await self.write()
 
     async def write(self) -> None:
-        """Store what waits."""
+        """Write the messages that wait. Raises `DamagedLog`."""
         if not self.waiting:
             return
         try:
@@ -70,41 +70,41 @@ class _Refill:
 
 
 async def restore(client: Client, archive: AsyncIterable[Rows]) -> int:
-    """Fill EVENTS from batches of (position, raw message) that begin at 1; how many were stored.
+    """Fill EVENTS from batches of (position, raw message) that begin at 1. Return the number of stored messages.
 
-    Raises `DamagedLog` when the archive has a gap or damage, or when the log holds something else than the
-    archive, a hole included: then delete the stream, provision it, and restore all of it. A log that holds all of
-    the archive is left as it is. Run it as a user that may append to EVENTS, all services stopped.
+    Raises `DamagedLog` if the archive has a gap or damage, or if the log differs from the archive or has a gap: then
+    delete the stream, provision it and restore all of it. A log that holds the whole archive is not changed. Stop all
+    services first, and connect as a user that may append to EVENTS.
     """
     reader = StoredMessageReader(client, subjects.EVENTS)
     try:
         log = LogReader(client, reader, PATIENCE_SECONDS)
         held = await log.last_position()
-        refill = _Refill(log, reader.inbox, held, held)
-        seen = 0
+        restored = _RestoredLog(log, reader.inbox, held, held)
+        archived = 0
         async for rows in archive:
-            for expected, (position, _) in enumerate(rows, start=seen + 1):
+            for expected, (position, _) in enumerate(rows, start=archived + 1):
                 if position != expected:
                     raise DamagedLog(f"the archive has a gap before position {position}")
-            seen += len(rows)
-            there = [row for row in rows if row[0] <= held]
-            if there:
-                await refill.compare(there)
-            for position, raw in rows[len(there) :]:
-                await refill.take(position, raw)
-            logger.info("restored the log up to %d", refill.stored)
-        await refill.write()
-        if refill.stored > seen:
+            archived += len(rows)
+            logged = [row for row in rows if row[0] <= held]
+            if logged:
+                await restored.compare(logged)
+            for position, raw in rows[len(logged) :]:
+                await restored.add(position, raw)
+            logger.info("restored the log up to %d", restored.stored)
+        await restored.write()
+        if restored.stored > archived:
             raise DamagedLog(
-                f"the log ends at {refill.stored}, behind the archive at {seen}: nothing to restore"
+                f"the log ends at {restored.stored}, after the archive at {archived}: nothing to restore"
             )
-        return refill.stored - held
+        return restored.stored - held
     finally:
         await reader.close()
 
 
 def _message(position: int, raw: bytes) -> OutgoingWrite:
-    """The message to store. Raises `DamagedLog` when its hash does not match."""
+    """Return the message to store. Raises `DamagedLog` if its hash does not match."""
     try:
         commit, _ = parse_commit(raw)
     except DamagedCommit as error:
