@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from kinolog.job.commit import Commit
+from kinolog.ports.event_store import Appended, Conflict
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
@@ -144,6 +146,26 @@ async def test_reprioritize_and_prefetch(api: RunningApi) -> None:
     assert (await api.jobs.ReprioritizeJob(request)).job.priority == job_pb2.PRIORITY_CRITICAL
     prefetched = await api.jobs.PrefetchJob(pb.PrefetchJobRequest(job_id=job_id))
     assert prefetched.position == 3
+
+
+async def test_a_command_is_decided_again_after_a_conflict(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that conflicts is decided again on the new state; a job that keeps changing is ABORTED."""
+    job_id = await api.submit()
+    append = api.store.append
+    conflicts = iter([True, False])
+
+    async def conflicting(commit: Commit) -> Appended:
+        if next(conflicts, True):
+            raise Conflict("another commit was stored first")
+        return await append(commit)
+
+    monkeypatch.setattr(api.store, "append", conflicting)
+    cancelled = await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    assert cancelled.job.status == job_pb2.STATUS_CANCELLED
+    problem = await refused(api.jobs.RetryJob(pb.RetryJobRequest(job_id=job_id)))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.ABORTED, "JOB_TOO_BUSY")
 
 
 async def test_bulk_cancel_returns_a_result_per_job(api: RunningApi) -> None:

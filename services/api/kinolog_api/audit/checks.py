@@ -155,14 +155,20 @@ def check_erased_files(files: Sequence[Artifact], remaining: Sequence[str], shar
 
 def folded_state(history: Sequence[Recorded]) -> Job:
     """Return the job as folded from its events; the state in its last commit if they cannot be folded."""
-    job: Job | None = None
     try:
-        for recorded in history:
-            commit = recorded.commit
-            job = fold(job, commit.job_id, commit.events, commit.command.id)
+        job = fold_all(history)
     except (BrokenHistory, Refused):
         job = None
     return job or history[-1].commit.state
+
+
+def fold_all(history: Iterable[Recorded]) -> Job | None:
+    """Return the job as folded from all its events; None for no commits. Raises `BrokenHistory` and `Refused`."""
+    job: Job | None = None
+    for recorded in history:
+        commit = recorded.commit
+        job = fold(job, commit.job_id, commit.events, commit.command.id)
+    return job
 
 
 def listed_artifacts(job: Job) -> list[Artifact]:

@@ -9,13 +9,12 @@ from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
 from kinolog.codec.times import time_to_proto
 from kinolog.job.commit import Recorded
-from kinolog.job.evolve import fold
-from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
+from kinolog_api.audit.checks import fold_all
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
@@ -34,10 +33,7 @@ class JobHistory:
         is_included = _inclusion(request)
         history = [r for r in await self._history(request.job_id, call) if is_included(r)]
         wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
-        job: Job | None = None
-        for recorded in history:
-            commit = recorded.commit
-            job = fold(job, commit.job_id, commit.events, commit.command.id)
+        job = fold_all(history)
         if job is not None:
             key = await self._keys.get(job.sealing_key_id)
             wire.job.CopyFrom(public_job(job, history[-1].position, unseal_job(job, key)))
