@@ -1,4 +1,4 @@
-"""The words that REST and WebSocket use for the numbers of the wire's enums, both ways, and times."""
+"""Conversion of protobuf values: enum numbers to and from REST's names, timestamps, optional fields."""
 
 from __future__ import annotations
 
@@ -9,72 +9,72 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kinolog.v1 import job_pb2 as pb
 
-StatusWord: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
-PriorityWord: TypeAlias = Literal["low", "medium", "high", "critical"]
-StageWord: TypeAlias = Literal[
+StatusName: TypeAlias = Literal["queued", "processing", "completed", "failed", "cancelled"]
+PriorityName: TypeAlias = Literal["low", "medium", "high", "critical"]
+StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store"
 ]
-KindWord: TypeAlias = Literal["video", "thumbnail", "preview", "scene"]
-LevelWord: TypeAlias = Literal["debug", "info", "warning", "error"]
+ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene"]
+LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
-"""Statuses after which nothing happens unless somebody asks for it."""
+"""Statuses that only a retry changes."""
 
 
-def _numbers(words: Any, prefix: str, enum: Any) -> dict[str, int]:
-    return {word: enum.Value(f"{prefix}_{word.upper()}") for word in get_args(words)}
+def _numbers(names: Any, prefix: str, enum: Any) -> dict[str, int]:
+    return {name: enum.Value(f"{prefix}_{name.upper()}") for name in get_args(names)}
 
 
-STATUS_NUMBERS = _numbers(StatusWord, "STATUS", pb.Status)
-PRIORITY_NUMBERS = _numbers(PriorityWord, "PRIORITY", pb.Priority)
-STAGE_NUMBERS = _numbers(StageWord, "STAGE", pb.Stage)
-KIND_NUMBERS = _numbers(KindWord, "ARTIFACT_KIND", pb.ArtifactKind)
-LEVEL_NUMBERS = _numbers(LevelWord, "LOG_LEVEL", pb.LogLevel)
+STATUS_NUMBERS = _numbers(StatusName, "STATUS", pb.Status)
+PRIORITY_NUMBERS = _numbers(PriorityName, "PRIORITY", pb.Priority)
+STAGE_NUMBERS = _numbers(StageName, "STAGE", pb.Stage)
+ARTIFACT_KIND_NUMBERS = _numbers(ArtifactKindName, "ARTIFACT_KIND", pb.ArtifactKind)
+LOG_LEVEL_NUMBERS = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
 
-_STATUSES = {number: word for word, number in STATUS_NUMBERS.items()}
-_PRIORITIES = {number: word for word, number in PRIORITY_NUMBERS.items()}
-_STAGES = {number: word for word, number in STAGE_NUMBERS.items()}
-_KINDS = {number: word for word, number in KIND_NUMBERS.items()}
-_LEVELS = {number: word for word, number in LEVEL_NUMBERS.items()}
-
-
-def status_name(number: int) -> StatusWord:
-    """The word for a status. Raises KeyError for one that this gateway does not know."""
-    return cast(StatusWord, _STATUSES[number])
+_STATUSES = {number: name for name, number in STATUS_NUMBERS.items()}
+_PRIORITIES = {number: name for name, number in PRIORITY_NUMBERS.items()}
+_STAGES = {number: name for name, number in STAGE_NUMBERS.items()}
+_KINDS = {number: name for name, number in ARTIFACT_KIND_NUMBERS.items()}
+_LEVELS = {number: name for name, number in LOG_LEVEL_NUMBERS.items()}
 
 
-def priority_name(number: int) -> PriorityWord:
-    """The word for a priority; a job without one has medium."""
-    return cast(PriorityWord, _PRIORITIES.get(number, "medium"))
+def status_name(number: int) -> StatusName:
+    """Return the name of a status. Raises KeyError if this gateway does not know it."""
+    return cast(StatusName, _STATUSES[number])
 
 
-def stage_name(number: int) -> StageWord | None:
-    """The word for a stage; None before the first."""
-    return cast("StageWord | None", _STAGES.get(number))
+def priority_name(number: int) -> PriorityName:
+    """Return the name of a priority; medium if there is none."""
+    return cast(PriorityName, _PRIORITIES.get(number, "medium"))
 
 
-def kind_name(number: int) -> KindWord:
-    """The word for a kind of file. Raises KeyError for one that this gateway does not know."""
-    return cast(KindWord, _KINDS[number])
+def stage_name(number: int) -> StageName | None:
+    """Return the name of a stage; None before the first."""
+    return cast("StageName | None", _STAGES.get(number))
 
 
-def level_name(number: int) -> LevelWord:
-    """The word for the level of a log line; one without a level is info."""
-    return cast(LevelWord, _LEVELS.get(number, "info"))
+def artifact_kind_name(number: int) -> ArtifactKindName:
+    """Return the name of a kind of artifact. Raises KeyError if this gateway does not know it."""
+    return cast(ArtifactKindName, _KINDS[number])
 
 
-def instant(message: Any, field: str) -> datetime | None:
-    """The time in a field of a message, in UTC; None when it is not set."""
+def log_level_name(number: int) -> LogLevelName:
+    """Return the name of a log level; info if there is none."""
+    return cast(LogLevelName, _LEVELS.get(number, "info"))
+
+
+def time_field(message: Any, field: str) -> datetime | None:
+    """Return the time in a field of a message, in UTC; None if the field is not set."""
     if not message.HasField(field):
         return None
-    return moment(getattr(message, field))
+    return to_datetime(getattr(message, field))
 
 
-def moment(stamp: Timestamp) -> datetime:
-    """A timestamp of the wire, in UTC."""
+def to_datetime(stamp: Timestamp) -> datetime:
+    """Return a protobuf timestamp as a time in UTC."""
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def optional(message: Any, field: str) -> Any:
-    """The value of a field that may be absent; None when it is."""
+def optional_field(message: Any, field: str) -> Any:
+    """Return the value of a field; None if the field is not set."""
     return getattr(message, field) if message.HasField(field) else None

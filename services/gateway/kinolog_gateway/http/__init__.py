@@ -1,0 +1,1 @@
+"""What every HTTP request needs: keys, checks, metrics, problems, ranges, the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Which jobs, and which span of time: what lists, bulk commands and charts share."""
+"""Job filters and time spans, shared by lists, bulk commands and charts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from kinolog.v1 import analytics_service_pb2 as analytics
 from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS, STATUS_NUMBERS
 from kinolog_gateway.requests.value_types import (
-    Instant,
     Names,
     Priorities,
     RequestModel,
+    Rfc3339Time,
     Statuses,
     Styles,
     Text,
 )
 
-RangeWord: TypeAlias = Literal[
+DateRangeName: TypeAlias = Literal[
     "today", "this_week", "this_month", "last_24_hours", "last_7_days", "last_30_days", "all_time"
 ]
 
@@ -30,41 +30,41 @@ def _underscored(value: object) -> object:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
-DateRange = Annotated[RangeWord, BeforeValidator(_underscored)]
+DateRange = Annotated[DateRangeName, BeforeValidator(_underscored)]
 
 
 class SpanQuery(RequestModel):
-    """A span of time: a word, or from and to. Words count days in UTC; weeks begin on Monday."""
+    """A time span: a name, or from and to. Names count days in UTC; weeks start on Monday."""
 
-    date_range: DateRange | None = Field(None, description="A span by its name. Give this, or from and to.")
-    from_: Instant | None = Field(None, alias="from", description="Start of the span, included.")
-    to: Instant | None = Field(None, description="End of the span, not included.")
+    date_range: DateRange | None = Field(None, description="A named span. Give this, or from and to.")
+    from_: Rfc3339Time | None = Field(None, alias="from", description="Start of the span, inclusive.")
+    to: Rfc3339Time | None = Field(None, description="End of the span, exclusive.")
 
     @field_validator("from_", "to")
     @classmethod
-    def _one_way(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _check_one_span(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         if value is not None and info.data.get("date_range") is not None:
-            raise ValueError("says the span a second time; give date_range, or from and to")
+            raise ValueError("gives the span twice; give date_range, or from and to")
         return value
 
     @field_validator("to")
     @classmethod
-    def _in_order(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+    def _check_order(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("from_")
         if value is not None and start is not None and value <= start:
             raise ValueError("must be later than from")
         return value
 
     def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Start and end; None where it is open."""
+        """Return start and end; None where the span is open."""
         if self.date_range is None:
             return self.from_, self.to
-        return _start(self.date_range, now.astimezone(UTC)), None
+        return _range_start(self.date_range, now.astimezone(UTC)), None
 
 
-def _start(word: RangeWord, now: datetime) -> datetime | None:
+def _range_start(name: DateRangeName, now: datetime) -> datetime | None:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    match word:
+    match name:
         case "today":
             return midnight
         case "this_week":
@@ -82,24 +82,24 @@ def _start(word: RangeWord, now: datetime) -> datetime | None:
 
 
 class JobFilterQuery(SpanQuery):
-    """Which jobs. Fields narrow each other; several values in one field widen it."""
+    """A filter of jobs. A job must match every field, and any of several values of one field."""
 
     status: Statuses | None = Field(None, description="With one of these statuses.", examples=[["queued"]])
     priority: Priorities | None = Field(None, description="With one of these priorities.")
     model: Names | None = Field(None, description="With one of these models.")
     style: Styles | None = Field(None, description="With one of these styles.")
     text: Annotated[Text, Field(max_length=200)] | None = Field(
-        None, description="With this text in the prompt or the id, in any case."
+        None, description="With this text in the prompt or the id, ignoring case."
     )
 
     def to_proto(self, now: datetime, *, statuses: bool = True) -> pb.JobFilter:
-        """The filter for the api; without the statuses where they are what is counted."""
+        """Return the filter for the api. `statuses=False` omits the statuses, for counts by status."""
         start, end = self.bounds(now)
         return pb.JobFilter(
-            statuses=[STATUS_NUMBERS[word] for word in self.status or ()] if statuses else [],  # type: ignore[misc]  # numbers of an enum
-            priorities=[PRIORITY_NUMBERS[word] for word in self.priority or ()],  # type: ignore[misc]  # numbers of an enum
-            created_from=stamp(start),
-            created_before=stamp(end),
+            statuses=[STATUS_NUMBERS[name] for name in self.status or ()] if statuses else [],  # type: ignore[misc]  # numbers of an enum
+            priorities=[PRIORITY_NUMBERS[name] for name in self.priority or ()],  # type: ignore[misc]  # numbers of an enum
+            created_from=to_timestamp(start),
+            created_before=to_timestamp(end),
             models=self.model or [],
             styles=self.style or [],
             text=self.text or "",
@@ -107,32 +107,32 @@ class JobFilterQuery(SpanQuery):
 
     @property
     def empty(self) -> bool:
-        """True when nothing narrows it."""
+        """Whether no field is given."""
         return not self.model_fields_set
 
 
-def stamp(time: datetime | None) -> Timestamp | None:
-    """A time on the wire; None stays None."""
+def to_timestamp(time: datetime | None) -> Timestamp | None:
+    """Return a time as a protobuf timestamp; None for None."""
     if time is None:
         return None
-    wire = Timestamp()
-    wire.FromDatetime(time.astimezone(UTC))
-    return wire
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time.astimezone(UTC))
+    return timestamp
 
 
 class ChartQuery(SpanQuery):
-    """Of which span a chart is; without one, of the last seven days."""
+    """The time span of a chart. The api's default is the last seven days."""
 
     def to_proto(self, now: datetime) -> analytics.TimeRange:
-        """The span for the api."""
+        """Return the span for the api."""
         start, end = self.bounds(now)
         if self.date_range == "all_time":
             start = datetime(1970, 1, 1, tzinfo=UTC)
-        return analytics.TimeRange(**{"from": stamp(start)}, before=stamp(end))
+        return analytics.TimeRange(**{"from": to_timestamp(start)}, before=to_timestamp(end))
 
 
 class SeriesQuery(ChartQuery):
-    """Of which span a series is, and how finely."""
+    """The time span and bucket size of a series."""
 
     bucket_seconds: int = Field(
         0, ge=0, le=2_678_400, description="Length of a bucket; 0 lets the service choose."

@@ -9,7 +9,6 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validat
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.requests.value_types import (
-    Address,
     Name,
     Priority,
     Prompt,
@@ -18,10 +17,11 @@ from kinolog_gateway.requests.value_types import (
     Size,
     Style,
     Text,
+    WebhookUrl,
 )
 
-Whole = Annotated[int, Field(strict=True)]
-Real = Annotated[float, Field(strict=True)]
+StrictInt = Annotated[int, Field(strict=True)]
+StrictFloat = Annotated[float, Field(strict=True)]
 
 EXAMPLES: list[JsonValue] = [
     {
@@ -43,54 +43,54 @@ EXAMPLES: list[JsonValue] = [
 
 
 class GenerateRequest(RequestModel):
-    """A video to make. What is left out is taken from the model's defaults; GET /mcp/models shows them."""
+    """A video to generate. Omitted fields take the model's defaults, which GET /mcp/models lists."""
 
     model_config = ConfigDict(json_schema_extra={"examples": EXAMPLES})
 
-    prompt: Prompt = Field(description="What the video shall show: 1 to 4,000 characters.")
-    negative_prompt: Text | None = Field(None, description="What it shall not show.")
-    priority: Priority | None = Field(None, description="How soon it is wanted; without it, medium.")
-    style: Style | None = Field(None, description="One of the styles that the model knows, in any case.")
-    duration: Annotated[Real, Field(gt=0, le=600)] | None = Field(
+    prompt: Prompt = Field(description="Description of the video: 1 to 4,000 characters.")
+    negative_prompt: Text | None = Field(None, description="What the video must not show.")
+    priority: Priority | None = Field(None, description="Priority in the queue; medium by default.")
+    style: Style | None = Field(None, description="One of the model's styles, in any case.")
+    duration: Annotated[StrictFloat, Field(gt=0, le=600)] | None = Field(
         None, description="Length in seconds. Give this or frames."
     )
-    frames: Annotated[Whole, Field(ge=1, le=36_000)] | None = Field(
+    frames: Annotated[StrictInt, Field(ge=1, le=36_000)] | None = Field(
         None, description="Number of frames. Give this or duration."
     )
     model: Name | None = Field(
-        None, description="Name of a model in GET /mcp/models; without it, the default."
+        None, description="Name of a model in GET /mcp/models; the default model if omitted."
     )
     size: Size | None = Field(None, description="Width and height in pixels.", examples=["832x480"])
-    fps: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="Frames per second.")
-    steps: Annotated[Whole, Field(ge=1, le=1000)] | None = Field(None, description="Denoising steps.")
-    guidance: Annotated[Real, Field(ge=0, le=100)] | None = Field(
+    fps: Annotated[StrictInt, Field(ge=1, le=120)] | None = Field(None, description="Frames per second.")
+    steps: Annotated[StrictInt, Field(ge=1, le=1000)] | None = Field(None, description="Denoising steps.")
+    guidance: Annotated[StrictFloat, Field(ge=0, le=100)] | None = Field(
         None, description="Classifier-free guidance scale; 1 turns guidance off."
     )
-    seed: Annotated[Whole, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
-        None, description="Seed of all randomness; without it one is drawn and recorded."
+    seed: Annotated[StrictInt, Field(ge=0, le=9_007_199_254_740_991)] | None = Field(
+        None, description="Seed of all randomness. If omitted, one is drawn and recorded."
     )
-    max_attempts: Annotated[Whole, Field(ge=1, le=10)] | None = Field(
-        None, description="How many attempts the job may take."
+    max_attempts: Annotated[StrictInt, Field(ge=1, le=10)] | None = Field(
+        None, description="Most attempts that the job may take."
     )
     request_id: RequestId | None = Field(
         None,
-        description="Submitting twice with the same id makes one job. The header Idempotency-Key does the same.",
+        description="Two submissions with the same id create one job. The header Idempotency-Key does the same.",
     )
-    webhook: Address | None = Field(
+    webhook: WebhookUrl | None = Field(
         None,
-        description="Address to tell when the job ends. It is kept, sealed; this version does not call it yet.",
+        description="Address to notify when the job ends. It is stored sealed; this version does not call it yet.",
         examples=["https://example.org/done"],
     )
 
     @field_validator("frames")
     @classmethod
-    def _length_once(cls, value: int | None, info: ValidationInfo) -> int | None:
+    def _check_one_length(cls, value: int | None, info: ValidationInfo) -> int | None:
         if value is not None and info.data.get("duration") is not None:
-            raise ValueError("says the length a second time; give duration or frames, not both")
+            raise ValueError("gives the length twice; give duration or frames, not both")
         return value
 
     def to_proto(self, request_id: str) -> pb.SubmitJobRequest:
-        """The request to the api, under this id."""
+        """Return the request to the api, with this request id."""
         width, height = (int(side) for side in self.size.split("x")) if self.size else (None, None)
         return pb.SubmitJobRequest(
             prompt=self.prompt,

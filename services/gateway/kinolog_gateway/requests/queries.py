@@ -1,4 +1,4 @@
-"""Query strings of the other reads, and the bodies of commands."""
+"""Query strings of reads, and bodies of commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from kinolog_gateway.enum_names import LevelWord
+from kinolog_gateway.enum_names import LogLevelName
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.filters import JobFilterQuery
 from kinolog_gateway.requests.value_types import JobId, Priority, RequestModel, Text
@@ -17,9 +17,8 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 MinPosition = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Reason = Annotated[Text, Field(max_length=500)]
 
-
-CURSOR_SPAN = "~"
-"""Parts the api's token from the start of the span that the first page was asked for."""
+CURSOR_SEPARATOR = "~"
+"""Separates the api's page token from the start of the first page's time span."""
 
 
 def _base36(number: int) -> str:
@@ -31,87 +30,86 @@ def _base36(number: int) -> str:
 
 
 class JobsQuery(JobFilterQuery):
-    """Which jobs to list, in which order, and which page."""
+    """Filter, order and page of a list of jobs."""
 
     sort: SortField = Field(
-        "created_at", description="What to order by. duration is how long a job ran, from first start to end."
+        "created_at",
+        description="Field to sort by. duration is the time from a job's first start to its end.",
     )
     order: Literal["asc", "desc"] = Field("desc", description="asc or desc.")
-    limit: Limit = Field(20, description="The most jobs to answer.")
-    offset: int = Field(
-        0, ge=0, le=10_000_000, description="Jobs to pass over; cursor is faster on deep pages."
-    )
+    limit: Limit = Field(20, description="Most jobs in the page.")
+    offset: int = Field(0, ge=0, le=10_000_000, description="Jobs to skip; cursor is faster on deep pages.")
     cursor: Annotated[str, Field(max_length=1000)] | None = Field(
-        None, description="next_cursor of the page before; the rest of the query must be the same."
+        None, description="next_cursor of the previous page; the rest of the query must be the same."
     )
-    min_position: MinPosition = Field(0, description="Wait until the lists have seen this position.")
+    min_position: MinPosition = Field(0, description="Wait until the read model has reached this position.")
 
     @property
     def token(self) -> str:
-        """The api's token in the cursor."""
-        return (self.cursor or "").partition(CURSOR_SPAN)[0]
+        """The api's page token in the cursor."""
+        return (self.cursor or "").partition(CURSOR_SEPARATOR)[0]
 
     def bounds(self, now: datetime) -> tuple[datetime | None, datetime | None]:
-        """Start and end. On later pages, a span by its name still begins where it began on the first."""
-        start = (self.cursor or "").partition(CURSOR_SPAN)[2]
+        """Return start and end. On later pages a named span keeps the start that it had on the first."""
+        start = (self.cursor or "").partition(CURSOR_SEPARATOR)[2]
         if not start:
             return super().bounds(now)
         try:
             return datetime.fromtimestamp(int(start, 36) / 1_000_000, UTC), None
         except (ValueError, OverflowError, OSError):
-            raise invalid("cursor", "must be the next_cursor of the page before") from None
+            raise invalid("cursor", "must be the next_cursor of the previous page") from None
 
     def next_cursor(self, token: str, now: datetime) -> str | None:
-        """The cursor of the next page; None behind the last."""
+        """Return the cursor of the next page; None after the last."""
         start, _ = self.bounds(now)
         if not token or self.date_range is None or start is None:
             return token or None
-        return f"{token}{CURSOR_SPAN}{_base36(round(start.timestamp() * 1_000_000))}"
+        return f"{token}{CURSOR_SEPARATOR}{_base36(round(start.timestamp() * 1_000_000))}"
 
     @field_validator("cursor")
     @classmethod
-    def _page_once(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _check_one_page(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value and info.data.get("offset"):
-            raise ValueError("says the page a second time; give cursor or offset, not both")
+            raise ValueError("gives the page twice; give cursor or offset, not both")
         return value
 
 
 class LogsQuery(RequestModel):
-    """Which log lines."""
+    """Filter and page of a job's log lines."""
 
-    limit: int = Field(20, ge=1, le=1000, description="The most lines to answer.")
+    limit: int = Field(20, ge=1, le=1000, description="Most lines in the page.")
     after: int | None = Field(
         None,
         ge=0,
         le=2**63 - 1,
-        description="The first lines after this sequence; without it, the last lines.",
+        description="Return the first lines after this sequence; without it, the last lines.",
     )
-    level: LevelWord = Field("debug", description="Only lines at least this severe.")
+    level: LogLevelName = Field("debug", description="Lowest level to return.")
 
 
 class ActivityQuery(RequestModel):
-    """How much of the feed."""
+    """Page of the activity feed."""
 
-    limit: Limit = Field(20, description="The most entries to answer.")
+    limit: Limit = Field(20, description="Most entries in the page.")
     before: int = Field(
         0, ge=0, le=2**63 - 1, description="Only entries before this position; 0 for the newest."
     )
 
 
 class CancelRequest(RequestModel):
-    """Why a job is cancelled."""
+    """Body of a cancel command."""
 
-    reason: Reason | None = Field(None, description="Why, in words; kept in the history.")
+    reason: Reason | None = Field(None, description="Reason for the cancellation; stored in the history.")
 
 
 class PriorityRequest(RequestModel):
-    """Another priority for a job."""
+    """Body of a priority command."""
 
-    priority: Priority = Field(description="How soon it is wanted.", examples=["critical"])
+    priority: Priority = Field(description="The new priority.", examples=["critical"])
 
 
 class BulkRequest(RequestModel):
-    """A command for many jobs: by ids, or for the first 1,000 that a filter finds."""
+    """A command for many jobs: by ids, or for the first 1,000 that a filter matches."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -129,22 +127,23 @@ class BulkRequest(RequestModel):
         None, description="The jobs. Give this or filter."
     )
     filter: JobFilterQuery | None = Field(
-        None, description="Which jobs; it must narrow something, if only by all_time."
+        None,
+        description="A filter of jobs. It needs at least one field; date_range all_time matches every job.",
     )
-    priority: Priority | None = Field(None, description="The priority, when the action is reprioritize.")
-    reason: Reason | None = Field(None, description="Why, when the action is cancel.")
+    priority: Priority | None = Field(None, description="The new priority, if the action is reprioritize.")
+    reason: Reason | None = Field(None, description="Reason, if the action is cancel.")
 
     @field_validator("filter")
     @classmethod
-    def _one_selection(cls, value: JobFilterQuery | None, info: ValidationInfo) -> JobFilterQuery | None:
+    def _check_selection(cls, value: JobFilterQuery | None, info: ValidationInfo) -> JobFilterQuery | None:
         if value is not None and info.data.get("job_ids") is not None:
-            raise ValueError("says the jobs a second time; give job_ids or filter, not both")
+            raise ValueError("selects jobs twice; give job_ids or filter, not both")
         if value is not None and value.empty:
-            raise ValueError('must narrow something; {"date_range": "all_time"} means every job')
+            raise ValueError('must have at least one field; {"date_range": "all_time"} matches every job')
         return value
 
 
 class DistributionQuery(JobFilterQuery):
-    """Which jobs to count."""
+    """Filter of the jobs to count."""
 
-    min_position: MinPosition = Field(0, description="Wait until the counts have seen this position.")
+    min_position: MinPosition = Field(0, description="Wait until the counts have reached this position.")

@@ -1,4 +1,4 @@
-"""Kinds of values that requests hold: words in any case, times, sizes, texts, ids."""
+"""Types of the values in requests: names in any case, times, sizes, texts, ids."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from kinolog.ids import JOB_ID_PATTERN
-from kinolog_gateway.enum_names import PriorityWord, StatusWord
+from kinolog_gateway.enum_names import PriorityName, StatusName
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
 
 
 class RequestModel(BaseModel):
-    """What a request holds: nothing unknown, no NaN, nothing turned silently into another type."""
+    """Base of request models: no unknown fields, no NaN, no infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
@@ -25,53 +25,51 @@ def _lower(value: Any) -> Any:
 
 
 def _split(value: Any) -> Any:
-    """One word, words with commas between them, or a list of both, as a list of words in lower case."""
+    """Return a name, a comma-separated text, or a list of both as one list of names."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
         return value
-    parts = [
-        part.strip() if isinstance(part, str) else part
+    names = [
+        name.strip() if isinstance(name, str) else name
         for item in value
-        for part in (item.split(",") if isinstance(item, str) else [item])
+        for name in (item.split(",") if isinstance(item, str) else [item])
     ]
-    return [part for part in parts if part != ""]
+    return [name for name in names if name != ""]
 
 
 def _split_lower(value: Any) -> Any:
     value = _split(value)
-    return [_lower(part) for part in value] if isinstance(value, list) else value
+    return [_lower(name) for name in value] if isinstance(value, list) else value
 
 
-def _storable(value: str) -> str:
+def _check_storable(value: str) -> str:
     if "\0" in value:
-        raise ValueError("must not hold NUL characters")
+        raise ValueError("must not contain NUL characters")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not hold half characters (lone surrogates)")
+        raise ValueError("must not contain lone surrogates")
     return value
 
 
-def _not_blank(value: str) -> str:
+def _check_not_blank(value: str) -> str:
     if not value.strip():
-        raise ValueError("must hold something other than white space")
+        raise ValueError("must contain more than white space")
     return value
 
 
 def _to_time(value: Any) -> Any:
-    """RFC 3339 text as a time in UTC; a plus that a query lost on the way is put back."""
+    """Return RFC 3339 text as a time in UTC. Restores a plus that URL decoding turned into a space."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str):
-        raise ValueError("must be a time as RFC 3339 writes it, such as 2026-11-22T15:00:00Z")
+        raise ValueError("must be an RFC 3339 time, such as 2026-11-22T15:00:00Z")
     try:
         time = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", value.strip()))
         if time.tzinfo is None:
             raise ValueError
         return time.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(
-            "must be a time with its offset as RFC 3339 writes it, such as 2026-11-22T15:00:00Z"
-        ) from None
+        raise ValueError("must be an RFC 3339 time with an offset, such as 2026-11-22T15:00:00Z") from None
 
 
 def _to_size(value: str) -> str:
@@ -81,19 +79,25 @@ def _to_size(value: str) -> str:
     return f"{width}x{height}"
 
 
-Priority = Annotated[PriorityWord, BeforeValidator(_lower)]
-Statuses = Annotated[list[StatusWord], BeforeValidator(_split_lower), Field(max_length=5)]
-Priorities = Annotated[list[PriorityWord], BeforeValidator(_split_lower), Field(max_length=4)]
-Name = Annotated[str, AfterValidator(_storable), Field(min_length=1, max_length=200)]
-Style = Annotated[str, BeforeValidator(_lower), AfterValidator(_storable), Field(min_length=1, max_length=50)]
+Priority = Annotated[PriorityName, BeforeValidator(_lower)]
+Statuses = Annotated[list[StatusName], BeforeValidator(_split_lower), Field(max_length=5)]
+Priorities = Annotated[list[PriorityName], BeforeValidator(_split_lower), Field(max_length=4)]
+Name = Annotated[str, AfterValidator(_check_storable), Field(min_length=1, max_length=200)]
+Style = Annotated[
+    str, BeforeValidator(_lower), AfterValidator(_check_storable), Field(min_length=1, max_length=50)
+]
 Names = Annotated[list[Name], BeforeValidator(_split), Field(max_length=20)]
 Styles = Annotated[list[Style], BeforeValidator(_split_lower), Field(max_length=20)]
-Text = Annotated[str, AfterValidator(_storable), Field(max_length=4000)]
-Prompt = Annotated[str, AfterValidator(_storable), AfterValidator(_not_blank), Field(max_length=4000)]
-Instant = Annotated[
+Text = Annotated[str, AfterValidator(_check_storable), Field(max_length=4000)]
+Prompt = Annotated[
+    str, AfterValidator(_check_storable), AfterValidator(_check_not_blank), Field(max_length=4000)
+]
+Rfc3339Time = Annotated[
     datetime, BeforeValidator(_to_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
-Address = Annotated[str, AfterValidator(_storable), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
+WebhookUrl = Annotated[
+    str, AfterValidator(_check_storable), Field(pattern=r"^https?://[^/ ]+", max_length=2000)
+]
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]

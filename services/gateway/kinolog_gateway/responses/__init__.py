@@ -1,0 +1,1 @@
+"""Models of response bodies, converted from responses of the api."""

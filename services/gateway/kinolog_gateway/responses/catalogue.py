@@ -1,4 +1,4 @@
-"""What can run, and where."""
+"""The model catalogue and the workers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StageWord, instant, stage_name
-from kinolog_gateway.responses.job_parts import ResponseModel
+from kinolog_gateway.enum_names import StageName, stage_name, time_field
+from kinolog_gateway.responses.job_parts import ResponseModel, duration_seconds
 
 
 class ModelDefaults(ResponseModel):
-    """Values of jobs that do not say."""
+    """Values that jobs of a model take by default."""
 
     size: str
     frames: int
@@ -29,13 +29,13 @@ class ModelView(ResponseModel):
 
     name: str
     description: str
-    is_default: bool = Field(description="Whether jobs that name no model get this one.")
+    is_default: bool = Field(description="Whether jobs without a model get this one.")
     defaults: ModelDefaults
-    sizes: list[str] = Field(description="Sizes it can be asked for; empty when any that fits will do.")
+    sizes: list[str] = Field(description="Supported sizes; empty if any size within the limits is supported.")
     max_frames: int
     max_steps: int
     styles: list[str]
-    workers: list[str] = Field(description="Workers that serve it now.")
+    workers: list[str] = Field(description="Workers that serve it at present.")
 
 
 class ModelsView(ResponseModel):
@@ -45,16 +45,16 @@ class ModelsView(ResponseModel):
 
 
 class WorkerView(ResponseModel):
-    """A worker as it last reported."""
+    """The last report of a worker."""
 
     name: str
     device: str = Field(examples=["cuda:0"])
     hardware: str
     models: list[str] = Field(description="Models it serves.")
     loaded_models: list[str]
-    job_id: str | None = Field(description="The job it works on, if any.")
+    job_id: str | None = Field(description="The job that it renders, if any.")
     attempt: int | None
-    stage: StageWord | None
+    stage: StageName | None
     step: int | None
     steps: int | None
     memory_used_bytes: int
@@ -72,9 +72,9 @@ class WorkersView(ResponseModel):
     workers: list[WorkerView]
 
 
-def models_view(answer: jobs.ListModelsResponse) -> ModelsView:
-    """The catalogue."""
-    return ModelsView(models=[_model(model) for model in answer.models])
+def models_view(response: jobs.ListModelsResponse) -> ModelsView:
+    """Return the catalogue."""
+    return ModelsView(models=[_model(model) for model in response.models])
 
 
 def _model(model: pb.Model) -> ModelView:
@@ -87,7 +87,7 @@ def _model(model: pb.Model) -> ModelView:
             size=f"{defaults.width}x{defaults.height}",
             frames=defaults.frames,
             fps=defaults.fps,
-            duration=defaults.frames / defaults.fps if defaults.fps else 0.0,
+            duration=duration_seconds(defaults),
             steps=defaults.steps,
             guidance=defaults.guidance,
             negative_prompt=defaults.negative_prompt or None,
@@ -100,9 +100,9 @@ def _model(model: pb.Model) -> ModelView:
     )
 
 
-def workers_view(answer: jobs.ListWorkersResponse) -> WorkersView:
-    """The workers."""
-    return WorkersView(workers=[_worker(worker) for worker in answer.workers])
+def workers_view(response: jobs.ListWorkersResponse) -> WorkersView:
+    """Return the workers."""
+    return WorkersView(workers=[_worker(worker) for worker in response.workers])
 
 
 def _worker(worker: pb.Worker) -> WorkerView:
@@ -120,8 +120,8 @@ def _worker(worker: pb.Worker) -> WorkerView:
         steps=worker.steps if busy else None,
         memory_used_bytes=worker.memory_used_bytes,
         memory_total_bytes=worker.memory_total_bytes,
-        started_at=instant(worker, "started_at"),
-        seen_at=instant(worker, "seen_at"),
+        started_at=time_field(worker, "started_at"),
+        seen_at=time_field(worker, "seen_at"),
         jobs_completed=worker.jobs_completed,
         attempts_failed=worker.attempts_failed,
         libraries=dict(worker.libraries),

@@ -1,4 +1,4 @@
-"""Numbers about jobs over time, and what happened lately."""
+"""Charts of jobs over time, and the activity feed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog.v1 import analytics_service_pb2 as pb
-from kinolog_gateway.enum_names import PriorityWord, StageWord, instant, optional, priority_name, stage_name
+from kinolog_gateway.enum_names import (
+    PriorityName,
+    StageName,
+    optional_field,
+    priority_name,
+    stage_name,
+    time_field,
+)
 from kinolog_gateway.responses.commands import JobSummary
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
 class OverviewView(ResponseModel):
-    """The numbers on top of a dashboard."""
+    """The headline numbers of a dashboard."""
 
     submitted: int
     completed: int
@@ -22,44 +29,44 @@ class OverviewView(ResponseModel):
     queued_now: int
     processing_now: int
     success_rate: float | None = Field(
-        description="Completed of all that ended, 0 to 1; null when none ended."
+        description="Completed jobs as a share of all that ended, 0 to 1; null if none ended."
     )
-    mean_seconds: float | None = Field(description="From start to completion; null when none completed.")
+    mean_seconds: float | None = Field(description="From start to completion; null if none completed.")
     p50_seconds: float | None
     p95_seconds: float | None
     mean_wait_seconds: float | None = Field(description="From submission to start.")
-    video_seconds: float = Field(description="Seconds of video made.")
-    gpu_seconds: float = Field(description="Seconds of device time spent.")
+    video_seconds: float = Field(description="Length of all videos in seconds.")
+    gpu_seconds: float = Field(description="Device time in seconds.")
 
 
 class DistributionView(JobSummary):
-    """Numbers of jobs by status."""
+    """Job counts by status, with their position."""
 
-    position: int = Field(description="The counts have seen everything up to this position.")
+    position: int = Field(description="The counts include every commit up to this position.")
 
 
 class SuccessRateView(ResponseModel):
-    """How jobs of one priority ended."""
+    """Outcomes of the jobs of one priority."""
 
-    priority: PriorityWord
+    priority: PriorityName
     completed: int
     failed: int
     cancelled: int
     rate: float | None = Field(
-        description="Completed of completed and failed, 0 to 1; null when there are none."
+        description="Completed jobs as a share of completed and failed ones, 0 to 1; null if there are none."
     )
 
 
 class SuccessRatesView(ResponseModel):
-    """Success by priority."""
+    """Success rates by priority."""
 
     rates: list[SuccessRateView]
 
 
 class StageTimeView(ResponseModel):
-    """How long a stage takes."""
+    """Durations of a stage."""
 
-    stage: StageWord | None
+    stage: StageName | None
     count: int
     mean_seconds: float
     p50_seconds: float
@@ -67,18 +74,18 @@ class StageTimeView(ResponseModel):
 
 
 class StageTimesView(ResponseModel):
-    """Times by stage, in the order of the stages."""
+    """Durations by stage, in the order of the stages."""
 
     stages: list[StageTimeView]
 
 
 class DepthPointView(ResponseModel):
-    """Jobs waiting and running at the end of a bucket, and the most within it."""
+    """Jobs queued and processing at the end of a bucket, and the maxima within it."""
 
     at: datetime | None
     queued: int
     processing: int
-    peak_queued: int = Field(description="The most at its start or at the end of one of its minutes.")
+    peak_queued: int = Field(description="Maximum at its start and at the end of each of its minutes.")
     peak_processing: int
 
 
@@ -90,7 +97,7 @@ class QueueDepthView(ResponseModel):
 
 
 class TrendPointView(ResponseModel):
-    """What happened in a bucket."""
+    """Jobs submitted and ended within a bucket."""
 
     at: datetime | None
     submitted: int
@@ -107,10 +114,10 @@ class TrendsView(ResponseModel):
 
 
 class ActivityEntryView(ResponseModel):
-    """Something that happened."""
+    """An event in the activity feed."""
 
     position: int
-    index: int = Field(description="Place of the event in its commit.")
+    index: int = Field(description="Index of the event in its commit.")
     job_id: str
     event: str = Field(examples=["completed"])
     actor: str
@@ -118,33 +125,35 @@ class ActivityEntryView(ResponseModel):
 
 
 class ActivityView(ResponseModel):
-    """The feed, newest first."""
+    """The activity feed, newest first."""
 
     entries: list[ActivityEntryView]
-    next_before: int | None = Field(description="before for older entries; null when there is no entry.")
-
-
-def overview_view(answer: pb.GetOverviewResponse) -> OverviewView:
-    """The numbers on top of a dashboard."""
-    return OverviewView(
-        submitted=answer.submitted,
-        completed=answer.completed,
-        failed=answer.failed,
-        cancelled=answer.cancelled,
-        queued_now=answer.queued_now,
-        processing_now=answer.processing_now,
-        success_rate=optional(answer, "success_rate"),
-        mean_seconds=optional(answer, "mean_seconds"),
-        p50_seconds=optional(answer, "p50_seconds"),
-        p95_seconds=optional(answer, "p95_seconds"),
-        mean_wait_seconds=optional(answer, "mean_wait_seconds"),
-        video_seconds=answer.video_seconds,
-        gpu_seconds=answer.gpu_seconds,
+    next_before: int | None = Field(
+        description="Value of `before` for older entries; null if there is no entry."
     )
 
 
-def success_rates_view(answer: pb.GetSuccessRatesResponse) -> SuccessRatesView:
-    """Success by priority."""
+def overview_view(response: pb.GetOverviewResponse) -> OverviewView:
+    """Return the headline numbers."""
+    return OverviewView(
+        submitted=response.submitted,
+        completed=response.completed,
+        failed=response.failed,
+        cancelled=response.cancelled,
+        queued_now=response.queued_now,
+        processing_now=response.processing_now,
+        success_rate=optional_field(response, "success_rate"),
+        mean_seconds=optional_field(response, "mean_seconds"),
+        p50_seconds=optional_field(response, "p50_seconds"),
+        p95_seconds=optional_field(response, "p95_seconds"),
+        mean_wait_seconds=optional_field(response, "mean_wait_seconds"),
+        video_seconds=response.video_seconds,
+        gpu_seconds=response.gpu_seconds,
+    )
+
+
+def success_rates_view(response: pb.GetSuccessRatesResponse) -> SuccessRatesView:
+    """Return the success rates by priority."""
     return SuccessRatesView(
         rates=[
             SuccessRateView(
@@ -152,15 +161,15 @@ def success_rates_view(answer: pb.GetSuccessRatesResponse) -> SuccessRatesView:
                 completed=rate.completed,
                 failed=rate.failed,
                 cancelled=rate.cancelled,
-                rate=optional(rate, "rate"),
+                rate=optional_field(rate, "rate"),
             )
-            for rate in answer.rates
+            for rate in response.rates
         ]
     )
 
 
-def stage_times_view(answer: pb.GetStageTimesResponse) -> StageTimesView:
-    """Times by stage."""
+def stage_times_view(response: pb.GetStageTimesResponse) -> StageTimesView:
+    """Return the durations by stage."""
     return StageTimesView(
         stages=[
             StageTimeView(
@@ -170,47 +179,47 @@ def stage_times_view(answer: pb.GetStageTimesResponse) -> StageTimesView:
                 p50_seconds=time.p50_seconds,
                 p95_seconds=time.p95_seconds,
             )
-            for time in answer.stages
+            for time in response.stages
         ]
     )
 
 
-def queue_depth_view(answer: pb.GetQueueDepthResponse) -> QueueDepthView:
-    """Depth over time."""
+def queue_depth_view(response: pb.GetQueueDepthResponse) -> QueueDepthView:
+    """Return the depth of the queue over time."""
     return QueueDepthView(
         points=[
             DepthPointView(
-                at=instant(p, "at"),
-                queued=p.queued,
-                processing=p.processing,
-                peak_queued=p.peak_queued,
-                peak_processing=p.peak_processing,
+                at=time_field(point, "at"),
+                queued=point.queued,
+                processing=point.processing,
+                peak_queued=point.peak_queued,
+                peak_processing=point.peak_processing,
             )
-            for p in answer.points
+            for point in response.points
         ],
-        bucket_seconds=answer.bucket_seconds,
+        bucket_seconds=response.bucket_seconds,
     )
 
 
-def trends_view(answer: pb.GetTrendsResponse) -> TrendsView:
-    """Trends over time."""
+def trends_view(response: pb.GetTrendsResponse) -> TrendsView:
+    """Return jobs submitted and ended over time."""
     return TrendsView(
         points=[
             TrendPointView(
-                at=instant(p, "at"),
-                submitted=p.submitted,
-                completed=p.completed,
-                failed=p.failed,
-                cancelled=p.cancelled,
+                at=time_field(point, "at"),
+                submitted=point.submitted,
+                completed=point.completed,
+                failed=point.failed,
+                cancelled=point.cancelled,
             )
-            for p in answer.points
+            for point in response.points
         ],
-        bucket_seconds=answer.bucket_seconds,
+        bucket_seconds=response.bucket_seconds,
     )
 
 
-def activity_view(answer: pb.ListActivityResponse) -> ActivityView:
-    """The feed."""
+def activity_view(response: pb.ListActivityResponse) -> ActivityView:
+    """Return the activity feed."""
     entries = [
         ActivityEntryView(
             position=entry.position,
@@ -218,8 +227,8 @@ def activity_view(answer: pb.ListActivityResponse) -> ActivityView:
             job_id=entry.job_id,
             event=entry.event,
             actor=entry.actor,
-            at=instant(entry, "at"),
+            at=time_field(entry, "at"),
         )
-        for entry in answer.entries
+        for entry in response.entries
     ]
     return ActivityView(entries=entries, next_before=entries[-1].position if entries else None)

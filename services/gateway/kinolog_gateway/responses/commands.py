@@ -1,4 +1,4 @@
-"""What commands and lists of jobs answer."""
+"""Responses of commands and of lists of jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StatusWord, status_name
+from kinolog_gateway.enum_names import StatusName, status_name
 from kinolog_gateway.http.grpc_errors import from_rpc_status
 from kinolog_gateway.http.problems import Problem
 from kinolog_gateway.responses.job import JobDetail, JobView, job_detail, job_view
@@ -19,38 +19,38 @@ class CommandResponse(ResponseModel):
     """The job after a command."""
 
     job_id: str
-    status: StatusWord
-    position: int = Field(description="Position of the commit; reads take it as min_position.")
+    status: StatusName
+    position: int = Field(description="Position of the commit. Reads accept it as min_position.")
     job: JobDetail
 
 
 class GenerateResponse(CommandResponse):
     """The job that was submitted."""
 
-    created: bool = Field(description="False when the request id found a job that was there before.")
+    created: bool = Field(description="False if the request id belongs to an earlier job.")
 
 
 class BulkResult(ResponseModel):
-    """What became of one job of a bulk command."""
+    """The result of a bulk command for one job."""
 
     job_id: str
     ok: bool
-    status: StatusWord | None = Field(description="Where the job stands now; null when it was refused.")
-    position: int | None = Field(description="Position of its commit; null when it was refused.")
-    error: Problem | None = Field(description="Why it was refused, when it was.")
+    status: StatusName | None = Field(description="Status of the job now; null if the command was refused.")
+    position: int | None = Field(description="Position of its commit; null if the command was refused.")
+    error: Problem | None = Field(description="Why the command was refused, if it was.")
 
 
 class BulkResponse(ResponseModel):
-    """An answer for each job, in the order of the request."""
+    """A result for each job, in the order of the request."""
 
     results: list[BulkResult]
     succeeded: int
     failed: int
-    position: int = Field(description="Greatest position of the commits; 0 when there was none.")
+    position: int = Field(description="Greatest position of the commits; 0 if there is none.")
 
 
 class JobSummary(ResponseModel):
-    """Numbers of jobs by status."""
+    """Job counts by status."""
 
     total: int
     queued: int
@@ -60,15 +60,15 @@ class JobSummary(ResponseModel):
     cancelled: int
 
     @classmethod
-    def of(cls, answer: jobs.SummarizeJobsResponse) -> JobSummary:
-        """The counts of an answer."""
+    def of(cls, counts: jobs.SummarizeJobsResponse) -> JobSummary:
+        """Return the counts of the api's response."""
         return cls(
-            total=answer.total,
-            queued=answer.queued,
-            processing=answer.processing,
-            completed=answer.completed,
-            failed=answer.failed,
-            cancelled=answer.cancelled,
+            total=counts.total,
+            queued=counts.queued,
+            processing=counts.processing,
+            completed=counts.completed,
+            failed=counts.failed,
+            cancelled=counts.cancelled,
         )
 
 
@@ -76,35 +76,37 @@ class JobList(ResponseModel):
     """A page of jobs."""
 
     jobs: list[JobView]
-    summary: JobSummary = Field(description="Of all jobs that the filter finds, whatever their status.")
+    summary: JobSummary = Field(
+        description="Counts of all jobs that match the filter, whatever their status."
+    )
     limit: int
     offset: int
-    total: int = Field(description="How many jobs the filter finds.")
-    next_cursor: str | None = Field(description="cursor of the next page; null on the last.")
-    position: int = Field(description="The list has seen everything up to this position.")
+    total: int = Field(description="Number of jobs that match the filter.")
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last.")
+    position: int = Field(description="The list contains every commit up to this position.")
 
 
 def command_response(job: pb.Job, position: int) -> CommandResponse:
-    """The answer to a command about one job."""
+    """Return the response of a command for one job."""
     return CommandResponse(
         job_id=job.id, status=status_name(job.status), position=position, job=job_detail(job)
     )
 
 
-def generate_response(answer: jobs.SubmitJobResponse) -> GenerateResponse:
-    """The answer to a submitted job."""
-    job = answer.job
+def generate_response(submitted: jobs.SubmitJobResponse) -> GenerateResponse:
+    """Return the response of a submit."""
+    job = submitted.job
     return GenerateResponse(
         job_id=job.id,
         status=status_name(job.status),
-        position=answer.position,
+        position=submitted.position,
         job=job_detail(job),
-        created=answer.created,
+        created=submitted.created,
     )
 
 
 def bulk_response(results: list[jobs.BulkResult], position: int) -> BulkResponse:
-    """The answer to a bulk command."""
+    """Return the response of a bulk command."""
     views = [_bulk_result(result) for result in results]
     succeeded = sum(view.ok for view in views)
     return BulkResponse(results=views, succeeded=succeeded, failed=len(views) - succeeded, position=position)
@@ -126,14 +128,15 @@ def _bulk_result(result: jobs.BulkResult) -> BulkResult:
 def job_list(
     page: jobs.ListJobsResponse,
     summary: jobs.SummarizeJobsResponse,
+    *,
     limit: int,
     offset: int,
     next_cursor: str | None,
     statuses: Collection[str] = (),
 ) -> JobList:
-    """A page of jobs with the counts beside it, of the jobs of any status; `statuses` are those of the filter."""
+    """Return a page of jobs with counts of jobs of any status. `statuses` are those of the filter."""
     counts = JobSummary.of(summary)
-    # The page does not count what has a text; the summary does, and a job or two may have come between them.
+    # The page has no count if the filter has a text. The summary has, but may be a commit or two older or newer.
     counted = sum(getattr(counts, status) for status in set(statuses)) if statuses else counts.total
     return JobList(
         jobs=[job_view(job) for job in page.jobs],

@@ -13,49 +13,55 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import event_pb2 as events
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import LevelWord, instant, level_name, moment
+from kinolog_gateway.enum_names import LogLevelName, log_level_name, time_field, to_datetime
 from kinolog_gateway.responses.job import JobDetail, job_detail
 from kinolog_gateway.responses.job_parts import ResponseModel
 
 
 class EventView(ResponseModel):
-    """One thing that happened."""
+    """One event."""
 
-    type: str = Field(description="Its name in the log.", examples=["attempt_started"])
+    type: str = Field(description="Name of the event in the log.", examples=["attempt_started"])
     at: datetime | None
-    data: dict[str, Any] = Field(description="Its facts. Prompts are sealed in the log and left out.")
+    data: dict[str, Any] = Field(
+        description="Fields of the event. Prompts are sealed in the log and omitted."
+    )
 
 
 class CommitView(ResponseModel):
-    """One decision as it stands in the log: a command, and the events it led to."""
+    """One commit of the log: a command and the events that it produced."""
 
     position: int
     at: datetime | None
-    command: str = Field(description="What was asked.", examples=["submit"])
+    command: str = Field(description="Name of the command.", examples=["submit"])
     command_id: str
-    actor: str = Field(description="Who asked.")
+    actor: str = Field(description="Who sent the command.")
     events: list[EventView]
-    version: int = Field(description="Number of events in the history up to here.")
+    version: int = Field(description="Number of events in the history up to this commit.")
     hash: str = Field(description="SHA-256 of its bytes, in hexadecimal.")
     previous_hash: str | None = Field(description="Hash of the job's previous commit; null for the first.")
-    previous_position: int | None = Field(description="Its position; null for the first.")
+    previous_position: int | None = Field(
+        description="Position of the job's previous commit; null for the first."
+    )
 
 
 class HistoryView(ResponseModel):
-    """What happened to a job up to a time or position, and the state it was in then."""
+    """The commits of a job up to a time or position, and its state then."""
 
     job_id: str
     commits: list[CommitView]
-    job: JobDetail | None = Field(description="The job after the last of them; null when there is none.")
+    job: JobDetail | None = Field(
+        description="The job after the last of these commits; null if there is none."
+    )
 
 
 class LogEntryView(ResponseModel):
-    """A line that a worker wrote about a job."""
+    """A line that a worker logged about a job."""
 
-    sequence: int = Field(description="Place of the line in the job's feed; grows.")
+    sequence: int = Field(description="Number of the line in the job's log; increasing.")
     at: datetime | None
     attempt: int
-    level: LevelWord
+    level: LogLevelName
     message: str
 
 
@@ -64,11 +70,13 @@ class LogView(ResponseModel):
 
     job_id: str
     entries: list[LogEntryView]
-    next_after: int | None = Field(description="after for the lines that follow; null when there is no line.")
+    next_after: int | None = Field(
+        description="Value of `after` for the next lines; null if there is no line."
+    )
 
 
 def history_view(job_id: str, history: audit.GetHistoryResponse) -> HistoryView:
-    """The history of a job."""
+    """Return the history of a job."""
     return HistoryView(
         job_id=job_id,
         commits=[_commit(commit) for commit in history.commits],
@@ -79,7 +87,7 @@ def history_view(job_id: str, history: audit.GetHistoryResponse) -> HistoryView:
 def _commit(commit: audit.RecordedCommit) -> CommitView:
     return CommitView(
         position=commit.position,
-        at=instant(commit, "at"),
+        at=time_field(commit, "at"),
         command=commit.command.name,
         command_id=commit.command.id,
         actor=commit.command.actor,
@@ -93,14 +101,14 @@ def _commit(commit: audit.RecordedCommit) -> CommitView:
 
 def _event(event: events.Event) -> EventView:
     kind = event.WhichOneof("kind") or "unknown"
-    data = plain(getattr(event, kind)) if kind != "unknown" else {}
-    return EventView(type=kind, at=instant(event, "at"), data=data)
+    data = json_values(getattr(event, kind)) if kind != "unknown" else {}
+    return EventView(type=kind, at=time_field(event, "at"), data=data)
 
 
-def plain(message: Message) -> dict[str, Any]:
-    """A message as JSON values: enums as words, times as times, bytes in hexadecimal, sealed texts left out.
+def json_values(message: Message) -> dict[str, Any]:
+    """Return a message as JSON values: enums as names, bytes in hexadecimal, without sealed texts.
 
-    Numbers that are 0 are there; texts, lists and messages that are empty are not.
+    Numbers that are 0 are included; empty texts, lists and messages are omitted.
     """
     values: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
@@ -116,17 +124,17 @@ def plain(message: Message) -> dict[str, Any]:
             continue
         if field.is_repeated:
             is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-            values[field.name] = dict(value) if is_map else [_plain_value(field, item) for item in value]
+            values[field.name] = dict(value) if is_map else [_json_value(field, item) for item in value]
         else:
-            values[field.name] = _plain_value(field, value)
+            values[field.name] = _json_value(field, value)
     return values
 
 
-def _plain_value(field: Any, value: Any) -> Any:
+def _json_value(field: Any, value: Any) -> Any:
     if isinstance(value, Timestamp):
-        return moment(value)
+        return to_datetime(value)
     if isinstance(value, Message):
-        return plain(value)
+        return json_values(value)
     if isinstance(value, bytes):
         return value.hex()
     if field.enum_type is not None:
@@ -137,17 +145,17 @@ def _plain_value(field: Any, value: Any) -> Any:
 
 
 def log_entry_view(entry: pb.LogEntry) -> LogEntryView:
-    """One log line."""
+    """Return the view of a log line."""
     return LogEntryView(
         sequence=entry.sequence,
-        at=instant(entry, "at"),
+        at=time_field(entry, "at"),
         attempt=entry.attempt,
-        level=level_name(entry.level),
+        level=log_level_name(entry.level),
         message=entry.message,
     )
 
 
-def log_view(job_id: str, answer: jobs.ListLogEntriesResponse) -> LogView:
-    """The log lines of a job."""
-    entries = [log_entry_view(entry) for entry in answer.entries]
+def log_view(job_id: str, response: jobs.ListLogEntriesResponse) -> LogView:
+    """Return the log lines of a job."""
+    entries = [log_entry_view(entry) for entry in response.entries]
     return LogView(job_id=job_id, entries=entries, next_after=entries[-1].sequence if entries else None)

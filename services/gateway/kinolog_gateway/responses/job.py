@@ -1,189 +1,160 @@
-"""A job as REST and WebSocket show it."""
+"""A job in REST responses and WebSocket messages.
+
+A new field of a job is one line in `JobView`, or in `JobDetail` if lists do not show it: its name, its type, and how it
+is read from the api's job. Details, lists, command responses, histories and WebSocket messages all use these two.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog_gateway.enum_names import (
-    PriorityWord,
-    StageWord,
-    StatusWord,
-    instant,
-    moment,
-    optional,
+    PriorityName,
+    StageName,
+    StatusName,
+    optional_field,
     priority_name,
     stage_name,
     status_name,
+    time_field,
+    to_datetime,
 )
 from kinolog_gateway.responses.job_parts import (
     ArtifactView,
     AttemptView,
     ErrorView,
+    JobLinks,
     MediaView,
+    ResponseModel,
     StageView,
     TimingsView,
+    duration_seconds,
+    job_links,
     running_scene,
 )
 
 
-class JobLinks(BaseModel):
-    """Where more about a job is; null where there is nothing (yet)."""
+@dataclass(frozen=True, slots=True)
+class JobReader:
+    """How the value of a field is read from the api's job."""
 
-    model_config = ConfigDict(frozen=True)
-
-    status: str = Field(description="The job itself.")
-    storyboard: str
-    events: str = Field(description="Its history.")
-    logs: str
-    result: str | None = Field(description="The result's facts, once the job is completed.")
-    video: str | None
-    thumbnail: str | None
-    preview: str | None
-    manifest: str | None
+    read: Callable[[pb.Job], object]
 
 
-def links(job_id: str, artifacts: frozenset[str], completed: bool) -> JobLinks:
-    """Links of a job that has these kinds of artifacts."""
-    result = f"/mcp/result/{job_id}"
-
-    def of_kind(kind: str) -> str | None:
-        return f"{result}/{kind}" if completed and kind in artifacts else None
-
-    return JobLinks(
-        status=f"/mcp/status/{job_id}",
-        storyboard=f"/mcp/storyboard/{job_id}",
-        events=f"/mcp/events/{job_id}",
-        logs=f"/mcp/logs/{job_id}",
-        result=result if completed else None,
-        video=of_kind("video"),
-        thumbnail=of_kind("thumbnail"),
-        preview=of_kind("preview"),
-        manifest=f"{result}/manifest" if completed else None,
-    )
+def read(reader: Callable[[pb.Job], object], description: str | None = None, example: Any = None) -> Any:
+    """Return a model field that is read from the api's job with `reader`."""
+    field: Any = Field(description=description, examples=None if example is None else [example])
+    field.metadata = [*field.metadata, JobReader(reader)]
+    return field
 
 
-class JobView(BaseModel):
+class JobView(ResponseModel):
     """A job in a list."""
 
-    model_config = ConfigDict(frozen=True)
-
-    job_id: str = Field(
-        description="26 lower-case letters and digits.", examples=["abcdefghijklmnopqrstuvwxyz"]
+    job_id: str = read(lambda job: job.id, "26 lower-case letters and digits.", "abcdefghijklmnopqrstuvwxyz")
+    status: StatusName = read(lambda job: status_name(job.status))
+    priority: PriorityName = read(lambda job: priority_name(job.priority))
+    percent: float = read(lambda job: job.percent, "Progress of the whole job, 0 to 100.")
+    stage: StageName | None = read(lambda job: stage_name(job.stage), "The current or last stage.")
+    scene: int | None = read(running_scene, "The current scene, from 0, if the stage works on scenes.")
+    scenes: int = read(lambda job: len(job.scenes), "Number of scenes; 0 in lists.")
+    attempt: int = read(lambda job: job.attempt, "The current or last attempt, from 1; 0 before the first.")
+    worker: str | None = read(lambda job: job.worker or None, "The worker of the current or last attempt.")
+    queue_position: int | None = read(
+        lambda job: optional_field(job, "queue_position"), "Jobs before it in the queue; 0 is next."
     )
-    status: StatusWord
-    priority: PriorityWord
-    percent: float = Field(description="How far the whole job is, 0 to 100.")
-    stage: StageWord | None = Field(description="The stage it is in, or was in last.")
-    scene: int | None = Field(description="The scene it is in, from 0, where the stage works on scenes.")
-    scenes: int = Field(description="How many scenes it has; 0 where lists do not say.")
-    attempt: int = Field(description="The current or last attempt, from 1; 0 before the first.")
-    worker: str | None = Field(description="The worker that holds it, or held it last.")
-    queue_position: int | None = Field(description="Jobs before it in the queue; 0 is next.")
-    eta_seconds: float | None = Field(description="Seconds until it ends, as far as can be told.")
-    prompt: str | None = Field(description="What the video shall show; null once the job is erased.")
-    negative_prompt: str | None
-    model: str
-    style: str | None
-    size: str = Field(description="Width and height in pixels.", examples=["256x256"])
-    width: int
-    height: int
-    duration: float = Field(description="Length that was asked for, in seconds.")
-    frames: int
-    fps: int
-    steps: int
-    guidance: float
-    seed: int
-    cancel_requested: bool = Field(description="Whether somebody asked to cancel it.")
-    erased: bool = Field(description="Whether its prompts and files are erased.")
-    error: ErrorView | None = Field(description="Why it failed, if it did.")
-    actor: str = Field(description="Who asked for it.")
-    tenant: str = Field(description="Who it belongs to.")
-    request_id: str
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = Field(description="When its first attempt started.")
-    finished_at: datetime | None
-    not_before: datetime | None = Field(description="It does not start before this time.")
-    gpu_seconds: float = Field(description="Device time spent on it.")
-    version: int = Field(description="Number of events in its history.")
-    position: int = Field(description="Position of its last commit in the log.")
+    eta_seconds: float | None = read(
+        lambda job: optional_field(job, "eta_seconds"), "Estimated seconds until it ends."
+    )
+    prompt: str | None = read(
+        lambda job: job.spec.prompt or None, "Description of the video; null once the job is erased."
+    )
+    negative_prompt: str | None = read(lambda job: job.spec.negative_prompt or None)
+    model: str = read(lambda job: job.spec.model)
+    style: str | None = read(lambda job: job.spec.style or None)
+    size: str = read(
+        lambda job: f"{job.spec.width}x{job.spec.height}", "Width and height in pixels.", "256x256"
+    )
+    width: int = read(lambda job: job.spec.width)
+    height: int = read(lambda job: job.spec.height)
+    duration: float = read(lambda job: duration_seconds(job.spec), "Requested length in seconds.")
+    frames: int = read(lambda job: job.spec.frames)
+    fps: int = read(lambda job: job.spec.fps)
+    steps: int = read(lambda job: job.spec.steps)
+    guidance: float = read(lambda job: job.spec.guidance)
+    seed: int = read(lambda job: job.spec.seed)
+    cancel_requested: bool = read(lambda job: job.cancel_requested, "Whether a cancellation was requested.")
+    erased: bool = read(lambda job: job.erased, "Whether its prompts and files are erased.")
+    error: ErrorView | None = read(ErrorView.of_job, "Why it failed, if it did.")
+    actor: str = read(lambda job: job.actor, "Who submitted it.")
+    tenant: str = read(lambda job: job.tenant, "The tenant that owns it.")
+    request_id: str = read(lambda job: job.request_id)
+    created_at: datetime = read(lambda job: to_datetime(job.created_at))
+    updated_at: datetime = read(lambda job: to_datetime(job.updated_at))
+    started_at: datetime | None = read(
+        lambda job: time_field(job, "started_at"), "Start of its first attempt."
+    )
+    finished_at: datetime | None = read(lambda job: time_field(job, "finished_at"))
+    not_before: datetime | None = read(
+        lambda job: time_field(job, "not_before"), "It does not start before this time."
+    )
+    gpu_seconds: float = read(lambda job: job.gpu_seconds, "Device time spent on it.")
+    version: int = read(lambda job: job.version, "Number of events in its history.")
+    position: int = read(lambda job: job.position, "Position of its last commit in the log.")
 
 
 class JobDetail(JobView):
-    """A job with everything that is known of it."""
+    """A job with all its details."""
 
-    stages: list[StageView] = Field(description="The stages of the current or last attempt, in order.")
-    attempts: list[AttemptView]
-    artifacts: list[ArtifactView]
-    media: MediaView | None = Field(description="Facts of the finished video.")
-    timings: TimingsView
-    links: JobLinks
+    stages: list[StageView] = read(
+        lambda job: [StageView.of(stage) for stage in job.stages],
+        "The stages of the current or last attempt, in order.",
+    )
+    attempts: list[AttemptView] = read(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
+    artifacts: list[ArtifactView] = read(
+        lambda job: [ArtifactView.of(artifact) for artifact in job.artifacts]
+    )
+    media: MediaView | None = read(
+        lambda job: MediaView.of(job.media) if job.HasField("media") else None,
+        "Facts of the finished video.",
+    )
+    timings: TimingsView = read(TimingsView.of)
+    links: JobLinks = read(
+        lambda job: job_links(
+            job.id, job.artifacts, completed=job.status == pb.STATUS_COMPLETED and not job.erased
+        )
+    )
 
 
-def _fields(job: pb.Job) -> dict[str, object]:
-    spec = job.spec
+ViewT = TypeVar("ViewT", bound=JobView)
+
+
+@cache
+def _readers(model: type[JobView]) -> dict[str, Callable[[pb.Job], object]]:
     return {
-        "job_id": job.id,
-        "status": status_name(job.status),
-        "priority": priority_name(job.priority),
-        "percent": job.percent,
-        "stage": stage_name(job.stage),
-        "scene": running_scene(job),
-        "scenes": len(job.scenes),
-        "attempt": job.attempt,
-        "worker": job.worker or None,
-        "queue_position": optional(job, "queue_position"),
-        "eta_seconds": optional(job, "eta_seconds"),
-        "prompt": spec.prompt or None,
-        "negative_prompt": spec.negative_prompt or None,
-        "model": spec.model,
-        "style": spec.style or None,
-        "size": f"{spec.width}x{spec.height}",
-        "width": spec.width,
-        "height": spec.height,
-        "duration": spec.frames / spec.fps if spec.fps else 0.0,
-        "frames": spec.frames,
-        "fps": spec.fps,
-        "steps": spec.steps,
-        "guidance": spec.guidance,
-        "seed": spec.seed,
-        "cancel_requested": job.cancel_requested,
-        "erased": job.erased,
-        "error": ErrorView.of(job) if job.HasField("error") else None,
-        "actor": job.actor,
-        "tenant": job.tenant,
-        "request_id": job.request_id,
-        "created_at": moment(job.created_at),
-        "updated_at": moment(job.updated_at),
-        "started_at": instant(job, "started_at"),
-        "finished_at": instant(job, "finished_at"),
-        "not_before": instant(job, "not_before"),
-        "gpu_seconds": job.gpu_seconds,
-        "version": job.version,
-        "position": job.position,
+        name: reader.read
+        for name, field in model.model_fields.items()
+        for reader in field.metadata
+        if isinstance(reader, JobReader)
     }
 
 
+def _view(model: type[ViewT], job: pb.Job) -> ViewT:
+    return model.model_validate({name: read_field(job) for name, read_field in _readers(model).items()})
+
+
 def job_view(job: pb.Job) -> JobView:
-    """A job for a list."""
-    return JobView.model_validate(_fields(job))
+    """Return a job for a list."""
+    return _view(JobView, job)
 
 
 def job_detail(job: pb.Job) -> JobDetail:
-    """A job with everything that is known of it."""
-    artifacts = [ArtifactView.of(artifact) for artifact in job.artifacts]
-    completed = job.status == pb.STATUS_COMPLETED and not job.erased
-    return JobDetail.model_validate(
-        _fields(job)
-        | {
-            "stages": [StageView.of(stage) for stage in job.stages],
-            "attempts": [AttemptView.of(attempt) for attempt in job.attempts],
-            "artifacts": artifacts,
-            "media": MediaView.of(job.media) if job.HasField("media") else None,
-            "timings": TimingsView.of(job),
-            "links": links(job.id, frozenset(artifact.kind for artifact in artifacts), completed),
-        }
-    )
+    """Return a job with all its details."""
+    return _view(JobDetail, job)

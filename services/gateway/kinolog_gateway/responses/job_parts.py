@@ -1,66 +1,70 @@
-"""The pieces of a job that several answers show."""
+"""The parts of a job that several responses share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinolog.v1 import job_pb2 as pb
-from kinolog_gateway.enum_names import KindWord, StageWord, instant, kind_name, optional, stage_name
+from kinolog_gateway.enum_names import (
+    ArtifactKindName,
+    StageName,
+    artifact_kind_name,
+    optional_field,
+    stage_name,
+    time_field,
+)
 
 
 class ResponseModel(BaseModel):
-    """A piece of an answer."""
+    """Base of response models."""
 
     model_config = ConfigDict(frozen=True)
-
-
-class _Failed(Protocol):
-    @property
-    def error(self) -> pb.JobError: ...
 
 
 class ErrorView(ResponseModel):
     """Why a job or an attempt failed."""
 
-    code: str = Field(description="A word for programs.", examples=["OUT_OF_MEMORY"])
-    message: str = Field(description="A sentence for people: what was wrong and what to do.")
-    retryable: bool = Field(description="Whether trying again may help.")
+    code: str = Field(description="A code for programs.", examples=["OUT_OF_MEMORY"])
+    message: str = Field(description="A sentence for people: what is wrong and what to do.")
+    retryable: bool = Field(description="Whether a retry may succeed.")
 
     @classmethod
-    def of(cls, failed: _Failed) -> ErrorView:
-        """The error of a job or an attempt that has one."""
-        error = failed.error
+    def of_job(cls, job: pb.Job | pb.Attempt) -> ErrorView | None:
+        """Return the error of a job or an attempt, if it has one."""
+        if not job.HasField("error"):
+            return None
+        error = job.error
         return cls(code=error.code, message=error.message, retryable=error.retryable)
 
 
 class StageView(ResponseModel):
-    """How far a stage is."""
+    """Progress of a stage."""
 
-    stage: StageWord | None
+    stage: StageName | None
     scene: int | None = Field(description="The scene, from 0, for stages that repeat per scene.")
-    percent: float = Field(description="How far it is, 0 to 100.")
+    percent: float = Field(description="Progress of the stage, 0 to 100.")
     started_at: datetime | None
-    seconds: float | None = Field(description="How long it took; null while it runs.")
+    seconds: float | None = Field(description="Duration in seconds; null while it runs.")
 
     @classmethod
     def of(cls, stage: pb.StageProgress) -> StageView:
-        """The stage of a job."""
+        """Return the view of a job's stage."""
         return cls(
             stage=stage_name(stage.stage),
-            scene=optional(stage, "scene"),
+            scene=optional_field(stage, "scene"),
             percent=stage.percent,
-            started_at=instant(stage, "started_at"),
-            seconds=optional(stage, "seconds"),
+            started_at=time_field(stage, "started_at"),
+            seconds=optional_field(stage, "seconds"),
         )
 
 
 class AttemptView(ResponseModel):
-    """One try at a job by one worker."""
+    """One attempt of a job by one worker."""
 
-    number: int = Field(description="Which try, from 1.")
+    number: int = Field(description="Number of the attempt, from 1.")
     worker: str
     hardware: str
     model_revision: str
@@ -71,23 +75,23 @@ class AttemptView(ResponseModel):
 
     @classmethod
     def of(cls, attempt: pb.Attempt) -> AttemptView:
-        """The attempt of a job."""
+        """Return the view of a job's attempt."""
         return cls(
             number=attempt.number,
             worker=attempt.worker,
             hardware=attempt.hardware,
             model_revision=attempt.model_revision,
             libraries=dict(attempt.libraries),
-            started_at=instant(attempt, "started_at"),
-            ended_at=instant(attempt, "ended_at"),
-            error=ErrorView.of(attempt) if attempt.HasField("error") else None,
+            started_at=time_field(attempt, "started_at"),
+            ended_at=time_field(attempt, "ended_at"),
+            error=ErrorView.of_job(attempt),
         )
 
 
 class ArtifactView(ResponseModel):
-    """A file that a job made, addressed by its content."""
+    """A file that a job produced, addressed by its content."""
 
-    kind: KindWord
+    kind: ArtifactKindName
     key: str = Field(description="Key in the artifact store.")
     sha256: str = Field(description="SHA-256 of its bytes, in hexadecimal; also its ETag.")
     size_bytes: int
@@ -95,9 +99,9 @@ class ArtifactView(ResponseModel):
 
     @classmethod
     def of(cls, artifact: pb.Artifact) -> ArtifactView:
-        """The file of a job."""
+        """Return the view of a job's file."""
         return cls(
-            kind=kind_name(artifact.kind),
+            kind=artifact_kind_name(artifact.kind),
             key=artifact.key,
             sha256=artifact.sha256,
             size_bytes=artifact.size_bytes,
@@ -106,7 +110,7 @@ class ArtifactView(ResponseModel):
 
 
 class MediaView(ResponseModel):
-    """Facts of a finished video, read back from the file."""
+    """Facts of a finished video, measured on the file."""
 
     width: int
     height: int
@@ -119,7 +123,7 @@ class MediaView(ResponseModel):
 
     @classmethod
     def of(cls, media: pb.MediaFacts) -> MediaView:
-        """The facts of a video."""
+        """Return the view of a video's facts."""
         return cls(
             width=media.width,
             height=media.height,
@@ -133,7 +137,7 @@ class MediaView(ResponseModel):
 
 
 class TimingsView(ResponseModel):
-    """How long a job took, in seconds; null for what has not ended."""
+    """Durations of a job in seconds; null for what has not ended."""
 
     wait_seconds: float | None = Field(description="From submission to the first start.")
     run_seconds: float | None = Field(description="From the first start to the end.")
@@ -141,25 +145,61 @@ class TimingsView(ResponseModel):
 
     @classmethod
     def of(cls, job: pb.Job) -> TimingsView:
-        """The timings of a job."""
-        created, started = instant(job, "created_at"), instant(job, "started_at")
-        ended = instant(job, "finished_at")
+        """Return the durations of a job."""
+        created, started = time_field(job, "created_at"), time_field(job, "started_at")
+        finished = time_field(job, "finished_at")
         return cls(
-            wait_seconds=_between(created, started),
-            run_seconds=_between(started, ended),
-            total_seconds=_between(created, ended),
+            wait_seconds=_seconds_between(created, started),
+            run_seconds=_seconds_between(started, finished),
+            total_seconds=_seconds_between(created, finished),
         )
 
 
-def _between(start: datetime | None, end: datetime | None) -> float | None:
+class JobLinks(ResponseModel):
+    """Paths of a job's resources; null where there is none yet."""
+
+    status: str = Field(description="The job itself.")
+    storyboard: str
+    events: str = Field(description="Its history.")
+    logs: str
+    result: str | None = Field(description="The result's facts, once the job is completed.")
+    video: str | None
+    thumbnail: str | None
+    preview: str | None
+    manifest: str | None
+
+
+def job_links(job_id: str, artifacts: Iterable[pb.Artifact], *, completed: bool) -> JobLinks:
+    """Return the links of a job that has these artifacts."""
+    result = f"/mcp/result/{job_id}"
+    kinds = {artifact_kind_name(artifact.kind) for artifact in artifacts} if completed else set()
+    return JobLinks(
+        status=f"/mcp/status/{job_id}",
+        storyboard=f"/mcp/storyboard/{job_id}",
+        events=f"/mcp/events/{job_id}",
+        logs=f"/mcp/logs/{job_id}",
+        result=result if completed else None,
+        video=f"{result}/video" if "video" in kinds else None,
+        thumbnail=f"{result}/thumbnail" if "thumbnail" in kinds else None,
+        preview=f"{result}/preview" if "preview" in kinds else None,
+        manifest=f"{result}/manifest" if completed else None,
+    )
+
+
+def duration_seconds(spec: pb.JobSpec) -> float:
+    """Return the length of the video that a spec asks for, in seconds."""
+    return spec.frames / spec.fps if spec.fps else 0.0
+
+
+def _seconds_between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
 def running_scene(job: pb.Job) -> int | None:
-    """The scene that a processing job is in; None when its stage works on no scene."""
+    """Return the scene of a processing job's running stage; None if that stage works on no scene."""
     if job.status != pb.STATUS_PROCESSING:
         return None
     for stage in reversed(job.stages):
         if not stage.HasField("seconds"):
-            return optional(stage, "scene")  # type: ignore[no-any-return]  # the field is a number or absent
+            return optional_field(stage, "scene")  # type: ignore[no-any-return]  # the field is a number or absent
     return None

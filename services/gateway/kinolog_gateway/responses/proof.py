@@ -1,4 +1,4 @@
-"""What was found when a job's record was checked."""
+"""The proof of a job's record: every check and its result."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from kinolog_gateway.responses.job_parts import ResponseModel
 
 
 class CheckView(ResponseModel):
-    """One thing that was checked."""
+    """One check of a proof."""
 
     name: str = Field(
-        description="What: hashes, chain, fold, endings, archive, seals, artifacts; log alone when the log "
-        "cannot be read to the job's end.",
+        description="hashes, chain, fold, endings, archive, seals or artifacts; only log if the log cannot be read "
+        "to the job's end.",
         examples=["chain"],
     )
-    holds: bool = Field(description="Whether it holds.")
+    holds: bool = Field(description="Whether the check passes.")
     detail: str = Field(
-        description="What was found: how much was looked at, or where it is broken.",
+        description="How much was checked, or where the record is broken.",
         examples=["3 commits, 5 events; each names the hash of the one before"],
     )
 
 
 class ProofView(ResponseModel):
-    """Whether a job's record is complete and untouched, check by check."""
+    """Whether a job's record is complete and unaltered, check by check."""
 
     job_id: str
-    valid: bool = Field(description="Whether every check holds.")
+    valid: bool = Field(description="Whether every check passes.")
     checks: list[CheckView]
 
 
 def proof_view(job_id: str, proof: audit.VerifyJobResponse) -> ProofView:
-    """What the api found."""
+    """Return the api's proof of a job."""
     return ProofView(
         job_id=job_id,
         valid=proof.valid,

@@ -1,4 +1,4 @@
-"""A job's result, its manifest and its storyboard."""
+"""A job's result, manifest and storyboard."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ from pydantic import Field
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StatusWord, instant, status_name
-from kinolog_gateway.responses.job import JobLinks, links
-from kinolog_gateway.responses.job_parts import ArtifactView, AttemptView, MediaView, ResponseModel
+from kinolog_gateway.enum_names import StatusName, status_name, time_field
+from kinolog_gateway.responses.job_parts import (
+    ArtifactView,
+    AttemptView,
+    JobLinks,
+    MediaView,
+    ResponseModel,
+    job_links,
+)
 
 
 class ResultView(ResponseModel):
     """The result of a completed job: facts and links."""
 
     job_id: str
-    status: StatusWord
+    status: StatusName
     completed_at: datetime | None
     gpu_seconds: float = Field(description="Device time spent on it.")
     media: MediaView
@@ -27,7 +33,7 @@ class ResultView(ResponseModel):
 
 
 class SpecView(ResponseModel):
-    """What was asked for, without the prompts."""
+    """The request of a job, without the prompts."""
 
     model: str
     size: str
@@ -40,18 +46,18 @@ class SpecView(ResponseModel):
 
 
 class RecordView(ResponseModel):
-    """Where the log holds the job's history."""
+    """The position and hash of the job's history in the log."""
 
     commits: int
     events: int
     position: int = Field(description="Position of the last commit.")
     hash: str = Field(
-        description="SHA-256 of the last commit, which holds the hash of the one before, and so on."
+        description="SHA-256 of the last commit, which contains the hash of the commit before it, and so on."
     )
 
 
 class ManifestView(ResponseModel):
-    """What it takes to check a video against the log, and to make it again. It holds no prompt."""
+    """The facts to check a video against the log and to render it again. It contains no prompt."""
 
     job_id: str
     completed_at: datetime | None
@@ -65,49 +71,48 @@ class ManifestView(ResponseModel):
 class SceneView(ResponseModel):
     """A part of the video with a prompt of its own."""
 
-    index: int = Field(description="Place in the order, from 0.")
-    prompt: str | None = Field(description="What the scene shall show; null once the job is erased.")
+    index: int = Field(description="Index of the scene, from 0.")
+    prompt: str | None = Field(description="Description of the scene; null once the job is erased.")
     start_seconds: float
     duration_seconds: float
     frames: int
     camera: str = Field(examples=["pan left"])
     transition: str = Field(examples=["cut"])
     seed: int
-    status: StatusWord
+    status: StatusName
     video: str | None = Field(description="Link to the rendered scene, once it is rendered.")
-    thumbnail: str | None = Field(description="Link to a picture of the scene; null where there is none.")
+    thumbnail: str | None = Field(description="Link to an image of the scene; null if there is none.")
 
 
 class StoryboardView(ResponseModel):
     """The scenes of a job."""
 
     job_id: str
-    duration_seconds: float = Field(description="Length of all scenes.")
+    duration_seconds: float = Field(description="Length of all scenes together.")
     scenes: list[SceneView]
 
 
 def result_view(job_id: str, result: jobs.GetResultResponse) -> ResultView:
-    """The result of a completed job."""
-    artifacts = [ArtifactView.of(artifact) for artifact in result.artifacts]
+    """Return the result of a completed job."""
     return ResultView(
         job_id=job_id,
         status="completed",
-        completed_at=instant(result, "completed_at"),
+        completed_at=time_field(result, "completed_at"),
         gpu_seconds=result.gpu_seconds,
         media=MediaView.of(result.media),
-        artifacts=artifacts,
-        links=links(job_id, frozenset(artifact.kind for artifact in artifacts), completed=True),
+        artifacts=[ArtifactView.of(artifact) for artifact in result.artifacts],
+        links=job_links(job_id, result.artifacts, completed=True),
     )
 
 
 def manifest_view(
     job: pb.Job, result: jobs.GetResultResponse, history: audit.GetHistoryResponse
 ) -> ManifestView:
-    """The manifest of a completed job."""
+    """Return the manifest of a completed job."""
     spec, last = job.spec, history.commits[-1]
     return ManifestView(
         job_id=job.id,
-        completed_at=instant(result, "completed_at"),
+        completed_at=time_field(result, "completed_at"),
         spec=SpecView(
             model=spec.model,
             size=f"{spec.width}x{spec.height}",
@@ -128,7 +133,7 @@ def manifest_view(
 
 
 def storyboard_view(job_id: str, storyboard: jobs.GetStoryboardResponse) -> StoryboardView:
-    """The scenes of a job."""
+    """Return the scenes of a job."""
     return StoryboardView(
         job_id=job_id,
         duration_seconds=storyboard.duration_seconds,

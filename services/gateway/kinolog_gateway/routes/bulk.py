@@ -15,12 +15,12 @@ from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import invalid
 from kinolog_gateway.requests.queries import BulkRequest
 from kinolog_gateway.responses.commands import BulkResponse, bulk_response
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, Now, answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, Now, json_response
 from kinolog_gateway.upstream import BULK_SECONDS, Upstream
 
 router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
 
-BulkDone: TypeAlias = (
+BulkApiResponse: TypeAlias = (
     pb.BulkCancelJobsResponse
     | pb.BulkRetryJobsResponse
     | pb.BulkReprioritizeJobsResponse
@@ -29,16 +29,16 @@ BulkDone: TypeAlias = (
 
 
 @router.post("/bulk", response_model=BulkResponse, summary="Command many jobs")
-async def bulk(body: BulkRequest, api: Api, asker: Asker, now: Now) -> Response:
-    """Cancel, retry, reprioritize or erase many jobs. One that is refused does not keep the others back."""
+async def bulk(body: BulkRequest, api: Api, caller: Caller, now: Now) -> Response:
+    """Cancel, retry, reprioritize or erase many jobs. A refused job does not affect the others."""
     _check(body)
-    done = await _command(body, api, asker, now)
-    return answer(bulk_response(list(done.results), done.position), position=done.position)
+    response = await _send(body, api, caller, now)
+    return json_response(bulk_response(list(response.results), response.position), position=response.position)
 
 
 def _check(body: BulkRequest) -> None:
     if body.job_ids is None and body.filter is None:
-        raise invalid("job_ids", "is required, or a filter")
+        raise invalid("job_ids", "is required, unless a filter is given")
     changes_priority = body.action in ("reprioritize", "reprioritise")
     if changes_priority and body.priority is None:
         raise invalid("priority", "is required to reprioritize")
@@ -48,21 +48,21 @@ def _check(body: BulkRequest) -> None:
         raise invalid("reason", f"does not belong to {body.action}; leave it out")
 
 
-def _command(body: BulkRequest, api: Upstream, asker: HttpCaller, now: datetime) -> Awaitable[BulkDone]:
+def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -> Awaitable[BulkApiResponse]:
     jobs = pb.JobSelection(job_ids=body.job_ids or [])
     if body.filter is not None:
         jobs.filter.CopyFrom(body.filter.to_proto(now))
     match body.action:
         case "cancel":
             cancel = pb.BulkCancelJobsRequest(selection=jobs, reason=body.reason or "")
-            return api.call(api.jobs.BulkCancelJobs, cancel, asker, BULK_SECONDS)
+            return api.call(api.jobs.BulkCancelJobs, cancel, caller, BULK_SECONDS)
         case "retry":
             retry = pb.BulkRetryJobsRequest(selection=jobs)
-            return api.call(api.jobs.BulkRetryJobs, retry, asker, BULK_SECONDS)
+            return api.call(api.jobs.BulkRetryJobs, retry, caller, BULK_SECONDS)
         case "erase":
             erase = pb.BulkEraseJobsRequest(selection=jobs)
-            return api.call(api.jobs.BulkEraseJobs, erase, asker, BULK_SECONDS)
+            return api.call(api.jobs.BulkEraseJobs, erase, caller, BULK_SECONDS)
         case _:
             number = PRIORITY_NUMBERS[body.priority or "medium"]
             reprioritize = pb.BulkReprioritizeJobsRequest(selection=jobs, priority=number)  # type: ignore[arg-type]  # an enum's number
-            return api.call(api.jobs.BulkReprioritizeJobs, reprioritize, asker, BULK_SECONDS)
+            return api.call(api.jobs.BulkReprioritizeJobs, reprioritize, caller, BULK_SECONDS)

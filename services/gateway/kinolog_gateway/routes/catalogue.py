@@ -1,4 +1,4 @@
-"""Routes that say what can run, and where."""
+"""Routes of the model catalogue and the workers."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.responses.catalogue import ModelsView, WorkersView, models_view, workers_view
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 
 router = APIRouter(prefix="/mcp", tags=["catalogue"], responses=PROBLEMS)
 
 
-@router.get("/models", response_model=ModelsView, summary="What can run")
-async def models(api: Api, asker: Asker) -> Response:
+@router.get("/models", response_model=ModelsView, summary="List models")
+async def models(api: Api, caller: Caller) -> Response:
     """List the models of the catalogue, with their limits and defaults."""
-    return answer(models_view(await api.call(api.jobs.ListModels, pb.ListModelsRequest(), asker)))
+    return json_response(models_view(await api.call(api.jobs.ListModels, pb.ListModelsRequest(), caller)))
 
 
-@router.get("/workers", response_model=WorkersView, summary="Where it runs")
-async def workers(api: Api, asker: Asker) -> Response:
-    """List the workers that reported lately, with what they do."""
-    return answer(workers_view(await api.call(api.jobs.ListWorkers, pb.ListWorkersRequest(), asker)))
+@router.get("/workers", response_model=WorkersView, summary="List workers")
+async def workers(api: Api, caller: Caller) -> Response:
+    """List the workers that reported recently, with their current jobs."""
+    return json_response(workers_view(await api.call(api.jobs.ListWorkers, pb.ListWorkersRequest(), caller)))

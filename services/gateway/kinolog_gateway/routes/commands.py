@@ -1,13 +1,14 @@
-"""Routes that change something: submit, cancel, retry, priority, prefetch, erase, bulk."""
+"""Routes of commands for one job: submit, cancel, retry, priority, prefetch, erase."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Body, Header
+from fastapi import APIRouter, Body, Depends, Header
 from starlette.responses import Response
 
 from kinolog.ids import new_id
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.http.problems import invalid
@@ -20,7 +21,7 @@ from kinolog_gateway.responses.commands import (
     command_response,
     generate_response,
 )
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 
 router = APIRouter(prefix="/mcp", tags=["commands"], responses=PROBLEMS)
 
@@ -28,30 +29,35 @@ IdempotencyKey = Annotated[
     RequestId | None,
     Header(
         alias="Idempotency-Key",
-        description="Id of this request: the same id has one effect. Letters, digits and ._:-",
+        description="Id of this request. Repeated requests with the same id have one effect. Letters, digits and ._:-",
         examples=["nightly-2026-11-22"],
     ),
 ]
+
+
+async def _request_id(idempotency_key: IdempotencyKey = None) -> str:
+    return idempotency_key or new_id()
+
+
+CommandRequestId = Annotated[str, Depends(_request_id)]
 
 
 @router.post(
     "/generate",
     status_code=202,
     response_model=GenerateResponse,
-    responses={
-        200: {"model": GenerateResponse, "description": "The request id found a job that was there before."}
-    },
+    responses={200: {"model": GenerateResponse, "description": "The request id belongs to an earlier job."}},
     summary="Submit a job",
 )
 async def generate(
-    body: GenerateRequest, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
+    body: GenerateRequest, api: Api, caller: Caller, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Submit a job. The same request id with the same body finds the job that it made before."""
+    """Submit a job. A repeated request id with the same body returns the earlier job."""
     if body.request_id and idempotency_key and body.request_id != idempotency_key:
         raise invalid("request_id", "differs from the header Idempotency-Key; give one of them")
     request = body.to_proto(body.request_id or idempotency_key or new_id())
-    submitted = await api.call(api.jobs.SubmitJob, request, asker)
-    return answer(
+    submitted = await api.call(api.jobs.SubmitJob, request, caller)
+    return json_response(
         generate_response(submitted),
         202 if submitted.created else 200,
         submitted.position,
@@ -59,32 +65,47 @@ async def generate(
     )
 
 
+class JobCommandResponse(Protocol):
+    """The api's response to a command for one job."""
+
+    @property
+    def job(self) -> job_pb2.Job:
+        """The job after the command."""
+
+    @property
+    def position(self) -> int:
+        """Position of the commit."""
+
+
+def _command_response(response: JobCommandResponse) -> Response:
+    body = command_response(response.job, response.position)
+    return json_response(body, position=response.position)
+
+
 @router.post("/cancel/{job_id}", response_model=CommandResponse, summary="Cancel a job")
 async def cancel(
     job_id: JobIdPath,
     api: Api,
-    asker: Asker,
+    caller: Caller,
+    request_id: CommandRequestId,
     body: Annotated[CancelRequest | None, Body()] = None,
-    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Cancel a job: at once when it waits, at the next step when it runs."""
+    """Cancel a job: at once if it is queued, at the next step if it is processing."""
     request = pb.CancelJobRequest(
         job_id=job_id,
-        request_id=idempotency_key or new_id(),
+        request_id=request_id,
         reason=(body.reason or "") if body else "",
     )
-    done = await api.call(api.jobs.CancelJob, request, asker)
-    return answer(command_response(done.job, done.position), position=done.position)
+    response = await api.call(api.jobs.CancelJob, request, caller)
+    return _command_response(response)
 
 
 @router.post("/retry/{job_id}", response_model=CommandResponse, summary="Retry a job")
-async def retry(
-    job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
-) -> Response:
+async def retry(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
     """Put a failed or cancelled job into the queue again."""
-    request = pb.RetryJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
-    done = await api.call(api.jobs.RetryJob, request, asker)
-    return answer(command_response(done.job, done.position), position=done.position)
+    request = pb.RetryJobRequest(job_id=job_id, request_id=request_id)
+    response = await api.call(api.jobs.RetryJob, request, caller)
+    return _command_response(response)
 
 
 @router.post("/priority/{job_id}", response_model=CommandResponse, summary="Change a job's priority")
@@ -92,34 +113,30 @@ async def priority(
     job_id: JobIdPath,
     body: PriorityRequest,
     api: Api,
-    asker: Asker,
-    idempotency_key: IdempotencyKey = None,
+    caller: Caller,
+    request_id: CommandRequestId,
 ) -> Response:
-    """Give a job that has not ended another priority."""
+    """Change the priority of a job that has not ended."""
     request = pb.ReprioritizeJobRequest(
         job_id=job_id,
-        request_id=idempotency_key or new_id(),
+        request_id=request_id,
         priority=PRIORITY_NUMBERS[body.priority],  # type: ignore[arg-type]  # an enum's number
     )
-    done = await api.call(api.jobs.ReprioritizeJob, request, asker)
-    return answer(command_response(done.job, done.position), position=done.position)
+    response = await api.call(api.jobs.ReprioritizeJob, request, caller)
+    return _command_response(response)
 
 
-@router.post("/prefetch/{job_id}", response_model=CommandResponse, summary="Warm up for a job")
-async def prefetch(
-    job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Warm what a queued job needs: weights and the prompt's embedding."""
-    request = pb.PrefetchJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
-    done = await api.call(api.jobs.PrefetchJob, request, asker)
-    return answer(command_response(done.job, done.position), position=done.position)
+@router.post("/prefetch/{job_id}", response_model=CommandResponse, summary="Prefetch for a job")
+async def prefetch(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
+    """Load what a queued job needs before it starts: weights and prompt embeddings."""
+    request = pb.PrefetchJobRequest(job_id=job_id, request_id=request_id)
+    response = await api.call(api.jobs.PrefetchJob, request, caller)
+    return _command_response(response)
 
 
 @router.delete("/jobs/{job_id}", response_model=CommandResponse, summary="Erase a job")
-async def erase(
-    job_id: JobIdPath, api: Api, asker: Asker, idempotency_key: IdempotencyKey = None
-) -> Response:
-    """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
-    request = pb.EraseJobRequest(job_id=job_id, request_id=idempotency_key or new_id())
-    done = await api.call(api.jobs.EraseJob, request, asker)
-    return answer(command_response(done.job, done.position), position=done.position)
+async def erase(job_id: JobIdPath, api: Api, caller: Caller, request_id: CommandRequestId) -> Response:
+    """Permanently erase the prompts and files of a job that has ended. Its history stays, without them."""
+    request = pb.EraseJobRequest(job_id=job_id, request_id=request_id)
+    response = await api.call(api.jobs.EraseJob, request, caller)
+    return _command_response(response)

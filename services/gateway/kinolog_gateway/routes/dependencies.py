@@ -1,4 +1,4 @@
-"""What the routes share: who calls, the api, the clock, and how answers and errors are declared."""
+"""What the routes share: caller, api, clock, positions, and responses."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from kinolog_gateway.upstream import Upstream
 POSITION_HEADER = "X-Kinolog-Position"
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request is wrong; the problem says how.", "content": {MEDIA_TYPE: {}}},
-    "5XX": {"description": "Something behind the gateway does not answer.", "content": {MEDIA_TYPE: {}}},
+    "4XX": {"description": "The request is wrong; the problem states how.", "content": {MEDIA_TYPE: {}}},
+    "5XX": {"description": "The api or a service behind it does not answer.", "content": {MEDIA_TYPE: {}}},
 }
-"""Every route may answer with a problem."""
+"""Every route can respond with a problem."""
 
 
 async def _upstream(request: Request) -> Upstream:
@@ -44,7 +44,7 @@ async def _now(request: Request) -> datetime:
 
 async def _position(
     min_position: Annotated[
-        MinPosition, Query(description="Wait until what is read has seen this position.")
+        MinPosition, Query(description="Wait until the read model has reached this position.")
     ] = 0,
     header: Annotated[MinPosition, Header(alias=POSITION_HEADER, description="The same, as a header.")] = 0,
 ) -> int:
@@ -52,13 +52,14 @@ async def _position(
 
 
 Api: TypeAlias = Annotated[Upstream, Depends(_upstream)]
-Asker: TypeAlias = Annotated[HttpCaller, Depends(_caller)]
+Caller: TypeAlias = Annotated[HttpCaller, Depends(_caller)]
 Now: TypeAlias = Annotated[datetime, Depends(_now)]
 ReadAfter: TypeAlias = Annotated[int, Depends(_position)]
 PositionHeader: TypeAlias = Annotated[
     MinPosition,
     Header(
-        alias=POSITION_HEADER, description="Wait until what is read has seen this position; as min_position."
+        alias=POSITION_HEADER,
+        description="The same as min_position, as a header.",
     ),
 ]
 JobIdPath: TypeAlias = Annotated[
@@ -71,10 +72,10 @@ JobIdPath: TypeAlias = Annotated[
 ]
 
 
-def answer(
+def json_response(
     model: BaseModel, status: int = 200, position: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The answer that carries a view; with a position, reads may be asked to wait for it."""
+    """Return the JSON response for a model. `position` is added as a header, for later reads to wait for."""
     extra = dict(headers or {})
     extra["Cache-Control"] = "no-store"
     if position is not None:

@@ -1,4 +1,4 @@
-"""Routes that read jobs: one, a list, its scenes, its log lines, its history."""
+"""Routes that read jobs: one job, a list, scenes, log lines, history."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_gateway.enum_names import LEVEL_NUMBERS
+from kinolog_gateway.enum_names import LOG_LEVEL_NUMBERS
 from kinolog_gateway.http.problems import invalid
-from kinolog_gateway.requests.filters import stamp
+from kinolog_gateway.requests.filters import to_timestamp
 from kinolog_gateway.requests.queries import JobsQuery, LogsQuery
-from kinolog_gateway.requests.value_types import Instant
+from kinolog_gateway.requests.value_types import Rfc3339Time
 from kinolog_gateway.responses.commands import JobList, job_list
 from kinolog_gateway.responses.history import HistoryView, LogView, history_view, log_view
 from kinolog_gateway.responses.job import JobDetail, job_detail
@@ -24,31 +24,31 @@ from kinolog_gateway.responses.result import StoryboardView, storyboard_view
 from kinolog_gateway.routes.dependencies import (
     PROBLEMS,
     Api,
-    Asker,
+    Caller,
     JobIdPath,
     Now,
     PositionHeader,
     ReadAfter,
-    answer,
+    json_response,
 )
 
 router = APIRouter(prefix="/mcp", tags=["jobs"], responses=PROBLEMS)
 
-_instant: TypeAdapter[datetime] = TypeAdapter(Instant)
+_instant: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
 
 
-@router.get("/status/{job_id}", response_model=JobDetail, summary="How a job stands")
-async def status(job_id: JobIdPath, api: Api, asker: Asker, _: ReadAfter) -> Response:
-    """Read a job from the log itself: it is never stale, so a minimum position is always met."""
-    found = await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), asker)
-    return answer(job_detail(found.job), position=found.job.position)
+@router.get("/status/{job_id}", response_model=JobDetail, summary="Read a job")
+async def status(job_id: JobIdPath, api: Api, caller: Caller, _: ReadAfter) -> Response:
+    """Read a job from the log itself. It is never stale, so it includes any minimum position."""
+    found = await api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller)
+    return json_response(job_detail(found.job), position=found.job.position)
 
 
 @router.get("/jobs", response_model=JobList, summary="List jobs")
 async def jobs(
-    query: Annotated[JobsQuery, Query()], api: Api, asker: Asker, now: Now, read_after: PositionHeader = 0
+    query: Annotated[JobsQuery, Query()], api: Api, caller: Caller, now: Now, read_after: PositionHeader = 0
 ) -> Response:
-    """List jobs, with the numbers of all that the filter finds beside them."""
+    """List jobs, with counts of all jobs that match the filter."""
     position = max(query.min_position, read_after)
     listing = pb.ListJobsRequest(
         filter=query.to_proto(now),
@@ -60,47 +60,54 @@ async def jobs(
     )
     counting = pb.SummarizeJobsRequest(filter=query.to_proto(now, statuses=False), min_position=position)
     page, summary = await asyncio.gather(
-        api.call(api.jobs.ListJobs, listing, asker), api.call(api.jobs.SummarizeJobs, counting, asker)
+        api.call(api.jobs.ListJobs, listing, caller), api.call(api.jobs.SummarizeJobs, counting, caller)
     )
     cursor = query.next_cursor(page.next_page_token, now)
-    found = job_list(page, summary, query.limit, query.offset, cursor, query.status or ())
-    return answer(found, position=page.position)
+    response = job_list(
+        page,
+        summary,
+        limit=query.limit,
+        offset=query.offset,
+        next_cursor=cursor,
+        statuses=query.status or (),
+    )
+    return json_response(response, position=page.position)
 
 
 @router.get("/storyboard/{job_id}", response_model=StoryboardView, summary="A job's scenes")
-async def storyboard(job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read the scenes of a job; they are planned already while it waits."""
-    found = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), asker)
-    return answer(storyboard_view(job_id, found))
+async def storyboard(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read the scenes of a job. They are planned when it is submitted."""
+    found = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), caller)
+    return json_response(storyboard_view(job_id, found))
 
 
 @router.get("/logs/{job_id}", response_model=LogView, summary="A job's log lines")
-async def logs(job_id: JobIdPath, query: Annotated[LogsQuery, Query()], api: Api, asker: Asker) -> Response:
+async def logs(job_id: JobIdPath, query: Annotated[LogsQuery, Query()], api: Api, caller: Caller) -> Response:
     """Read the last log lines of a job, or the first ones after a sequence."""
     request = pb.ListLogEntriesRequest(
         job_id=job_id,
         page_size=query.limit,
         after_sequence=query.after or 0,
-        min_level=LEVEL_NUMBERS[query.level],  # type: ignore[arg-type]  # an enum's number
+        min_level=LOG_LEVEL_NUMBERS[query.level],  # type: ignore[arg-type]  # an enum's number
     )
-    return answer(log_view(job_id, await api.call(api.jobs.ListLogEntries, request, asker)))
+    return json_response(log_view(job_id, await api.call(api.jobs.ListLogEntries, request, caller)))
 
 
 @router.get("/events/{job_id}", response_model=HistoryView, summary="A job's history")
 async def events(
     job_id: JobIdPath,
     api: Api,
-    asker: Asker,
+    caller: Caller,
     as_of: Annotated[
         str | None,
         Query(
             max_length=64,
-            description="Up to when: a position, or a time as RFC 3339 writes it. Without it, all.",
+            description="A position or an RFC 3339 time up to which to read. Without it, the whole history.",
             examples=["42", "2026-11-22T15:00:00Z"],
         ),
     ] = None,
 ) -> Response:
-    """Read what happened to a job, and the state it was in at a time or position."""
+    """Read the commits of a job up to a time or position, and its state then."""
     request = audit.GetHistoryRequest(job_id=job_id)
     if as_of is not None and as_of.isdecimal() and as_of.isascii():
         if int(as_of) >= 2**63:
@@ -108,8 +115,8 @@ async def events(
         request.position = int(as_of)
     elif as_of is not None:
         try:
-            time = stamp(_instant.validate_python(as_of))
+            time = to_timestamp(_instant.validate_python(as_of))
         except ValidationError:
             raise invalid("as_of", "must be a position, or a time such as 2026-11-22T15:00:00Z") from None
         request.time.CopyFrom(time)  # type: ignore[arg-type]  # None only for None
-    return answer(history_view(job_id, await api.call(api.audit.GetHistory, request, asker)))
+    return json_response(history_view(job_id, await api.call(api.audit.GetHistory, request, caller)))

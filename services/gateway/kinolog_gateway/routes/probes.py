@@ -1,4 +1,4 @@
-"""Routes for whoever runs the gateway: health, readiness, metrics, and the documents that describe it."""
+"""Routes for operators: health, readiness, metrics, and the OpenAPI and AsyncAPI documents."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 
 from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.http.problems import ProblemError
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, json_response
 from kinolog_gateway.websocket.asyncapi import asyncapi_document
 
-router = APIRouter(tags=["running it"], responses=PROBLEMS)
+router = APIRouter(tags=["operation"], responses=PROBLEMS)
 
 
 class HealthView(BaseModel):
@@ -30,16 +30,21 @@ class ReadyView(BaseModel):
 
 @router.get("/health", response_model=HealthView, summary="Does the process run?")
 async def health() -> Response:
-    """Answer as long as the process runs, whatever stands behind it."""
-    return answer(HealthView())
+    """Return 200 while the process runs, whatever the state of the api."""
+    return json_response(HealthView())
 
 
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
 async def ready(api: Api) -> Response:
-    """Answer 200 when the api behind the gateway serves, else 503."""
+    """Return 200 if the api is ready, else 503."""
     if not await api.serving():
-        raise ProblemError(503, "API_UNAVAILABLE", "the api does not serve yet", headers={"Retry-After": "1"})
-    return answer(ReadyView())
+        raise ProblemError(
+            503,
+            "API_UNAVAILABLE",
+            "the api is not ready yet",
+            headers={"Retry-After": "1"},
+        )
+    return json_response(ReadyView())
 
 
 @router.get(
@@ -49,9 +54,9 @@ async def ready(api: Api) -> Response:
     summary="Prometheus metrics",
 )
 async def metrics(request: Request) -> Response:
-    """Answer requests, latency and WebSocket clients in the Prometheus text format."""
-    gauges: Metrics = request.app.state.metrics
-    return Response(gauges.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+    """Return requests, latency and WebSocket clients in the Prometheus text format."""
+    metrics: Metrics = request.app.state.metrics
+    return Response(metrics.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
 @router.get(
@@ -61,7 +66,7 @@ async def metrics(request: Request) -> Response:
     summary="This document",
 )
 async def openapi_document(request: Request) -> Response:
-    """Answer the OpenAPI document of these routes."""
+    """Return the OpenAPI document of these routes."""
     return JSONResponse(request.app.openapi())
 
 
@@ -72,5 +77,5 @@ async def openapi_document(request: Request) -> Response:
     summary="The document of the WebSocket",
 )
 async def live_document() -> Response:
-    """Answer the AsyncAPI document of /ws."""
+    """Return the AsyncAPI document of /ws."""
     return JSONResponse(asyncapi_document())

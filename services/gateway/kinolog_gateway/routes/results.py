@@ -1,4 +1,4 @@
-"""Routes of a job's result: its facts, its manifest, and its files with Range and ETag."""
+"""Routes of a job's result: facts, manifest, and files with Range and ETag."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import ProblemError
 from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
-from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Asker, JobIdPath, answer
+from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
@@ -31,105 +31,103 @@ _EXTENSIONS = {
     "image/gif": "gif",
 }
 _BYTES: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-FILE_ANSWERS: dict[int | str, dict[str, Any]] = {
+FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"video/mp4": _BYTES, "image/*": _BYTES}},
     206: {
-        "description": "The bytes that Range asked for.",
+        "description": "The bytes of the requested range.",
         "content": {"video/mp4": _BYTES, "image/*": _BYTES},
     },
-    304: {"description": "The client has this file already."},
+    304: {"description": "The client already has this file."},
 }
 
 
 @router.get("/{job_id}", response_model=ResultView, summary="A result's facts and links")
-async def result(job_id: JobIdPath, api: Api, asker: Asker) -> Response:
+async def result(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the facts of a completed job's result; 409 until it is completed."""
-    found = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), asker)
-    return answer(result_view(job_id, found))
+    response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
+    return json_response(result_view(job_id, response))
 
 
 @router.get("/{job_id}/manifest", response_model=ManifestView, summary="A result's manifest")
-async def manifest(job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read what it takes to check the video against the log, and to make it again."""
-    found, job, history = await asyncio.gather(
-        api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), asker),
-        api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), asker),
-        api.call(api.audit.GetHistory, audit.GetHistoryRequest(job_id=job_id), asker),
+async def manifest(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read the facts to check the video against the log and to render it again."""
+    response, job, history = await asyncio.gather(
+        api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller),
+        api.call(api.jobs.GetJob, pb.GetJobRequest(job_id=job_id), caller),
+        api.call(api.audit.GetHistory, audit.GetHistoryRequest(job_id=job_id), caller),
     )
-    return answer(manifest_view(job.job, found, history))
+    return json_response(manifest_view(job.job, response, history))
 
 
 async def _result_file(
-    request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, asker: HttpCaller
+    request: Request, job_id: str, kind: job_pb2.ArtifactKind.ValueType, api: Upstream, caller: HttpCaller
 ) -> Response:
-    found = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), asker)
-    for artifact in found.artifacts:
+    response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
+    for artifact in response.artifacts:
         if artifact.kind == kind:
-            return await _file(request, api, asker, artifact, job_id)
+            return await _file(request, api, caller, artifact, job_id)
     raise ProblemError(
-        404, "ARTIFACT_NOT_FOUND", "this job made no such file; its links name those that it made"
+        404, "ARTIFACT_NOT_FOUND", "this job has no such file; its links name the files that it has"
     )
 
 
-@router.get("/{job_id}/video", response_class=Response, responses=FILE_ANSWERS, summary="The video")
-async def video(request: Request, job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read the video, or the part of it that Range asks for."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, asker)
+@router.get("/{job_id}/video", response_class=Response, responses=FILE_RESPONSES, summary="The video")
+async def video(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read the video, or the requested range of it."""
+    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
 
 
 @router.head(
-    "/{job_id}/video", response_class=Response, responses=FILE_ANSWERS, summary="The video's headers"
+    "/{job_id}/video", response_class=Response, responses=FILE_RESPONSES, summary="The video's headers"
 )
-async def video_headers(request: Request, job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read what GET would answer, without the bytes."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, asker)
+async def video_headers(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read the headers that GET returns."""
+    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
 
 
-@router.get("/{job_id}/thumbnail", response_class=Response, responses=FILE_ANSWERS, summary="A frame, small")
-async def thumbnail(request: Request, job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read one frame of the video, small."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_THUMBNAIL, api, asker)
+@router.get("/{job_id}/thumbnail", response_class=Response, responses=FILE_RESPONSES, summary="The thumbnail")
+async def thumbnail(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read one frame of the video as a small image."""
+    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_THUMBNAIL, api, caller)
 
 
-@router.get(
-    "/{job_id}/preview", response_class=Response, responses=FILE_ANSWERS, summary="A small moving picture"
-)
-async def preview(request: Request, job_id: JobIdPath, api: Api, asker: Asker) -> Response:
-    """Read a small moving picture of the video."""
-    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, asker)
+@router.get("/{job_id}/preview", response_class=Response, responses=FILE_RESPONSES, summary="The preview")
+async def preview(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
+    """Read a small animated image of the video."""
+    return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, caller)
 
 
-@router.get("/{job_id}/scenes/{index}", response_class=Response, responses=FILE_ANSWERS, summary="One scene")
+@router.get("/{job_id}/scenes/{index}", response_class=Response, responses=FILE_RESPONSES, summary="A scene")
 async def scene(
     request: Request,
     job_id: JobIdPath,
     index: Annotated[int, Path(ge=0, le=9_999, description="The scene, from 0.")],
     api: Api,
-    asker: Asker,
+    caller: Caller,
 ) -> Response:
-    """Read one rendered scene; scenes can be read before the job is completed."""
-    found = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), asker)
-    for rendered in found.scenes:
+    """Read one rendered scene. Scenes can be read before the job is completed."""
+    storyboard = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), caller)
+    for rendered in storyboard.scenes:
         if rendered.index == index and rendered.HasField("artifact"):
-            return await _file(request, api, asker, rendered.artifact, job_id, index)
-    raise ProblemError(404, "ARTIFACT_NOT_FOUND", "there is no such scene, or it is not rendered yet")
+            return await _file(request, api, caller, rendered.artifact, job_id, index)
+    raise ProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such scene, or it is not rendered yet")
 
 
 async def _file(
     request: Request,
     api: Upstream,
-    asker: HttpCaller,
+    caller: HttpCaller,
     artifact: job_pb2.Artifact,
     job_id: str,
     index: int = 0,
 ) -> Response:
-    """A file, a part of it, or only its headers."""
+    """Return the response with a file, a range of it, or only its headers."""
     etag = f'"{artifact.sha256}"'
     headers = _file_headers(artifact, etag, f"{job_id}-{index}" if index else job_id)
     if not_modified(request.headers, etag):
         return Response(status_code=304, headers=headers)
     try:
-        part = requested_range(request.headers, etag, artifact.size_bytes)
+        byte_range = requested_range(request.headers, etag, artifact.size_bytes)
     except RangeNotSatisfiable:
         raise ProblemError(
             416,
@@ -137,16 +135,16 @@ async def _file(
             f"the file ends at {artifact.size_bytes} bytes",
             headers={"Content-Range": f"bytes */{artifact.size_bytes}"},
         ) from None
-    status = 206 if part else 200
-    headers["Content-Length"] = str(part.length if part else artifact.size_bytes)
-    if part:
-        headers["Content-Range"] = part.content_range
+    status = 206 if byte_range else 200
+    headers["Content-Length"] = str(byte_range.length if byte_range else artifact.size_bytes)
+    if byte_range:
+        headers["Content-Range"] = byte_range.content_range
     if request.method == "HEAD":
         return Response(status_code=status, media_type=artifact.media_type, headers=headers)
-    bytes_of = _ask(api, asker, artifact, job_id, index, part)
-    first = await anext(bytes_of, b"")  # an error of the first read is still answered as a problem
+    chunks = _read_artifact(api, caller, artifact, job_id, index, byte_range)
+    first = await anext(chunks, b"")  # an error of the first read still becomes a problem
     return StreamingResponse(
-        _all(first, bytes_of), status_code=status, media_type=artifact.media_type, headers=headers
+        _chain(first, chunks), status_code=status, media_type=artifact.media_type, headers=headers
     )
 
 
@@ -161,24 +159,24 @@ def _file_headers(artifact: job_pb2.Artifact, etag: str, name: str) -> dict[str,
     }
 
 
-async def _ask(
+async def _read_artifact(
     api: Upstream,
-    asker: HttpCaller,
+    caller: HttpCaller,
     artifact: job_pb2.Artifact,
     job_id: str,
     index: int,
-    part: ByteRange | None,
+    byte_range: ByteRange | None,
 ) -> AsyncIterator[bytes]:
-    """The bytes from the api, read only as fast as the client takes them; given up when the client goes."""
+    """Yield bytes from the api as fast as the client reads them. Cancel the call when the client leaves."""
     call: UnaryStreamCall[pb.ReadArtifactRequest, pb.ReadArtifactResponse] = api.jobs.ReadArtifact(
         pb.ReadArtifactRequest(
             job_id=job_id,
             kind=artifact.kind,
             scene=index,
-            offset=part.first if part else 0,
-            limit=part.length if part else 0,
+            offset=byte_range.first if byte_range else 0,
+            limit=byte_range.length if byte_range else 0,
         ),
-        metadata=asker.metadata,
+        metadata=caller.metadata,
     )
     try:
         async for message in call:
@@ -188,7 +186,7 @@ async def _ask(
         call.cancel()
 
 
-async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     if first:
         yield first
     async for data in rest:

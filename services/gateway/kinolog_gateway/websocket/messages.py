@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1 import job_service_pb2 as jobs
-from kinolog_gateway.enum_names import StageWord, StatusWord, instant, optional, stage_name
+from kinolog_gateway.enum_names import StageName, StatusName, optional_field, stage_name, time_field
 from kinolog_gateway.responses.commands import JobSummary
 from kinolog_gateway.responses.history import LogEntryView, log_entry_view
 from kinolog_gateway.responses.job import JobDetail, job_detail
@@ -36,9 +36,9 @@ JobIdField = Field(description="The job.", examples=["abcdefghijklmnopqrstuvwxyz
 class JobData(ResponseModel):
     """The state of a job."""
 
-    status: StatusWord
+    status: StatusName
     percent: float = Field(description="Progress of the whole job, 0 to 100.")
-    stage: StageWord | None
+    stage: StageName | None
     scene: int | None
     scenes: int
     step: int | None = Field(description="The last finished denoising step; null after a commit.")
@@ -224,8 +224,8 @@ def progress_message(position: int, progress: pb.Progress, job: pb.Job | None) -
         attempt=progress.attempt,
         worker=progress.worker or None,
         queue_position=None,
-        eta_seconds=optional(progress, "eta_seconds"),
-        at=instant(progress, "at"),
+        eta_seconds=optional_field(progress, "eta_seconds"),
+        at=time_field(progress, "at"),
         stages=_stages(progress, job),
         events=[],
         job=None,
@@ -267,7 +267,7 @@ def preview_message(position: int, preview: pb.Preview) -> JobPreview:
         step=preview.step,
         media_type=preview.media_type,
         image=b64encode(preview.image).decode("ascii"),
-        at=instant(preview, "at"),
+        at=time_field(preview, "at"),
     )
     return JobPreview(position=position, job_id=preview.job_id, data=data)
 
