@@ -16,18 +16,19 @@ from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
 from kinolog_stack.stack import Stack
-from tests.snapshot.driving import app_of, linked, press, settled, text, until, until_text
+from tests.snapshot.dashboard_pilot import app_of, linked, press, running, settled, text, until, until_text
+from tests.snapshot.environment import fixed_environment, settings_file
 
 
 @pytest.fixture
 async def pilot(stack: Stack, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
     """The dashboard on the session's stack, connected."""
-    app = KinologApp(stack.addresses["gateway"], store=PreferenceStore(tmp_path / "tui.json"))
-    app.animation_level = "none"
-    async with app.run_test(size=(120, 40), notifications=False) as steering:
-        await linked(steering, "live")
-        await settled(steering)
-        yield steering
+    with fixed_environment(tmp_path):
+        app = KinologApp(stack.addresses["gateway"], store=PreferenceStore(settings_file(tmp_path)))
+        async with running(app) as connected:
+            await linked(connected, "live")
+            await settled(connected)
+            yield connected
 
 
 async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -> JobPage:

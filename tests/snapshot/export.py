@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.snapshot.driving import dashboard
+from tests.snapshot.dashboard_pilot import dashboard
 from tests.snapshot.replay import replay
 from tests.snapshot.test_pages import walk
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from tests.snapshot.driving import app_of, dashboard
+from tests.snapshot.dashboard_pilot import app_of, dashboard
 from tests.snapshot.replay import Replay, replay
 
 

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from kinolog_client.api_keys import Offer, read_keys
 from kinolog_client.rest import GatewayRest
-from tests.snapshot.driving import app_of, press, settled, text
+from tests.snapshot.dashboard_pilot import app_of, press, settled, text
 from tests.snapshot.replay import Replay, asked
 from tests.unit.gateway.conftest import running_gateway
 

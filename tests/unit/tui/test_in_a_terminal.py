@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import pytest
 
 from tests.fixtures.screen import USUAL, Screen
 from tests.fixtures.terminal import Terminal
+from tests.snapshot.environment import environment_of
 from tests.snapshot.replay import Replay, recorded, replay
 from tests.unit.tui.test_graphics import kitty_pieces, sixel_pixels
 
@@ -32,9 +32,7 @@ async def gateway() -> AsyncIterator[Replay]:
 @pytest.fixture
 def env(gateway: Replay, tmp_path: Path) -> dict[str, str]:
     """The environment of the dashboard."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("TMUX", "NO_COLOR")}
-    settings = {"KINOLOG_URL": gateway.url, "KINOLOG_TUI_SETTINGS": str(tmp_path / "tui.json")}
-    return kept | settings | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TMPDIR": str(tmp_path)}
+    return environment_of(tmp_path) | {"KINOLOG_URL": gateway.url, "TMPDIR": str(tmp_path)}
 
 
 def strings(screen: Screen, start: str) -> list[str]:

@@ -13,7 +13,7 @@ from kinolog_tui.widgets.job.scenes import SceneList
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
-from tests.snapshot.driving import app_of, press, settled, text, until, until_text
+from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, asked, recorded
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]

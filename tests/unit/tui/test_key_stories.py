@@ -15,7 +15,8 @@ from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, OptionList
 
-from tests.snapshot.driving import NARROW, app_of, dashboard, press, settled, text, until_text
+from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, text, until_text
+from tests.snapshot.environment import settings_file
 from tests.snapshot.replay import Replay, recorded
 
 pytestmark = pytest.mark.slow
@@ -51,7 +52,7 @@ async def test_a_changed_key_holds_at_once_and_after_the_next_start(gateway: Rep
         assert pilot.app.screen.query_one("#search", Input).display
         assert not app_of(pilot).store.file.exists()
         await press(pilot, "escape", "5", "ctrl+s")
-    assert json.loads((tmp_path / "tui.json").read_text())["keys"] == {"jobs.search": "F"}
+    assert json.loads(settings_file(tmp_path).read_text())["keys"] == {"jobs.search": "F"}
     async with dashboard(gateway.url, tmp_path) as pilot:
         await press(pilot, "2")
         assert "F Search" in line(pilot)

@@ -12,7 +12,7 @@ from kinolog_tui.widgets.job.history import HistoryPanel
 from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
-from tests.snapshot.driving import NARROW, app_of, dashboard, press, settled, text, until, until_text
+from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, asked, recorded
 
 MADE = recorded()["made"]

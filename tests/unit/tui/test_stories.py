@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from tests.snapshot.driving import app_of, dashboard, linked, press, settled, text, until, until_text
+from tests.snapshot.dashboard_pilot import app_of, dashboard, linked, press, settled, text, until, until_text
 from tests.snapshot.replay import Replay, asked, recorded
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]

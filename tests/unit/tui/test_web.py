@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from kinolog_stack.tcp_ports import free_port
+from tests.snapshot.environment import environment_of
 from tests.snapshot.replay import replay
 
 pytestmark = pytest.mark.slow
@@ -26,7 +26,7 @@ SERVE = "import sys; from kinolog_tui.browser import serve; serve(sys.argv[1], N
 async def host(tmp_path: Path) -> AsyncIterator[str]:
     """Name and port of a dashboard that is served."""
     port = free_port()
-    env = dict(os.environ) | {"KINOLOG_TUI_SETTINGS": str(tmp_path / "tui.json")}
+    env = environment_of(tmp_path)
     async with replay() as gateway:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", SERVE, gateway.url, str(port)), env=env, stdout=asyncio.subprocess.PIPE

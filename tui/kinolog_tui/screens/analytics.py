@@ -26,7 +26,7 @@ from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.csv_export import write_csv
-from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, span
+from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, short_path, span
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.charts.overview import OverviewLine
 
@@ -114,7 +114,7 @@ class AnalyticsPage(Page):
             case Path() as file if self.app.is_web:
                 self.app.deliver_text(file, mime_type="text/csv")
             case Path() as file:
-                self.notify(str(file), title="Exported", markup=False)
+                self.notify(short_path(file), title="Exported", markup=False)
 
     def _show_overview(self, overview: OverviewInfo) -> None:
         self.query_one(OverviewLine).show(overview, self.span)

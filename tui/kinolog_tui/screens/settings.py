@@ -21,6 +21,7 @@ from kinolog_tui.screens.page import Page
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.text import clock
+from kinolog_tui.text.display_text import short_path
 from kinolog_tui.widgets.api_keys import ApiKeyList
 from kinolog_tui.widgets.choices import TickBox
 from kinolog_tui.widgets.keys import KeyTable
@@ -119,7 +120,7 @@ class SettingsPage(Page):
             number = "from source"
         text = Text()
         text.append(f"kinolog {number}", style="bold")
-        text.append(f", kept in {self.kinolog.store.file}")
+        text.append(f", settings in {short_path(self.kinolog.store.file)}")
         return text
 
     def form_preferences(self) -> Preferences:
@@ -186,7 +187,9 @@ class SettingsPage(Page):
                 if message.key == "reset":
                     self._apply(preferences)
                     self._fill(preferences)
-                words = str(self.kinolog.store.file) if message.key == "save" else "as before any choice"
+                words = (
+                    short_path(self.kinolog.store.file) if message.key == "save" else "as before any choice"
+                )
                 self.notify(
                     words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
 """A shape per status, so that no meaning hangs on colour alone."""
@@ -78,6 +79,14 @@ def bar(percent: float, width: int) -> str:
     eighths = round(max(0.0, min(100.0, percent)) / 100 * width * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "░")[:width]
+
+
+def short_path(path: Path) -> str:
+    """Return a path as people write it: with `~` for the home folder."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):  # elsewhere, or there is no home folder
+        return str(path)
 
 
 def plain(word: str) -> str:

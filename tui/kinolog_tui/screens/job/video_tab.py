@@ -15,7 +15,7 @@ from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
-from kinolog_tui.text.display_text import size
+from kinolog_tui.text.display_text import short_path, size
 from kinolog_tui.widgets.job.player import Player
 
 Purpose: TypeAlias = Literal["play", "open", "save"]
@@ -108,7 +108,7 @@ class VideoTab(JobTab):
                 self.app.open_url(file.as_uri())
                 self.notify("Handed to the system's player.", title=file.name)
             case DownloadedVideo(file=file):
-                self.notify(str(file), title="Saved", markup=False)
+                self.notify(short_path(file), title="Saved", markup=False)
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show in the player why there is no video to play. Other failures become a toast."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -16,6 +14,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.worker import WorkerState
 
+from tests.snapshot.environment import fixed_environment, settings_file
 from tests.snapshot.replay import recorded
 
 NARROW, WIDE = (80, 24), (120, 40)
@@ -25,17 +24,22 @@ LASTING = ("feed",)
 
 @asynccontextmanager
 async def dashboard(url: str, folder: Path, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
-    """The dashboard at the recorded moment, in UTC, connected and settled."""
+    """Run the dashboard at the recorded moment, in UTC, with `folder` as home. It is connected and settled."""
     then = datetime.fromisoformat(recorded()["now"])
-    with patch.dict(os.environ, {"TZ": "UTC"}), patch("kinolog_tui.text.clock.now", lambda: then):
-        time.tzset()
-        app = KinologApp(url, store=PreferenceStore(folder / "tui.json"))
-        app.animation_level = "none"
-        async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
+    with fixed_environment(folder), patch("kinolog_tui.text.clock.now", lambda: then):
+        app = KinologApp(url, store=PreferenceStore(settings_file(folder)))
+        async with running(app, size) as pilot:
             await linked(pilot, "live")
             await settled(pilot)
             yield pilot
-    time.tzset()
+
+
+@asynccontextmanager
+async def running(app: KinologApp, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
+    """Run this dashboard without animations, tooltips and toasts."""
+    app.animation_level = "none"
+    async with app.run_test(size=size, tooltips=False, notifications=False) as pilot:
+        yield pilot
 
 
 def app_of(pilot: Pilot[None]) -> KinologApp:
