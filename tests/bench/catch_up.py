@@ -113,7 +113,7 @@ def _rates(seconds: list[Pair], count: int) -> list[Pair]:
 
 
 async def _fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
-    """Put the log and the keys of a memory_jobs on the server."""
+    """Put the log and the keys of `memory_jobs` on the server."""
 
     async def rows() -> AsyncIterator[Rows]:
         async for commits in memory_jobs.store.read(0):

@@ -6,37 +6,40 @@ from datetime import timedelta
 
 from kinolog.job import commands as c
 from kinolog.job.values import MediaFacts, Runtime, Stage
-from tests.fixtures.histories import Studio, video
+from tests.builders.jobs import video
+from tests.builders.memory_jobs import MemoryJobs
 
 EVENTS_PER_JOB = 17
 WORKER = "worker-1"
 
 
-async def lives(jobs: int) -> Studio:
+async def lives(jobs: int) -> MemoryJobs:
     """A log in memory with that many jobs, all completed, some of them under way at any time."""
-    studio = Studio()
+    memory_jobs = MemoryJobs()
     under_way: list[str] = []
     for number in range(jobs):
-        under_way.append(await studio.submit(f"prompt {number} of a kite over the sea, in the evening light"))
+        under_way.append(
+            await memory_jobs.submit(f"prompt {number} of a kite over the sea, in the evening light")
+        )
         if len(under_way) == 8:
-            await _complete(studio, under_way.pop(number % 8))
+            await _complete(memory_jobs, under_way.pop(number % 8))
     for job_id in under_way:
-        await _complete(studio, job_id)
-    return studio
+        await _complete(memory_jobs, job_id)
+    return memory_jobs
 
 
-async def _complete(studio: Studio, job_id: str) -> None:
+async def _complete(memory_jobs: MemoryJobs, job_id: str) -> None:
     runtime = Runtime(
         hardware="two cores", model_revision="r1", libraries={"torch": "2.13.0", "diffusers": "0.42.0"}
     )
-    await studio.give(job_id, c.StartAttempt(id=studio.command_id(), actor=WORKER, runtime=runtime))
-    await _stages(studio, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
-    await _stages(studio, job_id, (Stage.DENOISE, 0))
-    await studio.give(
+    await memory_jobs.send(job_id, c.StartAttempt(id=memory_jobs.command_id(), actor=WORKER, runtime=runtime))
+    await _stages(memory_jobs, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
+    await _stages(memory_jobs, job_id, (Stage.DENOISE, 0))
+    await memory_jobs.send(
         job_id,
-        c.RecordScene(id=studio.command_id(), actor=WORKER, attempt=1, scene=0, artifact=video(job_id)),
+        c.RecordScene(id=memory_jobs.command_id(), actor=WORKER, attempt=1, scene=0, artifact=video(job_id)),
     )
-    await _stages(studio, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
+    await _stages(memory_jobs, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
     media = MediaFacts(
         width=128,
         height=96,
@@ -47,10 +50,10 @@ async def _complete(studio: Studio, job_id: str) -> None:
         pixel_format="yuv420p",
         frame_hash="f" * 64,
     )
-    await studio.give(
+    await memory_jobs.send(
         job_id,
         c.Complete(
-            id=studio.command_id(),
+            id=memory_jobs.command_id(),
             actor=WORKER,
             attempt=1,
             artifacts=(video(job_id),),
@@ -60,13 +63,15 @@ async def _complete(studio: Studio, job_id: str) -> None:
     )
 
 
-async def _stages(studio: Studio, job_id: str, *stages: tuple[Stage, int | None]) -> None:
+async def _stages(memory_jobs: MemoryJobs, job_id: str, *stages: tuple[Stage, int | None]) -> None:
     """Stages that began and ended, recorded together."""
     marks = []
     for stage, scene in stages:
-        studio.now += timedelta(seconds=2)
-        marks.append(c.StageMark(stage=stage, scene=scene, at=studio.now))
-        marks.append(c.StageMark(stage=stage, scene=scene, at=studio.now + timedelta(seconds=1), seconds=1.0))
-    await studio.give(
-        job_id, c.RecordStages(id=studio.command_id(), actor=WORKER, attempt=1, marks=tuple(marks))
+        memory_jobs.now += timedelta(seconds=2)
+        marks.append(c.StageMark(stage=stage, scene=scene, at=memory_jobs.now))
+        marks.append(
+            c.StageMark(stage=stage, scene=scene, at=memory_jobs.now + timedelta(seconds=1), seconds=1.0)
+        )
+    await memory_jobs.send(
+        job_id, c.RecordStages(id=memory_jobs.command_id(), actor=WORKER, attempt=1, marks=tuple(marks))
     )

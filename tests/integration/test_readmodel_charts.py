@@ -30,7 +30,7 @@ ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2)
 
 
 @dataclass
-class World:
+class ChartedJobs:
     """A read model, and the log that it was made from, of one tenant."""
 
     read_model: PostgresReadModel
@@ -47,14 +47,14 @@ class World:
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[ChartedJobs]:
     """Some hundred and fifty jobs of two tenants, seen as one of them."""
     memory_jobs = MemoryJobs()
     await memory_jobs.many(150)
     async with projected(database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys, 61)
     read_model = await PostgresReadModel.connect(database_url, 3)
-    made = World(read_model, memory_jobs)
+    made = ChartedJobs(read_model, memory_jobs)
     async for batch in memory_jobs.store.read(0):
         made.commits += [one for one in batch if one.commit.state.tenant == "default"]
     yield made
@@ -66,7 +66,7 @@ async def world(database_url: str) -> AsyncIterator[World]:
     [(ALL.start, ALL.end), (START, START + timedelta(minutes=11)), (START + timedelta(minutes=3), ALL.end)],
 )
 async def test_the_overview_counts_what_happened_in_the_span(
-    world: World, start: datetime, end: datetime
+    world: ChartedJobs, start: datetime, end: datetime
 ) -> None:
     """Submissions and ends of the span; what waits and runs, as of now."""
     overview = await world.read_model.overview("default", TimeRange(start=start, end=end))
@@ -83,7 +83,7 @@ async def test_the_overview_counts_what_happened_in_the_span(
     assert overview.processing_now == summary.counts[Status.PROCESSING]
 
 
-async def test_times_from_start_to_completion(world: World) -> None:
+async def test_times_from_start_to_completion(world: ChartedJobs) -> None:
     """Mean to the microsecond; median to a sixteenth."""
     overview = await world.read_model.overview("default", ALL)
     took = [
@@ -99,7 +99,7 @@ async def test_times_from_start_to_completion(world: World) -> None:
     assert (empty.mean_seconds, empty.p95_seconds, empty.success_rate) == (None, None, None)
 
 
-async def test_success_rates_by_priority(world: World) -> None:
+async def test_success_rates_by_priority(world: ChartedJobs) -> None:
     """Every priority is there, with the ends of its jobs at the priority that they had then."""
     rates = await world.read_model.success_rates("default", ALL)
     assert [rate.priority for rate in rates] == list(Priority)
@@ -117,7 +117,7 @@ async def test_success_rates_by_priority(world: World) -> None:
     )
 
 
-async def test_stage_times(world: World) -> None:
+async def test_stage_times(world: ChartedJobs) -> None:
     """Count and mean of each stage that ended; its median to a sixteenth."""
     times = await world.read_model.stage_times("default", ALL)
     seconds: dict[object, list[float]] = {}
@@ -131,7 +131,7 @@ async def test_stage_times(world: World) -> None:
 
 
 @pytest.mark.parametrize("bucket_seconds", [60, 120, 3_600])
-async def test_trends_add_up(world: World, bucket_seconds: int) -> None:
+async def test_trends_add_up(world: ChartedJobs, bucket_seconds: int) -> None:
     """Every bucket that the span touches counts all of its own events, empty ones too."""
     span = TimeRange(start=START + timedelta(seconds=30), end=START + timedelta(seconds=510))
     trends = await world.read_model.trends("default", span, bucket_seconds)
@@ -145,7 +145,7 @@ async def test_trends_add_up(world: World, bucket_seconds: int) -> None:
         assert point.failed == world.count(e.Failed, point.at, end)
 
 
-async def test_depth_follows_the_queue(world: World) -> None:
+async def test_depth_follows_the_queue(world: ChartedJobs) -> None:
     """The depth at the end of a bucket is what the history says waited and ran then."""
     depth = await world.read_model.queue_depth("default", ALL, 86_400)
     last = depth.points[-1]
@@ -167,7 +167,7 @@ async def test_depth_follows_the_queue(world: World) -> None:
 
 
 @pytest.mark.parametrize("bucket_seconds", [300, 3_600])
-async def test_peaks_are_those_of_the_minutes(world: World, bucket_seconds: int) -> None:
+async def test_peaks_are_those_of_the_minutes(world: ChartedJobs, bucket_seconds: int) -> None:
     """The peaks of a bucket are the greatest of the depths at its start and at the ends of its minutes."""
     span = TimeRange(start=START + timedelta(minutes=5), end=START + timedelta(minutes=15))
     wide = await world.read_model.queue_depth("default", span, bucket_seconds)
@@ -182,7 +182,7 @@ async def test_peaks_are_those_of_the_minutes(world: World, bucket_seconds: int)
         assert point.peak_processing == max(minute.processing for minute in its)
 
 
-async def test_charts_choose_buckets_that_a_screen_can_show(world: World) -> None:
+async def test_charts_choose_buckets_that_a_screen_can_show(world: ChartedJobs) -> None:
     """Long spans get wide buckets, and asking for too many points widens them."""
     assert (await world.read_model.trends("default", ALL)).bucket_seconds == 7 * 86_400
     wide = await world.read_model.trends("default", ALL, 1)
@@ -191,7 +191,7 @@ async def test_charts_choose_buckets_that_a_screen_can_show(world: World) -> Non
     assert (await world.read_model.queue_depth("default", short)).bucket_seconds == 60
 
 
-async def test_the_feed_pages_without_cutting_commits(world: World) -> None:
+async def test_the_feed_pages_without_cutting_commits(world: ChartedJobs) -> None:
     """Newest first; the pages hold every entry once, whatever their size."""
     whole = await world.read_model.list_activity("default", limit=10_000)
     positions = [(entry.position, entry.index) for entry in whole]
@@ -207,7 +207,7 @@ async def test_the_feed_pages_without_cutting_commits(world: World) -> None:
         assert paged == list(whole)
 
 
-async def test_the_archive_gives_back_a_jobs_commits(world: World) -> None:
+async def test_the_archive_gives_back_a_jobs_commits(world: ChartedJobs) -> None:
     """Bytes and digest of every commit of the job, oldest first."""
     job_id = world.commits[0].commit.job_id
     history = [one async for one in world.memory_jobs.store.history(job_id)]
@@ -217,7 +217,7 @@ async def test_the_archive_gives_back_a_jobs_commits(world: World) -> None:
     ]
 
 
-async def test_waiting_for_a_position_that_does_not_come(world: World) -> None:
+async def test_waiting_for_a_position_that_does_not_come(world: ChartedJobs) -> None:
     """Waiting ends with the position that was reached; a hundred who wait cost no more than one."""
     reached = await world.read_model.position()
     assert await world.read_model.wait_for(reached) == reached

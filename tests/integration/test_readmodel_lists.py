@@ -46,7 +46,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ListedJobs:
     """A read model, and what it must answer."""
 
     read_model: PostgresReadModel
@@ -90,7 +90,7 @@ _KEYS: dict[SortField, Callable[[Job], object]] = {
 
 
 @pytest.fixture
-async def world(database_url: str) -> AsyncIterator[World]:
+async def world(database_url: str) -> AsyncIterator[ListedJobs]:
     """Some two hundred jobs of two tenants, in every status."""
     memory_jobs = MemoryJobs()
     await memory_jobs.many(220)
@@ -104,13 +104,13 @@ async def world(database_url: str) -> AsyncIterator[World]:
         prompt = "" if loaded.job.erased else await memory_jobs.prompt(job_id)
         known.append(Known(loaded.job, history[0].position, prompt))
     read_model = await PostgresReadModel.connect(database_url, 2)
-    yield World(read_model, known, position)
+    yield ListedJobs(read_model, known, position)
     await read_model.close()
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["walking", "by-counters"])
 async def test_every_page_of_every_list_is_right(
-    world: World, deep: bool, monkeypatch: pytest.MonkeyPatch
+    world: ListedJobs, deep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Cursor by cursor and offset by offset, lists hold the jobs that a look at all jobs finds."""
     if deep:
@@ -125,7 +125,7 @@ async def test_every_page_of_every_list_is_right(
                 assert [row.id for row in page.rows] == expected[max(0, offset) :][:7], (query,)
 
 
-async def _by_cursor(world: World, wanted: JobFilter, order: SortOrder) -> list[str]:
+async def _by_cursor(world: ListedJobs, wanted: JobFilter, order: SortOrder) -> list[str]:
     """All pages one behind the other; the total that each gives is checked on the way."""
     found: list[str] = []
     cursor = ""
@@ -140,7 +140,7 @@ async def _by_cursor(world: World, wanted: JobFilter, order: SortOrder) -> list[
             return found
 
 
-async def test_summaries_count_what_lists_hold(world: World) -> None:
+async def test_summaries_count_what_lists_hold(world: ListedJobs) -> None:
     """A summary by status says how many jobs of each the list with the same filter has."""
     for wanted in FILTERS:
         expected = world.expected(wanted, SortOrder())
@@ -151,14 +151,14 @@ async def test_summaries_count_what_lists_hold(world: World) -> None:
             assert summary.counts[status] == sum(by_id[i].status is status for i in expected), wanted
 
 
-async def test_a_selection_is_the_oldest_that_match(world: World) -> None:
+async def test_a_selection_is_the_oldest_that_match(world: ListedJobs) -> None:
     """Bulk commands get ids oldest first, at most as many as they ask for."""
     for wanted in FILTERS:
         expected = world.expected(wanted, SortOrder(SortField.CREATED_AT, descending=False))
         assert await world.read_model.select_ids("default", wanted, 5) == expected[:5]
 
 
-async def test_rows_say_what_the_jobs_say(world: World) -> None:
+async def test_rows_say_what_the_jobs_say(world: ListedJobs) -> None:
     """A row of a list has the job's facts, its prompt in the clear, and nothing of it once it is erased."""
     page = await world.read_model.list_jobs("default", JobQuery(page_size=1_000))
     known = {one.job.id: one for one in world.known}
@@ -182,7 +182,7 @@ async def test_rows_say_what_the_jobs_say(world: World) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!", "e30", "WzEsMiwzXQ", "bnVsbA"])
-async def test_a_cursor_that_no_page_gave_out_is_refused(world: World, cursor: str) -> None:
+async def test_a_cursor_that_no_page_gave_out_is_refused(world: ListedJobs, cursor: str) -> None:
     """Damaged cursors, and those of another list, are told apart from good ones."""
     with pytest.raises(InvalidCursor):
         await world.read_model.list_jobs("default", JobQuery(cursor=cursor))
@@ -191,7 +191,7 @@ async def test_a_cursor_that_no_page_gave_out_is_refused(world: World, cursor: s
         await world.read_model.list_jobs("other", JobQuery(cursor=page.next_cursor))
 
 
-async def test_queue_positions_count_who_is_served_first(world: World) -> None:
+async def test_queue_positions_count_who_is_served_first(world: ListedJobs) -> None:
     """Jobs in the queue are numbered by urgency, then by how long they wait."""
     waiting = [one for one in world.known if one.job.status is Status.QUEUED]
     queued_at = {
@@ -204,5 +204,5 @@ async def test_queue_positions_count_who_is_served_first(world: World) -> None:
     assert await world.read_model.queue_position(ended.job.id) is None
 
 
-async def _all(world: World, tenant: str) -> tuple[JobRow, ...]:
+async def _all(world: ListedJobs, tenant: str) -> tuple[JobRow, ...]:
     return (await world.read_model.list_jobs(tenant, JobQuery(page_size=1_000))).rows

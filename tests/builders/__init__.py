@@ -1,0 +1,1 @@
+"""Builders of jobs and of everything that works on them, for all tests."""
