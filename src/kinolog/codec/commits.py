@@ -1,4 +1,4 @@
-"""Commits between the domain and the bytes in the log."""
+"""Encode and decode commits: the domain and the bytes in the log."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from kinolog.v1 import event_pb2 as ev
 
 
 class DamagedCommit(ValueError):
-    """Bytes in the log that are no commit, or whose hash does not match."""
+    """Bytes in the log are not a commit, or their hash does not match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedCommitRecord:
-    """A commit as it is stored: the message, and the SHA-256 in it."""
+    """A commit as the log stores it: the message, and the SHA-256 in it."""
 
     raw: bytes
     digest: bytes
 
 
 _STATE = Commit.__dict__["state"]
-"""Where a commit keeps its state."""
+"""Slot of the state of a commit."""
 
 
 class StoredCommit(Commit):
-    """A commit as it was read, like any other, but for its state: that is decoded when it is first asked for.
+    """A commit whose state is decoded when it is first read.
 
-    The state is the larger part of a commit, and who reads the log in bulk needs that of few.
+    The state is the larger part of a commit, and a reader of many commits needs the state of few.
     """
 
     __slots__ = ()
@@ -64,7 +64,7 @@ class StoredCommit(Commit):
 
 
 def encode_commit(commit: Commit) -> EncodedCommitRecord:
-    """The message to store. The commit is serialised once; its hash is over exactly those bytes."""
+    """Return the message to store. The commit is serialised once, and its hash is over exactly those bytes."""
     events = [event_to_proto(event) for event in commit.events]
     wire = ev.Commit(
         job_id=commit.job_id,
@@ -85,7 +85,7 @@ def encode_commit(commit: Commit) -> EncodedCommitRecord:
 
 
 def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
-    """The state; of a first commit with the spec and the scenes that its events hold, which are not made twice."""
+    """Return the state. That of a first commit shares the spec and the scenes with the events: made once, not twice."""
     state = commit.state
     spec: ev.StoredSpec | None = None
     scenes: Sequence[ev.StoredScene] | None = None
@@ -98,24 +98,24 @@ def _state_to_proto(commit: Commit, events: Sequence[ev.Event]) -> ev.JobState:
 
 
 def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
-    """The commit on the wire and its hash, checked. Raises `DamagedCommit`."""
+    """Return the commit message and its verified hash. Raises `DamagedCommit`."""
     try:
         stored = ev.StoredCommit.FromString(raw)
         if sha256(stored.commit).digest() != stored.hash:
             raise DamagedCommit("the hash of a commit does not match its bytes")
         return ev.Commit.FromString(stored.commit), stored.hash
     except DecodeError as error:
-        raise DamagedCommit("bytes in the log that are no commit") from error
+        raise DamagedCommit("the bytes in the log are not a commit") from error
 
 
 def decode_commit(position: int, raw: bytes) -> Recorded:
-    """The commit at `position`. Raises `DamagedCommit`; `UnknownEvent` when a later version wrote it."""
+    """Return the commit at `position`. Raises `DamagedCommit`, and `UnknownEvent` if a later version wrote it."""
     wire, digest = parse_commit(raw)
     commit = StoredCommit(
         job_id=wire.job_id,
         command=CommandFacts(name=wire.command.name, id=wire.command.id, actor=wire.command.actor),
         events=tuple(map(event_from_proto, wire.events)),
-        state=wire.state,  # type: ignore[arg-type]  # decoded when it is asked for
+        state=wire.state,  # type: ignore[arg-type]  # decoded when it is read
         fold_version=wire.fold_version,
         version=wire.version,
         previous_position=wire.previous_position,

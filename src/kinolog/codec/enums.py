@@ -1,4 +1,4 @@
-"""Enums between the domain and the wire, both ways, as dictionaries made once."""
+"""Enums of the domain and of the proto files, in both directions."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from kinolog.job.values import ArtifactKind, Priority, Stage, Status
 from kinolog.ports.progress import LogLevel
 from kinolog.v1 import job_pb2 as pb
 
-STATUS_TO_WIRE: dict[Status, pb.Status.ValueType] = {s: pb.Status.Value(f"STATUS_{s.name}") for s in Status}
-PRIORITY_TO_WIRE: dict[Priority, pb.Priority.ValueType] = {
+STATUS_TO_PROTO: dict[Status, pb.Status.ValueType] = {s: pb.Status.Value(f"STATUS_{s.name}") for s in Status}
+PRIORITY_TO_PROTO: dict[Priority, pb.Priority.ValueType] = {
     p: pb.Priority.Value(f"PRIORITY_{p.name}") for p in Priority
 }
-STAGE_TO_WIRE: dict[Stage, pb.Stage.ValueType] = {s: pb.Stage.Value(f"STAGE_{s.name}") for s in Stage}
-KIND_TO_WIRE: dict[ArtifactKind, pb.ArtifactKind.ValueType] = {
+STAGE_TO_PROTO: dict[Stage, pb.Stage.ValueType] = {s: pb.Stage.Value(f"STAGE_{s.name}") for s in Stage}
+KIND_TO_PROTO: dict[ArtifactKind, pb.ArtifactKind.ValueType] = {
     k: pb.ArtifactKind.Value(f"ARTIFACT_KIND_{k.name}") for k in ArtifactKind
 }
-LEVEL_TO_WIRE: dict[LogLevel, pb.LogLevel.ValueType] = {
+LEVEL_TO_PROTO: dict[LogLevel, pb.LogLevel.ValueType] = {
     x: pb.LogLevel.Value(f"LOG_LEVEL_{x.name}") for x in LogLevel
 }
 
-STATUS_FROM_WIRE: dict[int, Status] = {wire: s for s, wire in STATUS_TO_WIRE.items()}
-PRIORITY_FROM_WIRE: dict[int, Priority] = {wire: p for p, wire in PRIORITY_TO_WIRE.items()}
-STAGE_FROM_WIRE: dict[int, Stage] = {wire: s for s, wire in STAGE_TO_WIRE.items()}
-KIND_FROM_WIRE: dict[int, ArtifactKind] = {wire: k for k, wire in KIND_TO_WIRE.items()}
-LEVEL_FROM_WIRE: dict[int, LogLevel] = {wire: x for x, wire in LEVEL_TO_WIRE.items()}
+STATUS_FROM_PROTO: dict[int, Status] = {wire: s for s, wire in STATUS_TO_PROTO.items()}
+PRIORITY_FROM_PROTO: dict[int, Priority] = {wire: p for p, wire in PRIORITY_TO_PROTO.items()}
+STAGE_FROM_PROTO: dict[int, Stage] = {wire: s for s, wire in STAGE_TO_PROTO.items()}
+KIND_FROM_PROTO: dict[int, ArtifactKind] = {wire: k for k, wire in KIND_TO_PROTO.items()}
+LEVEL_FROM_PROTO: dict[int, LogLevel] = {wire: x for x, wire in LEVEL_TO_PROTO.items()}

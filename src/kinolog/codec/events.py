@@ -1,10 +1,11 @@
-"""Events between the domain and the wire. A new event gets a line in both functions."""
+"""Convert events to and from their proto messages. A new event gets a case in both directions."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import MappingProxyType
 
-from kinolog.codec.enums import PRIORITY_FROM_WIRE, PRIORITY_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.enums import PRIORITY_FROM_PROTO, PRIORITY_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -24,11 +25,11 @@ from kinolog.v1 import event_pb2 as ev
 
 
 class UnknownEvent(ValueError):
-    """An event of a kind that this version does not know; upgrade before reading this log."""
+    """The log holds an event of a kind that this version does not know. Upgrade before reading this log."""
 
 
 def event_to_proto(event: e.Event) -> ev.Event:
-    """Event to the wire."""
+    """Return the proto message of an event."""
     wire = _lifecycle_to_proto(event)
     time_to_proto(wire.at, event.at)
     return wire
@@ -44,13 +45,13 @@ def _lifecycle_to_proto(event: e.Event) -> ev.Event:
                     actor=event.actor,
                     request_id=event.request_id,
                     body_hash=event.body_hash,
-                    priority=PRIORITY_TO_WIRE[event.priority],
+                    priority=PRIORITY_TO_PROTO[event.priority],
                     max_attempts=event.max_attempts,
                     key_id=event.key_id,
                 )
             )
         case e.Queued():
-            queued = ev.Queued(attempt=event.attempt, priority=PRIORITY_TO_WIRE[event.priority])
+            queued = ev.Queued(attempt=event.attempt, priority=PRIORITY_TO_PROTO[event.priority])
             if event.not_before is not None:
                 time_to_proto(queued.not_before, event.not_before)
             return ev.Event(queued=queued)
@@ -68,7 +69,7 @@ def _lifecycle_to_proto(event: e.Event) -> ev.Event:
             return ev.Event(cancel_requested=ev.CancelRequested(actor=event.actor, reason=event.reason))
         case e.Reprioritized():
             return ev.Event(
-                reprioritized=ev.Reprioritized(priority=PRIORITY_TO_WIRE[event.priority], actor=event.actor)
+                reprioritized=ev.Reprioritized(priority=PRIORITY_TO_PROTO[event.priority], actor=event.actor)
             )
         case e.Retried():
             return ev.Event(retried=ev.Retried(actor=event.actor))
@@ -78,7 +79,7 @@ def _lifecycle_to_proto(event: e.Event) -> ev.Event:
             return _attempt_event_to_proto(event)
 
 
-_Work = (
+_AttemptEvent = (
     e.AttemptStarted
     | e.StageStarted
     | e.StageFinished
@@ -90,7 +91,7 @@ _Work = (
 )
 
 
-def _attempt_event_to_proto(event: _Work) -> ev.Event:
+def _attempt_event_to_proto(event: _AttemptEvent) -> ev.Event:
     match event:
         case e.AttemptStarted(runtime=runtime):
             return ev.Event(
@@ -105,14 +106,14 @@ def _attempt_event_to_proto(event: _Work) -> ev.Event:
         case e.StageStarted():
             return ev.Event(
                 stage_started=ev.StageStarted(
-                    attempt=event.attempt, stage=STAGE_TO_WIRE[event.stage], scene=event.scene
+                    attempt=event.attempt, stage=STAGE_TO_PROTO[event.stage], scene=event.scene
                 )
             )
         case e.StageFinished():
             return ev.Event(
                 stage_finished=ev.StageFinished(
                     attempt=event.attempt,
-                    stage=STAGE_TO_WIRE[event.stage],
+                    stage=STAGE_TO_PROTO[event.stage],
                     scene=event.scene,
                     seconds=event.seconds,
                 )
@@ -143,9 +144,9 @@ def _attempt_event_to_proto(event: _Work) -> ev.Event:
 
 
 def event_from_proto(wire: ev.Event) -> e.Event:
-    """Event from the wire. Raises `UnknownEvent` for a kind of a later version."""
-    at = time_from_proto(wire.at)
-    match wire.WhichOneof("kind"):
+    """Return the event in a proto message. Raises `UnknownEvent` for a kind of a later version."""
+    at, kind = time_from_proto(wire.at), wire.WhichOneof("kind")
+    match kind:
         case "submitted":
             s = wire.submitted
             return e.Submitted(
@@ -155,7 +156,7 @@ def event_from_proto(wire: ev.Event) -> e.Event:
                 actor=s.actor,
                 request_id=s.request_id,
                 body_hash=s.body_hash,
-                priority=PRIORITY_FROM_WIRE[s.priority],
+                priority=PRIORITY_FROM_PROTO[s.priority],
                 max_attempts=s.max_attempts,
                 key_id=s.key_id,
             )
@@ -163,7 +164,7 @@ def event_from_proto(wire: ev.Event) -> e.Event:
             q = wire.queued
             not_before = time_from_proto(q.not_before) if q.HasField("not_before") else None
             return e.Queued(
-                at=at, attempt=q.attempt, priority=PRIORITY_FROM_WIRE[q.priority], not_before=not_before
+                at=at, attempt=q.attempt, priority=PRIORITY_FROM_PROTO[q.priority], not_before=not_before
             )
         case "storyboard_planned":
             return e.StoryboardPlanned(
@@ -180,18 +181,17 @@ def event_from_proto(wire: ev.Event) -> e.Event:
             )
         case "reprioritized":
             r = wire.reprioritized
-            return e.Reprioritized(at=at, priority=PRIORITY_FROM_WIRE[r.priority], actor=r.actor)
+            return e.Reprioritized(at=at, priority=PRIORITY_FROM_PROTO[r.priority], actor=r.actor)
         case "retried":
             return e.Retried(at=at, actor=wire.retried.actor)
         case "erased":
             return e.Erased(at=at, actor=wire.erased.actor)
         case _:
-            return _attempt_event_from_proto(wire)
+            return _attempt_event_from_proto(wire, kind, at)
 
 
-def _attempt_event_from_proto(wire: ev.Event) -> e.Event:
-    at = time_from_proto(wire.at)
-    match wire.WhichOneof("kind"):
+def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) -> e.Event:
+    match kind:
         case "attempt_started":
             a = wire.attempt_started
             runtime = Runtime(
@@ -203,12 +203,12 @@ def _attempt_event_from_proto(wire: ev.Event) -> e.Event:
         case "stage_started":
             b = wire.stage_started
             scene = b.scene if b.HasField("scene") else None
-            return e.StageStarted(at=at, attempt=b.attempt, stage=STAGE_FROM_WIRE[b.stage], scene=scene)
+            return e.StageStarted(at=at, attempt=b.attempt, stage=STAGE_FROM_PROTO[b.stage], scene=scene)
         case "stage_finished":
             f = wire.stage_finished
             scene = f.scene if f.HasField("scene") else None
             return e.StageFinished(
-                at=at, attempt=f.attempt, stage=STAGE_FROM_WIRE[f.stage], seconds=f.seconds, scene=scene
+                at=at, attempt=f.attempt, stage=STAGE_FROM_PROTO[f.stage], seconds=f.seconds, scene=scene
             )
         case "scene_rendered":
             s = wire.scene_rendered
@@ -233,5 +233,7 @@ def _attempt_event_from_proto(wire: ev.Event) -> e.Event:
             )
         case "failed":
             return e.Failed(at=at, attempt=wire.failed.attempt, error=error_from_proto(wire.failed.error))
-        case kind:
-            raise UnknownEvent(f"an event of kind {kind}")
+        case _:
+            raise UnknownEvent(
+                f"this version does not know the event kind {kind}; upgrade it to read this log"
+            )

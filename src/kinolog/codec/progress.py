@@ -1,4 +1,4 @@
-"""Progress messages between the ports and the wire."""
+"""Encode and decode progress updates and log notes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
-from kinolog.codec.enums import LEVEL_FROM_WIRE, LEVEL_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.enums import LEVEL_FROM_PROTO, LEVEL_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import sealed_from_proto, sealed_to_proto
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
@@ -15,11 +15,11 @@ from kinolog.v1 import job_pb2 as pb
 
 
 def progress_to_proto(value: Progress) -> pb.Progress:
-    """Progress to the wire."""
+    """Return the proto message of a `Progress`."""
     wire = pb.Progress(
         job_id=value.job_id,
         attempt=value.attempt,
-        stage=STAGE_TO_WIRE[value.stage],
+        stage=STAGE_TO_PROTO[value.stage],
         scene=value.scene,
         scenes=value.scenes,
         step=value.step,
@@ -33,11 +33,11 @@ def progress_to_proto(value: Progress) -> pb.Progress:
 
 
 def log_line_to_proto(value: LogLine) -> pb.LogEntry:
-    """LogLine to the wire."""
+    """Return the proto message of a `LogLine`, without its note."""
     wire = pb.LogEntry(
         job_id=value.job_id,
         attempt=value.attempt,
-        level=LEVEL_TO_WIRE[value.level],
+        level=LEVEL_TO_PROTO[value.level],
         message=value.message,
         sequence=value.sequence,
     )
@@ -46,7 +46,7 @@ def log_line_to_proto(value: LogLine) -> pb.LogEntry:
 
 
 def preview_to_proto(value: PreviewImage) -> pb.Preview:
-    """PreviewImage to the wire."""
+    """Return the proto message of a `PreviewImage`."""
     wire = pb.Preview(
         job_id=value.job_id,
         attempt=value.attempt,
@@ -60,7 +60,7 @@ def preview_to_proto(value: PreviewImage) -> pb.Preview:
 
 
 def encode_progress_update(value: ProgressUpdate) -> bytes:
-    """The message to publish."""
+    """Return the message to publish."""
     match value:
         case Progress():
             return ev.ProgressMessage(progress=progress_to_proto(value)).SerializeToString()
@@ -72,9 +72,9 @@ def encode_progress_update(value: ProgressUpdate) -> bytes:
 
 
 def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | None:
-    """What was published, or None for a message that this version cannot read.
+    """Return the published update; None for a message that this version cannot read.
 
-    `sequence` is the message's place in the feed; log lines carry it.
+    `sequence` is the position of the message in the feed; log lines carry it.
     """
     try:
         wire = ev.ProgressMessage.FromString(raw)
@@ -89,7 +89,7 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
                 job_id=log.job_id,
                 attempt=log.attempt,
                 at=time_from_proto(log.at),
-                level=LEVEL_FROM_WIRE[log.level],
+                level=LEVEL_FROM_PROTO[log.level],
                 message=log.message,
             )
             return replace(
@@ -111,12 +111,12 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
 
 
 def encode_note(note: SealedNote) -> bytes:
-    """A note as it is stored."""
+    """Return the bytes of a note."""
     return _note_to_proto(note).SerializeToString()
 
 
 def decode_note(raw: bytes) -> SealedNote:
-    """A note that was stored."""
+    """Return the note in the bytes of `encode_note`."""
     return _note_from_proto(ev.SealedNote.FromString(raw))
 
 
@@ -134,7 +134,7 @@ def _progress_from_proto(wire: pb.Progress) -> Progress:
         attempt=wire.attempt,
         at=time_from_proto(wire.at),
         worker=wire.worker,
-        stage=STAGE_FROM_WIRE[wire.stage],
+        stage=STAGE_FROM_PROTO[wire.stage],
         scene=wire.scene,
         scenes=wire.scenes,
         step=wire.step,

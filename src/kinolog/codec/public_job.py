@@ -1,4 +1,4 @@
-"""A job as clients see it: the domain's job with its prompts opened, on the wire."""
+"""The proto message of a job for clients, with its personal data unsealed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
+from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import artifact_to_proto, attempt_to_proto, error_to_proto, media_to_proto
 from kinolog.job.state import Job
@@ -17,7 +17,7 @@ from kinolog.v1 import job_pb2 as pb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsealedFields:
-    """The personal data of a job, in the clear. Empty once the job is erased."""
+    """The personal data of a job in plain text. Empty for an erased job."""
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -25,20 +25,20 @@ class UnsealedFields:
     scenes: tuple[str, ...] = ()
 
 
-def public_job(job: Job, position: int, opened: UnsealedFields, progress: Progress | None = None) -> pb.Job:
-    """The job for clients. `progress` is the newest weather of its current attempt, if there is any."""
+def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Progress | None = None) -> pb.Job:
+    """Return the message of a job. `progress` is the newest progress of its current attempt, if there is any."""
     wire = pb.Job(
         id=job.id,
         tenant=job.tenant,
         actor=job.actor,
         request_id=job.request_id,
-        status=STATUS_TO_WIRE[job.status],
-        priority=PRIORITY_TO_WIRE[job.priority],
-        spec=public_spec(job.spec, opened),
+        status=STATUS_TO_PROTO[job.status],
+        priority=PRIORITY_TO_PROTO[job.priority],
+        spec=public_spec(job.spec, unsealed),
         attempt=job.attempt,
         worker=job.worker,
         percent=_percent(job, progress),
-        scenes=[public_scene(scene, opened, job) for scene in job.scenes],
+        scenes=[public_scene(scene, unsealed, job) for scene in job.scenes],
         stages=[public_stage(stage, progress) for stage in job.stages],
         attempts=map(attempt_to_proto, job.attempts),
         artifacts=map(artifact_to_proto, job.artifacts),
@@ -49,11 +49,11 @@ def public_job(job: Job, position: int, opened: UnsealedFields, progress: Progre
         position=position,
     )
     if progress is not None and job.status is Status.PROCESSING:
-        wire.stage = STAGE_TO_WIRE[progress.stage]
+        wire.stage = STAGE_TO_PROTO[progress.stage]
         if progress.eta_seconds is not None:
             wire.eta_seconds = progress.eta_seconds
     elif job.stages:
-        wire.stage = STAGE_TO_WIRE[job.stages[-1].stage]
+        wire.stage = STAGE_TO_PROTO[job.stages[-1].stage]
     if job.media is not None:
         wire.media.CopyFrom(media_to_proto(job.media))
     if job.error is not None:
@@ -95,11 +95,11 @@ def job_times_to_proto(wire: pb.Job, job: JobTimes) -> None:
         time_to_proto(wire.not_before, job.not_before)
 
 
-def public_spec(spec: Spec, opened: UnsealedFields) -> pb.JobSpec:
-    """What was asked for, in the clear."""
+def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
+    """Return the message of a spec, in plain text."""
     return pb.JobSpec(
-        prompt=opened.prompt,
-        negative_prompt=opened.negative_prompt,
+        prompt=unsealed.prompt,
+        negative_prompt=unsealed.negative_prompt,
         model=spec.model,
         width=spec.width,
         height=spec.height,
@@ -109,22 +109,22 @@ def public_spec(spec: Spec, opened: UnsealedFields) -> pb.JobSpec:
         guidance=spec.guidance,
         seed=spec.seed,
         style=spec.style,
-        webhook=opened.webhook,
+        webhook=unsealed.webhook,
     )
 
 
-def public_scene(scene: Scene, opened: UnsealedFields, job: Job) -> pb.Scene:
-    """One scene, in the clear."""
+def public_scene(scene: Scene, unsealed: UnsealedFields, job: Job) -> pb.Scene:
+    """Return the message of a scene, in plain text."""
     wire = pb.Scene(
         index=scene.index,
-        prompt=opened.scenes[scene.index] if scene.index < len(opened.scenes) else "",
+        prompt=unsealed.scenes[scene.index] if scene.index < len(unsealed.scenes) else "",
         start_seconds=scene.start_seconds,
         duration_seconds=scene.duration_seconds,
         frames=scene.frames,
         camera=scene.camera,
         transition=scene.transition,
         seed=scene.seed,
-        status=STATUS_TO_WIRE[_scene_status(scene, job)],
+        status=STATUS_TO_PROTO[_scene_status(scene, job)],
     )
     if scene.artifact is not None:
         wire.artifact.CopyFrom(artifact_to_proto(scene.artifact))
@@ -136,13 +136,13 @@ def _scene_status(scene: Scene, job: Job) -> Status:
         return Status.COMPLETED
     if job.status.terminal:
         return job.status
-    begun = any(stage.scene == scene.index for stage in job.stages)
-    return Status.PROCESSING if begun else Status.QUEUED
+    started = any(stage.scene == scene.index for stage in job.stages)
+    return Status.PROCESSING if started else Status.QUEUED
 
 
 def public_stage(stage: StageState, progress: Progress | None) -> pb.StageProgress:
-    """How far a stage is: done, as the weather says, or just begun."""
-    wire = pb.StageProgress(stage=STAGE_TO_WIRE[stage.stage], scene=stage.scene, seconds=stage.seconds)
+    """Return the message of a stage: complete, at its progress, or just started."""
+    wire = pb.StageProgress(stage=STAGE_TO_PROTO[stage.stage], scene=stage.scene, seconds=stage.seconds)
     time_to_proto(wire.started_at, stage.started_at)
     if stage.seconds is not None:
         wire.percent = 100.0

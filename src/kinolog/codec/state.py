@@ -1,10 +1,10 @@
-"""The folded state that every commit carries, between the domain and the wire."""
+"""Convert the folded state of a commit to and from its proto message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kinolog.codec.enums import PRIORITY_FROM_WIRE, PRIORITY_TO_WIRE, STATUS_FROM_WIRE, STATUS_TO_WIRE
+from kinolog.codec.enums import PRIORITY_FROM_PROTO, PRIORITY_TO_PROTO, STATUS_FROM_PROTO, STATUS_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -31,7 +31,7 @@ _TIMES = ("started_at", "finished_at", "not_before")
 def state_to_proto(
     job: Job, spec: ev.StoredSpec | None = None, scenes: Iterable[ev.StoredScene] | None = None
 ) -> ev.JobState:
-    """Job to the wire. `spec` and `scenes` are the job's own on the wire, when the caller has made them already."""
+    """Return the proto message of a job. `spec` and `scenes` are its messages if the caller has them already."""
     wire = ev.JobState(
         id=job.id,
         tenant=job.tenant,
@@ -39,8 +39,8 @@ def state_to_proto(
         request_id=job.request_id,
         body_hash=job.body_hash,
         spec=spec_to_proto(job.spec) if spec is None else spec,
-        status=STATUS_TO_WIRE[job.status],
-        priority=PRIORITY_TO_WIRE[job.priority],
+        status=STATUS_TO_PROTO[job.status],
+        priority=PRIORITY_TO_PROTO[job.priority],
         attempt=job.attempt,
         last_attempt=job.last_attempt,
         max_attempts=job.max_attempts,
@@ -70,7 +70,7 @@ def state_to_proto(
 
 
 def state_from_proto(wire: ev.JobState) -> Job:
-    """Job from the wire."""
+    """Return the job in a proto message."""
     return Job(
         id=wire.id,
         tenant=wire.tenant,
@@ -78,8 +78,8 @@ def state_from_proto(wire: ev.JobState) -> Job:
         request_id=wire.request_id,
         body_hash=wire.body_hash,
         spec=spec_from_proto(wire.spec),
-        status=STATUS_FROM_WIRE[wire.status],
-        priority=PRIORITY_FROM_WIRE[wire.priority],
+        status=STATUS_FROM_PROTO[wire.status],
+        priority=PRIORITY_FROM_PROTO[wire.priority],
         max_attempts=wire.max_attempts,
         last_attempt=wire.last_attempt,
         created_at=time_from_proto(wire.created_at),

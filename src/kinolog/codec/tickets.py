@@ -1,4 +1,4 @@
-"""Tickets between the port and the wire. Model class and priority travel in the subject."""
+"""Encode and decode tickets. Model class and priority are in the subject."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kinolog.v1 import event_pb2 as ev
 
 
 def encode_ticket(ticket: Ticket) -> bytes:
-    """The message to store."""
+    """Return the message to store."""
     wire = ev.Ticket(
         job_id=ticket.job_id, position=ticket.position, attempt=ticket.attempt, prefetch=ticket.prefetch
     )
@@ -19,7 +19,7 @@ def encode_ticket(ticket: Ticket) -> bytes:
 
 
 def decode_ticket(raw: bytes, model_class: str, priority: Priority) -> Ticket:
-    """The ticket in a message. Raises google.protobuf.message.DecodeError."""
+    """Return the ticket in a message. Raises google.protobuf.message.DecodeError."""
     wire = ev.Ticket.FromString(raw)
     return Ticket(
         job_id=wire.job_id,

@@ -1,4 +1,4 @@
-"""Times between the domain (aware datetimes, UTC) and protobuf timestamps; microseconds survive."""
+"""Convert UTC datetimes to and from protobuf timestamps, with microseconds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def time_to_proto(target: Timestamp, at: datetime) -> None:
 
 @lru_cache(maxsize=256)
 def _split(at: datetime) -> tuple[int, int]:
-    """Seconds and nanoseconds; a commit holds the same time several times."""
+    """Return seconds and nanoseconds. Cached: a commit holds the same time several times."""
     seconds, micros = divmod((at - _EPOCH) // _MICROSECOND, 1_000_000)
     return seconds, micros * 1_000
 
 
 def time_from_proto(source: Timestamp) -> datetime:
-    """The time in `source`, cut to microseconds."""
+    """Return the time in `source`, truncated to microseconds."""
     return _EPOCH + timedelta(0, source.seconds, source.nanos // 1_000)

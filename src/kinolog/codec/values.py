@@ -1,10 +1,10 @@
-"""The values that jobs are made of, between the domain and the wire."""
+"""Convert the values of jobs to and from their proto messages."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 
-from kinolog.codec.enums import KIND_FROM_WIRE, KIND_TO_WIRE, STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.enums import KIND_FROM_PROTO, KIND_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.job.values import (
     Artifact,
@@ -22,17 +22,17 @@ from kinolog.v1 import job_pb2 as pb
 
 
 def sealed_to_proto(value: Sealed) -> ev.Sealed:
-    """Sealed to the wire."""
+    """Return the proto message of a `Sealed`."""
     return ev.Sealed(nonce=value.nonce, ciphertext=value.ciphertext)
 
 
 def sealed_from_proto(wire: ev.Sealed) -> Sealed:
-    """Sealed from the wire."""
+    """Return the `Sealed` in a proto message."""
     return Sealed(nonce=wire.nonce, ciphertext=wire.ciphertext)
 
 
 def spec_to_proto(value: Spec) -> ev.StoredSpec:
-    """Spec to the wire."""
+    """Return the proto message of a `Spec`."""
     wire = ev.StoredSpec(
         prompt=sealed_to_proto(value.prompt),
         model=value.model,
@@ -54,7 +54,7 @@ def spec_to_proto(value: Spec) -> ev.StoredSpec:
 
 
 def spec_from_proto(wire: ev.StoredSpec) -> Spec:
-    """Spec from the wire."""
+    """Return the `Spec` in a proto message."""
     return Spec(
         prompt=sealed_from_proto(wire.prompt),
         negative_prompt=sealed_from_proto(wire.negative_prompt) if wire.HasField("negative_prompt") else None,
@@ -73,9 +73,9 @@ def spec_from_proto(wire: ev.StoredSpec) -> Spec:
 
 
 def artifact_to_proto(value: Artifact) -> pb.Artifact:
-    """Artifact to the wire."""
+    """Return the proto message of an `Artifact`."""
     return pb.Artifact(
-        kind=KIND_TO_WIRE[value.kind],
+        kind=KIND_TO_PROTO[value.kind],
         key=value.key,
         sha256=value.sha256,
         size_bytes=value.size_bytes,
@@ -84,9 +84,9 @@ def artifact_to_proto(value: Artifact) -> pb.Artifact:
 
 
 def artifact_from_proto(wire: pb.Artifact) -> Artifact:
-    """Artifact from the wire."""
+    """Return the `Artifact` in a proto message."""
     return Artifact(
-        kind=KIND_FROM_WIRE[wire.kind],
+        kind=KIND_FROM_PROTO[wire.kind],
         key=wire.key,
         sha256=wire.sha256,
         size_bytes=wire.size_bytes,
@@ -95,7 +95,7 @@ def artifact_from_proto(wire: pb.Artifact) -> Artifact:
 
 
 def media_to_proto(value: MediaFacts) -> pb.MediaFacts:
-    """MediaFacts to the wire."""
+    """Return the proto message of a `MediaFacts`."""
     return pb.MediaFacts(
         width=value.width,
         height=value.height,
@@ -109,7 +109,7 @@ def media_to_proto(value: MediaFacts) -> pb.MediaFacts:
 
 
 def media_from_proto(wire: pb.MediaFacts) -> MediaFacts:
-    """MediaFacts from the wire."""
+    """Return the `MediaFacts` in a proto message."""
     return MediaFacts(
         width=wire.width,
         height=wire.height,
@@ -123,17 +123,17 @@ def media_from_proto(wire: pb.MediaFacts) -> MediaFacts:
 
 
 def error_to_proto(value: JobError) -> pb.JobError:
-    """JobError to the wire."""
+    """Return the proto message of a `JobError`."""
     return pb.JobError(code=value.code, message=value.message, retryable=value.retryable)
 
 
 def error_from_proto(wire: pb.JobError) -> JobError:
-    """JobError from the wire."""
+    """Return the `JobError` in a proto message."""
     return JobError(code=wire.code, message=wire.message, retryable=wire.retryable)
 
 
 def scene_to_proto(value: Scene) -> ev.StoredScene:
-    """Scene to the wire."""
+    """Return the proto message of a `Scene`."""
     wire = ev.StoredScene(
         index=value.index,
         prompt=sealed_to_proto(value.prompt),
@@ -150,7 +150,7 @@ def scene_to_proto(value: Scene) -> ev.StoredScene:
 
 
 def scene_from_proto(wire: ev.StoredScene) -> Scene:
-    """Scene from the wire."""
+    """Return the `Scene` in a proto message."""
     return Scene(
         index=wire.index,
         prompt=sealed_from_proto(wire.prompt),
@@ -165,7 +165,7 @@ def scene_from_proto(wire: ev.StoredScene) -> Scene:
 
 
 def attempt_to_proto(value: Attempt) -> pb.Attempt:
-    """Attempt to the wire."""
+    """Return the proto message of an `Attempt`."""
     wire = pb.Attempt(
         number=value.number,
         worker=value.worker,
@@ -182,7 +182,7 @@ def attempt_to_proto(value: Attempt) -> pb.Attempt:
 
 
 def attempt_from_proto(wire: pb.Attempt) -> Attempt:
-    """Attempt from the wire."""
+    """Return the `Attempt` in a proto message."""
     return Attempt(
         number=wire.number,
         worker=wire.worker,
@@ -198,16 +198,16 @@ def attempt_from_proto(wire: pb.Attempt) -> Attempt:
 
 
 def stage_to_proto(value: StageState) -> ev.StageState:
-    """StageState to the wire."""
-    wire = ev.StageState(stage=STAGE_TO_WIRE[value.stage], scene=value.scene, seconds=value.seconds)
+    """Return the proto message of a `StageState`."""
+    wire = ev.StageState(stage=STAGE_TO_PROTO[value.stage], scene=value.scene, seconds=value.seconds)
     time_to_proto(wire.started_at, value.started_at)
     return wire
 
 
 def stage_from_proto(wire: ev.StageState) -> StageState:
-    """StageState from the wire."""
+    """Return the `StageState` in a proto message."""
     return StageState(
-        stage=STAGE_FROM_WIRE[wire.stage],
+        stage=STAGE_FROM_PROTO[wire.stage],
         scene=wire.scene if wire.HasField("scene") else None,
         started_at=time_from_proto(wire.started_at),
         seconds=wire.seconds if wire.HasField("seconds") else None,

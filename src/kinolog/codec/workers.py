@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from kinolog.codec.enums import STAGE_FROM_WIRE, STAGE_TO_WIRE
+from kinolog.codec.enums import STAGE_FROM_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.ports.workers import WorkerReport
 from kinolog.v1 import job_pb2 as pb
@@ -25,7 +25,7 @@ def worker_to_proto(report: WorkerReport) -> pb.Worker:
         loaded_models=report.loaded_models,
         job_id=report.job_id,
         attempt=report.attempt,
-        stage=STAGE_TO_WIRE[report.stage] if report.stage else pb.STAGE_UNSPECIFIED,
+        stage=STAGE_TO_PROTO[report.stage] if report.stage else pb.STAGE_UNSPECIFIED,
         step=report.step,
         steps=report.steps,
         memory_used_bytes=report.memory_used_bytes,
@@ -52,7 +52,7 @@ def decode_report(raw: bytes) -> WorkerReport:
         seen_at=time_from_proto(wire.seen_at),
         job_id=wire.job_id,
         attempt=wire.attempt,
-        stage=STAGE_FROM_WIRE.get(wire.stage),
+        stage=STAGE_FROM_PROTO.get(wire.stage),
         step=wire.step,
         steps=wire.steps,
         memory_used_bytes=wire.memory_used_bytes,

@@ -1,4 +1,4 @@
-"""Port: what the ticket queue has to say about tickets that nobody could finish."""
+"""Port: tickets that reached their maximum of deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kinolog.ports.tickets import Ticket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExhaustedTicket:
-    """A ticket that was handed out as often as it may be, and is handed out no more. `id` names this advisory."""
+    """A ticket that was delivered as often as allowed and is not delivered again. `id` identifies the advisory."""
 
     id: int
     ticket: Ticket
@@ -18,16 +18,16 @@ class ExhaustedTicket:
 
 
 class AdvisoryFeed(Protocol):
-    """Every exhausted ticket at least once, as long as it lies in the queue."""
+    """Yields every exhausted ticket at least once, as long as it is in the queue."""
 
     async def take(self) -> ExhaustedTicket:
-        """The next one. Waits for ever. Raises `LogUnavailable`."""
+        """Return the next exhausted ticket. Waits without a timeout. Raises `LogUnavailable`."""
         ...
 
     async def acknowledge(self, exhausted: ExhaustedTicket) -> None:
-        """Report that it was dealt with. Never raises: one whose report gets lost comes again."""
+        """Acknowledge a ticket. Never raises: a ticket whose acknowledgement is lost comes again."""
         ...
 
     async def close(self) -> None:
-        """Stop reading; what was handed out and not reported comes again, to whoever reads next."""
+        """Stop reading. Tickets that are not acknowledged come again, to the next reader."""
         ...

@@ -1,9 +1,8 @@
 """Port: the store of finished files (videos, thumbnails, previews, manifests).
 
-A file is stored in two moves. `stage` writes it under a temporary key and hashes what it wrote; `commit`
-puts it, create-only, at the address that its hash spells. So a reader never sees half a file, no two
-contents share an address, and storing the same content twice has one effect. A key looks like
-`sha256/ab/cdef….mp4`.
+A file is stored in two steps. `stage` writes it under a temporary key and hashes it; `commit` moves it, create-only, to
+the address that derives from its hash. So a reader never sees a partial file, no two contents share an address, and
+storing the same content twice has one effect. A key looks like `sha256/ab/cdef….mp4`.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 class ArtifactMissing(LookupError):
-    """No artifact lies under this key."""
+    """No artifact is stored under this key."""
 
 
 class ArtifactDamaged(Exception):
-    """What lies under this key is not what its address promises."""
+    """The content under this key does not match its address."""
 
 
 class ArtifactsUnavailable(Exception):
-    """The store does not answer, or does not let this process read; says why."""
+    """The store does not answer or refuses access. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class StagedContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
-    """Content at its address. `created` is False when it already lay there."""
+    """Content at its address. `created` is False if it was stored there before."""
 
     key: str
     sha256: str
@@ -53,58 +52,57 @@ class StoredArtifact:
 
 @dataclass(frozen=True, slots=True)
 class ArtifactStat:
-    """What the store says about a key without reading the content."""
+    """Metadata of an artifact."""
 
     key: str
     size_bytes: int
 
 
 class ArtifactStore(Protocol):
-    """Where artifacts lie.
+    """Stores artifacts by content.
 
-    When the store itself fails (network, rights), `head`, `read` and `delete` raise ArtifactsUnavailable; from
-    staging and committing its errors come through as they are.
+    If the store fails (network, rights), `head`, `read` and `delete` raise `ArtifactsUnavailable`; `stage` and `commit`
+    raise the error of the store. Every adapter passes tests/contract/test_artifacts.py.
     """
 
     async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
-        """Write `content` under a new temporary key, hashing on the way."""
+        """Write `content` under a new temporary key and hash it."""
         ...
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         """Move staged content to its address; `suffix` is a file ending such as `.mp4`.
 
-        Content that already lies there stays as it is. Raises ArtifactDamaged when what lies there has
-        another size, ArtifactMissing when the staged content is gone (swept, or committed under another
-        suffix).
+        Content that is already there is not changed. Raises `ArtifactDamaged` if it has another size,
+        `ArtifactMissing` if the staged content is gone (swept, or committed under another suffix).
         """
         ...
 
     async def discard(self, staged: StagedContent) -> None:
-        """Drop staged content; nothing happens when it is gone already."""
+        """Delete staged content, if it is still there."""
         ...
 
     async def head(self, key: str) -> ArtifactStat | None:
-        """Facts about the artifact, or None when there is none."""
+        """Return the metadata of an artifact; None if there is none."""
         ...
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Stream bytes `start` (inclusive) to `end` (exclusive; None is the end). Raises ArtifactMissing.
+        """Yield bytes `start` (inclusive) to `end` (exclusive; None for the end). Raises `ArtifactMissing`.
 
-        A range beyond the content is cut to it; an empty range yields nothing.
+        A range is limited to the content; an empty range yields nothing.
         """
         ...
 
     async def delete(self, key: str) -> bool:
-        """Delete the artifact; False when there was none."""
+        """Delete the artifact. Return False if there was none."""
         ...
 
     async def sweep(self, older_than_seconds: float) -> int:
-        """Delete temporaries left by writers that died; returns how many."""
+        """Delete staged content that exited writers left. Return the number of deletions."""
         ...
 
 
 def address(digest: str, suffix: str) -> str:
-    """The key of content with this sha256 (64 hex digits) and file ending (`.mp4`)."""
+    """Return the key of content with this SHA-256 (64 hex digits) and file ending (`.mp4`). Raises `ValueError`."""
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 64 lower-case hex digits")
     if not _SUFFIX.fullmatch(suffix):
@@ -113,7 +111,7 @@ def address(digest: str, suffix: str) -> str:
 
 
 def digest_in(key: str) -> str:
-    """The sha256 that a key spells. Raises ValueError for anything that is not an artifact key."""
+    """Return the SHA-256 in a key. Raises `ValueError` for anything that is not an artifact key."""
     if not _KEY.fullmatch(key):
         raise ValueError("not an artifact key")
     _, head, tail = key.split("/")
@@ -122,16 +120,16 @@ def digest_in(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ContentFacts:
-    """What content is now, whatever its address promises."""
+    """Hash and size of content as it is, whatever its address."""
 
     sha256: str
     size_bytes: int
 
 
 async def content_facts(store: ArtifactStore, key: str) -> ContentFacts:
-    """Hash and size of the content, read in full. Raises ArtifactMissing."""
-    running, size_bytes = sha256(), 0
+    """Read an artifact in full. Return its hash and size. Raises `ArtifactMissing`."""
+    digest, size_bytes = sha256(), 0
     async for chunk in store.read(key):
-        running.update(chunk)
+        digest.update(chunk)
         size_bytes += len(chunk)
-    return ContentFacts(running.hexdigest(), size_bytes)
+    return ContentFacts(digest.hexdigest(), size_bytes)

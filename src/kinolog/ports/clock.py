@@ -1,4 +1,4 @@
-"""Port: the time."""
+"""Port: the clock."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the current time."""
 
     def __call__(self) -> datetime:
-        """Now, in UTC."""
+        """Return the current time in UTC."""
         ...
 
 
 def system_clock() -> datetime:
-    """The machine's clock."""
+    """Return the time of the system clock in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Port: commits handed out one after the other, to a reader whose place the log remembers."""
+"""Port: the commits of the log for a reader whose position the log keeps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from kinolog.job.commit import Recorded
 
 
 class CommitFeed(Protocol):
-    """Every commit at least once, from the first on: what was not reported done comes again after a while."""
+    """Yields every commit at least once, from the first on. Commits that are not acknowledged come again."""
 
     async def take(self) -> Sequence[Recorded]:
-        """The next commits, at least one, oldest first. Waits for ever. Raises `DamagedLog`."""
+        """Return the next commits, at least one, oldest first. Waits without a timeout. Raises `DamagedLog`."""
         ...
 
     async def acknowledge(self, batch: Sequence[Recorded]) -> None:
-        """Report that these were dealt with. Never raises: those whose report gets lost come again."""
+        """Acknowledge commits. Never raises: a commit whose acknowledgement is lost comes again."""
         ...
 
     async def close(self) -> None:
-        """Stop reading; what was handed out and not reported comes again, to whoever reads next."""
+        """Stop reading. Commits that are not acknowledged come again, to the next reader."""
         ...

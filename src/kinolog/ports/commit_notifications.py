@@ -1,4 +1,4 @@
-"""Port: hearing of a job's commits as they are stored."""
+"""Port: notifications of a job's commits as they are stored."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Protocol
 
 
 class CommitSubscription(Protocol):
-    """Rings for every commit of one job. It may miss some: who must know looks at the log from time to time."""
+    """Receives the positions of a job's commits. It may miss some: a caller that needs all reads the log too."""
 
     async def next_position(self, timeout_seconds: float) -> int | None:
-        """Position of the next commit, or None when it did not ring in time."""
+        """Return the position of the next commit; None after the timeout."""
         ...
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Unsubscribe. Never raises."""
         ...
 
 
 class CommitNotifier(Protocol):
-    """Hangs up bells."""
+    """Subscribes to the commits of jobs."""
 
     async def subscribe(self, job_id: str) -> CommitSubscription:
-        """A bell that rings from now on. Raises `LogUnavailable`."""
+        """Subscribe to the commits of a job from now on. Raises `LogUnavailable`."""
         ...

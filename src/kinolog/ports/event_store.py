@@ -12,7 +12,7 @@ from kinolog.job.state import Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedJob:
-    """A job as it stands, and the tail of its history: what the next commit must build on."""
+    """The current state of a job, and the tail of its history that the next commit must build on."""
 
     job: Job
     position: int
@@ -22,22 +22,22 @@ class LoadedJob:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where a commit came to lie, and its hash."""
+    """Position and hash of an appended commit."""
 
     position: int
     digest: bytes
 
 
 class Conflict(Exception):
-    """Somebody appended to the job first; load it again and decide anew."""
+    """Another commit was appended to the job first. Load the job and decide again."""
 
 
 class LogUnavailable(Exception):
-    """The log cannot be reached or did not answer; whether the commit was stored is unknown until it is back."""
+    """The log did not answer. Whether a commit was stored is unknown until it does."""
 
 
 class DamagedLog(Exception):
-    """What the log holds contradicts itself or the archive; stop and restore."""
+    """The log contradicts itself or the archive. Stop and restore it."""
 
 
 class EventStore(Protocol):
@@ -47,37 +47,37 @@ class EventStore(Protocol):
     """
 
     async def load(self, job_id: str) -> LoadedJob | None:
-        """The job as it stands; None when nothing was ever stored under this id."""
+        """Return the current state of a job; None if the log has no such job. Raises `LogUnavailable`, `DamagedLog`."""
         ...
 
     async def append(self, commit: Commit) -> Appended:
-        """Store a commit behind `commit.previous_position`.
+        """Store a commit after `commit.previous_position`.
 
-        Storing the same commit (same job, same command id) again answers where it lies already. Raises `Conflict`
-        when another commit lies there, `LogUnavailable` when no answer came, `DamagedLog` when the job's history
-        does not reach that position.
+        Storing the same commit again (same job, same command id) returns its position. Raises `Conflict` if another
+        commit follows that position, `LogUnavailable` without an answer, `DamagedLog` if the history of the job ends
+        before it.
         """
         ...
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
-        """Store the first commits of many jobs, as fast as the log can; an answer for each, in order."""
+        """Store the first commits of many jobs in batches. Return a result for each. Raises `LogUnavailable`."""
         ...
 
     def history(self, job_id: str) -> AsyncIterator[Recorded]:
-        """The commits of one job, oldest first."""
+        """Yield the commits of one job, oldest first. Raises `LogUnavailable`, `DamagedLog`."""
         ...
 
     def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
-        """All commits behind `after`, up to `until` or the position that is last now, in batches, then end.
+        """Yield the commits after `after` in batches, up to `until` or the position that is last now.
 
-        Raises `DamagedLog` when the log ends before `after` or has a hole; so does `follow`.
+        Raises `DamagedLog` if the log ends before `after` or has a gap, `LogUnavailable`.
         """
         ...
 
     def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
-        """All commits behind `after`, in batches, waiting for more for ever; survives reconnects without a gap."""
+        """Yield the commits after `after` in batches, without end and across reconnects. Raises `DamagedLog`."""
         ...
 
     async def last_position(self) -> int:
-        """Position of the last commit; 0 when there is none."""
+        """Return the position of the last commit; 0 if there is none. Raises `LogUnavailable`."""
         ...

@@ -1,4 +1,4 @@
-"""Port: the keys under which personal data is sealed. Deletable, and outside the log."""
+"""Port: the keys that seal personal data. They can be deleted and are not in the log. See docs/decisions/0002."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from typing import Protocol
 
 
 class KeyErased(Exception):
-    """The key of this job was erased, and with it what was sealed under it."""
+    """The key of the job is erased, so what it sealed cannot be read."""
 
 
 class KeyStore(Protocol):
-    """Keys of 32 bytes by their ids; a job names the one that seals its texts.
+    """Stores keys of 32 bytes by id. A job names the key that seals its texts.
 
-    Every adapter passes tests/contract/test_keys.py.
+    Every method raises `LogUnavailable` if the store does not answer. Every adapter passes tests/contract/test_keys.py.
     """
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Store keys by id, durably. An id that has a key keeps it; answers the keys that now hold.
+        """Store keys by id, durably. An id that has a key keeps it. Return the key that each id now has.
 
-        Ids whose key was erased are left out of the answer.
+        Ids whose key is erased are not in the result.
         """
         ...
 
     async def get(self, key_id: str) -> bytes | None:
-        """A key; None when it was erased or never was."""
+        """Return a key; None if it is erased or was never stored."""
         ...
 
     async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
-        """Many keys by id; those that are not there are left out."""
+        """Return many keys by id; missing and erased ones are left out."""
         ...
 
     async def erase(self, key_id: str) -> None:
-        """Delete the key for good, earlier revisions too. Erasing twice is no error."""
+        """Delete a key with its earlier revisions; its id cannot be used again. Erasing twice is no error."""
         ...
 
     async def discard(self, key_ids: Sequence[str]) -> None:
-        """Delete keys that have sealed nothing. Unlike `erase` it leaves no mark that keeps their ids from use."""
+        """Delete keys that have sealed nothing. Unlike after `erase`, their ids can be used again."""
         ...

@@ -1,4 +1,4 @@
-"""Port: the weather of running attempts: step progress, log lines, previews. Never history."""
+"""Port: the progress of running attempts: steps, log lines, previews. Not part of the history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kinolog.job.values import Sealed, Stage
 
 
 class LogLevel(StrEnum):
-    """How severe a log line is."""
+    """Severity of a log line."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -22,7 +22,7 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How an attempt gets on; `percent` is of the whole job, 0 to 100."""
+    """Progress of an attempt. `percent` is of the whole job, 0 to 100."""
 
     job_id: str
     attempt: int
@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SealedNote:
-    """What a log line says in words of the prompt, sealed under the key of that id."""
+    """The part of a log line that quotes the prompt, sealed under the key `key_id`."""
 
     key_id: str
     text: Sealed
@@ -47,9 +47,9 @@ class SealedNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """A line about a job. `message` never holds words of the prompt; those are in the note, which belongs behind it.
+    """A log line of a job. `message` never quotes the prompt; `note` does, and is shown after the message.
 
-    `sequence` is set by the feed when it is read back.
+    The feed sets `sequence` when the line is read.
     """
 
     job_id: str
@@ -63,7 +63,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewImage:
-    """A small picture of the work so far."""
+    """A small image of an unfinished scene."""
 
     job_id: str
     attempt: int
@@ -78,28 +78,28 @@ ProgressUpdate: TypeAlias = Progress | LogLine | PreviewImage
 
 
 class ProgressFeed(Protocol):
-    """Carries weather from workers to whoever watches. May lose the oldest; never blocks the work.
+    """Carries progress from workers to readers. It may lose the oldest updates and never blocks the worker.
 
-    The methods that read or erase raise `LogUnavailable` when the feed does not answer. Every adapter passes
+    Reading and erasing raise `LogUnavailable` if the feed does not answer. Every adapter passes
     tests/contract/test_progress.py.
     """
 
-    async def publish(self, weather: ProgressUpdate) -> None:
-        """Send one message; does not wait until it is stored, and drops it when nobody can be reached."""
+    async def publish(self, update: ProgressUpdate) -> None:
+        """Publish an update without waiting until it is stored. It is dropped while the feed is unreachable."""
         ...
 
     def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
-        """What is published from now on, of one job or all."""
+        """Yield the updates that are published from now on, of one job or all, without end."""
         ...
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:
-        """What the feed still holds of one job, oldest first."""
+        """Return the updates of a job that the feed still holds, oldest first."""
         ...
 
     async def last_progress(self, job_id: str, attempt: int) -> Progress | None:
-        """The newest progress of an attempt, if the feed still holds one."""
+        """Return the newest progress of an attempt; None if the feed holds none."""
         ...
 
     async def erase(self, job_id: str) -> None:
-        """Forget everything about a job."""
+        """Delete all updates of a job."""
         ...

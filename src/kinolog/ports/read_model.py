@@ -1,7 +1,7 @@
-"""Port: what the log has made of all jobs, for lists, counts, charts and the audit.
+"""Port: queries over all jobs, for lists, counts, charts and the audit.
 
-The read model follows the log; it may be a moment behind. Every answer that can be stale carries the position up
-to which it has seen everything, and `wait_for` waits until it has seen one. A single job is read from the log.
+The read model follows the log with a short delay. Every result that can be stale carries the position up to which the
+read model is complete, and `wait_for` waits for a position. A single job is read from the log.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ MAX_PAGE_SIZE = 1_000
 
 
 class PositionNotReached(Exception):
-    """The read model had not seen the position in time."""
+    """The read model did not reach the position in time."""
 
     def __init__(self, wanted: int, reached: int) -> None:
-        super().__init__(f"the read model has seen position {reached}, not {wanted} yet; try again")
+        super().__init__(f"the read model has reached position {reached}, not {wanted} yet; try again")
         self.wanted = wanted
         self.reached = reached
 
 
 class InvalidCursor(ValueError):
-    """A cursor that no page of this query gave out."""
+    """The cursor is not from a page of this query."""
 
 
 class SortField(StrEnum):
-    """What lists are ordered by; ties by `created_at`, then id."""
+    """The field that a list is ordered by; ties by `created_at`, then id."""
 
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
@@ -43,10 +43,10 @@ class SortField(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SortOrder:
-    """How a list is ordered.
+    """The order of a list.
 
-    `priority` ascends from low to critical. `duration` is from the first start to the end; jobs that have none
-    come first when ascending.
+    `priority` ascends from low to critical. `duration` is from the first start to the end; in ascending order jobs
+    without one come first.
     """
 
     field: SortField = SortField.CREATED_AT
@@ -55,9 +55,9 @@ class SortOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs. Fields narrow each other, values in one field widen it; empty means all.
+    """Selects jobs that match every field, and in a field any of its values. An empty field matches all.
 
-    `created_from` is included, `created_before` is not. `text` is found in prompt or id, in any case.
+    `created_from` is inclusive, `created_before` exclusive. `text` is part of the prompt or the id, in any case.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -71,7 +71,7 @@ class JobFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobQuery:
-    """A page of a list: behind `cursor`, or after passing over `offset` jobs; not both."""
+    """A page of a list: after `cursor`, or after `offset` jobs, not both."""
 
     filter: JobFilter = field(default_factory=JobFilter)
     order: SortOrder = field(default_factory=SortOrder)
@@ -82,9 +82,9 @@ class JobQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """A job as lists show it. `prompt` and `negative_prompt` are empty once the job is erased.
+    """A job in a list. `prompt` and `negative_prompt` are empty for an erased job.
 
-    `percent` (0 to 100), `stage` and `eta_seconds` are as the worker last reported while it runs.
+    `percent` (0 to 100), `stage` and `eta_seconds` are from the last progress of a running job.
     """
 
     id: str
@@ -130,7 +130,7 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRowPage:
-    """A page of a list. `next_cursor` is empty on the last; `total` is None where it would have to be counted."""
+    """A page of a list. `next_cursor` is empty on the last page. `total` is None if no counter holds it."""
 
     rows: tuple[JobRow, ...]
     next_cursor: str
@@ -140,20 +140,20 @@ class JobRowPage:
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """Numbers of jobs by status; every status is there."""
+    """Numbers of jobs by status, for every status."""
 
     counts: dict[Status, int]
     position: int
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all jobs."""
         return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRange:
-    """A span of time. Analytics count whole minutes, and durations by whole hours: those that it touches."""
+    """A span of time. Charts count the whole minutes that it touches, and durations the whole hours."""
 
     start: datetime
     end: datetime
@@ -161,7 +161,7 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The numbers on top of a dashboard. Percentiles are right to a sixteenth; None when nothing ended."""
+    """Figures of a dashboard. Percentiles are within a sixteenth; None if no job ended."""
 
     submitted: int
     completed: int
@@ -180,7 +180,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessRate:
-    """How jobs of one priority ended; `rate` is completed of completed and failed, None when there are none."""
+    """Ended jobs of one priority. `rate` is completed / (completed + failed), None without any."""
 
     priority: Priority
     completed: int
@@ -191,7 +191,7 @@ class SuccessRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
-    """How long a stage took, in seconds; percentiles are right to a sixteenth."""
+    """Durations of a stage in seconds. Percentiles are within a sixteenth."""
 
     stage: Stage
     count: int
@@ -202,7 +202,7 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthPoint:
-    """Jobs that waited and ran at the end of the bucket that starts at `at`, and the most that did within it."""
+    """Numbers of queued and running jobs at the end of the bucket that starts at `at`, and the maxima within it."""
 
     at: datetime
     queued: int
@@ -213,7 +213,7 @@ class DepthPoint:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """Depth over time, oldest first."""
+    """Queue depth over time, oldest first."""
 
     points: tuple[DepthPoint, ...]
     bucket_seconds: int
@@ -221,7 +221,7 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrendPoint:
-    """What happened in the bucket that starts at `at`."""
+    """Numbers of events in the bucket that starts at `at`."""
 
     at: datetime
     submitted: int
@@ -232,7 +232,7 @@ class TrendPoint:
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """What happened over time, oldest first."""
+    """Numbers of events over time, oldest first."""
 
     points: tuple[TrendPoint, ...]
     bucket_seconds: int
@@ -240,7 +240,7 @@ class Trends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityRow:
-    """Something that happened to a job; `index` is the place of the event in its commit."""
+    """An event in the activity feed. `index` is its place in its commit."""
 
     position: int
     index: int
@@ -252,7 +252,7 @@ class ActivityRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedCommit:
-    """A commit as the archive keeps it: the raw message, and the SHA-256 inside it."""
+    """A commit in the archive: the raw message, and the SHA-256 in it."""
 
     position: int
     job_id: str
@@ -261,55 +261,55 @@ class ArchivedCommit:
 
 
 class ReadModelUnavailable(Exception):
-    """The read model cannot be reached, or its schema is not the one that this program reads."""
+    """The read model is unreachable, or its schema is not the one that this program reads."""
 
 
 class ReadModel(Protocol):
-    """Answers questions about many jobs. Every method raises `ReadModelUnavailable` when it cannot be reached."""
+    """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
-        """A page of jobs. Raises `InvalidCursor`."""
+        """Return a page of jobs. Raises `InvalidCursor`."""
         ...
 
     async def summarize(self, tenant: str, job_filter: JobFilter) -> JobCounts:
-        """Numbers of jobs by status."""
+        """Return the numbers of jobs by status."""
         ...
 
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
-        """Ids of the first `limit` jobs that the filter finds, oldest first."""
+        """Return the ids of the first `limit` jobs that match the filter, oldest first."""
         ...
 
     async def queue_position(self, job_id: str) -> int | None:
-        """Jobs of the same model class before it in the queue; None when it does not wait there (or not seen yet)."""
+        """Return the number of jobs of the same model class before it in the queue; None if it is not queued."""
         ...
 
     async def overview(self, tenant: str, span: TimeRange) -> Overview:
-        """The numbers on top of a dashboard."""
+        """Return the figures of a dashboard."""
         ...
 
     async def success_rates(self, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
-        """How jobs that ended in the span ended; one entry per priority, critical first."""
+        """Return the results of the jobs that ended in the span, one entry per priority, critical first."""
         ...
 
     async def stage_times(self, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:
-        """How long stages took that ended in the span; in the order of stages."""
+        """Return the durations of the stages that finished in the span, in the order of stages."""
         ...
 
     async def queue_depth(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> QueueDepth:
-        """How many jobs waited and ran; 0 lets the read model choose the bucket. At most about 1,500 points.
+        """Return how many jobs were queued and running. With 0 the read model chooses the bucket.
 
-        A bucket that would give more is widened; the answer says how wide it is.
+        A bucket that gives more than about 1,500 points is widened; the result holds its width.
         """
         ...
 
     async def trends(self, tenant: str, span: TimeRange, bucket_seconds: int = 0) -> Trends:
-        """How many jobs were submitted and ended; buckets as in `queue_depth`."""
+        """Return how many jobs were submitted and ended; buckets as in `queue_depth`."""
         ...
 
     async def list_activity(
         self, tenant: str, before_position: int | None = None, limit: int = 20
     ) -> tuple[ActivityRow, ...]:
-        """What happened last, newest first, commits never cut in two (unless one alone has more than `limit`)."""
+        """Return the last events, newest first. A commit is split only if it has more than `limit` events."""
         ...
 
     async def list_log_entries(
@@ -319,28 +319,28 @@ class ReadModel(Protocol):
         after_sequence: int = 0,
         min_level: LogLevel = LogLevel.DEBUG,
     ) -> tuple[LogLine, ...]:
-        """Log lines, oldest first: the first ones behind `after_sequence`, or the last ones when it is 0."""
+        """Return log lines, oldest first: the first after `after_sequence`, or the last ones if it is 0."""
         ...
 
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
-        """The commits of a job as the archive keeps them, oldest first."""
+        """Return the commits of a job in the archive, oldest first."""
         ...
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
-        """Those of these keys in the artifact store that jobs other than `excluding`, of any tenant, list too.
+        """Return the artifact keys that a job other than `excluding`, of any tenant, lists too.
 
-        Files are addressed by content: two jobs that made the same bytes share them, scenes included.
+        Files are addressed by content: two jobs with the same bytes share them, also scenes.
         """
         ...
 
     async def position(self) -> int:
-        """The position up to which everything has been seen."""
+        """Return the position up to which the read model is complete."""
         ...
 
     async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
-        """Wait until `position` has been seen; answers the one that has. Raises `PositionNotReached`."""
+        """Wait until the read model reaches `position`. Return the reached one. Raises `PositionNotReached`."""
         ...
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         ...

@@ -12,9 +12,9 @@ from kinolog.job.values import Priority
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A hint that `job_id` may be started for `attempt`; `position` is the commit that queued it.
+    """A hint that `attempt` of a job may start. `position` is that of the commit that queued the job.
 
-    With `prefetch`, only warming up is asked for.
+    With `prefetch` the worker only loads what the job needs.
     """
 
     job_id: str
@@ -27,41 +27,41 @@ class Ticket:
 
 
 class QueueClosed(Exception):
-    """The queue was closed while somebody waited for a ticket."""
+    """The queue was closed during the wait for a ticket."""
 
 
 class TicketIssuer(Protocol):
-    """Issues and withdraws tickets (the reactor and the api).
+    """Issues and withdraws tickets (the dispatcher and the api).
 
-    At most one ticket per job lies in the queue, and beside it at most one to warm up for the job. Every method
-    raises `LogUnavailable` when the queue does not answer. Every adapter passes tests/contract/test_tickets.py.
+    The queue holds at most one ticket and one prefetch ticket of a job. Every method raises `LogUnavailable` if the
+    queue does not answer. Every adapter passes tests/contract/test_tickets.py.
     """
 
     async def issue(self, ticket: Ticket, *, first: bool = False) -> None:
-        """Put a ticket into the queue. Of two for the same job the one with the later position stays.
+        """Put a ticket into the queue. Of two tickets of a job the one with the later position stays.
 
-        Issuing a ticket again has no effect while it lies there, held or not. A held one that is replaced is
-        gone: what its holder does with it has no effect. `first` says that the job never had a ticket before
-        (save perhaps this one), which spares looking for older ones.
+        Issuing a ticket again has no effect while it is in the queue, held or not. A held ticket that is replaced is
+        void: its holder's calls have no effect. `first` is true if the job had no other ticket before, which saves
+        the search for older ones.
         """
         ...
 
     async def withdraw(self, job_id: str) -> None:
-        """Remove the tickets of a job, wherever they lie. Removing none is no error."""
+        """Remove the tickets of a job from all lanes. Removing none is no error."""
         ...
 
     async def outstanding(self) -> dict[str, Ticket]:
-        """All tickets that lie in the queue, by job id (held ones too), those that only warm up left out.
+        """Return all tickets in the queue by job id, held ones too, prefetch tickets not.
 
-        What was issued or removed a moment ago may not show yet.
+        Recent changes may be missing.
         """
         ...
 
 
 class HeldTicket(Protocol):
-    """A ticket that one worker holds until it acknowledges, returns it, or stops reporting.
+    """A ticket that one worker holds until it acknowledges or releases it, or no longer extends it.
 
-    No method raises: what does not reach the queue is made good when the ticket is handed out again.
+    No method raises: if a call does not reach the queue, the ticket is delivered again.
     """
 
     @property
@@ -71,32 +71,32 @@ class HeldTicket(Protocol):
 
     @property
     def deliveries(self) -> int:
-        """How often it was handed out, this time included."""
+        """Number of deliveries of the ticket, including this one."""
         ...
 
     async def extend(self) -> None:
-        """Report that the work goes on; call at least every 10 s."""
+        """Start the ack wait of the ticket again. Call it three times per ack wait."""
         ...
 
     async def acknowledge(self) -> None:
-        """Remove it for good. Only after the own terminal append succeeded."""
+        """Remove the ticket. Only after the worker's own terminal append succeeded: see docs/queue.md."""
         ...
 
     async def release(self, delay_seconds: float = 0.0) -> None:
-        """Hand it back, to be handed out again no sooner than `delay_seconds` from now."""
+        """Return the ticket to the queue. It is delivered again after `delay_seconds` at the earliest."""
         ...
 
 
 class TicketQueue(Protocol):
-    """Hands tickets to a worker: higher priorities more often (8:4:2:1, with ageing), none never."""
+    """Delivers tickets to a worker: higher priorities more often (8:4:2:1, with ageing), every priority at last."""
 
     async def take(self, model_classes: Sequence[str]) -> HeldTicket:
-        """Wait for the next ticket of one of these model classes, however long the queue is out of reach.
+        """Wait for a ticket of one of these model classes, however long the queue is unreachable.
 
         Cancelling the wait loses no ticket. Raises `QueueClosed`.
         """
         ...
 
     async def close(self) -> None:
-        """Stop waiting; tickets that were handed out but not taken go back at once."""
+        """End every wait. Tickets that were delivered but not taken return to the queue at once."""
         ...

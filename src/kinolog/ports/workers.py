@@ -1,4 +1,4 @@
-"""Port: what workers report about themselves."""
+"""Port: the registry of workers and their reports."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Protocol
 from kinolog.job.values import Stage
 
 PRESENT_SECONDS = 30.0
-"""How long a worker counts as present after its last report."""
+"""How long a worker is present after its last report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerReport:
-    """A worker as it sees itself; memory in bytes. `job_id` is empty when it is idle."""
+    """The state of a worker; memory in bytes. `job_id` is empty if it is idle."""
 
     name: str
     device: str
@@ -38,20 +38,20 @@ class WorkerReport:
 
 
 class WorkerRegistry(Protocol):
-    """Who is there. A worker that stops reporting disappears after half a minute.
+    """The workers that report. A worker that stops reporting is removed after `PRESENT_SECONDS`.
 
-    Names are words of letters, digits, `-`, `_` and `.`. Every method raises `LogUnavailable` when the registry
-    does not answer. Every adapter passes tests/contract/test_workers.py.
+    Names consist of letters, digits, `-`, `_` and `.`. Every method raises `LogUnavailable` if the registry does not
+    answer. Every adapter passes tests/contract/test_workers.py.
     """
 
     async def report(self, worker: WorkerReport) -> None:
-        """Say that the worker is there."""
+        """Store the report of a worker."""
         ...
 
     async def deregister(self, name: str) -> None:
-        """Say that the worker is gone."""
+        """Remove a worker."""
         ...
 
     async def present_workers(self) -> Sequence[WorkerReport]:
-        """Workers that reported lately, by name."""
+        """Return the reports of the present workers, ordered by name."""
         ...

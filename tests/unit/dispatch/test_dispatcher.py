@@ -57,7 +57,7 @@ async def test_reacting_twice_is_reacting_once(house: House) -> None:
     await house.started(job_id)
     lying = await reacted(house, job_id)
     assert lying == {job_id: held.ticket}
-    assert (held.deliveries, len(house.office.lying)) == (1, 1)
+    assert (held.deliveries, len(house.office.queued)) == (1, 1)
 
 
 async def test_a_new_priority_moves_the_ticket(house: House) -> None:
@@ -125,8 +125,8 @@ async def test_warming_up(house: House) -> None:
     job_id = await house.submitted()
     await house.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await reacted(house, job_id)
-    assert {lying.ticket.prefetch for lying in house.office.lying.values()} == {True, False}
-    house.office.lying.clear()
+    assert {lying.ticket.prefetch for lying in house.office.queued.values()} == {True, False}
+    house.office.queued.clear()
     await house.started(job_id)
     house.later(60)
     assert await reacted(house, job_id) == {}
@@ -163,11 +163,11 @@ async def test_a_missing_ticket_is_issued_again(house: House) -> None:
     """A queued job without a ticket gets one; a job that has one, and one that has ended, do not."""
     lost, well, ended = [await house.submitted() for _ in range(3)]
     await reacted(house, well)
-    before = dict(house.office.lying)
+    before = dict(house.office.queued)
     await house.give(ended, Cancel(id=new_id(), actor="ann"))
     assert await reconciler(house, lost, well, ended, new_id()).reconcile() == [lost]
     assert set(await house.office.outstanding()) == {lost, well}
-    assert all(house.office.lying[place] is lying for place, lying in before.items())
+    assert all(house.office.queued[place] is lying for place, lying in before.items())
 
 
 async def test_a_job_in_lost_hands_gets_a_ticket(house: House) -> None:
@@ -258,6 +258,6 @@ async def test_a_poisoned_wish_to_warm_up_harms_no_job(house: House) -> None:
     job_id = await house.submitted()
     await house.give(job_id, Prefetch(id=new_id(), actor="ann"))
     await reacted(house, job_id)
-    warm = next(lying.ticket for lying in house.office.lying.values() if lying.ticket.prefetch)
+    warm = next(lying.ticket for lying in house.office.queued.values() if lying.ticket.prefetch)
     assert await poison_control(house).deal_with(ExhaustedTicket(id=8, ticket=warm, deliveries=10))
     assert set(await house.office.outstanding()) == {job_id}

@@ -149,7 +149,7 @@ async def test_warming_up_too_late(bench: Bench) -> None:
     await bench.taken_over(job_id)
     await bench.desk.handle(await bench.ticket(job_id, prefetch=True))
     assert bench.inference.orders == []
-    assert bench.office.lying == {}
+    assert bench.office.queued == {}
 
 
 async def test_a_ticket_before_its_time_is_put_off(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE
+from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO
 from kinolog.codec.times import time_to_proto
 from kinolog.ports.clock import Clock
 from kinolog.ports.read_model import ActivityRow, DepthPoint, ReadModel, TimeRange, TrendPoint
@@ -49,7 +49,7 @@ class ChartQueries:
         return pb.GetSuccessRatesResponse(
             rates=[
                 pb.SuccessRate(
-                    priority=PRIORITY_TO_WIRE[rate.priority],
+                    priority=PRIORITY_TO_PROTO[rate.priority],
                     completed=rate.completed,
                     failed=rate.failed,
                     cancelled=rate.cancelled,
@@ -65,7 +65,7 @@ class ChartQueries:
         return pb.GetStageTimesResponse(
             stages=[
                 pb.StageTime(
-                    stage=STAGE_TO_WIRE[time.stage],
+                    stage=STAGE_TO_PROTO[time.stage],
                     count=time.count,
                     mean_seconds=time.mean_seconds,
                     p50_seconds=time.p50_seconds,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from grpc import StatusCode
 
-from kinolog.codec.enums import KIND_FROM_WIRE
+from kinolog.codec.enums import KIND_FROM_PROTO
 from kinolog.codec.values import artifact_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
@@ -32,7 +32,7 @@ class ReadArtifact:
     ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
         """ReadArtifact: yield the description of the file in the first message, and its bytes in all."""
         job = (await self._queries.load(call.tenant, request.job_id)).job
-        artifact = _find_artifact(job, KIND_FROM_WIRE[request.kind], request.scene)
+        artifact = _find_artifact(job, KIND_FROM_PROTO[request.kind], request.scene)
         start, end = _byte_range(artifact, request.offset, request.limit)
         wire = pb.ReadArtifactResponse(artifact=artifact_to_proto(artifact))
         sent = 0

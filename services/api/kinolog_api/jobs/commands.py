@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, TypeVar
 
-from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_TO_WIRE
+from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
@@ -75,7 +75,7 @@ class JobCommands:
                     handled = await apply(job_id)
                 except Exception as error:
                     return pb.BulkResult(job_id=job_id, error=error_response(error, method).status())
-            status = STATUS_TO_WIRE[handled.job.status]
+            status = STATUS_TO_PROTO[handled.job.status]
             return pb.BulkResult(job_id=job_id, position=handled.position, status=status)
 
         distinct = list(dict.fromkeys(job_ids))
@@ -101,7 +101,7 @@ class JobCommands:
         command = c.Reprioritize(
             id=command_id("reprioritize", request.request_id),
             actor=call.actor,
-            priority=PRIORITY_FROM_WIRE[request.priority],
+            priority=PRIORITY_FROM_PROTO[request.priority],
         )
         return await self.respond(await self.apply(call, request.job_id, command), pb.ReprioritizeJobResponse)
 
@@ -135,7 +135,7 @@ class JobCommands:
         self, request: pb.BulkReprioritizeJobsRequest, call: RpcCall
     ) -> pb.BulkReprioritizeJobsResponse:
         """BulkReprioritizeJobs."""
-        priority = PRIORITY_FROM_WIRE[request.priority]
+        priority = PRIORITY_FROM_PROTO[request.priority]
 
         def reprioritize(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kinolog.codec.enums import PRIORITY_FROM_WIRE
+from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.v1 import job_service_pb2 as pb
@@ -77,7 +77,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         seed=request.seed if given("seed") else draw_seed(),
         style=request.style.strip().lower(),
         webhook=request.webhook,
-        priority=PRIORITY_FROM_WIRE.get(request.priority, Priority.MEDIUM),
+        priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if given("max_attempts") else DEFAULT_MAX_ATTEMPTS,
     )
 

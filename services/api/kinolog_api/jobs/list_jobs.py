@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinolog.codec.enums import PRIORITY_TO_WIRE, STAGE_TO_WIRE, STATUS_TO_WIRE
+from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
 from kinolog.codec.public_job import job_times_to_proto
 from kinolog.codec.values import artifact_to_proto, error_to_proto, media_to_proto
 from kinolog.job.values import Status
@@ -86,12 +86,12 @@ def job_row_to_proto(row: JobRow) -> job_pb2.Job:
         tenant=row.tenant,
         actor=row.actor,
         request_id=row.request_id,
-        status=STATUS_TO_WIRE[row.status],
-        priority=PRIORITY_TO_WIRE[row.priority],
+        status=STATUS_TO_PROTO[row.status],
+        priority=PRIORITY_TO_PROTO[row.priority],
         spec=_spec_to_proto(row),
         attempt=row.attempt,
         worker=row.worker,
-        stage=STAGE_TO_WIRE[row.stage] if row.stage else job_pb2.STAGE_UNSPECIFIED,
+        stage=STAGE_TO_PROTO[row.stage] if row.stage else job_pb2.STAGE_UNSPECIFIED,
         percent=row.percent,
         eta_seconds=row.eta_seconds,
         artifacts=map(artifact_to_proto, row.artifacts),

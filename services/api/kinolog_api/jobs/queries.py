@@ -7,7 +7,7 @@ import contextlib
 
 from grpc import StatusCode
 
-from kinolog.codec.enums import LEVEL_FROM_WIRE
+from kinolog.codec.enums import LEVEL_FROM_PROTO
 from kinolog.codec.progress import log_line_to_proto
 from kinolog.codec.public_job import public_job
 from kinolog.codec.times import time_to_proto
@@ -100,7 +100,7 @@ class JobQueries:
             request.job_id,
             limit=request.page_size or DEFAULT_LOG_LINES,
             after_sequence=min(request.after_sequence, MAX_POSITION),
-            min_level=LEVEL_FROM_WIRE.get(request.min_level, LogLevel.DEBUG),
+            min_level=LEVEL_FROM_PROTO.get(request.min_level, LogLevel.DEBUG),
         )
         unsealed = await unseal_log_lines(lines, self._keys)
         return pb.ListLogEntriesResponse(entries=map(log_line_to_proto, unsealed))

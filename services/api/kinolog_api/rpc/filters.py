@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from kinolog.codec.enums import PRIORITY_FROM_WIRE, STATUS_FROM_WIRE
+from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_FROM_PROTO
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
 from kinolog.v1 import analytics_service_pb2, job_pb2
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
@@ -16,8 +16,8 @@ DEFAULT_RANGE = timedelta(days=7)
 def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
     """Return the filter at `path` of a request. Raises `RpcError` for an invalid time."""
     return JobFilter(
-        statuses=tuple(STATUS_FROM_WIRE[value] for value in wire.statuses),
-        priorities=tuple(PRIORITY_FROM_WIRE[value] for value in wire.priorities),
+        statuses=tuple(STATUS_FROM_PROTO[value] for value in wire.statuses),
+        priorities=tuple(PRIORITY_FROM_PROTO[value] for value in wire.priorities),
         models=tuple(wire.models),
         styles=tuple(style.lower() for style in wire.styles),
         created_from=parse_time(wire.created_from, f"{path}.created_from")
