@@ -1,4 +1,4 @@
-"""Puts the training package on the path: it is its own folder, not a part of the installed distribution."""
+"""Puts the training package on the path: it is not part of the installed distribution."""
 
 import sys
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Training of kinolog-tiny, the embedded text-to-video model: scenes, captions, networks, export and judging."""
+"""Training of kinolog-tiny, the embedded text-to-video model: scenes, captions, networks, export and evaluation."""

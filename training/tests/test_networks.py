@@ -5,28 +5,34 @@ from pathlib import Path
 import pytest
 import torch
 
-from kinolog_training.bank import make_bank
-from kinolog_training.decoder import FlatDecoder, build_vae, install
-from kinolog_training.denoiser import build_denoiser, noisy, predict, prepare_for_training, widened
-from kinolog_training.export import export
-from kinolog_training.latents import gathered, offsets, spread
-from kinolog_training.runs import Run
-from kinolog_training.scenes import draw_scene
-from kinolog_training.text import LENGTH, build_encoder, build_tokenizer, encode
-from kinolog_training.train_decoder import train_decoder
-from kinolog_training.train_denoiser import train_denoiser
-from kinolog_training.train_text import train_text
+from kinolog_training.captions.caption_bank import make_caption_bank
+from kinolog_training.networks.decoder import FlatDecoder, build_vae, install
+from kinolog_training.networks.denoiser import (
+    build_denoiser,
+    noisy,
+    predict,
+    prepare_for_training,
+    widened_to_grids,
+)
+from kinolog_training.networks.text_encoder import LENGTH, build_encoder, build_tokenizer, encode
+from kinolog_training.scenes.latents import gathered, offsets, spread
+from kinolog_training.scenes.scenes import draw_scene
+from kinolog_training.stages.decoder import train_decoder
+from kinolog_training.stages.denoiser import train_denoiser
+from kinolog_training.stages.export import export
+from kinolog_training.stages.run import TrainingRun
+from kinolog_training.stages.text import train_text
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """Keep to one core: the machine has other work."""
+    """Use one thread, which is fastest on a busy machine."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
 
 
-def shaken(network: torch.nn.Module) -> None:
-    """Move every weight, so that no comparison holds by an initial zero."""
+def perturb(network: torch.nn.Module) -> None:
+    """Change every weight, so that no comparison passes because of initial zeros."""
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
@@ -35,7 +41,7 @@ def shaken(network: torch.nn.Module) -> None:
 def test_the_flat_decoder_and_the_wan_vae_decode_alike() -> None:
     """A clip decoded by AutoencoderKLWan equals its latent frames decoded one by one."""
     flat, vae = FlatDecoder(), build_vae()
-    shaken(flat)
+    perturb(flat)
     install(flat, vae)
     latents = torch.randn(1, 48, 3, 8, 8)
     with torch.no_grad():
@@ -47,20 +53,20 @@ def test_the_flat_decoder_and_the_wan_vae_decode_alike() -> None:
 
 
 def test_the_shipped_transformer_computes_on_grids_what_the_trained_one_does_on_states() -> None:
-    """Gathering and spreading are inside the widened transformer's first and last layers."""
+    """Gathering and spreading are part of the widened transformer's first and last layers."""
     trained = build_denoiser()
-    shaken(trained)
+    perturb(trained)
     grid, hidden = torch.randn(1, 48, 9, 8, 8), torch.randn(1, LENGTH, 64)
     with torch.no_grad():
-        wide = widened(trained)(grid, torch.tensor([500.0]), hidden, return_dict=False)[0]
+        wide = widened_to_grids(trained)(grid, torch.tensor([500.0]), hidden, return_dict=False)[0]
         expected = spread(predict(trained, grid.mean((3, 4)), torch.tensor([0.5]), hidden))
     torch.testing.assert_close(wide, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_sharing_a_caption_changes_nothing_but_the_cost() -> None:
-    """Clips that share a text get what they get when the text is repeated."""
+def test_sharing_a_caption_changes_only_the_cost() -> None:
+    """Clips that share a text give the same result as with a repeated text."""
     network = build_denoiser()
-    shaken(network)
+    perturb(network)
     states, times, hidden = torch.randn(6, 48, 5), torch.rand(6), torch.randn(2, LENGTH, 64)
     with torch.no_grad():
         expected = predict(network, states, times, hidden.repeat_interleave(3, 0))
@@ -69,8 +75,8 @@ def test_sharing_a_caption_changes_nothing_but_the_cost() -> None:
 
 
 def test_spreading_keeps_the_mean_and_noise_is_weaker_by_the_grid() -> None:
-    """The mean over cells gives back a state, and training noise is that of the mean of 64 cells."""
-    packed = make_bank(8, 0).packed
+    """The mean over cells is the state, and training noise is that of the mean of 64 cells."""
+    packed = make_caption_bank(8, 0).packed
     states = gathered(draw_scene(packed, 17, torch.Generator().manual_seed(0)))
     assert states.shape == (8, 48, 9)
     torch.testing.assert_close(spread(states).mean((3, 4)), states, atol=1e-5, rtol=0)
@@ -93,7 +99,7 @@ def test_the_tokenizer_survives_saving(tmp_path: Path) -> None:
 
 def test_padding_does_not_change_the_words() -> None:
     """Hidden states of the words are the same with more padding, and padding is zero."""
-    encoder, ids = build_encoder().train(False), make_bank(4, 0).ids
+    encoder, ids = build_encoder().train(False), make_caption_bank(4, 0).ids
     longer = torch.cat([ids, torch.zeros(4, 8, dtype=ids.dtype)], 1)
     with torch.no_grad():
         short, long = encode(encoder, ids), encode(encoder, longer)
@@ -102,16 +108,16 @@ def test_padding_does_not_change_the_words() -> None:
 
 
 def test_every_stage_trains_resumes_and_ships(tmp_path: Path) -> None:
-    """A moment of each stage, twice, then an exported folder that WanPipeline loads and runs."""
-    from kinolog_training.evaluate import generate, load
+    """Each stage trains a few samples, twice, and WanPipeline loads and runs the exported folder."""
+    from kinolog_training.evaluation.evaluate import generate, load
 
-    bank = make_bank(64, 0)
+    bank = make_caption_bank(64, 0)
     for _ in range(2):
-        train_text(Run(tmp_path, "text", samples=16), bank, 8, 0)
-        train_decoder(Run(tmp_path, "decoder", samples=8), 4, 0)
-        train_denoiser(Run(tmp_path, "denoiser", samples=16), bank, 8, 0)
-    kept = torch.load(tmp_path / "denoiser.pt", weights_only=True)
-    assert kept["steps"] >= 2
+        train_text(TrainingRun(tmp_path, "text", samples=16), bank, 8, 0)
+        train_decoder(TrainingRun(tmp_path, "decoder", samples=8), 4, 0)
+        train_denoiser(TrainingRun(tmp_path, "denoiser", samples=16), bank, 8, 0)
+    checkpoint = torch.load(tmp_path / "denoiser.pt", weights_only=True)
+    assert checkpoint["steps"] >= 2
     export(tmp_path, tmp_path / "model")
     clips = generate(load(tmp_path / "model"), ["a red star", "a blue ring"], 0, 17, 2, 2.0)
     assert clips.shape == (2, 17, 64, 64, 3)

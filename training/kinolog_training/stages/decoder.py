@@ -1,26 +1,34 @@
-"""Stage `decoder`: pictures from states, in the colours and edges that the drawing has."""
+"""Stage `decoder`: pictures from states, with the colours and edges of the rasterizer."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kinolog_training.captions import SPINNING, UNSAID, Brief, Thing
-from kinolog_training.decoder import FlatDecoder
-from kinolog_training.drawing import draw
-from kinolog_training.latents import CLOCK_AT, GROUND_AT, SHAPE_AT, SLOT_CHANNELS, TURN_AT, gathered, spread
-from kinolog_training.muon import Learner
-from kinolog_training.runs import Run
-from kinolog_training.scenes import SLOTS, draw_scene, pack
-from kinolog_training.vocabulary import SHAPE_NAMES
+from kinolog_training.captions.captions import SPINNING, UNSPECIFIED, ClipSpec, ObjectSpec
+from kinolog_training.captions.vocabulary import SHAPE_NAMES
+from kinolog_training.networks.decoder import FlatDecoder
+from kinolog_training.scenes.latents import (
+    CLOCK_AT,
+    GROUND_AT,
+    SHAPE_AT,
+    SLOT_CHANNELS,
+    TURN_AT,
+    gathered,
+    spread,
+)
+from kinolog_training.scenes.rasterizer import rasterize
+from kinolog_training.scenes.scenes import SLOTS, draw_scene, pack
+from kinolog_training.stages.learner import Learner
+from kinolog_training.stages.run import TrainingRun
 
 CLIP_FRAMES = 17
 
 
-def _anything(count: int) -> Tensor:
-    """Packed briefs that leave all open, 55 in 100 of one object."""
-    thing = Thing(UNSAID, UNSAID, -1, UNSAID, -1)
-    briefs = [Brief((thing,) if index % 20 < 11 else (thing, thing)) for index in range(count)]
-    return pack(briefs)
+def _open_specs(count: int) -> Tensor:
+    """Return packed specs that leave everything open, 55 in 100 of one object."""
+    item = ObjectSpec(UNSPECIFIED, UNSPECIFIED, -1, UNSPECIFIED, -1)
+    specs = [ClipSpec((item,) if index % 20 < 11 else (item, item)) for index in range(count)]
+    return pack(specs)
 
 
 def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -37,7 +45,7 @@ def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     packed[:, [6, 11]] = torch.where(packed[:, [6, 11]] == -1, speeds, packed[:, [6, 11]])
     turned = (
         torch.rand(unsized.shape, generator=generator, device=packed.device) < 0.35
-    )  # turns need most practice
+    )  # rotations need the most training
     packed[:, [5, 10]] = torch.where(turned & (packed[:, [5, 10]] == -1), SPINNING, packed[:, [5, 10]]).to(
         packed.dtype
     )
@@ -47,15 +55,15 @@ def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     )
     picks = torch.stack([torch.randint_like(later, CLIP_FRAMES), 2 * later - 1, 2 * later], 1)
     three = scene.frames(picks)
-    pictures, covered = draw(three)
+    pictures, covered = rasterize(three)
     near = functional.max_pool2d(covered, 5, stride=1, padding=2)
     return gathered(three), torch.cat([pictures * 2 - 1, 1 + 5 * near.unsqueeze(2)], 2)
 
 
-def disturb(states: Tensor, generator: torch.Generator) -> Tensor:
-    """Errors of the kind a denoiser makes, so that the decoder draws a clean picture of what was meant.
+def add_denoiser_errors(states: Tensor, generator: torch.Generator) -> Tensor:
+    """Add errors like those of a denoiser, so that the decoder learns to draw a clean picture from them.
 
-    Classes blur, colours are a little off, and the (cos, sin) of a turn it is unsure of comes out short.
+    Classes are blurred, colours are slightly wrong, and the (cos, sin) of an uncertain angle is too short.
     """
     states = states.clone()
     amount = torch.zeros(states.shape[1], device=states.device)
@@ -75,13 +83,15 @@ def disturb(states: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def errors(output: Tensor, target: Tensor) -> Tensor:
-    """Weighted squared error with a share of absolute error; target has the weight as its fourth channel."""
+    """Return the weighted squared error with a share of absolute error. The weight is the target's fourth channel."""
     weight = target[..., 3:, :, :]
     difference = output - target[..., :3, :, :]
     return (weight * (difference.square() + 0.1 * difference.abs())).mean()
 
 
-def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matrix_lr: float = 6e-3) -> None:
+def train_decoder(
+    run: TrainingRun, batch: int, seed: int, compiled: bool = False, matrix_lr: float = 6e-3
+) -> None:
     """Train until the run is over. `batch` counts latent frames; a quarter more are first frames."""
     torch.manual_seed(seed)
     network = FlatDecoder().to(run.device)
@@ -91,11 +101,11 @@ def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matri
     run.resume(learner)
     forward = torch.compile(network) if compiled else network
     generator = torch.Generator(run.device).manual_seed(seed + learner.steps)
-    packed = _anything(batch).to(run.device)
+    packed = _open_specs(batch).to(run.device)
     more = True
     while more:
         states, target = sample(packed, generator)
-        grids = spread(disturb(states, generator))
+        grids = spread(add_denoiser_errors(states, generator))
         singles = len(packed) // 4
         starts = torch.randperm(len(packed), generator=generator, device=run.device)[:singles]
         pairs, firsts = grids[:, :, 1], grids[starts, :, 0]
@@ -108,6 +118,6 @@ def train_decoder(run: Run, batch: int, seed: int, compiled: bool = False, matri
 
 
 def psnr(output: Tensor, target: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in decibels, over pictures in -1..1."""
+    """Return the peak signal-to-noise ratio in decibels, over pictures in -1..1."""
     error = (output.clamp(-1, 1) - target[..., :3, :, :]).square().mean()
     return 10 * torch.log10(4 / error)

@@ -1,4 +1,4 @@
-"""A training run: a limit of minutes or samples, checkpoints that survive a kill, a line of progress now and then."""
+"""A training run: a limit of minutes or samples, checkpoints that survive a kill, and progress lines."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from kinolog_training.muon import Learner
+from kinolog_training.stages.learner import Learner
 
 
 @dataclass
-class Run:
-    """One run of one stage. `cool` is the last part of the run over which the rates fall to a twentieth.
+class TrainingRun:
+    """One run of one stage. `cool` is the last part of the run in which the learning rates fall to a twentieth.
 
-    It ends after `minutes`, or when the stage has seen `samples` in all, those before the run included. The second
-    gives the same model on a busy machine as on a fast one, however often it is killed and started again.
+    It ends after `minutes`, or when the stage has trained on `samples` in all, earlier runs included. The second limit
+    gives the same model on a busy machine as on a fast one, however often the run is killed and started again.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class Run:
     save_seconds: float = 120.0
     started: float = field(default_factory=time.monotonic)
     _saved: float = field(default_factory=time.monotonic)
-    _told: float = 0.0
+    _reported: float = 0.0
 
     @property
     def path(self) -> Path:
@@ -36,10 +36,10 @@ class Run:
 
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.samples is None):
-            raise ValueError("a run has a limit of minutes or of samples")
+            raise ValueError("a run needs a limit of either minutes or samples")
 
     def spent(self, learner: Learner) -> float:
-        """The part of the run that is done, 0..1."""
+        """Return the part of the run that is done, 0..1."""
         parts = []
         if self.minutes is not None:
             parts.append((time.monotonic() - self.started) / (60 * self.minutes))
@@ -48,17 +48,17 @@ class Run:
         return max(parts)
 
     def pace(self, learner: Learner) -> float:
-        """What the learning rates are multiplied by now."""
+        """Return the current factor of the learning rates."""
         return max(0.05, min(1.0, (1 - self.spent(learner)) / self.cool)) if self.cool > 0 else 1.0
 
     def resume(self, learner: Learner) -> None:
-        """Go on from the stage's checkpoint, if there is one."""
+        """Load the stage's checkpoint, if there is one."""
         if self.path.exists():
             learner.load_state_dict(torch.load(self.path, map_location=self.device, weights_only=True))
             print(f"{self.stage}: resumed at step {learner.steps}, {learner.samples} samples", flush=True)
 
     def save(self, learner: Learner) -> None:
-        """Write the checkpoint in one piece: a kill leaves the old one or the new one."""
+        """Write the checkpoint atomically: a kill leaves the old one or the new one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         torch.save(learner.state_dict(), part)
@@ -66,12 +66,12 @@ class Run:
         self._saved = time.monotonic()
 
     def tick(self, learner: Learner, figures: dict[str, Any], every_seconds: float = 20.0) -> bool:
-        """Save and report when due; say whether there is room for another step."""
+        """Save and report when due. Return True while the run is not over."""
         now = time.monotonic()
         if now - self._saved > self.save_seconds:
             self.save(learner)
-        if now - self._told > every_seconds:
-            self._told = now
+        if now - self._reported > every_seconds:
+            self._reported = now
             shown = " ".join(f"{name} {float(value):.4f}" for name, value in figures.items())
             seconds = now - self.started
             print(

@@ -1,4 +1,4 @@
-"""Measuring a clip by rules: its background, its objects and their tracks, from pixels alone.
+"""Tracks of the objects in a clip, and its background, by rules from pixels alone.
 
 Frames are uint8 [frames, 64, 64, 3]; larger ones (a whole multiple) are averaged down first. Colours are compared in
 CIE Lab, where 2 is just visible and named colours are some 30 apart.
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kinolog_training import vocabulary as words
-from kinolog_training.scenes import SIDE
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.scenes.scenes import SIDE
 
 Floats = NDArray[np.floating[Any]]
-_SEEN = 14.0  # Lab distance from the background at which a pixel may belong to an object
+_VISIBLE = 14.0  # Lab distance from the background at which a pixel may belong to an object
 _SMALLEST = 6.0  # pixels
 
 
 def to_lab(rgb: Floats) -> Floats:
-    """sRGB in 0..1 to CIE Lab under D65; the last axis is the channel."""
+    """Return CIE Lab under D65 from sRGB in 0..1; the last axis is the channel."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = linear @ matrix.T / np.array([0.9505, 1.0, 1.089])
@@ -31,13 +31,13 @@ _PALETTE_LAB = to_lab(np.array([words.PALETTE[name] for name in words.COLOUR_NAM
 
 
 def colour_name(rgb: Floats) -> str:
-    """The palette colour nearest to an sRGB colour in 0..1."""
+    """Return the name of the palette colour nearest to an sRGB colour in 0..1."""
     return words.COLOUR_NAMES[int(np.linalg.norm(_PALETTE_LAB - to_lab(rgb), axis=1).argmin())]
 
 
 @dataclass(frozen=True)
 class Track:
-    """One object through the clip. `alpha` is how much of each pixel it covers, [frames, 64, 64]."""
+    """One object in all frames of a clip. `alpha` is its coverage of each pixel, [frames, 64, 64]."""
 
     colour: str
     alpha: Floats
@@ -46,15 +46,15 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What is in a clip."""
+class ClipTracks:
+    """The background colour of a clip and the tracks of its objects."""
 
     ground: str
     tracks: tuple[Track, ...]
 
 
 def native(frames: NDArray[np.uint8]) -> Floats:
-    """Frames as floats in 0..1 at the native size."""
+    """Return frames as floats in 0..1 at the native size."""
     count, height, width, _ = frames.shape
     scale = height // SIDE
     blocks = frames.reshape(count, SIDE, scale, width // scale, scale, 3).astype(np.float64)
@@ -63,7 +63,7 @@ def native(frames: NDArray[np.uint8]) -> Floats:
 
 
 def components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Label 8-connected regions in each of [frames, h, w]; 0 is nothing, labels are arbitrary and positive."""
+    """Label 8-connected regions in each of [frames, h, w]. Labels are positive and arbitrary, 0 is no region."""
     label = np.where(mask, np.arange(1, mask[0].size + 1).reshape(mask.shape[1:]), 0)
     while True:
         wide = np.pad(label, ((0, 0), (1, 1), (1, 1)))
@@ -74,19 +74,19 @@ def components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         label = spread
 
 
-def measure(frames: NDArray[np.uint8]) -> Measured:
-    """Find the background and follow up to three objects."""
+def track_objects(frames: NDArray[np.uint8]) -> ClipTracks:
+    """Return the background of a clip and the tracks of up to three objects."""
     pictures = native(frames)
     edge = np.concatenate([pictures[:, :2].reshape(-1, 3), pictures[:, -2:].reshape(-1, 3),
                            pictures[:, :, :2].reshape(-1, 3), pictures[:, :, -2:].reshape(-1, 3)])  # fmt: skip
     ground = np.median(edge, axis=0)
     strength = np.linalg.norm(to_lab(pictures) - to_lab(ground), axis=-1)
-    mask = strength > np.maximum(_SEEN, 0.35 * np.percentile(strength, 99.5, axis=(1, 2)))[:, None, None]
+    mask = strength > np.maximum(_VISIBLE, 0.35 * np.percentile(strength, 99.5, axis=(1, 2)))[:, None, None]
     label = components(mask)
     regions = [_regions(label[at], strength[at], pictures[at]) for at in range(len(pictures))]
     counts = np.bincount([min(len(found), 3) for found in regions], minlength=4)
     count = int(counts.argmax())
-    return Measured(colour_name(ground), tuple(_follow(regions, pictures, ground, count)))
+    return ClipTracks(colour_name(ground), tuple(_follow(regions, pictures, ground, count)))
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ class _Region:
 
 
 def _regions(label: NDArray[np.int64], strength: Floats, picture: Floats) -> list[_Region]:
-    """The regions of one frame, the largest first."""
+    """Return the regions of one frame, the largest first."""
     values, sizes = np.unique(label[label > 0], return_counts=True)
     result = []
     for value in values[np.argsort(-sizes)][:3]:
         where = label == value
-        if where.sum() < _SMALLEST or strength[where].max() < _SEEN * 1.3:
+        if where.sum() < _SMALLEST or strength[where].max() < _VISIBLE * 1.3:
             continue
         inner = where & (strength >= 0.9 * np.percentile(strength[where], 80))
         ys, xs = np.nonzero(where)
@@ -126,7 +126,7 @@ def _follow(regions: list[list[_Region]], pictures: Floats, ground: Floats, coun
 
 
 def _matched(before: list[_Region], now: list[_Region]) -> list[_Region]:
-    """Order `now` like `before`, by nearness in place and colour."""
+    """Return `now` in the order of `before`, matched by distance in position and colour."""
     left = list(now)
     result = []
     for region in before:

@@ -1,117 +1,121 @@
-"""Captions: attributes drawn at random and sentences that say them, with wordings and combinations held out.
+"""Captions: random attributes and sentences about them, with wordings and combinations held out of training.
 
-An unspecified attribute is -1: the caption is silent about it and the scene is free to choose.
+An unspecified attribute is -1: the caption does not mention it, and the scene chooses it at random.
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from kinolog_training import vocabulary as words
+from kinolog_training.captions import vocabulary as words
 
-UNSAID = -1
+UNSPECIFIED = -1
 STILL = words.MOTIONS.index("still")
 SPINNING = words.MOTIONS.index("spinning")
 ROUND = frozenset(words.SHAPE_NAMES.index(name) for name in words.ROUND_SHAPES)
 
 
 @dataclass(frozen=True)
-class Thing:
-    """One object as a caption says it; every field is an index into `vocabulary` or UNSAID."""
+class ObjectSpec:
+    """One object of a caption. Every field is an index into `vocabulary` or UNSPECIFIED."""
 
     shape: int
     colour: int
-    size: int = UNSAID
-    motion: int = UNSAID
-    speed: int = UNSAID
+    size: int = UNSPECIFIED
+    motion: int = UNSPECIFIED
+    speed: int = UNSPECIFIED
 
 
 @dataclass(frozen=True)
-class Brief:
-    """What a caption asks for: one or two things and a background colour (an index or UNSAID)."""
+class ClipSpec:
+    """The content of a caption: one or two objects and a background colour (an index or UNSPECIFIED)."""
 
-    things: tuple[Thing, ...]
-    ground: int = UNSAID
-    twins: bool = field(default=False)  # said as "two red circles"
+    objects: tuple[ObjectSpec, ...]
+    ground: int = UNSPECIFIED
+    twins: bool = field(default=False)  # worded as "two red circles"
 
 
-def held_out(thing: Thing) -> bool:
-    """Say whether this look and motion are kept from training, about one in twelve of the combinations."""
-    if UNSAID in (thing.shape, thing.colour, thing.motion):
+def held_out(item: ObjectSpec) -> bool:
+    """Return True if this combination is held out of training, as about one in twelve are."""
+    if UNSPECIFIED in (item.shape, item.colour, item.motion):
         return False
-    return (5 * thing.shape + 7 * thing.colour + 11 * thing.motion) % 12 == 3
+    return (5 * item.shape + 7 * item.colour + 11 * item.motion) % 12 == 3
 
 
-def _pick(rng: random.Random, count: int, said: float) -> int:
-    return rng.randrange(count) if rng.random() < said else UNSAID
+def _pick(rng: random.Random, count: int, mention_rate: float) -> int:
+    return rng.randrange(count) if rng.random() < mention_rate else UNSPECIFIED
 
 
-def _thing(rng: random.Random, said: float) -> Thing:
-    """Draw a thing; `said` scales how often the optional attributes are spoken of."""
+def _thing(rng: random.Random, mention_rate: float) -> ObjectSpec:
+    """Return a random object. `mention_rate` scales how often optional attributes are mentioned."""
     while True:
         motion = _pick(rng, len(words.MOTIONS), 0.93)
-        speed = _pick(rng, len(words.SPEED_NAMES), 0.3 * said) if motion not in (UNSAID, STILL) else UNSAID
-        thing = Thing(
+        speed = (
+            _pick(rng, len(words.SPEED_NAMES), 0.3 * mention_rate)
+            if motion not in (UNSPECIFIED, STILL)
+            else UNSPECIFIED
+        )
+        item = ObjectSpec(
             shape=_pick(rng, len(words.SHAPE_NAMES), 0.99),
             colour=_pick(rng, len(words.COLOUR_NAMES), 0.97),
-            size=_pick(rng, len(words.SIZE_NAMES), 0.4 * said),
+            size=_pick(rng, len(words.SIZE_NAMES), 0.4 * mention_rate),
             motion=motion,
             speed=speed,
         )
-        if not (thing.motion == SPINNING and thing.shape in ROUND):
-            return thing
+        if not (item.motion == SPINNING and item.shape in ROUND):
+            return item
 
 
-def draw_brief(rng: random.Random, *, held: bool, doubles: float = 0.3, said: float = 1.0) -> Brief:
-    """Draw what to ask for. `held` chooses only held-out combinations; otherwise none of them appears."""
+def draw_spec(rng: random.Random, *, held: bool, doubles: float = 0.3, mention_rate: float = 1.0) -> ClipSpec:
+    """Return a random spec: only held-out combinations if `held`, none of them otherwise."""
     while True:
-        first = _thing(rng, said)
+        first = _thing(rng, mention_rate)
         ground = _pick(rng, len(words.COLOUR_NAMES), 1.0 if held else 0.92)
-        if held and UNSAID in (first.shape, first.colour, first.motion):
+        if held and UNSPECIFIED in (first.shape, first.colour, first.motion):
             continue
-        if held_out(first) != held or (ground != UNSAID and ground == first.colour):
+        if held_out(first) != held or (ground != UNSPECIFIED and ground == first.colour):
             continue
         if rng.random() >= doubles:
-            return Brief((first,), ground)
+            return ClipSpec((first,), ground)
         if rng.random() < 0.25:
-            return Brief((first, first), ground, twins=True)
-        second = _thing(rng, said)
-        if (held_out(second) and not held) or (ground != UNSAID and ground == second.colour):
+            return ClipSpec((first, first), ground, twins=True)
+        second = _thing(rng, mention_rate)
+        if (held_out(second) and not held) or (ground != UNSPECIFIED and ground == second.colour):
             continue
-        if (second.shape, second.colour) != (first.shape, first.colour) and second.shape != UNSAID:
-            return Brief((first, second), ground)
+        if (second.shape, second.colour) != (first.shape, first.colour) and second.shape != UNSPECIFIED:
+            return ClipSpec((first, second), ground)
 
 
-def motion_words(rng: random.Random, thing: Thing, finite: bool) -> str:
-    """Say the motion as a participle phrase, or as a finite verb phrase; empty when the motion is unsaid."""
-    if thing.motion == UNSAID:
+def motion_words(rng: random.Random, item: ObjectSpec, finite: bool) -> str:
+    """Return the motion as a participle or finite verb phrase; empty if it is unspecified."""
+    if item.motion == UNSPECIFIED:
         return ""
-    name = words.MOTIONS[thing.motion]
+    name = words.MOTIONS[item.motion]
     kind = 1 if finite else 0
     if name in words.STEPS and (name not in words.DOING or rng.random() < 0.7):
         verb, rest = rng.choice(words.GOING)[kind], " " + rng.choice(words.WHERE[name])
     else:
         verb, rest = rng.choice(words.DOING[name])[kind], ""
-    if thing.speed == UNSAID:
+    if item.speed == UNSPECIFIED:
         return verb + rest
-    adverb = rng.choice(words.SPEEDS[words.SPEED_NAMES[thing.speed]])
+    adverb = rng.choice(words.SPEEDS[words.SPEED_NAMES[item.speed]])
     if rng.random() < 0.5 and " " not in adverb and adverb != "fast":
         return f"{adverb} {verb}{rest}"
     return f"{verb}{rest} {adverb}"
 
 
 def _colour_word(rng: random.Random, colour: int) -> str:
-    """A word for a colour, now and then shaded ("dark blue"), which changes nothing in the picture."""
+    """Return a word for a colour, sometimes with a shade ("dark blue") that does not change the picture."""
     name = words.COLOUR_NAMES[colour]
     word = rng.choice(words.COLOURS[name])
     return f"{rng.choice(words.SHADES)} {word}" if name != "black" and rng.random() < 0.06 else word
 
 
-def thing_words(rng: random.Random, thing: Thing, article: str, plural: bool = False) -> str:
-    """Say how a thing looks: "a big crimson ball"."""
-    noun = "shape" if thing.shape == UNSAID else rng.choice(words.SHAPES[words.SHAPE_NAMES[thing.shape]])
-    colour = "" if thing.colour == UNSAID else _colour_word(rng, thing.colour)
-    size = "" if thing.size == UNSAID else rng.choice(words.SIZES[words.SIZE_NAMES[thing.size]])
+def object_words(rng: random.Random, item: ObjectSpec, article: str, plural: bool = False) -> str:
+    """Return the appearance of an object as a phrase: "a big crimson ball"."""
+    noun = "shape" if item.shape == UNSPECIFIED else rng.choice(words.SHAPES[words.SHAPE_NAMES[item.shape]])
+    colour = "" if item.colour == UNSPECIFIED else _colour_word(rng, item.colour)
+    size = "" if item.size == UNSPECIFIED else rng.choice(words.SIZES[words.SIZE_NAMES[item.size]])
     noun = words.plural(noun) if plural else noun
     parts = [colour, size, noun] if rng.random() < 0.08 else [size, colour, noun]
     phrase = " ".join(part for part in parts if part)
@@ -120,9 +124,9 @@ def thing_words(rng: random.Random, thing: Thing, article: str, plural: bool = F
     return f"{article} {phrase}".strip()
 
 
-def ground_words(rng: random.Random, ground: int) -> str:
-    """Say the background as a trailing phrase; empty when it is unsaid."""
-    if ground == UNSAID:
+def background_words(rng: random.Random, ground: int) -> str:
+    """Return the background as a trailing phrase; empty if it is unspecified."""
+    if ground == UNSPECIFIED:
         return ""
     name = words.COLOUR_NAMES[ground]
     where = rng.choice(("on", "over", "against", "in front of", "across", "above"))
@@ -142,15 +146,17 @@ def _article(phrase: str) -> str:
 
 
 def _ground_name(rng: random.Random, ground: int) -> str:
-    return "" if ground == UNSAID else rng.choice(words.COLOURS[words.COLOUR_NAMES[ground]]) + " background"
+    return (
+        "" if ground == UNSPECIFIED else rng.choice(words.COLOURS[words.COLOUR_NAMES[ground]]) + " background"
+    )
 
 
-def _single(rng: random.Random, thing: Thing, ground: int, held: bool) -> str:
-    a = thing_words(rng, thing, "a")
-    bare = thing_words(rng, thing, "")
-    the = thing_words(rng, thing, "the")
-    doing, does = motion_words(rng, thing, False), motion_words(rng, thing, True)
-    place, name = ground_words(rng, ground), _ground_name(rng, ground)
+def _single(rng: random.Random, item: ObjectSpec, ground: int, held: bool) -> str:
+    a = object_words(rng, item, "a")
+    bare = object_words(rng, item, "")
+    the = object_words(rng, item, "the")
+    doing, does = motion_words(rng, item, False), motion_words(rng, item, True)
+    place, name = background_words(rng, ground), _ground_name(rng, ground)
     if held:
         return rng.choice(
             (
@@ -173,17 +179,17 @@ def _single(rng: random.Random, thing: Thing, ground: int, held: bool) -> str:
     )  # fmt: skip
 
 
-def _double(rng: random.Random, brief: Brief, held: bool) -> str:
-    one, two = brief.things
-    place, name = ground_words(rng, brief.ground), _ground_name(rng, brief.ground)
-    if brief.twins:
+def _double(rng: random.Random, spec: ClipSpec, held: bool) -> str:
+    one, two = spec.objects
+    place, name = background_words(rng, spec.ground), _ground_name(rng, spec.ground)
+    if spec.twins:
         number = rng.choice(("two", "2", "a pair of"))
-        pair = thing_words(rng, one, number, plural=True)
+        pair = object_words(rng, one, number, plural=True)
         doing = motion_words(rng, one, False)
         if held:
             return rng.choice((f"there are {pair} {doing} {place}", f"{place} we see {pair} {doing}"))
         return rng.choice((f"{pair} {doing} {place}", f"{name}, {pair} {doing}", f"{pair} {place} {doing}"))
-    a, b = thing_words(rng, one, "a"), thing_words(rng, two, "a")
+    a, b = object_words(rng, one, "a"), object_words(rng, two, "a")
     a_doing, b_doing = motion_words(rng, one, False), motion_words(rng, two, False)
     a_does, b_does = motion_words(rng, one, True), motion_words(rng, two, True)
     if held:
@@ -202,12 +208,12 @@ def _double(rng: random.Random, brief: Brief, held: bool) -> str:
     )  # fmt: skip
 
 
-def say(rng: random.Random, brief: Brief, *, held: bool) -> str:
-    """Word a brief as a caption, in a held-out wording or in a training one (with fillers scattered in)."""
+def write_caption(rng: random.Random, spec: ClipSpec, *, held: bool) -> str:
+    """Return a caption for a spec, in a held-out wording or in a training one (with random fillers)."""
     text = (
-        _single(rng, brief.things[0], brief.ground, held)
-        if len(brief.things) == 1
-        else _double(rng, brief, held)
+        _single(rng, spec.objects[0], spec.ground, held)
+        if len(spec.objects) == 1
+        else _double(rng, spec, held)
     )
     spoken = text.replace(" .", ".").replace(" ,", ",").split()
     if not held and rng.random() < 0.3:
@@ -217,9 +223,9 @@ def say(rng: random.Random, brief: Brief, *, held: bool) -> str:
     return " ".join(spoken).strip(" ,.")
 
 
-def captioned(seed: int, *, held: bool, doubles: float = 0.3) -> Iterator[tuple[Brief, str]]:
-    """Yield briefs and captions for ever, the same ones for the same seed."""
+def caption_stream(seed: int, *, held: bool, doubles: float = 0.3) -> Iterator[tuple[ClipSpec, str]]:
+    """Yield specs and captions without end, the same ones for the same seed."""
     rng = random.Random(seed)  # noqa: S311 - reproducible data, not a secret
     while True:
-        brief = draw_brief(rng, held=held, doubles=doubles)
-        yield brief, say(rng, brief, held=held)
+        spec = draw_spec(rng, held=held, doubles=doubles)
+        yield spec, write_caption(rng, spec, held=held)

@@ -1,4 +1,4 @@
-"""Stage `evaluate`: a model folder scored on prompts whose wordings and combinations were never trained on."""
+"""Stage `evaluate`: the score of a model folder on prompts whose wordings and combinations were never trained on."""
 
 import argparse
 import collections
@@ -15,14 +15,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from kinolog_training import vocabulary as words
-from kinolog_training.captions import Brief, captioned
-from kinolog_training.drawing import draw
-from kinolog_training.judging import Reading, marks, read
-from kinolog_training.latents import gathered, spread
-from kinolog_training.scenes import draw_scene, pack
-from kinolog_training.text import LENGTH
-from kinolog_training.wan import WanPipeline
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.captions.captions import ClipSpec, caption_stream
+from kinolog_training.evaluation.judge import ClipReading, obeyed, read_clip
+from kinolog_training.networks.text_encoder import LENGTH
+from kinolog_training.networks.wan import WanPipeline
+from kinolog_training.scenes.latents import gathered, spread
+from kinolog_training.scenes.rasterizer import rasterize
+from kinolog_training.scenes.scenes import draw_scene, pack
 
 BATCH = 16
 SHEET_PROMPTS = (
@@ -54,7 +54,7 @@ SHEET_PROMPTS = (
 
 
 def load(folder: Path) -> Any:
-    """The pipeline as the worker loads it."""
+    """Load the pipeline as the worker does."""
     pipeline = WanPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
@@ -83,57 +83,59 @@ def generate(
     return np.concatenate(clips)
 
 
-def score(pairs: Sequence[tuple[Brief, Reading]]) -> dict[str, float]:
-    """The part of clips that obey their brief, for each mark."""
+def score(pairs: Sequence[tuple[ClipSpec, ClipReading]]) -> dict[str, float]:
+    """Return the share of clips that obey their spec, for each attribute."""
     totals: collections.Counter[str] = collections.Counter()
-    for brief, reading in pairs:
-        totals.update({name: int(good) for name, good in marks(brief, reading).items()})
+    for spec, reading in pairs:
+        totals.update({name: int(good) for name, good in obeyed(spec, reading).items()})
     return {name: round(total / len(pairs), 4) for name, total in totals.items()}
 
 
-def held_out_prompts(seed: int, count: int, doubles: float) -> list[tuple[Brief, str]]:
-    """Prompts in held-out wordings about held-out combinations."""
-    return list(itertools.islice(captioned(1_000_000 + seed, held=True, doubles=doubles), count))
+def held_out_prompts(seed: int, count: int, doubles: float) -> list[tuple[ClipSpec, str]]:
+    """Return prompts in held-out wordings with held-out combinations."""
+    return list(itertools.islice(caption_stream(1_000_000 + seed, held=True, doubles=doubles), count))
 
 
-def evaluate(pipeline: Any, prompts: Sequence[tuple[Brief, str]], **settings: Any) -> dict[str, Any]:
-    """Scores, and the commonest mistakes, of clips generated from captions."""
+def evaluate(pipeline: Any, prompts: Sequence[tuple[ClipSpec, str]], **settings: Any) -> dict[str, Any]:
+    """Return the scores and the most frequent mistakes of clips generated from captions."""
     clips = generate(pipeline, [text for _, text in prompts], **settings)
-    readings = [read(clip) for clip in clips]
+    readings = [read_clip(clip) for clip in clips]
     wrong: collections.Counter[str] = collections.Counter()
-    for (brief, _), reading in zip(prompts, readings, strict=True):
-        if len(brief.things) == 1 and len(reading.things) == 1:
-            thing, seen, marked = brief.things[0], reading.things[0], marks(brief, reading)
-            if not marked["motion"]:
-                wrong[f"motion {words.MOTIONS[thing.motion]} seen as {seen.motion}"] += 1
-            if not marked["shape"]:
-                wrong[f"shape {words.SHAPE_NAMES[thing.shape]} seen as {seen.shape}"] += 1
-            if not marked["colour"]:
-                wrong[f"colour {words.COLOUR_NAMES[thing.colour]} seen as {seen.colour}"] += 1
-    briefs = [brief for brief, _ in prompts]
-    return {**score(list(zip(briefs, readings, strict=True))), "mistakes": dict(wrong.most_common(8))}
+    for (spec, _), reading in zip(prompts, readings, strict=True):
+        if len(spec.objects) == 1 and len(reading.objects) == 1:
+            item, observed, obeys = spec.objects[0], reading.objects[0], obeyed(spec, reading)
+            if not obeys["motion"]:
+                wrong[f"motion {words.MOTIONS[item.motion]} seen as {observed.motion}"] += 1
+            if not obeys["shape"]:
+                wrong[f"shape {words.SHAPE_NAMES[item.shape]} seen as {observed.shape}"] += 1
+            if not obeys["colour"]:
+                wrong[f"colour {words.COLOUR_NAMES[item.colour]} seen as {observed.colour}"] += 1
+    specs = [spec for spec, _ in prompts]
+    return {**score(list(zip(specs, readings, strict=True))), "mistakes": dict(wrong.most_common(8))}
 
 
 @torch.no_grad()
-def ceilings(pipeline: Any, prompts: Sequence[tuple[Brief, str]], frames: int, seed: int) -> dict[str, Any]:
-    """What the judge makes of drawn clips, and of the same scenes through the decoder: no denoiser does better."""
-    briefs = [brief for brief, _ in prompts]
-    scene = draw_scene(pack(briefs), frames, torch.Generator().manual_seed(seed))
-    drawn = (draw(scene)[0].permute(0, 1, 3, 4, 2) * 255).round().byte().numpy()
+def ceilings(
+    pipeline: Any, prompts: Sequence[tuple[ClipSpec, str]], frames: int, seed: int
+) -> dict[str, Any]:
+    """Return the scores of drawn clips and of the same scenes through the decoder: upper bounds for any denoiser."""
+    specs = [spec for spec, _ in prompts]
+    scene = draw_scene(pack(specs), frames, torch.Generator().manual_seed(seed))
+    drawn = (rasterize(scene)[0].permute(0, 1, 3, 4, 2) * 255).round().byte().numpy()
     grids = spread(gathered(scene))
     decoded = [as_bytes(pipeline.vae.decode(grid[None]).sample[0].permute(1, 2, 3, 0)) for grid in grids]
     error = np.mean(
         [np.square(one.astype(float) - two).mean() for one, two in zip(decoded, drawn, strict=True)]
     )
     return {
-        "drawn": score([(brief, read(clip)) for brief, clip in zip(briefs, drawn, strict=True)]),
-        "decoded": score([(brief, read(clip)) for brief, clip in zip(briefs, decoded, strict=True)]),
+        "drawn": score([(spec, read_clip(clip)) for spec, clip in zip(specs, drawn, strict=True)]),
+        "decoded": score([(spec, read_clip(clip)) for spec, clip in zip(specs, decoded, strict=True)]),
         "decoded, in decibels": round(10 * math.log10(255**2 / error), 2),
     }
 
 
 def as_bytes(pictures: torch.Tensor) -> NDArray[np.uint8]:
-    """Pictures in -1..1 as bytes."""
+    """Return pictures in -1..1 as bytes."""
     scaled: NDArray[np.uint8] = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
     return scaled
 
@@ -160,7 +162,7 @@ def contact_sheet(pipeline: Any, to: Path, *, columns: int = 2, **settings: Any)
 
 
 def evaluate_folder(arguments: argparse.Namespace) -> None:
-    """Run the stage from its command line."""
+    """Run the stage with the arguments of the command line."""
     torch.set_num_threads(arguments.threads)
     pipeline = load(arguments.model)
     settings = {

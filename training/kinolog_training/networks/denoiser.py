@@ -1,8 +1,8 @@
 """The denoiser: a WanTransformer3DModel of one token for each latent frame.
 
 It is trained on gathered states (48 numbers a token) and exported with the gathering and the spreading written into its
-patch embedding and output projection, so that the shipped transformer takes and gives 48x8x8 grids with patches of
-(1, 8, 8). It predicts the clean latents; the scheduler is told so (`prediction_type: sample`).
+patch embedding and output projection, so that the shipped transformer takes and returns 48x8x8 grids with patches of
+(1, 8, 8). It predicts the clean latents; the scheduler has `prediction_type: sample`.
 """
 
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kinolog_training.latents import CHANNELS, GRID, NOISE_GAIN, offsets
-from kinolog_training.text import TEXT_DIM
-from kinolog_training.wan import UniPCMultistepScheduler, WanTransformer3DModel
+from kinolog_training.networks.text_encoder import TEXT_DIM
+from kinolog_training.networks.wan import UniPCMultistepScheduler, WanTransformer3DModel
+from kinolog_training.scenes.latents import CHANNELS, GRID, NOISE_GAIN, offsets
 
 HEADS, HEAD_DIM, LAYERS, FFN = 4, 32, 6, 512
 FLOW_SHIFT = 8.0
 
 
 def build_denoiser(patch: int = 1) -> Any:
-    """`patch` is 1 for training on gathered states and GRID for the model that ships."""
+    """Return a network. `patch` is 1 for training on gathered states and GRID for the shipped model."""
     return WanTransformer3DModel(
         patch_size=(1, patch, patch),
         num_attention_heads=HEADS,
@@ -36,38 +36,38 @@ def build_denoiser(patch: int = 1) -> Any:
 
 
 def build_scheduler() -> Any:
-    """UniPC along the flow, with the time shift the denoiser was trained for."""
+    """Return UniPC along the flow, with the time shift that the denoiser was trained for."""
     return UniPCMultistepScheduler(
         prediction_type="sample", use_flow_sigmas=True, flow_shift=FLOW_SHIFT, num_train_timesteps=1000
     )
 
 
 def draw_times(count: int, generator: torch.Generator, device: str) -> Tensor:
-    """Flow times in (0, 1]: spread as the scheduler's steps are, with some at pure noise."""
+    """Return flow times in (0, 1], distributed like the scheduler's steps, with some at pure noise."""
     u = torch.rand(count, generator=generator, device=device)
     u = torch.where(torch.rand(count, generator=generator, device=device) < 0.05, 1.0, u).clamp_min(1e-3)
     return FLOW_SHIFT * u / (1 + (FLOW_SHIFT - 1) * u)
 
 
 def noisy(states: Tensor, times: Tensor, generator: torch.Generator) -> Tensor:
-    """Gathered states at flow time t: the mean over the grid of (1 - t) x + t noise. states is [batch, 48, frames]."""
+    """Return gathered states [batch, 48, frames] at flow time t: the mean over the grid of (1 - t) x + t noise."""
     t = times.view(-1, 1, 1)
     noise = torch.randn(states.shape, generator=generator, device=states.device)
     return (1 - t) * states + t * NOISE_GAIN * noise
 
 
 def time_weights(times: Tensor) -> Tensor:
-    """What a squared error counts at each time: about the inverse of what the noise leaves unknown, at most 60."""
+    """Return the weight of a squared error at each time: about the inverse of the unknown part, at most 60."""
     sigma = times * NOISE_GAIN / (1 - times).clamp_min(1e-4)
     return (1 + 1 / sigma.square()).clamp_max(60.0)
 
 
 class TrainingAttention:
-    """Attention for training: the same function as the usual processor, cheaper.
+    """Attention for training: the same function as the usual processor, at lower cost.
 
-    Several clips in a row may share a caption, whose keys and values are then made once: the text has
+    Several clips in a row may share a caption, whose keys and values are then computed once: the text has
     [captions, tokens, width] and the clips [captions * clips, frames, width]. The attention itself stays in float32
-    under autocast, for on a CPU its bfloat16 backward is slow.
+    under autocast, because its bfloat16 backward pass is slow on a CPU.
     """
 
     def __call__(
@@ -84,7 +84,7 @@ class TrainingAttention:
         value = attn.to_v(text).float()
         query, key, value = (part.unflatten(2, (attn.heads, -1)) for part in (query, key, value))
         if rotary_emb is not None:
-            query, key = rotated(query, *rotary_emb), rotated(key, *rotary_emb)
+            query, key = rotary_embedded(query, *rotary_emb), rotary_embedded(key, *rotary_emb)
         query = query.reshape(len(text), -1, *query.shape[2:])
         heads = [part.transpose(1, 2) for part in (query, key, value)]
         with torch.autocast(hidden_states.device.type, enabled=False):
@@ -93,8 +93,8 @@ class TrainingAttention:
         return output
 
 
-def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn pairs of channels by their place's angles: x is [batch, places, heads, channels]."""
+def rotary_embedded(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Return x [batch, positions, heads, channels] with its channel pairs rotated by their position's angles."""
     even, odd = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
     c, s = cos[..., 0::2], sin[..., 1::2]
     return torch.stack([even * c - odd * s, even * s + odd * c], -1).flatten(-2).type_as(x)
@@ -108,14 +108,14 @@ def prepare_for_training(network: Any) -> None:
 
 
 def predict(network: Any, states: Tensor, times: Tensor, hidden: Tensor) -> Tensor:
-    """Clean states from noisy ones: [batch, 48, frames] to the same."""
+    """Return clean states from noisy ones, both [batch, 48, frames]."""
     output: Tensor = network(states[..., None, None], times * 1000, hidden, return_dict=False)[0]
     return output[..., 0, 0]
 
 
 @torch.no_grad()
-def widened(trained: Any) -> Any:
-    """The transformer that ships: the same function on grids."""
+def widened_to_grids(trained: Any) -> Any:
+    """Return the shipped transformer: the same function on grids."""
     wide = build_denoiser(GRID)
     state = trained.state_dict()
     cells = GRID * GRID

@@ -1,4 +1,4 @@
-"""Judging a clip: the shape and motion of each object by rules, and whether the clip obeys a brief."""
+"""The judge: reads shape and motion of each object by rules, and checks whether a clip obeys a spec."""
 
 import functools
 import math
@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kinolog_training import vocabulary as words
-from kinolog_training.captions import UNSAID, Brief, Thing
-from kinolog_training.drawing import coverage
-from kinolog_training.measuring import Floats, Track, measure
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.captions.captions import UNSPECIFIED, ClipSpec, ObjectSpec
+from kinolog_training.evaluation.tracks import Floats, Track, track_objects
+from kinolog_training.scenes.rasterizer import coverage
 
 _CROP = 24
 _ANGLES = 36
-_LARGEST = 7  # frames looked at for the shape
+_LARGEST = 7  # frames that are compared for the shape
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One object as it was seen."""
+class ObservedObject:
+    """Attributes of one object, read from pixels."""
 
     shape: str
     colour: str
@@ -29,15 +29,15 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was seen in a clip."""
+class ClipReading:
+    """Attributes of a clip, read from its pixels."""
 
     ground: str
-    things: tuple[Seen, ...]
+    objects: tuple[ObservedObject, ...]
 
 
 def crops(track: Track, chosen: NDArray[np.int64]) -> Floats:
-    """The object in the chosen frames, centred and scaled so that its area is the same: [n, 24, 24]."""
+    """Return the object in the chosen frames, centred and scaled to the same area: [n, 24, 24]."""
     side = 2.9 * np.sqrt(track.area[chosen])
     grid = (np.arange(_CROP) + 0.5) / _CROP - 0.5
     x = track.centre[chosen, 0, None] + grid * side[:, None] - 0.5
@@ -56,7 +56,7 @@ def crops(track: Track, chosen: NDArray[np.int64]) -> Floats:
 
 @functools.cache
 def _templates() -> Floats:
-    """Every shape at every angle, cropped as `crops` does: [shapes, angles, 24 * 24]."""
+    """Return every shape at every angle, cropped as `crops` does: [shapes, angles, 24 * 24]."""
     angles = torch.arange(_ANGLES) * (2 * math.pi / _ANGLES)
     result = []
     for shape in range(len(words.SHAPE_NAMES)):
@@ -72,7 +72,7 @@ def _templates() -> Floats:
 
 
 def shape_of(track: Track) -> str:
-    """The shape whose outline fits best over the frames where the object is largest; upright fits are favoured."""
+    """Return the shape whose outline fits best in the frames where the object is largest. Prefer upright ones."""
     chosen = np.sort(np.argsort(-track.area, kind="stable")[:_LARGEST])
     views = crops(track, chosen).reshape(len(chosen), 1, 1, -1)
     misfit = ((views - _templates()[None]) ** 2).mean(-1)
@@ -81,14 +81,14 @@ def shape_of(track: Track) -> str:
 
 
 def turning(track: Track) -> float:
-    """How much the outline changes over three frames, about the centre; a still shape is near zero."""
+    """Return how much the outline changes about the centre within three frames; near zero for a still shape."""
     views = crops(track, np.arange(len(track.area))).reshape(len(track.area), -1)
     change = np.abs(views[3:] - views[:-3]).mean(1) / np.maximum(views.mean(), 1e-6)
     return float(np.median(change))
 
 
 def motion_of(track: Track) -> str:
-    """The motion, from the track of the centre, the area and the outline."""
+    """Return the motion, from the track of the centre, the area and the outline."""
     count = max(2, len(track.area) // 8)
     ratio = float(track.area[-count:].mean() / track.area[:count].mean())
     path = track.centre
@@ -111,7 +111,7 @@ def motion_of(track: Track) -> str:
 
 
 def _turn_about(path: Floats) -> float:
-    """The angle swept about the centre of the best circle, in radians; 0 when the path is no circle."""
+    """Return the angle swept about the centre of the best circle, in radians; 0 if the path is no circle."""
     x, y = path.T
     design = np.stack([x, y, np.ones_like(x)], 1)
     solved, *_ = np.linalg.lstsq(design, x**2 + y**2, rcond=None)
@@ -124,7 +124,7 @@ def _turn_about(path: Floats) -> float:
 
 
 def _reversals(values: Floats, least: float = 1.5) -> int:
-    """How often a series turns back by more than `least`."""
+    """Return how often a series reverses by more than `least`."""
     turns, direction, extreme = 0, 0, values[0]
     for value in values[1:]:
         if (direction >= 0 and value > extreme) or (direction <= 0 and value < extreme):
@@ -136,30 +136,36 @@ def _reversals(values: Floats, least: float = 1.5) -> int:
     return turns
 
 
-def read(frames: NDArray[np.uint8]) -> Reading:
-    """Say what is in a clip: frames are uint8 [frames, 64k, 64k, 3]."""
-    measured = measure(frames)
-    seen = tuple(Seen(shape_of(track), track.colour, motion_of(track)) for track in measured.tracks)
-    return Reading(measured.ground, seen)
+def read_clip(frames: NDArray[np.uint8]) -> ClipReading:
+    """Return the attributes of a clip: frames are uint8 [frames, 64k, 64k, 3]."""
+    measured = track_objects(frames)
+    observed = tuple(
+        ObservedObject(shape_of(track), track.colour, motion_of(track)) for track in measured.tracks
+    )
+    return ClipReading(measured.ground, observed)
 
 
-def _marks(thing: Thing, seen: Seen) -> dict[str, bool]:
+def _obeyed(item: ObjectSpec, observed: ObservedObject) -> dict[str, bool]:
     return {
-        "colour": thing.colour == UNSAID or words.COLOUR_NAMES[thing.colour] == seen.colour,
-        "shape": thing.shape == UNSAID or words.SHAPE_NAMES[thing.shape] == seen.shape,
-        "motion": thing.motion == UNSAID or words.MOTIONS[thing.motion] == seen.motion,
+        "colour": item.colour == UNSPECIFIED or words.COLOUR_NAMES[item.colour] == observed.colour,
+        "shape": item.shape == UNSPECIFIED or words.SHAPE_NAMES[item.shape] == observed.shape,
+        "motion": item.motion == UNSPECIFIED or words.MOTIONS[item.motion] == observed.motion,
     }
 
 
-def marks(brief: Brief, reading: Reading) -> dict[str, bool]:
-    """Which parts of a brief a clip obeys; things are matched so that most is right, and missing ones are wrong."""
-    ground = brief.ground == UNSAID or words.COLOUR_NAMES[brief.ground] == reading.ground
-    result: dict[str, Any] = {"background": ground, "count": len(brief.things) == len(reading.things)}
-    nothing = Seen("none", "none", "none")
-    padded = [*reading.things, nothing, nothing]
-    orders = [padded[: len(brief.things)], padded[: len(brief.things)][::-1]]
+def obeyed(spec: ClipSpec, reading: ClipReading) -> dict[str, bool]:
+    """Return which attributes of a spec a clip obeys.
+
+    Objects are matched so that most attributes are right; those of a missing object are wrong.
+    """
+    ground = spec.ground == UNSPECIFIED or words.COLOUR_NAMES[spec.ground] == reading.ground
+    result: dict[str, Any] = {"background": ground, "count": len(spec.objects) == len(reading.objects)}
+    nothing = ObservedObject("none", "none", "none")
+    padded = [*reading.objects, nothing, nothing]
+    orders = [padded[: len(spec.objects)], padded[: len(spec.objects)][::-1]]
     tried = [
-        [_marks(thing, seen) for thing, seen in zip(brief.things, order, strict=True)] for order in orders
+        [_obeyed(item, observed) for item, observed in zip(spec.objects, order, strict=True)]
+        for order in orders
     ]
     best = max(tried, key=lambda rows: sum(sum(row.values()) for row in rows))
     for name in ("colour", "shape", "motion"):

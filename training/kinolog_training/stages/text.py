@@ -1,16 +1,16 @@
-"""Stage `text`: the encoder learns to sort a caption's words into the attributes of its objects."""
+"""Stage `text`: the encoder learns to assign a caption's words to the attributes of its objects."""
 
 import torch
 from torch import Tensor, nn
 
-from kinolog_training.bank import Bank
-from kinolog_training.muon import Learner
-from kinolog_training.runs import Run
-from kinolog_training.text import ANSWERS, PREFIX, AttributeHeads, build_encoder, encode
+from kinolog_training.captions.caption_bank import CaptionBank
+from kinolog_training.networks.text_encoder import PREFIX, QUESTIONS, AttributeHeads, build_encoder, encode
+from kinolog_training.stages.learner import Learner
+from kinolog_training.stages.run import TrainingRun
 
 
-class Reader(nn.Module):
-    """The encoder and the heads that ask it for attributes."""
+class TextReader(nn.Module):
+    """The encoder and the heads that predict attributes from it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,8 +22,10 @@ class Reader(nn.Module):
         return loss, right
 
 
-def silenced(ids: Tensor, packed: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Replace a share of captions by the empty one, which asks for one thing and says nothing of it."""
+def with_empty_captions(
+    ids: Tensor, packed: Tensor, share: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Replace a share of captions by the empty one: one object with unspecified attributes."""
     rows = torch.rand(len(ids), generator=generator, device=ids.device) < share
     ids, packed = ids.clone(), packed.clone()
     ids[:, len(PREFIX) :] = torch.where(rows[:, None], 0, ids[:, len(PREFIX) :])
@@ -33,10 +35,10 @@ def silenced(ids: Tensor, packed: Tensor, share: float, generator: torch.Generat
     return ids, torch.where(rows[:, None], nothing, packed)
 
 
-def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
+def train_text(run: TrainingRun, bank: CaptionBank, batch: int, seed: int) -> None:
     """Train until the run is over."""
     torch.manual_seed(seed)
-    reader = Reader().to(run.device)
+    reader = TextReader().to(run.device)
     learner = Learner(
         reader, 0.01, 2e-3, not_matrices=("shared", "embed_tokens", "relative_attention_bias", "heads")
     )
@@ -45,7 +47,7 @@ def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
     generator = torch.Generator(run.device).manual_seed(seed + learner.steps)
     more = True
     while more:
-        ids, packed = silenced(*bank.draw(batch, generator), 0.03, generator)
+        ids, packed = with_empty_captions(*bank.draw(batch, generator), 0.03, generator)
         loss, right = reader(ids, packed)
         learner.learn(loss, run.pace(learner), batch)
         figures = {"loss": loss.detach(), "all": right.all(1).float().mean()}
@@ -54,11 +56,11 @@ def train_text(run: Run, bank: Bank, batch: int, seed: int) -> None:
 
 
 @torch.no_grad()
-def accuracy(reader: Reader, bank: Bank) -> dict[str, float]:
-    """The part of captions of which everything, and each answer, is understood."""
+def accuracy(reader: TextReader, bank: CaptionBank) -> dict[str, float]:
+    """Return the share of captions of which everything, and each attribute, is predicted correctly."""
     _, right = reader(bank.ids, bank.packed)
     names = ("ground", "count", "shape1", "colour1", "size1", "motion1", "speed1",
              "shape2", "colour2", "size2", "motion2", "speed2")  # fmt: skip
-    assert len(names) == len(ANSWERS)  # noqa: S101 - the tables above are written by hand
+    assert len(names) == len(QUESTIONS)  # noqa: S101 - the tables above are written by hand
     each = {name: value.item() for name, value in zip(names, right.float().mean(0), strict=True)}
     return {"everything": right.all(1).float().mean().item(), **each}

@@ -1,7 +1,7 @@
-"""Drawing: anti-aliased pictures of scenes from signed distances, in batches, on any device.
+"""The rasterizer: anti-aliased pictures of scenes from signed distances, in batches, on any device.
 
 A shape's distance is in pixels, negative inside; coverage is a half-pixel ramp around zero. Shapes are scaled so that
-their areas look alike for the same radius.
+their areas are similar for the same radius.
 """
 
 import math
@@ -10,8 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kinolog_training import vocabulary as words
-from kinolog_training.scenes import SIDE, SLOTS, Scene
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.scenes.scenes import SIDE, SLOTS, SceneBatch
 
 
 def _circle(x: Tensor, y: Tensor) -> Tensor:
@@ -23,13 +23,13 @@ def _square(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _triangle(x: Tensor, y: Tensor) -> Tensor:
-    """Equilateral, pointing up, its corners on the circle of radius 1.15 about its centre."""
+    """Equilateral triangle, pointing up, its corners on the circle of radius 1.15 about its centre."""
     slope = math.sqrt(3) / 2 * x.abs() - 0.5 * y
     return torch.maximum(slope, y) - 0.575
 
 
 def _star(x: Tensor, y: Tensor) -> Tensor:
-    """Five points of radius 1.15, inner corners at 0.5; one pointing up."""
+    """Star with five points of radius 1.15 and inner corners at 0.5; one point is up."""
     sector = 2 * math.pi / 5
     bearing = torch.atan2(x, -y)
     folded = ((bearing + sector / 2) % sector - sector / 2).abs()
@@ -82,7 +82,7 @@ DISTANCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def coverage(shape: Tensor, x: Tensor, y: Tensor, radius: Tensor, angle: Tensor, side: int = SIDE) -> Tensor:
-    """How much of each pixel the shape covers: arguments [n], result [n, side, side] in 0..1."""
+    """Return the coverage of each pixel by the shape: arguments [n], result [n, side, side] in 0..1."""
     at = torch.arange(side, device=x.device, dtype=torch.float32) + 0.5
     px = at.view(1, 1, -1) - x.view(-1, 1, 1)
     py = at.view(1, -1, 1) - y.view(-1, 1, 1)
@@ -98,8 +98,8 @@ def coverage(shape: Tensor, x: Tensor, y: Tensor, radius: Tensor, angle: Tensor,
     return result
 
 
-def draw(scene: Scene) -> tuple[Tensor, Tensor]:
-    """Draw every frame: pictures [batch, frames, 3, 64, 64] in 0..1, and what objects cover [batch, frames, 64, 64]."""
+def rasterize(scene: SceneBatch) -> tuple[Tensor, Tensor]:
+    """Return pictures [batch, frames, 3, 64, 64] in 0..1, and the coverage by objects [batch, frames, 64, 64]."""
     batch, _, frames = scene.x.shape
     picture = scene.ground.view(batch, 1, 3, 1, 1).expand(batch, frames, 3, SIDE, SIDE).clone()
     covered = torch.zeros(batch, frames, SIDE, SIDE, device=scene.x.device)

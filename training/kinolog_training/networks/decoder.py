@@ -1,7 +1,7 @@
 """The VAE's decoder, trained flat: a 2-D network over single latent frames that becomes an AutoencoderKLWan.
 
-A latent frame tells all about its two frames, so the decoder needs no past: of every 3-D kernel only the newest time
-tap is used, which makes training a matter of pictures. `install` writes the weights into the real class, where the
+A latent frame describes its two frames completely, so the decoder needs no past: of every 3-D kernel only the newest
+time tap is used, and single frames are enough for training. `install` writes the weights into the real class, where the
 older taps are zero and `decode` gives the same frames.
 """
 
@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kinolog_training.latents import CHANNELS
-from kinolog_training.wan import AutoencoderKLWan
+from kinolog_training.networks.wan import AutoencoderKLWan
+from kinolog_training.scenes.latents import CHANNELS
 
 WIDTH = 48
 PATCH = 4
 
 
 def build_vae() -> Any:
-    """The autoencoder that ships. Text-to-video never encodes, so its encoder is as small as the class allows."""
+    """Return the shipped autoencoder. Text-to-video never encodes: its encoder is as small as the class allows."""
     return AutoencoderKLWan(
         base_dim=4,
         decoder_base_dim=WIDTH,
@@ -37,7 +37,7 @@ def build_vae() -> Any:
     )
 
 
-class Norm(nn.Module):
+class RmsNorm(nn.Module):
     """The root-mean-square norm over channels that the Wan VAE uses."""
 
     def __init__(self, width: int) -> None:
@@ -49,13 +49,13 @@ class Norm(nn.Module):
         return scaled
 
 
-class Residual(nn.Module):
-    """Two convolutions beside an identity; the second starts small."""
+class ResidualBlock(nn.Module):
+    """Two convolutions with a skip connection; the second has small initial weights."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm1, self.conv1 = Norm(width), nn.Conv2d(width, width, 3, padding=1)
-        self.norm2, self.conv2 = Norm(width), nn.Conv2d(width, width, 3, padding=1)
+        self.norm1, self.conv1 = RmsNorm(width), nn.Conv2d(width, width, 3, padding=1)
+        self.norm2, self.conv2 = RmsNorm(width), nn.Conv2d(width, width, 3, padding=1)
         with torch.no_grad():
             self.conv2.weight *= 0.2
 
@@ -65,12 +65,12 @@ class Residual(nn.Module):
         return result
 
 
-class Attention(nn.Module):
+class FrameAttention(nn.Module):
     """One head over the cells of one latent frame."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = Norm(width)
+        self.norm = RmsNorm(width)
         self.to_qkv = nn.Conv2d(width, 3 * width, 1)
         self.proj = nn.Conv2d(width, width, 1)
         with torch.no_grad():
@@ -84,18 +84,18 @@ class Attention(nn.Module):
 
 
 class FlatDecoder(nn.Module):
-    """Latent frames to pictures in -1..1: `pairs` gives two pictures each, `firsts` one."""
+    """Decodes latent frames to pictures in -1..1: `pairs` to two pictures each, `firsts` to one."""
 
     def __init__(self) -> None:
         super().__init__()
         wide = 2 * WIDTH
         self.conv_in = nn.Conv2d(CHANNELS, wide, 3, padding=1)
-        self.mid = nn.ModuleList([Residual(wide), Attention(wide), Residual(wide)])
-        self.coarse = nn.ModuleList([Residual(wide), Residual(wide)])
+        self.mid = nn.ModuleList([ResidualBlock(wide), FrameAttention(wide), ResidualBlock(wide)])
+        self.coarse = nn.ModuleList([ResidualBlock(wide), ResidualBlock(wide)])
         self.time_conv = nn.Conv2d(wide, 2 * wide, 1)
         self.upsample = nn.Conv2d(wide, WIDTH, 3, padding=1)
-        self.fine = nn.ModuleList([Residual(WIDTH), Residual(WIDTH)])
-        self.norm_out = Norm(WIDTH)
+        self.fine = nn.ModuleList([ResidualBlock(WIDTH), ResidualBlock(WIDTH)])
+        self.norm_out = RmsNorm(WIDTH)
         self.conv_out = nn.Conv2d(WIDTH, 3 * PATCH * PATCH, 3, padding=1)
         with torch.no_grad():
             for half in self.time_conv.weight.chunk(2):
@@ -104,7 +104,7 @@ class FlatDecoder(nn.Module):
             self.conv_out.weight *= 0.3
 
     def forward(self, pairs: Tensor, firsts: Tensor) -> tuple[Tensor, Tensor]:
-        """pairs [n, 48, 8, 8] to [n, 2, 3, 64, 64]; firsts [m, 48, 8, 8] to [m, 3, 64, 64]."""
+        """Decode pairs [n, 48, 8, 8] to [n, 2, 3, 64, 64] and firsts [m, 48, 8, 8] to [m, 3, 64, 64]."""
         n = len(pairs)
         x = self.conv_in(torch.cat([pairs, firsts]))
         for part in (*self.mid, *self.coarse):
@@ -123,7 +123,7 @@ class FlatDecoder(nn.Module):
         )
         return x[: 2 * n].unflatten(0, (n, 2)).clone(), x[
             2 * n :
-        ].clone()  # no shared storage: compilers trip on it
+        ].clone()  # no shared storage, which torch.compile cannot handle
 
 
 @torch.no_grad()

@@ -1,13 +1,13 @@
 """The latent space: one vector of scene state for each latent frame, spread over an 8x8 grid of cells.
 
-A latent frame covers two frames (the first one covers frame 0 alone, said twice), as in every Wan VAE with a temporal
-factor of two. Its 48 channels are *anchored*: training tells the decoder what each one means, so the denoiser learns
-motion and looks from states, with no picture in between. In a cell of the grid the positions are relative to the cell's
-own centre, so the decoder draws the same way everywhere; every other channel is the same in all cells.
+A latent frame covers two frames (the first one covers frame 0 alone, twice), as in every Wan VAE with a temporal factor
+of two. Its 48 channels are *anchored*: the meaning of each one is fixed before training, so that the denoiser learns
+motion and appearance from states, without pictures. In a cell of the grid the positions are relative to the cell's own
+centre, so that the decoder draws the same way everywhere; every other channel is the same in all cells.
 
 Because Gaussian noise is independent in the 64 cells and the spread is a known affine map, the mean over cells
-("gathered") holds all a denoiser can know, with noise 8 times weaker. Training runs on gathered states; the exported
-networks take and give whole grids.
+("gathered") holds all that a denoiser can know, with noise 8 times weaker. Training runs on gathered states; the
+exported networks take and return whole grids.
 """
 
 from typing import Final
@@ -15,8 +15,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from kinolog_training import vocabulary as words
-from kinolog_training.scenes import SIDE, SLOTS, Scene
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.scenes.scenes import SIDE, SLOTS, SceneBatch
 
 CHANNELS: Final = 48
 GRID: Final = 8
@@ -35,12 +35,12 @@ Y_AT: Final = (1, 3)
 
 
 def latent_frames(frames: int) -> int:
-    """How many latent frames a clip has; `frames` is odd."""
+    """Return the number of latent frames of a clip; `frames` is odd."""
     return (frames - 1) // 2 + 1
 
 
-def gathered(scene: Scene) -> Tensor:
-    """The states of a scene: [batch, 48, latent frames], each channel of about unit scale."""
+def gathered(scene: SceneBatch) -> Tensor:
+    """Return the states of scenes: [batch, 48, latent frames], each channel of about unit scale."""
     batch, _, frames = scene.x.shape
     count = latent_frames(frames)
     first = torch.arange(count, device=scene.x.device) * 2 - 1
@@ -80,7 +80,7 @@ def gathered(scene: Scene) -> Tensor:
 
 
 def offsets(device: torch.device | str = "cpu") -> Tensor:
-    """What the spread adds in each cell: [48, 8, 8], minus the cell's centre in the position channels; mean zero."""
+    """Return what the spread adds in each cell: [48, 8, 8], minus the cell's centre in the position channels."""
     centre = (
         torch.arange(GRID, device=device, dtype=torch.float32) * CELL + CELL / 2 - _PLACE
     ) / _PLACE_SCALE
@@ -94,12 +94,12 @@ def offsets(device: torch.device | str = "cpu") -> Tensor:
 
 
 def spread(states: Tensor) -> Tensor:
-    """Spread states [batch, 48, latent frames] over the grid: [batch, 48, latent frames, 8, 8]."""
+    """Return states [batch, 48, latent frames] spread over the grid: [batch, 48, latent frames, 8, 8]."""
     return states[..., None, None] + offsets(states.device)[None, :, None]
 
 
 def channel_weights() -> Tensor:
-    """How much an error in each channel matters, [48]: places and turns most, the clock least."""
+    """Return the weight of an error in each channel, [48]: positions and angles most, the clock least."""
     slot = torch.tensor(
         [4.0] * 4 + [1.0] * 2 + [3.0] * 4 + [0.7] * len(words.SHAPE_NAMES) + [2.0] * 3 + [1.0]
     )

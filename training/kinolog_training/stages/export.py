@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from kinolog_training import vocabulary as words
-from kinolog_training.decoder import FlatDecoder, build_vae, install
-from kinolog_training.denoiser import build_denoiser, build_scheduler, widened
-from kinolog_training.text import LENGTH, build_tokenizer
-from kinolog_training.train_text import Reader
-from kinolog_training.wan import WanPipeline
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.networks.decoder import FlatDecoder, build_vae, install
+from kinolog_training.networks.denoiser import build_denoiser, build_scheduler, widened_to_grids
+from kinolog_training.networks.text_encoder import LENGTH, build_tokenizer
+from kinolog_training.networks.wan import WanPipeline
+from kinolog_training.stages.text import TextReader
 
 CARD = {
     "native_width": 64,
@@ -25,14 +25,14 @@ CARD = {
 
 
 def _average(folder: Path, stage: str) -> dict[str, Any]:
-    kept: dict[str, Any] = torch.load(folder / f"{stage}.pt", map_location="cpu", weights_only=True)
-    print(f"{stage}: step {kept['steps']}, {kept['samples']} samples")
-    average: dict[str, Any] = kept["average"]
+    checkpoint: dict[str, Any] = torch.load(folder / f"{stage}.pt", map_location="cpu", weights_only=True)
+    print(f"{stage}: step {checkpoint['steps']}, {checkpoint['samples']} samples")
+    average: dict[str, Any] = checkpoint["average"]
     return average
 
 
 def trained_vae(folder: Path) -> Any:
-    """The autoencoder with the trained decoder; the encoder that is never used is zero."""
+    """Return the autoencoder with the trained decoder. Its encoder is never used and holds zeros."""
     flat, vae = FlatDecoder(), build_vae()
     flat.load_state_dict(_average(folder, "decoder"))
     install(flat, vae)
@@ -43,21 +43,21 @@ def trained_vae(folder: Path) -> Any:
 
 
 def build_pipeline(folder: Path) -> Any:
-    """Put the trained parts together, in float32."""
-    reader, denoiser = Reader(), build_denoiser()
+    """Return the pipeline of the trained networks, in float32."""
+    reader, denoiser = TextReader(), build_denoiser()
     reader.load_state_dict(_average(folder, "text"))
     denoiser.load_state_dict(_average(folder, "denoiser"))
     return WanPipeline(
         tokenizer=build_tokenizer(),
         text_encoder=reader.encoder.train(False),
-        transformer=widened(denoiser).eval(),
+        transformer=widened_to_grids(denoiser).eval(),
         vae=trained_vae(folder).eval(),
         scheduler=build_scheduler(),
     )
 
 
 def known_words() -> dict[str, Any]:
-    """What the words mean, for whoever maps a prompt to them: attribute, value, then its words and phrases."""
+    """Return the meaning of the known words: attribute, value, then its words and phrases."""
     return {
         "shapes": words.SHAPES,
         "colours": words.COLOURS,
@@ -76,7 +76,7 @@ def known_words() -> dict[str, Any]:
 
 
 def export(folder: Path, to: Path) -> None:
-    """Write the pipeline in float16, readable by everybody, with its card and its words beside it."""
+    """Write the pipeline in float16 with its card and its words, readable by all users."""
     pipeline = build_pipeline(folder)
     for part in (pipeline.text_encoder, pipeline.transformer, pipeline.vae):
         part.half()

@@ -1,7 +1,7 @@
-"""Scenes: where every object is, how big, how turned and in which colour, frame by frame, for a batch of briefs.
+"""Scenes: position, size, angle and colour of every object in every frame, for a batch of specs.
 
 All quantities are in pixels of the native 64x64 frame (x to the right, y downwards) and radians. Tensors are
-[batch, 2 slots, frames] unless said otherwise; slot 0 is the first thing a caption names.
+[batch, 2 slots, frames] unless stated otherwise; slot 0 is the first object of a caption.
 """
 
 import math
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kinolog_training import vocabulary as words
-from kinolog_training.captions import ROUND, SPINNING, UNSAID, Brief
+from kinolog_training.captions import vocabulary as words
+from kinolog_training.captions.captions import ROUND, SPINNING, UNSPECIFIED, ClipSpec
 
 SIDE = 64
 SLOTS = 2
@@ -21,8 +21,8 @@ _MOTION = {name: index for index, name in enumerate(words.MOTIONS)}
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A batch of moving pictures before they are drawn."""
+class SceneBatch:
+    """A batch of scenes before they are rasterized."""
 
     x: Tensor
     y: Tensor
@@ -33,8 +33,8 @@ class Scene:
     present: Tensor  # [batch, 2], bool
     ground: Tensor  # [batch, 3], 0..1
 
-    def frames(self, chosen: Tensor) -> "Scene":
-        """Keep some frames of each clip: `chosen` is [batch, kept], indices of frames."""
+    def frames(self, chosen: Tensor) -> "SceneBatch":
+        """Return some frames of each clip: `chosen` is [batch, count], indices of frames."""
         at = chosen[:, None].expand(-1, SLOTS, -1)
         parts = (
             self.x.gather(2, at),
@@ -42,17 +42,17 @@ class Scene:
             self.radius.gather(2, at),
             self.angle.gather(2, at),
         )
-        return Scene(*parts, self.shape, self.colour, self.present, self.ground)
+        return SceneBatch(*parts, self.shape, self.colour, self.present, self.ground)
 
 
-def pack(briefs: Sequence[Brief]) -> Tensor:
-    """Write briefs as integers: [batch, 12] = ground, count, then the five fields of each slot (-2: no object)."""
+def pack(specs: Sequence[ClipSpec]) -> Tensor:
+    """Return specs as integers: [batch, 12] = ground, count, then the five fields of each slot (-2: no object)."""
     rows = []
-    for brief in briefs:
-        row = [brief.ground, len(brief.things)]
+    for spec in specs:
+        row = [spec.ground, len(spec.objects)]
         for slot in range(SLOTS):
-            if slot < len(brief.things):
-                row += [getattr(brief.things[slot], name) for name in FIELDS]
+            if slot < len(spec.objects):
+                row += [getattr(spec.objects[slot], name) for name in FIELDS]
             else:
                 row += [-2] * len(FIELDS)
         rows.append(row)
@@ -60,7 +60,7 @@ def pack(briefs: Sequence[Brief]) -> Tensor:
 
 
 class _Dice:
-    """Uniform numbers of a shape, from a generator on the device that draws the scenes."""
+    """Uniform random numbers of a shape, from a generator on the device of the scenes."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator = generator
@@ -73,7 +73,7 @@ class _Dice:
 
 
 def _fill(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:
-    """Choose what the captions leave open, never a held-out combination. Ground [b]; then five fields [b, 2]."""
+    """Choose what captions leave open, without held-out combinations. Return ground [b] and five fields [b, 2]."""
     filled = _fill_once(packed, dice)
     for _ in range(6):
         _, shape, colour, _, motion, _ = filled
@@ -87,7 +87,7 @@ def _fill(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:
 
 
 def held_out_values(shape: Tensor, colour: Tensor, motion: Tensor) -> Tensor:
-    """`captions.held_out` for tensors of values."""
+    """Return `captions.held_out` of tensors of values."""
     return (5 * shape + 7 * colour + 11 * motion) % 12 == 3
 
 
@@ -95,15 +95,15 @@ def _fill_once(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:
     ground = packed[:, 0]
     shape, colour, size, motion, speed = packed[:, 2:].reshape(-1, SLOTS, len(FIELDS)).unbind(2)
     free_ground = dice.choose(ground, len(words.COLOUR_NAMES))
-    for _ in range(8):  # a free background differs from both things with a probability of 1 - 1e-6
+    for _ in range(8):  # a free background differs from both objects with a probability of 1 - 1e-6
         clash = (free_ground[:, None] == colour).any(1)
         free_ground = torch.where(clash, dice.choose(ground, len(words.COLOUR_NAMES)), free_ground)
-    ground = torch.where(ground == UNSAID, free_ground, ground)
+    ground = torch.where(ground == UNSPECIFIED, free_ground, ground)
     other = (ground[:, None] + 1 + dice.choose(colour, len(words.COLOUR_NAMES) - 1)) % len(words.COLOUR_NAMES)
-    colour = torch.where(colour == UNSAID, other, colour)
-    shape = torch.where(shape == UNSAID, dice.choose(shape, len(words.SHAPE_NAMES)), shape)
-    size = torch.where(size == UNSAID, dice.choose(size, len(words.SIZE_NAMES)), size)
-    motion = torch.where(motion == UNSAID, dice.choose(motion, len(words.MOTIONS)), motion)
+    colour = torch.where(colour == UNSPECIFIED, other, colour)
+    shape = torch.where(shape == UNSPECIFIED, dice.choose(shape, len(words.SHAPE_NAMES)), shape)
+    size = torch.where(size == UNSPECIFIED, dice.choose(size, len(words.SIZE_NAMES)), size)
+    motion = torch.where(motion == UNSPECIFIED, dice.choose(motion, len(words.MOTIONS)), motion)
     is_round = torch.stack([shape == value for value in ROUND]).any(0)
     motion = torch.where(
         (motion == SPINNING) & is_round, torch.full_like(motion, _MOTION["circling"]), motion
@@ -113,7 +113,7 @@ def _fill_once(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:
 
 
 def _boxes(motion: Tensor, two: Tensor, dice: _Dice) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Give every object its own part of the frame: left, top, width, height, each [b, 2]."""
+    """Return each object's own part of the frame: left, top, width, height, each [b, 2]."""
     level = torch.stack([motion == _MOTION[name] for name in ("left", "right")]).any(0).any(1)
     upright = torch.stack([motion == _MOTION[name] for name in ("up", "down", "bouncing")]).any(0).any(1)
     coin = dice.uniform(level.float()) < 0.5
@@ -137,8 +137,8 @@ def _pace(speed: Tensor, dice: _Dice, slow: tuple[float, float], normal: tuple[f
     return low + (high - low) * dice.uniform(low)
 
 
-def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> Scene:
-    """Draw scenes that obey the packed briefs ([batch, 12]), `frames` long, at random where they are silent."""
+def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> SceneBatch:
+    """Return random scenes of `frames` frames that obey the packed specs ([batch, 12])."""
     dice = _Dice(generator)
     ground, shape, colour, size, motion, speed = _fill(packed.long(), dice)
     two = packed[:, 1] == 2
@@ -151,7 +151,7 @@ def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> Scene
 
     frame = torch.arange(frames, device=packed.device, dtype=torch.float32).view(1, 1, -1)
     radius = _radii(size, motion, two, frame, dice)
-    largest = 1.17 * radius.amax(2)  # points of stars, triangles and diamonds reach out so far
+    largest = 1.17 * radius.amax(2)  # the points of stars, triangles and diamonds extend this far
     free_x = (width - 2 * largest - 2).clamp_min(0)
     free_y = (height - 2 * largest - 2).clamp_min(0)
     dx, dy, angle, span_x, span_y = _moves(motion, speed, free_x, free_y, frame, dice)
@@ -164,11 +164,13 @@ def draw_scene(packed: Tensor, frames: int, generator: torch.Generator) -> Scene
     palette = torch.tensor([words.PALETTE[name] for name in words.COLOUR_NAMES], device=packed.device) / 255
     tint = (palette[colour] + dice.uniform(palette[colour], -0.02, 0.02)).clamp(0, 1)
     back = (palette[ground] + dice.uniform(palette[ground], -0.02, 0.02)).clamp(0, 1)
-    return Scene(start_x[..., None] + dx, start_y[..., None] + dy, radius, angle, shape, tint, present, back)
+    return SceneBatch(
+        start_x[..., None] + dx, start_y[..., None] + dy, radius, angle, shape, tint, present, back
+    )
 
 
 def _radii(size: Tensor, motion: Tensor, two: Tensor, frame: Tensor, dice: _Dice) -> Tensor:
-    """Radius in pixels, [b, 2, frames]; only growing and shrinking change it."""
+    """Return the radius in pixels, [b, 2, frames]; it changes only when growing and shrinking."""
     device = size.device
     steady = torch.tensor([[7.5, 10.5, 14.0], [5.5, 6.8, 8.2]], device=device)
     swollen = torch.tensor([[10.5, 13.0, 16.0], [8.0, 9.5, 11.0]], device=device)
@@ -186,7 +188,7 @@ def _radii(size: Tensor, motion: Tensor, two: Tensor, frame: Tensor, dice: _Dice
 def _moves(
     motion: Tensor, speed: Tensor, free_x: Tensor, free_y: Tensor, frame: Tensor, dice: _Dice
 ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Displacements from the start and the turn ([b, 2, frames]), and the room they need (before, after)."""
+    """Return displacements and angles ([b, 2, frames]), and the space that they need (before, after)."""
     device = motion.device
     step = torch.tensor([words.STEPS.get(name, (0, 0)) for name in words.MOTIONS], device=device)[motion]
     part = frame / max(frame.shape[2] - 1, 1)

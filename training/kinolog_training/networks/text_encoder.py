@@ -1,7 +1,7 @@
-"""The text side: a word-level tokenizer whose prefix tokens gather attributes, a small UMT5, and its first training.
+"""The text encoder: a word-level tokenizer with prefix tokens for attributes, a small UMT5, and its training heads.
 
 Each prompt is tokenised as `[ground] [look1] [move1] [look2] [move2] word word ...`. The encoder is first taught to
-predict the caption's attributes from those five tokens, so the denoiser finds them already sorted out.
+predict the caption's attributes from those five tokens, so that the denoiser finds them separated.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast, UMT5Config, UMT5EncoderModel
 
-from kinolog_training import vocabulary as words
+from kinolog_training.captions import vocabulary as words
 
 LENGTH: Final = 40  # tokens; the pipeline must be called with this max_sequence_length
 TEXT_DIM: Final = 64
@@ -23,7 +23,7 @@ _SPLIT = re.compile(r"\w+|[^\w\s]")
 
 
 def vocabulary() -> list[str]:
-    """Every word that the captions can contain, sorted, after the special tokens."""
+    """Return the special tokens and then every word that captions can contain, sorted."""
     phrases: list[str] = [*words.FILLERS, *words.GROUNDS, *words.SHADES, *words.SHAPE_NAMES]
     for table in (words.SHAPES, words.COLOURS, words.SCENERY, words.SIZES, words.SPEEDS, words.WHERE):
         phrases += itertools.chain.from_iterable(table.values())
@@ -39,7 +39,7 @@ def vocabulary() -> list[str]:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer that survives save and load: NFKC, lower case, words and punctuation, prefix tokens first."""
+    """Return a tokenizer that can be saved and loaded: NFKC, lower case, words and punctuation, prefix tokens first."""
     ids = {word: index for index, word in enumerate(vocabulary())}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token="[UNK]"))  # noqa: S106 - a word, no password
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
@@ -57,7 +57,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def build_encoder() -> UMT5EncoderModel:
-    """A two-layer UMT5 of width 64, about 0.2 million parameters."""
+    """Return a three-layer UMT5 of width 64, about 0.2 million parameters."""
     config = UMT5Config(
         vocab_size=len(vocabulary()),
         d_model=TEXT_DIM,
@@ -77,40 +77,40 @@ def build_encoder() -> UMT5EncoderModel:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One thing to read from a prefix token: a column of the packed brief and its number of classes."""
+class AttributeQuestion:
+    """What a prefix token must encode: a column of the packed spec, and its number of classes."""
 
     token: int
     column: int
     classes: int
 
 
-def _answers() -> tuple[Answer, ...]:
-    """What each prefix token must tell. Classes are the value plus two: 0 no object, 1 unsaid."""
+def _questions() -> tuple[AttributeQuestion, ...]:
+    """Return the attributes of each prefix token. A class is the value plus two: 0 no object, 1 unspecified."""
     looks = (len(words.SHAPE_NAMES), len(words.COLOUR_NAMES), len(words.SIZE_NAMES))
     moves = (len(words.MOTIONS), len(words.SPEED_NAMES))
-    result = [Answer(0, 0, len(words.COLOUR_NAMES) + 2), Answer(0, 1, 5)]
+    result = [AttributeQuestion(0, 0, len(words.COLOUR_NAMES) + 2), AttributeQuestion(0, 1, 5)]
     for slot in range(2):
         first = 2 + 5 * slot
-        result += [Answer(1 + 2 * slot, first + at, size + 2) for at, size in enumerate(looks)]
-        result += [Answer(2 + 2 * slot, first + 3 + at, size + 2) for at, size in enumerate(moves)]
+        result += [AttributeQuestion(1 + 2 * slot, first + at, size + 2) for at, size in enumerate(looks)]
+        result += [AttributeQuestion(2 + 2 * slot, first + 3 + at, size + 2) for at, size in enumerate(moves)]
     return tuple(result)
 
 
-ANSWERS: Final = _answers()
+QUESTIONS: Final = _questions()
 
 
 class AttributeHeads(nn.Module):
-    """Linear readers of the prefix tokens; used in training only, and not exported."""
+    """Linear heads on the prefix tokens; used in training only, and not exported."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.heads = nn.ModuleList([nn.Linear(TEXT_DIM, answer.classes) for answer in ANSWERS])
+        self.heads = nn.ModuleList([nn.Linear(TEXT_DIM, answer.classes) for answer in QUESTIONS])
 
     def forward(self, hidden: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean cross entropy, and which answers are right [batch, answers]. hidden is [batch, LENGTH, 64]."""
+        """Return the mean cross entropy and which answers are right [batch, answers]. hidden is [batch, LENGTH, 64]."""
         losses, right = [], []
-        for head, answer in zip(self.heads, ANSWERS, strict=True):
+        for head, answer in zip(self.heads, QUESTIONS, strict=True):
             logits = head(hidden[:, answer.token])
             truth = packed[:, answer.column].long() + 2
             losses.append(nn.functional.cross_entropy(logits, truth))
@@ -119,7 +119,7 @@ class AttributeHeads(nn.Module):
 
 
 def encode(encoder: UMT5EncoderModel, ids: Tensor) -> Tensor:
-    """Hidden states exactly as WanPipeline makes them: padding is masked, then zero. [batch, LENGTH, 64]."""
+    """Return hidden states [batch, LENGTH, 64] exactly as WanPipeline computes them: padding is masked, then zero."""
     mask = ids != 0
     hidden = encoder(ids.long(), attention_mask=mask.long()).last_hidden_state
     return torch.where(mask[..., None], hidden, torch.zeros_like(hidden))

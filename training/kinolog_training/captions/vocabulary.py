@@ -1,4 +1,4 @@
-"""The words kinolog-tiny knows and the meaning of each: the single source for captions, judging and the model card.
+"""The words that kinolog-tiny knows and their meaning: the single source for captions, judge and model card.
 
 An attribute's value is its index in these tables. The first word of a value is its canonical name.
 """
@@ -55,7 +55,7 @@ COLOURS: Final[dict[str, tuple[str, ...]]] = {
     "black": ("black", "ebony", "dark", "jet black", "onyx"),
 }
 
-# sRGB bytes; far enough apart to be told from one another after drawing, decoding and H.264.
+# sRGB bytes; far enough apart to be distinguished after rasterizing, decoding and H.264.
 PALETTE: Final[dict[str, tuple[int, int, int]]] = {
     "red": (215, 35, 40),
     "orange": (250, 140, 20),
@@ -71,10 +71,10 @@ PALETTE: Final[dict[str, tuple[int, int, int]]] = {
     "black": (18, 18, 18),
 }
 
-# Said before a colour; the picture's colour stays the same.
+# Written before a colour; the picture's colour stays the same.
 SHADES: Final[tuple[str, ...]] = ("dark", "light", "bright", "deep", "pale")
 
-# Background phrases that name a colour by a thing.
+# Background phrases that imply a colour.
 SCENERY: Final[dict[str, tuple[str, ...]]] = {
     "green": ("grass", "a meadow", "a lawn"),
     "blue": ("the sea", "the ocean", "water"),
@@ -206,7 +206,7 @@ GROUNDS: Final[tuple[str, ...]] = (
     "scene",
 )
 
-# Words that carry no attribute; scattered over training captions so that they are learnt to mean nothing.
+# Words without an attribute, inserted into training captions so that the encoder learns to ignore them.
 FILLERS: Final[tuple[str, ...]] = (
     "video", "clip", "animation", "movie", "film", "picture", "image", "of", "showing", "with", "there", "is",
     "we", "see", "can", "one", "single", "simple", "nice", "beautiful", "cute", "bright", "shiny", "please", "show",
@@ -221,7 +221,7 @@ SHAPE_NAMES: Final = tuple(SHAPES)
 COLOUR_NAMES: Final = tuple(COLOURS)
 SIZE_NAMES: Final = tuple(SIZES)
 SPEED_NAMES: Final = tuple(SPEEDS)
-ROUND_SHAPES: Final = frozenset({"circle", "ring"})  # turning one of these cannot be seen
+ROUND_SHAPES: Final = frozenset({"circle", "ring"})  # rotating one of these changes no pixel
 
 
 def plural(noun: str) -> str:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from kinolog_training.bank import Bank
-from kinolog_training.denoiser import (
+from kinolog_training.captions.caption_bank import CaptionBank
+from kinolog_training.networks.denoiser import (
     build_denoiser,
     draw_times,
     noisy,
@@ -12,12 +12,12 @@ from kinolog_training.denoiser import (
     prepare_for_training,
     time_weights,
 )
-from kinolog_training.latents import channel_weights, gathered
-from kinolog_training.muon import Learner
-from kinolog_training.runs import Run
-from kinolog_training.scenes import draw_scene
-from kinolog_training.text import encode
-from kinolog_training.train_text import Reader, silenced
+from kinolog_training.networks.text_encoder import encode
+from kinolog_training.scenes.latents import channel_weights, gathered
+from kinolog_training.scenes.scenes import draw_scene
+from kinolog_training.stages.learner import Learner
+from kinolog_training.stages.run import TrainingRun
+from kinolog_training.stages.text import TextReader, with_empty_captions
 
 # Clip lengths in frames and how often each is drawn; the batch shrinks so that the tokens stay about the same.
 LENGTHS: tuple[tuple[int, float], ...] = (
@@ -28,38 +28,40 @@ CLIPS_A_CAPTION = 4
 
 
 def draw_length(generator: torch.Generator) -> int:
-    """A clip length, from a generator on the CPU."""
+    """Return a random clip length in frames, from a generator on the CPU."""
     chances = torch.tensor([chance for _, chance in LENGTHS])
     return LENGTHS[int(torch.multinomial(chances, 1, generator=generator))][0]
 
 
 def dropped(ids: Tensor, packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Drop some captions for guidance: their scenes keep the number of objects and leave all else open."""
-    silent, _ = silenced(ids, packed, DROPPED, generator)
+    """Drop some captions for guidance. Their scenes keep the number of objects and leave everything else open."""
+    silent, _ = with_empty_captions(ids, packed, DROPPED, generator)
     gone = (silent != ids).any(1, keepdim=True)
-    open_brief = torch.where(packed == -2, -2, -1).to(packed.dtype)
-    open_brief[:, 1] = packed[:, 1]
-    return silent, torch.where(gone, open_brief, packed)
+    open_spec = torch.where(packed == -2, -2, -1).to(packed.dtype)
+    open_spec[:, 1] = packed[:, 1]
+    return silent, torch.where(gone, open_spec, packed)
 
 
 def losses(prediction: Tensor, states: Tensor, times: Tensor, weights: Tensor) -> Tensor:
-    """Squared errors, weighted by channel [48] and by time [batch]."""
+    """Return the mean squared error, weighted by channel [48] and by time [batch]."""
     error = (prediction - states).square().mean(2)
     return (error * weights * time_weights(times)[:, None]).mean()
 
 
-def load_reader(run: Run) -> Reader:
-    """The text encoder of stage `text`, its averaged weights, frozen."""
-    reader = Reader()
-    kept = torch.load(run.folder / "text.pt", map_location="cpu", weights_only=True)
-    reader.load_state_dict(kept["average"])
+def load_text_reader(run: TrainingRun) -> TextReader:
+    """Load the averaged weights of stage `text`, frozen."""
+    reader = TextReader()
+    checkpoint = torch.load(run.folder / "text.pt", map_location="cpu", weights_only=True)
+    reader.load_state_dict(checkpoint["average"])
     return reader.to(run.device).requires_grad_(False).eval()
 
 
-def train_denoiser(run: Run, bank: Bank, batch: int, seed: int, compiled: bool = False) -> None:
+def train_denoiser(
+    run: TrainingRun, bank: CaptionBank, batch: int, seed: int, compiled: bool = False
+) -> None:
     """Train until the run is over. `batch` counts clips of 17 frames."""
     torch.manual_seed(seed)
-    encoder = load_reader(run).encoder
+    encoder = load_text_reader(run).encoder
     network = build_denoiser().to(run.device)
     prepare_for_training(network)
     learner = Learner(network, 0.01, 2e-3, not_matrices=("scale_shift_table",))

@@ -1,4 +1,4 @@
-"""Muon for matrices and AdamW for the rest, with a warm-up, a pace set by the run, and an average of the weights."""
+"""Muon for matrices and AdamW for the rest, with warm-up, a factor set by the run, and an average of the weights."""
 
 import copy
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 def orthogonalised(update: Tensor, rounds: int = 5) -> Tensor:
-    """The nearest semi-orthogonal matrix, by the quintic Newton-Schulz iteration. update is [rows, columns]."""
+    """Return the nearest semi-orthogonal matrix to update [rows, columns], by quintic Newton-Schulz iteration."""
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = update.shape[0] > update.shape[1]
     x = update.T if tall else update
@@ -22,7 +22,7 @@ def orthogonalised(update: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose steps are orthogonalised; parameters of more than two dimensions are flattened after the first."""
+    """Momentum with orthogonalised steps. Parameters of more than two dimensions are flattened after the first."""
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95) -> None:
         super().__init__(list(params), {"lr": lr, "momentum": momentum})
@@ -69,7 +69,7 @@ class Learner:
         self._rates = (matrix_lr, other_lr)
 
     def learn(self, loss: Tensor, pace: float = 1.0, samples: int = 0) -> None:
-        """One step down `loss`, at `pace` times the full rates (warm-up comes on top)."""
+        """Take one step down `loss`, at `pace` times the full learning rates and the warm-up factor."""
         self.network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -80,10 +80,10 @@ class Learner:
             optimizer.step()
         self.steps += 1
         self.samples += samples
-        self._follow()
+        self._update_average()
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         decay = min(0.9985, (self.steps + 1) / (self.steps + 20))
         slow: list[Tensor] = list(self.average.parameters())
         fast: list[Tensor] = list(self.network.parameters())
@@ -101,6 +101,6 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
+        for optimizer, checkpoint in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(checkpoint)
         self.steps, self.samples = state["steps"], state["samples"]

@@ -1,0 +1,1 @@
+"""Captions: the words, the sentences, and the bank of tokenised ones."""

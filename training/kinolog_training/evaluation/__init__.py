@@ -1,0 +1,1 @@
+"""Scores of a model, read from the pixels of its clips."""

@@ -1,0 +1,1 @@
+"""Scenes of captions: positions, pixels, and latent states."""
