@@ -1,4 +1,7 @@
-"""Builds the Submit command of a planned job: plans the storyboard and seals all personal data under the job's key."""
+"""Builds the Submit command of a planned job: plans the storyboard and seals all personal data under the job's key.
+
+See docs/decisions/0002.
+"""
 
 from __future__ import annotations
 

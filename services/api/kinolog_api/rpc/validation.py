@@ -1,4 +1,4 @@
-"""Validation of requests by the field rules in the proto files (protovalidate)."""
+"""Validation of requests by the field rules in the proto files (protovalidate). See docs/decisions/0003."""
 
 from __future__ import annotations
 
