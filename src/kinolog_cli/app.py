@@ -1,4 +1,4 @@
-"""The `kinolog` command: every command, and the options that all of them take."""
+"""The `kinolog` command: its subcommands, and the options that all of them take."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main_options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Set up what every command shares."""
+    """Set the context of the command."""
     CURRENT.set(make_context(url, api_key, as_json))
 
 

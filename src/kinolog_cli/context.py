@@ -1,4 +1,4 @@
-"""What every command shares: the gateway's address and key, how to print, and how to end."""
+"""What every command shares: the gateway's address and key, how it prints, and how it ends."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any, ParamSpec
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from kinolog.process.settings import ClientSettings
+from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code_of
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import TIMEOUT_SECONDS, Gateway, GatewayError, Json
+from kinolog_client import GatewayError, KinologClient
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
 
@@ -25,10 +26,13 @@ P = ParamSpec("P")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line, for programs.")]
 
+PIPED_WIDTH = 200
+"""Columns of output that goes into a file or another program."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, kw_only=True)
 class CliContext:
-    """How this call of the command talks and prints."""
+    """The gateway that this call of the command uses, and where and how it prints."""
 
     url: str
     api_key: str | None
@@ -36,64 +40,65 @@ class CliContext:
     out: Console
     err: Console
 
-    def gateway(self, timeout_seconds: float = TIMEOUT_SECONDS) -> Gateway:
-        """A client of the gateway."""
-        return Gateway(self.url, self.api_key, timeout_seconds)
+    def client(self, url: str | None = None) -> KinologClient:
+        """Return a client of the gateway, or of the one at `url`."""
+        return KinologClient(url or self.url, self.api_key)
 
-    def print_json(self, value: Json) -> None:
-        """One JSON object on one line of standard output."""
+    def print_json(self, value: dict[str, Any]) -> None:
+        """Print one JSON object on one line of standard output."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
+    def print_error(self, text: str) -> None:
+        """Print a text in red on standard error."""
+        self.err.print(text, style="red", markup=False)
 
-PIPED_WIDTH = 200
-"""Columns of output that goes into a file or another program."""
 
 CURRENT: ContextVar[CliContext] = ContextVar("kinolog_cli")
-"""The context of the call that runs; set before any command does."""
+"""The context of the running command. `kinolog`'s callback sets it."""
 
 
-def begin(as_json: bool) -> CliContext:
-    """The context of this call; `--json` may stand before or after the command's name."""
+def current_context(as_json: bool) -> CliContext:
+    """Return the context of the running command. `--json` may stand before or after the command's name."""
     context = CURRENT.get()
     context.as_json = context.as_json or as_json
     return context
 
 
 def make_context(url: str | None, api_key: str | None, as_json: bool) -> CliContext:
-    """The context from options, then `KINOLOG_URL` and `KINOLOG_API_KEY`, then a stack that runs here."""
+    """Return a context from the options, else KINOLOG_URL and KINOLOG_API_KEY, else the stack that runs here."""
     settings = ClientSettings()
     key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
-    address = url or (settings.url if "KINOLOG_URL" in os.environ else running_stack() or settings.url)
+    address = url or (settings.url if "KINOLOG_URL" in os.environ else running_gateway() or settings.url)
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if not out.is_terminal:
         out.width = PIPED_WIDTH
-    return CliContext(address, key, as_json, out, err)
+    return CliContext(url=address, api_key=key, as_json=as_json, out=out, err=err)
 
 
-def running_stack() -> str | None:
-    """The gateway's address of the stack on the default data folder, if one runs there."""
+def running_gateway() -> str | None:
+    """Return the gateway's address of the stack that runs on the default data folder. None if none runs."""
     running = DataFolder(StackSettings().data).running()
     return running.addresses.get("gateway") if running is not None else None
 
 
 def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
-    """End a command with its exit code, and what goes wrong with words instead of a traceback."""
+    """End a command with its exit code, and print its errors as text or JSON instead of a traceback."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         context = CURRENT.get()
         try:
             code = function(*args, **kwargs) or ExitCode.OK
-        except GatewayError as error:
-            code = error.exit_code
+        except (GatewayError, CommandFailed) as error:
+            code = exit_code_of(error)
             if context.as_json:
-                context.print_json({"error": error.problem})
+                context.print_json({"error": error_json(error)})
             else:
-                context.err.print("\n".join(error.lines), style="red", markup=False)
+                context.print_error("\n".join(error_lines(error)))
         except ValidationError as error:
             code = ExitCode.USAGE
-            context.err.print(f"a KINOLOG_ setting is wrong: {error}", style="red", markup=False)
+            context.print_error(f"a KINOLOG_ setting is wrong: {error}")
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinolog.ids import new_id
-from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.gateway import Gateway, GatewayError
+from kinolog_cli.job_commands import error_message
 from kinolog_cli.job_queries import save_video, watch_job
 from kinolog_cli.terminal_output import history_outline
+from kinolog_client import HistoryInfo, JobInfo
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
 from kinolog_stack.settings import StackSettings
@@ -33,53 +34,54 @@ def demo(
     as_json: JsonOption = False,
 ) -> ExitCode:
     """Start everything, make one video, show its history, and stop everything again."""
-    context = begin(as_json)
+    context = current_context(as_json)
     settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
-    with somewhere(context, settings) as url, Gateway(url, context.api_key) as gateway:
-        answer = gateway.post("/mcp/generate", {"prompt": prompt, "request_id": new_id()})
-        job_id = answer["job_id"]
-        final = watch_job(context, gateway, job_id)
-        code = BY_JOB_STATUS[final["status"]]
+    with gateway_of_stack(context, settings) as url, context.client(url) as client:
+        job_id = client.generate(prompt).job_id
+        final = watch_job(context, client, job_id)
+        code = BY_JOB_STATUS[final.status]
         if code is ExitCode.OK:
-            save_video(context, gateway, job_id, output)
-        history = gateway.get(f"/mcp/events/{job_id}")
+            save_video(context, client, job_id, output)
+        history = client.history(job_id)
     if context.as_json:
-        context.print_json({"job": final, "history": history, "saved": str(output.absolute())})
-        return code
-    context.out.print(history_outline(history["commits"]))
-    if code is ExitCode.OK:
-        media = final["media"]
-        facts = f"{media['width']}x{media['height']}, {media['frames']} frames at {media['fps']:g} per second"
-        context.out.print(f"\n{output.absolute()}  ({facts})", style="bold green", soft_wrap=True)
-    else:
-        error = final.get("error") or {}
-        context.err.print(
-            f"the job is {final['status']}: {error.get('message', '')}", style="red", markup=False
+        context.print_json(
+            {"job": final.to_json(), "history": history.to_json(), "saved": str(output.absolute())}
         )
+    else:
+        _print_outcome(context, final, history, output)
     return code
 
 
+def _print_outcome(context: CliContext, job: JobInfo, history: HistoryInfo, output: Path) -> None:
+    context.out.print(history_outline(history.commits))
+    media = job.media
+    if job.status != "completed" or media is None:
+        context.print_error(f"the job is {job.status}: {error_message(job)}")
+        return
+    facts = f"{media.width}x{media.height}, {media.frames} frames at {media.fps:g} per second"
+    context.out.print(f"\n{output.absolute()}  ({facts})", style="bold green", soft_wrap=True)
+
+
 @contextmanager
-def somewhere(context: CliContext, settings: StackSettings) -> Iterator[str]:
-    """The gateway of the stack that runs on this data folder, or of one that runs as long as this lasts."""
+def gateway_of_stack(context: CliContext, settings: StackSettings) -> Iterator[str]:
+    """Give the gateway's address of the stack that runs on this data folder, or of one that runs for the block."""
     running = DataFolder(settings.data).running()
     if running is not None and "gateway" in running.addresses:
         yield running.addresses["gateway"]
         return
     from kinolog_stack.stack import Stack
 
-    def tell(kept: SupervisedProcess) -> None:
-        if kept.state == "running":
-            context.err.print(f"  {kept.name} runs", style="dim", markup=False)
+    def print_change(process: SupervisedProcess) -> None:
+        if process.state == "running":
+            context.err.print(f"  {process.name} runs", style="dim", markup=False)
 
     context.err.print("starting kinolog …", style="dim")
     try:
-        stack = Stack(settings, on_change=tell)
+        stack = Stack(settings, on_change=print_change)
         stack.start()
     except StartError as error:
-        raise GatewayError(
-            ExitCode.UNREACHABLE, f"kinolog did not start: {error.problem} {error.remedy}"
-        ) from error
+        text = f"kinolog did not start: {error.problem} {error.remedy}"
+        raise CommandFailed(ExitCode.UNREACHABLE, text) from error
     try:
         yield stack.addresses["gateway"]
     finally:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit code says."""
+    """How a command ended."""
 
     OK = 0
     """Done."""
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     """There is no such job."""
     REFUSED = 4
-    """The job does not take this in its state."""
+    """The job does not accept this in its current status."""
     UNREACHABLE = 5
     """The service cannot be reached, or a part of it is away."""
     DENIED = 6
@@ -38,7 +38,7 @@ BY_HTTP_STATUS = {
     413: ExitCode.USAGE,
     422: ExitCode.USAGE,
 }
-"""Exit codes of HTTP answers; every other error is UNREACHABLE."""
+"""Exit codes of HTTP answers. Every other error is UNREACHABLE."""
 
 BY_JOB_STATUS = {"completed": ExitCode.OK, "failed": ExitCode.FAILED, "cancelled": ExitCode.CANCELLED}
 """Exit codes of a job that has ended."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kinolog.ids import new_id
-from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.gateway import Gateway, Json
 from kinolog_cli.job_queries import JobArgument, save_video, watch_job
+from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest
 
 
 @command
@@ -20,7 +20,7 @@ def generate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Wait, and save the video here.")
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Wait, and show how it gets on.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait, and show the progress.")] = False,
     priority: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
     style: Annotated[str | None, typer.Option(help="One of the styles that the model knows.")] = None,
     duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
@@ -38,49 +38,49 @@ def generate(
     as_json: JsonOption = False,
 ) -> ExitCode:
     """Submit a prompt; with --watch or --output, wait for the video."""
-    context = begin(as_json)
-    asked = {
-        "prompt": prompt,
-        "priority": priority,
-        "style": style,
-        "duration": duration,
-        "model": model,
-        "size": size,
-        "frames": frames,
-        "fps": fps,
-        "steps": steps,
-        "guidance": guidance,
-        "seed": seed,
-        "negative_prompt": negative,
-        "request_id": request_id or new_id(),
-    }
-    with context.gateway() as gateway:
-        answer = gateway.post(
-            "/mcp/generate", {name: value for name, value in asked.items() if value is not None}
-        )
+    context = current_context(as_json)
+    request = VideoRequest(
+        prompt=prompt,
+        priority=priority,
+        style=style,
+        duration=duration,
+        model=model,
+        size=size,
+        frames=frames,
+        fps=fps,
+        steps=steps,
+        guidance=guidance,
+        seed=seed,
+        negative_prompt=negative,
+    )
+    with context.client() as client:
+        answer = client.submit(request, request_id=request_id)
         if not (watch or output):
-            _say(context, answer, f"job {answer['job_id']} is {answer['status']}")
+            _print_answer(context, answer, f"job {answer.job_id} is {answer.status}")
             return ExitCode.OK
-        return _wait(context, gateway, answer["job_id"], output)
+        return _watch_and_save(context, client, answer.job_id, output)
 
 
-def _wait(context: CliContext, gateway: Gateway, job_id: str, output: Path | None) -> ExitCode:
-    """Watch a job to its end and save its video; say how it ended."""
-    final = watch_job(context, gateway, job_id)
-    code = BY_JOB_STATUS[final["status"]]
+def _watch_and_save(context: CliContext, client: KinologClient, job_id: str, output: Path | None) -> ExitCode:
+    """Watch a job to its end, save its video, and print how it ended."""
+    final = watch_job(context, client, job_id)
+    code = BY_JOB_STATUS[final.status]
     if code is ExitCode.OK and output is not None:
-        save_video(context, gateway, job_id, output)
+        save_video(context, client, job_id, output)
     if context.as_json:
-        context.print_json(final | ({"saved": str(output)} if code is ExitCode.OK and output else {}))
+        saved = {"saved": str(output)} if code is ExitCode.OK and output else {}
+        context.print_json(final.to_json() | saved)
     elif code is ExitCode.OK:
         where = f" and saved as {output}" if output else ""
         context.out.print(f"job {job_id} is completed{where}", markup=False)
     else:
-        error = final.get("error") or {}
-        context.err.print(
-            f"job {job_id} is {final['status']}: {error.get('message', '')}", style="red", markup=False
-        )
+        context.print_error(f"job {job_id} is {final.status}: {error_message(final)}")
     return code
+
+
+def error_message(job: JobInfo) -> str:
+    """Return why a job failed; empty if it did not."""
+    return job.error.message if job.error is not None else ""
 
 
 @command
@@ -90,13 +90,13 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Cancel a job: at once when it waits, at the next step when it runs."""
-    _post(begin(as_json), f"/mcp/cancel/{job}", {"reason": reason} if reason else {})
+    _command_job(current_context(as_json), lambda client: client.cancel(job, reason=reason))
 
 
 @command
 def retry(job: JobArgument, as_json: JsonOption = False) -> None:
     """Put a failed or cancelled job into the queue again."""
-    _post(begin(as_json), f"/mcp/retry/{job}", {})
+    _command_job(current_context(as_json), lambda client: client.retry(job))
 
 
 @command
@@ -106,13 +106,13 @@ def priority(
     as_json: JsonOption = False,
 ) -> None:
     """Give a job another priority."""
-    _post(begin(as_json), f"/mcp/priority/{job}", {"priority": priority})
+    _command_job(current_context(as_json), lambda client: client.reprioritize(job, priority))
 
 
 @command
 def prefetch(job: JobArgument, as_json: JsonOption = False) -> None:
     """Warm up what a queued job needs."""
-    _post(begin(as_json), f"/mcp/prefetch/{job}", {})
+    _command_job(current_context(as_json), lambda client: client.prefetch(job))
 
 
 @command
@@ -122,28 +122,26 @@ def erase(
     as_json: JsonOption = False,
 ) -> ExitCode:
     """Erase the prompts and files of a job that has ended, for good. Its history without them stays."""
-    context = begin(as_json)
+    context = current_context(as_json)
     if not yes and not typer.confirm(f"Erase the prompts and files of job {job} for good?"):
         return ExitCode.CANCELLED
-    with context.gateway() as gateway:
-        answer = gateway.delete(f"/mcp/jobs/{job}")
-    _say(context, answer, f"job {job} is erased")
+    with context.client() as client:
+        answer = client.erase(job)
+    _print_answer(context, answer, f"job {job} is erased")
     return ExitCode.OK
 
 
-def _post(context: CliContext, path: str, body: Json) -> None:
-    with context.gateway() as gateway:
-        answer = gateway.post(path, body)
-    about = answer["job"]
-    doing = ", cancelling" if about.get("cancel_requested") and answer["status"] == "processing" else ""
-    _say(
-        context, answer, f"job {answer['job_id']} is {answer['status']}{doing}, priority {about['priority']}"
-    )
+def _command_job(context: CliContext, send: Callable[[KinologClient], CommandInfo]) -> None:
+    with context.client() as client:
+        answer = send(client)
+    ending = ", cancelling" if answer.job.cancel_requested and answer.status == "processing" else ""
+    text = f"job {answer.job_id} is {answer.status}{ending}, priority {answer.job.priority}"
+    _print_answer(context, answer, text)
 
 
-def _say(context: CliContext, answer: Json, words: str) -> None:
-    """Print the answer for a program, or the words for a person."""
+def _print_answer(context: CliContext, answer: CommandInfo, text: str) -> None:
+    """Print the answer for a program, or the text for a person."""
     if context.as_json:
-        context.print_json(answer)
+        context.print_json(answer.to_json())
     else:
-        context.out.print(words, markup=False)
+        context.out.print(text, markup=False)

@@ -1,4 +1,4 @@
-"""Commands that look: jobs, show, watch, result, replay, models, workers."""
+"""Commands that read: jobs, show, watch, result, replay, models, workers."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress
+from rich.table import Table
 
-from kinolog_cli.context import CliContext, JsonOption, begin, command
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.gateway import Gateway, GatewayError, Json
-from kinolog_cli.job_progress import follow_job
 from kinolog_cli.terminal_output import (
-    JobProgress,
-    ago,
-    details,
+    JobProgressBars,
+    age,
+    detail_table,
+    duration,
     history_table,
-    jobs_table,
-    span,
+    job_table,
     status_text,
 )
+from kinolog_client import JobEnded, JobFilter, JobInfo, JobUpdated, KinologClient, TimeSpan
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 LOG_LINES = 10
@@ -46,64 +47,60 @@ def jobs(
     as_json: JsonOption = False,
 ) -> None:
     """List jobs, newest first."""
-    context = begin(as_json)
-    params = {
-        "status": ",".join(status) if status else None,
-        "priority": ",".join(priority) if priority else None,
-        "date_range": date_range,
-        "model": model,
-        "text": text,
-        "sort": sort,
-        "order": order,
-        "limit": limit,
-        "cursor": cursor,
-    }
-    with context.gateway() as gateway:
-        page = gateway.get("/mcp/jobs", params)
+    context = current_context(as_json)
+    job_filter = JobFilter(
+        statuses=tuple(status or ()),
+        priorities=tuple(priority or ()),
+        models=(model,) if model else (),
+        text=text or "",
+        span=TimeSpan(date_range=date_range or ""),
+    )
+    with context.client() as client:
+        page = client.jobs(job_filter, sort=sort, order=order, limit=limit, cursor=cursor)
     if context.as_json:
-        context.print_json(page)
+        context.print_json(page.to_json())
         return
-    context.out.print(jobs_table(page["jobs"]))
-    counts = "  ".join(f"{count} {name}" for name, count in page["summary"].items() if count)
+    context.out.print(job_table(page.jobs))
+    counts = "  ".join(f"{count} {name}" for name, count in page.summary.to_json().items() if count)
     context.out.print(counts or "no jobs yet; make one with `kinolog generate`", style="dim")
-    if page["next_cursor"]:
-        context.out.print(f"more: --cursor {page['next_cursor']}", style="dim", soft_wrap=True)
+    if page.next_cursor:
+        context.out.print(f"more: --cursor {page.next_cursor}", style="dim", soft_wrap=True)
 
 
 @command
 def show(job: JobArgument, as_json: JsonOption = False) -> None:
-    """Show one job: what was asked, how far it is, what it made, and its last log lines."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        status = gateway.get(f"/mcp/status/{job}")
-        logs = gateway.get(f"/mcp/logs/{job}", {"limit": LOG_LINES})
+    """Show one job: its request, its progress, its files, and its last log lines."""
+    context = current_context(as_json)
+    with context.client() as client:
+        found = client.status(job)
+        logs = client.logs(job, limit=LOG_LINES)
     if context.as_json:
-        context.print_json(status | {"logs": logs["entries"]})
+        context.print_json(found.to_json() | {"logs": [line.to_json() for line in logs.entries]})
         return
-    context.out.print(_about(status))
-    for entry in logs["entries"]:
-        context.out.print(f"  {entry['level']:<7} {entry['message']}", style="dim", markup=False)
+    context.out.print(_job_details(found))
+    for line in logs.entries:
+        context.out.print(f"  {line.level:<7} {line.message}", style="dim", markup=False)
 
 
-def _about(job: Json) -> object:
-    error, media = job.get("error"), job.get("media")
-    return details(
+def _job_details(job: JobInfo) -> Table:
+    error, media = job.error, job.media
+    return detail_table(
         [
-            ("job", job["job_id"]),
-            ("status", status_text(job["status"])),
-            ("prompt", job.get("prompt") or "(erased)"),
-            ("style", job.get("style")),
-            ("model", f"{job['model']}, {job['size']}, {job['frames']} frames at {job['fps']} per second"),
-            ("seed", job["seed"]),
-            ("priority", job["priority"]),
-            ("progress", f"{job['percent']:.0f} %" + (f", {job['stage']}" if job.get("stage") else "")),
-            ("eta", span(job.get("eta_seconds"))),
-            ("in the queue", job.get("queue_position")),
-            ("attempt", f"{job['attempt']} by {job['worker']}" if job["attempt"] else ""),
-            ("submitted", f"{ago(job['created_at'])} ago by {job['actor']}"),
-            ("error", f"{error['code']}: {error['message']}" if error else ""),
-            ("video", f"{media['width']}x{media['height']} {media['codec']}" if media else ""),
-            ("sha256", next((a["sha256"] for a in job["artifacts"] if a["kind"] == "video"), "")),
+            ("job", job.job_id),
+            ("status", status_text(job.status)),
+            ("prompt", job.prompt or "(erased)"),
+            ("style", job.style),
+            ("model", f"{job.model}, {job.size}, {job.frames} frames at {job.fps} per second"),
+            ("seed", job.seed),
+            ("priority", job.priority),
+            ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
+            ("eta", duration(job.eta_seconds)),
+            ("in the queue", job.queue_position),
+            ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
+            ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
+            ("error", f"{error.code}: {error.message}" if error else ""),
+            ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
+            ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
         ]
     )
 
@@ -111,22 +108,22 @@ def _about(job: Json) -> object:
 @command
 def watch(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     """Follow one job live until it has ended; the exit code says how."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        return BY_JOB_STATUS[watch_job(context, gateway, job)["status"]]
+    context = current_context(as_json)
+    with context.client() as client:
+        return BY_JOB_STATUS[watch_job(context, client, job).status]
 
 
-def watch_job(context: CliContext, gateway: Gateway, job_id: str) -> Json:
-    """Show a job live until it has ended; answer it as it stands then."""
+def watch_job(context: CliContext, client: KinologClient, job_id: str) -> JobInfo:
+    """Show a job live until it has ended. Return the job as it is then."""
     if context.as_json:
-        for message in follow_job(gateway, job_id, logs=True):
-            context.print_json(message)
-        return gateway.get(f"/mcp/status/{job_id}")
-    with JobProgress(context.err) as bars:
-        for message in follow_job(gateway, job_id):
-            if "stages" in message["data"]:
-                bars.show(message["data"])
-        final = gateway.get(f"/mcp/status/{job_id}")
+        for update in client.watch(job_id, logs=True):
+            context.print_json(update.to_json())
+        return client.status(job_id)
+    with JobProgressBars(context.err) as bars:
+        for update in client.watch(job_id):
+            if isinstance(update, JobUpdated | JobEnded):
+                bars.show(update.state)
+        final = client.status(job_id)
         bars.show(final)
     return final
 
@@ -138,44 +135,35 @@ def result(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a completed job made, or save its video."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        made = gateway.get(f"/mcp/result/{job}")
+    context = current_context(as_json)
+    saved: dict[str, str] = {}
+    with context.client() as client:
+        made = client.result(job)
         if output is not None:
-            save_video(context, gateway, job, output)
-            made = made | {"saved": str(output)}
+            save_video(context, client, job, output)
+            saved = {"saved": str(output)}
     if context.as_json:
-        context.print_json(made)
+        context.print_json(made.to_json() | saved)
         return
-    media = made["media"]
-    pairs = [("video", f"{media['width']}x{media['height']}, {media['frames']} frames, {media['codec']}")]
+    media = made.media
+    pairs = [("video", f"{media.width}x{media.height}, {media.frames} frames, {media.codec}")]
     pairs += [
-        (artifact["kind"], f"{artifact['sha256']}  {artifact['size_bytes']} bytes")
-        for artifact in made["artifacts"]
+        (artifact.kind, f"{artifact.sha256}  {artifact.size_bytes} bytes") for artifact in made.artifacts
     ]
-    context.out.print(details([*pairs, ("saved", made.get("saved"))]))
+    context.out.print(detail_table([*pairs, *saved.items()]))
 
 
-def save_video(context: CliContext, gateway: Gateway, job_id: str, path: Path) -> None:
+def save_video(context: CliContext, client: KinologClient, job_id: str, path: Path) -> None:
     """Save a job's video under `path`, whole or not at all."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        with (
-            gateway.download(f"/mcp/result/{job_id}/video") as (size, chunks),
-            partial.open("wb") as file,
-            Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar,
-        ):
-            task = bar.add_task("saving", total=size)
-            for chunk in chunks:
-                file.write(chunk)
-                bar.advance(task, len(chunk))
-        partial.replace(path)
-    except OSError as error:
-        raise GatewayError(
-            ExitCode.USAGE, f"cannot write {path}: {error.strerror}; choose another --output"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar:
+        task = bar.add_task("saving", total=None)
+        try:
+            client.download(
+                job_id, path, on_progress=lambda done, size: bar.update(task, completed=done, total=size)
+            )
+        except OSError as error:
+            text = f"cannot write {path}: {error.strerror}; choose another --output"
+            raise CommandFailed(ExitCode.USAGE, text) from error
 
 
 @command
@@ -187,51 +175,50 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Print a job's history from the log, and its state at the end or at an earlier moment."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        history = gateway.get(f"/mcp/events/{job}", {"as_of": at})
+    context = current_context(as_json)
+    with context.client() as client:
+        history = client.history(job, as_of=at)
     if context.as_json:
-        context.print_json(history)
+        context.print_json(history.to_json())
         return
-    context.out.print(history_table(history["commits"]))
-    state = history["job"]
+    context.out.print(history_table(history.commits))
+    state = history.job
     if state is None:
         context.out.print("the job was not submitted yet", style="dim")
         return
-    worker = f" by {state['worker']}" if state.get("worker") else ""
+    worker = f" by {state.worker}" if state.worker else ""
     context.out.print(
-        f"{state['status']}, attempt {state['attempt']}{worker}, {state['version']} events, "
-        f"position {state['position']}",
+        f"{state.status}, attempt {state.attempt}{worker}, {state.version} events, position {state.position}",
         style="bold",
     )
 
 
 @command
 def models(as_json: JsonOption = False) -> None:
-    """List the models that jobs can ask for."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        listed = gateway.get("/mcp/models")
+    """List the models that jobs can name."""
+    context = current_context(as_json)
+    with context.client() as client:
+        listed = client.models()
     if context.as_json:
-        context.print_json(listed)
+        context.print_json(listed.to_json())
         return
-    for model in listed["models"]:
-        mark = " (default)" if model["is_default"] else ""
-        serving = f"{len(model['workers'])} workers" if model["workers"] else "no worker serves it now"
-        context.out.print(f"{model['name']}{mark}: {model['description']} {serving}.", markup=False)
+    for model in listed.models:
+        mark = " (default)" if model.is_default else ""
+        serving = f"{len(model.workers)} workers" if model.workers else "no worker serves it now"
+        context.out.print(f"{model.name}{mark}: {model.description} {serving}.", markup=False)
 
 
 @command
 def workers(as_json: JsonOption = False) -> None:
-    """List the workers that are there."""
-    context = begin(as_json)
-    with context.gateway() as gateway:
-        listed = gateway.get("/mcp/workers")
+    """List the workers that reported lately."""
+    context = current_context(as_json)
+    with context.client() as client:
+        listed = client.workers()
     if context.as_json:
-        context.print_json(listed)
+        context.print_json(listed.to_json())
         return
-    for worker in listed["workers"]:
-        doing = f"{worker['job_id']} {worker['stage'] or ''}" if worker["job_id"] else "idle"
-        context.out.print(f"{worker['name']}  {worker['device']}  {doing}", markup=False)
-    if not listed["workers"]:
+    for worker in listed.workers:
+        work = f"{worker.job_id} {worker.stage or ''}" if worker.job_id else "idle"
+        context.out.print(f"{worker.name}  {worker.device}  {work}", markup=False)
+    if not listed.workers:
         context.out.print("no worker is there; queued jobs wait", style="yellow")

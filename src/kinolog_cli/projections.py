@@ -1,7 +1,7 @@
-"""`kinolog projections`: the read models, from where the database is.
+"""`kinolog projections`: maintain the read models where the database is.
 
-These commands need the log and the database themselves, not the gateway: they run the projector's own program, with
-the settings of the environment, or of the stack that runs on the data folder.
+These commands need the log and the database, not the gateway. They run the projector's program with the settings of
+the environment, or with those of the stack that runs on the data folder.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import typer
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_cli.context import command
+from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import GatewayError
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
 
-app = typer.Typer(help="Look after the read models: rebuild, hash, migrate, restore.", no_args_is_help=True)
+app = typer.Typer(help="Maintain the read models: rebuild, hash, migrate, restore.", no_args_is_help=True)
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data folder of a running stack (KINOLOG_DATA).")
@@ -33,7 +33,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 @app.command()
 @command
 def rebuild(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
-    """Build the read models anew from the log beside the live ones, and swap them in."""
+    """Rebuild the read models from the log beside the live ones, and swap them in."""
     return _projector("rebuild", data, as_json)
 
 
@@ -59,23 +59,21 @@ def restore(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
 
 
 def _projector(verb: str, data: Path | None, as_json: bool) -> ExitCode:
-    """Run the projector's program and pass its output and exit code on."""
+    """Run the projector's program. Its output goes through."""
     argv = [sys.executable, "-m", "kinolog_projector.app", verb, *(["--json"] if as_json else [])]
     done = subprocess.run(argv, env=_environment(verb, data), check=False)  # noqa: S603  (our own program)
     return ExitCode.OK if done.returncode == 0 else ExitCode.FAILED
 
 
 def _environment(verb: str, data: Path | None) -> dict[str, str]:
-    """The settings of this process, or those of the stack that runs on the data folder."""
+    """Return the settings of this process, or of the stack that runs on the data folder."""
     if data is None and "KINOLOG_DATABASE_URL" in os.environ:
         return dict(os.environ)
     folder = DataFolder((StackSettings(data=data) if data else StackSettings()).data)
     running = folder.running()
     if running is None or "postgres" not in running.addresses:
-        title = (
-            f"no kinolog runs on {folder.path}; start it, or set KINOLOG_DATABASE_URL and KINOLOG_NATS_URL"
-        )
-        raise GatewayError(ExitCode.UNREACHABLE, title)
+        text = f"no kinolog runs on {folder.path}; start it, or set KINOLOG_DATABASE_URL and KINOLOG_NATS_URL"
+        raise CommandFailed(ExitCode.UNREACHABLE, text)
     from kinolog_stack.servers.postgres_server import (  # its driver is not installed everywhere
         DATABASE,
         SUPERUSER,

@@ -57,41 +57,41 @@ def up(
     try:
         from kinolog_stack.stack import Stack
     except ImportError as error:
-        _say(f"kinolog up needs more than is installed ({error}).")
-        _say("Install it with: pip install 'kinolog[all]'")
+        _print_line(f"kinolog up needs more than is installed ({error}).")
+        _print_line("Install it with: pip install 'kinolog[all]'")
         raise typer.Exit(FAILED) from error
-    stack = Stack(_settings(given), on_change=_tell)
-    asked = _Asked(stack)
+    stack = Stack(_settings(given), on_change=_print_change)
+    signals = _StopSignals(stack)
     for which in SIGNALS:
         if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves it
-            signal.signal(which, asked.hear)
+            signal.signal(which, signals.on_signal)
     try:
         stack.start()
-        asked.starting = False
+        signals.starting = False
         _welcome(stack, as_json)
-        _wait(stack, asked.to_stop, verbose)
+        _wait(stack, signals.stopping, verbose)
     except StartError as error:
-        _say(f"kinolog did not start: {error.problem}")
+        _print_line(f"kinolog did not start: {error.problem}")
         if error.remedy:
-            _say(error.remedy)
+            _print_line(error.remedy)
         raise typer.Exit(FAILED) from error
     except OSError as error:
-        _say(f"kinolog did not start: {error}")
+        _print_line(f"kinolog did not start: {error}")
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        asked.starting = False
-        asked.to_stop.set()
+        signals.starting = False
+        signals.stopping.set()
         stack.stop()
-    _say("kinolog has stopped.")
+    _print_line("kinolog has stopped.")
 
 
 def doctor(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check every part, and say what is wrong and what to do about it. Exit code 1 when something is wrong."""
+    """Check every part, print what is wrong and what to do about it. Exit code 1 when something is wrong."""
     from kinolog_stack.doctor import run_checks
 
     folder = DataFolder(_settings({"data": data}).data)
@@ -109,21 +109,21 @@ def doctor(
     raise typer.Exit(0 if healthy else FAILED)
 
 
-class _Asked:
-    """Turns signals into a wish to stop; the second one stops without waiting."""
+class _StopSignals:
+    """Stops the stack at the first signal in order, at the second one at once."""
 
     def __init__(self, stack: Stack) -> None:
         self.starting = True
-        self.to_stop = threading.Event()
+        self.stopping = threading.Event()
         self._stack = stack
 
-    def hear(self, which: int, frame: FrameType | None) -> None:
-        """Handler of SIGINT, SIGTERM and SIGHUP."""
-        if self.to_stop.is_set():
+    def on_signal(self, which: int, frame: FrameType | None) -> None:
+        """Handle SIGINT, SIGTERM and SIGHUP."""
+        if self.stopping.is_set():
             self._stack.abort()
             return
-        self.to_stop.set()
-        _say("stopping …")
+        self.stopping.set()
+        _print_line("stopping …")
         if self.starting:
             raise KeyboardInterrupt
 
@@ -133,17 +133,17 @@ def _settings(given: dict[str, object]) -> StackSettings:
         return StackSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         for problem in error.errors():
-            _say(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
+            _print_line(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
         raise typer.Exit(USAGE) from error
 
 
-def _tell(kept: SupervisedProcess) -> None:
-    if kept.state == "running" and kept.starts == 1:
-        _say(f"  {kept.name} runs")
-    elif kept.state == "running":
-        _say(f"  {kept.name} runs again")
-    elif kept.state == "restarting":
-        _say(f"  {kept.name} {kept.problem}; starting it again")
+def _print_change(process: SupervisedProcess) -> None:
+    if process.state == "running" and process.starts == 1:
+        _print_line(f"  {process.name} runs")
+    elif process.state == "running":
+        _print_line(f"  {process.name} runs again")
+    elif process.state == "restarting":
+        _print_line(f"  {process.name} {process.problem}; starting it again")
 
 
 def _welcome(stack: Stack, as_json: bool) -> None:
@@ -152,30 +152,30 @@ def _welcome(stack: Stack, as_json: bool) -> None:
         sys.stdout.write(json.dumps(about) + "\n")
         sys.stdout.flush()
         return
-    _say("")
-    _say("kinolog is up.")
-    _say(f"  REST and WebSocket  {stack.addresses['gateway']}")
-    _say(f"  gRPC                {stack.addresses['api']}")
-    _say(f"  data                {stack.folder.path}")
-    _say(f"  logs                {stack.folder.logs}")
-    _say("Ctrl-C stops it.")
+    _print_line("")
+    _print_line("kinolog is up.")
+    _print_line(f"  REST and WebSocket  {stack.addresses['gateway']}")
+    _print_line(f"  gRPC                {stack.addresses['api']}")
+    _print_line(f"  data                {stack.folder.path}")
+    _print_line(f"  logs                {stack.folder.logs}")
+    _print_line("Ctrl-C stops it.")
 
 
-def _wait(stack: Stack, to_stop: threading.Event, verbose: bool) -> None:
-    """Sleep until somebody asks to stop; meanwhile show what is logged, where that is wanted."""
+def _wait(stack: Stack, stopping: threading.Event, verbose: bool) -> None:
+    """Wait for a signal. Meanwhile print the log lines of all processes if `verbose`."""
     if not verbose:
-        to_stop.wait()
+        stopping.wait()
         return
     names = ["stack", *stack.processes]
     follower = LogFileFollower(
-        [stack.folder.log(name) for name in names], lambda name, line: _say(f"{name} | {line}")
+        [stack.folder.log(name) for name in names], lambda name, line: _print_line(f"{name} | {line}")
     )
-    while not to_stop.wait(FOLLOW_SECONDS):
+    while not stopping.wait(FOLLOW_SECONDS):
         follower.follow()
     follower.follow()
 
 
-def _say(line: str) -> None:
-    """A line for the person who started it; on standard error, because standard output is for programs."""
+def _print_line(line: str) -> None:
+    """Print a line on standard error: standard output is for programs."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()

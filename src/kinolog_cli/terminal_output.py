@@ -1,4 +1,4 @@
-"""How jobs look in a terminal: tables, details, histories, and a live progress bar per stage."""
+"""Jobs in a terminal: tables, details, histories, and a live progress bar per stage."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
-from kinolog_cli.gateway import Json
+from kinolog_client import STAGES, CommitInfo, EventInfo, JobInfo, JobState
 
-STAGES = ("storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store")
 JOB = "job"
 """Name of the bar of the whole job."""
 COLOURS = {
@@ -26,23 +25,23 @@ COLOURS = {
 
 
 def status_text(status: str) -> Text:
-    """A status in its colour."""
+    """Return a status in its colour."""
     return Text(status, style=COLOURS.get(status, ""))
 
 
-def ago(time: str | None) -> str:
-    """How long ago a time was, such as `3 min`; empty for none."""
-    if not time:
+def age(time: datetime | None) -> str:
+    """Return how long ago a time was, such as `3 min`. Empty for None."""
+    if time is None:
         return ""
-    seconds = (datetime.now().astimezone() - datetime.fromisoformat(time)).total_seconds()
+    seconds = (datetime.now().astimezone() - time).total_seconds()
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0, seconds):.0f} s"
 
 
-def span(seconds: float | None) -> str:
-    """A length of time, such as `1:05` or `0.4 s`; empty for none."""
+def duration(seconds: float | None) -> str:
+    """Return a length of time, such as `1:05` or `0.4 s`. Empty for None."""
     if seconds is None:
         return ""
     if seconds < 60:
@@ -51,26 +50,26 @@ def span(seconds: float | None) -> str:
     return f"{minutes}:{rest:02d}"
 
 
-def jobs_table(jobs: Iterable[Json]) -> Table:
-    """Jobs, one per line."""
+def job_table(jobs: Iterable[JobInfo]) -> Table:
+    """Return jobs, one per line."""
     table = Table(box=None, pad_edge=False)
     for heading in ("job", "status", "priority", "progress", "model", "age", "prompt"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
     for job in jobs:
         table.add_row(
-            job["job_id"],
-            status_text(job["status"]),
-            job["priority"],
-            f"{job.get('percent') or 0:.0f} %",
-            job.get("model") or "",
-            ago(job.get("created_at")),
-            Text(job.get("prompt") or "(erased)", style="" if job.get("prompt") else "dim"),
+            job.job_id,
+            status_text(job.status),
+            job.priority,
+            f"{job.percent:.0f} %",
+            job.model,
+            age(job.created_at),
+            Text(job.prompt or "(erased)", style="" if job.prompt else "dim"),
         )
     return table
 
 
-def details(pairs: Iterable[tuple[str, Any]]) -> Table:
-    """Names and values, those without a value left out."""
+def detail_table(pairs: Iterable[tuple[str, Any]]) -> Table:
+    """Return names and values, without those that have no value."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -80,43 +79,46 @@ def details(pairs: Iterable[tuple[str, Any]]) -> Table:
     return table
 
 
-def history_table(commits: Iterable[Json]) -> Table:
-    """A job's events, one per line, with the position of their commit and when they happened."""
+def history_table(commits: Iterable[CommitInfo]) -> Table:
+    """Return a job's events, one per line, with their time and the position of their commit."""
     table = Table(box=None, pad_edge=False)
     for heading in ("position", "time", "event", "by", "what"):
         table.add_column(heading, no_wrap=heading != "what")
     for commit in commits:
-        for event in commit["events"]:
-            when = datetime.fromisoformat(event["at"] or commit["at"]).astimezone()
+        for event in commit.events:
             table.add_row(
-                str(commit["position"]),
-                when.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
-                event["type"],
-                commit["actor"],
-                Text(_summary(event["data"]), style="dim"),
+                str(commit.position),
+                _local_time(event.at or commit.at, "%Y-%m-%d %H:%M:%S.%f")[:-3],
+                event.type,
+                commit.actor,
+                Text(_summary(event.data), style="dim"),
             )
     return table
 
 
-def history_outline(commits: Iterable[Json]) -> Table:
-    """A job's history in a few lines: what happened when, stages with how long they took."""
+def history_outline(commits: Iterable[CommitInfo]) -> Table:
+    """Return a job's history in a few lines, with the time that each stage took."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for commit in commits:
-        words = [word for event in commit["events"] if (word := _outline(event))]
-        if words:
-            when = datetime.fromisoformat(commit["at"]).astimezone().strftime("%H:%M:%S")
-            table.add_row(str(commit["position"]), when, ", ".join(words), Text(commit["actor"], style="dim"))
+        texts = [text for event in commit.events if (text := _outline(event))]
+        if texts:
+            time = _local_time(commit.at, "%H:%M:%S")
+            table.add_row(str(commit.position), time, ", ".join(texts), Text(commit.actor, style="dim"))
     return table
 
 
-def _outline(event: Json) -> str:
-    data = event["data"]
-    match event["type"]:
+def _local_time(time: datetime | None, form: str) -> str:
+    return "" if time is None else time.astimezone().strftime(form)
+
+
+def _outline(event: EventInfo) -> str:
+    data = event.data
+    match event.type:
         case "stage_started" | "cancel_requested":
             return ""
         case "stage_finished":
             scene = f" {data['scene'] + 1}" if data.get("scene") else ""
-            return f"{data['stage']}{scene} {span(data['seconds'])}"
+            return f"{data['stage']}{scene} {duration(data['seconds'])}"
         case "attempt_started":
             return f"attempt {data['attempt']} started on {data['hardware']}"
         case "attempt_failed":
@@ -125,8 +127,8 @@ def _outline(event: Json) -> str:
             return str(name).replace("_", " ")
 
 
-def _summary(facts: Json) -> str:
-    """The short facts of an event: what fits, without what is nested deep."""
+def _summary(facts: dict[str, Any]) -> str:
+    """Return the short facts of an event, without what is nested deep."""
     words = []
     for name, value in facts.items():
         if isinstance(value, list):
@@ -141,8 +143,8 @@ def _summary(facts: Json) -> str:
     return " ".join(words)
 
 
-class JobProgress:
-    """A live progress bar for the job and one for each stage that has begun."""
+class JobProgressBars:
+    """A live progress bar for the job, and one for each stage that has begun."""
 
     def __init__(self, console: Console) -> None:
         self._bars = Progress(
@@ -158,26 +160,24 @@ class JobProgress:
             for name in (JOB, *STAGES)
         }
 
-    def __enter__(self) -> JobProgress:
+    def __enter__(self) -> JobProgressBars:
         self._bars.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def show(self, job: Json) -> None:
-        """Bring the bars to what a job status says."""
-        eta = job.get("eta_seconds")
-        waits = job.get("queue_position")
-        note = f"about {span(eta)} left" if eta is not None else ""
-        if job["status"] == "queued" and waits is not None:
-            note = f"{waits} before it" if waits else "next"
-        self._bar(JOB, f"[bold]{job['status']}", job.get("percent") or 0.0, note)
-        for name, percent, note in stages_of(job):
-            self._bar(name, f"  {name}", percent, note)
+    def show(self, job: JobInfo | JobState) -> None:
+        """Show how a job stands."""
+        note = f"about {duration(job.eta_seconds)} left" if job.eta_seconds is not None else ""
+        if job.status == "queued" and job.queue_position is not None:
+            note = f"{job.queue_position} before it" if job.queue_position else "next"
+        self._show_bar(JOB, f"[bold]{job.status}", job.percent, note)
+        for name, percent, time in stage_progress(job):
+            self._show_bar(name, f"  {name}", percent, time)
 
-    def _bar(self, name: str, description: str, percent: float, note: str) -> None:
-        """Show one bar; the stages stand in the order of the work, whichever is heard of first."""
+    def _show_bar(self, name: str, description: str, percent: float, note: str) -> None:
+        """Show one bar. The stages stand in the order of the work, whichever is received first."""
         task = self._tasks[name]
         self._bars.start_task(task)
         self._bars.update(task, description=description, completed=percent, note=note, visible=True)
@@ -185,17 +185,15 @@ class JobProgress:
             self._bars.stop_task(task)
 
 
-def stages_of(job: Json) -> list[tuple[str, float, str]]:
-    """Name, percent and note of each stage that has begun; stages that repeat per scene are added up."""
-    scenes = max(1, job.get("scenes") or 1)
+def stage_progress(job: JobInfo | JobState) -> list[tuple[str, float, str]]:
+    """Return name, percent and time of each stage that has begun. Stages that repeat per scene are added up."""
     rows = []
     for name in STAGES:
-        parts = [stage for stage in job.get("stages") or [] if stage["stage"] == name]
-        if not parts:
+        repeats = [stage for stage in job.stages if stage.stage == name]
+        if not repeats:
             continue
-        repeats = scenes if any(part.get("scene") is not None for part in parts) else 1
-        percent = sum(part.get("percent") or 0.0 for part in parts) / repeats
-        took = [part["seconds"] for part in parts if part.get("seconds") is not None]
-        note = span(sum(took)) if took else ""
-        rows.append((name, min(100.0, percent), note))
+        expected = max(1, job.scenes) if any(stage.scene is not None for stage in repeats) else 1
+        percent = sum(stage.percent for stage in repeats) / expected
+        seconds = [stage.seconds for stage in repeats if stage.seconds is not None]
+        rows.append((name, min(100.0, percent), duration(sum(seconds)) if seconds else ""))
     return rows

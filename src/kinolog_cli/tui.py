@@ -1,20 +1,26 @@
-"""`kinolog tui`: the terminal dashboard, which is another package and loaded only here."""
+"""`kinolog tui`: the terminal dashboard, which is found by its entry point if it is installed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
-from kinolog_cli.context import begin, command
-from kinolog_cli.demo import somewhere
+from kinolog_cli.context import CliContext, command, current_context
+from kinolog_cli.demo import gateway_of_stack
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.settings import StackSettings
+
+DASHBOARDS = "kinolog.dashboard"
+"""Group of the entry points: `terminal` is called with the gateway's address and the API key, `browser` also with a
+port.
+"""
 
 
 @command
@@ -30,23 +36,35 @@ def tui(
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of --demo (KINOLOG_DATA).")] = None,
 ) -> ExitCode:
     """Open the terminal dashboard."""
-    context = begin(as_json=False)
-    if find_spec("textual_serve" if web else "textual") is None:
+    context = current_context(as_json=False)
+    run = _dashboard("browser", "textual_serve") if web else _dashboard("terminal", "textual")
+    if run is None:
         context.err.print("the dashboard needs `pip install 'kinolog[tui]'`", style="red")
         return ExitCode.FAILED
     address: AbstractContextManager[str] = nullcontext(context.url)
     if demo:
         settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
-        address = somewhere(context, settings)
+        address = gateway_of_stack(context, settings)
     with address as url:
         if web:
-            try:
-                import_module("kinolog_tui.browser").serve(url, context.api_key, web_port)
-            except OSError as error:
-                why = os.strerror(error.errno) if error.errno else str(error)
-                words = f"cannot serve at 127.0.0.1:{web_port}: {why}; choose another --web-port"
-                context.err.print(words, style="red", markup=False)
-                return ExitCode.FAILED
-        else:
-            import_module("kinolog_tui.start").run(url, context.api_key)
+            return _serve(context, run, url, web_port)
+        run(url, context.api_key)
+    return ExitCode.OK
+
+
+def _dashboard(name: str, library: str) -> Callable[..., Any] | None:
+    """Return the function of an entry point. None if there is none, or if the library that it needs is missing."""
+    if find_spec(library) is None:
+        return None
+    found = entry_points(group=DASHBOARDS, name=name)
+    return cast("Callable[..., Any]", next(iter(found)).load()) if found else None
+
+
+def _serve(context: CliContext, run: Callable[..., Any], url: str, port: int) -> ExitCode:
+    try:
+        run(url, context.api_key, port)
+    except OSError as error:
+        cause = os.strerror(error.errno) if error.errno else str(error)
+        context.print_error(f"cannot serve at 127.0.0.1:{port}: {cause}; choose another --web-port")
+        return ExitCode.FAILED
     return ExitCode.OK

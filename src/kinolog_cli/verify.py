@@ -1,4 +1,4 @@
-"""`kinolog verify`: is a job's record complete and untouched?"""
+"""`kinolog verify`: check that a job's record is complete and untouched."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from kinolog_cli.context import JsonOption, begin, command
+from kinolog_cli.context import JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import GatewayError, Json
 from kinolog_cli.job_queries import JobArgument
-
-PROOF_SECONDS = 90.0
-"""How long a proof may take: the service reads every file of the job to its end."""
+from kinolog_client import CheckInfo, NotFound
 
 _LOG = (
     "The log or its archive was changed or is damaged: stop kinolog, keep the data folder as it is, and compare "
@@ -35,40 +33,40 @@ ADVICE = {
 @command
 def verify(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     """Check a job's record and its files: complete, untouched? Exit code 1 when not."""
-    context = begin(as_json)
+    context = current_context(as_json)
     try:
-        with context.gateway(PROOF_SECONDS) as gateway:
-            proof = gateway.get(f"/mcp/audit/{job}")
-    except GatewayError as error:
-        if error.problem.get("reason") != "ROUTE_NOT_FOUND":
+        with context.client() as client:
+            proof = client.verify(job)
+    except NotFound as error:
+        if error.reason != "ROUTE_NOT_FOUND":
             raise
-        words = f"kinolog at {context.url} is too old to verify a record; upgrade it, then try again"
-        raise GatewayError(ExitCode.UNREACHABLE, words) from error
-    broken = [check["name"] for check in proof["checks"] if not check["holds"]]
-    code = ExitCode.OK if proof["valid"] else ExitCode.FAILED
+        text = f"kinolog at {context.url} is too old to verify a record; upgrade it, then try again"
+        raise CommandFailed(ExitCode.UNREACHABLE, text) from error
+    broken = [check.name for check in proof.checks if not check.holds]
+    code = ExitCode.OK if proof.valid else ExitCode.FAILED
     if context.as_json:
-        context.print_json(proof)
+        context.print_json(proof.to_json())
         return code
-    context.out.print(checks_table(proof["checks"]))
-    if proof["valid"]:
+    context.out.print(checks_table(proof.checks))
+    if proof.valid:
         context.out.print(
-            f"the record of job {job} is complete and untouched: all {len(proof['checks'])} checks hold",
+            f"the record of job {job} is complete and untouched: all {len(proof.checks)} checks hold",
             style="bold green",
         )
         return code
     context.out.print(f"the record of job {job} does not hold: {', '.join(broken)}", style="bold red")
     for advice in dict.fromkeys(ADVICE[name].replace("JOB", job) for name in broken if name in ADVICE):
-        context.err.print(advice, style="red", markup=False)
+        context.print_error(advice)
     return code
 
 
-def checks_table(checks: Iterable[Json]) -> Table:
-    """What was checked, one per line: whether it holds, and what was found."""
+def checks_table(checks: Iterable[CheckInfo]) -> Table:
+    """Return the checks, one per line: whether each holds, and what was found."""
     table = Table(box=None, pad_edge=False)
     table.add_column("check", no_wrap=True)
     table.add_column("holds", no_wrap=True)
     table.add_column("what was found", overflow="fold")
     for check in checks:
-        mark = Text("✔ yes", style="green") if check["holds"] else Text("✖ no", style="bold red")
-        table.add_row(check["name"], mark, Text(check["detail"], style="" if check["holds"] else "red"))
+        mark = Text("✔ yes", style="green") if check.holds else Text("✖ no", style="bold red")
+        table.add_row(check.name, mark, Text(check.detail, style="" if check.holds else "red"))
     return table

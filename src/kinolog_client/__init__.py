@@ -1,1 +1,235 @@
-"""The gateway as the dashboard sees it: REST, the live feed, and what their answers hold."""
+"""A client of kinolog's gateway: REST and live updates, blocking and for event loops.
+
+    from kinolog_client import KinologClient
+
+    with KinologClient() as kinolog:
+        job = kinolog.generate("a red circle moving right on a blue background", duration=2)
+        for update in kinolog.watch(job.job_id):
+            print(update)
+        kinolog.download(job.job_id, "circle.mp4")
+
+`KinologClient` and `AsyncKinologClient` have the same methods with the same arguments; one method per route of the
+gateway, and `iterate_jobs`, `stream`, `download` and `watch` on top. Answers are immutable models (`JobInfo`, ...):
+what this version does not know in them is passed over, what a gateway leaves out has a default. Every error is a
+`GatewayError`: `GatewayUnreachable` if no answer comes, a `ProblemError` such as `NotFound` if the gateway refuses,
+`UnexpectedAnswer` if the answer has another form. A command carries a request id of its own, so that sending it again
+after a lost connection has one effect. `watch` yields a `LiveUpdate` for whatever happens, resumes a lost connection by
+position, and reads REST while no WebSocket can be had.
+
+Names are loaded when they are first used, so that `import kinolog_client` takes no time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinolog_client.async_client import AsyncKinologClient
+    from kinolog_client.client import KinologClient
+    from kinolog_client.errors import (
+        Conflict,
+        FieldViolation,
+        Forbidden,
+        GatewayError,
+        GatewayUnreachable,
+        InvalidRequest,
+        NotFound,
+        ProblemError,
+        ServerError,
+        ServiceUnavailable,
+        TooManyRequests,
+        Unauthorized,
+        UnexpectedAnswer,
+    )
+    from kinolog_client.live.async_feed import AsyncLiveFeed
+    from kinolog_client.live.flow import LiveSettings
+    from kinolog_client.live.steps import LinkState, LiveEvent, MessageReceived, PollDue
+    from kinolog_client.live.updates import (
+        JobEnded,
+        JobState,
+        JobUpdated,
+        LiveError,
+        LiveUpdate,
+        LogLineReceived,
+        PreviewReceived,
+        QueueCounted,
+        parse_update,
+    )
+    from kinolog_client.models.analytics import (
+        ActivityEntryInfo,
+        ActivityInfo,
+        DepthPointInfo,
+        DistributionInfo,
+        OverviewInfo,
+        QueueDepthInfo,
+        StageTimeInfo,
+        StageTimesInfo,
+        SuccessRateInfo,
+        SuccessRatesInfo,
+        TrendPointInfo,
+        TrendsInfo,
+    )
+    from kinolog_client.models.base import ClientModel
+    from kinolog_client.models.catalogue import (
+        ApiKeyInfo,
+        ApiKeyListInfo,
+        HealthInfo,
+        ModelDefaultsInfo,
+        ModelInfo,
+        ModelListInfo,
+        WorkerInfo,
+        WorkerListInfo,
+    )
+    from kinolog_client.models.commands import BulkInfo, BulkResultInfo, CommandInfo
+    from kinolog_client.models.history import (
+        CheckInfo,
+        CommitInfo,
+        EventInfo,
+        HistoryInfo,
+        LogLineInfo,
+        LogPageInfo,
+        ProofInfo,
+    )
+    from kinolog_client.models.jobs import (
+        PRIORITIES,
+        STAGES,
+        STATUSES,
+        TERMINAL,
+        ArtifactInfo,
+        AttemptInfo,
+        ErrorInfo,
+        JobCountsInfo,
+        JobInfo,
+        JobPageInfo,
+        LinksInfo,
+        MediaInfo,
+        SceneInfo,
+        StageInfo,
+        StoryboardInfo,
+        TimingsInfo,
+    )
+    from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
+    from kinolog_client.models.selection import JobFilter, TimeSpan, VideoRequest
+
+__all__ = [
+    "PRIORITIES",
+    "STAGES",
+    "STATUSES",
+    "TERMINAL",
+    "ActivityEntryInfo",
+    "ActivityInfo",
+    "ApiKeyInfo",
+    "ApiKeyListInfo",
+    "ArtifactInfo",
+    "AsyncKinologClient",
+    "AsyncLiveFeed",
+    "AttemptInfo",
+    "BulkInfo",
+    "BulkResultInfo",
+    "CheckInfo",
+    "ClientModel",
+    "CommandInfo",
+    "CommitInfo",
+    "Conflict",
+    "DepthPointInfo",
+    "DistributionInfo",
+    "ErrorInfo",
+    "EventInfo",
+    "FieldViolation",
+    "FileInfo",
+    "Forbidden",
+    "GatewayError",
+    "GatewayUnreachable",
+    "HealthInfo",
+    "HistoryInfo",
+    "InvalidRequest",
+    "JobCountsInfo",
+    "JobEnded",
+    "JobFilter",
+    "JobInfo",
+    "JobPageInfo",
+    "JobState",
+    "JobUpdated",
+    "KinologClient",
+    "LinkState",
+    "LinksInfo",
+    "LiveError",
+    "LiveEvent",
+    "LiveSettings",
+    "LiveUpdate",
+    "LogLineInfo",
+    "LogLineReceived",
+    "LogPageInfo",
+    "ManifestInfo",
+    "MediaInfo",
+    "MessageReceived",
+    "ModelDefaultsInfo",
+    "ModelInfo",
+    "ModelListInfo",
+    "NotFound",
+    "OverviewInfo",
+    "PollDue",
+    "PreviewReceived",
+    "ProblemError",
+    "ProofInfo",
+    "QueueCounted",
+    "QueueDepthInfo",
+    "RecordInfo",
+    "ResultInfo",
+    "SceneInfo",
+    "ServerError",
+    "ServiceUnavailable",
+    "SpecInfo",
+    "StageInfo",
+    "StageTimeInfo",
+    "StageTimesInfo",
+    "StoryboardInfo",
+    "SuccessRateInfo",
+    "SuccessRatesInfo",
+    "TimeSpan",
+    "TimingsInfo",
+    "TooManyRequests",
+    "TrendPointInfo",
+    "TrendsInfo",
+    "Unauthorized",
+    "UnexpectedAnswer",
+    "VideoRequest",
+    "WorkerInfo",
+    "WorkerListInfo",
+    "parse_update",
+]
+
+_MODULES = (
+    "errors",
+    "models.base",
+    "models.jobs",
+    "models.commands",
+    "models.history",
+    "models.results",
+    "models.catalogue",
+    "models.analytics",
+    "models.selection",
+    "live.updates",
+    "live.steps",
+    "live.flow",
+    "live.async_feed",
+    "client",
+    "async_client",
+)
+"""Modules that define the public names, each after those that it imports."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    modules = (import_module(f"{__name__}.{module}") for module in _MODULES)
+    value = next(getattr(module, name) for module in modules if hasattr(module, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -18,8 +17,7 @@ from kinolog.job.events import TERMINAL
 from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.v1 import audit_service_pb2, audit_service_pb2_grpc
-from kinolog_cli.gateway import Gateway, GatewayError
-from kinolog_cli.job_progress import follow_job
+from kinolog_client import GatewayError, JobEnded, JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -33,12 +31,13 @@ ACK_WAIT = {"KINOLOG_WORKER_ACK_WAIT_SECONDS": "3"}
 ENDS = {"job_completed", "job_failed", "job_cancelled"}
 
 
-def _until_accepted(gateway: Gateway, body: dict[str, object]) -> str:
+def _until_accepted(client: KinologClient, number: int) -> str:
     """Submit until it is acknowledged; the request id makes repeats harmless."""
 
     def submitted() -> str | None:
         try:
-            return str(gateway.post("/mcp/generate", body)["job_id"])
+            answer = client.generate(f"card {number}", model="card", request_id=f"chaos-{number}")
+            return answer.job_id
         except GatewayError:
             return None
 
@@ -92,43 +91,32 @@ def _replayed(stack: Stack) -> tuple[dict[str, Job], Counter[str]]:
     return jobs, ends
 
 
-def _listed(gateway: Gateway) -> Iterator[dict[str, object]]:
-    """Every job of the read model, page by page."""
-    cursor = None
-    while True:
-        page = gateway.get("/mcp/jobs", {"limit": 100, "cursor": cursor})
-        yield from page["jobs"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
-
-
-def _ended_jobs(gateway: Gateway) -> int:
+def _ended_jobs(client: KinologClient) -> int:
     """Number of jobs that have ended, by the counts of the read model; 0 while nothing answers."""
     try:
-        summary = gateway.get("/mcp/jobs", {"limit": 1})["summary"]
+        counts = client.status_distribution()
     except GatewayError:
         return 0
-    return int(summary["completed"] + summary["failed"] + summary["cancelled"])
+    return counts.completed + counts.failed + counts.cancelled
 
 
 def test_a_killed_workers_job_is_completed_by_the_next_attempt(data_folder: Path) -> None:
     """SIGKILL to the worker in the middle of denoising: the same job completes in attempt 2, exactly once."""
-    with whole_stack(data_folder, env=ACK_WAIT) as stack, Gateway(stack.addresses["gateway"]) as gateway:
-        job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 30})[
-            "job_id"
-        ]
-        for message in follow_job(gateway, job_id):
-            if (message["data"].get("step") or 0) >= 3:
+    with whole_stack(data_folder, env=ACK_WAIT) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        job_id = client.generate("bars", model="slow-card", steps=30).job_id
+        for update in client.watch(job_id):
+            if isinstance(update, JobUpdated) and (update.state.step or 0) >= 3:
                 break
         stack.process("worker-1").kill()
-        last = list(follow_job(gateway, job_id))[-1]
-        assert last["data"]["status"] == "completed"
-        history = gateway.get(f"/mcp/events/{job_id}")
-        types = [event["type"] for commit in history["commits"] for event in commit["events"]]
+        last = list(client.watch(job_id))[-1]
+        assert isinstance(last, JobEnded)
+        assert last.state.status == "completed"
+        history = client.history(job_id)
+        types = [event.type for commit in history.commits for event in commit.events]
         assert types.count("completed") == 1
         assert types.count("attempt_started") == 2
-        assert history["job"]["attempt"] == 2
+        assert history.job is not None
+        assert history.job.attempt == 2
 
 
 def test_every_process_is_killed_while_jobs_run(data_folder: Path) -> None:
@@ -137,12 +125,11 @@ def test_every_process_is_killed_while_jobs_run(data_folder: Path) -> None:
 
     def submit_all(_: threading.Event) -> None:
         for number in range(JOBS):
-            body = {"prompt": f"card {number}", "model": "card", "request_id": f"chaos-{number}"}
-            accepted.add(_until_accepted(gateway, dict(body)))
+            accepted.add(_until_accepted(client, number))
 
     with (
         whole_stack(data_folder, workers=2, env=ACK_WAIT) as stack,
-        Gateway(stack.addresses["gateway"]) as gateway,
+        KinologClient(stack.addresses["gateway"]) as client,
     ):
         counter = EndCounter(stack.addresses["gateway"])
         with background_thread(counter.watch, "end counter") as watching:
@@ -156,18 +143,18 @@ def test_every_process_is_killed_while_jobs_run(data_folder: Path) -> None:
                     watching.check_runs()
                     submitting.check()
             assert len(accepted) == JOBS
-            watching.wait_until(lambda: _ended_jobs(gateway) >= JOBS, "every job has ended", 240)
-            _assert_log_and_lists_agree(stack, gateway, accepted)
+            watching.wait_until(lambda: _ended_jobs(client) >= JOBS, "every job has ended", 240)
+            _assert_log_and_lists_agree(stack, client, accepted)
             watching.wait_until(lambda: set(counter.ends) >= accepted, "the client saw every end")
         assert counter.ends == Counter(accepted)
 
 
-def _assert_log_and_lists_agree(stack: Stack, gateway: Gateway, accepted: set[str]) -> None:
+def _assert_log_and_lists_agree(stack: Stack, client: KinologClient, accepted: set[str]) -> None:
     """The log holds the accepted jobs with one end each, and the read model shows them as the log does."""
     jobs, ends = _replayed(stack)
     assert set(jobs) == accepted
     assert set(ends.values()) == {1}
-    position = max(int(str(job["position"])) for job in _listed(gateway))
-    gateway.get("/mcp/jobs", {"min_position": position})
-    listed = {str(row["job_id"]): (row["status"], row["attempt"], row["version"]) for row in _listed(gateway)}
+    position = max(job.position for job in client.iterate_jobs())
+    rows = client.iterate_jobs(min_position=position)
+    listed = {row.job_id: (row.status, row.attempt, row.version) for row in rows}
     assert listed == {j.id: (str(j.status), j.attempt, j.version) for j in jobs.values()}

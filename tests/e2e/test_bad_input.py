@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from kinolog.v1 import job_service_pb2, job_service_pb2_grpc
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import Gateway
+from kinolog_client import JobFilter, KinologClient
 from kinolog_stack.stack import Stack
 
 SECRET = "capybara"
@@ -72,8 +72,8 @@ def _violated(answer: httpx.Response) -> set[str]:
     return {violation["field"].partition("[")[0] for violation in problem["violations"]}
 
 
-def _total(gateway: Gateway) -> int:
-    return int(gateway.get("/mcp/jobs", {"limit": 1})["summary"]["total"])
+def _total(client: KinologClient) -> int:
+    return client.jobs(limit=1).summary.total
 
 
 @pytest.fixture
@@ -202,13 +202,13 @@ def test_a_wrong_live_message_is_answered(stack: Stack, text: str) -> None:
         assert json.loads(socket.recv(timeout=30))["type"] == "pong"
 
 
-def test_nothing_of_it_was_stored_or_logged(stack: Stack, gateway: Gateway, http: httpx.Client) -> None:
+def test_nothing_of_it_was_stored_or_logged(stack: Stack, gateway: KinologClient, http: httpx.Client) -> None:
     """After every kind of bad input there is no job more than before, and no log holds the prompt."""
     before = _total(gateway)
     with http:
         for body, _ in BODIES:
             http.post("/mcp/generate", json=body)
     assert _total(gateway) == before
-    assert gateway.get("/mcp/jobs", {"text": SECRET})["jobs"] == []
+    assert gateway.jobs(JobFilter(text=SECRET)).jobs == ()
     for file in stack.folder.logs.iterdir():
         assert SECRET.encode() not in file.read_bytes(), file

@@ -9,15 +9,13 @@ import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import Gateway, GatewayError
-from kinolog_cli.job_progress import follow_job
+from kinolog_client import GatewayError, JobEnded, JobFilter, JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -54,16 +52,17 @@ def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, P
     return final["job_id"], video
 
 
-def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: Gateway) -> None:
+def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: KinologClient) -> None:
     """The MP4 is H.264 in yuv420p with the size, frames and rate that the job says it was asked for."""
-    job = gateway.get(f"/mcp/status/{made[0]}")
+    job = gateway.status(made[0])
+    assert job.media is not None
     with av.open(str(made[1])) as file:
         stream = file.streams.video[0]
         frames = sum(1 for _ in file.decode(stream))
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
-        assert f"{stream.width}x{stream.height}" == job["size"] == "256x256"
-        assert stream.average_rate == job["fps"]
-        assert frames == job["frames"] == job["media"]["frames"]
+        assert f"{stream.width}x{stream.height}" == job.size == "256x256"
+        assert stream.average_rate == job.fps
+        assert frames == job.frames == job.media.frames
 
 
 def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
@@ -81,7 +80,7 @@ def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
     assert places[1] > places[0] + 25
 
 
-def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: Gateway) -> None:
+def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: KinologClient) -> None:
     """A prompt of strange words gives a clip, and its owner reads in the log what became of which words."""
     code, out, err = kinolog(stack, "--json", "generate", "a flurried crimsn star on a blue sky", "--watch")
     assert code == ExitCode.OK, err
@@ -93,26 +92,29 @@ def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: Gate
         assert b"flurried" not in path.read_bytes()
 
 
-def _log_of(job_id: str, gateway: Gateway) -> list[str]:
+def _log_of(job_id: str, gateway: KinologClient) -> list[str]:
     """The job's log lines as the gateway answers them."""
-    return [entry["message"] for entry in gateway.get(f"/mcp/logs/{job_id}")["entries"]]
+    return [line.message for line in gateway.logs(job_id).entries]
 
 
-def test_the_file_matches_the_record(made: tuple[str, Path], gateway: Gateway) -> None:
+def test_the_file_matches_the_record(made: tuple[str, Path], gateway: KinologClient) -> None:
     """The hash in the job's record is the hash of the file, and the manifest names the seed it was made from."""
-    manifest = gateway.get(f"/mcp/result/{made[0]}/manifest")
-    recorded = next(a["sha256"] for a in manifest["artifacts"] if a["kind"] == "video")
+    manifest = gateway.manifest(made[0])
+    recorded = next(a.sha256 for a in manifest.artifacts if a.kind == "video")
     assert recorded == sha256(made[1].read_bytes()).hexdigest()
-    assert manifest["spec"]["seed"] == 7
+    assert manifest.spec.seed == 7
 
 
-def test_the_same_seed_gives_the_same_frames(made: tuple[str, Path], stack: Stack, gateway: Gateway) -> None:
+def test_the_same_seed_gives_the_same_frames(
+    made: tuple[str, Path], stack: Stack, gateway: KinologClient
+) -> None:
     """Another job with the same prompt and seed decodes to the same frames."""
     code, out, err = kinolog(stack, "--json", "generate", PROMPT, "--seed", "7", "--watch")
     assert code == ExitCode.OK, err
     again = json.loads(out.splitlines()[-1])
-    first = gateway.get(f"/mcp/status/{made[0]}")
-    assert again["media"]["frame_hash"] == first["media"]["frame_hash"]
+    first = gateway.status(made[0])
+    assert first.media is not None
+    assert again["media"]["frame_hash"] == first.media.frame_hash
 
 
 def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], stack: Stack) -> None:
@@ -134,33 +136,32 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
     assert json.loads(out)["job"]["status"] == "queued"
 
 
-def test_live_progress_ends_with_the_end(stack: Stack, gateway: Gateway) -> None:
+def test_live_progress_ends_with_the_end(stack: Stack, gateway: KinologClient) -> None:
     """Who follows a job sees it go through its stages, never backwards, and its end exactly once."""
-    job = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 20})
-    messages = list(follow_job(gateway, job["job_id"]))
-    ends = [m for m in messages if m["type"] in ("job_completed", "job_failed", "job_cancelled")]
-    assert [m["type"] for m in ends] == ["job_completed"]
-    assert messages[-1] is ends[0]
-    updates = [m["data"] for m in messages if m["type"] == "job_status_update"]
-    running = [data["percent"] for data in updates if data["status"] == "processing"]
+    job = gateway.generate("bars", model="slow-card", steps=20)
+    updates = list(gateway.watch(job.job_id))
+    ends = [update for update in updates if isinstance(update, JobEnded)]
+    assert [end.state.status for end in ends] == ["completed"]
+    assert updates[-1] is ends[0]
+    states = [update.state for update in updates if isinstance(update, JobUpdated)]
+    running = [state.percent for state in states if state.status == "processing"]
     assert running == sorted(running)
     assert len(set(running)) > 5
-    assert "denoise" in {data["stage"] for data in updates}
+    assert "denoise" in {state.stage for state in states}
 
 
-def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: Gateway) -> None:
+def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: KinologClient) -> None:
     """Cancelling a job that denoises ends it as cancelled, long before its last step."""
-    job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "slow-card", "steps": 900})["job_id"]
-    for message in follow_job(gateway, job_id):
-        if message["data"].get("step"):
+    job_id = gateway.generate("bars", model="slow-card", steps=900).job_id
+    for update in gateway.watch(job_id):
+        if isinstance(update, JobUpdated) and update.state.step:
             break
     code, out, err = kinolog(stack, "cancel", job_id, "--reason", "enough")
     assert code == ExitCode.OK, err
     assert "cancelling" in out
-    last: dict[str, Any] = {}
-    for message in follow_job(gateway, job_id):
-        last = message
-    assert last["data"]["status"] == "cancelled"
+    *_, last = gateway.watch(job_id)
+    assert isinstance(last, JobEnded)
+    assert last.state.status == "cancelled"
     code, _, err = kinolog(stack, "cancel", job_id)
     assert code == ExitCode.OK, err  # cancelling twice is no error
     code, _, err = kinolog(stack, "retry", job_id)
@@ -168,43 +169,44 @@ def test_a_running_job_is_cancelled_between_steps(stack: Stack, gateway: Gateway
     kinolog(stack, "cancel", job_id)
 
 
-def test_scenes_are_rendered_one_by_one_and_joined(stack: Stack, gateway: Gateway) -> None:
+def test_scenes_are_rendered_one_by_one_and_joined(stack: Stack, gateway: KinologClient) -> None:
     """A prompt of three sentences becomes three scenes whose lengths add up, joined into one video."""
-    asked = {"prompt": "A red square. Then a blue ring. Then a green star.", "model": "card", "duration": 6.0}
-    job_id = gateway.post("/mcp/generate", asked)["job_id"]
-    for _ in follow_job(gateway, job_id):
+    prompt = "A red square. Then a blue ring. Then a green star."
+    job_id = gateway.generate(prompt, model="card", duration=6.0).job_id
+    for _ in gateway.watch(job_id):
         pass
-    storyboard = gateway.get(f"/mcp/storyboard/{job_id}")
-    assert len(storyboard["scenes"]) == 3
-    assert sum(scene["duration_seconds"] for scene in storyboard["scenes"]) == pytest.approx(6.0)
-    assert gateway.get(f"/mcp/result/{job_id}")["media"]["frames"] == 48
+    scenes = gateway.storyboard(job_id).scenes
+    assert len(scenes) == 3
+    assert sum(scene.duration_seconds for scene in scenes) == pytest.approx(6.0)
+    assert gateway.result(job_id).media.frames == 48
 
 
-def test_the_lists_and_counts_know_the_jobs(made: tuple[str, Path], stack: Stack, gateway: Gateway) -> None:
+def test_the_lists_and_counts_know_the_jobs(
+    made: tuple[str, Path], stack: Stack, gateway: KinologClient
+) -> None:
     """The job stands in the list, found by its prompt, and the counts add up."""
-    position = gateway.get(f"/mcp/status/{made[0]}")["position"]
-    page = gateway.get("/mcp/jobs", {"text": "red circle", "min_position": position})
-    assert made[0] in [job["job_id"] for job in page["jobs"]]
-    counts = dict(page["summary"])
+    position = gateway.status(made[0]).position
+    page = gateway.jobs(JobFilter(text="red circle"), min_position=position)
+    assert made[0] in [job.job_id for job in page.jobs]
+    counts = page.summary.to_json()
     assert counts.pop("total") == sum(counts.values())
     code, out, _ = kinolog(stack, "jobs", "--status", "completed")
     assert code == ExitCode.OK
     assert made[0] in out
 
 
-def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: Gateway) -> None:
+def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: KinologClient) -> None:
     """After an erasure neither the job, nor lists, nor its files tell what was asked; its history stays."""
     secret = "an unmistakable zebrafinch in a teacup"
-    job_id = gateway.post("/mcp/generate", {"prompt": secret, "model": "card"})["job_id"]
-    for _ in follow_job(gateway, job_id):
+    job_id = gateway.generate(secret, model="card").job_id
+    for _ in gateway.watch(job_id):
         pass
     code, _, err = kinolog(stack, "erase", job_id, "--yes")
     assert code == ExitCode.OK, err
-    job = gateway.get(f"/mcp/status/{job_id}")
-    assert job["erased"]
-    assert job["prompt"] is None
-    page = gateway.get("/mcp/jobs", {"text": "zebrafinch", "min_position": job["position"]})
-    assert page["jobs"] == []
+    job = gateway.status(job_id)
+    assert job.erased
+    assert job.prompt is None
+    assert gateway.jobs(JobFilter(text="zebrafinch"), min_position=job.position).jobs == ()
     code, out, _ = kinolog(stack, "--json", "replay", job_id)
     assert code == ExitCode.OK
     assert "zebrafinch" not in out
@@ -223,16 +225,15 @@ def test_rebuilding_under_load_fails_no_read_and_changes_nothing(stack: Stack) -
     failures, submitted = list[str](), list[str]()
 
     def load(stopping: threading.Event) -> None:
-        with Gateway(stack.addresses["gateway"]) as client:
+        with KinologClient(stack.addresses["gateway"], retries=0) as client:
             while not stopping.is_set():
                 try:
                     if len(submitted) < LOAD_JOBS:
-                        body = {"prompt": "bars", "model": "card"}
-                        submitted.append(client.post("/mcp/generate", body)["job_id"])
-                    client.get("/mcp/jobs", {"limit": 50})
-                    client.get("/mcp/analytics/overview")
+                        submitted.append(client.generate("bars", model="card").job_id)
+                    client.jobs(limit=50)
+                    client.overview()
                 except GatewayError as error:
-                    failures.append(error.title)
+                    failures.append(str(error))
 
     with background_thread(load, "load") as loading:
         code, _, err = kinolog(stack, "projections", "rebuild")
@@ -240,12 +241,12 @@ def test_rebuilding_under_load_fails_no_read_and_changes_nothing(stack: Stack) -
     assert code == ExitCode.OK, err
     assert failures == []
     assert submitted
-    with Gateway(stack.addresses["gateway"]) as client:
+    with KinologClient(stack.addresses["gateway"]) as client:
         for job_id in submitted:
-            for _ in follow_job(client, job_id):
+            for _ in client.watch(job_id):
                 pass
-        last = max(client.get(f"/mcp/status/{job_id}")["position"] for job_id in submitted)
-        client.get("/mcp/jobs", {"min_position": last})
+        last = max(client.status(job_id).position for job_id in submitted)
+        client.jobs(min_position=last)
     before = _hashes(stack)
     code, _, err = kinolog(stack, "projections", "rebuild")
     assert code == ExitCode.OK, err

@@ -12,8 +12,7 @@ from typer.testing import CliRunner, Result
 
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.gateway import Gateway
-from kinolog_cli.job_progress import follow_job
+from kinolog_client import JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 
 CHECKS = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
@@ -26,20 +25,19 @@ def at_the_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def completed(gateway: Gateway) -> str:
+def completed(gateway: KinologClient) -> str:
     """A completed job with two scenes."""
-    asked = {"prompt": "A red square. Then a blue ring.", "model": "card", "duration": 2.0}
-    job_id: str = gateway.post("/mcp/generate", asked)["job_id"]
-    for _ in follow_job(gateway, job_id):
+    job_id = gateway.generate("A red square. Then a blue ring.", model="card", duration=2.0).job_id
+    for _ in gateway.watch(job_id):
         pass
     return job_id
 
 
 @pytest.fixture
-def video(stack: Stack, gateway: Gateway, completed: str) -> Iterator[Path]:
+def video(stack: Stack, gateway: KinologClient, completed: str) -> Iterator[Path]:
     """Where its video is stored; put back as it was afterwards."""
-    artifacts = gateway.get(f"/mcp/result/{completed}")["artifacts"]
-    key = next(artifact["key"] for artifact in artifacts if artifact["kind"] == "video")
+    artifacts = gateway.result(completed).artifacts
+    key = next(artifact.key for artifact in artifacts if artifact.kind == "video")
     path = stack.folder.artifacts / key
     whole = path.read_bytes()
     yield path
@@ -98,18 +96,17 @@ def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) 
     assert answer["checks"][-1]["detail"] == f"video {_key(video)} is not stored"
 
 
-def test_a_running_and_an_erased_job_hold(gateway: Gateway, completed: str) -> None:
+def test_a_running_and_an_erased_job_hold(gateway: KinologClient, completed: str) -> None:
     """A job that renders holds as far as it is; an erased one holds without its files, unless one comes back."""
-    asked = {"prompt": "bars", "model": "slow-card", "steps": 900}
-    running = gateway.post("/mcp/generate", asked)["job_id"]
-    for message in follow_job(gateway, running):
-        if message["data"].get("step"):
+    running = gateway.generate("bars", model="slow-card", steps=900).job_id
+    for update in gateway.watch(running):
+        if isinstance(update, JobUpdated) and update.state.step:
             break
     code, answer = proof(running)
     assert code == ExitCode.OK, answer
     assert "has not ended yet" in answer["checks"][3]["detail"]
-    gateway.post(f"/mcp/cancel/{running}")
-    gateway.delete(f"/mcp/jobs/{completed}")
+    gateway.cancel(running)
+    gateway.erase(completed)
     code, answer = proof(completed)
     assert code == ExitCode.OK, answer
     assert answer["checks"][5]["detail"].startswith("erased; the key is gone")

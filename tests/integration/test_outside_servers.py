@@ -12,8 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog_cli.gateway import Gateway
-from kinolog_cli.job_progress import follow_job
+from kinolog_client import JobEnded, KinologClient
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
 from tests.fixtures.whole_stack import CATALOGUE, ROOT
@@ -84,7 +83,8 @@ def test_a_job_runs_on_servers_given_by_url(
         about = running.enter_context(_service("kinolog_gateway.app", gateway_env, tmp_path / "gateway.log"))
         _once("kinolog_api.health", f"127.0.0.1:{api_port}", env=shared)
         _once("kinolog.process.probe_check", str(probe_port), env=shared)
-        with Gateway(about["url"]) as gateway:
-            job_id = gateway.post("/mcp/generate", {"prompt": "bars", "model": "card"})["job_id"]
-            last = list(follow_job(gateway, job_id))[-1]
-        assert last["type"] == "job_completed"
+        with KinologClient(about["url"]) as client:
+            job_id = client.generate("bars", model="card").job_id
+            last = list(client.watch(job_id))[-1]
+        assert isinstance(last, JobEnded)
+        assert last.state.status == "completed"

@@ -1,25 +1,28 @@
-"""What the gateway answers about jobs over time."""
+"""Jobs over time, and what happened lately."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from kinolog_client.jobs import ClientModel, JobCountsInfo
+from kinolog_client.models.base import ClientModel
+from kinolog_client.models.jobs import JobCountsInfo
 
 
 class DistributionInfo(JobCountsInfo):
-    """Numbers of jobs by status, as of a position."""
+    """Numbers of jobs by status. They count every commit up to `position`."""
 
     position: int = 0
 
 
 class OverviewInfo(ClientModel):
-    """The numbers of a span; None where nothing ended."""
+    """The numbers of a span of time. None where nothing ended; `success_rate` is 0 to 1."""
 
     submitted: int
     completed: int
     failed: int
     cancelled: int
+    queued_now: int = 0
+    processing_now: int = 0
     success_rate: float | None = None
     mean_seconds: float | None = None
     p50_seconds: float | None = None
@@ -30,7 +33,7 @@ class OverviewInfo(ClientModel):
 
 
 class SuccessRateInfo(ClientModel):
-    """How jobs of one priority ended; `rate` is 0 to 1."""
+    """How jobs of one priority ended. `rate` is completed of completed and failed, 0 to 1."""
 
     priority: str
     completed: int
@@ -46,7 +49,7 @@ class SuccessRatesInfo(ClientModel):
 
 
 class StageTimeInfo(ClientModel):
-    """How long a stage takes."""
+    """How long a stage takes, in seconds."""
 
     stage: str | None
     count: int
@@ -62,9 +65,11 @@ class StageTimesInfo(ClientModel):
 
 
 class DepthPointInfo(ClientModel):
-    """The most jobs waiting and running within a bucket."""
+    """Jobs waiting and running at the end of a bucket, and the most within it."""
 
     at: datetime | None
+    queued: int = 0
+    processing: int = 0
     peak_queued: int
     peak_processing: int
 
@@ -77,7 +82,7 @@ class QueueDepthInfo(ClientModel):
 
 
 class TrendPointInfo(ClientModel):
-    """What happened in a bucket."""
+    """Jobs submitted and ended in a bucket."""
 
     at: datetime | None
     submitted: int
@@ -94,7 +99,7 @@ class TrendsInfo(ClientModel):
 
 
 class ActivityEntryInfo(ClientModel):
-    """Something that happened."""
+    """An event. `index` is its place in the commit at `position`."""
 
     position: int
     index: int = 0
@@ -105,6 +110,7 @@ class ActivityEntryInfo(ClientModel):
 
 
 class ActivityInfo(ClientModel):
-    """The feed, newest first."""
+    """Events, newest first. `next_before` reads older ones; None if there is no entry."""
 
     entries: tuple[ActivityEntryInfo, ...]
+    next_before: int | None = None

@@ -1,0 +1,188 @@
+"""The client for an event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Self, TypeVar
+
+from kinolog_client import defaults
+from kinolog_client.endpoint import Endpoint
+from kinolog_client.http import analytics_operations, file_transfer, operations
+from kinolog_client.http.async_transport import AsyncTransport
+from kinolog_client.http.file_transfer import FileTransfer, file_operation
+from kinolog_client.http.methods import awaitable
+from kinolog_client.http.operation import Operation
+from kinolog_client.http.partial_file import partial_file
+from kinolog_client.http.retry import RetryPolicy
+from kinolog_client.live.async_feed import AsyncLiveFeed
+from kinolog_client.live.flow import LiveFlow, LiveSettings
+from kinolog_client.live.session import LiveSession
+from kinolog_client.live.steps import LinkState
+from kinolog_client.live.updates import LiveUpdate
+from kinolog_client.live.watches import FeedWatch, watch_for
+from kinolog_client.models.jobs import JobInfo
+from kinolog_client.models.selection import JobFilter
+
+T = TypeVar("T")
+
+
+class AsyncKinologClient:
+    """A client of the gateway at `url`. Use it in `async with`, or close it. For one event loop.
+
+    `timeout_seconds` is how long an answer may take. `retries` is how often a request is sent again after the network
+    failed; a command has one effect however often it is sent. `trust_env` None uses the proxies of the environment,
+    except for a gateway on this machine.
+    """
+
+    def __init__(
+        self,
+        url: str = defaults.URL,
+        api_key: str | None = None,
+        *,
+        timeout_seconds: float = defaults.TIMEOUT_SECONDS,
+        retries: int = defaults.RETRIES,
+        trust_env: bool | None = None,
+        live: LiveSettings | None = None,
+    ) -> None:
+        endpoint = Endpoint(url.rstrip("/"), api_key, trust_env)
+        self._transport = AsyncTransport(endpoint, timeout_seconds, RetryPolicy(retries))
+        self._live = live or LiveSettings()
+
+    @property
+    def url(self) -> str:
+        """The address of the gateway."""
+        return self._transport.endpoint.url
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Perform an operation. Raises `GatewayError`."""
+        return await self._transport.send(operation)
+
+    submit = awaitable(operations.submit)
+    generate = awaitable(operations.generate)
+    cancel = awaitable(operations.cancel)
+    retry = awaitable(operations.retry)
+    reprioritize = awaitable(operations.reprioritize)
+    prefetch = awaitable(operations.prefetch)
+    erase = awaitable(operations.erase)
+    bulk = awaitable(operations.bulk)
+
+    status = awaitable(operations.status)
+    jobs = awaitable(operations.jobs)
+    storyboard = awaitable(operations.storyboard)
+    logs = awaitable(operations.logs)
+    history = awaitable(operations.history)
+    verify = awaitable(operations.verify)
+    result = awaitable(operations.result)
+    manifest = awaitable(operations.manifest)
+    video_info = awaitable(file_transfer.video_info)
+
+    overview = awaitable(analytics_operations.overview)
+    success_rates = awaitable(analytics_operations.success_rates)
+    stage_times = awaitable(analytics_operations.stage_times)
+    queue_depth = awaitable(analytics_operations.queue_depth)
+    trends = awaitable(analytics_operations.trends)
+    status_distribution = awaitable(analytics_operations.status_distribution)
+    activity = awaitable(analytics_operations.activity)
+
+    models = awaitable(operations.models)
+    workers = awaitable(operations.workers)
+    api_keys = awaitable(operations.api_keys)
+    requires_key = awaitable(operations.requires_key)
+    health = awaitable(operations.health)
+    ready = awaitable(operations.ready)
+    openapi = awaitable(operations.openapi)
+    asyncapi = awaitable(operations.asyncapi)
+
+    async def iterate_jobs(
+        self,
+        job_filter: JobFilter | None = None,
+        *,
+        sort: str = "created_at",
+        order: str = "desc",
+        page_size: int = 100,
+        min_position: int = 0,
+    ) -> AsyncIterator[JobInfo]:
+        """Yield every job that a filter finds, page by page; see `jobs`."""
+        cursor: str | None = None
+        while True:
+            page = await self.jobs(
+                job_filter, sort=sort, order=order, limit=page_size, cursor=cursor, min_position=min_position
+            )
+            for job in page.jobs:
+                yield job
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
+
+        A lost connection is taken up where it broke off.
+        """
+        return self._transport.read_file(self._transfer(job_id, file, scene))
+
+    async def download(
+        self,
+        job_id: str,
+        to: Path | str,
+        *,
+        file: str = "video",
+        scene: int | None = None,
+        on_progress: Callable[[int, int | None], object] | None = None,
+    ) -> Path:
+        """Save a file of a job under `to`, whole or not at all; return the path. See `stream`.
+
+        `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
+        file cannot be written.
+        """
+        transfer = self._transfer(job_id, file, scene)
+        with partial_file(Path(to)) as part:
+            async for chunk in self._transport.read_file(transfer):
+                part.write(chunk)
+                if on_progress is not None:
+                    on_progress(transfer.received_bytes, transfer.size_bytes)
+        return Path(to)
+
+    async def watch(
+        self,
+        job_id: str | None = None,
+        *,
+        logs: bool = False,
+        after: int | None = None,
+        on_link: Callable[[LinkState], object] | None = None,
+    ) -> AsyncGenerator[LiveUpdate, None]:
+        """Yield what happens to a job until it ends, or to every job without end.
+
+        One job begins as it stands, with `logs` also with its last lines; all jobs begin with what happens next. With
+        `after`, a position, both begin with what happened after it. A lost connection is resumed without a gap and
+        without a commit twice; while there is none, REST is read. `on_link` is called whenever that changes.
+        """
+        session = LiveSession()
+        flow = LiveFlow(session, watch_for(session, job_id, logs=logs, after=after), self._live)
+        async with aclosing(AsyncLiveFeed(self._transport, session, flow).events()) as events:
+            async for event in events:
+                if isinstance(event, LiveUpdate):
+                    yield event
+                elif isinstance(event, LinkState) and on_link is not None:
+                    on_link(event)
+
+    def live_feed(self, settings: LiveSettings | None = None) -> AsyncLiveFeed:
+        """Return the messages of every job as they come, for a screen that also shows how it is connected."""
+        session = LiveSession()
+        flow = LiveFlow(session, FeedWatch(session), settings or self._live)
+        return AsyncLiveFeed(self._transport, session, flow)
+
+    def _transfer(self, job_id: str, file: str, scene: int | None) -> FileTransfer:
+        return FileTransfer(self.url, file_operation(job_id, file, scene), self._transport.policy)

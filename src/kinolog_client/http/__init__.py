@@ -1,0 +1,1 @@
+"""REST operations, and the transports that perform them."""

@@ -1,0 +1,77 @@
+"""Performs operations with httpx, in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+
+from kinolog_client.endpoint import Endpoint
+from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
+from kinolog_client.http.operation import HttpAnswer, Operation, T
+from kinolog_client.http.retry import RetryPolicy, unreachable
+
+
+class AsyncTransport:
+    """The REST connections of one `AsyncKinologClient`, of one event loop."""
+
+    def __init__(self, endpoint: Endpoint, timeout_seconds: float, policy: RetryPolicy) -> None:
+        self.endpoint = endpoint
+        self.policy = policy
+        self._timeout_seconds = timeout_seconds
+        self._http = httpx.AsyncClient(
+            verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def send(self, operation: Operation[T]) -> T:
+        """Perform an operation. Raises `GatewayError`."""
+        url, failures = self.endpoint.url, 0
+        while True:
+            try:
+                answer = await self._http.request(
+                    operation.method,
+                    url + operation.path,
+                    params=operation.params or None,
+                    json=operation.body,
+                    headers=(self.endpoint.headers if operation.with_key else {}) | dict(operation.headers),
+                    timeout=operation.timeout_seconds or self._timeout_seconds,
+                )
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failures += 1
+                pause = self.policy.pause_seconds(error, failures, repeatable=operation.repeatable)
+                if pause is None:
+                    raise unreachable(url, error) from error
+                await asyncio.sleep(pause)
+            else:
+                return operation.result(url, HttpAnswer(answer.status_code, answer.headers, answer.content))
+
+    async def read_file(self, transfer: FileTransfer) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file. Raises `GatewayError`."""
+        url = self.endpoint.url
+        while True:
+            headers = self.endpoint.headers | transfer.headers()
+            try:
+                async with self._http.stream(
+                    "GET", url + transfer.operation.path, headers=headers, timeout=self._timeout_seconds
+                ) as answer:
+                    if answer.is_error:
+                        content = await answer.aread()
+                        transfer.operation.result(
+                            url, HttpAnswer(answer.status_code, answer.headers, content)
+                        )
+                    transfer.on_answer(answer.status_code, answer.headers)
+                    async for chunk in answer.aiter_bytes(CHUNK_BYTES):
+                        transfer.on_chunk(chunk)
+                        yield chunk
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                pause = transfer.pause_seconds(error)
+                if pause is None:
+                    raise unreachable(url, error) from error
+                await asyncio.sleep(pause)
+            else:
+                return

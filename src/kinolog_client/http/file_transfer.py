@@ -1,0 +1,95 @@
+"""One download of a result's file: which bytes to ask for next. Pure; the transports move the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kinolog_client.errors import UnexpectedAnswer
+from kinolog_client.http.operation import API_PREFIX, HttpAnswer, Operation
+from kinolog_client.http.retry import RetryPolicy
+from kinolog_client.models.results import FileInfo
+
+FILES = ("video", "thumbnail", "preview", "scene")
+CHUNK_BYTES = 1 << 16
+
+
+def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileInfo]:
+    """Return the operation that reads a file. Raises ValueError for a kind of file that no job makes.
+
+    Its result is the facts in the headers; the bytes are read by `FileTransfer`.
+    """
+    if file not in FILES or (file == "scene") is (scene is None):
+        raise ValueError(f"file must be one of {', '.join(FILES)}, and scene its index with scene alone")
+    values = {"job_id": job_id} | ({} if scene is None else {"index": str(scene)})
+    tail = "scenes/{index}" if scene is not None else file
+    return Operation(
+        method="GET",
+        route=f"{API_PREFIX}/result/{{job_id}}/{tail}",
+        path_values=values,
+        headers={"Accept-Encoding": "identity"},
+        read=_read_facts,
+    )
+
+
+def video_info(job_id: str) -> Operation[FileInfo]:
+    """Return size, hash and type of the video of a completed job, without its bytes."""
+    return Operation(
+        method="HEAD",
+        route=f"{API_PREFIX}/result/{{job_id}}/video",
+        path_values={"job_id": job_id},
+        headers={"Accept-Encoding": "identity"},
+        read=_read_facts,
+    )
+
+
+def _read_facts(answer: HttpAnswer) -> FileInfo:
+    return FileInfo(
+        size_bytes=_number(answer.headers.get("content-length")),
+        sha256=(answer.headers.get("etag") or "").strip('"') or None,
+        media_type=answer.headers.get("content-type", ""),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+class FileTransfer:
+    """Counts the bytes of a download, and resumes it after a lost connection where it broke off."""
+
+    def __init__(self, url: str, operation: Operation[FileInfo], policy: RetryPolicy) -> None:
+        self.operation = operation
+        self.received_bytes = 0
+        self.size_bytes: int | None = None
+        """Size of the whole file. None until the gateway says."""
+        self._url = url
+        self._policy = policy
+        self._tag: str | None = None
+        self._failures = 0
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the next request: for the bytes that are missing."""
+        if not self.received_bytes:
+            return dict(self.operation.headers)
+        condition = {} if self._tag is None else {"If-Range": self._tag}
+        return {**self.operation.headers, "Range": f"bytes={self.received_bytes}-", **condition}
+
+    def on_answer(self, status: int, headers: Mapping[str, str]) -> None:
+        """Take the head of a successful answer. Raises `UnexpectedAnswer` if it is of another file than before."""
+        if status not in (200, 206):
+            raise UnexpectedAnswer(self._url, f"{self.operation.path} is no file", status)
+        if self.received_bytes and status != 206:
+            raise UnexpectedAnswer(self._url, f"{self.operation.path} changed while it was read", status)
+        length = _number(headers.get("content-length"))
+        self.size_bytes = None if length is None else self.received_bytes + length
+        self._tag = headers.get("etag")
+
+    def on_chunk(self, chunk: bytes) -> None:
+        """Count a chunk."""
+        self.received_bytes += len(chunk)
+        self._failures = 0
+
+    def pause_seconds(self, error: Exception) -> float | None:
+        """Return the pause before the download is resumed, in seconds. None to give it up."""
+        self._failures += 1
+        return self._policy.pause_seconds(error, self._failures, repeatable=True)

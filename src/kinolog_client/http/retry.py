@@ -1,0 +1,39 @@
+"""When a request is sent again after the network failed. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+
+from kinolog.process.backoff import Backoff
+from kinolog_client.errors import GatewayUnreachable
+
+_BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """At most `retries` more tries.
+
+    A request that was never sent is always sent again; one that broke off only if it is repeatable. What takes too
+    long is not tried again, and neither is what the gateway refused.
+    """
+
+    retries: int = 2
+    backoff: Backoff = _BACKOFF
+
+    def pause_seconds(self, error: Exception, failures: int, *, repeatable: bool) -> float | None:
+        """Return the pause before the next try after `failures` in a row, in seconds. None if there is none."""
+        if failures > self.retries:
+            return None
+        never_sent = isinstance(error, httpx.ConnectError)
+        broke_off = isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)
+        if never_sent or (broke_off and repeatable):
+            return self.backoff.seconds(failures)
+        return None
+
+
+def unreachable(url: str, error: Exception) -> GatewayUnreachable:
+    """Return the client's error for one of the network."""
+    return GatewayUnreachable(url, str(error) or type(error).__name__)

@@ -1,0 +1,75 @@
+"""Performs operations with httpx, blocking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import httpx
+
+from kinolog_client.endpoint import Endpoint
+from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
+from kinolog_client.http.operation import HttpAnswer, Operation, T
+from kinolog_client.http.retry import RetryPolicy, unreachable
+
+
+class SyncTransport:
+    """The REST connections of one `KinologClient`. Threads may share it."""
+
+    def __init__(self, endpoint: Endpoint, timeout_seconds: float, policy: RetryPolicy) -> None:
+        self.endpoint = endpoint
+        self.policy = policy
+        self._timeout_seconds = timeout_seconds
+        self._http = httpx.Client(verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(self, operation: Operation[T]) -> T:
+        """Perform an operation. Raises `GatewayError`."""
+        url, failures = self.endpoint.url, 0
+        while True:
+            try:
+                answer = self._http.request(
+                    operation.method,
+                    url + operation.path,
+                    params=operation.params or None,
+                    json=operation.body,
+                    headers=(self.endpoint.headers if operation.with_key else {}) | dict(operation.headers),
+                    timeout=operation.timeout_seconds or self._timeout_seconds,
+                )
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failures += 1
+                pause = self.policy.pause_seconds(error, failures, repeatable=operation.repeatable)
+                if pause is None:
+                    raise unreachable(url, error) from error
+                time.sleep(pause)
+            else:
+                return operation.result(url, HttpAnswer(answer.status_code, answer.headers, answer.content))
+
+    def read_file(self, transfer: FileTransfer) -> Iterator[bytes]:
+        """Yield the bytes of a file. Raises `GatewayError`."""
+        url = self.endpoint.url
+        while True:
+            headers = self.endpoint.headers | transfer.headers()
+            try:
+                with self._http.stream(
+                    "GET", url + transfer.operation.path, headers=headers, timeout=self._timeout_seconds
+                ) as answer:
+                    if answer.is_error:
+                        content = answer.read()
+                        transfer.operation.result(
+                            url, HttpAnswer(answer.status_code, answer.headers, content)
+                        )
+                    transfer.on_answer(answer.status_code, answer.headers)
+                    for chunk in answer.iter_bytes(CHUNK_BYTES):
+                        transfer.on_chunk(chunk)
+                        yield chunk
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                pause = transfer.pause_seconds(error)
+                if pause is None:
+                    raise unreachable(url, error) from error
+                time.sleep(pause)
+            else:
+                return

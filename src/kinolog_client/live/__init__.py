@@ -1,0 +1,1 @@
+"""Live updates: one sans-io flow, and the loops that perform its steps."""

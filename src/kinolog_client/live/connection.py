@@ -1,0 +1,35 @@
+"""How both loops open the WebSocket and name what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from kinolog_client.endpoint import Endpoint
+
+MOST_MESSAGE_BYTES = 4 << 20
+WAITING_MESSAGES = 16
+"""Messages that wait for a caller who takes them slowly. Then the gateway conflates, and at last closes."""
+
+
+def connect_options(endpoint: Endpoint, open_seconds: float) -> dict[str, Any]:
+    """Return the arguments of `connect`, the same in both flavours of websockets."""
+    return {
+        "additional_headers": endpoint.headers,
+        "compression": None,
+        "open_timeout": open_seconds,
+        "close_timeout": 1.0,
+        "max_size": MOST_MESSAGE_BYTES,
+        "max_queue": WAITING_MESSAGES,
+        "proxy": True if endpoint.uses_environment else None,
+    }
+
+
+def loss_text(error: Exception) -> str:
+    """Return why a connection is lost."""
+    if isinstance(error, InvalidStatus):
+        return f"it answers HTTP {error.response.status_code}"
+    if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.reason:
+        return error.rcvd.reason
+    return str(error) or type(error).__name__

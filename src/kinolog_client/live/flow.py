@@ -1,0 +1,160 @@
+"""The course of a watch: live while it can be, polling while it cannot, and back. Pure; a loop runs the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
+
+from kinolog.process.backoff import Backoff
+from kinolog_client.errors import GatewayError
+from kinolog_client.live.session import LiveSession
+from kinolog_client.live.steps import (
+    Connect,
+    ConnectionLost,
+    Disconnect,
+    Emit,
+    Flow,
+    LinkState,
+    LiveEvent,
+    Pause,
+    PollDue,
+    Receive,
+    Transmit,
+)
+from kinolog_client.live.watches import Watch
+
+ROUNDING_SECONDS = 1e-6
+_RECONNECT = Backoff(first_seconds=0.5, longest_seconds=8.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSettings:
+    """Times of a watch, in seconds."""
+
+    open_seconds: float = 5.0
+    """How long opening the connection may take."""
+    silence_seconds: float = 15.0
+    """A connection that is silent for so long is asked for a sign of life."""
+    pong_seconds: float = 10.0
+    """How long the sign of life may take. Then the connection counts as broken."""
+    stable_seconds: float = 10.0
+    """A connection that ends earlier counts as one more failure in a row."""
+    poll_seconds: float = 1.0
+    """Time between two reads over REST while there is no live connection."""
+    give_up_seconds: float | None = 30.0
+    """How long neither WebSocket nor REST may answer until the error is raised. None: for any time."""
+    reconnect: Backoff = _RECONNECT
+    """Pauses before the connection is tried again."""
+
+
+class LiveFlow:
+    """Runs one watch. Emits `LinkState` and what the watch emits."""
+
+    def __init__(
+        self,
+        session: LiveSession,
+        watch: Watch,
+        settings: LiveSettings,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._session = session
+        self._watch = watch
+        self._settings = settings
+        self._clock = clock
+        self._failures = 0
+        self._away_since: float | None = None
+
+    def run(self) -> Flow[None]:
+        """Watch until the watch ends. Raises `GatewayError`."""
+        yield Emit(LinkState("connecting"))
+        yield from self._emit((yield from self._watch.start()))
+        while not self._watch.ended:
+            cause, connected_at = "the connection ended", self._clock()
+            try:
+                yield Connect(self._settings.open_seconds)
+                connected_at = self._clock()
+                yield from self._converse()
+            except ConnectionLost as error:
+                cause = str(error)
+            self._session.on_disconnected()
+            yield Disconnect()
+            if self._clock() - connected_at >= self._settings.stable_seconds:
+                self._failures = 0
+            self._failures += 1
+            yield from self._poll_until_reconnect(cause)
+
+    def _converse(self) -> Flow[None]:
+        """Receive until the watch ends. Raises `ConnectionLost`."""
+        settings, session = self._settings, self._session
+        session.on_connected()
+        yield from self._transmit()
+        works, pinged, silent_seconds = False, True, 0.0
+        while not self._watch.ended:
+            limit = settings.pong_seconds if pinged else settings.silence_seconds
+            seconds = limit - silent_seconds
+            doubtful = not works and self._failures > 1
+            if doubtful:
+                seconds = min(seconds, settings.poll_seconds)
+            text = yield Receive(seconds)
+            if text is not None:
+                pinged, silent_seconds = False, 0.0
+                if not works:
+                    works, self._away_since = True, None
+                    yield Emit(LinkState("live"))
+                yield from self._take(text)
+                continue
+            silent_seconds += seconds
+            if silent_seconds >= limit - ROUNDING_SECONDS:
+                if pinged:
+                    raise ConnectionLost(f"no sign of life for {settings.pong_seconds:g} s")
+                session.ping()
+                yield from self._transmit()
+                pinged, silent_seconds = True, 0.0
+            elif doubtful:
+                yield from self._poll("no sign of life yet")
+
+    def _take(self, text: str | bytes) -> Flow[None]:
+        message = self._session.on_text(text)
+        yield from self._transmit()
+        if message is not None:
+            yield from self._emit(self._watch.receive(message))
+
+    def _transmit(self) -> Flow[None]:
+        for text in self._session.take_outgoing():
+            yield Transmit(text)
+
+    def _emit(self, events: Iterable[LiveEvent]) -> Flow[None]:
+        for event in events:
+            yield Emit(event)
+
+    def _poll_until_reconnect(self, cause: str) -> Flow[None]:
+        """Read over REST until the connection is to be tried again, or the watch ends."""
+        left_seconds = self._settings.reconnect.seconds(self._failures)
+        while left_seconds > ROUNDING_SECONDS and not self._watch.ended:
+            yield from self._poll(cause)
+            if not self._watch.ended:
+                seconds = min(left_seconds, self._settings.poll_seconds)
+                yield Pause(seconds)
+                left_seconds -= seconds
+
+    def _poll(self, cause: str) -> Flow[None]:
+        """Read once over REST. Raises the error of REST if it is fatal, or has lasted too long."""
+        events: list[LiveEvent] = []
+        try:
+            events = yield from self._watch.poll()
+        except GatewayError as error:
+            if self._watch.is_fatal(error) or self._gives_up():
+                raise
+            yield Emit(LinkState("offline", cause, error))
+        else:
+            self._away_since = None
+            yield Emit(LinkState("polling", cause))
+        yield from self._emit(events)
+        yield Emit(PollDue())
+
+    def _gives_up(self) -> bool:
+        now, limit = self._clock(), self._settings.give_up_seconds
+        if self._away_since is None:
+            self._away_since = now
+        return limit is not None and now - self._away_since >= limit

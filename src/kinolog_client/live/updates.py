@@ -1,0 +1,205 @@
+"""Live updates, typed, and how they are read from the messages of the WebSocket."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+
+from kinolog_client.models.base import ClientModel
+from kinolog_client.models.history import LogLineInfo
+from kinolog_client.models.jobs import TERMINAL, JobCountsInfo, JobInfo, StageInfo
+
+Json: TypeAlias = dict[str, Any]
+
+UNREADABLE = "UNREADABLE_MESSAGE"
+"""Reason of the error for a message that this version cannot read."""
+
+
+class JobState(ClientModel):
+    """How a job stands. After a commit `events` names what happened and `job` is the whole job; for mere progress
+    `events` is empty and `job` is None. `percent` is 0 to 100.
+    """
+
+    status: str
+    percent: float
+    stage: str | None = None
+    scene: int | None = None
+    scenes: int = 0
+    step: int | None = None
+    steps: int | None = None
+    attempt: int = 0
+    worker: str | None = None
+    queue_position: int | None = None
+    eta_seconds: float | None = None
+    at: datetime | None = None
+    stages: tuple[StageInfo, ...] = ()
+    events: tuple[str, ...] = ()
+    job: JobInfo | None = None
+
+    @classmethod
+    def of(cls, job: JobInfo) -> JobState:
+        """Return how a job stands that was read over REST."""
+        return cls(
+            status=job.status,
+            percent=job.percent,
+            stage=job.stage,
+            scene=job.scene,
+            scenes=job.scenes,
+            step=None,
+            steps=None,
+            attempt=job.attempt,
+            worker=job.worker,
+            queue_position=job.queue_position,
+            eta_seconds=job.eta_seconds,
+            at=job.updated_at,
+            stages=job.stages,
+            events=(),
+            job=job,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUpdated:
+    """A job moved on."""
+
+    position: int
+    job_id: str
+    state: JobState
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        return _message("job_status_update", self.position, self.state.to_json(), self.job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnded:
+    """A job is completed, failed or cancelled; `state.status` says which."""
+
+    position: int
+    job_id: str
+    state: JobState
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        return _message(f"job_{self.state.status}", self.position, self.state.to_json(), self.job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLineReceived:
+    """A worker wrote a line about a job."""
+
+    position: int
+    job_id: str
+    line: LogLineInfo
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        return _message("job_log_entry", self.position, self.line.to_json(), self.job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewReceived:
+    """What a running job looks like so far. `image` is a file of `media_type`."""
+
+    position: int
+    job_id: str
+    attempt: int
+    scene: int
+    step: int
+    media_type: str
+    image: bytes
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        facts = {name: getattr(self, name) for name in ("attempt", "scene", "step", "media_type")}
+        image = {"image": b64encode(self.image).decode("ascii")}
+        return _message("job_preview", self.position, facts | image, self.job_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCounted:
+    """The numbers of jobs by status changed."""
+
+    position: int
+    counts: JobCountsInfo
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        return _message("queue_updated", self.position, self.counts.to_json())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveError:
+    """Something did not work; the updates go on. `channel` is not subscribed to any more, if it is named."""
+
+    position: int
+    reason: str
+    message: str
+    channel: str | None
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it."""
+        facts = {"reason": self.reason, "message": self.message, "channel": self.channel}
+        return _message("error", self.position, facts)
+
+
+LiveUpdate: TypeAlias = JobUpdated | JobEnded | LogLineReceived | PreviewReceived | QueueCounted | LiveError
+
+
+def _message(kind: str, position: int, data: Json, job_id: str | None = None) -> Json:
+    about = {} if job_id is None else {"job_id": job_id}
+    return {"type": kind, "position": position, **about, "data": data}
+
+
+def update_of_job(job: JobInfo) -> JobUpdated | JobEnded:
+    """Return the update for a job that was read over REST."""
+    kind = JobEnded if job.status in TERMINAL else JobUpdated
+    return kind(position=job.position, job_id=job.job_id, state=JobState.of(job))
+
+
+def parse_update(message: Json) -> LiveUpdate | None:
+    """Return a message as an update; None for a type that is not known here, or that is no update.
+
+    A message of a known type that cannot be read becomes a `LiveError` with the reason UNREADABLE_MESSAGE.
+    """
+    try:
+        return _parse(message)
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        text = f"a message of the type {message.get('type')} has another form: {type(error).__name__}"
+        return LiveError(position=0, reason=UNREADABLE, message=text, channel=None)
+
+
+def _parse(message: Json) -> LiveUpdate | None:
+    position, data, job_id = int(message["position"]), message["data"], message.get("job_id", "")
+    match message["type"]:
+        case "job_status_update":
+            return JobUpdated(position=position, job_id=job_id, state=JobState.model_validate(data))
+        case "job_completed" | "job_failed" | "job_cancelled":
+            return JobEnded(position=position, job_id=job_id, state=JobState.model_validate(data))
+        case "job_log_entry":
+            return LogLineReceived(position=position, job_id=job_id, line=LogLineInfo.model_validate(data))
+        case "job_preview":
+            return PreviewReceived(
+                position=position,
+                job_id=job_id,
+                attempt=data.get("attempt", 0),
+                scene=data["scene"],
+                step=data["step"],
+                media_type=data["media_type"],
+                image=b64decode(data["image"]),
+            )
+        case "queue_updated":
+            return QueueCounted(position=position, counts=JobCountsInfo.model_validate(data))
+        case "error":
+            return LiveError(
+                position=position,
+                reason=data["reason"],
+                message=data["message"],
+                channel=data.get("channel"),
+            )
+        case _:
+            return None

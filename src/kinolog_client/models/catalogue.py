@@ -1,0 +1,91 @@
+"""Models, workers, API keys, and the state of the gateway."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kinolog_client.models.base import ClientModel
+
+
+class ModelDefaultsInfo(ClientModel):
+    """Values for jobs that give none. `duration` in seconds."""
+
+    size: str
+    frames: int
+    fps: int
+    duration: float
+    steps: int
+    guidance: float
+    negative_prompt: str | None = None
+
+
+class ModelInfo(ClientModel):
+    """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now."""
+
+    name: str
+    description: str = ""
+    is_default: bool = False
+    defaults: ModelDefaultsInfo
+    sizes: tuple[str, ...] = ()
+    max_frames: int
+    max_steps: int
+    styles: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+
+
+class ModelListInfo(ClientModel):
+    """The catalogue of models."""
+
+    models: tuple[ModelInfo, ...]
+
+
+class WorkerInfo(ClientModel):
+    """A worker as it last reported."""
+
+    name: str
+    device: str
+    hardware: str = ""
+    models: tuple[str, ...] = ()
+    loaded_models: tuple[str, ...] = ()
+    job_id: str | None = None
+    attempt: int | None = None
+    stage: str | None = None
+    step: int | None = None
+    steps: int | None = None
+    memory_used_bytes: int = 0
+    memory_total_bytes: int = 0
+    started_at: datetime | None = None
+    seen_at: datetime | None = None
+    jobs_completed: int = 0
+    attempts_failed: int = 0
+    libraries: dict[str, str] = Field(default_factory=dict)
+
+
+class WorkerListInfo(ClientModel):
+    """The workers, by name."""
+
+    workers: tuple[WorkerInfo, ...]
+
+
+class ApiKeyInfo(ClientModel):
+    """An API key that a server issued, without the key itself."""
+
+    key_id: str
+    name: str | None = None
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class ApiKeyListInfo(ClientModel):
+    """The API keys that a server issued."""
+
+    keys: tuple[ApiKeyInfo, ...] = ()
+
+
+class HealthInfo(ClientModel):
+    """The gateway's process runs."""
+
+    status: str

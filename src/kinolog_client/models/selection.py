@@ -1,0 +1,90 @@
+"""What the gateway is asked for: which jobs, which span of time, which video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+
+def _time(value: datetime | None) -> str:
+    return "" if value is None else value.isoformat()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSpan:
+    """A span of time: a word, or a start and an end.
+
+    `date_range` is today, this_week, this_month, last_24_hours, last_7_days, last_30_days or all_time; words count days
+    in UTC, weeks from Monday. `start` is included, `end` is not; both need an offset from UTC.
+    """
+
+    date_range: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def params(self) -> dict[str, str]:
+        """Return the parameters of a query, without those that are empty."""
+        given = {"date_range": self.date_range, "from": _time(self.start), "to": _time(self.end)}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs. Fields narrow each other, several values in one field widen it; an empty field narrows nothing.
+
+    `text` is looked for in prompts and ids. `span` is about the time of submission.
+    """
+
+    statuses: tuple[str, ...] = ()
+    priorities: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    text: str = ""
+    span: TimeSpan = TimeSpan()
+
+    def params(self) -> dict[str, str]:
+        """Return the parameters of a query, without those that are empty."""
+        return {
+            name: value if isinstance(value, str) else ",".join(value) for name, value in self.body().items()
+        }
+
+    def body(self) -> dict[str, str | list[str]]:
+        """Return the filter of a bulk command."""
+        given: dict[str, str | list[str]] = {
+            "status": list(self.statuses),
+            "priority": list(self.priorities),
+            "model": list(self.models),
+            "style": list(self.styles),
+            "text": self.text,
+            **self.span.params(),
+        }
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest:
+    """A video to make. None means the model's default; give `duration` in seconds or `frames`, not both.
+
+    `size` is WIDTHxHEIGHT in pixels. `priority` is low, medium, high or critical.
+    """
+
+    prompt: str
+    negative_prompt: str | None = None
+    priority: str | None = None
+    style: str | None = None
+    model: str | None = None
+    size: str | None = None
+    duration: float | None = None
+    frames: int | None = None
+    fps: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    seed: int | None = None
+    max_attempts: int | None = None
+    webhook: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the body of the request, without what is left to the model."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if value is not None}

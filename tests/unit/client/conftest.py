@@ -1,0 +1,38 @@
+"""Both clients against a gateway that really serves, in front of an api that records its calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.unit.client.either_client import FAST, EitherClient
+from tests.unit.client.unreliable_network import UnreliableNetwork
+from tests.unit.gateway.conftest import RunningGateway, api, gateway
+
+__all__ = ["api", "gateway"]  # fixtures
+
+
+@pytest.fixture(params=["blocking", "async"])
+async def client(request: pytest.FixtureRequest, gateway: RunningGateway) -> AsyncIterator[EitherClient]:
+    """The blocking client, then the other."""
+    either = EitherClient(request.param, gateway.url, live=FAST)
+    yield either
+    await either.close()
+
+
+@pytest.fixture
+async def network(gateway: RunningGateway) -> AsyncIterator[UnreliableNetwork]:
+    """A network between a client and the gateway."""
+    between = UnreliableNetwork(int(gateway.url.rpartition(":")[2]))
+    await between.start()
+    yield between
+    await between.stop()
+
+
+@pytest.fixture(params=["blocking", "async"])
+async def distant(request: pytest.FixtureRequest, network: UnreliableNetwork) -> AsyncIterator[EitherClient]:
+    """Either client behind that network."""
+    either = EitherClient(request.param, network.url, live=FAST)
+    yield either
+    await either.close()

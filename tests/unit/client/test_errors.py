@@ -1,0 +1,166 @@
+"""What a client raises: refusals by their status, no answer, and an answer of another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from kinolog_client import (
+    Conflict,
+    GatewayUnreachable,
+    InvalidRequest,
+    JobFilter,
+    NotFound,
+    ProblemError,
+    ServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from kinolog_client.errors import Forbidden, problem_error
+from kinolog_client.http.operation import HttpAnswer
+from kinolog_client.http.operations import status
+from kinolog_stack.tcp_ports import free_port
+from tests.unit.client.either_client import EitherClient
+from tests.unit.client.unreliable_network import UnreliableNetwork
+from tests.unit.gateway.conftest import running_gateway
+from tests.unit.gateway.recording_api import RecordingApi, Refusal
+
+KEY = "a-key-of-some-length"
+
+
+async def test_a_wrong_field_is_named(client: EitherClient) -> None:
+    """An invalid request raises the violations as the gateway spells them."""
+    with pytest.raises(InvalidRequest) as raised:
+        await client.call("generate", "", duration=-1)
+    assert (raised.value.status, raised.value.reason) == (400, "INVALID_FIELDS")
+    assert {violation.field for violation in raised.value.violations} == {"prompt", "duration"}
+    assert raised.value.detail == str(raised.value)
+    assert raised.value.problem["type"] == "urn:kinolog:problem:invalid-fields"
+    with pytest.raises(InvalidRequest, match="job_id"):
+        await client.call("status", "not-an-id")
+    with pytest.raises(NotFound, match="no such route"):  # and not another route
+        await client.call("status", "../../health")
+
+
+async def test_missing_jobs_and_wrong_states(client: EitherClient, api: RecordingApi) -> None:
+    """A job that is not there and one that is not completed have errors of their own."""
+    with pytest.raises(NotFound) as raised:
+        await client.call("status", "z" * 26)
+    assert raised.value.reason == "JOB_NOT_FOUND"
+    with pytest.raises(Conflict) as refused:
+        await client.call("result", api.add_job().id)
+    assert refused.value.reason == "NOT_COMPLETED"
+
+
+async def test_errors_of_the_services_behind_it(client: EitherClient, api: RecordingApi) -> None:
+    """An overload says when to try again; an api that is away is unavailable."""
+    busy = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait")
+    api.failures["SubmitJob"] = busy
+    with pytest.raises(TooManyRequests) as raised:
+        await client.call("generate", "x")
+    assert (raised.value.reason, raised.value.retry_after_seconds) == ("QUEUE_FULL", 1.0)
+    api.failures["GetJob"] = Refusal(grpc.StatusCode.INTERNAL, "BROKEN", "it is broken")
+    with pytest.raises(ServerError):
+        await client.call("status", "z" * 26)
+    await api.stop()
+    with pytest.raises(ServiceUnavailable):
+        await client.call("jobs")
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_keys(flavour: str, tmp_path: Path, api: RecordingApi) -> None:
+    """A key is presented with every request; without one, or with a wrong one, the gateway refuses."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n")
+    async with running_gateway(f"127.0.0.1:{api.port}", file) as gateway:
+        for key in (None, "a-wrong-key-of-some-length"):
+            stranger = EitherClient(flavour, gateway.url, key)
+            with pytest.raises(Unauthorized):
+                await stranger.call("jobs")
+            with pytest.raises(Unauthorized):
+                await stranger.items("watch")
+            await stranger.close()
+        friend = EitherClient(flavour, gateway.url, KEY)
+        job = api.add_job()
+        assert await friend.call("requires_key") is True
+        assert (await friend.call("jobs")).total == 1
+        async for update in friend.each("watch"):
+            assert update.counts.total == 1
+            break
+        api.commit(job, "cancelled")
+        await friend.close()
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_no_answer(flavour: str) -> None:
+    """An address where nothing listens, and one that is none, are named with what to do."""
+    for url in (f"http://127.0.0.1:{free_port()}", "http://[", "nonsense"):
+        lost = EitherClient(flavour, url, retries=0)
+        with pytest.raises(GatewayUnreachable, match="kinolog up") as raised:
+            await lost.call("jobs", JobFilter())
+        assert raised.value.status is None
+        assert url in str(raised.value)
+        with pytest.raises(GatewayUnreachable):
+            await lost.items("watch", "z" * 26)
+        await lost.close()
+
+
+async def test_a_command_has_one_effect_however_often_it_is_sent(
+    distant: EitherClient, network: UnreliableNetwork, api: RecordingApi
+) -> None:
+    """The answer to a command is lost: it is sent again with the same request id."""
+    network.cut_after_bytes = 0
+    done = await distant.call("generate", "x")
+    first, second = api.requests("SubmitJob")
+    assert first.request_id == second.request_id
+    assert (done.created, len(api.jobs)) == (False, 1)
+
+
+async def test_what_must_not_be_repeated_is_not(
+    distant: EitherClient, network: UnreliableNetwork, api: RecordingApi
+) -> None:
+    """The answer to a bulk command is lost: it is not sent again, for it has no request id."""
+    job = api.add_job()
+    network.cut_after_bytes = 0
+    with pytest.raises(GatewayUnreachable):
+        await distant.call("bulk", "cancel", [job.id])
+    assert len(api.requests("BulkCancelJobs")) == 1
+
+
+def test_statuses_have_their_errors() -> None:
+    """Every status of an error has a class, with a text whatever the body is."""
+    expected: dict[int, type[ProblemError]] = {
+        403: Forbidden,
+        405: NotFound,
+        413: InvalidRequest,
+        418: ProblemError,
+        500: ServerError,
+        501: ServerError,
+        504: ServiceUnavailable,
+    }
+    for code, kind in expected.items():
+        for body in (b"", b"[1]", b'{"violations": [7], "detail": null}'):
+            error = problem_error(code, {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, body)
+            assert type(error) is kind
+            assert (str(error), error.violations, error.retry_after_seconds) == (f"HTTP {code}", (), None)
+
+
+def test_an_answer_of_another_form_says_where() -> None:
+    """A missing fact is named by its place; facts that are not known here are kept aside."""
+    with pytest.raises(UnexpectedAnswer, match=r"GET /mcp/status/a: created_at: Field required"):
+        status("a").result(
+            "http://x", HttpAnswer(200, {}, b'{"job_id": "a", "status": "x", "priority": "y"}')
+        )
+    with pytest.raises(UnexpectedAnswer, match="not as kinolog does"):
+        status("a").result("http://x", HttpAnswer(200, {}, b"<html>"))
+    body = (
+        b'{"job_id": "a", "status": "sleeping", "priority": "y", "created_at": "2026-11-22T15:00:00Z", '
+        b'"updated_at": "2026-11-22T15:00:00Z", "colour": "red"}'
+    )
+    job = status("a").result("http://x", HttpAnswer(200, {}, body))
+    assert (job.status, job.percent, job.stages) == ("sleeping", 0.0, ())
+    assert job.to_json()["colour"] == "red"

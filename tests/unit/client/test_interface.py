@@ -1,0 +1,104 @@
+"""The two clients have one interface, which covers the gateway's routes; importing it takes nothing along."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any, get_type_hints
+
+from kinolog_client import AsyncKinologClient, KinologClient
+from kinolog_client.http import analytics_operations, operations
+from kinolog_client.http.file_transfer import FILES, file_operation, video_info
+from kinolog_client.http.operation import Operation
+from tests.unit.gateway.conftest import RunningGateway
+
+ASYNC_ONLY = {"live_feed": "screens run in an event loop"}
+NO_METHOD = {("GET", "/metrics"): "Prometheus reads it"}
+NOT_SERVED_YET = {("GET", "/mcp/keys")}
+FORBIDDEN = ("torch", "grpc", "textual", "nats", "sqlalchemy", "psycopg", "pydantic_settings", "uvicorn")
+
+
+def methods_of(client: type) -> dict[str, Any]:
+    """The public methods of a client."""
+    return {name: value for name, value in vars(client).items() if not name.startswith("_")}
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    """Names, parameters, defaults, docstrings are the same; where one yields or returns, so does the other."""
+    blocking, in_loop = methods_of(KinologClient), methods_of(AsyncKinologClient)
+    assert set(in_loop) - set(blocking) == set(ASYNC_ONLY)
+    assert set(blocking) <= set(in_loop)
+    for name, method in blocking.items():
+        other = in_loop[name]
+        if isinstance(method, property):
+            continue
+        mine, theirs = inspect.signature(method), inspect.signature(other)
+        assert list(mine.parameters.values()) == list(theirs.parameters.values()), name
+        assert inspect.getdoc(method) == inspect.getdoc(other), name
+        result = str(theirs.return_annotation).removeprefix("Async").replace(", None, None]", "]")
+        assert str(mine.return_annotation).replace(", None, None]", "]") == result.replace(", None]", "]"), (
+            name
+        )
+        yields = "terator[" in result or "Generator[" in result
+        assert yields or inspect.iscoroutinefunction(other), name
+
+
+def test_every_method_names_its_result() -> None:
+    """Each operation declares the type of its result, so that callers are checked."""
+    for module in (operations, analytics_operations):
+        for name, function in _described(module).items():
+            assert get_type_hints(function)["return"] is not Operation, name
+            assert function.__doc__, name
+
+
+def _described(module: Any) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ == module.__name__
+    }
+
+
+async def test_every_route_has_a_method(gateway: RunningGateway) -> None:
+    """The OpenAPI document lists no route that no method reaches, and no method reaches another."""
+    document = (await gateway.client.get("/openapi.json")).json()
+    served = {(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs}
+    described = [*_described(operations).values(), *_described(analytics_operations).values()]
+    reached = {_route(function) for function in described} | {_route(video_info)}
+    for file in FILES:
+        operation = file_operation("a", file, 0 if file == "scene" else None)
+        reached.add((operation.method, operation.route))
+    assert served - reached == set(NO_METHOD)
+    assert reached - served == NOT_SERVED_YET
+
+
+def _route(function: Any) -> tuple[str, str]:
+    required = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is inspect.Parameter.empty
+    ]
+    is_submit = function is operations.submit
+    operation = operations.generate("x") if is_submit else function(*("x" for _ in required))
+    return operation.method, operation.route
+
+
+def test_every_operation_is_a_method() -> None:
+    """What is described is offered."""
+    names = set(_described(operations)) | set(_described(analytics_operations))
+    assert names <= set(methods_of(KinologClient))
+
+
+def test_the_import_is_light() -> None:
+    """`import kinolog_client` loads nothing; its names load httpx, pydantic and websockets, of kinolog the backoff."""
+    code = (
+        "import sys, time; start = time.perf_counter(); import kinolog_client; "
+        "took = time.perf_counter() - start; assert 'httpx' not in sys.modules; "
+        "[getattr(kinolog_client, name) for name in kinolog_client.__all__]; "
+        f"found = [m for m in sys.modules if m.split('.')[0] in {FORBIDDEN!r}]; "
+        "own = sorted(m for m in sys.modules if m.startswith('kinolog.')); "
+        "print(took < 0.3, found, own)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True [] ['kinolog.process', 'kinolog.process.backoff']"

@@ -1,0 +1,205 @@
+"""Every method of both clients against a real gateway."""
+
+from __future__ import annotations
+
+import pytest
+
+from kinolog.v1 import job_pb2 as pb
+from kinolog_client import JobFilter, TimeSpan, VideoRequest
+from tests.unit.client.either_client import EitherClient
+from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.recording_api import RecordingApi
+
+
+def completed_job(api: RecordingApi) -> pb.Job:
+    """A completed job with a video, a thumbnail and a preview."""
+    kinds = (pb.ARTIFACT_KIND_THUMBNAIL, pb.ARTIFACT_KIND_PREVIEW)
+    files = [canned.artifact(), *(canned.artifact(kind, b"picture") for kind in kinds)]
+    job = canned.completed(api.add_job(), *files)
+    job.scenes[1].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
+    api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
+    for kind in kinds:
+        api.files[job.id, kind, 0] = b"picture"
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE, 1] = b"scene"
+    return api.commit(job, "completed")
+
+
+async def test_generate_sends_every_field(client: EitherClient, api: RecordingApi) -> None:
+    """Every argument of a submission reaches the api, and the answer is the job."""
+    done = await client.call(
+        "generate",
+        canned.PROMPT,
+        negative_prompt="blurry",
+        priority="high",
+        style="cinematic",
+        duration=2,
+        model="kinolog-tiny",
+        size="256x128",
+        fps=8,
+        steps=20,
+        guidance=4.5,
+        seed=0,
+        max_attempts=2,
+        webhook="https://example.org/done",
+        request_id="r-1",
+    )
+    (sent,) = api.requests("SubmitJob")
+    assert (sent.prompt, sent.negative_prompt, sent.style) == (canned.PROMPT, "blurry", "cinematic")
+    assert (sent.duration_seconds, sent.width, sent.height, sent.fps) == (2.0, 256, 128, 8)
+    assert (sent.steps, sent.guidance, sent.seed, sent.HasField("seed")) == (20, 4.5, 0, True)
+    assert (sent.request_id, sent.webhook, sent.max_attempts) == ("r-1", "https://example.org/done", 2)
+    assert (done.created, done.status, done.job.prompt) == (True, "queued", canned.PROMPT)
+    assert done.position == api.position
+
+
+async def test_the_same_request_id_makes_one_job(client: EitherClient) -> None:
+    """A submission that is sent again finds the job that it made."""
+    request = VideoRequest(prompt="x", frames=9)
+    first = await client.call("submit", request, request_id="once")
+    again = await client.call("submit", request, request_id="once")
+    assert (first.created, again.created) == (True, False)
+    assert first.job_id == again.job_id
+
+
+@pytest.mark.parametrize(
+    ("method", "called", "status"),
+    [
+        ("cancel", "CancelJob", "cancelled"),
+        ("retry", "RetryJob", "queued"),
+        ("prefetch", "PrefetchJob", "queued"),
+        ("erase", "EraseJob", "queued"),
+    ],
+)
+async def test_commands_carry_a_request_id(
+    client: EitherClient, api: RecordingApi, method: str, called: str, status: str
+) -> None:
+    """A command has the request id that it is given, else one of its own."""
+    job = api.add_job()
+    done = await client.call(method, job.id)
+    await client.call(method, job.id, request_id="k")
+    first, second = api.requests(called)
+    assert (first.job_id, len(first.request_id), second.request_id) == (job.id, 32, "k")
+    assert (done.job_id, done.status) == (job.id, status)
+
+
+async def test_cancel_with_a_reason_and_another_priority(client: EitherClient, api: RecordingApi) -> None:
+    """The reason of a cancellation and the new priority reach the api."""
+    job = api.add_job()
+    await client.call("cancel", job.id, reason="wrong colour")
+    done = await client.call("reprioritize", job.id, "critical")
+    assert api.requests("CancelJob")[0].reason == "wrong colour"
+    assert done.job.priority == "critical"
+
+
+async def test_bulk_by_ids_and_by_filter(client: EitherClient, api: RecordingApi) -> None:
+    """A bulk command has a result per job; a filter is sent in the gateway's words."""
+    job = api.add_job()
+    done = await client.call("bulk", "cancel", [job.id, "z" * 26], reason="tidy")
+    assert (done.succeeded, done.failed, done.position) == (1, 1, api.position)
+    assert [(result.ok, result.status) for result in done.results] == [(True, "cancelled"), (False, None)]
+    assert done.results[1].error is not None
+    assert done.results[1].error["reason"] == "JOB_NOT_FOUND"
+    job_filter = JobFilter(statuses=("failed",), span=TimeSpan(date_range="this_week"))
+    await client.call("bulk", "reprioritize", job_filter=job_filter, priority="high")
+    (sent,) = api.requests("BulkReprioritizeJobs")
+    assert list(sent.selection.filter.statuses) == [pb.STATUS_FAILED]
+
+
+async def test_a_job_is_read_with_everything(client: EitherClient, api: RecordingApi) -> None:
+    """A status has the attempts, stages, files and links, and gives back the JSON that it was read from."""
+    job = completed_job(api)
+    found = await client.call("status", job.id)
+    assert (found.status, found.ended, found.position) == ("completed", True, job.position)
+    assert found.media is not None
+    assert (found.media.codec, len(found.artifacts)) == ("h264", 3)
+    assert found.links.video == f"/mcp/result/{job.id}/video"
+
+
+async def test_models_give_back_the_json_of_the_gateway(
+    client: EitherClient, gateway: RunningGateway, api: RecordingApi
+) -> None:
+    """`to_json` is what the gateway answered, to the last field."""
+    job = completed_job(api)
+    reads = {
+        "status": "status",
+        "storyboard": "storyboard",
+        "history": "events",
+        "result": "result",
+        "verify": "audit",
+    }
+    for method, route in reads.items():
+        answer = await client.call(method, job.id)
+        assert answer.to_json() == (await gateway.client.get(f"/mcp/{route}/{job.id}")).json(), method
+    assert (await client.call("jobs")).to_json() == (await gateway.client.get("/mcp/jobs")).json()
+
+
+async def test_jobs_are_listed_page_by_page(client: EitherClient, api: RecordingApi) -> None:
+    """The filter and the order reach the api."""
+    for _ in range(3):
+        api.add_job()
+    job_filter = JobFilter(
+        statuses=("queued", "failed"),
+        priorities=("high",),
+        models=("kinolog-tiny",),
+        styles=("cinematic",),
+        text="circle",
+    )
+    page = await client.call("jobs", job_filter, sort="priority", order="asc", limit=2, min_position=1)
+    (sent,) = api.requests("ListJobs")
+    assert list(sent.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED]
+    assert list(sent.filter.priorities) == [pb.PRIORITY_HIGH]
+    assert (list(sent.filter.models), sent.filter.text) == (["kinolog-tiny"], "circle")
+    assert (sent.order_by, sent.page_size, sent.min_position) == ("priority asc", 2, 1)
+    assert (len(page.jobs), page.next_cursor, page.summary.queued) == (2, "more", 3)
+    await client.call("jobs", cursor=page.next_cursor)
+    assert api.requests("ListJobs")[1].page_token == "more"
+    await client.call("jobs", offset=2)
+    assert api.requests("ListJobs")[2].offset == 2
+
+
+async def test_parts_of_a_job(client: EitherClient, api: RecordingApi) -> None:
+    """Scenes, log lines, history up to a position, manifest and proof."""
+    job = completed_job(api)
+    api.lines[job.id] = [canned.line(job, number) for number in range(1, 6)]
+    assert [scene.index for scene in (await client.call("storyboard", job.id)).scenes] == [0, 1]
+    lines = await client.call("logs", job.id, limit=2, after=2, level="info")
+    assert [line.sequence for line in lines.entries] == [3, 4]
+    history = await client.call("history", job.id, as_of=1)
+    assert [commit.position for commit in history.commits] == [1]
+    assert len((await client.call("history", job.id)).commits) == 2
+    assert (await client.call("manifest", job.id)).record.commits == 2
+    proof = await client.call("verify", job.id)
+    assert [check.holds for check in proof.checks] == [True, False]
+    assert not proof.valid
+    assert (await client.call("result", job.id)).artifacts[0].sha256 == canned.HASH
+    facts = await client.call("video_info", job.id)
+    assert (facts.size_bytes, facts.sha256, facts.media_type) == (len(canned.VIDEO), canned.HASH, "video/mp4")
+
+
+async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) -> None:
+    """Charts, counts, activity, models and workers."""
+    api.add_job()
+    assert (await client.call("overview", "today")).submitted == 5
+    span = TimeSpan(start=canned.at(0).ToDatetime().astimezone())
+    assert (await client.call("success_rates", span)).rates[0].rate == 0.75
+    assert (await client.call("stage_times")).stages[0].stage == "denoise"
+    assert (await client.call("queue_depth", "today", bucket_seconds=60)).points[0].peak_queued == 5
+    assert api.requests("GetQueueDepth")[0].bucket_seconds == 60
+    assert (await client.call("trends")).points[0].submitted == 4
+    counts = await client.call("status_distribution", JobFilter(models=("x",)), min_position=1)
+    assert (counts.total, counts.position) == (1, 1)
+    assert (await client.call("activity", limit=5, before=9)).next_before == 9
+    assert (await client.call("models")).models[0].defaults.size == "256x256"
+    assert (await client.call("workers")).workers[0].memory_total_bytes == 8_000_000_000
+
+
+async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> None:
+    """Health, readiness, whether it wants keys, and its documents."""
+    assert (await client.call("health")).status == "ok"
+    assert await client.call("ready") is True
+    assert await client.call("requires_key") is False
+    assert "/mcp/jobs" in (await client.call("openapi"))["paths"]
+    assert (await client.call("asyncapi"))["asyncapi"].startswith("3")
+    await api.stop()
+    assert await client.call("ready") is False
