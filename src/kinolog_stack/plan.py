@@ -69,7 +69,7 @@ def plan_stack(site: StackSite) -> StackPlan:
         *_workers(site),
         _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
     )
-    # The projector refuses a log that lost its end. Nothing may be written before it has checked.
+    # The projector refuses a log that lost its end. Nothing may be written before it has checked (decision 12).
     return StackPlan(set_up, ((projector,), serving))
 
 

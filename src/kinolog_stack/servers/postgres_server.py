@@ -1,4 +1,4 @@
-"""One Postgres as a child of this process, from the binaries of a wheel."""
+"""One Postgres as a child of this process, from the binaries of a wheel. See decision 10."""
 
 from __future__ import annotations
 
