@@ -28,10 +28,10 @@ from kinolog.job.values import (
     Runtime,
     Scene,
     Sealed,
-    Spec,
     Stage,
     Status,
 )
+from tests.builders.jobs import spec
 from tests.strategies import START
 
 PAGE = Path(__file__).parents[1] / "docs" / "state-machine.md"
@@ -94,19 +94,7 @@ _SUBMIT = c.Submit(
     tenant="default",
     request_id="r",
     body_hash=b"h" * 32,
-    spec=Spec(
-        prompt=_SEALED,
-        negative_prompt=None,
-        model="m",
-        model_class="m",
-        width=64,
-        height=64,
-        frames=17,
-        fps=8,
-        steps=20,
-        guidance=4.0,
-        seed=1,
-    ),
+    spec=spec(frames=17),
     priority=Priority.MEDIUM,
     max_attempts=2,
     scenes=(

@@ -12,7 +12,7 @@ from kinolog_api.rpc.authentication import TENANT_KEY
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, collected, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, collected, refused, running_api
 
 
 @pytest.fixture

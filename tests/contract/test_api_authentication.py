@@ -13,7 +13,7 @@ from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Authenticator,
 from kinolog.ports.workers import WorkerReport
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 OTHER = ((TENANT_KEY, "other"), (ACTOR_KEY, "eve"))
 GATEWAY, TEAM = "gateway-key-0123456789", "team-key-0123456789"

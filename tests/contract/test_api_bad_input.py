@@ -14,7 +14,7 @@ from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import CATALOGUE, RunningApi, refused, running_api
+from tests.builders.running_api import CATALOGUE, RunningApi, refused, running_api
 
 SECRET = "Quillfeather"
 UNKNOWN = "z" * 26

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, running_api
+from tests.builders.running_api import PROMPT, RunningApi, running_api
 
 
 @pytest.fixture

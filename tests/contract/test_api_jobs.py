@@ -11,7 +11,7 @@ from kinolog.job.commit import Commit
 from kinolog.ports.event_store import Appended, Conflict
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from kinolog_api.rpc.authentication import TENANT_KEY
 
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 LOW = job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_LOW])
 

@@ -10,7 +10,7 @@ from kinolog.codec.progress import decode_note, decode_progress_update, encode_n
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.privacy.sealed_fields import seal_log_note
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import RunningApi, collected, running_api
+from tests.builders.running_api import RunningApi, collected, running_api
 
 SECRET = "crimsn taken for crimson; left out fluffy"
 

@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from kinolog.ids import job_id as job_id_of
-from kinolog.job.commands import Submit
-from kinolog.job.values import Priority, Spec
-from kinolog.privacy.sealed_fields import PROMPT as PROMPT_PURPOSE
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, running_api
+from tests.builders.jobs import sealed_spec, submit
+from tests.builders.running_api import PROMPT, RunningApi, running_api
 
 
 @pytest.fixture
@@ -63,33 +61,7 @@ async def test_a_job_of_an_old_log(api: RunningApi) -> None:
     await api.keys.create({job_id: key})
     request = pb.SubmitJobRequest(prompt=PROMPT, request_id="old")
     body_hash = sealer.body_hash(request.SerializeToString(deterministic=True))
-    spec = Spec(
-        prompt=sealer.seal(PROMPT, PROMPT_PURPOSE),
-        negative_prompt=None,
-        model="m",
-        model_class="m",
-        width=64,
-        height=64,
-        frames=8,
-        fps=8,
-        steps=2,
-        guidance=1.0,
-        seed=1,
-    )
-    await api.work(
-        job_id,
-        Submit(
-            id="s",
-            actor="ann",
-            tenant="default",
-            request_id="old",
-            body_hash=body_hash,
-            spec=spec,
-            priority=Priority.LOW,
-            max_attempts=1,
-            scenes=(),
-        ),
-    )
+    await api.work(job_id, submit("old", spec=sealed_spec(sealer, PROMPT), body_hash=body_hash))
     again = await api.jobs.SubmitJob(request)
     assert (again.created, again.job.id, again.job.spec.prompt) == (False, job_id, PROMPT)
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))

@@ -19,7 +19,7 @@ from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import PROMPT, RunningApi, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 SERVICES = ["", "kinolog.v1.JobService", "kinolog.v1.AnalyticsService", "kinolog.v1.AuditService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING

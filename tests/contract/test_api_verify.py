@@ -13,7 +13,7 @@ from kinolog.job import commands as c
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import RunningApi, refused, running_api
+from tests.builders.running_api import RunningApi, refused, running_api
 
 NAMES = ["hashes", "chain", "fold", "endings", "archive", "seals", "artifacts"]
 

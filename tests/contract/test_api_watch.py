@@ -16,7 +16,7 @@ from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import RunningApi, collected, refused, running_api, until
+from tests.builders.running_api import RunningApi, collected, refused, running_api, until
 
 
 @pytest.fixture

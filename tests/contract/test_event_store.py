@@ -18,10 +18,10 @@ from kinolog.job.state import FOLD_VERSION
 from kinolog.job.values import Priority, Status
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import Appended, Conflict, DamagedLog, EventStore
+from tests.builders.jobs import submit
 from tests.fixtures.log import (
     KINDS,
     Kind,
-    a_submit,
     all_of,
     commit_of,
     empty_streams,
@@ -319,6 +319,6 @@ async def test_followers_do_not_disturb_each_other(log: EventStore) -> None:
         await anext(leaving)
     async with following(log, 0) as batches:
         assert [r.position for r in await anext(batches)] == [1, 2, 3]
-        await log.append(commit_of(job_id := job_name(), None, a_submit()))
+        await log.append(commit_of(job_id := job_name(), None, submit()))
         (recorded,) = await asyncio.wait_for(anext(batches), 10)
         assert (recorded.position, recorded.commit.job_id) == (4, job_id)

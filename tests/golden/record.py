@@ -22,10 +22,10 @@ from kinolog.job.values import (
     Runtime,
     Scene,
     Sealed,
-    Spec,
     Stage,
 )
 from kinolog.ports.event_store import LoadedJob
+from tests.builders.jobs import spec
 from tests.strategies import START
 
 SEALED = Sealed(nonce=b"golden-nonce", ciphertext=b"ciphertext under a key that is long gone")
@@ -60,18 +60,14 @@ BROKEN = JobError(code="WEIGHTS_MISSING", message="the model's folder is empty",
 
 def submit(scenes: int = 1) -> c.Submit:
     """A submit with so many scenes."""
-    spec = Spec(
+    asked = spec(
         prompt=SEALED,
         negative_prompt=SEALED,
-        model="kinolog-tiny",
-        model_class="tiny",
         width=256,
         height=256,
         frames=17,
-        fps=8,
         steps=20,
         guidance=4.0,
-        seed=7,
         style="noir",
         webhook=SEALED,
     )
@@ -94,7 +90,7 @@ def submit(scenes: int = 1) -> c.Submit:
         tenant="default",
         request_id="golden",
         body_hash=b"h" * 32,
-        spec=spec,
+        spec=asked,
         priority=Priority.HIGH,
         max_attempts=3,
         scenes=plan,

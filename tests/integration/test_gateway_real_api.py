@@ -11,7 +11,7 @@ import pytest
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
-from tests.unit.api.running_api import RunningApi, running_api
+from tests.builders.running_api import RunningApi, running_api
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.ws_client import WsClient, connected, positions
 
@@ -34,10 +34,10 @@ async def gateway(api: RunningApi) -> AsyncIterator[RunningGateway]:
 
 
 async def generate(gateway: RunningGateway, **fields: Any) -> dict[str, Any]:
-    """Submit a job; the answer."""
-    answer = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
-    assert answer.status_code == 202, answer.text
-    body: dict[str, Any] = answer.json()
+    """Submit a job and return the response."""
+    response = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+    assert response.status_code == 202, response.text
+    body: dict[str, Any] = response.json()
     return body
 
 
@@ -59,7 +59,7 @@ def progress(job_id: str, step: int) -> Progress:
 
 
 async def test_a_job_through_every_read(gateway: RunningGateway, api: RunningApi) -> None:
-    """A job that was submitted over REST is worked on, completed, and read back from every route about it."""
+    """A job submitted over REST is rendered, completed, and read back from every route about it."""
     submitted = await generate(gateway, style="Cinematic", priority="High", duration=2, seed=11)
     job_id = submitted["job_id"]
     job = submitted["job"]
@@ -92,22 +92,22 @@ async def test_a_job_through_every_read(gateway: RunningGateway, api: RunningApi
 
 
 async def test_a_record_is_proved(gateway: RunningGateway, api: RunningApi) -> None:
-    """The record of a completed job holds; when its video is cut off, the proof names the file and stays an answer."""
+    """The record of a completed job is valid; after its video is truncated, the proof names the file."""
     job_id = (await generate(gateway))["job_id"]
     artifact = await api.complete(job_id)
     whole = (await gateway.client.get(f"/mcp/audit/{job_id}")).json()
     assert whole["valid"]
     assert [check["name"] for check in whole["checks"]][-1] == "artifacts"
     api.artifacts._artifacts[artifact.key] = b"vid"
-    answer = await gateway.client.get(f"/mcp/audit/{job_id}")
-    assert answer.status_code == 200
-    broken = [check for check in answer.json()["checks"] if not check["holds"]]
+    response = await gateway.client.get(f"/mcp/audit/{job_id}")
+    assert response.status_code == 200
+    broken = [check for check in response.json()["checks"] if not check["holds"]]
     assert [(check["name"], artifact.key in check["detail"]) for check in broken] == [("artifacts", True)]
-    assert not answer.json()["valid"]
+    assert not response.json()["valid"]
 
 
 async def test_what_only_the_api_knows_is_wrong(gateway: RunningGateway) -> None:
-    """Unknown models, styles and sizes are refused with the field as REST names it."""
+    """Unknown models, styles and sizes are refused with REST's name of the field."""
     for fields, field in (
         ({"model": "nothing"}, "model"),
         ({"style": "baroque"}, "style"),
@@ -115,14 +115,14 @@ async def test_what_only_the_api_knows_is_wrong(gateway: RunningGateway) -> None
         ({"steps": 1000}, "steps"),
         ({"duration": 600, "fps": 120}, "duration"),
     ):
-        answer = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
-        assert answer.status_code == 400, answer.text
-        assert [violation["field"] for violation in answer.json()["violations"]] == [field], answer.text
-        assert PROMPT not in answer.text
+        response = await gateway.client.post("/mcp/generate", json={"prompt": PROMPT, **fields})
+        assert response.status_code == 400, response.text
+        assert [violation["field"] for violation in response.json()["violations"]] == [field], response.text
+        assert PROMPT not in response.text
 
 
 async def test_commands(gateway: RunningGateway, api: RunningApi) -> None:
-    """Cancel, retry, reprioritize, prefetch and erase do what they say, and say when they cannot."""
+    """Cancel, retry, reprioritize, prefetch and erase work, and are refused when the status does not allow them."""
     post = gateway.client.post
     job_id = (await generate(gateway))["job_id"]
     assert (await post(f"/mcp/prefetch/{job_id}")).status_code == 200
@@ -141,7 +141,7 @@ async def test_commands(gateway: RunningGateway, api: RunningApi) -> None:
 
 
 async def test_the_same_request_twice(gateway: RunningGateway) -> None:
-    """The same key finds the same job; with another body it is refused."""
+    """The same key returns the same job; with another body it is refused."""
     headers = {"Idempotency-Key": "nightly"}
     body = {"prompt": PROMPT}
     first = await gateway.client.post("/mcp/generate", json=body, headers=headers)
@@ -152,22 +152,22 @@ async def test_the_same_request_twice(gateway: RunningGateway) -> None:
 
 
 async def test_bulk(gateway: RunningGateway) -> None:
-    """A bulk command by filter answers for each job that it found."""
+    """A bulk command by filter returns a result for each matching job."""
     low = [(await generate(gateway, priority="low"))["job_id"] for _ in range(3)]
     high = (await generate(gateway, priority="high"))["job_id"]
     body = {"action": "cancel", "filter": {"priority": ["low"]}}
-    answer = (await gateway.client.post("/mcp/bulk", json=body)).json()
-    assert sorted(result["job_id"] for result in answer["results"]) == sorted(low)
-    assert answer["succeeded"] == 3
+    response = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    assert sorted(result["job_id"] for result in response["results"]) == sorted(low)
+    assert response["succeeded"] == 3
     assert (await gateway.client.get(f"/mcp/status/{high}")).json()["status"] == "queued"
     body = {"action": "retry", "job_ids": [low[0], high, "z" * 26]}
-    answer = (await gateway.client.post("/mcp/bulk", json=body)).json()
-    assert [result["ok"] for result in answer["results"]] == [True, False, False]
-    assert [result["error"]["status"] for result in answer["results"][1:]] == [409, 404]
+    response = (await gateway.client.post("/mcp/bulk", json=body)).json()
+    assert [result["ok"] for result in response["results"]] == [True, False, False]
+    assert [result["error"]["status"] for result in response["results"][1:]] == [409, 404]
 
 
 async def test_charts_and_catalogue(gateway: RunningGateway, api: RunningApi) -> None:
-    """Charts, activity, models and workers answer from the real api."""
+    """Charts, activity, models and workers respond with the real api."""
     job_id = (await generate(gateway))["job_id"]
     await api.complete(job_id)
     for path in (
@@ -182,14 +182,14 @@ async def test_charts_and_catalogue(gateway: RunningGateway, api: RunningApi) ->
         "/mcp/workers",
         "/ready",
     ):
-        answer = await gateway.client.get(path)
-        assert answer.status_code == 200, f"{path}: {answer.text}"
+        response = await gateway.client.get(path)
+        assert response.status_code == 200, f"{path}: {response.text}"
     models = (await gateway.client.get("/mcp/models")).json()["models"]
     assert "kinolog-tiny" in [model["name"] for model in models]
 
 
 async def hear_step(client: WsClient, step: int) -> dict[str, Any]:
-    """The progress of a step."""
+    """Return the progress of a step."""
     while (message := await client.receive_type("job_status_update"))["data"]["step"] != step:
         pass
     return message
@@ -225,7 +225,7 @@ async def test_a_job_live(gateway: RunningGateway, api: RunningApi) -> None:
 
 
 async def test_coming_back(gateway: RunningGateway, api: RunningApi) -> None:
-    """Clients that reconnect while jobs move see each end exactly once, whoever of them remembers."""
+    """Clients that reconnect while jobs progress receive each end exactly once."""
     ids = [(await generate(gateway))["job_id"] for _ in range(20)]
     ended: list[str] = []
 
@@ -260,7 +260,7 @@ async def test_a_position_ahead_of_the_log(gateway: RunningGateway) -> None:
 
 
 async def test_an_erased_job_leaves_no_prompt(gateway: RunningGateway) -> None:
-    """Once a job is erased, no message tells its prompt, not even to a client that comes back from before."""
+    """Once a job is erased, no message contains its prompt, not even for a client that resumes from before."""
     submitted = await generate(gateway)
     job_id = submitted["job_id"]
     await gateway.client.post(f"/mcp/cancel/{job_id}")

@@ -29,7 +29,8 @@ from kinolog.job.commands import Cancel, Reprioritize
 from kinolog.job.values import Priority
 from kinolog.ports.clock import system_clock
 from kinolog_stack.servers.nats_server import NatsServer
-from tests.fixtures.log import a_submit, connected, empty_streams
+from tests.builders.jobs import submit
+from tests.fixtures.log import connected, empty_streams
 
 SOON_SECONDS = 30.0
 
@@ -46,7 +47,7 @@ class Scene:
     async def submit(self, priority: Priority = Priority.MEDIUM) -> str:
         """Submit a job as the api does."""
         job_id = new_id()
-        await CommandHandler(self.store, system_clock).handle(job_id, a_submit(new_id(), priority))
+        await CommandHandler(self.store, system_clock).handle(job_id, submit(new_id(), priority=priority))
         return job_id
 
     async def lying(self, *job_ids: str) -> None:
@@ -181,7 +182,7 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(scene: Scene) -> None:
 async def test_many_jobs_at_once(scene: Scene) -> None:
     """A bulk submit of a thousand jobs leads to a thousand tickets."""
     handler = CommandHandler(scene.store, system_clock)
-    commits = [handler.decide_from(new_id(), None, a_submit(new_id())) for _ in range(1_000)]
+    commits = [handler.decide_from(new_id(), None, submit(new_id())) for _ in range(1_000)]
     async with reactor_runs(scene):
         await scene.store.append_first([commit for commit in commits if commit is not None])
         await scene.lying(*(commit.job_id for commit in commits if commit is not None))

@@ -16,14 +16,13 @@ from kinolog.command_handler import CommandHandler
 from kinolog.job import commands as c
 from kinolog.job import events as e
 from kinolog.job.names import stored_name
-from kinolog.job.values import Priority, Spec
-from kinolog.privacy.sealed_fields import PROMPT
 from kinolog.privacy.sealer import Sealer
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
-from tests.unit.api.running_api import ANSWER_SECONDS, TickingClock
+from tests.builders.jobs import sealed_spec, submit
+from tests.builders.running_api import ANSWER_SECONDS, TickingClock
 
 ALL = WatchFilter("default")
 
@@ -41,32 +40,9 @@ class BroadcastHarness:
         self._number += 1
         job_id = f"{self._number:026d}"
         await self.keys.create({job_id: b"k" * 32})
-        sealed = Sealer(job_id, (b"x" if broken else b"k") * 32).seal(f"job {self._number}", PROMPT)
-        spec = Spec(
-            prompt=sealed,
-            negative_prompt=None,
-            model="m",
-            model_class="m",
-            width=64,
-            height=64,
-            frames=8,
-            fps=8,
-            steps=2,
-            guidance=1.0,
-            seed=1,
-        )
-        submit = c.Submit(
-            id=f"s{job_id}",
-            actor="a",
-            tenant="default",
-            request_id=job_id,
-            body_hash=b"h",
-            spec=spec,
-            priority=Priority.LOW,
-            max_attempts=1,
-            scenes=(),
-        )
-        await CommandHandler(self.store, TickingClock()).handle(job_id, submit)
+        sealer = Sealer(job_id, (b"x" if broken else b"k") * 32)
+        command = submit(job_id, spec=sealed_spec(sealer, f"job {self._number}"))
+        await CommandHandler(self.store, TickingClock()).handle(job_id, command)
         return job_id
 
     async def received(self, watcher: Watcher, number: int) -> list[pb.WatchJobsResponse]:

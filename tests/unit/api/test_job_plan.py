@@ -7,7 +7,7 @@ from kinolog_api.jobs.job_plan import JobPlan, plan_job
 from kinolog_api.rpc.errors import RpcError
 
 from kinolog.v1 import job_service_pb2 as pb
-from tests.unit.api.running_api import CATALOGUE
+from tests.builders.running_api import CATALOGUE
 
 
 def plan(**fields: object) -> JobPlan:

@@ -19,7 +19,7 @@ from kinolog.job.evolve import fold
 from kinolog.job.state import Job
 from kinolog.job.values import Runtime, Status
 from kinolog.ports.event_store import LoadedJob
-from tests.fixtures.log import a_submit
+from tests.builders.jobs import submit
 from tests.strategies import START, submits
 from tests.unit.job.deciding import decided
 from tests.unit.job.law_commands import ATTEMPT_COMMANDS, CLIENT_COMMANDS, WORKER_COMMANDS, AttemptCommand
@@ -168,7 +168,7 @@ TestJobLife = JobLife.TestCase
 
 def test_a_worker_without_the_lease_is_refused() -> None:
     """A report about an attempt that another worker holds is refused as LeaseLost."""
-    loaded = _decided(None, a_submit())
+    loaded = _decided(None, submit())
     for worker in ("ada-1", "bob-1"):
         loaded = _decided(loaded, c.StartAttempt(id=worker, actor=worker, runtime=Runtime()))
     job_id = loaded.job.id

@@ -12,7 +12,7 @@ from kinolog.job import events as e
 from kinolog.job.decide import LeaseLost
 from kinolog.job.values import Runtime, Stage
 from kinolog.ports.event_store import LoadedJob
-from tests.fixtures.log import a_submit
+from tests.builders.jobs import submit
 from tests.strategies import START
 from tests.unit.job.deciding import decided
 
@@ -20,7 +20,7 @@ from tests.unit.job.deciding import decided
 @pytest.fixture
 def running() -> LoadedJob:
     """A job that `worker-1` started one second after it was submitted."""
-    _, loaded = decided(None, a_submit(), START)
+    _, loaded = decided(None, submit(), START)
     start = c.StartAttempt(id=new_id(), actor="worker-1", runtime=Runtime())
     return decided(loaded, start, START + timedelta(seconds=1))[1]
 

@@ -8,7 +8,7 @@ from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.job.values import WORKER_STOPPED, JobError, Runtime, Status
 from kinolog.ports.event_store import LoadedJob
-from tests.fixtures.log import a_submit
+from tests.builders.jobs import submit
 from tests.strategies import START
 from tests.unit.job.deciding import decided
 
@@ -18,7 +18,7 @@ BROKEN = JobError(code="RENDER_FAILED", message="it broke", retryable=True)
 
 def after(errors: list[JobError]) -> LoadedJob:
     """A job whose attempts ended with these errors, one after the other."""
-    _, loaded = decided(None, a_submit(), START)
+    _, loaded = decided(None, submit(), START)
     for number, error in enumerate(errors, 1):
         at = START + timedelta(hours=number)
         _, loaded = decided(loaded, c.StartAttempt(id=new_id(), actor="worker-1", runtime=Runtime()), at)

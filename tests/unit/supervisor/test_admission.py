@@ -19,7 +19,7 @@ from kinolog_worker.queue.admission import (
 
 from kinolog.job.state import Job
 from kinolog.job.values import Attempt, Runtime, Status
-from tests.unit.supervisor.bench import ME, START, Bench
+from tests.builders.memory_worker import ME, START, MemoryWorker
 
 SITUATION = WorkerSituation(worker=ME, deliveries=1, now=START)
 
@@ -27,8 +27,8 @@ SITUATION = WorkerSituation(worker=ME, deliveries=1, now=START)
 @pytest.fixture
 async def queued(tmp_path: Path) -> Job:
     """A job that waits."""
-    bench = Bench(tmp_path)
-    return await bench.job(await bench.submitted())
+    memory_worker = MemoryWorker(tmp_path)
+    return await memory_worker.job(await memory_worker.submit())
 
 
 def held_by(job: Job, worker: str) -> Job:

@@ -21,18 +21,18 @@ from kinolog.job.values import Sealed, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
 from tests.adapters.memory.progress import MemoryProgressFeed
-from tests.unit.supervisor.bench import START, Bench
+from tests.builders.memory_worker import START, MemoryWorker
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    """An empty bench."""
-    return Bench(tmp_path)
+def memory_worker(tmp_path: Path) -> MemoryWorker:
+    """A worker without jobs."""
+    return MemoryWorker(tmp_path)
 
 
-async def test_pauses_double_and_are_always_the_same(bench: Bench) -> None:
+async def test_pauses_double_and_are_always_the_same(memory_worker: MemoryWorker) -> None:
     """The pause before another attempt doubles with each, counted from the last retry by a person, up to a limit."""
-    job = await bench.job(await bench.submitted())
+    job = await memory_worker.job(await memory_worker.submit())
 
     def pause(attempt: int, last_attempt: int = 3) -> float:
         tried = replace(job, attempt=attempt, last_attempt=last_attempt)
@@ -44,23 +44,26 @@ async def test_pauses_double_and_are_always_the_same(bench: Bench) -> None:
     assert (retry_at(replace(job, attempt=99), START, 5.0) - START).total_seconds() == LONGEST_SECONDS
 
 
-async def test_a_style_is_the_last_word_of_a_prompt(bench: Bench) -> None:
+async def test_a_style_is_the_last_word_of_a_prompt(memory_worker: MemoryWorker) -> None:
     """The style that was asked for is put behind the prompt of each scene."""
-    job = await bench.job(await bench.submitted("A star. A ring."))
+    job = await memory_worker.job(await memory_worker.submit("A star. A ring."))
     styled = replace(job, spec=replace(job.spec, style="watercolor"))
     opened = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
-    order = build_render_job(styled, opened, ModelEntry(name="card", source="embedded"), bench.folder)
+    order = build_render_job(styled, opened, ModelEntry(name="card", source="embedded"), memory_worker.folder)
     assert [scene.prompt for scene in order.scenes] == [
         "A star, watercolor style",
         "A ring, watercolor style",
     ]
 
 
-async def test_a_job_without_storyboard_is_one_scene(bench: Bench) -> None:
+async def test_a_job_without_storyboard_is_one_scene(memory_worker: MemoryWorker) -> None:
     """A job that was stored without scenes is rendered as one, with the job's seed and length."""
-    job = replace(await bench.job(await bench.submitted()), scenes=())
+    job = replace(await memory_worker.job(await memory_worker.submit()), scenes=())
     order = build_render_job(
-        job, UnsealedFields(prompt="A star."), ModelEntry(name="card", source="embedded"), bench.folder
+        job,
+        UnsealedFields(prompt="A star."),
+        ModelEntry(name="card", source="embedded"),
+        memory_worker.folder,
     )
     (scene,) = order.scenes
     assert (scene.prompt, scene.frames, scene.seed) == ("A star.", 16, 7)
@@ -118,16 +121,18 @@ def test_scratch_folders(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["foreign"]
 
 
-def test_metrics(bench: Bench) -> None:
+def test_metrics(memory_worker: MemoryWorker) -> None:
     """A worker's metrics name what it did."""
-    bench.parts.status.jobs_completed = 3
-    assert "kinolog_worker_jobs_completed_total 3\n" in metrics_of(bench.parts)
+    memory_worker.dependencies.status.jobs_completed = 3
+    assert "kinolog_worker_jobs_completed_total 3\n" in metrics_of(memory_worker.dependencies)
 
 
-async def test_weather_is_conflated(bench: Bench) -> None:
+async def test_weather_is_conflated(memory_worker: MemoryWorker) -> None:
     """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
     feed = MemoryProgressFeed()
-    reporter = ProgressReporter(feed, job_id="a" * 26, attempt=1, clock=bench.clock, seal_note=unsealed)
+    reporter = ProgressReporter(
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
+    )
     for number in range(MOST_LINES + 10):
         reporter.put_progress(
             Progress(
@@ -155,10 +160,12 @@ async def test_weather_is_conflated(bench: Bench) -> None:
     assert following[-1].step == MOST_LINES + 9
 
 
-async def test_a_secret_is_sealed_at_once(bench: Bench) -> None:
+async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
     """Words of the prompt leave the reporter in a note, not in the message; other lines have none."""
     feed = MemoryProgressFeed()
-    reporter = ProgressReporter(feed, job_id="a" * 26, attempt=1, clock=bench.clock, seal_note=unsealed)
+    reporter = ProgressReporter(
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
+    )
     reporter.put_log_line("INFO", "one word is unknown", "fluffy")
     reporter.put_log_line("INFO", "weights loaded")
     await reporter.flush()

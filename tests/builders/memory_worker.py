@@ -1,0 +1,115 @@
+"""A worker over memory: log, queue and stores in memory, and an inference process that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kinolog_worker.dependencies import Timing, WorkerDependencies
+from kinolog_worker.queue.ticket_handler import TicketHandler
+from kinolog_worker.reporting.worker_status import WorkerStatus
+
+from kinolog.ids import new_id
+from kinolog.job.state import Job
+from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.ports.tickets import HeldTicket, Ticket
+from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
+from tests.adapters.memory.progress import MemoryProgressFeed
+from tests.adapters.memory.tickets import MemoryTicketIssuer
+from tests.adapters.memory.workers import MemoryWorkerRegistry
+from tests.builders.jobs import JobDriver
+from tests.builders.scripted_inference import ScriptedInference
+
+START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+ME = "worker-me"
+CATALOGUE = Catalogue(
+    [
+        ModelEntry(name="card", source="embedded:card", model_class="tiny"),
+        ModelEntry(name="big", source="owner/big", model_class="tiny"),
+    ],
+    default="card",
+)
+
+
+class MemoryWorker(JobDriver):
+    """Everything that a ticket handler needs. The clock moves a millisecond each time it is read."""
+
+    store: MemoryEventStore
+    keys: MemoryKeyStore
+
+    def __init__(self, folder: Path, *, served: frozenset[str] = frozenset({"card"})) -> None:
+        super().__init__(MemoryEventStore(), MemoryKeyStore(), self.clock)
+        self.now = START
+        self.folder = folder
+        self.issuer = MemoryTicketIssuer()
+        self.progress = MemoryProgressFeed()
+        self.workers = MemoryWorkerRegistry()
+        self.inference = ScriptedInference()
+        self.dependencies = WorkerDependencies(
+            worker=ME,
+            served=served,
+            catalogue=CATALOGUE,
+            clock=self.clock,
+            store=self.store,
+            handler=self.handler,
+            keys=self.keys,
+            queue=self.issuer.queue(),
+            progress=self.progress,
+            workers=self.workers,
+            notifier=MemoryCommitNotifier(self.store),
+            artifacts=MemoryArtifacts(),
+            inference=self.inference,
+            scratch=folder,
+            status=WorkerStatus(ME, "cpu", ("card",), START),
+            timing=Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05),
+        )
+        self.ticket_handler = TicketHandler(self.dependencies)
+
+    def set_timing(self, **seconds: float) -> None:
+        """Use other times."""
+        self.dependencies = replace(self.dependencies, timing=replace(self.dependencies.timing, **seconds))
+        self.ticket_handler = TicketHandler(self.dependencies)
+
+    def set_artifacts(self, artifacts: MemoryArtifacts) -> None:
+        """Use another store of artifacts."""
+        self.dependencies = replace(self.dependencies, artifacts=artifacts)
+        self.ticket_handler = TicketHandler(self.dependencies)
+
+    def clock(self) -> datetime:
+        """The time, a millisecond later at each read."""
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    async def submit(self, prompt: str = "A star. A ring.", model: str = "card") -> str:
+        """Submit a job as the api does. Return its id."""
+        return await self.submit_sealed(new_id(), prompt, {"model": model, "guidance": 1.0})
+
+    async def start_elsewhere(self, job_id: str, worker: str = "worker-other") -> None:
+        """Let another worker start an attempt."""
+        await self.start(job_id, worker)
+
+    async def ticket(self, job_id: str, *, prefetch: bool = False) -> HeldTicket:
+        """The job's ticket, in this worker's hands."""
+        job = await self.job(job_id)
+        ticket = Ticket(
+            job_id=job_id,
+            position=1,
+            attempt=job.attempt + 1,
+            model_class="tiny",
+            priority=job.priority,
+            not_before=None,
+            prefetch=prefetch,
+        )
+        await self.issuer.issue(ticket)
+        return await self.dependencies.queue.take(["tiny"])
+
+    async def work(self, job_id: str) -> Job:
+        """Take the job's ticket, deal with it, and see what has become of the job."""
+        async with asyncio.timeout(30):
+            await self.ticket_handler.handle(await self.ticket(job_id))
+        return await self.job(job_id)
