@@ -1,0 +1,1 @@
+"""Conversion between the domain and its proto messages."""

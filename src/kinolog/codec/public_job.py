@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import Any
 
 from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
+from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import artifact_to_proto, attempt_to_proto, error_to_proto, media_to_proto
-from kinolog.job.state import Job
+from kinolog.job.state import Job, ListedFields
 from kinolog.job.values import Scene, Spec, StageState, Status
 from kinolog.ports.progress import Progress
 from kinolog.v1 import job_pb2 as pb
@@ -27,25 +27,13 @@ class UnsealedFields:
 
 def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Progress | None = None) -> pb.Job:
     """Return the message of a job. `progress` is the newest progress of its current attempt, if there is any."""
-    wire = pb.Job(
-        id=job.id,
-        tenant=job.tenant,
-        actor=job.actor,
-        request_id=job.request_id,
-        status=STATUS_TO_PROTO[job.status],
-        priority=PRIORITY_TO_PROTO[job.priority],
+    wire = listed_job(
+        job,
         spec=public_spec(job.spec, unsealed),
-        attempt=job.attempt,
-        worker=job.worker,
         percent=_percent(job, progress),
         scenes=[public_scene(scene, unsealed, job) for scene in job.scenes],
         stages=[public_stage(stage, progress) for stage in job.stages],
         attempts=map(attempt_to_proto, job.attempts),
-        artifacts=map(artifact_to_proto, job.artifacts),
-        cancel_requested=job.cancel_requested,
-        erased=job.erased,
-        gpu_seconds=job.gpu_seconds,
-        version=job.version,
         position=position,
     )
     if progress is not None and job.status is Status.PROCESSING:
@@ -54,11 +42,31 @@ def public_job(job: Job, position: int, unsealed: UnsealedFields, progress: Prog
             wire.eta_seconds = progress.eta_seconds
     elif job.stages:
         wire.stage = STAGE_TO_PROTO[job.stages[-1].stage]
-    if job.media is not None:
-        wire.media.CopyFrom(media_to_proto(job.media))
-    if job.error is not None:
-        wire.error.CopyFrom(error_to_proto(job.error))
-    job_times_to_proto(wire, job)
+    return wire
+
+
+def listed_job(job: ListedFields, **more: Any) -> pb.Job:
+    """Return the message of a job with the fields that lists show, and `more` fields.
+
+    Plain fields that `job` has under the same name are copied.
+    """
+    wire = pb.Job(
+        **plain_fields(pb.Job, job),
+        status=STATUS_TO_PROTO[job.status],
+        priority=PRIORITY_TO_PROTO[job.priority],
+        artifacts=map(artifact_to_proto, job.artifacts),
+        media=media_to_proto(job.media) if job.media else None,
+        error=error_to_proto(job.error) if job.error else None,
+        **more,
+    )
+    time_to_proto(wire.created_at, job.created_at)
+    time_to_proto(wire.updated_at, job.updated_at)
+    if job.started_at is not None:
+        time_to_proto(wire.started_at, job.started_at)
+    if job.finished_at is not None:
+        time_to_proto(wire.finished_at, job.finished_at)
+    if job.not_before is not None:
+        time_to_proto(wire.not_before, job.not_before)
     return wire
 
 
@@ -68,49 +76,14 @@ def _percent(job: Job, progress: Progress | None) -> float:
     return progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
 
 
-class JobTimes(Protocol):
-    """The times of a job: of its state, and of its row in the read model."""
-
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def updated_at(self) -> datetime: ...
-    @property
-    def started_at(self) -> datetime | None: ...
-    @property
-    def finished_at(self) -> datetime | None: ...
-    @property
-    def not_before(self) -> datetime | None: ...
-
-
-def job_times_to_proto(wire: pb.Job, job: JobTimes) -> None:
-    """Write the times of a job into `wire`. Unset times stay unset."""
-    time_to_proto(wire.created_at, job.created_at)
-    time_to_proto(wire.updated_at, job.updated_at)
-    if job.started_at is not None:
-        time_to_proto(wire.started_at, job.started_at)
-    if job.finished_at is not None:
-        time_to_proto(wire.finished_at, job.finished_at)
-    if job.not_before is not None:
-        time_to_proto(wire.not_before, job.not_before)
-
-
 def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:
     """Return the message of a spec, in plain text."""
-    return pb.JobSpec(
-        prompt=unsealed.prompt,
-        negative_prompt=unsealed.negative_prompt,
-        model=spec.model,
-        width=spec.width,
-        height=spec.height,
-        frames=spec.frames,
-        fps=spec.fps,
-        steps=spec.steps,
-        guidance=spec.guidance,
-        seed=spec.seed,
-        style=spec.style,
-        webhook=unsealed.webhook,
-    )
+    texts = {
+        "prompt": unsealed.prompt,
+        "negative_prompt": unsealed.negative_prompt,
+        "webhook": unsealed.webhook,
+    }
+    return pb.JobSpec(**(plain_fields(pb.JobSpec, spec) | texts))
 
 
 def public_scene(scene: Scene, unsealed: UnsealedFields, job: Job) -> pb.Scene:

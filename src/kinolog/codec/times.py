@@ -25,4 +25,10 @@ def _split(at: datetime) -> tuple[int, int]:
 
 def time_from_proto(source: Timestamp) -> datetime:
     """Return the time in `source`, truncated to microseconds."""
-    return _EPOCH + timedelta(0, source.seconds, source.nanos // 1_000)
+    return _joined(source.seconds, source.nanos)
+
+
+@lru_cache(maxsize=256)
+def _joined(seconds: int, nanos: int) -> datetime:
+    """Return the time. Cached: a commit and its state hold the same time several times."""
+    return _EPOCH + timedelta(0, seconds, nanos // 1_000)

@@ -25,36 +25,45 @@ REMEMBERED_COMMANDS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A job after its last event. `version` is the number of its events."""
+class ListedFields:
+    """The fields of a job that lists show unchanged. `version` is the number of its events.
+
+    The read model has a column for each of them, and the message for clients a field of the same name.
+    """
 
     id: str
     tenant: str
     actor: str
     request_id: str
-    body_hash: bytes
-    spec: Spec
     status: Status
     priority: Priority
-    max_attempts: int
-    last_attempt: int
     created_at: datetime
     updated_at: datetime
     attempt: int = 0
-    scenes: tuple[Scene, ...] = ()
-    stages: tuple[StageState, ...] = ()
-    attempts: tuple[Attempt, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     media: MediaFacts | None = None
     error: JobError | None = None
     cancel_requested: bool = False
-    prefetch_requested: bool = False
     erased: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     not_before: datetime | None = None
     gpu_seconds: float = 0.0
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(ListedFields):
+    """A job after its last event."""
+
+    body_hash: bytes
+    spec: Spec
+    max_attempts: int
+    last_attempt: int
+    scenes: tuple[Scene, ...] = ()
+    stages: tuple[StageState, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    prefetch_requested: bool = False
     applied_commands: tuple[str, ...] = ()
     key_id: str = ""
 

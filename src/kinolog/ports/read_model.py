@@ -12,10 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from kinolog.job.values import Artifact, JobError, MediaFacts, Priority, Stage, Status
+from kinolog.job.state import ListedFields
+from kinolog.job.values import Priority, Stage, Status
 from kinolog.ports.progress import LogLevel, LogLine
-
-MAX_PAGE_SIZE = 1_000
 
 
 class PositionNotReached(Exception):
@@ -81,18 +80,12 @@ class JobQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobRow:
+class JobRow(ListedFields):
     """A job in a list. `prompt` and `negative_prompt` are empty for an erased job.
 
     `percent` (0 to 100), `stage` and `eta_seconds` are from the last progress of a running job.
     """
 
-    id: str
-    tenant: str
-    actor: str
-    request_id: str
-    status: Status
-    priority: Priority
     prompt: str
     negative_prompt: str
     model: str
@@ -105,26 +98,13 @@ class JobRow:
     guidance: float
     seed: int
     style: str
-    attempt: int
     worker: str
     stage: Stage | None
     percent: float
     eta_seconds: float | None
     scenes: int
     scenes_rendered: int
-    artifacts: tuple[Artifact, ...]
-    media: MediaFacts | None
-    error: JobError | None
-    cancel_requested: bool
-    erased: bool
-    created_at: datetime
-    updated_at: datetime
     queued_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    not_before: datetime | None
-    gpu_seconds: float
-    version: int
     position: int
 
 

@@ -48,7 +48,9 @@ BINS = DurationBins(16)
 
 def micros(seconds: float) -> int:
     """Return whole microseconds, at least 0 and at most a year: no figure of a worker may stop the projector."""
-    return round(min(max(0.0, seconds), YEAR_SECONDS) * 1_000_000) if seconds == seconds else 0
+    if 0.0 <= seconds <= YEAR_SECONDS:
+        return round(seconds * 1_000_000)
+    return round(YEAR_SECONDS * 1_000_000) if seconds > YEAR_SECONDS else 0
 
 
 def micros_between(start: datetime, end: datetime) -> int:

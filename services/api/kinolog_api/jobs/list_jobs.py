@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kinolog.codec.enums import PRIORITY_TO_PROTO, STAGE_TO_PROTO, STATUS_TO_PROTO
-from kinolog.codec.public_job import job_times_to_proto
-from kinolog.codec.values import artifact_to_proto, error_to_proto, media_to_proto
+from kinolog.codec.enums import STAGE_TO_PROTO
+from kinolog.codec.plain_fields import plain_fields
+from kinolog.codec.public_job import listed_job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import JobQuery, JobRow, ReadModel
@@ -81,43 +81,8 @@ class ListJobs:
 
 def job_row_to_proto(row: JobRow) -> job_pb2.Job:
     """Return a job of a list, without the scenes, stages and attempts that GetJob returns."""
-    wire = job_pb2.Job(
-        id=row.id,
-        tenant=row.tenant,
-        actor=row.actor,
-        request_id=row.request_id,
-        status=STATUS_TO_PROTO[row.status],
-        priority=PRIORITY_TO_PROTO[row.priority],
-        spec=_spec_to_proto(row),
-        attempt=row.attempt,
-        worker=row.worker,
+    return listed_job(
+        row,
+        spec=job_pb2.JobSpec(**plain_fields(job_pb2.JobSpec, row)),
         stage=STAGE_TO_PROTO[row.stage] if row.stage else job_pb2.STAGE_UNSPECIFIED,
-        percent=row.percent,
-        eta_seconds=row.eta_seconds,
-        artifacts=map(artifact_to_proto, row.artifacts),
-        media=media_to_proto(row.media) if row.media else None,
-        error=error_to_proto(row.error) if row.error else None,
-        cancel_requested=row.cancel_requested,
-        erased=row.erased,
-        gpu_seconds=row.gpu_seconds,
-        version=row.version,
-        position=row.position,
-    )
-    job_times_to_proto(wire, row)
-    return wire
-
-
-def _spec_to_proto(row: JobRow) -> job_pb2.JobSpec:
-    return job_pb2.JobSpec(
-        prompt=row.prompt,
-        negative_prompt=row.negative_prompt,
-        model=row.model,
-        width=row.width,
-        height=row.height,
-        frames=row.frames,
-        fps=row.fps,
-        steps=row.steps,
-        guidance=row.guidance,
-        seed=row.seed,
-        style=row.style,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from psycopg import sql
@@ -28,7 +29,8 @@ class CopyStatement:
             sql.Identifier(schema, table.name),
             sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns),
         )
-        self._columns = [(column.name, _encoder(column), bool(column.nullable)) for column in table.columns]
+        self._columns = [(_encoder(column), bool(column.nullable)) for column in table.columns]
+        self._values = itemgetter(*table.columns.keys())
 
     async def write(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Write rows, if there are any."""
@@ -40,12 +42,13 @@ class CopyStatement:
     def text(self, rows: Sequence[Row]) -> str:
         """Return the rows, one line each. Raises `KeyError` for a row without one of the columns."""
         columns = []
-        for name, encode, nullable in self._columns:
+        for (encode, nullable), values in zip(
+            self._columns, zip(*map(self._values, rows), strict=True), strict=True
+        ):
             if nullable:
-                values = [row[name] for row in rows]
                 columns.append([NULL if value is None else encode(value) for value in values])
             else:
-                columns.append([encode(row[name]) for row in rows])
+                columns.append(list(map(encode, values)))
         return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from psycopg import sql
 from sqlalchemy import Table
@@ -17,10 +18,12 @@ class BulkStatement:
     def __init__(self, query: sql.Composed, columns: Sequence[ArrayColumn]) -> None:
         self.query = query.as_bytes()
         self._columns = columns
+        self._values = itemgetter(*(column.name for column in columns))
 
     def parameters(self, rows: Sequence[Row]) -> list[str]:
         """Return the rows, one literal per column. Raises `KeyError` for a row without one of the columns."""
-        return [column.literal([row[column.name] for row in rows]) for column in self._columns]
+        columns = zip(self._columns, zip(*map(self._values, rows), strict=True), strict=True)
+        return [column.literal(values) for column, values in columns]
 
 
 def insert(table: Table, schema: str, *, or_skip: bool = False) -> BulkStatement:

@@ -109,6 +109,6 @@ def _prompts(job: Job, key: bytes | None) -> JobPrompts:
     sealer = Sealer(job.id, key)
     negative = job.spec.negative_prompt
     return JobPrompts(
-        sealer.open(job.spec.prompt, PROMPT),
-        sealer.open(negative, NEGATIVE_PROMPT) if negative is not None else None,
+        sealer.unseal(job.spec.prompt, PROMPT),
+        sealer.unseal(negative, NEGATIVE_PROMPT) if negative is not None else None,
     )

@@ -63,11 +63,6 @@ class DurationSum:
     count: int = 0
     total_us: int = 0
 
-    def add(self, count: int, total_us: int) -> None:
-        """Add durations."""
-        self.count += count
-        self.total_us += total_us
-
 
 class CounterChanges:
     """Collects the changes of a batch; the `*_rows` methods return them for all levels and bucket lengths."""
@@ -98,8 +93,9 @@ class CounterChanges:
 
     def add_duration(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
         """Add a duration that ended at a time."""
-        hour = _bucket(at, TIMING_SECONDS[0])
-        self._durations[tenant, measure, hour, BINS.of(duration_us)].add(1, duration_us)
+        durations = self._durations[tenant, measure, _bucket(at, TIMING_SECONDS[0]), BINS.of(duration_us)]
+        durations.count += 1
+        durations.total_us += duration_us
 
     def counter_rows(self) -> list[Row]:
         """Return rows of `counters`, ordered by key."""
@@ -144,15 +140,15 @@ class CounterChanges:
             for seconds in TIMING_SECONDS:
                 at = _time(hour - hour % seconds)
                 key = TimingKey(tenant=tenant, bucket_seconds=seconds, measure=measure, at=at, bin=number)
-                totals[key].add(durations.count, durations.total_us)
+                totals[key].count += durations.count
+                totals[key].total_us += durations.total_us
         return [
             {**key._asdict(), "count": totals[key].count, "total_us": totals[key].total_us}
             for key in sorted(totals)
         ]
 
 
-def _no_sums() -> dict[str, int]:
-    return dict.fromkeys(ROLLUP_SUMS, 0)
+_no_sums = dict.fromkeys(ROLLUP_SUMS, 0).copy
 
 
 def _bucket(at: datetime, seconds: int) -> int:

@@ -90,20 +90,21 @@ class _JobProjection:
             self.position = recorded.position
             for index, event in enumerate(recorded.commit.events):
                 kind = type(event)
-                if kind in ACTIVITY:
-                    self._add_activity(index, kind, recorded.commit.command.actor, event.at)
+                name = ACTIVITY.get(kind)
+                if name is not None:
+                    self._add_activity(index, name, recorded.commit.command.actor, event.at)
                 handler = _HANDLERS.get(kind)
                 if handler is not None:
                     handler(self, event)
 
-    def _add_activity(self, index: int, kind: type[e.Event], actor: str, at: datetime) -> None:
+    def _add_activity(self, index: int, event: str, actor: str, at: datetime) -> None:
         self.projected.activity.append(
             {
                 "tenant": self.tenant,
                 "position": self.position,
                 "index": index,
                 "job_id": self.state.id,
-                "event": ACTIVITY[kind],
+                "event": event,
                 "actor": actor,
                 "at": at,
             }
@@ -172,14 +173,14 @@ class _JobProjection:
 
     def stage_row(self, event: e.StageStarted | e.StageFinished) -> dict[str, Any]:
         """Return the row of a stage, to be filled."""
-        scene = NO_SCENE if event.scene is None else event.scene
-        key = (event.attempt, event.stage.value, scene)
+        stage, scene = event.stage.value, NO_SCENE if event.scene is None else event.scene
+        key = (event.attempt, stage, scene)
         row = self.stages.get(key)
         if row is None:
             row = self.stages[key] = {
                 "job_id": self.state.id,
                 "attempt": event.attempt,
-                "stage": event.stage.value,
+                "stage": stage,
                 "scene": scene,
                 "started_at": None,
                 "seconds": None,
@@ -235,7 +236,7 @@ def _stage_finished(job: _JobProjection, event: e.StageFinished) -> None:
     duration_us = micros(event.seconds)
     if row["seconds"] is None:
         row["seconds"] = duration_us / 1_000_000
-    job.add_duration(event.stage.value, event.at, duration_us)
+    job.add_duration(row["stage"], event.at, duration_us)
 
 
 def _completed(job: _JobProjection, event: e.Completed) -> None:

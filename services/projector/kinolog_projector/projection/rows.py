@@ -70,7 +70,8 @@ def job_row(
 ) -> Row:
     """Return the row of `jobs`; `position` is that of the job's last commit."""
     keys = counted.keys
-    return dict(zip(_COPIED, _copied_values(state), strict=True)) | {
+    return {
+        **dict(zip(_COPIED, _copied_values(state), strict=True)),
         "number": keys.number,
         "status": state.status.value,
         "urgency": keys.priority_order,

@@ -1,0 +1,70 @@
+"""Rows have exactly the columns of their tables, and read-model jobs exactly the stored columns."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from kinolog_projector.projection.batch import BatchPreparer
+from kinolog_projector.projection.counter_changes import CounterKey, RollupKey, TimingKey
+from kinolog_projector.projection.current_row import CURRENT_COLUMNS
+from kinolog_projector.projection.job_projection import project_batch
+from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
+
+from kinolog.ports.read_model import JobRow
+from kinolog.readmodel import tables
+from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
+from tests.builders.memory_jobs import MemoryJobs
+
+
+@pytest.fixture
+async def projected() -> ProjectedRows:
+    """The rows of jobs of every kind."""
+    jobs = MemoryJobs()
+    await jobs.many(60)
+    commits = [recorded async for some in jobs.store.read(0) for recorded in some]
+    return project_batch(await BatchPreparer(jobs.store, jobs.keys).prepare(0, commits), {})
+
+
+async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) -> None:
+    """Every table has rows, and each row has a value for each column and for nothing else."""
+    changes = projected.counter_changes
+    rows = dict(projected.new.by_table()) | {
+        "activity": projected.activity,
+        "workers": projected.worker_rows(),
+        "counters": changes.counter_rows(),
+        "rollups": changes.rollup_rows(),
+        "timings": changes.timing_rows(),
+    }
+    written = {table.name: table for table in tables.projection.sorted_tables if table.name != "checkpoint"}
+    assert set(rows) == set(written)
+    for name, its_rows in rows.items():
+        assert its_rows, name
+        for row in its_rows:
+            assert set(row) == set(written[name].columns.keys()), name
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [(CounterKey, tables.counters), (RollupKey, tables.rollups), (TimingKey, tables.timings)],
+)
+def test_keys_are_those_of_their_table(key: type[CounterKey], table: object) -> None:
+    """The fields of a key are the primary key of the table, in its order: rows are written in that order."""
+    assert isinstance(table, tables.Table)
+    assert list(key._fields) == [column.name for column in table.primary_key]
+
+
+def test_current_rows_are_read_by_column() -> None:
+    """What a batch reads of a job exists in the table."""
+    assert set(CURRENT_COLUMNS) <= set(tables.jobs.columns.keys())
+
+
+def test_fields_of_job_table_rows_are_tables() -> None:
+    """`JobTableRows` names tables of the projection."""
+    assert {field.name for field in fields(JobTableRows)} <= {t.name for t in tables.projection.sorted_tables}
+
+
+def test_every_field_of_a_listed_job_has_a_column() -> None:
+    """`JobRow` is read from as many columns as it has fields, none of them twice."""
+    columns = [*JOB_COLUMNS, *PROMPT_COLUMNS]
+    assert len(columns) == len(set(columns)) == len(fields(JobRow))
