@@ -46,7 +46,7 @@ Examples: TypeAlias = Mapping[type, Callable[[Job, str], Iterable[c.Command]]]
 """Commands of a class to a job in its state; the string is the id of the commands."""
 
 
-class Transition(NamedTuple):
+class StatusChange(NamedTuple):
     """A command that a job accepts, with the status before and after it. `before` is `[*]` for a submit."""
 
     before: str
@@ -163,7 +163,7 @@ def _holder(job: Job) -> str:
 
 def transitions(
     commands: Collection[type] = COMMANDS, examples: Examples = EXAMPLES
-) -> frozenset[Transition]:
+) -> frozenset[StatusChange]:
     """Return every transition that the commands cause within `DEPTH` commands after a submit.
 
     Raises `UncoveredCommands` if a command has no example.
@@ -171,7 +171,7 @@ def transitions(
     require_all(commands, examples, "tests/state_machine.py")
     at = START
     first = fold(None, "job", decide(None, _SUBMIT, at), _SUBMIT.id)
-    found = {Transition("[*]", first.status, stored_name(c.Submit))}
+    found = {StatusChange("[*]", first.status, stored_name(c.Submit))}
     frontier, seen = [first], {_decisive_state(first)}
     for depth in range(DEPTH):
         at += timedelta(seconds=1)
@@ -185,7 +185,7 @@ def transitions(
                 if not events:
                     continue
                 after = fold(job, "job", events, command.id)
-                found.add(Transition(job.status, after.status, stored_name(type(command))))
+                found.add(StatusChange(job.status, after.status, stored_name(type(command))))
                 if _decisive_state(after) not in seen:
                     seen.add(_decisive_state(after))
                     reached.append(after)
@@ -211,7 +211,7 @@ def _decisive_state(job: Job) -> str:
     return repr(reduced)
 
 
-def picture(found: Iterable[Transition]) -> str:
+def picture(found: Iterable[StatusChange]) -> str:
     """Return the transitions as a mermaid state diagram: by status, then in the order of the commands."""
     statuses = ["[*]", *Status]
     names = [stored_name(kind) for kind in COMMANDS]
@@ -222,9 +222,9 @@ def picture(found: Iterable[Transition]) -> str:
     return f"stateDiagram-v2\n{arrows}"
 
 
-def drawn_transitions(page: str) -> set[Transition]:
+def drawn_transitions(page: str) -> set[StatusChange]:
     """Return the transitions in the picture of a page."""
-    return {Transition(*match.groups()) for match in _ARROW.finditer(page)}
+    return {StatusChange(*match.groups()) for match in _ARROW.finditer(page)}
 
 
 def with_picture(page: str) -> str:

@@ -1,4 +1,4 @@
-"""Command handling: load, decide, fold, append, and decide anew when somebody was faster."""
+"""Handle a command: load the job, decide, fold, append. Decide again after a conflict."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import Conflict, EventStore, LoadedJob
 
-ATTEMPTS = 16
-"""How often a command is decided anew before the caller is told that the job is too busy."""
+MAX_DECISIONS = 16
+"""Number of decisions about a command before `JobTooBusy`."""
 
 
 LoadJob: TypeAlias = Callable[[str], Awaitable[LoadedJob | None]]
@@ -25,7 +25,7 @@ LoadJob: TypeAlias = Callable[[str], Awaitable[LoadedJob | None]]
 
 
 class JobTooBusy(Refused):
-    """A job that changes faster than a command can be decided."""
+    """The job changes faster than a command can be decided."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__("JOB_TOO_BUSY", f"job {job_id} keeps changing; try again in a moment")
@@ -33,7 +33,7 @@ class JobTooBusy(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandledCommand:
-    """The job after a command. `events` is empty when the command had been handled before."""
+    """The job after a command. `events` is empty if the command changed nothing."""
 
     job: Job
     position: int
@@ -43,12 +43,12 @@ class HandledCommand:
 
     @property
     def tail(self) -> LoadedJob:
-        """What the next command builds on."""
+        """The tail that the next command builds on."""
         return LoadedJob(job=self.job, position=self.position, digest=self.digest, command_id=self.command_id)
 
 
 class CommandHandler:
-    """Takes commands to jobs in the log."""
+    """Applies commands to jobs in the log."""
 
     def __init__(self, store: EventStore, clock: Clock) -> None:
         self._store = store
@@ -58,11 +58,11 @@ class CommandHandler:
         """Load the job, decide and append. Decide again on a conflict.
 
         `load` reads the job instead of the store and may raise an error to end the command, such as for a caller that
-        may not see the job. Raises `Refused` if the job does not accept the command, `JobTooBusy` after `ATTEMPTS`
+        may not see the job. Raises `Refused` if the job does not accept the command, `JobTooBusy` after `MAX_DECISIONS`
         conflicts, `LogUnavailable` if the log does not answer.
         """
         load = load or self._store.load
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_DECISIONS):
             loaded = await load(job_id)
             try:
                 return await self.handle_from(job_id, loaded, command)
@@ -71,11 +71,11 @@ class CommandHandler:
         raise JobTooBusy(job_id)
 
     async def handle_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> HandledCommand:
-        """Give the command to the job as the caller knows it. Raises `Conflict` when it has moved on."""
+        """Apply the command to the job as the caller loaded it. Raises `Conflict` if it has changed, `Refused`."""
         commit = self.decide_from(job_id, loaded, command)
         if commit is None:
-            if loaded is None:  # decide() answers nothing only for jobs that are there
-                raise AssertionError("a command to no job led to no events")
+            if loaded is None:  # decide() returns no events only for an existing job
+                raise AssertionError("a command to a missing job produced no events")
             return HandledCommand(
                 job=loaded.job,
                 position=loaded.position,
@@ -93,7 +93,7 @@ class CommandHandler:
         )
 
     def decide_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> Commit | None:
-        """The commit that the command leads to; None when there is nothing to do. Stores nothing."""
+        """Return the commit of a command without storing it; None if it changes nothing. Raises `Refused`."""
         at = self._clock()
         job = loaded.job if loaded is not None else None
         events = decide(job, command, at)

@@ -78,7 +78,7 @@ async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
     assert await keys.get_many([key_id]) == {}
     assert await keys.create({key_id: new_key()}) == {}
     with pytest.raises(KeyErased, match="job"):
-        Sealer("job", await keys.get(key_id)).open(sealed, "prompt")
+        Sealer("job", await keys.get(key_id)).unseal(sealed, "prompt")
 
 
 async def test_erasing_twice_is_no_error(keys: KeyStore) -> None:

@@ -1,0 +1,1 @@
+"""The domain of jobs: commands, events, state, decide and evolve. Pure."""

@@ -1,0 +1,1 @@
+"""Ports: the interfaces that the kernel needs from the outside, one noun per module."""

@@ -1,0 +1,1 @@
+"""Sealing of personal data under the keys of jobs."""

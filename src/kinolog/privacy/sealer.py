@@ -1,4 +1,4 @@
-"""Sealing of personal data under the key of its job. Pure, apart from the system's randomness for nonces."""
+"""Seal and unseal personal data under the key of its job. Pure, apart from the random nonces."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ NONCE_BYTES = 12
 
 
 class UnsealFailed(Exception):
-    """Ciphertext that was not sealed under this key for this job and purpose, or was changed since."""
+    """The ciphertext was not sealed under this key for this job and purpose, or was changed since."""
 
 
 def new_key() -> bytes:
-    """A fresh key for one job: 32 random bytes."""
+    """Return a new key: 32 random bytes."""
     return os.urandom(KEY_BYTES)
 
 
 class Sealer:
-    """Seals and opens the personal data of one job with AES-256-GCM.
+    """Seals and unseals the personal data of one job with AES-256-GCM.
 
-    Job id and purpose (such as `prompt`, `scene/0`) are authenticated with the text, so that what was sealed in
-    one place is refused in every other. Without a key (it was erased) every call raises `KeyErased`.
+    Job id and purpose (such as `prompt`, `scene/0`) are authenticated with the text, so a ciphertext unseals in one
+    place only. Without a key (it is erased) every call raises `KeyErased`.
     """
 
     def __init__(self, job_id: str, key: bytes | None) -> None:
@@ -39,32 +39,32 @@ class Sealer:
         self._aead = AESGCM(key) if key is not None else None
 
     def seal(self, text: str, purpose: str) -> Sealed:
-        """The text as ciphertext, under a nonce of its own."""
+        """Return the ciphertext of a text, under a new nonce. Raises `KeyErased`."""
         nonce = os.urandom(NONCE_BYTES)
         return Sealed(
             nonce=nonce, ciphertext=self._cipher().encrypt(nonce, text.encode(), self._context(purpose))
         )
 
-    def open(self, sealed: Sealed, purpose: str) -> str:
-        """The text that was sealed. Raises `UnsealFailed`."""
+    def unseal(self, sealed: Sealed, purpose: str) -> str:
+        """Return the text of a ciphertext. Raises `UnsealFailed`, `KeyErased`."""
         try:
             return self._cipher().decrypt(sealed.nonce, sealed.ciphertext, self._context(purpose)).decode()
         except (InvalidTag, ValueError):
-            raise UnsealFailed(f"the {purpose} of job {self.job_id} does not open under its key") from None
+            raise UnsealFailed(f"the {purpose} of job {self.job_id} does not unseal under its key") from None
 
     def body_hash(self, body: bytes) -> bytes:
-        """HMAC-SHA256 of a request's body, 32 bytes: tells equal bodies without telling what they hold."""
-        return hmac.digest(self._present_key(), body, "sha256")
+        """Return the HMAC-SHA256 of a request's body, 32 bytes: equal for equal bodies. Raises `KeyErased`."""
+        if self._key is None:
+            raise self._key_erased()
+        return hmac.digest(self._key, body, "sha256")
 
     def _cipher(self) -> AESGCM:
         if self._aead is None:
-            raise KeyErased(f"the key of job {self.job_id} is erased")
+            raise self._key_erased()
         return self._aead
 
     def _context(self, purpose: str) -> bytes:
         return f"{self.job_id}\0{purpose}".encode()
 
-    def _present_key(self) -> bytes:
-        if self._key is None:
-            raise KeyErased(f"the key of job {self.job_id} is erased")
-        return self._key
+    def _key_erased(self) -> KeyErased:
+        return KeyErased(f"the key of job {self.job_id} is erased")

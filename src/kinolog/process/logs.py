@@ -1,10 +1,10 @@
-"""How every process logs: one line per event on standard error, for people or as JSON.
+"""Logging of every process: one line per event on standard error, as text or JSON.
 
     log = logging.getLogger(__name__)
     log.info("job accepted", extra=fields("submit", job=job_id, position=position))
 
-`action` is the stable word to search for, the other fields are ids and measures. Prompts and secrets never go in;
-should a field of such a name arrive all the same, its value is withheld.
+`action` is a stable name to search for; the other fields are ids and measurements. Prompts and secrets are never
+logged: the value of a field with such a name is withheld.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
 
 
 def configure(process: str, level: str = "INFO", log_format: str = "text") -> None:
-    """Set up logging of this process; `log_format` is `text` or `json`. Replaces what was set up before."""
-    # These libraries warn about long prompts by printing them, through handlers of their own.
+    """Configure the logging of this process, in place of an earlier configuration. `log_format` is `text` or `json`."""
+    # These libraries print long prompts in warnings, through their own handlers.
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     handler = logging.StreamHandler(sys.stderr)
@@ -54,7 +54,7 @@ def configure(process: str, level: str = "INFO", log_format: str = "text") -> No
 
 
 def fields(action: str, **values: object) -> dict[str, object]:
-    """The `extra=` of a log call. A name that logging reserves for itself gets a trailing underscore."""
+    """Return the `extra=` of a log call. A name that `logging` reserves gets a trailing underscore."""
     return {"action": action} | {f"{k}_" if k in _STANDARD else k: v for k, v in values.items()}
 
 
@@ -66,14 +66,14 @@ class TextLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback below it when there is one."""
+        """Return one line, followed by the traceback if there is one."""
         parts = [_time(record), record.levelname, self._process, record.name, _one_line(record.getMessage())]
         parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
         line = " ".join(parts)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
-        """The traceback without the input that a validation error repeats."""
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
+        """Return the traceback without the input that a validation error repeats."""
         return _without_input(super().formatException(ei))
 
 
@@ -85,7 +85,7 @@ class JsonLines(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line whatever the record holds; what JSON cannot say is said as text."""
+        """Return one line. Values without a JSON form are converted to text."""
         entry: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname,
@@ -98,8 +98,8 @@ class JsonLines(logging.Formatter):
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str, ensure_ascii=False)
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
-        """The traceback without the input that a validation error repeats."""
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
+        """Return the traceback without the input that a validation error repeats."""
         return _without_input(super().formatException(ei))
 
 

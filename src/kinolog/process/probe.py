@@ -1,6 +1,7 @@
-"""A tiny HTTP responder for processes that serve nothing else: /health, /ready and /metrics.
+"""A small HTTP server for processes without another one: /health, /ready and /metrics.
 
-/health answers 200 while the event loop turns; /ready 200 or 503 with what is missing; /metrics in Prometheus text.
+/health answers 200 while the event loop runs; /ready answers 200, or 503 with what is missing; /metrics answers in the
+Prometheus text format.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One sample of one metric family; samples of a family stand next to each other."""
+    """One sample of a metric family. Samples of a family must be adjacent."""
 
     name: str
     value: float
@@ -29,7 +30,7 @@ class Metric:
 
 
 class Probe:
-    """Serves until `stop`. `missing()` names what keeps the process from being ready: empty means ready."""
+    """Serves until `stop`. `missing()` returns the names of what is not ready; none means ready."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Probe:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen; a port of 0 means that nobody asked for a probe. Raises OSError when the port is taken."""
+        """Listen, unless the port is 0. Raises `OSError` if the port is in use."""
         if self.port:
             self._server = await asyncio.start_server(self._answer, self.host, self.port, limit=REQUEST_BYTES)
 
@@ -59,7 +60,7 @@ class Probe:
 
     @property
     def url(self) -> str:
-        """Address to announce; empty when there is no probe."""
+        """Address of the probe; empty without one."""
         return f"http://{self.host}:{self.port}" if self.port else ""
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +71,7 @@ class Probe:
                 writer.write(self._response(method, rest.split(" ", 1)[0].split("?", 1)[0]))
                 await writer.drain()
         except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # a client that does not finish its request gets no answer
+            pass  # a client that does not complete its request gets no answer
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -103,7 +104,7 @@ class Probe:
 
 
 def metrics_text(metrics: Iterable[Metric]) -> str:
-    """Samples in the Prometheus text format, version 0.0.4."""
+    """Return samples in the Prometheus text format, version 0.0.4."""
     lines: list[str] = []
     family = ""
     for metric in metrics:

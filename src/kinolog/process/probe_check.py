@@ -1,4 +1,4 @@
-"""Ask the probe of a process whether the process is ready. For container health checks.
+"""Ask the probe of a process whether the process is ready, for health checks of containers.
 
 `python -m kinolog.process.probe_check 8090`
 """
@@ -11,8 +11,8 @@ from http.client import HTTPConnection, HTTPException
 TIMEOUT_SECONDS = 2.5
 
 
-def ready(port: int, host: str = "127.0.0.1") -> bool:
-    """True when `/ready` on that port answers 200."""
+def is_ready(port: int, host: str = "127.0.0.1") -> bool:
+    """Return whether `/ready` on that port answers 200."""
     connection = HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/ready")
@@ -24,4 +24,4 @@ def ready(port: int, host: str = "127.0.0.1") -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if ready(int(sys.argv[1])) else 1)
+    sys.exit(0 if is_ready(int(sys.argv[1])) else 1)

@@ -1,4 +1,4 @@
-"""The line with which a process tells whoever started it that it serves: `ready {json}` on standard output."""
+"""The line that a process writes to standard output when it serves: `ready {json}`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ PREFIX = "ready "
 
 
 def announce(name: str, **addresses: str) -> None:
-    """Say that the process `name` serves now, and under which addresses (`url=`, `target=`, `probe=`).
+    """Write that the process `name` serves, and its addresses (`url=`, `target=`, `probe=`).
 
-    Call it once, after the last thing that could fail. Logs go to standard error, so nothing else stands there.
+    Call it once, after the last step that can fail. Logs go to standard error, so standard output holds nothing else.
     """
     sys.stdout.write(f"{PREFIX}{json.dumps({'name': name, **addresses})}\n")
     sys.stdout.flush()
 
 
 def parse(line: str) -> dict[str, str] | None:
-    """What a line announces; None for any other line. A bare `ready <address>` announces an `address`."""
+    """Return what a line announces; None for any other line. A plain `ready <address>` announces an `address`."""
     if not line.startswith(PREFIX):
         return None
     text = line[len(PREFIX) :].strip()

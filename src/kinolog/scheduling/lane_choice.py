@@ -1,9 +1,9 @@
-"""Which lane of tickets to try next: higher priorities more often, none never. Pure; the caller brings the clock.
+"""Choose the next lane of tickets: higher priorities more often, every lane at last. Pure; the caller passes the time.
 
-A lane is what waits at one priority. Lanes share by weighted fair queuing: serving a lane moves it on by 1/weight
-of virtual time, and the lane whose next turn would end first is tried first. So under load the lanes are served in
-the ratio of their weights, interleaved; a lane that was empty neither saves up turns nor owes any. A lane that went
-unserved for long ages: its weight doubles with every `ageing_seconds`, up to that of the heaviest lane.
+A lane is the queue of one priority. Lanes share by weighted fair queuing: serving a lane advances it by 1/weight of
+virtual time, and the lane whose next turn ends first is tried first. So under load the lanes are served in the ratio
+of their weights, interleaved; an empty lane neither saves turns nor owes any. A lane that is not served ages: its
+weight doubles every `ageing_seconds`, up to that of the heaviest lane.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from kinolog.job.values import Priority
 
 PREFETCH_LANE = "prefetch"
-"""Warming up is short and somebody waits for it, so it has a lane beside the priorities, as heavy as the heaviest."""
+"""The lane of prefetches. They are short and a client waits for them, so it is as heavy as the heaviest priority."""
 
 WEIGHTS: Mapping[str, int] = MappingProxyType(
     {
@@ -26,17 +26,17 @@ WEIGHTS: Mapping[str, int] = MappingProxyType(
     }
 )
 AGEING_SECONDS = 600.0
-_MOST_DOUBLINGS = 30
+_MAX_DOUBLINGS = 30
 
 
 class LaneChoice:
-    """Remembers the turns and ages of the lanes between choices."""
+    """Keeps the turns and ages of the lanes between choices."""
 
     def __init__(self, weights: Mapping[str, int] = WEIGHTS, ageing_seconds: float = AGEING_SECONDS) -> None:
         if not weights or min(weights.values()) < 1:
-            raise ValueError("every lane weighs at least 1")
+            raise ValueError("the weight of every lane must be at least 1")
         if ageing_seconds <= 0:
-            raise ValueError("ageing takes some time")
+            raise ValueError("ageing_seconds must be greater than 0")
         self._weights = dict(weights)
         self._heaviest = max(weights.values())
         self._ageing_seconds = ageing_seconds
@@ -44,16 +44,16 @@ class LaneChoice:
         self._virtual_now = 0.0
         self._unserved_since: dict[str, float] = {}
         self._found_empty: set[str] = set()
-        """Lanes found empty on the way to the ticket that comes next."""
+        """Lanes found empty since the last ticket."""
 
     def order(self, now_seconds: float) -> tuple[str, ...]:
-        """The lanes in the order in which to try them; of equal ones the heavier first."""
+        """Return the lanes in the order in which to try them; of equal ones the heavier first."""
         return tuple(
             sorted(self._weights, key=lambda lane: (self._end(lane, now_seconds), -self._weights[lane]))
         )
 
     def served(self, lane: str, now_seconds: float) -> None:
-        """Record that `lane` gave a ticket."""
+        """Record that a ticket of `lane` was taken."""
         self._virtual_now = max(self._virtual_now, self._starts[lane])
         for empty in self._found_empty - {lane}:
             self._starts[empty] = max(self._starts[empty], self._virtual_now)
@@ -62,21 +62,20 @@ class LaneChoice:
         self._unserved_since[lane] = now_seconds
 
     def found_empty(self, lane: str, now_seconds: float) -> None:
-        """Record that nothing waits in `lane`: it starts afresh when something comes.
+        """Record that `lane` is empty: its next ticket starts at the virtual time of the ticket served instead.
 
-        Afresh is the virtual time of the ticket that is served instead, so that a lane which was alone for a while
-        does not owe its turns to one that was empty meanwhile.
+        So a lane that was alone for a while does not owe turns to a lane that was empty meanwhile.
         """
         self._starts[lane] = max(self._starts[lane], self._virtual_now)
         self._found_empty.add(lane)
         self._unserved_since[lane] = now_seconds
 
     def _end(self, lane: str, now_seconds: float) -> float:
-        """When the lane's next turn would end, in virtual time."""
+        """Return the end of the lane's next turn, in virtual time."""
         return self._starts[lane] + 1 / self._weight(lane, now_seconds)
 
     def _weight(self, lane: str, now_seconds: float) -> int:
-        """The weight of a lane at its age."""
+        """Return the weight of a lane at its age."""
         age_seconds = now_seconds - self._unserved_since.setdefault(lane, now_seconds)
-        doublings = min(int(max(age_seconds, 0.0) / self._ageing_seconds), _MOST_DOUBLINGS)
+        doublings = min(int(max(age_seconds, 0.0) / self._ageing_seconds), _MAX_DOUBLINGS)
         return min(self._weights[lane] << doublings, self._heaviest)

@@ -1,0 +1,1 @@
+"""The storyboard of a job: shots, camera and scenes. Pure."""

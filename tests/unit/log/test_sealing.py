@@ -17,7 +17,7 @@ def test_what_is_sealed_opens(text: str) -> None:
     """Any text comes back as it was, and its ciphertext is as long as the text and a tag."""
     sealer = Sealer("job", new_key())
     sealed = sealer.seal(text, "prompt")
-    assert sealer.open(sealed, "prompt") == text
+    assert sealer.unseal(sealed, "prompt") == text
     assert len(sealed.nonce) == NONCE_BYTES
     assert len(sealed.ciphertext) == len(text.encode()) + 16
 
@@ -42,7 +42,7 @@ def test_it_opens_nowhere_else() -> None:
     ]
     for sealer, content, purpose in elsewhere:
         with pytest.raises(UnsealFailed) as refused:
-            sealer.open(content, purpose)
+            sealer.unseal(content, purpose)
         assert "secret" not in str(refused.value)
 
 
@@ -51,7 +51,7 @@ def test_without_a_key_nothing_works() -> None:
     sealed = Sealer("job", new_key()).seal("a secret", "prompt")
     erased = Sealer("job", None)
     with pytest.raises(KeyErased, match="job"):
-        erased.open(sealed, "prompt")
+        erased.unseal(sealed, "prompt")
     with pytest.raises(KeyErased):
         erased.seal("a secret", "prompt")
     with pytest.raises(KeyErased):

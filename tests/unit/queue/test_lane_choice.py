@@ -92,13 +92,13 @@ def test_an_empty_lane_does_not_age() -> None:
 
 
 def test_prefetch_has_a_lane() -> None:
-    """A wish to warm up is served beside a full queue."""
+    """A prefetch is served beside a full queue."""
     choice = LaneChoice()
     assert PREFETCH_LANE in [pick(choice, set(WEIGHTS), 0.0) for _ in range(4)]
 
 
 @pytest.mark.parametrize(("weights", "ageing"), [({}, 1.0), ({"low": 0}, 1.0), ({"low": 1}, 0.0)])
-def test_nonsense_is_refused(weights: dict[str, int], ageing: float) -> None:
+def test_invalid_weights_and_ageing_are_refused(weights: dict[str, int], ageing: float) -> None:
     """Weights below one and ageing without time are refused."""
-    with pytest.raises(ValueError, match=r"weighs|ageing"):
+    with pytest.raises(ValueError, match=r"weight|ageing"):
         LaneChoice(weights, ageing)

@@ -1,0 +1,1 @@
+"""Adapters on NATS JetStream: log, queue, progress, keys and workers."""

@@ -17,6 +17,7 @@ from nats.js.api import (
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.ports.workers import PRESENT_SECONDS
 
 DEDUPE_SECONDS = 120.0
 PROGRESS_SECONDS = 24 * 3600.0
@@ -24,9 +25,6 @@ PROGRESS_PER_SUBJECT = 500
 PROGRESS_BYTES = 1 << 30
 ADVISORY_SECONDS = 7 * 24 * 3600.0
 ADVISORY_MESSAGES = 100_000
-WORKER_SECONDS = 30.0
-"""A worker that stops reporting expires after this long."""
-
 OFF: tuple[object, ...] = (None, 0, -1, False, "", "none", "default", {}, [])
 """Values of a setting that is not set, unlimited or off."""
 
@@ -191,10 +189,10 @@ def _workers(replicas: int) -> StreamConfig:
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
         discard=DiscardPolicy.OLD,
-        max_age=WORKER_SECONDS,
+        max_age=PRESENT_SECONDS,
         max_msgs_per_subject=1,
         num_replicas=replicas,
-        duplicate_window=WORKER_SECONDS,
+        duplicate_window=PRESENT_SECONDS,
         allow_direct=True,
         allow_rollup_hdrs=True,
         persist_mode=_unsynced(replicas),

@@ -72,12 +72,6 @@ def worker(name: str) -> str:
     return f"$KV.{WORKERS_BUCKET}.{name}"
 
 
-def job_of(subject: str) -> str:
-    """Return the job id in a subject of EVENTS, of its live copies, of WORK or of PROGRESS."""
-    parts = subject.split(".")
-    return parts[1] if parts[0] == "prg" else parts[-1]
-
-
 class Service(StrEnum):
     """A process with a NATS user of its own."""
 

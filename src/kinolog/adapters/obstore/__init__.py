@@ -1,0 +1,1 @@
+"""The artifact store on obstore: local folders and object stores."""

@@ -1,0 +1,1 @@
+"""The JetStream client: connection, requests, writes, reads and pulls."""

@@ -50,13 +50,11 @@ async def api_request(
     client: Client,
     subject: str,
     body: Mapping[str, object] | None = None,
-    *,
-    answer_seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
     """Return the answer to a request. Raises `JetStreamApiError` for a refusal, `LogUnavailable` without an answer."""
     payload = json.dumps(body).encode() if body is not None else b""
     try:
-        message = await client.request(subject, payload, timeout=answer_seconds)
+        message = await client.request(subject, payload, timeout=ANSWER_SECONDS)
     except NO_ANSWER as error:
         raise log_unavailable(subject, error) from error
     answer: dict[str, Any] = json.loads(message.data)

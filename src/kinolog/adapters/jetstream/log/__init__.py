@@ -1,0 +1,1 @@
+"""The log of commits on the stream EVENTS."""

@@ -1,0 +1,1 @@
+"""The queue of tickets on the streams WORK and ADVISORIES."""
