@@ -1,4 +1,4 @@
-"""`python -m kinolog_tui`: the dashboard alone, as textual-serve starts it for a browser."""
+"""`python -m kinolog_tui`: the dashboard alone. textual-serve starts it for a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kinolog_tui.start import run
 
 
 def main() -> None:
-    """Read the address and the key from options, then from KINOLOG_URL and KINOLOG_API_KEY."""
+    """Run the dashboard. Options take precedence over KINOLOG_URL and KINOLOG_API_KEY."""
     settings = ClientSettings()
     parser = argparse.ArgumentParser(prog="kinolog-tui", description="The dashboard of a kinolog gateway.")
     parser.add_argument("--url", default=settings.url, help="address of the gateway (KINOLOG_URL)")

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from kinolog_client.requests import JobListFilter
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens import lazy_pages

@@ -1,4 +1,4 @@
-"""The command palette: everything by its name, and jobs by id."""
+"""The command palette: every command by its name, and jobs by id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from kinolog_client.jobs import STATUSES
+from kinolog_client import STATUSES
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.frame import PAGES
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:  # the application names this provider
 
 JOB_ID_LENGTH = 26
 UNLISTED_NAMESPACES = ("app", "screen", "command_palette")
-"""Where actions are that are named by hand, or by the page that they belong to."""
+"""Namespaces of actions that are not listed as bindings of the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaletteCommand:
-    """A name, what it does in words, and the doing."""
+    """A command: its name, its description, and the function that runs it."""
 
     name: str
-    words: str
+    help: str
     run: Callable[[], Any]
 
 
 class PaletteProvider(Provider):
-    """Pages, lists by status, what the page can do, themes."""
+    """Offers pages, lists by status, the bindings of the page, and themes."""
 
     def _commands(self) -> Iterable[PaletteCommand]:
         app = cast("KinologApp", self.app)
@@ -51,7 +51,7 @@ class PaletteProvider(Provider):
                     f"key {app.get_key_display(binding)}",
                     partial(self.screen.run_action, binding.action),
                 )
-        yield PaletteCommand("Reconnect and read anew", key_label(app, "everywhere.renew"), app.action_renew)
+        yield PaletteCommand("Reconnect and load again", key_label(app, "everywhere.renew"), app.action_renew)
         yield PaletteCommand("Light or dark", key_label(app, "everywhere.look"), app.action_light_or_dark)
         yield PaletteCommand("Help", "every key", app.action_help)
         for theme in app.available_themes:
@@ -61,22 +61,22 @@ class PaletteProvider(Provider):
         yield PaletteCommand("Quit", "leave the dashboard; jobs go on", app.exit)
 
     async def discover(self) -> Hits:
-        """What is offered before anything is typed."""
+        """Yield all commands except themes, before anything is typed."""
         for command in self._commands():
             if not command.name.startswith("Theme "):
-                yield DiscoveryHit(command.name, command.run, help=command.words)
+                yield DiscoveryHit(command.name, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
-        """What fits what was typed; an id opens its job."""
-        wanted = query.strip().lower()
-        if len(wanted) == JOB_ID_LENGTH and wanted.isalnum():
+        """Yield matching commands. A job id yields a command that opens the job."""
+        typed = query.strip().lower()
+        if len(typed) == JOB_ID_LENGTH and typed.isalnum():
             app = cast("KinologApp", self.app)
-            yield Hit(1.0, f"Open job {wanted}", lambda: app.open_job(wanted), help="one job by its id")
+            yield Hit(1.0, f"Open job {typed}", lambda: app.open_job(typed), help="one job by its id")
         matcher = self.matcher(query)
         for command in self._commands():
             score = matcher.match(command.name)
             if score > 0:
-                yield Hit(score, matcher.highlight(command.name), command.run, help=command.words)
+                yield Hit(score, matcher.highlight(command.name), command.run, help=command.help)
 
 
 def _set_theme(app: KinologApp, theme: str) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from kinolog_client.api_keys import Offer, read_keys
-from kinolog_client.rest import GatewayRest
+from kinolog_tui.session.issued_keys import KeyPolicy
+from kinolog_tui.session.issued_keys import read_issued_keys
+from kinolog_client import AsyncKinologClient
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text
 from tests.snapshot.replay import Replay, asked
 from tests.unit.gateway.conftest import running_gateway
@@ -28,10 +29,10 @@ async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
     """A gateway without a key file is open; one with a key file asks for keys that it does not list."""
     file = tmp_path / "keys"
     file.write_text(f"{KEY}\n")
-    for key_file, key, offer in ((None, None, Offer.OPEN), (file, KEY, Offer.ASKED_FOR)):
+    for key_file, key, offer in ((None, None, KeyPolicy.OPEN), (file, KEY, KeyPolicy.ASKED_FOR)):
         async with running_gateway("127.0.0.1:1", key_file) as running:
-            rest = GatewayRest(running.url, key)
-            answer = await read_keys(rest)
+            rest = AsyncKinologClient(running.url, key)
+            answer = await read_issued_keys(rest)
             await rest.close()
         assert (answer.offer, answer.keys) == (offer, ())
 

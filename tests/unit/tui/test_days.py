@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from kinolog_tui.text.local_days import end_of, start_of, wrong_with
 
-from kinolog_client.requests import JobListFilter
+from kinolog_tui.session.job_list_filter import JobListFilter
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
 
-from kinolog_client.catalogue import ModelInfo, ModelListInfo
-from kinolog_client.jobs import JobInfo
+from kinolog_client import ModelInfo
+from kinolog_client import ModelListInfo
+from kinolog_client import JobInfo
 from tests.snapshot.replay import recorded
 
 

@@ -36,7 +36,7 @@ def test_every_binding_has_a_name_that_the_help_tells() -> None:
     """No binding is without its name, its key and its words, and no name is without a binding."""
     found = {binding.id or f"{owner}: {binding.key}": binding.key for owner, binding in owners()}
     assert found == {key.id: key.keys for key in KEYS.values()}
-    assert all(row.words for part in KEY_GROUPS for row in part.rows)
+    assert all(row.description for part in KEY_GROUPS for row in part.rows)
 
 
 def test_a_name_is_one_thing() -> None:

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from kinolog_client.live_feed import LinkState, LiveFeed, LiveUpdates, Told
-from kinolog_client.live_messages import JobUpdated, QueueCounted
-from kinolog_client.rest import GatewayRest
+from kinolog_client import LinkState
+from kinolog_tui.session.live_feed import LiveFeed
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_tui.session.live_feed import FeedEvent
+from kinolog_client import JobUpdated
+from kinolog_client import QueueCounted
+from kinolog_client import AsyncKinologClient
 from tests.snapshot.replay import Replay, replay
 
 COUNTS = {"total": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
@@ -31,19 +35,19 @@ async def gateway() -> AsyncIterator[Replay]:
 @pytest.fixture
 async def feed(gateway: Replay) -> AsyncIterator[LiveFeed]:
     """A feed that tries again at once."""
-    rest = GatewayRest(gateway.url)
+    rest = AsyncKinologClient(gateway.url)
     yield LiveFeed(gateway.url, {}, rest.counts, PAUSES)
     await rest.close()
 
 
-async def until(told: AsyncIterator[Told], state: str) -> None:
+async def until(told: AsyncIterator[FeedEvent], state: str) -> None:
     """Read until the feed is connected like this."""
     async for one in told:
         if isinstance(one, LinkState) and one.state == state:
             return
 
 
-async def batch(told: AsyncIterator[Told]) -> LiveUpdates:
+async def batch(told: AsyncIterator[FeedEvent]) -> LiveUpdates:
     """The next batch."""
     async for one in told:
         if isinstance(one, LiveUpdates):

@@ -12,7 +12,7 @@ from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.text.display_text import bar, size, span
 
-from kinolog_client.rest import GatewayFailure
+from kinolog_tui.session.request_failure import RequestFailure
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
@@ -85,10 +85,10 @@ def test_one_failing_server_is_said_once() -> None:
     """Errors of the server are said once in ten seconds whatever their words; refusals once for the same words."""
     now = [0.0]
     errors = ErrorThrottle(lambda: now[0])
-    failed = [GatewayFailure(f"its log says more under {number}", "", 500) for number in range(3)]
+    failed = [RequestFailure(f"its log says more under {number}", "", 500) for number in range(3)]
     assert [errors.allows(one) for one in failed] == [True, False, False]
-    assert errors.allows(GatewayFailure("the job has ended", "", 409))
-    assert errors.allows(GatewayFailure("the prompt is empty", "", 409))
-    assert not errors.allows(GatewayFailure("the job has ended", "", 409))
+    assert errors.allows(RequestFailure("the job has ended", "", 409))
+    assert errors.allows(RequestFailure("the prompt is empty", "", 409))
+    assert not errors.allows(RequestFailure("the job has ended", "", 409))
     now[0] = 10.5
     assert errors.allows(failed[1])

@@ -1,1 +1,1 @@
-"""Pictures in a terminal: what it can show, and the bytes that make it show them."""
+"""Pictures in a terminal: what it supports, and the bytes that draw them."""

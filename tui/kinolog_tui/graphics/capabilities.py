@@ -1,7 +1,7 @@
-"""What the terminal can show: it is asked before the dashboard takes it over, and its answer read when that is built.
+"""The graphics that the terminal supports. It is queried before the dashboard starts; its response is read afterwards.
 
-Three questions go out at once: kitty's own for its graphics, the size of a cell in pixels, and what kind of terminal it
-is. Every terminal answers the last one, so its answer ends the wait; sixel is among the abilities in it.
+Three queries are sent at once: kitty's for its graphics, the size of a cell in pixels, and the device attributes. Every
+terminal responds to the last one, so its response ends the wait. Sixel is one of the device attributes.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from dataclasses import dataclass
 from time import monotonic
 
 WAIT_SECONDS = 0.25
-"""For the answer, counted from when it is wanted: it had all of the start to come."""
+"""Timeout for the response, from the call of `result`. By then the terminal had the whole start-up to respond."""
 DEFAULT_CELL = (8, 16)
 KITTY_QUERY = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 CELL_SIZE_QUERY, DEVICE_ATTRIBUTES_QUERY = "\x1b[16t", "\x1b[c"
-KINDS = ("kitty", "sixel", "blocks")
 SIXEL = "4"
-"""Its number among the abilities of a terminal."""
+"""The number of sixel in a terminal's device attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalCapabilities:
-    """The best kind of picture, and the width and height of a cell in pixels."""
+    """The best supported kind of graphics, and the width and height of a cell in pixels."""
 
     kind: str = "blocks"
     cell: tuple[int, int] = DEFAULT_CELL
 
 
 def capability_queries(env: Mapping[str, str]) -> str:
-    """What to ask a terminal. tmux and screen would take kitty's question for a title."""
+    """Return the queries for a terminal. tmux and screen would take kitty's query for a title."""
     term = env.get("TERM", "")
     if term in ("", "dumb", "linux"):
         return ""
@@ -41,20 +40,20 @@ def capability_queries(env: Mapping[str, str]) -> str:
     return ("" if inside else KITTY_QUERY) + CELL_SIZE_QUERY + DEVICE_ATTRIBUTES_QUERY
 
 
-def parse_response(answer: str) -> TerminalCapabilities:
-    """What a terminal said it can."""
-    cell = re.search(r"\x1b\[6;(\d+);(\d+)t", answer)
+def parse_response(response: str) -> TerminalCapabilities:
+    """Return the capabilities in the response of a terminal."""
+    cell = re.search(r"\x1b\[6;(\d+);(\d+)t", response)
     size = (int(cell[2]), int(cell[1])) if cell and int(cell[1]) and int(cell[2]) else DEFAULT_CELL
-    if "\x1b_Gi=31;OK" in answer:
+    if "\x1b_Gi=31;OK" in response:
         return TerminalCapabilities("kitty", size)
-    kind = re.search(r"\x1b\[\?([0-9;]*)c", answer)
+    kind = re.search(r"\x1b\[\?([0-9;]*)c", response)
     if kind and SIXEL in kind[1].split(";"):
         return TerminalCapabilities("sixel", size)
     return TerminalCapabilities("blocks", size)
 
 
 class CapabilityQuery:
-    """Asks the terminal of this process, if there is one; `answer` once, when it is wanted."""
+    """Queries the terminal of this process, if there is one. Call `result` once."""
 
     def __init__(self) -> None:
         self._restore: list[object] | None = None
@@ -71,10 +70,10 @@ class CapabilityQuery:
         import tty
 
         self._restore = termios.tcgetattr(0)
-        tty.setcbreak(0)  # the answer must not show as if it were typed
+        tty.setcbreak(0)  # the response must not be echoed
 
     def result(self) -> TerminalCapabilities:
-        """What it said; blocks when it says nothing in time."""
+        """Return the parsed response; half blocks if there is none in time."""
         if self._restore is None:
             return TerminalCapabilities()
         import termios

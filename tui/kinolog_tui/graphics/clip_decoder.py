@@ -1,4 +1,4 @@
-"""Pictures of a video or an image, small enough for a terminal. PyAV, which decodes, is loaded when it is used."""
+"""Decodes a video or an image to pictures that fit a terminal. PyAV is imported at its first use."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 MAX_PICTURES = 1_200
 MAX_BYTES = 200_000_000
-"""Of a clip: of a longer one, pictures are left out evenly."""
+"""Limits of a clip. From a longer one, pictures are left out evenly."""
 MAX_PIXELS = 200_000
-"""Of a picture: more would be too much for a terminal to take several times a second."""
+"""Limit of a picture. A terminal cannot draw more pixels several times a second."""
 PLAIN_FPS = 8.0
 HALF_BLOCKS = (1, 2)
-"""Pixels of a cell across and down, where a block is the upper half of it."""
+"""Width and height of a cell in pixels, where a half block is one pixel."""
 
 
 class DecodeFailed(Exception):
-    """Why there is nothing to see, in words that say what to do."""
+    """Why a file cannot be decoded, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelBox:
-    """`columns` by `rows` cells of `cell` pixels. Without `enlarge`, whoever shows a small picture makes it larger."""
+    """`columns` by `rows` cells of `cell` pixels. Without `enlarge`, the terminal enlarges small pictures."""
 
     columns: int
     rows: int
@@ -31,7 +31,7 @@ class PixelBox:
     enlarge: bool = True
 
     def cells(self, picture: Picture) -> tuple[int, int]:
-        """Columns and rows over which a picture reaches that fills this box as far as its shape allows."""
+        """Return the columns and rows of a picture scaled to fill this box with its shape kept."""
         across, down = self.cell
         scale = _scale(picture.width, picture.height, self)
         columns, rows = picture.width * scale / across, picture.height * scale / down
@@ -49,19 +49,19 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class DecodedClip:
-    """Pictures and how many of them are shown in a second."""
+    """Pictures, and how many of them are shown per second."""
 
     pictures: tuple[Picture, ...]
     fps: float
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration in seconds."""
         return len(self.pictures) / self.fps
 
 
 def decode(source: Path | bytes, box: PixelBox) -> DecodedClip:
-    """All pictures, scaled to fit the box. Raises DecodeFailed."""
+    """Return all pictures, scaled to fit the box. Raises `DecodeFailed`."""
     try:
         import av
     except ImportError as error:
@@ -97,13 +97,13 @@ def _scale(width: int, height: int, box: PixelBox) -> float:
 
 
 def _fitted_size(width: int, height: int, box: PixelBox) -> tuple[int, int]:
-    """The greatest size in pixels, of even height, with the shape of the video."""
+    """Return the largest size in pixels, of even height, with the aspect ratio of the video."""
     scale = min(_scale(width, height, box), (MAX_PIXELS / (width * height)) ** 0.5)
     scale = scale if box.enlarge else min(1.0, scale)
     return max(2, round(width * scale)), max(2, round(height * scale) // 2 * 2)
 
 
 def _without_padding(plane: object, width: int, height: int) -> bytes:
-    """The bytes of a plane without the padding at the end of its lines of `width` bytes."""
+    """Return the bytes of a plane without the padding after each line of `width` bytes."""
     raw, line = bytes(plane), plane.line_size  # type: ignore[call-overload,attr-defined]  # a buffer of PyAV
     return b"".join(raw[row * line : row * line + width] for row in range(height))

@@ -1,4 +1,4 @@
-"""A picture in half blocks: the upper pixel is the colour of the block, the lower one that behind it."""
+"""Pictures in half blocks: the upper pixel is the foreground of a cell, the lower pixel its background."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
 
 
 def picture_text(picture: Picture) -> Text:
-    """A small picture among words, in the way that this terminal has colours."""
+    """Return a small picture as text: in colours, or in shades with NO_COLOR."""
     lines = shade_strips(picture) if os.environ.get("NO_COLOR") else colour_strips(picture)
     text = Text(no_wrap=True)
     for number, line in enumerate(lines):
@@ -33,7 +33,7 @@ def picture_text(picture: Picture) -> Text:
 
 
 def colour_strips(picture: Picture) -> list[Strip]:
-    """Two rows of pixels per line; neighbours of one colour are one segment."""
+    """Return a line for every two rows of pixels. Neighbours of one colour are one segment."""
     strips = []
     for row in range(0, picture.height, 2):
         upper, lower = _row(picture, row), _row(picture, row + 1)
@@ -49,14 +49,14 @@ def colour_strips(picture: Picture) -> list[Strip]:
 
 
 def _row(picture: Picture, row: int) -> list[tuple[int, int, int]]:
-    """The pixels of a row, in 32 steps per colour so that few styles are made."""
+    """Return the pixels of a row, in 32 levels per colour so that few styles are created."""
     start = row * picture.width * 3
     raw = picture.pixels[start : start + picture.width * 3]
     return [(raw[at] & 0xF8, raw[at + 1] & 0xF8, raw[at + 2] & 0xF8) for at in range(0, picture.width * 3, 3)]
 
 
 def shade_strips(picture: Picture) -> list[Strip]:
-    """Without colour: how bright two pixels are together."""
+    """Return lines of shades: the mean brightness of two pixels each."""
     strips = []
     for row in range(0, picture.height, 2):
         upper, lower = _row(picture, row), _row(picture, row + 1)

@@ -1,4 +1,4 @@
-"""Pictures as kitty's graphics protocol has them: the pixels themselves, packed; the terminal scales them.
+"""Pictures in kitty's graphics protocol: compressed pixels that the terminal scales.
 
 https://sw.kovidgoyal.net/kitty/graphics-protocol/ (also Ghostty, WezTerm, Konsole).
 """
@@ -11,13 +11,16 @@ from base64 import b64encode
 from kinolog_tui.graphics.clip_decoder import Picture
 
 CHUNK = 4096
-"""The most characters of a picture in one piece."""
+"""Maximum characters of a picture in one chunk."""
 FIRST_ID = 0x6B696E6F
-"""Pictures take turns with two ids: the next one is shown before the former goes, so that nothing flickers."""
+"""First of two ids that alternate: a picture is drawn before the previous one is deleted, so that nothing flickers."""
 
 
 def encode(picture: Picture, number: int, columns: int, rows: int) -> str:
-    """Show a picture where the cursor is, over so many cells, and take away the one before; the cursor stays."""
+    """Return the sequence that draws a picture at the cursor and deletes the previous one.
+
+    It covers `columns` by `rows` cells. The cursor does not move.
+    """
     data = b64encode(zlib.compress(picture.pixels, 1)).decode("ascii")
     pieces = [data[at : at + CHUNK] for at in range(0, len(data), CHUNK)]
     head = (
@@ -33,7 +36,7 @@ def encode(picture: Picture, number: int, columns: int, rows: int) -> str:
 
 
 def encode_removal() -> str:
-    """Take away what is shown."""
+    """Return the sequence that deletes the picture."""
     return _encode_removal(0) + _encode_removal(1)
 
 

@@ -13,17 +13,17 @@ from kinolog_tui.graphics.clip_decoder import Picture
 
 BAND_ROWS = 6
 STEPS = (6, 7, 6)
-"""Of red, green and blue, from none to full."""
+"""Levels of red, green and blue."""
 WEIGHTS = (42, 6, 1)
-"""What a step of each adds to the number of a colour."""
+"""Weight of a level of each in the number of a colour."""
 FIRST_SIGN = 63
-"""The sign of a column of six pixels is its bits, the topmost the lowest, and this."""
+"""The character of a column of six pixels is this plus its bits. The topmost pixel is the lowest bit."""
 SIGNS = bytes(min(255, bits + FIRST_SIGN) for bits in range(256))
 REPEATS = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
 def encode(picture: Picture) -> str:
-    """Show a picture where the cursor is, pixel by pixel."""
+    """Return the sequence that draws a picture at the cursor, pixel by pixel."""
     width, pixels = picture.width, numbers(picture)
     rows = [pixels[start : start + width] for start in range(0, width * picture.height, width)]
     bands = [_band(rows[at : at + BAND_ROWS], width) for at in range(0, len(rows), BAND_ROWS)]
@@ -33,14 +33,14 @@ def encode(picture: Picture) -> str:
 
 
 def numbers(picture: Picture) -> bytes:
-    """The number of each pixel's colour. The parts are added all at once: no sum needs more than its byte."""
+    """Return the colour number of each pixel, a byte each. All bytes are added at once: no sum overflows its byte."""
     parts = (picture.pixels[part::3].translate(_steps(part)) for part in range(3))
     return sum(int.from_bytes(part, "big") for part in parts).to_bytes(picture.width * picture.height, "big")
 
 
 @cache
 def _steps(part: int) -> bytes:
-    """What each value of red, green or blue adds to the number of a colour."""
+    """Return what each value of red, green or blue adds to the number of a colour."""
     return bytes(round(value * (STEPS[part] - 1) / 255) * WEIGHTS[part] for value in range(256))
 
 
@@ -62,13 +62,13 @@ def _repeated(found: re.Match[bytes]) -> bytes:
 
 @cache
 def _only(number: int) -> bytes:
-    """Turns a pixel of this colour into 1 and every other into 0."""
+    """Return the translation of pixels of this colour to 1 and of all others to 0."""
     return bytes(int(pixel == number) for pixel in range(256))
 
 
 @cache
 def _colour(number: int) -> bytes:
-    """Says which colour a number has, each part of 100."""
+    """Define the colour of a register; its levels are percentages."""
     levels = [
         round(number // weight % steps * 100 / (steps - 1))
         for steps, weight in zip(STEPS, WEIGHTS, strict=True)

@@ -1,4 +1,4 @@
-"""Every key: the name of its binding, the key it comes with, and what it does in words.
+"""Every key: the id of its binding, its default key, and its description.
 
 Pages and widgets make their bindings from this with `bound`; the help, Settings and the dialog that changes keys show
 it. The names are kept in people's settings: add to them, never rename one.
@@ -12,31 +12,31 @@ from textual.binding import Binding
 
 
 class Key(NamedTuple):
-    """What a key does. `keys` is as Textual writes it, several with commas between them."""
+    """A binding with its description. `keys` are its default keys as Textual writes them, separated by commas."""
 
     id: str
     keys: str
-    words: str
+    description: str
     fixed: bool = False
-    """Whether it is the same for everybody: what opens, leaves and moves in every list and field."""
+    """Whether the key cannot be changed: it opens, leaves or moves in every list and field."""
     while_typing: bool = False
-    """Whether it works in a field too, so that it cannot be a letter."""
+    """Whether the binding works in a text field too, so that its key cannot be a letter."""
 
 
 class KeyRow(NamedTuple):
-    """Keys that are told on one line; `tail` is said of all of them."""
+    """Keys that are described on one line; `tail` describes all of them."""
 
     keys: tuple[Key, ...]
     tail: str = ""
 
     @property
-    def words(self) -> str:
-        """What they do."""
-        return ", ".join(key.words for key in self.keys if key.words) + self.tail
+    def description(self) -> str:
+        """Description of the row."""
+        return ", ".join(key.description for key in self.keys if key.description) + self.tail
 
 
 class KeyGroup(NamedTuple):
-    """The keys of a place. `places` are those where they work: two keys in one place cannot be the same."""
+    """A group of keys. `places` are where they work: no two bindings in one place have the same key."""
 
     name: str
     rows: tuple[KeyRow, ...]
@@ -100,7 +100,7 @@ EVERYWHERE = KeyGroup(
                 Key("everywhere.next", "tab", "next part", fixed=True),
             )
         ),
-        KeyRow((Key("everywhere.renew", "ctrl+r", "read anew, and connect now", while_typing=True),)),
+        KeyRow((Key("everywhere.renew", "ctrl+r", "load again, and connect now", while_typing=True),)),
         KeyRow((Key("everywhere.look", "ctrl+t", "light or dark", while_typing=True),)),
         KeyRow((Key("everywhere.quit", "q", "quit"),)),
     ),
@@ -253,9 +253,9 @@ DIALOGS = KeyGroup(
     frozenset({"dialogs"}),
 )
 KEY_GROUPS = (EVERYWHERE, JOBS, JOB_ACTIONS, JOB, VIDEO, HISTORY, GENERATE, ANALYTICS, SETTINGS, DIALOGS)
-KEYS = {key.id: key for part in KEY_GROUPS for key in part.keys}
+KEYS = {key.id: key for group in KEY_GROUPS for key in group.keys}
 
 
 def key_binding(id: str, action: str, description: str, **more: Any) -> Binding:  # noqa: A002  # as textual names it
-    """The binding of that name, with the key that it comes with."""
+    """Return the binding with this id and its default key."""
     return Binding(KEYS[id].keys, action, description, id=id, **more)

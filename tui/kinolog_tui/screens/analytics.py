@@ -1,4 +1,4 @@
-"""Analytics: how it went over a span of time, and the numbers as a file."""
+"""Analytics: charts of a date range, and an export of their numbers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
-from kinolog_client.catalogue import ModelListInfo, WorkerListInfo
-from kinolog_client.chart_models import (
-    DistributionInfo,
-    OverviewInfo,
-    QueueDepthInfo,
-    StageTimesInfo,
-    SuccessRatesInfo,
-    TrendsInfo,
-)
-from kinolog_client.requests import CHART_RANGES
+from kinolog_client import ModelListInfo
+from kinolog_client import WorkerListInfo
+from kinolog_client import DistributionInfo
+from kinolog_client import OverviewInfo
+from kinolog_client import QueueDepthInfo
+from kinolog_client import StageTimesInfo
+from kinolog_client import SuccessRatesInfo
+from kinolog_client import TrendsInfo
+from kinolog_tui.session.job_list_filter import CHART_RANGES
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
@@ -35,11 +34,11 @@ BUCKET_SECONDS = {
     "last_7_days": (0, 86_400, 21_600, 3_600),
     "last_30_days": (0, 86_400, 21_600),
 }
-"""Lengths of a bucket in seconds that the zoom keys go through, coarse to fine; 0 as the gateway likes."""
+"""Bucket lengths in seconds for the zoom keys, coarse to fine. 0 is the gateway's default."""
 
 
 class AnalyticsPage(Page):
-    """Charts of a span."""
+    """Charts of a date range."""
 
     NUMBER = "4"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,7 +60,7 @@ class AnalyticsPage(Page):
         self._models: dict[str, DistributionInfo] = {}
 
     def body(self) -> ComposeResult:
-        """The numbers over the charts."""
+        """The totals above the charts."""
         yield OverviewLine()
         with VerticalScroll(id="scroll", can_focus=False), Grid(id="charts"):
             yield _focusable(Columns("jobs over time", "trends"))
@@ -72,7 +71,7 @@ class AnalyticsPage(Page):
             yield _focusable(Bars("completed by worker, since it started", "workers"))
 
     def on_mount(self) -> None:
-        """Read anew as often as the settings say."""
+        """Load again at the refresh interval of the preferences."""
         self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload)
 
     def _reload(self) -> None:
@@ -80,7 +79,7 @@ class AnalyticsPage(Page):
             self.load()
 
     def load(self) -> None:
-        """Ask for everything of the span."""
+        """Request all charts of the date range."""
         charts, within, bucket = self.kinolog.charts, self.span, BUCKET_SECONDS[self.span][self._zoom]
         self.request("overview", partial(charts.overview, within))
         self.request("trends", partial(charts.trends, within, bucket))
@@ -214,19 +213,19 @@ class AnalyticsPage(Page):
         self._rows["workers"] = [("", w.name, "completed", str(w.jobs_completed)) for w in workers.workers]
 
     def action_span(self) -> None:
-        """The next span."""
+        """Choose the next date range."""
         self.span = CHART_RANGES[(CHART_RANGES.index(self.span) + 1) % len(CHART_RANGES)]
         self._zoom = 0
         self._models = {}
         self.load()
 
     def action_zoom(self, step: int) -> None:
-        """Finer or coarser columns."""
+        """Choose finer or coarser time buckets."""
         self._zoom = max(0, min(len(BUCKET_SECONDS[self.span]) - 1, self._zoom + step))
         self.load()
 
     def action_maximise(self) -> None:
-        """The chart that has the focus over the whole page, and back."""
+        """Enlarge the focused chart to the whole page, or restore it."""
         if self.maximized is not None:
             self.minimize()
         elif self.focused is not None:
@@ -239,7 +238,7 @@ class AnalyticsPage(Page):
         self.query_one("#scroll").scroll_relative(y=4 * step, animate=False)
 
     def action_export(self) -> None:
-        """Write the numbers into a CSV file."""
+        """Export the numbers to a CSV file."""
         rows = [(chart, *row) for chart, part in sorted(self._rows.items()) for row in part]
 
         def named(path: str | None) -> None:
@@ -247,8 +246,8 @@ class AnalyticsPage(Page):
                 self.request("export", partial(write_csv, Path(path).expanduser().absolute(), rows))
 
         name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
-        if self.app.is_web:  # the browser asks where
-            self.request("export", partial(write_csv, self.kinolog.scratch / name, rows))
+        if self.app.is_web:  # the browser asks for the path
+            self.request("export", partial(write_csv, self.kinolog.temporary_folder / name, rows))
         else:
             self.app.push_screen(SaveDialog("Export the numbers", name), named)
 

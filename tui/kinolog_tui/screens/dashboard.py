@@ -1,4 +1,4 @@
-"""The dashboard: how everything stands, at a glance."""
+"""The dashboard: counts, charts, workers and activity."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from kinolog_client.catalogue import WorkerListInfo
-from kinolog_client.chart_models import ActivityInfo, QueueDepthInfo, TrendsInfo
-from kinolog_client.jobs import STATUSES, JobCountsInfo
-from kinolog_client.live_feed import LiveUpdates
-from kinolog_client.live_messages import JobEnded, JobUpdated, QueueCounted
+from kinolog_client import WorkerListInfo
+from kinolog_client import ActivityInfo
+from kinolog_client import QueueDepthInfo
+from kinolog_client import TrendsInfo
+from kinolog_client import STATUSES
+from kinolog_client import JobCountsInfo
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_client import JobEnded
+from kinolog_client import JobUpdated
+from kinolog_client import QueueCounted
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.messages import RequestAnswered
@@ -24,12 +29,12 @@ from kinolog_tui.widgets.jobs.cards import CountCards
 
 ACTIVITY_ENTRIES = 50
 THROTTLE_SECONDS = 1.0
-"""However much happens, what cannot be patched is asked for at most this often."""
+"""What live updates cannot patch is requested at most this often."""
 TREND_BUCKET_SECONDS = 86_400
 
 
 class DashboardPage(Page):
-    """Numbers, charts, workers and what happened lately."""
+    """Counts, charts, workers and the latest events."""
 
     NUMBER = "1"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,14 +54,14 @@ class DashboardPage(Page):
         yield Horizontal(Vertical(WorkerList(), id="workers"), ActivityFeed(), id="feeds")
 
     def on_mount(self) -> None:
-        """What is asked for again and again is asked for once until it is known."""
+        """Focus the feed, and load periodically."""
         self._stale = False
         self.query_one(ActivityFeed).focus()
         self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
         self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload_charts)
 
     def load(self) -> None:
-        """Ask for everything."""
+        """Request everything."""
         self.request("counts", self.kinolog.rest.counts)
         self._stale = True
         self._reload_if_stale()
@@ -79,7 +84,7 @@ class DashboardPage(Page):
         self.request("workers", self.kinolog.rest.workers)
 
     def apply_updates(self, batch: LiveUpdates) -> None:
-        """Counts at once; the rest is asked for soon."""
+        """Show counts at once. After a commit the feed and the workers load again soon."""
         for message in batch.messages:
             match message:
                 case QueueCounted(counts=counts):
@@ -141,6 +146,6 @@ class DashboardPage(Page):
         getattr(self.query_one(ActivityFeed), f"action_{how}")()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Open the job of an entry."""
+        """Open the job of the entry."""
         if message.option_id is not None:
             self.kinolog.open_job(message.option_id.partition("-")[0])

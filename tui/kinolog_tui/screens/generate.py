@@ -1,4 +1,4 @@
-"""Generate: write what the video shall show, see what the model allows and how long it takes, submit."""
+"""Generate: write a prompt, see the model's limits and the estimated duration, submit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
-from kinolog_client.catalogue import ModelInfo, ModelListInfo
-from kinolog_client.jobs import PRIORITIES, JobInfo, JobPageInfo
-from kinolog_client.requests import JobListFilter, JobListOrder
+from kinolog_client import ModelInfo
+from kinolog_client import ModelListInfo
+from kinolog_client import PRIORITIES
+from kinolog_client import JobInfo
+from kinolog_client import JobPageInfo
+from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_tui.session.job_list_filter import JobListOrder
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
@@ -28,7 +32,7 @@ FIELDS = ("duration", "size", "steps", "seed")
 
 
 class GeneratePage(Page):
-    """The form on the left, what will come of it on the right."""
+    """The form on the left, the checked draft on the right."""
 
     NUMBER = "3"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,20 +80,20 @@ class GeneratePage(Page):
         return f"Submit ({key_label(self.app, 'generate.submit')})"
 
     def draw_key_names(self) -> None:
-        """On the button too."""
+        """The key is named on the button too."""
         super().draw_key_names()
         self.query_one("#submit", Button).label = self._submit_label()
 
     def on_mount(self) -> None:
-        """Write at once."""
+        """Focus the prompt."""
         self.query_one("#prompt", TextArea).focus()
 
     def load(self) -> None:
-        """Ask for the models, and for past jobs to tell the time from."""
+        """Request the models."""
         self.request("models", self.kinolog.rest.models)
 
     def redraw(self) -> None:
-        """The outlook too."""
+        """Draw the checked draft again too."""
         self._show_draft()
         super().redraw()
 
@@ -105,12 +109,12 @@ class GeneratePage(Page):
                 self._sending = False
                 self._request_id = new_id()
                 self.query_one("#prompt", TextArea).text = ""
-                self.set_focus(None)  # coming back from the job, number keys go to pages
+                self.set_focus(None)  # back from the job, the number keys go to pages
                 self.notify("It is in the queue.", title=job.job_id[:8], timeout=3)
                 self.kinolog.open_job(job.job_id)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """What was refused can be sent again, and makes one job. The page's own handler is called as well."""
+        """Allow another try; the request id makes it one job. The base's handler shows the toast."""
         self._sending = False
 
     def _show_models(self, models: Sequence[ModelInfo]) -> None:
@@ -167,7 +171,7 @@ class GeneratePage(Page):
         self.query_one(DraftView).show(model, checked, planned_scenes(checked), seconds, len(past or ()))
 
     def draft(self) -> Draft:
-        """What stands in the form."""
+        """Return the contents of the form."""
 
         def text(name: str) -> str:
             return self.query_one(f"#{name}", Input).value.strip()
@@ -189,7 +193,7 @@ class GeneratePage(Page):
         self.action_submit()
 
     def action_submit(self) -> None:
-        """Submit it, unless something is errors with it."""
+        """Submit the draft, unless it has errors."""
         model = self.model
         if model is None or self._sending:
             return
@@ -203,9 +207,9 @@ class GeneratePage(Page):
         self.request("submit", partial(self.kinolog.rest.generate, checked.request, self._request_id))
 
     def action_leave(self) -> None:
-        """Out of the field, so that the number keys reach the pages."""
+        """Leave the field, so that the number keys go to pages."""
         self.set_focus(None)
 
     def action_edit(self) -> None:
-        """Back into the prompt."""
+        """Focus the prompt."""
         self.query_one("#prompt", TextArea).focus()

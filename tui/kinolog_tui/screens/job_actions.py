@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
-from kinolog_client.jobs import JobInfo
+from kinolog_client import JobInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
@@ -64,7 +64,7 @@ class JobActions(Page):
 
     def action_erase_jobs(self) -> None:
         """Erase, after a confirmation."""
-        self._confirm("erase", "Erase", "Prompts and files are gone for ever; the history stays.")
+        self._confirm("erase", "Erase", "Prompts and files are deleted for good; the history stays.")
 
     def action_reprioritize(self) -> None:
         """Choose another priority."""

@@ -12,10 +12,13 @@ from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
 
-from kinolog_client.jobs import JobInfo, JobPageInfo
-from kinolog_client.live_feed import LiveUpdates
-from kinolog_client.live_messages import JobEnded, JobUpdated
-from kinolog_client.requests import PAGE_SIZES, JobListFilter
+from kinolog_client import JobInfo
+from kinolog_client import JobPageInfo
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_client import JobEnded
+from kinolog_client import JobUpdated
+from kinolog_tui.session.job_list_filter import PAGE_SIZES
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.filter import FilterDialog
 from kinolog_tui.screens.job_actions import ActionResult, JobActions

@@ -9,8 +9,11 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_client.live_feed import LinkState, LiveUpdates, PollDue, Told
-from kinolog_client.requests import JobListFilter
+from kinolog_client import LinkState
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_client import PollDue
+from kinolog_tui.session.live_feed import FeedEvent
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
@@ -85,7 +88,7 @@ class Page(RequestOwner, Screen[None]):
         """Draw again in the colours of the theme. What is requested periodically is requested now."""
         self.load()
 
-    def receive(self, event: Told) -> None:
+    def receive(self, event: FeedEvent) -> None:
         """Handle an event of the feed. A page that is not mounted loads everything when it is."""
         if not self.is_mounted:
             return

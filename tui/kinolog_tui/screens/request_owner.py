@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.message_pump import MessagePump
 
-from kinolog_client.rest import GatewayFailure
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.keys.keymap_app import fill_key_names
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -32,13 +32,13 @@ class RequestOwner(MessagePump):
     def request(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
         """Start a call. A newer request with the same key cancels an older one.
 
-        The result arrives as `RequestAnswered`, a `GatewayFailure` as `RequestFailed`, both with `key`.
+        The result arrives as `RequestAnswered`, a `RequestFailure` as `RequestFailed`, both with `key`.
         """
 
         async def work() -> None:
             try:
                 value = await call()
-            except GatewayFailure as failure:
+            except RequestFailure as failure:
                 self.post_message(RequestFailed(key, failure))
             else:
                 self.post_message(RequestAnswered(key, value))

@@ -1,4 +1,4 @@
-"""Settings: server, look, refresh, notifications; saved in the platform's config folder."""
+"""Settings: server, theme, refresh interval, notifications; saved in the platform's config folder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
-from kinolog_client.api_keys import KeysAnswer, read_keys
-from kinolog_client.requests import PAGE_SIZES
+from kinolog_tui.session.issued_keys import IssuedKeys
+from kinolog_tui.session.issued_keys import read_issued_keys
+from kinolog_tui.session.job_list_filter import PAGE_SIZES
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
@@ -35,7 +36,7 @@ PICTURE_MODES = {
 
 
 class SettingsPage(Page):
-    """The choices of a person."""
+    """The form of preferences."""
 
     NUMBER = "5"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,7 +50,7 @@ class SettingsPage(Page):
     ]
 
     def body(self) -> ComposeResult:
-        """A line per choice beside the keys."""
+        """The form beside the table of keys."""
         with Horizontal():
             with VerticalScroll(id="choices", can_focus=False):
                 yield from self._line("server", Input(id="url", compact=True))
@@ -84,21 +85,21 @@ class SettingsPage(Page):
         return f"Save ({key_label(self.app, 'settings.save')})"
 
     def on_mount(self) -> None:
-        """Fill in what holds now."""
+        """Fill in the current preferences."""
         self._fill(self.kinolog.preferences)
         self.query_one("#about", Static).update(self._about())
 
     def load(self) -> None:
-        """Ask which keys the server gave out."""
-        self.request("keys", partial(read_keys, self.kinolog.rest))
+        """Request the keys that the server issued."""
+        self.request("keys", partial(read_issued_keys, self.kinolog.rest))
 
     def redraw(self) -> None:
-        """The theme was changed elsewhere."""
+        """Show the current theme and keys."""
         self.query_one("#theme", Select).value = self.app.theme
         self.query_one(KeyTable).redraw()
 
     def draw_key_names(self) -> None:
-        """On the button and in the table too."""
+        """Keys are named on the button and in the table too."""
         super().draw_key_names()
         self.query_one("#save", Button).label = self._save_label()
         self.query_one(KeyTable).redraw()
@@ -124,7 +125,7 @@ class SettingsPage(Page):
         return text
 
     def form_preferences(self) -> Preferences:
-        """What stands in the fields."""
+        """Return the preferences in the form."""
         url = self.query_one("#url", Input).value.strip()
         return Preferences(
             url="" if url == self.kinolog.default_url else url,
@@ -140,7 +141,7 @@ class SettingsPage(Page):
 
     @on(Select.Changed, "#theme")
     def _preview_theme(self, message: Select.Changed) -> None:
-        """A theme is seen at once."""
+        """Apply the theme before it is saved."""
         if message.value in self.app.available_themes:
             self.app.theme = str(message.value)
 
@@ -154,13 +155,13 @@ class SettingsPage(Page):
             self.action_keys()
 
     def action_keys(self) -> None:
-        """Change keys, in a dialog that is loaded when somebody wants to."""
+        """Open the dialog that changes keys. It is imported here, because few people open it."""
         from kinolog_tui.screens.dialogs.keys import KeysDialog
 
         self.app.push_screen(KeysDialog())
 
     def action_save(self) -> None:
-        """Keep the choices and use them."""
+        """Save and apply the form."""
         preferences = self.form_preferences()
 
         async def save() -> Preferences:
@@ -171,7 +172,7 @@ class SettingsPage(Page):
         self.request("save", save)
 
     def action_reset(self) -> None:
-        """Back to what holds before any choice."""
+        """Reset to the defaults."""
 
         async def reset() -> Preferences:
             return self.kinolog.store.reset()
@@ -179,9 +180,9 @@ class SettingsPage(Page):
         self.request("reset", reset)
 
     def on_request_answered(self, message: RequestAnswered) -> None:
-        """Saved, or reset; or what the server does about keys."""
+        """Report that the preferences were saved or reset, or show the server's keys."""
         match message.value:
-            case KeysAnswer() as answer:
+            case IssuedKeys() as answer:
                 self.query_one(ApiKeyList).show(answer, clock.now())
             case Preferences() as preferences:
                 if message.key == "reset":
@@ -195,8 +196,8 @@ class SettingsPage(Page):
                 )
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Keys that may not be seen leave the reason in their place."""
-        message.prevent_default()  # the page's own handler is called below, where it is wanted
+        """Show why the server's keys cannot be listed. Other failures become a toast."""
+        message.prevent_default()  # the base's handler is called below
         if message.key == "keys":
             self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.failure.words}")
         else:
@@ -210,5 +211,5 @@ class SettingsPage(Page):
             self.load()
 
     def action_leave(self) -> None:
-        """Out of the field, so that the number keys reach the pages."""
+        """Leave the field, so that the number keys go to pages."""
         self.set_focus(None)

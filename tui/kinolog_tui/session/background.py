@@ -1,4 +1,4 @@
-"""Work beside the screens: it posts messages and touches no widget."""
+"""Background work. It posts messages and touches no widgets."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from textual.dom import DOMNode
 def start_work(
     node: DOMNode, work: Callable[[], Awaitable[None]], group: str, *, exclusive: bool = True
 ) -> None:
-    """Run it as a worker of the node; with `exclusive`, in place of what runs in the group."""
+    """Run `work` as a worker of the node. With `exclusive`, it cancels the workers of the group."""
     node.run_worker(cast("Callable[[], Any]", work), group=group, exclusive=exclusive)

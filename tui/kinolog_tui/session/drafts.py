@@ -1,15 +1,16 @@
-"""A video before it is submitted: what is errors with it, which scenes it will have, and how long it may take. Pure."""
+"""A video before it is submitted: its errors, its scenes and its estimated duration. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
-from kinolog_client.catalogue import ModelInfo
-from kinolog_client.jobs import JobInfo
-from kinolog_client.requests import VideoRequest
+from kinolog_client import ModelInfo
+from kinolog_client import JobInfo
+from kinolog_client import VideoRequest
 
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_SEED = 9_007_199_254_740_991
@@ -17,7 +18,7 @@ MAX_SEED = 9_007_199_254_740_991
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What stands in the form, as it was typed."""
+    """The contents of the form, as typed."""
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -29,9 +30,9 @@ class Draft:
     seed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedDraft:
-    """A draft against a model: `errors` names fields and says what is errors; the rest holds where nothing is."""
+    """A draft checked against a model. `errors` has a text for each invalid field; the rest is valid if it is empty."""
 
     request: VideoRequest
     frames: int
@@ -43,7 +44,7 @@ class CheckedDraft:
 
 
 def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
-    """What the model makes of a draft. What is left out is the model's default."""
+    """Check a draft. Empty fields have the model's defaults."""
     errors: dict[str, str] = {}
     defaults = model.defaults
     if not draft.prompt.strip():
@@ -51,9 +52,10 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     elif len(draft.prompt) > MAX_PROMPT_CHARACTERS:
         errors["prompt"] = f"has {len(draft.prompt):,} characters; {MAX_PROMPT_CHARACTERS:,} at most"
     longest = model.max_frames / defaults.fps
-    duration = _parse_number(draft.duration, defaults.duration, 1 / defaults.fps, longest, "duration", errors)
-    steps = int(_parse_number(draft.steps, defaults.steps, 1, model.max_steps, "steps", errors, whole=True))
-    seed = int(_parse_number(draft.seed, 0, 0, MAX_SEED, "seed", errors, whole=True))
+    parse = partial(_parse_number, draft, errors)
+    duration = parse("duration", default=defaults.duration, minimum=1 / defaults.fps, maximum=longest)
+    steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
+    seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
     width, height = _parse_size(draft.size, model, errors)
     given = bool(draft.duration)
     request = VideoRequest(
@@ -68,19 +70,29 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         seed=seed if draft.seed else None,
     )
     frames = max(1, round(duration * defaults.fps)) if given else defaults.frames
-    return CheckedDraft(request, frames, defaults.fps, steps, width, height, errors)
+    return CheckedDraft(
+        request=request,
+        frames=frames,
+        fps=defaults.fps,
+        steps=steps,
+        width=width,
+        height=height,
+        errors=errors,
+    )
 
 
 def _parse_number(
-    text: str,
-    default: float,
-    least: float,
-    most: float,
-    name: str,
+    draft: Draft,
     errors: dict[str, str],
+    name: str,
     *,
+    default: float,
+    minimum: float,
+    maximum: float,
     whole: bool = False,
 ) -> float:
+    """Return a number of the draft. If it is empty or invalid, return `default`; an invalid one adds an error."""
+    text = getattr(draft, name)
     if not text:
         return default
     try:
@@ -88,8 +100,8 @@ def _parse_number(
     except ValueError:
         errors[name] = "must be a whole number" if whole else "must be a number"
         return default
-    if not least <= value <= most:
-        errors[name] = f"must be {least:.3g} to {most:,.10g}"
+    if not minimum <= value <= maximum:
+        errors[name] = f"must be {minimum:.3g} to {maximum:,.10g}"
         return default
     return int(text) if whole else value
 
@@ -108,7 +120,7 @@ def _parse_size(text: str, model: ModelInfo, errors: dict[str, str]) -> tuple[in
 
 
 def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
-    """The scenes that the service will plan for it: it uses the same rules. None while the prompt is errors."""
+    """Return the scenes that the service will plan, by the same rules. Empty if prompt or duration is invalid."""
     if "prompt" in checked.errors or "duration" in checked.errors:
         return ()
     return plan_storyboard(
@@ -117,7 +129,10 @@ def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
 
 
 def estimate_seconds(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:
-    """Seconds it may run, from the median of past jobs per pixel, frame and step; None without any."""
+    """Return the estimated render time in seconds; None without past jobs.
+
+    It is the median of past jobs per pixel, frame and step, times the size of the draft.
+    """
     rates = [
         (job.finished_at - job.started_at).total_seconds() / (job.width * job.height * job.frames * job.steps)
         for job in past

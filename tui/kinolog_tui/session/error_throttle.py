@@ -1,30 +1,30 @@
-"""Which errors are said again: a server that fails fails at everything a page asks, and saying so once is enough."""
+"""Limits repeated error toasts: a failing server fails every request of a page, and one toast is enough."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
 
-from kinolog_client.rest import GatewayFailure
+from kinolog_tui.session.request_failure import RequestFailure
 
 QUIET_SECONDS = 10.0
 SERVER_ERRORS = 500
 
 
 class ErrorThrottle:
-    """What was said lately."""
+    """Remembers when each error was shown."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._said: dict[object, float] = {}
+        self._shown_at: dict[object, float] = {}
 
-    def allows(self, trouble: GatewayFailure) -> bool:
-        """False when the same was said a moment ago; all errors of the server's own are the same."""
-        own = trouble.status is None or trouble.status >= SERVER_ERRORS
-        what: object = "server" if own else (trouble.status, trouble.words)
+    def allows(self, failure: RequestFailure) -> bool:
+        """Return False if the same error was allowed less than 10 seconds ago. All server errors count as the same."""
+        server_error = failure.status is None or failure.status >= SERVER_ERRORS
+        error: object = "server" if server_error else (failure.status, failure.words)
         now = self._clock()
-        said = self._said.get(what)
-        if said is not None and now - said < QUIET_SECONDS:
+        shown_at = self._shown_at.get(error)
+        if shown_at is not None and now - shown_at < QUIET_SECONDS:
             return False
-        self._said[what] = now
+        self._shown_at[error] = now
         return True

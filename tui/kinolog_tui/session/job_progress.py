@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kinolog_client.jobs import JobInfo
-from kinolog_client.live_messages import JobMovement
+from kinolog_client import JobInfo
+from kinolog_client import JobState
 
 PROGRESS_FIELDS = ("status", "percent", "stage", "scene", "attempt", "worker", "eta_seconds", "stages")
 
 
-def job_after(job: JobInfo, moved: JobMovement) -> JobInfo:
+def job_after(job: JobInfo, moved: JobState) -> JobInfo:
     """Return the job after an update: the job of its commit, else `job` with the progress of the update."""
     if moved.job is not None:
         return moved.job

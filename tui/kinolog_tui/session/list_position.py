@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kinolog_client.requests import RANGES, SORTS, JobListFilter, JobListOrder
+from kinolog_tui.session.job_list_filter import RANGES
+from kinolog_tui.session.job_list_filter import SORTS
+from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_tui.session.job_list_filter import JobListOrder
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from kinolog_client.live_feed import Told
-from kinolog_client.rest import GatewayFailure
+from kinolog_tui.session.live_feed import FeedEvent
+from kinolog_tui.session.request_failure import RequestFailure
 
 
 class FeedEventReceived(Message):
     """The live feed has a batch of updates, or its connection changed."""
 
-    def __init__(self, event: Told) -> None:
+    def __init__(self, event: FeedEvent) -> None:
         super().__init__()
         self.event = event
 
@@ -28,7 +28,7 @@ class RequestAnswered(Message, bubble=False):
 class RequestFailed(Message, bubble=False):
     """A request of this node failed. `key` names the request."""
 
-    def __init__(self, key: str, failure: GatewayFailure) -> None:
+    def __init__(self, key: str, failure: RequestFailure) -> None:
         super().__init__()
         self.key = key
         self.failure = failure

@@ -1,4 +1,4 @@
-"""What a person chose in Settings, kept as JSON in the platform's config folder."""
+"""The preferences that Settings edits, stored as JSON in the platform's config folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from kinolog_tui.keys.keymap import valid_keymap
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)
 PICTURES = ("auto", "blocks", "sixel", "kitty")
-"""How videos are drawn: as the terminal says that it can, or in one way whatever it says."""
+"""How videos are drawn: `auto` as the terminal supports, the others regardless of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The choices, with what holds before any is made. `url` and `api_key` empty: as the command line says."""
+    """Preferences with their defaults. Empty `url` and `api_key` stand for those of the command line."""
 
     url: str = ""
     api_key: str = ""
@@ -30,50 +30,50 @@ class Preferences:
     page_size: int = 50
     pictures: str = "auto"
     keys: dict[str, str] = field(default_factory=dict)
-    """Keys that are other than they came, by the names of their bindings, as Textual writes them."""
+    """Chosen keys by the ids of their bindings, as Textual writes them."""
 
 
 def preferences_file() -> Path:
-    """Where they are kept: KINOLOG_TUI_SETTINGS, else the platform's config folder."""
+    """Return the file: KINOLOG_TUI_SETTINGS, else in the platform's config folder."""
     given = os.environ.get("KINOLOG_TUI_SETTINGS")
     return Path(given) if given else user_config_path("kinolog") / "tui.json"
 
 
 class PreferenceStore:
-    """Reads and writes the file. One that is not readable counts as empty: the dashboard starts all the same."""
+    """Reads and writes the file. An unreadable file counts as empty, so that the dashboard always starts."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def load(self) -> Preferences:
-        """What was saved; what is missing or of the wrong kind is as it is before any choice."""
+        """Return the saved preferences. Missing values and values of a wrong type have their defaults."""
         try:
             saved = json.loads(self.file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return Preferences()
-        return _with(Preferences(), saved) if isinstance(saved, dict) else Preferences()
+        return _merged(Preferences(), saved) if isinstance(saved, dict) else Preferences()
 
     def save(self, preferences: Preferences) -> None:
-        """Write the file, readable to its owner alone: it may hold a key. Raises OSError."""
+        """Write the file, readable only by its owner: it may contain an API key. Raises `OSError`."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.file.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.chmod(0o600)
-        part.write_text(json.dumps(asdict(preferences), indent=2) + "\n", encoding="utf-8")
-        part.replace(self.file)
+        partial_file = self.file.with_suffix(".part")
+        partial_file.touch(mode=0o600)
+        partial_file.chmod(0o600)
+        partial_file.write_text(json.dumps(asdict(preferences), indent=2) + "\n", encoding="utf-8")
+        partial_file.replace(self.file)
 
     def reset(self) -> Preferences:
-        """Forget what was saved. Raises OSError."""
+        """Delete the file. Raises `OSError`."""
         self.file.unlink(missing_ok=True)
         return Preferences()
 
 
-def _with(start: Preferences, saved: dict[str, Any]) -> Preferences:
+def _merged(defaults: Preferences, saved: dict[str, Any]) -> Preferences:
     known = {
         each.name: saved[each.name]
-        for each in fields(start)
-        if each.name in saved and type(saved[each.name]) is type(getattr(start, each.name))
+        for each in fields(defaults)
+        if each.name in saved and type(saved[each.name]) is type(getattr(defaults, each.name))
     }
-    chosen = replace(start, **known)
+    chosen = replace(defaults, **known)
     chosen = replace(chosen, keys=valid_keymap(chosen.keys)) if chosen.keys else chosen
-    return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=start.pictures)
+    return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=defaults.pictures)

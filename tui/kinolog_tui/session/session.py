@@ -1,4 +1,4 @@
-"""What the application has beside its pages: its choices, the connection, and the feed that it hands to the pages."""
+"""The session of the application: preferences, connection to the gateway, and live feed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from tempfile import TemporaryDirectory
 
 from textual.theme import Theme
 
-from kinolog_client.charts import Charts
-from kinolog_client.live_feed import LinkState, LiveFeed, LiveUpdates
-from kinolog_client.live_messages import JobEnded
-from kinolog_client.rest import GatewayRest
+from kinolog_client import LinkState
+from kinolog_tui.session.live_feed import LiveFeed
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_client import JobEnded
+from kinolog_client import AsyncKinologClient
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.keys.keymap_app import KeymapApp
 from kinolog_tui.screens.page import Page
@@ -22,7 +23,7 @@ from kinolog_tui.session.preferences import Preferences, PreferenceStore, prefer
 
 
 class SessionApp(KeymapApp):
-    """An application of the gateway at `url`, or of the one that the person chose in Settings."""
+    """An application of the gateway at `url`, or of the server that was chosen in Settings."""
 
     def __init__(
         self,
@@ -38,30 +39,30 @@ class SessionApp(KeymapApp):
         self.preferences = self.store.load()
         self.default_url, self._default_key = url.rstrip("/"), api_key
         self.link = LinkState("connecting")
-        self._scratch = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
+        self._temporary_folder = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
         self._connect()
 
     @property
-    def pictures(self) -> TerminalCapabilities:
-        """How pictures are shown: as the person chose, else as the terminal can."""
+    def graphics(self) -> TerminalCapabilities:
+        """The graphics to use: the chosen kind, else what the terminal supports."""
         chosen = self.preferences.pictures
         return (
             self._capabilities if chosen == "auto" else TerminalCapabilities(chosen, self._capabilities.cell)
         )
 
     @property
-    def scratch(self) -> Path:
-        """A folder for downloads that is gone when the dashboard ends."""
-        return Path(self._scratch.name)
+    def temporary_folder(self) -> Path:
+        """The folder for downloads. It is deleted when the dashboard ends."""
+        return Path(self._temporary_folder.name)
 
     def _connect(self) -> None:
         key = self.preferences.api_key or self._default_key
-        self.rest = GatewayRest(self.preferences.url or self.default_url, key)
+        self.rest = AsyncKinologClient(self.preferences.url or self.default_url, key)
         self.charts = Charts(self.rest)
         self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
 
     def on_mount(self) -> None:
-        """The theme and the keys of the person, and the feed."""
+        """Apply the preferred theme and keys, and start the feed."""
         if self.preferences.keys:
             self.set_keymap(self.preferences.keys)
         if self.preferences.theme in self.available_themes:
@@ -75,18 +76,18 @@ class SessionApp(KeymapApp):
                 screen.refresh_theme()
 
     async def on_unmount(self) -> None:
-        """Leave nothing behind."""
+        """Close the connections and delete the temporary folder."""
         await self.rest.close()
-        self._scratch.cleanup()
+        self._temporary_folder.cleanup()
 
     def _start_feed(self) -> None:
         feed = self.feed
 
-        async def listen() -> None:
+        async def follow() -> None:
             async for event in feed.told():
                 self.post_message(FeedEventReceived(event))
 
-        start_work(self, listen, "feed")
+        start_work(self, follow, "feed")
 
     def on_feed_event_received(self, message: FeedEventReceived) -> None:
         """Pass an event to the pages on the screen. The others load again when they are shown."""
@@ -105,13 +106,14 @@ class SessionApp(KeymapApp):
             self.bell()
         if ended and self.preferences.toasts:
             last = ended[-1]
-            words = f"{last.job_id[:8]} is {last.moved.status}"
+            text = f"{last.job_id[:8]} is {last.moved.status}"
             more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
-            kind = "error" if last.moved.status == "failed" else "information"
-            self.notify(words + more, severity=kind, timeout=4)  # type: ignore[arg-type]  # one of its words
+            self.notify(
+                text + more, severity="error" if last.moved.status == "failed" else "information", timeout=4
+            )
 
     def apply_preferences(self, preferences: Preferences) -> None:
-        """Let these hold from now on; another server or key means another connection."""
+        """Apply preferences. Another server or API key opens another connection."""
         before, self.preferences = self.preferences, preferences
         if preferences.theme in self.available_themes:
             self.theme = preferences.theme
@@ -124,5 +126,5 @@ class SessionApp(KeymapApp):
             start_work(self, old.close, "closing")
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
-        """Have the feed bring the lines and pictures of a job, or of none."""
+        """Subscribe to the log lines after `line` and the previews of a job; None unsubscribes."""
         start_work(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)

@@ -1,4 +1,4 @@
-"""The time of day, in one place: pages that show ages ask here."""
+"""The clock of the dashboard. Tests replace it."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Now, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How things are said in a terminal: times, lengths, sizes, statuses."""
+"""Times, durations, sizes, counts and statuses as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
-"""A shape per status, so that no meaning hangs on colour alone."""
+"""A symbol for each status, so that no meaning depends on colour alone."""
 COLOURS = {
     "queued": "warning",
     "processing": "primary",
@@ -28,7 +28,7 @@ SPAN_WORDS = {
 
 
 def ago(time: datetime | None, now: datetime) -> str:
-    """How long ago a time was, such as `3 min`; empty for none."""
+    """Format the time since, such as `3 min`; empty for None."""
     if time is None:
         return ""
     seconds = (now - time).total_seconds()
@@ -39,7 +39,7 @@ def ago(time: datetime | None, now: datetime) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A length of time, such as `4.2 s`, `1:05` or `2:00:05`; a dash for none."""
+    """Format a duration, such as `4.2 s`, `1:05` or `2:00:05`; a dash for None."""
     if seconds is None:
         return "–"
     if seconds < 60:
@@ -50,7 +50,7 @@ def span(seconds: float | None) -> str:
 
 
 def size(number: int) -> str:
-    """Bytes, such as `1.4 GB`."""
+    """Format a number of bytes, such as `1.4 GB`."""
     amount = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
@@ -60,22 +60,22 @@ def size(number: int) -> str:
 
 
 def count(number: int) -> str:
-    """A number of things, such as `9,312` or `1.2 M`."""
+    """Format a count, such as `9,312` or `1.20 M`."""
     return f"{number:,}" if number < 1_000_000 else f"{number / 1_000_000:.2f} M"
 
 
 def time_of_day(time: datetime | None) -> str:
-    """The time of day here; empty for none."""
+    """Format the time of day in the local time zone; empty for None."""
     return time.astimezone().strftime("%H:%M:%S") if time is not None else ""
 
 
 def moment(time: datetime | None) -> str:
-    """Day and time here; a dash for none."""
+    """Format a date and time in the local time zone; a dash for None."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time is not None else "–"
 
 
 def bar(percent: float, width: int) -> str:
-    """A bar of `width` cells, filled to an eighth of a cell."""
+    """Return a bar of `width` cells, filled to an eighth of a cell."""
     eighths = round(max(0.0, min(100.0, percent)) / 100 * width * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + ("▏▎▍▌▋▊▉"[rest - 1] if rest else "")).ljust(width, "░")[:width]
@@ -90,5 +90,5 @@ def short_path(path: Path) -> str:
 
 
 def plain(word: str) -> str:
-    """A word of the gateway as people write it: `encode_prompt` is `encode prompt`."""
+    """Return a name of the gateway as people write it: `encode prompt` for `encode_prompt`."""
     return word.replace("_", " ")

@@ -1,31 +1,31 @@
-"""Days and times as people type them, in the time zone of this machine. Pure but for that zone."""
+"""Dates and times as people type them, in the local time zone. Pure except for that zone."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 FORMS = (("%Y-%m-%d", timedelta(days=1)), ("%Y-%m-%d %H:%M", timedelta(minutes=1)))
-"""How a moment may be written, and how long what it names is."""
+"""Accepted formats, and the duration that each of them names."""
 EXAMPLE = "2026-11-22 or 2026-11-22 15:30"
 
 
 class InvalidTime(Exception):
-    """What is wrong with a day that was typed, in words."""
+    """A typed date is invalid. The text gives the expected format."""
 
 
 def start_of(typed: str) -> datetime:
-    """When the day or minute begins, in UTC. Raises InvalidTime."""
+    """Return the start of a day or minute in UTC. Raises `InvalidTime`."""
     return _read(typed)[0].astimezone().astimezone(UTC)
 
 
 def end_of(typed: str) -> datetime:
-    """When the day or minute is over, in UTC: the first moment that is no part of it. Raises InvalidTime."""
+    """Return the end of a day or minute in UTC, exclusive. Raises `InvalidTime`."""
     begins, lasts = _read(typed)
     return (begins + lasts).astimezone().astimezone(UTC)
 
 
 def wrong_with(since: str, until: str) -> dict[str, str]:
-    """What is wrong with a span, by the field that it is wrong with; either end may be left open."""
+    """Return an error text for each invalid field of a date range. Either end may be empty."""
     wrong: dict[str, str] = {}
     for name, typed in (("from", since), ("to", until)):
         try:

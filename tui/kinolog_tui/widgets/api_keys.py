@@ -1,4 +1,4 @@
-"""The API keys that a server gave out, or a line on why there are none to show."""
+"""The API keys that a server issued, or why there are none to show."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.api_keys import ApiKeyInfo, KeysAnswer, Offer
+from kinolog_client import ApiKeyInfo
+from kinolog_tui.session.issued_keys import IssuedKeys
+from kinolog_tui.session.issued_keys import KeyPolicy
 from kinolog_tui.text.display_text import ago, moment
 
 NONE_LISTED = {
-    Offer.OPEN: "this server gives out no keys; whoever reaches it may use it",
-    Offer.ASKED_FOR: "this server gives out no keys; whoever runs it has them in a file",
-    Offer.LISTED: "this server has given out no key yet",
+    KeyPolicy.OPEN: "this server gives out no keys; whoever reaches it may use it",
+    KeyPolicy.ASKED_FOR: "this server gives out no keys; whoever runs it has them in a file",
+    KeyPolicy.LISTED: "this server has given out no key yet",
 }
 
 
 class ApiKeyList(Static):
-    """One key per line; read only."""
+    """One issued key per line. Read only."""
 
     def show_message(self, words: str) -> None:
-        """Say this instead of keys."""
+        """Show a text in place of keys."""
         self.update(Text(words))
 
-    def show(self, answer: KeysAnswer, now: datetime) -> None:
-        """Show what the server answers about its keys."""
+    def show(self, answer: IssuedKeys, now: datetime) -> None:
+        """Show the keys that the server issued, or why there are none."""
         if not answer.keys:
             self.show_message(NONE_LISTED[answer.offer])
             return
@@ -42,7 +44,7 @@ class ApiKeyList(Static):
 
 
 def _facts(key: ApiKeyInfo, now: datetime) -> str:
-    """What is known of a key, in words."""
+    """Return name, dates and last use of a key."""
     words = [key.key_id] if key.name else []
     if key.created_at is not None:
         words.append(f"of {moment(key.created_at)[:10]}")

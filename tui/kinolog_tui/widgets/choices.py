@@ -1,4 +1,4 @@
-"""Boxes to tick. A tick is a letter and not only a colour."""
+"""Boxes to tick. A ticked box has a letter, not only another colour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kinolog_tui.keys.bindings import key_binding
 
 
 class CheckList(OptionList):
-    """Some of several words; space and enter tick, `chosen` are those ticked, in the order of the list."""
+    """A list of words to tick with space or enter. `chosen` are the ticked ones, in the order of the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("dialogs.tick", "select", "Tick", show=False),
@@ -33,7 +33,7 @@ class CheckList(OptionList):
         return tuple(word for word in self._words if word in self._ticked)
 
     def on_mount(self) -> None:
-        """A line for each."""
+        """Add a line for each word."""
         self.add_options(Option(self._line(word), id=word) for word in self._words)
         self.highlighted = 0
 
@@ -43,7 +43,7 @@ class CheckList(OptionList):
         return f"{box} {mark}{word}"
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Tick it, or take its tick away."""
+        """Tick the word, or remove its tick."""
         message.stop()
         word = self._words[message.option_index]
         self._ticked ^= {word}
@@ -51,11 +51,11 @@ class CheckList(OptionList):
 
 
 class TickBox(Checkbox):
-    """A box whose letter is there only when it is ticked."""
+    """A check box that shows its letter only when it is ticked."""
 
     BUTTON_LEFT, BUTTON_INNER, BUTTON_RIGHT = "[", " ", "]"
 
     def watch_value(self) -> None:
-        """Tick it."""
+        """Show or hide the letter."""
         self.BUTTON_INNER = "x" if self.value else " "
         super().watch_value()

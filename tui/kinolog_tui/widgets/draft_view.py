@@ -1,4 +1,4 @@
-"""What will come of a draft: what is errors with it, its scenes, and how long it may take."""
+"""A checked draft: its errors, its scenes and its estimated duration."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rich.text import Text
 from textual.widgets import Static
 
 from kinolog.storyboard.planner import PlannedScene
-from kinolog_client.catalogue import ModelInfo
+from kinolog_client import ModelInfo
 from kinolog_tui.session.drafts import CheckedDraft
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
 
 
 class DraftView(Static):
-    """The outlook on the right of the form."""
+    """The checked draft, on the right of the form."""
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.border_title = "what will be made"
 
     def show(
@@ -29,7 +29,7 @@ class DraftView(Static):
         seconds: float | None,
         past: int,
     ) -> None:
-        """Show this draft; `seconds` is told from `past` jobs."""
+        """Show a draft; `seconds` is estimated from `past` jobs."""
         muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
         text = Text()
         length = checked.frames / checked.fps
@@ -42,11 +42,11 @@ class DraftView(Static):
         if seconds is not None:
             jobs = "1 past job" if past == 1 else f"{past} past jobs"
             text.append(f"about {span(seconds)} of work", style=style(self.app, "success"))
-            text.append(f", told from {jobs}\n", style=muted)
+            text.append(f", estimated from {jobs}\n", style=muted)
         else:
-            text.append("no past job of this model to tell the time from\n", style=muted)
+            text.append("no past job of this model to estimate the time from\n", style=muted)
         for name, words in checked.errors.items():
-            if name == "prompt" and not checked.request.prompt:  # nobody has done anything errors yet
+            if name == "prompt" and not checked.request.prompt:  # an empty prompt is no mistake yet
                 text.append("say what the video shall show\n", style=warning)
             else:
                 text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))

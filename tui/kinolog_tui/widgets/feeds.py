@@ -1,4 +1,4 @@
-"""What happened lately, and what the workers do."""
+"""The activity feed and the list of workers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.text import Text
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_client.catalogue import WorkerInfo
-from kinolog_client.chart_models import ActivityEntryInfo
+from kinolog_client import WorkerInfo
+from kinolog_client import ActivityEntryInfo
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import bar, plain, size, time_of_day
@@ -25,20 +25,20 @@ EVENT_COLOURS = {
     "attempt_started": "primary",
 }
 QUIET_SECONDS = 60.0
-"""A worker that has not reported for this long is shown as silent."""
+"""A worker that has not reported for this long counts as silent."""
 
 
 class ActivityFeed(OptionList):
-    """What happened lately, newest first; enter opens the job."""
+    """The latest events, newest first. Enter opens the job."""
 
     _shown: tuple[object, ...] = ()
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.border_title = "activity"
 
     def show(self, entries: Sequence[ActivityEntryInfo]) -> None:
-        """Show these; the cursor stays on the entry it was on."""
+        """Show these entries. The cursor stays on its entry."""
         makes = key_label(self.app, "everywhere.generate")
         seen = (self.app.theme, makes, *entries)
         if seen == self._shown:
@@ -66,16 +66,16 @@ class ActivityFeed(OptionList):
 
 
 class WorkerList(Static):
-    """Each worker with its device, its memory, and the job and step it is at."""
+    """Each worker with its device, its memory, and its current job and step."""
 
     _drawn = Text()
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.border_title = "workers"
 
     def show(self, workers: Sequence[WorkerInfo]) -> None:
-        """Show these."""
+        """Show these workers."""
         self.border_subtitle = f"{sum(w.job_id is not None for w in workers)} of {len(workers)} busy"
         if not workers:
             self._draw(Text("none reports; start one with `kinolog up`", style=style(self.app, "warning")))
@@ -88,7 +88,7 @@ class WorkerList(Static):
         self._draw(text)
 
     def _draw(self, text: Text) -> None:
-        """Only when it differs from what is there; another number of lines asks for another layout."""
+        """Update the widget if the text changed. The layout is computed again only for another number of lines."""
         if text != self._drawn:
             lines = text.plain.count("\n") == self._drawn.plain.count("\n") and bool(self._drawn)
             self._drawn = text

@@ -8,7 +8,7 @@ from textual.events import Click
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client.live_feed import LinkState
+from kinolog_client import LinkState
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
@@ -19,7 +19,7 @@ PAGES = (
     ("4", "analytics", "Analytics"),
     ("5", "settings", "Settings"),
 )
-"""Number, mode and name of each page."""
+"""Default key, mode and name of each page."""
 LINK_MARKS = {
     "live": ("● live", "success"),
     "connecting": ("◌ connecting", "warning"),
@@ -29,7 +29,7 @@ LINK_MARKS = {
 
 
 class TopBar(Static):
-    """The name of the product, the pages with their keys, and how the feed is connected."""
+    """The name of the product, the pages with their keys, and the state of the connection."""
 
     link: reactive[LinkState] = reactive(LinkState("connecting"))
 
@@ -38,11 +38,11 @@ class TopBar(Static):
         self._number = number
 
     def show(self, link: LinkState) -> None:
-        """Show how the feed is connected."""
+        """Show whether the feed is connected."""
         self.link = link
 
     def render(self) -> RenderResult:
-        """One line; on a narrow screen without the product's name."""
+        """Render one line; on a narrow screen without the product's name."""
         text = Text(no_wrap=True, end="")
         self._starts: list[tuple[int, str]] = []
         if self.size.width >= 90:
@@ -60,21 +60,21 @@ class TopBar(Static):
         return text
 
     async def on_click(self, event: Click) -> None:
-        """A click on a page's name goes there."""
+        """Go to the page whose name was clicked."""
         here = [mode for start, mode in self._starts if start <= event.x]
         if here:
             await self.app.run_action(f"page('{here[-1]}')")
 
 
 class LinkBanner(Static):
-    """Says that updates are not live, and why; hidden while they are."""
+    """Shows that updates are not live, and why. Hidden while they are."""
 
     def show(self, link: LinkState) -> None:
-        """Show or hide it."""
+        """Show or hide the banner."""
         self.display = link.state in ("polling", "offline")
         now = f"{key_label(self.app, 'everywhere.renew')} tries now."
         if link.state == "offline":
             self.update(Text(f" The server is away: {link.words}  Trying again by itself; {now}"))
         elif link.state == "polling":
-            self.update(Text(f" No live updates; asking again and again instead. Nothing is missed. {now}"))
+            self.update(Text(f" No live updates; polling instead. Nothing is missed. {now}"))
         self.set_class(link.state == "offline", "-offline")

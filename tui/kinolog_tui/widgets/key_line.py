@@ -1,4 +1,4 @@
-"""The bottom line: the keys that work here. One widget that draws one line, so that going to a page costs little."""
+"""The bottom line with the active keys. One widget draws it: a widget per key made page changes slow."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from kinolog_tui.widgets.theme_styles import style
 
 
 class KeyLine(Static):
-    """Key and word of each binding that is to be shown; a click does what the key does."""
+    """Key and description of each visible binding. A click runs the binding."""
 
     def on_mount(self) -> None:
-        """Other keys work when the focus moves."""
+        """Draw again when the bindings change with the focus."""
         self._ends: list[tuple[int, str]] = []
         self._shown: tuple[tuple[str, str, str], ...] = ()
         self.screen.bindings_updated_signal.subscribe(self, self._refresh_if_changed)
@@ -27,7 +27,7 @@ class KeyLine(Static):
             self.refresh()
 
     def _keys(self) -> tuple[tuple[str, str, str], ...]:
-        """The key as it is shown, words, and the key as it is pressed, each action once."""
+        """Return displayed key, description and pressed key of each binding, each action once."""
         found: dict[str, tuple[str, str, str]] = {}
         for binding, enabled in self._bindings_in_order():
             if binding.show and enabled and binding.action not in found:
@@ -36,15 +36,15 @@ class KeyLine(Static):
         return tuple(found.values())
 
     def _bindings_in_order(self) -> list[tuple[Binding, bool]]:
-        """Those that are active, each in its place whatever its key: a changed one comes last in its widget's map."""
+        """Return the active bindings in their order of definition. Textual puts a binding with a changed key last."""
         active = [(one.node, one.binding, one.enabled) for one in self.screen.active_bindings.values()]
-        if self.app._keymap:  # what holds has no other name in Textual
+        if self.app._keymap:  # Textual has no public name for it
             nodes = list(dict.fromkeys(node for node, _, _ in active))
             active.sort(key=lambda one: (nodes.index(one[0]), _binding_index(one[0], one[1])))
         return [(binding, enabled) for _, binding, enabled in active]
 
     def render(self) -> RenderResult:
-        """One line, cut where the terminal ends."""
+        """Render one line, cut at the width of the terminal."""
         self._shown, self._ends = self._keys(), []
         text = Text(no_wrap=True, overflow="ellipsis", end="")
         for key, words, pressed in self._shown:
@@ -54,7 +54,7 @@ class KeyLine(Static):
         return text
 
     def on_click(self, event: Click) -> None:
-        """Press the key under the pointer."""
+        """Simulate the key under the pointer."""
         for end, key in self._ends:
             if event.x < end:
                 self.app.simulate_key(key)
@@ -62,8 +62,8 @@ class KeyLine(Static):
 
 
 def _binding_index(node: DOMNode, binding: Binding) -> int:
-    """Where it stands among the bindings of its widget as they came."""
+    """Return the index of a binding in the definition of its widget."""
     names = [
         one.id if one.id else one.action for _, one in node._bindings
-    ]  # the map before any key was changed
+    ]  # the definition, before keys were changed
     return names.index(binding.id if binding.id else binding.action)

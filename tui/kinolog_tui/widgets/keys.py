@@ -1,4 +1,4 @@
-"""All keys as they are now, place by place, as Settings and the help show them."""
+"""The table of all current keys, by group, in Settings and in the help."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from kinolog_tui.widgets.theme_styles import style
 
 
 class KeyTable(Static):
-    """Every key with what it does."""
+    """Every key with its description."""
 
     def on_mount(self) -> None:
-        """Draw it."""
+        """Draw the table."""
         self.border_title = "keys"
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw it anew: keys or colours are others."""
+        """Draw again: keys or colours changed."""
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True, style=style(self.app, "accent", bold=True))
         table.add_column()
@@ -28,5 +28,5 @@ class KeyTable(Static):
             table.add_row(Text(part.name, style="bold underline"), "")
             for row in part.rows:
                 keys = Text("  ".join(key_label(self.app, key.id) for key in row.keys))
-                table.add_row(keys, row.words)
+                table.add_row(keys, row.description)
         self.update(table)

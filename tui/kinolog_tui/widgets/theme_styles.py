@@ -9,11 +9,11 @@ from textual.color import Color, ColorParseError
 from kinolog_tui.text.display_text import COLOURS
 
 MUTED = 0.3
-"""How far muted text goes from the colour of text to that of the background."""
+"""Share of the background colour in muted text."""
 
 
 def style(app: App[object], name: str, *, bold: bool = False) -> Style:
-    """The style of a theme colour such as `success` or `text-muted`, in the shade that is meant for text."""
+    """Return the style of a theme colour such as `success` or `text-muted`, in its shade for text."""
     colour = _colour(app, "foreground") if name == "text-muted" else _colour(app, f"text-{name}", name)
     background = _colour(app, "background")
     if name == "text-muted" and colour is not None and background is not None and colour.ansi is None:
@@ -22,12 +22,12 @@ def style(app: App[object], name: str, *, bold: bool = False) -> Style:
 
 
 def status_style(app: App[object], status: str, *, bold: bool = False) -> Style:
-    """The style of a job's status."""
+    """Return the style of a job's status."""
     return style(app, COLOURS.get(status, "foreground"), bold=bold)
 
 
 def _colour(app: App[object], *names: str) -> Color | None:
-    """The first of these that the theme names as a colour of its own."""
+    """Return the first of these that the theme defines."""
     for name in names:
         try:
             return Color.parse(app.theme_variables[name])

@@ -11,14 +11,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList
 from textual.widgets.option_list import Option
 
-from kinolog_client.jobs import PRIORITIES
+from kinolog_client import PRIORITIES
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import PRIORITY_MARKS
 
 
 class ConfirmDialog(ModalScreen[bool]):
-    """Asks yes or no; keys answer too."""
+    """Asks for a confirmation. Keys answer too."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("dialogs.yes", "answer(True)", "Yes", show=False),
@@ -45,11 +45,11 @@ class ConfirmDialog(ModalScreen[bool]):
                 yield Button(f"No ({no})", id="no", compact=True)
 
     def on_button_pressed(self, message: Button.Pressed) -> None:
-        """A button answers."""
+        """Dismiss with the answer of the button."""
         self.dismiss(message.button.id == "yes")
 
     def action_answer(self, yes: bool) -> None:
-        """A key answers."""
+        """Dismiss with the answer of a key."""
         self.dismiss(yes)
 
 
@@ -78,5 +78,5 @@ class PriorityDialog(ModalScreen[str | None]):
         options.action_cursor_down() if step > 0 else options.action_cursor_up()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """This one."""
+        """Dismiss with the priority."""
         self.dismiss(message.option_id)

@@ -11,8 +11,10 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
-from kinolog_client.jobs import PRIORITIES, STATUSES
-from kinolog_client.requests import RANGES, JobListFilter
+from kinolog_client import PRIORITIES
+from kinolog_client import STATUSES
+from kinolog_tui.session.job_list_filter import RANGES
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
@@ -21,7 +23,7 @@ from kinolog_tui.widgets.choices import CheckList
 
 
 class FilterDialog(ModalScreen[JobListFilter | None]):
-    """Choose which jobs the list shows."""
+    """Edits a filter of the job list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.back", "dismiss(None)", "Close", show=False),
@@ -64,19 +66,19 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
                 yield Button("All jobs", id="all", compact=True)
 
     def on_button_pressed(self, message: Button.Pressed) -> None:
-        """Apply, or show all."""
+        """Apply the form, or remove the filter."""
         if message.button.id == "all":
             self.dismiss(JobListFilter())
         else:
             self.action_apply()
 
     def on_input_submitted(self) -> None:
-        """Enter applies."""
+        """Apply the form."""
         self.action_apply()
 
     @on(Input.Changed, "#from,#to")
     def _check(self) -> bool:
-        """Say what is wrong with the days; False when something is. Days take the place of a span."""
+        """Show errors in the dates. Return False if there are any. Dates replace the date range."""
         since, until = self._typed("from"), self._typed("to")
         wrong = wrong_with(since, until)
         for name in ("from", "to"):
@@ -91,7 +93,7 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
         return " ".join(self.query_one(f"#{name}", Input).value.split())
 
     def action_apply(self) -> None:
-        """Show what was chosen, unless a day is wrong."""
+        """Dismiss with the filter, unless a date is invalid."""
         if not self._check():
             self.query_one("Input.-wrong").focus()
             return

@@ -1,4 +1,4 @@
-"""The help: every key."""
+"""The help dialog."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kinolog_tui.widgets.keys import KeyTable
 
 
 class HelpDialog(ModalScreen[None]):
-    """Every key over the page; any of the closing keys closes it."""
+    """Shows every key over the page."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.back", "dismiss", "Close", show=False),

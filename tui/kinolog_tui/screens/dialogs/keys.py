@@ -1,4 +1,4 @@
-"""The dialog that changes keys: every key by its place, and a wait for the one that it shall be."""
+"""The dialog that changes keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HINT = "enter changes a key, backspace gives back the one it came with; Save in 
 
 
 class KeysDialog(ModalScreen[None]):
-    """Every key that can be another. What is changed holds at once."""
+    """Lists every configurable key. A change takes effect at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.back", "dismiss", "Close", show=False),
@@ -37,7 +37,7 @@ class KeysDialog(ModalScreen[None]):
         key_binding("keys.came_with", "give_back", "Give back", show=False),
     ]
     _captured: Key | None = None
-    """Whose new key is waited for."""
+    """The binding whose new key is being captured."""
 
     @property
     def kinolog(self) -> KinologApp:
@@ -45,7 +45,7 @@ class KeysDialog(ModalScreen[None]):
         return cast("KinologApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """The list over words over buttons."""
+        """The list, a hint, and buttons."""
         with Vertical(classes="dialog keys") as dialog:
             dialog.border_title = "Keys"
             yield OptionList()
@@ -56,7 +56,7 @@ class KeysDialog(ModalScreen[None]):
                 yield Button("Close (esc)", id="close", compact=True)
 
     def on_mount(self) -> None:
-        """A line for each, under the name of its place."""
+        """Add a line for each key below the name of its group."""
         options = self.query_one(OptionList)
         for part in KEY_GROUPS:
             name = Text(part.name, style=style(self.app, "accent", bold=True))
@@ -66,12 +66,12 @@ class KeysDialog(ModalScreen[None]):
         options.focus()
 
     def on_unmount(self) -> None:
-        """Keys do what they do again."""
+        """Stop waiting for a key."""
         self.kinolog.capturing_key = False
 
     @property
     def _here(self) -> Key | None:
-        """The one under the cursor."""
+        """The key under the cursor."""
         option = self.query_one(OptionList).highlighted_option
         return KEYS[option.id] if option is not None and option.id is not None else None
 
@@ -80,7 +80,7 @@ class KeysDialog(ModalScreen[None]):
         text.append(
             f"  {key_label(self.app, key.id):<{KEY_CELLS}} ", style=style(self.app, "accent", bold=True)
         )
-        text.append(key.words)
+        text.append(key.description)
         if key.id in self.kinolog.preferences.keys:
             text.append(
                 f"  came with {display_key(keys_for(key.id, {})[0])}", style=style(self.app, "text-muted")
@@ -95,11 +95,11 @@ class KeysDialog(ModalScreen[None]):
     def _capture(self, key: Key | None) -> None:
         self._captured, self.kinolog.capturing_key = key, key is not None
         self._show_message(
-            f"Press the new key for “{key.words}”; esc leaves it." if key is not None else HINT
+            f"Press the new key for “{key.description}”; esc leaves it." if key is not None else HINT
         )
 
     def on_key(self, event: KeyPress) -> None:
-        """The next key is the one that was waited for."""
+        """Assign the pressed key."""
         if self._captured is None:
             return
         event.stop()
@@ -121,21 +121,21 @@ class KeysDialog(ModalScreen[None]):
     def _apply(self, key: Key, chosen: dict[str, str]) -> None:
         self.kinolog.apply_keymap(chosen)
         self.query_one(OptionList).replace_option_prompt(key.id, self._line(key))
-        self._show_message(f"{key_label(self.app, key.id)} is “{key.words}” now.")
+        self._show_message(f"{key_label(self.app, key.id)} is “{key.description}” now.")
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Enter or a click: the next key becomes the one of this line."""
+        """Wait for the new key of the line."""
         if message.option_id is not None:
             self._capture(KEYS[message.option_id])
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
-        """Another line: what was said of the one before is read. Over the first one its place is named."""
+        """Show the hint again. The name of the first group is scrolled into view together with its first line."""
         self._capture(None)
         if message.option_index == 1:
             message.option_list.scroll_home(animate=False)
 
     def on_button_pressed(self, message: Button.Pressed) -> None:
-        """What the keys do."""
+        """Do what the corresponding key does."""
         if message.button.id == "close":
             self.dismiss()
         elif message.button.id == "change":
@@ -144,11 +144,11 @@ class KeysDialog(ModalScreen[None]):
             self.action_give_back()
 
     def action_step(self, how: str) -> None:
-        """Move in the list."""
+        """Move the cursor of the list."""
         getattr(self.query_one(OptionList), f"action_{how}")()
 
     def action_give_back(self) -> None:
-        """The key that it came with, unless another has that now."""
+        """Restore the default key, unless another binding has it now."""
         key, chosen = self._here, self.kinolog.preferences.keys
         if key is None:
             return

@@ -1,4 +1,4 @@
-"""A dialog that asks where a file goes."""
+"""The dialog that asks for the path of a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kinolog_tui.keys.bindings import key_binding
 
 
 class SaveDialog(ModalScreen[str | None]):
-    """A path; enter saves, escape leaves it."""
+    """Asks for a path. Enter saves, escape cancels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.back", "dismiss(None)", "Close", show=False)
@@ -25,12 +25,12 @@ class SaveDialog(ModalScreen[str | None]):
         self._dialog_title, self._file_name = title, name
 
     def compose(self) -> ComposeResult:
-        """One line to write on."""
+        """One field."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._dialog_title
             yield Label("Path, from the folder the dashboard was started in; enter saves, esc leaves it.")
             yield Input(self._file_name)
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Save there."""
+        """Dismiss with the path."""
         self.dismiss(message.value.strip() or None)

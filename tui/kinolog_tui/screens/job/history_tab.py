@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from kinolog_client.jobs import HistoryInfo
-from kinolog_client.proofs import ProofInfo, prove
-from kinolog_client.rest import GatewayFailure
+from kinolog_client import HistoryInfo
+from kinolog_client import ProofInfo
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.keys.keymap_app import fill_key_names, key_label
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -34,7 +34,7 @@ class HistoryTab(JobTab):
         self._history.focus_commits()
 
     def redraw(self) -> None:
-        """Draw in the colours and with the keys of now."""
+        """Draw with the current colours and keys."""
         self._history.redraw()
 
     def on_history_panel_moved(self, message: HistoryPanel.Moved) -> None:
@@ -71,7 +71,7 @@ class HistoryTab(JobTab):
             message.prevent_default()  # no toast
             self._history.proof.show_message(self._why_not_verified(message.failure))
 
-    def _why_not_verified(self, failure: GatewayFailure) -> str:
+    def _why_not_verified(self, failure: RequestFailure) -> str:
         if failure.status == NOT_FOUND and failure.reason != "JOB_NOT_FOUND":
             key, url = key_label(self.app, "job.verify"), self.kinolog.rest.url
             return f"{url} is too old to check records. Upgrade it, then press {key} again."

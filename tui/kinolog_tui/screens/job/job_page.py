@@ -11,15 +11,13 @@ from textual.binding import BindingType
 from textual.events import ScreenResume
 from textual.widgets import TabbedContent
 
-from kinolog_client.jobs import JobInfo
-from kinolog_client.live_feed import LiveUpdates
-from kinolog_client.live_messages import (
-    JobEnded,
-    JobMovement,
-    JobUpdated,
-    LogLineReceived,
-    PreviewReceived,
-)
+from kinolog_client import JobInfo
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_client import JobEnded
+from kinolog_client import JobState
+from kinolog_client import JobUpdated
+from kinolog_client import LogLineReceived
+from kinolog_client import PreviewReceived
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.job.history_tab import HistoryTab
 from kinolog_tui.screens.job.job_tab import JobTab
@@ -82,7 +80,7 @@ class JobPage(JobActions, Page):
         self.kinolog.watch_job(self.job_id, self.query_one(LogTab).last_sequence)
 
     def on_screen_suspend(self) -> None:
-        """Another screen covers the page: stop log lines and previews."""
+        """Another screen covers the page: unsubscribe from log lines and previews."""
         self.query_one(VideoTab).hide_pixels()
         self.kinolog.watch_job(None)
 
@@ -125,7 +123,7 @@ class JobPage(JobActions, Page):
         if lines:
             self.query_one(LogTab).add_lines(lines)
 
-    def _apply_movement(self, moved: JobMovement) -> None:
+    def _apply_movement(self, moved: JobState) -> None:
         self._step = (moved.step, moved.steps) if moved.step is not None and moved.steps else None
         if moved.job is not None:
             self.query_one(ScenesTab).mark_stale()

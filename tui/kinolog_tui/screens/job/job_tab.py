@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
-from kinolog_client.jobs import JobInfo
+from kinolog_client import JobInfo
 from kinolog_tui.screens.request_owner import RequestOwner
 
 

@@ -7,7 +7,8 @@ from functools import partial
 
 from textual.widgets import Input
 
-from kinolog_client.jobs import LogLineInfo, LogPageInfo
+from kinolog_client import LogLineInfo
+from kinolog_client import LogPageInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
@@ -57,7 +58,7 @@ class LogTab(JobTab):
         self._lines.focus()
 
     def redraw(self) -> None:
-        """Draw the lines in the colours and with the keys of now."""
+        """Draw the lines with the current colours and keys."""
         self._lines.redraw()
 
     def open_search(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.containers import Horizontal, VerticalScroll
 
-from kinolog_client.jobs import JobInfo
+from kinolog_client import JobInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.widgets.job.job_details import JobFacts, StageList
 

@@ -8,8 +8,9 @@ from functools import partial
 
 from textual.containers import VerticalScroll
 
-from kinolog_client.jobs import SceneInfo, StoryboardInfo
-from kinolog_client.rest import GatewayFailure
+from kinolog_client import SceneInfo
+from kinolog_client import StoryboardInfo
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.background import start_work
@@ -68,12 +69,12 @@ class ScenesTab(JobTab):
 
     async def _fetch_each(self, scenes: list[SceneInfo]) -> None:
         for scene in scenes:
-            file = self.kinolog.scratch / f"{self.job_id}-{scene.index}"
+            file = self.kinolog.temporary_folder / f"{self.job_id}-{scene.index}"
             try:
                 async for _ in self.kinolog.rest.download(scene.thumbnail or scene.video or "", file):
                     pass
                 clip = await asyncio.to_thread(decode, file, THUMBNAIL)
-            except (GatewayFailure, DecodeFailed, OSError):
+            except (RequestFailure, DecodeFailed, OSError):
                 continue  # the storyboard is complete without thumbnails
             middle = clip.pictures[len(clip.pictures) // 2]
             self.post_message(RequestAnswered("thumbnail", SceneThumbnail(scene.index, middle)))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from kinolog_client.jobs import JobInfo
-from kinolog_client.rest import GatewayFailure
+from kinolog_client import JobInfo
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBox, decode
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.job.job_tab import JobTab
@@ -152,19 +152,19 @@ class VideoTab(JobTab):
         path, box = self._video, self._player.box()
         if path is None:
             return
-        file = target or self.kinolog.scratch / f"{self.job_id}.mp4"
+        file = target or self.kinolog.temporary_folder / f"{self.job_id}.mp4"
 
         async def work() -> None:
             try:
                 if target is not None or not file.exists():
                     await self._fetch(path, file, with_status=purpose == "play")
                 clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
-            except GatewayFailure as failure:
+            except RequestFailure as failure:
                 self.post_message(RequestFailed(purpose, failure))
             except DecodeFailed as error:
                 self.post_message(RequestAnswered(purpose, DownloadStatus(str(error))))
             except OSError as error:
-                denied = GatewayFailure(
+                denied = RequestFailure(
                     f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
                 )
                 self.post_message(RequestFailed("save", denied))

@@ -1,4 +1,4 @@
-"""Charts of block characters: they work over ssh, in tmux and without colour."""
+"""Charts of block characters. They work over ssh, in tmux and without colour."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ZOOM_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A row of a bar chart: `value` of at most `most`, said as `words`, in a colour of the theme."""
+    """A row of a bar chart: `value` of at most `maximum`, with the text `text`, in a colour of the theme."""
 
     label: str
     value: float
-    most: float
-    words: str
+    maximum: float
+    text: str
     colour: str = "primary"
 
 
@@ -41,31 +41,31 @@ class Bars(Static):
         self._bars: Sequence[Bar] = ()
 
     def show(self, bars: Sequence[Bar]) -> None:
-        """Draw these."""
+        """Draw these bars."""
         if tuple(bars) != self._bars:
             taller, self._bars = len(bars) != len(self._bars), tuple(bars)
             self.refresh(layout=taller)
 
     def render(self) -> RenderResult:
-        """One line per bar."""
+        """Render one line per bar."""
         if not self._bars:
             return Text(self.EMPTY, style=style(self.app, "text-muted"))
         left = max(len(bar.label) for bar in self._bars)
-        right = max(len(bar.words) for bar in self._bars)
+        right = max(len(bar.text) for bar in self._bars)
         width = max(4, self.content_size.width - left - right - 2)
         text = Text(no_wrap=True, end="")
         for index, row in enumerate(self._bars):
-            percent = 100 * row.value / row.most if row.most else 0.0
+            percent = 100 * row.value / row.maximum if row.maximum else 0.0
             text.append("\n" if index else "")
             text.append(row.label.ljust(left) + " ")
             text.append(bar(percent, width), style=style(self.app, row.colour))
-            text.append(" " + row.words.rjust(right))
+            text.append(" " + row.text.rjust(right))
         return text
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Numbers of one kind over time, in a colour of the theme."""
+    """One number over time, in a colour of the theme."""
 
     name: str
     values: tuple[float, ...]
@@ -73,7 +73,7 @@ class Series:
 
 
 class Columns(Static):
-    """Stacked columns over time, with the greatest value and the first and last time at the edges."""
+    """Stacked columns over time, with the maximum and the first and last time below."""
 
     def __init__(self, title: str, name: str) -> None:
         super().__init__(id=name)
@@ -82,13 +82,13 @@ class Columns(Static):
         self._times: tuple[datetime, ...] = ()
 
     def show(self, times: Sequence[datetime], series: Sequence[Series]) -> None:
-        """Draw these; every series has a value per time."""
+        """Draw these series. Each has one value per time."""
         if (tuple(times), tuple(series)) != (self._times, self._series):
             self._times, self._series = tuple(times), tuple(series)
             self.refresh()
 
     def render(self) -> RenderResult:
-        """Columns from the bottom up, then a line of times and names."""
+        """Render the columns, and below them a line with times and names."""
         size = self.content_size
         muted = style(self.app, "text-muted")
         if not self._times or size.height < 2:
@@ -124,7 +124,7 @@ class Columns(Static):
 
 
 def _fitted(series: Sequence[Series], width: int) -> list[list[float]]:
-    """The values of each series, spread or summed to at most `width` columns."""
+    """Return the values of each series, repeated or reduced to their maxima so that they fill `width` columns."""
     length = len(series[0].values) if series else 0
     if not length or not width:
         return [[] for _ in series]
@@ -142,7 +142,7 @@ def _fitted(series: Sequence[Series], width: int) -> list[list[float]]:
 def _draw_row(
     text: Text, columns: list[list[float]], styles: list[Style], row: int, height: int, most: float
 ) -> None:
-    """One line of a stacked chart: in each cell, what reaches highest of what starts in it."""
+    """Append one line of a stacked chart. A cell shows the topmost of the series that end in it."""
     for stack in zip(*columns, strict=True):
         below = 0.0
         character, chosen = " ", Style.null()

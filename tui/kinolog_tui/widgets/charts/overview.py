@@ -1,4 +1,4 @@
-"""The numbers over the charts of a span."""
+"""The totals above the charts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.chart_models import OverviewInfo
+from kinolog_client import OverviewInfo
 from kinolog_tui.text.display_text import SPAN_WORDS, count, span
 from kinolog_tui.widgets.theme_styles import style
 
@@ -14,7 +14,7 @@ WIDE_COLUMNS = 110
 
 
 class OverviewLine(Static):
-    """Success, times and totals, in two lines or three."""
+    """Success rate, durations and totals, in two or three lines."""
 
     def show(self, overview: OverviewInfo, within: str) -> None:
         """Show these numbers."""

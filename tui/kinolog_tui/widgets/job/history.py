@@ -1,4 +1,4 @@
-"""The history of a job: its commits, a slider over them, the state as of the one it stands on, and the proof."""
+"""The history of a job: its commits, a slider over them, the state as of the selected one, and the verification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_client.jobs import CommitInfo, JobInfo
+from kinolog_client import CommitInfo
+from kinolog_client import JobInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.text.display_text import plain, span, time_of_day
 from kinolog_tui.widgets.job.job_details import NAME_CELLS, state_grid
@@ -22,24 +23,24 @@ from kinolog_tui.widgets.job.proof import ProofPanel
 from kinolog_tui.widgets.theme_styles import style
 
 SHORT_HASH = 12
-"""Digits of a hash that are shown where there is no room for all 64."""
+"""Digits of a shortened hash. A complete one has 64."""
 ROOM_FOR_HASH = 110
-"""Columns of the page from which the whole hash is shown."""
+"""From this number of columns on, the complete hash is shown."""
 
 
 class CommitList(OptionList):
-    """The commits; the one where the slider stands stays in sight when there is less room."""
+    """The list of commits. The highlighted one stays in view when the list shrinks."""
 
     def on_resize(self) -> None:
-        """More room, or less."""
+        """Keep the highlighted commit in view."""
         self.scroll_to_highlight()
 
 
 class HistoryPanel(Vertical):
-    """Left and right move through time; the state of that moment is asked for with `Moved`."""
+    """Left and right select another commit. `Moved` reports its position."""
 
     class Moved(Message):
-        """The slider stands on the commit at this position of the log."""
+        """The commit at this position of the log is selected."""
 
         def __init__(self, position: int) -> None:
             super().__init__()
@@ -74,13 +75,13 @@ class HistoryPanel(Vertical):
         yield self.proof
 
     def on_mount(self) -> None:
-        """Say what the parts are."""
+        """Set the titles."""
         self.query_one("#commits").border_title = "what happened"
         self.query_one("#state").border_title = "state then"
 
     @property
     def at(self) -> int:
-        """Which commit the slider stands on, from 0."""
+        """Index of the selected commit, from 0."""
         return self.query_one("#commits", OptionList).highlighted or 0
 
     def focus_commits(self) -> None:
@@ -88,7 +89,7 @@ class HistoryPanel(Vertical):
         self.query_one("#commits").focus()
 
     def show(self, commits: Sequence[CommitInfo]) -> None:
-        """Show these. The slider stays where it is, unless it was on the last: then it goes along."""
+        """Show these commits. The selection stays, unless it was the last commit: then the new last one is selected."""
         if tuple(commits) == self._commits:
             return
         options = self.query_one("#commits", OptionList)
@@ -102,7 +103,7 @@ class HistoryPanel(Vertical):
         self._draw_slider()
 
     def redraw(self) -> None:
-        """Draw everything anew."""
+        """Draw everything again."""
         commits, at, self._commits = self._commits, self.at, ()
         self.show(commits)
         if commits:
@@ -110,7 +111,7 @@ class HistoryPanel(Vertical):
         self.proof.redraw()
 
     def show_state(self, job: JobInfo | None) -> None:
-        """Show the state as of where the slider stands."""
+        """Show the state as of the selected commit."""
         commit = self._commits[self.at] if self._commits else None
         events = commit.events if commit is not None else ()
         self.query_one("#as-of", Static).update(state_grid(self.app, job, events))
@@ -118,24 +119,24 @@ class HistoryPanel(Vertical):
         self._draw_hash()
 
     def action_slide(self, commits: int) -> None:
-        """So many commits on or back."""
+        """Select another commit, `commits` later or earlier."""
         if self._commits:
             options = self.query_one("#commits", OptionList)
             options.highlighted = max(0, min(len(self._commits) - 1, self.at + commits))
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
-        """The slider moved."""
+        """Report the selected commit."""
         message.stop()
         if self._commits:
             self._draw_slider()
             self.post_message(self.Moved(self._commits[self.at].position))
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Enter does what moving did already."""
+        """Moving has selected the commit already."""
         message.stop()
 
     def on_resize(self) -> None:
-        """The slider is as wide as the page, and the hash has more room or less."""
+        """Fit the slider and the hash to the width."""
         self._draw_slider()
         self._draw_hash()
 

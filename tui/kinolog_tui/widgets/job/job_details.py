@@ -1,4 +1,4 @@
-"""What the page of one job is made of: its head, its stages, its facts, its state as of a moment."""
+"""The details of one job: head, stages, facts, and state as of a commit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Static
 
-from kinolog_client.jobs import STAGES, EventInfo, JobInfo, StageInfo
+from kinolog_client import STAGES
+from kinolog_client import EventInfo
+from kinolog_client import JobInfo
+from kinolog_client import StageInfo
 from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 from kinolog_tui.widgets.theme_styles import status_style, style
 
 STAGE_CELLS = 14
 NAME_CELLS = 11
-"""Of the names of facts: parts that stand below each other are in line."""
+"""Width of the column of names, the same in every table so that the values are aligned."""
 
 
 class JobHead(Static):
-    """Status, priority and id; the prompt; how far it is."""
+    """Status, priority and id; the prompt; the progress."""
 
     def show(self, job: JobInfo, step: tuple[int, int] | None) -> None:
-        """Show this job; `step` of `steps` where progress tells."""
+        """Show the job; `step` is the current step and the number of steps, if known."""
         colour = status_style(self.app, job.status, bold=True)
         muted = style(self.app, "text-muted")
         word = "cancelling" if job.cancel_requested and not job.ended else job.status
@@ -57,10 +60,10 @@ class JobHead(Static):
 
 
 class StageList(Static):
-    """Each stage with how far it is and how long it took; those to come are dim."""
+    """The progress and duration of each stage. Stages that have not started are dim."""
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.border_title = "stages"
 
     def show(self, job: JobInfo) -> None:
@@ -92,14 +95,14 @@ class StageList(Static):
 
 
 class JobFacts(Static):
-    """What was asked for, when things happened, what came of it."""
+    """The request, the times and the results of a job."""
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.border_title = "facts"
 
     def show(self, job: JobInfo) -> None:
-        """Show the facts of this job."""
+        """Show the facts of the job."""
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(style=style(self.app, "text-muted"), no_wrap=True)
         table.add_column(overflow="fold")
@@ -139,7 +142,7 @@ class JobFacts(Static):
 
 
 def state_grid(app: App[object], job: JobInfo | None, events: Sequence[EventInfo]) -> Table:
-    """The state of a job as of a moment, and the facts of what happened then."""
+    """Return the state of a job as of a commit, and the data of the commit's events."""
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(style=style(app, "text-muted"), min_width=NAME_CELLS)
     table.add_column(overflow="fold")
@@ -176,7 +179,7 @@ def _state(job: JobInfo) -> list[tuple[str, str]]:
 
 
 def _one_line(value: object) -> str | None:
-    """A fact on one line; None for what is nested or empty."""
+    """Return a value on one line; None for nested and empty values."""
     if isinstance(value, list):
         return f"{len(value)}"
     if isinstance(value, dict) or value in (None, ""):

@@ -1,4 +1,4 @@
-"""The log lines of a job: the last ones, or all; those with a text in them."""
+"""The log lines of a job: the last ones or all, filtered by a text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 from textual.widgets import RichLog
 
-from kinolog_client.jobs import LogLineInfo
+from kinolog_client import LogLineInfo
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
@@ -19,7 +19,7 @@ LEVEL_COLOURS = {"debug": "text-muted", "info": "foreground", "warning": "warnin
 
 
 class LogLines(RichLog):
-    """Lines in order of their sequence, each once however often it is told."""
+    """Log lines in the order of their sequence. A line that arrives twice is shown once."""
 
     def __init__(self) -> None:
         super().__init__(wrap=True, auto_scroll=True, min_width=40)
@@ -29,11 +29,11 @@ class LogLines(RichLog):
 
     @property
     def last(self) -> int:
-        """The greatest sequence; 0 before the first line."""
+        """Sequence of the last line; 0 before the first."""
         return max(self._lines, default=0)
 
     def add(self, lines: Iterable[LogLineInfo]) -> None:
-        """Take in lines; those known already change nothing."""
+        """Add lines. Known lines change nothing."""
         fresh = [line for line in lines if line.sequence not in self._lines]
         in_order = all(line.sequence > self.last for line in fresh)
         self._lines |= {line.sequence: line for line in fresh}
@@ -46,17 +46,17 @@ class LogLines(RichLog):
             self.redraw()
 
     def set_filter(self, text: str) -> None:
-        """Only lines with this text, in any case."""
+        """Show only lines that contain this text, ignoring case."""
         self._text = text.lower()
         self.redraw()
 
     def show_all(self, expanded: bool) -> None:
-        """All lines, or the last twenty."""
+        """Show all lines, or the last twenty."""
         self.expanded = expanded
         self.redraw()
 
     def redraw(self) -> None:
-        """Write all that is to be seen."""
+        """Write all visible lines again."""
         found = [
             self._lines[sequence] for sequence in sorted(self._lines) if self._matches(self._lines[sequence])
         ]

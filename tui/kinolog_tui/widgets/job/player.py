@@ -1,4 +1,4 @@
-"""Plays a video in the terminal: in half blocks everywhere, in pixels where it has sixel or kitty's graphics."""
+"""Plays a video in the terminal: in pixels with sixel or kitty's graphics, else in half blocks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEEK_SECONDS = 1.0
 
 
 class Player(Widget, can_focus=True):
-    """Plays a clip; shows one line of words while there is none."""
+    """Plays a clip. Shows one line of text while there is none."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("video.play", "play", "Play"),
@@ -43,7 +43,7 @@ class Player(Widget, can_focus=True):
     ]
 
     index: reactive[int] = reactive(0, repaint=False)
-    words: reactive[str] = reactive("")
+    message: reactive[str] = reactive("")
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,63 +58,63 @@ class Player(Widget, can_focus=True):
 
     @property
     def kind(self) -> str:
-        """How it draws: `kitty`, `sixel` or `blocks`."""
-        return cast("KinologApp", self.app).pictures.kind
+        """The kind of graphics: `kitty`, `sixel` or `blocks`."""
+        return cast("KinologApp", self.app).graphics.kind
 
     @property
     def playing(self) -> bool:
-        """Whether it moves."""
+        """Whether the clip plays."""
         return self._timer is not None
 
     @property
     def clip(self) -> DecodedClip | None:
-        """What it plays."""
+        """The clip that is shown."""
         return self._clip
 
     def box(self) -> PixelBox:
-        """The box that a picture has; what is shown must have been decoded for it."""
+        """Return the box of a picture. Clips must be decoded for it."""
         width, height = self.size
         if width < 2 or height < 3:
             width, height = self.app.size.width - 4, self.app.size.height - 9
         columns, rows = max(8, width), max(4, height - 1)
         if self.kind == "blocks":
             return PixelBox(columns, rows, HALF_BLOCKS)
-        return PixelBox(columns, rows, cast("KinologApp", self.app).pictures.cell, self.kind == "sixel")
+        return PixelBox(columns, rows, cast("KinologApp", self.app).graphics.cell, self.kind == "sixel")
 
     def show(self, clip: DecodedClip, box: PixelBox, *, play: bool, label: str = "") -> None:
-        """Show this clip, which was decoded for this box, from its start; under it the label, else where it is."""
+        """Show a clip from its start. It was decoded for `box`. Below it stands the label, else the time."""
         self._stop()
         self._label = label
-        self._clip, self._box, self._strips, self.index, self.words = clip, box, None, 0, ""
+        self._clip, self._box, self._strips, self.index, self.message = clip, box, None, 0, ""
         self.refresh()
         if play and len(clip.pictures) > 1:
             self.action_play()
 
-    def show_message(self, words: str) -> None:
-        """Show words instead."""
+    def show_message(self, text: str) -> None:
+        """Show a text in place of a clip."""
         self._stop()
         self.clear_pixels()
-        self._clip, self.words = None, fill_key_names(self.app, words)
+        self._clip, self.message = None, fill_key_names(self.app, text)
         self.refresh()
 
     def clear_pixels(self) -> None:
-        """Take the pixels away: something else is to be seen there."""
+        """Delete the pixels: something else is drawn there."""
         if self._number:
             self._number = 0
             if self.kind == "kitty":
                 self._write(kitty.encode_removal())
 
     def on_hide(self) -> None:
-        """Another tab is shown."""
+        """Another tab is open."""
         self.clear_pixels()
 
     def on_unmount(self) -> None:
-        """No timer and no picture outlives the player."""
+        """Stop the timer and remove the picture."""
         self._stop()
         self.clear_pixels()
 
     def action_play(self) -> None:
-        """Play or pause; at the end, from the start."""
+        """Play or pause. At the end, play from the start."""
         if self._clip is None:
             return
         if self.playing:
@@ -127,22 +127,22 @@ class Player(Widget, can_focus=True):
         self.refresh()
 
     def action_seek(self, seconds: int) -> None:
-        """So many seconds on or back."""
+        """Seek by seconds."""
         if self._clip is not None:
             self.action_step(round(seconds * SEEK_SECONDS * self._clip.fps))
 
     def action_step(self, pictures: int) -> None:
-        """So many pictures on or back."""
+        """Seek by pictures."""
         if self._clip is not None:
             self.index = max(0, min(len(self._clip.pictures) - 1, self.index + pictures))
             self._started_at = monotonic() - self.index / self._clip.fps
 
     def action_start(self) -> None:
-        """To the start."""
+        """Seek to the start."""
         self.action_step(-self.index)
 
     def _tick(self) -> None:
-        """The picture of this moment: where drawing takes too long, pictures are left out, not time added."""
+        """Show the picture that is due now. If drawing is too slow, pictures are skipped: the duration stays right."""
         if self._clip is None or self.index >= len(self._clip.pictures) - 1:
             self._stop()
         else:
@@ -156,7 +156,7 @@ class Player(Widget, can_focus=True):
             self.refresh()
 
     def watch_index(self) -> None:
-        """Another picture: pixels are sent as they are, blocks are drawn with the rest of the screen."""
+        """Draw another picture. Pixels are written to the terminal, blocks are drawn with the rest of the screen."""
         if self.kind == "blocks" or self._clip is None:
             self.refresh()
         else:
@@ -164,16 +164,16 @@ class Player(Widget, can_focus=True):
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The cells; whoever draws those of the picture anew has its pixels sent again after it."""
+        """Render the cells. The pixels are written again after cells of the picture were drawn."""
         if self.kind != "blocks" and self._clip is not None and crop.y < self.size.height - 1:
             self.call_after_refresh(self._write_pixels)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """A line of the picture, then one that says where it is."""
+        """Return a line of the picture; the last line shows the time."""
         width, height = self.size
         if self._clip is None:
-            return _centred(self.words, width) if y == height // 2 else Strip.blank(width)
+            return _centred(self.message, width) if y == height // 2 else Strip.blank(width)
         if y == height - 1:
             return _centred(self._state(self._clip), width)
         if self.kind != "blocks":
@@ -202,7 +202,7 @@ class Player(Widget, can_focus=True):
         return self._strips[1]
 
     def _write_pixels(self) -> None:
-        """Send the pixels to the middle of the player, unless something lies over it or it is not to be seen."""
+        """Write the pixels to the middle of the player, unless it is covered or hidden."""
         if self._clip is None or not self.is_attached or not self._is_uncovered():
             return
         picture = self._clip.pictures[min(self.index, len(self._clip.pictures) - 1)]
@@ -224,7 +224,7 @@ class Player(Widget, can_focus=True):
             return False
 
     def _write(self, sequence: str) -> None:
-        driver = self.app._driver  # what pictures need has no way of its own through Textual
+        driver = self.app._driver  # Textual has no public way to write graphics
         if driver is not None:
             driver.write(sequence)
             driver.flush()

@@ -1,4 +1,4 @@
-"""The proof of a job's record: every check with what it found, and when it was checked."""
+"""The result of a verification: every check with its finding, and the time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from kinolog_client.proofs import ProofInfo
+from kinolog_client import ProofInfo
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
 
 class ProofPanel(VerticalScroll):
-    """Not on the screen until a proof is asked for; what comes after it was closed stays behind it."""
+    """Hidden until a verification starts. A result that arrives after it was closed does not open it."""
 
     def __init__(self) -> None:
         super().__init__(id="proof")
@@ -26,16 +26,16 @@ class ProofPanel(VerticalScroll):
         self._at: datetime | None = None
 
     def compose(self) -> ComposeResult:
-        """What was found."""
+        """The results."""
         yield Static(id="checks")
 
     def on_mount(self) -> None:
-        """Say what it is."""
+        """Set the title."""
         self.display = False
         self.border_title = "the record"
 
     def show_message(self, words: str) -> None:
-        """Say this instead of a proof."""
+        """Show a text in place of a result."""
         self._proof = None
         self._draw_key_names()
         self.query_one("#checks", Static).update(Text(words))
@@ -44,7 +44,7 @@ class ProofPanel(VerticalScroll):
         self.border_subtitle = f"{key_label(self.app, 'history.verify')} checks again · esc closes"
 
     def show(self, proof: ProofInfo, at: datetime) -> None:
-        """Show what was found, and when."""
+        """Show the result of each check, and the time."""
         self._proof, self._at = proof, at
         self._draw_key_names()
         table = Table.grid(padding=(0, 1, 0, 0))
@@ -62,7 +62,7 @@ class ProofPanel(VerticalScroll):
         self.scroll_home(animate=False)
 
     def redraw(self) -> None:
-        """Draw it in the colours of the theme."""
+        """Draw in the colours of the theme."""
         if self._proof is not None and self._at is not None:
             self.show(self._proof, self._at)
 

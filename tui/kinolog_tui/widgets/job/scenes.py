@@ -1,4 +1,4 @@
-"""The storyboard: a block per scene, with a picture of it where it is rendered."""
+"""The storyboard: a block per scene, with a thumbnail once it is rendered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from kinolog_client.jobs import SceneInfo
+from kinolog_client import SceneInfo
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import picture_text
 from kinolog_tui.text.display_text import SYMBOLS, plain
@@ -30,11 +30,11 @@ class SceneList(Static):
 
     @property
     def scenes(self) -> tuple[SceneInfo, ...]:
-        """What is shown."""
+        """The scenes that are shown."""
         return self._scenes
 
     def show(self, scenes: Sequence[SceneInfo], running: int | None = None) -> None:
-        """Show these; `running` is the scene that is rendered now, from 0."""
+        """Show these scenes; `running` is the index of the scene that is rendered now."""
         self._scenes, self._rendering = tuple(scenes), running
         self._draw()
 

@@ -1,4 +1,4 @@
-"""Cards with one number each, and the chips above the job list."""
+"""The cards of the dashboard, and the chips above the job list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client.jobs import STATUSES, JobCountsInfo
+from kinolog_client import STATUSES
+from kinolog_client import JobCountsInfo
 from kinolog_tui.text.display_text import SYMBOLS, count
 from kinolog_tui.widgets.theme_styles import status_style, style
 
@@ -19,7 +20,7 @@ CHOSEN = Style(reverse=True, bold=True)
 
 
 class Card(Static):
-    """A number and its name."""
+    """A number with its label."""
 
     number: reactive[int | None] = reactive(None)
 
@@ -29,7 +30,7 @@ class Card(Static):
         self._status = status
 
     def render(self) -> RenderResult:
-        """The number over its name; dots while it is not known."""
+        """Render the number above its label; dots while it is not known."""
         mark = f"{SYMBOLS[self._status]} " if self._status else ""
         colour = status_style(self.app, self._status, bold=True) if self._status else "bold"
         number = "…" if self.number is None else count(self.number)
@@ -39,15 +40,15 @@ class Card(Static):
         return text
 
     async def on_click(self) -> None:
-        """A click shows the jobs that it counts."""
+        """List the jobs that the card counts."""
         await self.app.run_action(f"jobs_with('{self._status}')")
 
 
 class CountCards(Horizontal):
-    """Cards of all jobs and of each status."""
+    """One card for all jobs and one for each status."""
 
     def compose(self) -> ComposeResult:
-        """One card each."""
+        """One card for each number."""
         yield Card("total")
         for status in STATUSES:
             yield Card(status, status)
@@ -60,10 +61,10 @@ class CountCards(Horizontal):
 
 
 class StatusChips(Static):
-    """How many jobs the filter finds of each status, on one line; a click narrows to one."""
+    """The number of found jobs by status, on one line. A click filters by one status."""
 
     class StatusSelected(Message):
-        """A status was clicked; empty for all."""
+        """The person clicked a status; empty for all."""
 
         def __init__(self, status: str) -> None:
             super().__init__()
@@ -73,7 +74,7 @@ class StatusChips(Static):
     chosen: reactive[tuple[str, ...]] = reactive(())
 
     def render(self) -> RenderResult:
-        """All, then each status; the chosen ones stand out."""
+        """Render the total and each status. The chosen ones are reversed."""
         text = Text(no_wrap=True, end="")
         self._starts: list[tuple[int, str]] = []
         chips = self._chips(long=True)
@@ -87,7 +88,7 @@ class StatusChips(Static):
         return text
 
     def _chips(self, *, long: bool) -> list[tuple[str, str]]:
-        """Each status with its words."""
+        """Return each status with its text."""
         chips = []
         for status in ("", *STATUSES):
             number = "…" if self.counts is None else count(getattr(self.counts, status or "total"))
@@ -96,7 +97,7 @@ class StatusChips(Static):
         return chips
 
     def on_click(self, event: Click) -> None:
-        """Narrow to the status under the pointer."""
+        """Filter by the status under the pointer."""
         self.post_message(
             self.StatusSelected([status for start, status in self._starts if start <= event.x][-1])
         )

@@ -1,4 +1,4 @@
-"""The columns of the job list, and what stands in them: words with the theme colour that they have."""
+"""The columns of the job list and the contents of their cells: texts with their theme colours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from kinolog_client.jobs import JobInfo
+from kinolog_client import JobInfo
 from kinolog_tui.text.display_text import COLOURS, PRIORITY_MARKS, SYMBOLS, ago, bar, plain, span
 
 BAR_CELLS = 8
@@ -17,12 +17,12 @@ PADDING = 2
 """Cells around each column, one on either side."""
 
 CellPart: TypeAlias = "tuple[str, str]"
-"""Words and the name of a colour of the theme; empty for that of text."""
+"""A text and a theme colour; empty for the default colour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its width in cells, and how wide a terminal is where it is there, from and below."""
+    """A column: its name, its width in cells, and the range of terminal widths that have it."""
 
     name: str
     width: int
@@ -46,14 +46,14 @@ LEAST_PROMPT = 8
 
 
 def columns_for(width: int) -> tuple[Column, ...]:
-    """The columns of a terminal so wide, the prompt taking what is left."""
+    """Return the columns for a terminal of this width. The prompt takes the remaining cells."""
     there = [column for column in COLUMNS if column.from_columns <= width < column.below_columns]
     left = width - sum(column.width + PADDING for column in there) - PADDING - 2
     return (*there, Column("prompt", max(LEAST_PROMPT, left)))
 
 
 def cell_parts(column: str, job: JobInfo, marked: bool, now: datetime) -> list[CellPart]:
-    """What stands in a column of a job's row."""
+    """Return the contents of a cell."""
     return _CELLS[column](job, marked, now)
 
 

@@ -1,4 +1,4 @@
-"""The table of jobs: one page of rows. Only lines that changed are drawn anew, whatever moves on the others."""
+"""The table of jobs: one page of rows. Only changed lines are drawn again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from kinolog_client.jobs import JobInfo
-from kinolog_client.live_messages import JobMovement
+from kinolog_client import JobInfo
+from kinolog_client import JobState
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.text import clock
@@ -26,21 +26,21 @@ from kinolog_tui.widgets.theme_styles import style
 
 HEADER_ROWS = 1
 PROGRESS_FIELDS = ("percent", "stage", "scene", "eta_seconds")
-"""What progress tells between commits."""
+"""Fields that live updates change between commits."""
 
 
 class JobTable(ScrollView, can_focus=True):
     """Jobs, one per row. `marked` are the ids that bulk actions take."""
 
     class PageRequested(Message):
-        """The cursor wants to leave the page: `step` is 1 for the next, -1 for the one before."""
+        """The cursor moved beyond the page: `step` is 1 for the next page, -1 for the one before."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
 
     class JobSelected(Message):
-        """A job was chosen."""
+        """The person opened a job."""
 
         def __init__(self, job_id: str) -> None:
             super().__init__()
@@ -78,7 +78,7 @@ class JobTable(ScrollView, can_focus=True):
 
     @property
     def row_count(self) -> int:
-        """How many rows the page has."""
+        """Number of rows."""
         return len(self._ids)
 
     @property
@@ -87,7 +87,7 @@ class JobTable(ScrollView, can_focus=True):
         return self._jobs[self._ids[self.cursor_row]] if self.cursor_row < len(self._ids) else None
 
     def show(self, jobs: Sequence[JobInfo]) -> None:
-        """Show this page. The cursor stays on its job where it is still there, else on its row."""
+        """Show a page. The cursor stays on its job if the page still has it, else on its row."""
         at, before = self.current, self._jobs
         ids = [job.job_id for job in jobs]
         self._jobs = {job.job_id: _with_known_progress(job, before.get(job.job_id)) for job in jobs}
@@ -102,8 +102,8 @@ class JobTable(ScrollView, can_focus=True):
         self.cursor_row = max(0, min(wanted, len(ids) - 1))
         self._reveal()
 
-    def patch(self, job_id: str, moved: JobMovement) -> bool:
-        """Bring a job of this page to what the feed told; False when it is not on the page."""
+    def patch(self, job_id: str, moved: JobState) -> bool:
+        """Apply a live update to a job of this page. Return False if it is not on the page."""
         job = self._jobs.get(job_id)
         if job is None:
             return False
@@ -114,19 +114,19 @@ class JobTable(ScrollView, can_focus=True):
         return True
 
     def toggle(self, job_id: str) -> None:
-        """Mark a job, or take its mark away."""
+        """Mark a job, or remove its mark."""
         self.marked ^= {job_id}
         if job_id in self._jobs:
             self._refresh_row(self._ids.index(job_id))
 
     def mark_page(self) -> None:
-        """Mark all of the page; take the marks away when all are marked."""
+        """Mark all jobs of the page. If all are marked, remove their marks."""
         ids = set(self._ids)
         self.marked = self.marked - ids if ids <= self.marked else self.marked | ids
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw every row anew: ages, colours and marks may have changed."""
+        """Draw every row again: ages, colours or marks changed."""
         self._palette.clear()
         self.refresh()
 
@@ -138,47 +138,47 @@ class JobTable(ScrollView, can_focus=True):
         self.redraw()
 
     def move_cursor(self, row: int) -> None:
-        """Put the cursor on a row."""
+        """Move the cursor to a row."""
         self.cursor_row = max(0, min(row, self.row_count - 1))
 
     def validate_cursor_row(self, row: int) -> int:
-        """No row is negative."""
+        """Clamp to 0."""
         return max(0, row)
 
     def watch_cursor_row(self, before: int, after: int) -> None:
-        """The row left and the row come to are drawn; the latter is brought into view."""
+        """Draw the old and the new row of the cursor, and scroll to the new one."""
         self._refresh_row(before)
         self._refresh_row(after)
         self._reveal()
 
     def action_cursor_down(self) -> None:
-        """Down; off the last row, to the next page."""
+        """Move down; from the last row to the next page."""
         if self.row_count and self.cursor_row == self.row_count - 1:
             self.post_message(self.PageRequested(1))
         else:
             self.move_cursor(self.cursor_row + 1)
 
     def action_cursor_up(self) -> None:
-        """Up; off the first row, to the page before."""
+        """Move up; from the first row to the page before."""
         if self.row_count and self.cursor_row == 0:
             self.post_message(self.PageRequested(-1))
         else:
             self.move_cursor(self.cursor_row - 1)
 
     def action_scroll_top(self) -> None:
-        """To the first row."""
+        """Move to the first row."""
         self.move_cursor(0)
 
     def action_scroll_bottom(self) -> None:
-        """To the last row."""
+        """Move to the last row."""
         self.move_cursor(self.row_count - 1)
 
     def action_page_down(self) -> None:
-        """Half a screen down."""
+        """Move half a screen down."""
         self.move_cursor(self.cursor_row + self._rows_in_view // 2)
 
     def action_page_up(self) -> None:
-        """Half a screen up."""
+        """Move half a screen up."""
         self.move_cursor(self.cursor_row - self._rows_in_view // 2)
 
     def action_open(self) -> None:
@@ -187,7 +187,7 @@ class JobTable(ScrollView, can_focus=True):
             self.post_message(self.JobSelected(self.current.job_id))
 
     def on_click(self, event: Click) -> None:
-        """A click puts the cursor on a row; a click on the row of the cursor opens its job."""
+        """Move the cursor to the row that was clicked. A click on the row of the cursor opens its job."""
         row = event.y - HEADER_ROWS + self.scroll_offset.y
         if event.y < HEADER_ROWS or row >= self.row_count:
             return
@@ -201,7 +201,7 @@ class JobTable(ScrollView, can_focus=True):
         return max(1, self.size.height - HEADER_ROWS)
 
     def _reveal(self) -> None:
-        """Scroll as little as brings the cursor into view."""
+        """Scroll the cursor into view by as little as possible."""
         top, room = self.scroll_offset.y, self._rows_in_view
         if self.cursor_row < top:
             self.scroll_to(y=self.cursor_row, animate=False)
@@ -213,7 +213,7 @@ class JobTable(ScrollView, can_focus=True):
             self.refresh_line(row + HEADER_ROWS)
 
     def render_line(self, y: int) -> Strip:
-        """The headings, then the rows in view."""
+        """Render the headings and the rows in view."""
         width = self.size.width
         if y < HEADER_ROWS:
             return self._headings(width)
@@ -242,7 +242,7 @@ class JobTable(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def _cell(self, content: list[CellPart], width: int, base: Style) -> list[Segment]:
-        """The parts, cut or filled to the column, with a space on either side."""
+        """Return the texts cut or padded to the column, with a space on either side."""
         segments, left = [Segment(" ", base)], width
         for words, colour in content:
             long = cell_len(words)
@@ -261,7 +261,7 @@ class JobTable(ScrollView, can_focus=True):
 
 
 def _with_known_progress(job: JobInfo, before: JobInfo | None) -> JobInfo:
-    """The job as a list has it, which knows its last commit: what the feed told of its progress since goes on."""
+    """Return a listed job with the progress of later live updates: a list contains only what commits stored."""
     if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
         return job
     if before.percent <= job.percent:
