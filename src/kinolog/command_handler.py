@@ -14,7 +14,7 @@ from kinolog.job.evolve import fold
 from kinolog.job.names import stored_name
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import Conflict, EventStore, LoadedJob
+from kinolog.ports.event_store import AppendConflict, EventStore, LoadedJob
 
 MAX_DECISIONS = 16
 """Number of decisions about a command before `JobTooBusy`."""
@@ -66,12 +66,12 @@ class CommandHandler:
             loaded = await load(job_id)
             try:
                 return await self.handle_from(job_id, loaded, command)
-            except Conflict:
+            except AppendConflict:
                 continue
         raise JobTooBusy(job_id)
 
     async def handle_from(self, job_id: str, loaded: LoadedJob | None, command: Command) -> HandledCommand:
-        """Apply the command to the job as the caller loaded it. Raises `Conflict` if it has changed, `Refused`."""
+        """Apply the command to the job as it was loaded. Raises `AppendConflict` if it has changed since, `Refused`."""
         commit = self.decide_from(job_id, loaded, command)
         if commit is None:
             if loaded is None:  # decide() returns no events only for an existing job

@@ -20,7 +20,7 @@ from kinolog_projector.rebuild.rebuild import Rebuild
 
 from kinolog.ids import job_id
 from kinolog.job import events as e
-from kinolog.job.commit import CommandFacts, Commit, Recorded
+from kinolog.job.commit import CommandFacts, Commit, RecordedCommit
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION
 from kinolog.job.values import (
@@ -77,14 +77,14 @@ class MadeUpLog:
     jobs: int
     tenant: str = "default"
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
         """The commits behind `after`."""
         last = min(self.jobs, until or self.jobs)
         for start in range(after, last, COMMITS_PER_READ):
             numbers = range(start + 1, min(start + COMMITS_PER_READ, last) + 1)
             yield [self.commit(number) for number in numbers]
 
-    def commit(self, number: int) -> Recorded:
+    def commit(self, number: int) -> RecordedCommit:
         """The commit at a position."""
         random = Random(number)
         its_id = job_id(self.tenant, f"seed-{number}")
@@ -107,7 +107,9 @@ class MadeUpLog:
             previous_hash=b"",
             at=created_at,
         )
-        return Recorded(position=number, commit=commit, digest=sha256(its_id.encode()).digest(), raw=b"")
+        return RecordedCommit(
+            position=number, commit=commit, digest=sha256(its_id.encode()).digest(), raw=b""
+        )
 
     def _events(self, random: Random, its_id: str, created_at: datetime, status: Status) -> Iterator[e.Event]:
         words = (random.choice(COLOURS), random.choice(SHAPES), random.choice(PLACES))

@@ -10,7 +10,7 @@ from typing import Any
 from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, StartAttempt, Submit
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind, MediaFacts, Priority, Runtime, Scene, Sealed, Spec
@@ -147,7 +147,7 @@ class JobDriver:
         """Position of the job's last commit."""
         return (await self.loaded(job_id)).position
 
-    async def commits(self, job_id: str) -> list[Recorded]:
+    async def commits(self, job_id: str) -> list[RecordedCommit]:
         """The job's history."""
         return [recorded async for recorded in self.store.history(job_id)]
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from kinolog.job.commit import Commit
-from kinolog.ports.event_store import Appended, Conflict
+from kinolog.ports.event_store import AppendConflict, Appended
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
@@ -158,7 +158,7 @@ async def test_a_command_is_decided_again_after_a_conflict(
 
     async def conflicting(commit: Commit) -> Appended:
         if next(conflicts, True):
-            raise Conflict("another commit was stored first")
+            raise AppendConflict("another commit was stored first")
         return await append(commit)
 
     monkeypatch.setattr(api.store, "append", conflicting)

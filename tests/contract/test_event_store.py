@@ -13,11 +13,11 @@ from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import FOLD_VERSION
 from kinolog.job.values import Priority, Status
 from kinolog.ports.clock import system_clock
-from kinolog.ports.event_store import Appended, Conflict, DamagedLog, EventStore
+from kinolog.ports.event_store import AppendConflict, Appended, DamagedLog, EventStore
 from tests.builders.jobs import submit
 from tests.fixtures.log import (
     KINDS,
@@ -48,7 +48,7 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
 
 
 @asynccontextmanager
-async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[Sequence[Recorded]]]:
+async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[Sequence[RecordedCommit]]]:
     """A follower that is stopped in the end."""
     batches = log.follow(after)
     assert isinstance(batches, AsyncGenerator)
@@ -163,7 +163,7 @@ async def test_a_commit_behind_an_old_tail_conflicts(log: EventStore) -> None:
     job_id = await given_job(log)
     old = await log.load(job_id)
     await log.append(commit_of(job_id, old, Prefetch(id="prefetch", actor="tester")))
-    with pytest.raises(Conflict, match=job_id):
+    with pytest.raises(AppendConflict, match=job_id):
         await log.append(commit_of(job_id, old, Cancel(id="cancel", actor="tester")))
     assert await log.last_position() == 2
 
@@ -171,7 +171,7 @@ async def test_a_commit_behind_an_old_tail_conflicts(log: EventStore) -> None:
 async def test_a_second_first_commit_conflicts(log: EventStore) -> None:
     """Given a job, another command's first commit under the same id is refused."""
     job_id = await given_job(log)
-    with pytest.raises(Conflict):
+    with pytest.raises(AppendConflict):
         await log.append(first_commit(job_id, "another"))
 
 
@@ -182,7 +182,7 @@ async def test_of_racing_writers_one_wins(log: EventStore) -> None:
     commits = [commit_of(job_id, tail, Cancel(id=f"cancel {number}", actor="tester")) for number in range(16)]
     answers = await asyncio.gather(*map(log.append, commits), return_exceptions=True)
     assert sum(isinstance(answer, Appended) for answer in answers) == 1
-    assert sum(isinstance(answer, Conflict) for answer in answers) == 15
+    assert sum(isinstance(answer, AppendConflict) for answer in answers) == 15
     assert await log.last_position() == 2
 
 
@@ -192,7 +192,7 @@ async def test_of_racing_first_commits_one_wins(log: EventStore) -> None:
     commits = [first_commit(job_id, f"submit {number}") for number in range(16)]
     answers = await asyncio.gather(*map(log.append, commits), return_exceptions=True)
     assert sum(isinstance(answer, Appended) for answer in answers) == 1
-    assert sum(isinstance(answer, Conflict) for answer in answers) == 15
+    assert sum(isinstance(answer, AppendConflict) for answer in answers) == 15
 
 
 async def test_racing_commands_all_take_effect(log: EventStore) -> None:
@@ -230,7 +230,7 @@ async def test_a_taken_id_sinks_no_other(log: EventStore) -> None:
     first = await log.append(repeated)
     fresh = [first_commit(job_name()) for _ in range(30)]
     answers = await log.append_first([*fresh[:10], first_commit(taken, "other"), *fresh[10:], repeated])
-    assert isinstance(answers[10], Conflict)
+    assert isinstance(answers[10], AppendConflict)
     assert answers[-1] == first
     stored = [answer for answer in answers[:10] + answers[11:-1] if isinstance(answer, Appended)]
     assert len(stored) == 30
@@ -243,7 +243,7 @@ async def test_one_id_twice_among_many(log: EventStore) -> None:
     other = first_commit(commits[0].job_id, "other")
     answers = await log.append_first([*commits, commits[1], other])
     assert answers[12] == answers[1]
-    assert isinstance(answers[13], Conflict)
+    assert isinstance(answers[13], AppendConflict)
     assert await log.last_position() == 12
 
 

@@ -13,7 +13,7 @@ from kinolog_projector.projection.projection_tables import CheckpointConflict
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.rebuild.table_hashes import table_hashes
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.database import writer_connection
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -52,7 +52,7 @@ async def database(database_url: str) -> AsyncIterator[Projected]:
         yield its
 
 
-async def _commits(store: MemoryEventStore) -> list[Recorded]:
+async def _commits(store: MemoryEventStore) -> list[RecordedCommit]:
     return [one async for batch in store.read(0) for one in batch]
 
 
@@ -184,7 +184,7 @@ async def test_a_gap_is_refused(memory_jobs: MemoryJobs, database: Projected) ->
     """Commits that do not follow the last one are not written; the message says where the gap is."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
-    holes: Sequence[list[Recorded]] = (commits[1:5], [*commits[:3], *commits[4:6]])
+    holes: Sequence[list[RecordedCommit]] = (commits[1:5], [*commits[:3], *commits[4:6]])
     for some in holes:
         with pytest.raises(DamagedLog, match="commits are missing"):
             await preparer.prepare(0, some)

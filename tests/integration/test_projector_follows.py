@@ -11,7 +11,7 @@ import pytest
 from kinolog_projector.projection.projector import Projector
 from kinolog_projector.schema.migrate import WrongSchema
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.values import Sealed, Stage, Status
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
@@ -210,7 +210,7 @@ async def test_another_log_halts_the_projector(
 class HoledStore(MemoryEventStore):
     """A log from which one commit is missing."""
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
         async for batch in super().follow(after):
             yield [recorded for recorded in batch if recorded.position != 7]
 

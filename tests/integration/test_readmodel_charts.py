@@ -12,7 +12,7 @@ from statistics import fmean, median
 import pytest
 
 from kinolog.job import events as e
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.values import Priority, Status
 from kinolog.ports.read_model import (
     ActivityRow,
@@ -35,7 +35,7 @@ class ChartedJobs:
 
     read_model: PostgresReadModel
     memory_jobs: MemoryJobs
-    commits: list[Recorded] = field(default_factory=list)
+    commits: list[RecordedCommit] = field(default_factory=list)
 
     def events(self, kind: type) -> list[e.Event]:
         """All events of a kind."""

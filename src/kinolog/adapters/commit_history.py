@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kinolog.job.commit import Commit, Recorded
+from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.event_store import DamagedLog, LoadedJob
 
 
-def is_current(tail: Recorded) -> bool:
+def is_current(tail: RecordedCommit) -> bool:
     """Return whether this version folded the state in the tail; if not, the history must be folded again."""
     return tail.commit.fold_version == FOLD_VERSION
 
 
-def loaded_job(tail: Recorded, job: Job | None = None) -> LoadedJob:
+def loaded_job(tail: RecordedCommit, job: Job | None = None) -> LoadedJob:
     """Return a job at its tail. `job` replaces a state in the tail that another version folded."""
     return LoadedJob(
         job=job or tail.commit.state,
@@ -25,7 +25,7 @@ def loaded_job(tail: Recorded, job: Job | None = None) -> LoadedJob:
     )
 
 
-def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:
+def fold_history(job_id: str, history: Iterable[RecordedCommit]) -> Job:
     """Return the fold of a job's commits, oldest first. Raises `DamagedLog` without any."""
     job: Job | None = None
     for recorded in history:
@@ -35,7 +35,7 @@ def fold_history(job_id: str, history: Iterable[Recorded]) -> Job:
     return job
 
 
-def check_chain(previous: Recorded | None, recorded: Recorded) -> None:
+def check_chain(previous: RecordedCommit | None, recorded: RecordedCommit) -> None:
     """Raise `DamagedLog` if `recorded` does not build on `previous`, the commit of its job before it."""
     position, digest = (previous.position, previous.digest) if previous else (0, b"")
     commit = recorded.commit

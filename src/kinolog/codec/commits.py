@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from kinolog.codec.events import event_from_proto, event_to_proto
 from kinolog.codec.state import state_from_proto, state_to_proto
 from kinolog.codec.times import time_from_proto, time_to_proto
-from kinolog.job.commit import CommandFacts, Commit, Recorded
+from kinolog.job.commit import CommandFacts, Commit, RecordedCommit
 from kinolog.job.events import StoryboardPlanned, Submitted
 from kinolog.job.state import Job
 from kinolog.v1 import event_pb2 as ev
@@ -108,7 +108,7 @@ def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
         raise DamagedCommit("the bytes in the log are not a commit") from error
 
 
-def decode_commit(position: int, raw: bytes) -> Recorded:
+def decode_commit(position: int, raw: bytes) -> RecordedCommit:
     """Return the commit at `position`. Raises `DamagedCommit`, and `UnknownEvent` if a later version wrote it."""
     wire, digest = parse_commit(raw)
     commit = StoredCommit(
@@ -122,4 +122,4 @@ def decode_commit(position: int, raw: bytes) -> Recorded:
         previous_hash=wire.previous_hash,
         at=time_from_proto(wire.at),
     )
-    return Recorded(position=position, commit=commit, digest=digest, raw=raw)
+    return RecordedCommit(position=position, commit=commit, digest=digest, raw=raw)

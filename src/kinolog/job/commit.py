@@ -38,7 +38,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class RecordedCommit:
     """A commit at its position in the log. `raw` is the stored message, `digest` the SHA-256 in it."""
 
     position: int

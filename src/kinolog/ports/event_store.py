@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kinolog.job.commit import Commit, Recorded
+from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.job.state import Job
 
 
@@ -28,7 +28,7 @@ class Appended:
     digest: bytes
 
 
-class Conflict(Exception):
+class AppendConflict(Exception):
     """Another commit was appended to the job first. Load the job and decide again."""
 
 
@@ -53,28 +53,28 @@ class EventStore(Protocol):
     async def append(self, commit: Commit) -> Appended:
         """Store a commit after `commit.previous_position`.
 
-        Storing the same commit again (same job, same command id) returns its position. Raises `Conflict` if another
-        commit follows that position, `LogUnavailable` without an answer, `DamagedLog` if the history of the job ends
-        before it.
+        Storing the same commit again (same job, same command id) returns its position. Raises `AppendConflict` if
+        another commit follows that position, `LogUnavailable` without an answer, `DamagedLog` if the history of the
+        job ends before it.
         """
         ...
 
-    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
+    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | AppendConflict]:
         """Store the first commits of many jobs in batches. Return a result for each. Raises `LogUnavailable`."""
         ...
 
-    def history(self, job_id: str) -> AsyncIterator[Recorded]:
+    def history(self, job_id: str) -> AsyncIterator[RecordedCommit]:
         """Yield the commits of one job, oldest first. Raises `LogUnavailable`, `DamagedLog`."""
         ...
 
-    def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+    def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
         """Yield the commits after `after` in batches, up to `until` or the position that is last now.
 
         Raises `DamagedLog` if the log ends before `after` or has a gap, `LogUnavailable`.
         """
         ...
 
-    def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
         """Yield the commits after `after` in batches, without end and across reconnects. Raises `DamagedLog`."""
         ...
 

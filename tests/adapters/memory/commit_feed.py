@@ -1,24 +1,33 @@
-"""Commits of any log for one reader in this process, for tests."""
+"""Commits of any log for readers in this process, for tests."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from weakref import WeakKeyDictionary
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import EventStore
+
+_acknowledged: WeakKeyDictionary[EventStore, dict[str, set[int]]] = WeakKeyDictionary()
+"""Positions of acknowledged commits by log and reader: a log keeps them for its readers."""
 
 
 class MemoryCommitFeed:
-    """Follows a log. Its position ends with the process."""
+    """Commits for the reader `name`, each at least once."""
 
-    def __init__(self, store: EventStore, after: int = 0) -> None:
-        self._batches: AsyncIterator[Sequence[Recorded]] = store.follow(after)
+    def __init__(self, store: EventStore, name: str = "reader") -> None:
+        self._acknowledged = _acknowledged.setdefault(store, {}).setdefault(name, set())
+        self._batches: AsyncIterator[Sequence[RecordedCommit]] = store.follow(0)
 
-    async def take(self) -> Sequence[Recorded]:
-        return await anext(self._batches)
+    async def take(self) -> Sequence[RecordedCommit]:
+        batch: list[RecordedCommit] = []
+        while not batch:
+            following = await anext(self._batches)
+            batch = [recorded for recorded in following if recorded.position not in self._acknowledged]
+        return batch
 
-    async def acknowledge(self, batch: Sequence[Recorded]) -> None:
-        """Do nothing: no commit comes again."""
+    async def acknowledge(self, batch: Sequence[RecordedCommit]) -> None:
+        self._acknowledged.update(recorded.position for recorded in batch)
 
     async def close(self) -> None:
         """Do nothing: the feed holds nothing."""

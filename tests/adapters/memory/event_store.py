@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded_job
 from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
-from kinolog.job.commit import Commit, Recorded
-from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
+from kinolog.job.commit import Commit, RecordedCommit
+from kinolog.ports.event_store import AppendConflict, Appended, DamagedLog, LoadedJob
 
 BATCH_SIZE = 500
 """Maximum number of commits in a batch of `read` or `follow`."""
@@ -45,27 +45,27 @@ class MemoryEventStore:
             self._appended.notify_all()
         return Appended(len(self._log), encoded.digest)
 
-    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
-        answers: list[Appended | Conflict] = []
+    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | AppendConflict]:
+        answers: list[Appended | AppendConflict] = []
         for commit in commits:
             try:
                 answers.append(await self.append(commit))
-            except Conflict as conflict:
+            except AppendConflict as conflict:
                 answers.append(conflict)
         return answers
 
-    async def history(self, job_id: str) -> AsyncIterator[Recorded]:
+    async def history(self, job_id: str) -> AsyncIterator[RecordedCommit]:
         for position in tuple(self._positions.get(job_id, ())):
             yield self._at(position)
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
         self._check_position(after)
         last = len(self._log) if until is None else min(until, len(self._log))
         for start in range(after, last, BATCH_SIZE):
             end = min(start + BATCH_SIZE, last)
             yield [self._at(position) for position in range(start + 1, end + 1)]
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
         self._check_position(after)
         while True:
             async for batch in self.read(after):
@@ -78,18 +78,18 @@ class MemoryEventStore:
     async def last_position(self) -> int:
         return len(self._log)
 
-    def _at(self, position: int) -> Recorded:
+    def _at(self, position: int) -> RecordedCommit:
         try:
             return decode_commit(position, self._log[position - 1])
         except DamagedCommit as error:
             raise DamagedLog(f"position {position}: {error}") from error
 
     def _repeat(self, commit: Commit) -> Appended:
-        """Return where `commit` is stored. Raises `Conflict` if another commit is at its place."""
+        """Return where `commit` is stored. Raises `AppendConflict` if another commit is at its place."""
         for recorded in map(self._at, self._positions[commit.job_id]):
             if is_repeat(recorded.commit, commit):
                 return Appended(recorded.position, recorded.digest)
-        raise Conflict(f"job {commit.job_id} has moved on from {commit.previous_position}")
+        raise AppendConflict(f"job {commit.job_id} has moved on from {commit.previous_position}")
 
     def _check_position(self, after: int) -> None:
         if after > len(self._log):

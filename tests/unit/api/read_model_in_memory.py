@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Sequence
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Priority, Status
 from kinolog.ports import read_model as rm
@@ -164,7 +164,7 @@ class ReadModelInMemory:
     async def close(self) -> None:
         """Do nothing: there are no resources."""
 
-    async def _seen(self) -> list[Recorded]:
+    async def _seen(self) -> list[RecordedCommit]:
         reached = await self.position()
         return [r async for batch in self._store.read(0, reached) for r in batch]
 

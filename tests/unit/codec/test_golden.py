@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from kinolog.codec.commits import decode_commit, encode_commit
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION, Job
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden").glob("v*/*.log"))
 
 
-def _read(path: Path) -> list[Recorded]:
+def _read(path: Path) -> list[RecordedCommit]:
     """The commits of a recorded history, numbered from 1."""
-    data, commits = path.read_bytes(), list[Recorded]()
+    data, commits = path.read_bytes(), list[RecordedCommit]()
     while data:
         size = int.from_bytes(data[:4], "big")
         commits.append(decode_commit(len(commits) + 1, data[4 : 4 + size]))

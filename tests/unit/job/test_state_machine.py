@@ -22,7 +22,7 @@ from tests.unit.job.law_commands import LAW_COMMANDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class PlantedCommand:
     """A command that neither the picture nor the laws know."""
 
     id: str
@@ -53,14 +53,14 @@ def test_every_command_is_in_the_laws() -> None:
 
 def test_a_command_without_a_picture_is_found() -> None:
     """A planted command that has no example, and so no arrow, fails the drawing."""
-    with pytest.raises(UncoveredCommands, match="leaves out Pause"):
-        transitions((*COMMANDS, Pause))
+    with pytest.raises(UncoveredCommands, match="leaves out PlantedCommand"):
+        transitions((*COMMANDS, PlantedCommand))
 
 
 def test_a_command_without_an_arrow_or_a_law_is_found() -> None:
     """A planted command that is missing from the covered set is named."""
-    with pytest.raises(UncoveredCommands, match="leaves out Pause"):
-        require_all((*COMMANDS, Pause), LAW_COMMANDS, "the laws")
+    with pytest.raises(UncoveredCommands, match="leaves out PlantedCommand"):
+        require_all((*COMMANDS, PlantedCommand), LAW_COMMANDS, "the laws")
 
 
 def test_an_arrow_too_many_is_found() -> None:

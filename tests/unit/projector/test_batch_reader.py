@@ -10,7 +10,7 @@ import pytest
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from tests.builders.memory_jobs import MemoryJobs
 
@@ -42,7 +42,7 @@ async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: M
     """A writer that is slower than the log gets larger batches."""
     await memory_jobs.store.last_position()
 
-    async def one_by_one() -> AsyncIterator[Sequence[Recorded]]:
+    async def one_by_one() -> AsyncIterator[Sequence[RecordedCommit]]:
         async for commits in memory_jobs.store.read(0):
             for recorded in commits:
                 yield [recorded]
@@ -59,7 +59,7 @@ async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: M
 async def test_what_ends_the_reading_ends_the_batches(memory_jobs: MemoryJobs, error: Exception) -> None:
     """A log that breaks off raises its error at whoever takes batches, not in a corner."""
 
-    async def breaking() -> AsyncIterator[Sequence[Recorded]]:
+    async def breaking() -> AsyncIterator[Sequence[RecordedCommit]]:
         async for commits in memory_jobs.store.read(0):
             yield commits[:3]
             raise error

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, parse_commit
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.decide import Refused
 from kinolog.job.events import TERMINAL, Completed, Retried, SceneRendered
 from kinolog.job.evolve import BrokenHistory, fold
@@ -26,12 +26,12 @@ class RecordCheck:
     detail: str
 
 
-def damaged_log(readable: Sequence[Recorded], damage: str) -> RecordCheck:
+def damaged_log(readable: Sequence[RecordedCommit], damage: str) -> RecordCheck:
     """Return the failed check of a log that cannot be read to the end of the job."""
     return RecordCheck("log", False, f"{damage}; {_counted(len(readable), 'commit')} before it could be read")
 
 
-def check_hashes(history: Sequence[Recorded]) -> RecordCheck:
+def check_hashes(history: Sequence[RecordedCommit]) -> RecordCheck:
     """Check that the bytes of every commit have the hash that is stored with them."""
     for recorded in history:
         try:
@@ -47,7 +47,7 @@ def check_hashes(history: Sequence[Recorded]) -> RecordCheck:
     )
 
 
-def check_chain(history: Sequence[Recorded]) -> RecordCheck:
+def check_chain(history: Sequence[RecordedCommit]) -> RecordCheck:
     """Check that every commit names position and hash of the previous one, and that no event is missing."""
     position, digest, version = 0, b"", 0
     for recorded in history:
@@ -65,7 +65,7 @@ def check_chain(history: Sequence[Recorded]) -> RecordCheck:
     return RecordCheck("chain", True, f"{linked}; each names the hash of the previous one")
 
 
-def check_fold(history: Sequence[Recorded]) -> RecordCheck:
+def check_fold(history: Sequence[RecordedCommit]) -> RecordCheck:
     """Check that folding the events produces the state in each commit."""
     job: Job | None = None
     compared = 0
@@ -88,7 +88,7 @@ def check_fold(history: Sequence[Recorded]) -> RecordCheck:
     return RecordCheck("fold", True, f"{_counted(compared, 'state')} as folded from the events{rest}")
 
 
-def check_endings(history: Sequence[Recorded]) -> RecordCheck:
+def check_endings(history: Sequence[RecordedCommit]) -> RecordCheck:
     """Check that the job ended at most once, and once more for each retry."""
     endings, retries = 0, 0
     for recorded in history:
@@ -105,7 +105,7 @@ def check_endings(history: Sequence[Recorded]) -> RecordCheck:
 
 
 def check_archive(
-    history: Sequence[Recorded], archive: Mapping[int, bytes], archived_up_to: int
+    history: Sequence[RecordedCommit], archive: Mapping[int, bytes], archived_up_to: int
 ) -> RecordCheck:
     """Check that the archive holds the same bytes for every commit up to the position that it has reached."""
     logged = {recorded.position: recorded.raw for recorded in history}
@@ -153,7 +153,7 @@ def check_erased_files(files: Sequence[Artifact], remaining: Sequence[str], shar
     )
 
 
-def folded_state(history: Sequence[Recorded]) -> Job:
+def folded_state(history: Sequence[RecordedCommit]) -> Job:
     """Return the job as folded from its events; the state in its last commit if they cannot be folded."""
     try:
         job = fold_all(history)
@@ -162,7 +162,7 @@ def folded_state(history: Sequence[Recorded]) -> Job:
     return job or history[-1].commit.state
 
 
-def fold_all(history: Iterable[Recorded]) -> Job | None:
+def fold_all(history: Iterable[RecordedCommit]) -> Job | None:
     """Return the job as folded from all its events; None for no commits. Raises `BrokenHistory` and `Refused`."""
     job: Job | None = None
     for recorded in history:
@@ -176,7 +176,7 @@ def listed_artifacts(job: Job) -> list[Artifact]:
     return _distinct([*job.artifacts, *(scene.artifact for scene in job.scenes if scene.artifact)])
 
 
-def artifacts_ever_made(history: Iterable[Recorded]) -> list[Artifact]:
+def artifacts_ever_made(history: Iterable[RecordedCommit]) -> list[Artifact]:
     """Return the files that the job ever made, scenes of earlier attempts included, each once."""
     made: list[Artifact] = []
     for recorded in history:

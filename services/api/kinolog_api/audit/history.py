@@ -8,7 +8,7 @@ from datetime import datetime
 from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
 from kinolog.codec.times import time_to_proto
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
@@ -56,14 +56,14 @@ class JobHistory:
                         stored_commit=recorded.raw,
                     )
 
-    async def _history(self, job_id: str, call: RpcCall) -> list[Recorded]:
+    async def _history(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
         history = [recorded async for recorded in self._store.history(job_id)]
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)
         return history
 
 
-def recorded_to_proto(recorded: Recorded) -> pb.RecordedCommit:
+def recorded_to_proto(recorded: RecordedCommit) -> pb.RecordedCommit:
     """Return a commit of the history for clients. Personal data stays sealed."""
     commit = recorded.commit
     wire = pb.RecordedCommit(
@@ -79,7 +79,7 @@ def recorded_to_proto(recorded: Recorded) -> pb.RecordedCommit:
     return wire
 
 
-def _inclusion(request: pb.GetHistoryRequest) -> Callable[[Recorded], bool]:
+def _inclusion(request: pb.GetHistoryRequest) -> Callable[[RecordedCommit], bool]:
     """Return a predicate for commits up to the requested time or position."""
     match request.WhichOneof("as_of"):
         case "time":

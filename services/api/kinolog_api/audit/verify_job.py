@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, decode_commit
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_facts, digest_in
@@ -29,7 +29,7 @@ MAX_TRIES = 5
 class JobRecord:
     """The stored record of a job. `damage` is why the log cannot be read to the end of the job; empty if it can."""
 
-    history: Sequence[Recorded]
+    history: Sequence[RecordedCommit]
     damage: str
     archive: Mapping[int, bytes]
     archived_up_to: int
@@ -74,7 +74,7 @@ class VerifyJob:
         """Read the record of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
         archive = {a.position: a.raw for a in await self._read_model.archived_commits(job_id)}
-        history, damage = list[Recorded](), ""
+        history, damage = list[RecordedCommit](), ""
         try:
             async for recorded in self._store.history(job_id):
                 history.append(recorded)
@@ -145,7 +145,7 @@ class VerifyJob:
             return f"{name} was changed: its SHA-256 is now {found.sha256}"
         return ""
 
-    async def _check_erased(self, job: Job, history: Sequence[Recorded]) -> RecordCheck:
+    async def _check_erased(self, job: Job, history: Sequence[RecordedCommit]) -> RecordCheck:
         """Check that the files of an erased job are deleted, except those that another job lists."""
         files = checks.artifacts_ever_made(history)
         stored = [artifact for artifact in files if await self._is_stored(artifact.key)]

@@ -14,7 +14,7 @@ from kinolog.ids import new_id
 from kinolog.job.commit import Commit
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue
-from kinolog.ports.event_store import Appended, Conflict, EventStore, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
@@ -164,7 +164,7 @@ class SubmitJob:
         commit, unsealed = self._first_commit(item, key, call)
         try:
             appended = await self._store.append(commit)
-        except Conflict:
+        except AppendConflict:
             return await self._existing_job(item, key, call)
         return _created(commit, unsealed, appended)
 

@@ -14,7 +14,7 @@ from typing import Any
 from grpc import StatusCode
 
 from kinolog.codec.public_job import UnsealedFields
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
@@ -98,12 +98,12 @@ class WatchBroadcast:
         async with self._lock:
             await self._stop()
 
-    async def encode(self, recorded: Recorded) -> EncodedCommit:
+    async def encode(self, recorded: RecordedCommit) -> EncodedCommit:
         """Encode a commit for a watcher that is catching up."""
         (message,) = await self.encode_all([recorded])
         return message
 
-    async def encode_all(self, batch: Sequence[Recorded]) -> list[EncodedCommit]:
+    async def encode_all(self, batch: Sequence[RecordedCommit]) -> list[EncodedCommit]:
         """Encode commits for a watcher that is catching up, their jobs unsealed."""
         unsealed = await self._unseal(batch)
         return [encode_commit_message(recorded, unsealed[recorded.commit.job_id], None) for recorded in batch]
@@ -131,7 +131,7 @@ class WatchBroadcast:
         async for batch in self._store.follow(self.position):
             await self._deliver_commits(batch)
 
-    async def _deliver_commits(self, batch: Sequence[Recorded]) -> None:
+    async def _deliver_commits(self, batch: Sequence[RecordedCommit]) -> None:
         """Deliver a batch to all matching watchers.
 
         Nothing awaits after the last check for new watchers, so a watcher that attaches during the call either
@@ -151,16 +151,16 @@ class WatchBroadcast:
                     watcher.put_commit(message)
         self.position = batch[-1].position
 
-    def _is_watched(self, recorded: Recorded) -> bool:
+    def _is_watched(self, recorded: RecordedCommit) -> bool:
         return bool(self._subscriptions.of(recorded.commit.state.tenant, recorded.commit.job_id))
 
-    async def _unseal(self, batch: Iterable[Recorded]) -> dict[str, UnsealedFields]:
+    async def _unseal(self, batch: Iterable[RecordedCommit]) -> dict[str, UnsealedFields]:
         """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
         return {job.id: _unsealed_or_empty(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
-    async def _unseal_cached(self, batch: Sequence[Recorded]) -> dict[str, UnsealedFields]:
+    async def _unseal_cached(self, batch: Sequence[RecordedCommit]) -> dict[str, UnsealedFields]:
         """Like `_unseal` for live commits: a job is unsealed once, and the result is cached until the job ends."""
         unknown = [r for r in batch if r.commit.job_id not in self._unsealed or r.commit.state.erased]
         unsealed = {r.commit.job_id: self._unsealed.get(r.commit.job_id, UnsealedFields()) for r in batch}

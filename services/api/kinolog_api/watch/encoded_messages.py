@@ -10,7 +10,7 @@ from enum import Enum
 
 from kinolog.codec.progress import log_line_to_proto, preview_to_proto, progress_to_proto
 from kinolog.codec.public_job import UnsealedFields, public_job
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import Event
 from kinolog.job.names import stored_name
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate
@@ -45,7 +45,7 @@ class EncodedCommit:
 
 
 def encode_commit_message(
-    recorded: Recorded, unsealed: UnsealedFields, progress: Progress | None
+    recorded: RecordedCommit, unsealed: UnsealedFields, progress: Progress | None
 ) -> EncodedCommit:
     """Encode a commit with its unsealed job, and with the latest progress if it belongs to the current attempt."""
     commit = recorded.commit

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.values import Status
 from kinolog.ports.clock import Clock
 from kinolog.ports.commit_feed import CommitFeed
@@ -47,7 +47,7 @@ class Dispatcher:
             await self._feed.acknowledge(batch)
             self.position = max(self.position, batch[-1].position)
 
-    async def react(self, batch: Sequence[Recorded]) -> None:
+    async def react(self, batch: Sequence[RecordedCommit]) -> None:
         """Bring the queue into step with these commits; waits while log or queue cannot be reached."""
         reactions = ticket_changes(batch, self._clock())
         await asyncio.gather(*map(self._persist, reactions))

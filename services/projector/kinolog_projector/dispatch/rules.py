@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from kinolog.job import events as e
-from kinolog.job.commit import Commit, Recorded
+from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
@@ -49,7 +49,7 @@ class IssuePrefetchTicket:
 Reaction: TypeAlias = IssueFirstTicket | CheckTicket | IssuePrefetchTicket
 
 
-def ticket_changes(batch: Iterable[Recorded], now: datetime) -> list[Reaction]:
+def ticket_changes(batch: Iterable[RecordedCommit], now: datetime) -> list[Reaction]:
     """What commits, oldest first, mean for the queue: at most one reaction per job, beside a wish to warm up."""
     own: dict[str, Reaction] = {}
     warm: dict[str, Reaction] = {}
@@ -89,7 +89,7 @@ def prefetch_ticket(job: Job, position: int) -> Ticket:
     )
 
 
-def _reaction(recorded: Recorded, now: datetime) -> Reaction | None:
+def _reaction(recorded: RecordedCommit, now: datetime) -> Reaction | None:
     commit = recorded.commit
     if not _touches_ticket(commit):
         return None

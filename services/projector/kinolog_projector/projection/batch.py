@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.job.evolve import fold
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.event_store import DamagedLog, EventStore
@@ -26,7 +26,7 @@ class JobPrompts:
 class JobCommits:
     """A job's commits in a batch, and the job after the last of them."""
 
-    commits: tuple[Recorded, ...]
+    commits: tuple[RecordedCommit, ...]
     state: Job
 
     @property
@@ -39,7 +39,7 @@ class JobCommits:
 class CommitBatch:
     """Contiguous commits, grouped by job as well, with the prompts of the jobs that begin among them."""
 
-    commits: Sequence[Recorded]
+    commits: Sequence[RecordedCommit]
     jobs: Mapping[str, JobCommits]
     prompts: Mapping[str, JobPrompts]
 
@@ -54,7 +54,7 @@ class CommitBatch:
         return self.commits[-1].position
 
 
-def check_contiguous(previous: int, commits: Sequence[Recorded]) -> None:
+def check_contiguous(previous: int, commits: Sequence[RecordedCommit]) -> None:
     """Raise `DamagedLog` unless the commits follow `previous` without a gap."""
     for expected, recorded in enumerate(commits, previous + 1):
         if recorded.position != expected:
@@ -71,10 +71,10 @@ class BatchPreparer:
         self._store = store
         self._keys = keys
 
-    async def prepare(self, previous: int, commits: Sequence[Recorded]) -> CommitBatch:
+    async def prepare(self, previous: int, commits: Sequence[RecordedCommit]) -> CommitBatch:
         """Return a batch of at least one commit that follows `previous`. Raises `DamagedLog` on a gap."""
         check_contiguous(previous, commits)
-        by_job: dict[str, list[Recorded]] = {}
+        by_job: dict[str, list[RecordedCommit]] = {}
         for recorded in commits:
             by_job.setdefault(recorded.commit.job_id, []).append(recorded)
         jobs = {}
@@ -83,7 +83,7 @@ class BatchPreparer:
             jobs[job_id] = JobCommits(tuple(job_commits), state)
         return CommitBatch(commits, jobs, await self._unseal(jobs))
 
-    async def _state(self, job_id: str, tail: Recorded) -> Job:
+    async def _state(self, job_id: str, tail: RecordedCommit) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:
             return tail.commit.state
         job: Job | None = None

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog_projector.projection.batch import BatchPreparer, CommitBatch
 
 READ_AHEAD_BATCHES = 2
@@ -18,14 +18,14 @@ class BatchReader:
     def __init__(self, preparer: BatchPreparer, batch_size: int) -> None:
         self._preparer = preparer
         self._batch_size = batch_size
-        self._pending: deque[Recorded] = deque()
+        self._pending: deque[RecordedCommit] = deque()
         self._changed = asyncio.Condition()
         self._ended = False
         self._failure: Exception | None = None
         self._ready: asyncio.Queue[CommitBatch | Exception | None] = asyncio.Queue(maxsize=1)
 
     async def batches(
-        self, previous: int, commits: AsyncIterator[Sequence[Recorded]]
+        self, previous: int, commits: AsyncIterator[Sequence[RecordedCommit]]
     ) -> AsyncGenerator[CommitBatch]:
         """Yield batches that follow `previous` until `commits` ends.
 
@@ -43,7 +43,7 @@ class BatchReader:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, commits: AsyncIterator[Sequence[Recorded]]) -> None:
+    async def _read(self, commits: AsyncIterator[Sequence[RecordedCommit]]) -> None:
         try:
             async for arrived in commits:
                 async with self._changed:
@@ -72,7 +72,7 @@ class BatchReader:
             self._failure = error
         await self._ready.put(self._failure)
 
-    async def _take(self) -> list[Recorded]:
+    async def _take(self) -> list[RecordedCommit]:
         """Wait for commits and return those that have arrived, up to a batch; empty at the end."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._pending or self._ended)

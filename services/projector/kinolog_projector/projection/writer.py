@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.database import Connection
 from kinolog_projector.projection.batch import CommitBatch
@@ -86,13 +86,13 @@ class BatchWriter:
             await self._projection.write(self._connection, projected)
 
 
-async def archive(connection: Connection, commits: Sequence[Recorded]) -> None:
+async def archive(connection: Connection, commits: Sequence[RecordedCommit]) -> None:
     """Append raw commits to the archive."""
     async with connection.cursor() as cursor, cursor.copy(ARCHIVE) as copy:
         await copy.write(archive_rows(commits))
 
 
-def archive_rows(commits: Sequence[Recorded]) -> bytes:
+def archive_rows(commits: Sequence[RecordedCommit]) -> bytes:
     """Return rows of the archive in the binary format of COPY: the number of fields, then length and bytes of each."""
     parts = [_COPY_HEADER]
     for recorded in commits:

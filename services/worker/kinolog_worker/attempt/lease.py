@@ -12,7 +12,7 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.event_store import Conflict, EventStore, LoadedJob, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, EventStore, LoadedJob, LogUnavailable
 from kinolog.process.log_retry import BACKOFF, retry_until_log_available
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Lease:
             while True:
                 try:
                     handled = await self._handler.handle_from(self.job.id, self._tail, command)
-                except Conflict:
+                except AppendConflict:
                     pass
                 except LogUnavailable as unavailable:
                     logger.warning("job %s waits for the log: %s", self.job.id, unavailable)

@@ -11,7 +11,7 @@ from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
 from kinolog.job.values import JobError, Status
-from kinolog.ports.event_store import Conflict, LoadedJob, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, LoadedJob, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import seal_log_note, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
@@ -94,7 +94,7 @@ class TicketHandler:
             try:
                 await self._start_attempt(held, loaded)
                 return
-            except Conflict:
+            except AppendConflict:
                 loaded = await self._dependencies.store.load(job_id)
             except LeaseLost:
                 raise
@@ -118,7 +118,7 @@ class TicketHandler:
         )
 
     async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob) -> None:
-        """Append the start of an attempt and run it. Raises `Conflict` if the job has changed since it was loaded."""
+        """Append the start of an attempt and run it. Raises `AppendConflict` if the job has changed since."""
         dependencies = self._dependencies
         runtime = dependencies.status.runtime(loaded.job.spec.model)
         command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime)
@@ -139,7 +139,7 @@ class TicketHandler:
         )
         try:
             await self._run_attempt(lease)
-        except (LeaseLost, Conflict):
+        except (LeaseLost, AppendConflict):
             raise
         except Exception as error:
             logger.exception("attempt %d at job %s raised an error", job.attempt, job.id)

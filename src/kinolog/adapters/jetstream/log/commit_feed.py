@@ -16,7 +16,7 @@ from kinolog.adapters.jetstream.client.consumers import acknowledge, create_dura
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import decoded, event_kinds
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 
 ACK_WAIT_SECONDS = 30.0
 BATCH = 500
@@ -43,8 +43,8 @@ class JetStreamCommitFeed:
         self._pull = PullConsumer(client, subjects.EVENTS, self._create_consumer, BATCH)
         self._unacknowledged: dict[int, Msg] = {}
 
-    async def take(self) -> Sequence[Recorded]:
-        batch: list[Recorded] = []
+    async def take(self) -> Sequence[RecordedCommit]:
+        batch: list[RecordedCommit] = []
         while not batch:
             for message in await self._pull.get():
                 stored = StoredMessage(message.subject, message.metadata.sequence.stream, message.data)
@@ -55,7 +55,7 @@ class JetStreamCommitFeed:
                     await acknowledge(message)
         return sorted(batch, key=lambda recorded: recorded.position)
 
-    async def acknowledge(self, batch: Sequence[Recorded]) -> None:
+    async def acknowledge(self, batch: Sequence[RecordedCommit]) -> None:
         for recorded in batch:
             message = self._unacknowledged.pop(recorded.position, None)
             if message is not None:

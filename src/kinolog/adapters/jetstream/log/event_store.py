@@ -23,8 +23,8 @@ from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReade
 from kinolog.adapters.jetstream.log.follower import follow
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
 from kinolog.codec.commits import EncodedCommitRecord, encode_commit
-from kinolog.job.commit import Commit, Recorded
-from kinolog.ports.event_store import Appended, Conflict, DamagedLog, LoadedJob
+from kinolog.job.commit import Commit, RecordedCommit
+from kinolog.ports.event_store import AppendConflict, Appended, DamagedLog, LoadedJob
 
 PATIENCE_SECONDS = 10.0
 """How long a call retries while the log does not answer, such as during a restart of the server."""
@@ -75,33 +75,33 @@ class JetStreamEventStore:
             raise DamagedLog(str(behind)) from behind
         return await self._settle(commit, encoded, outcome)
 
-    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | Conflict]:
+    async def append_first(self, commits: Sequence[Commit]) -> list[Appended | AppendConflict]:
         encoded = [encode_commit(commit) for commit in commits]
         messages = list(map(_message, commits, encoded))
         for message in messages:
             self._reader.inbox.check_size(message.subject, message.data)
         outcomes = await self._appender.store_first(messages)
-        answers: list[Appended | Conflict] = []
+        answers: list[Appended | AppendConflict] = []
         for commit, code, outcome in zip(commits, encoded, outcomes, strict=True):
             try:
                 answers.append(await self._settle(commit, code, outcome))
-            except Conflict as conflict:
+            except AppendConflict as conflict:
                 answers.append(conflict)
         return answers
 
-    async def history(self, job_id: str) -> AsyncIterator[Recorded]:
-        previous: Recorded | None = None
+    async def history(self, job_id: str) -> AsyncIterator[RecordedCommit]:
+        previous: RecordedCommit | None = None
         async for recorded in self._log.of_job(job_id):
             check_chain(previous, recorded)
             yield recorded
             previous = recorded
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[Recorded]]:
+    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
         last = await self._log.last_position(at_least=after)
         async for batch in self._log.between(after, last if until is None else min(until, last)):
             yield batch
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[Recorded]]:
+    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
         async for batch in follow(self._client, self._log, after):
             yield batch
 
@@ -114,7 +114,7 @@ class JetStreamEventStore:
         await self._reader.close()
 
     async def _settle(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
-        """Return where the commit is stored. Raises `Conflict` if another commit is at its place."""
+        """Return where the commit is stored. Raises `AppendConflict` if another commit is at its place."""
         if isinstance(outcome, int):
             return Appended(outcome, encoded.digest)
         tail = decoded(outcome)
@@ -124,7 +124,9 @@ class JetStreamEventStore:
             async for recorded in self.history(commit.job_id):
                 if is_repeat(recorded.commit, commit):
                     return Appended(recorded.position, recorded.digest)
-        raise Conflict(f"job {commit.job_id} has moved on from {commit.previous_position} to {tail.position}")
+        raise AppendConflict(
+            f"job {commit.job_id} has moved on from {commit.previous_position} to {tail.position}"
+        )
 
 
 def _message(commit: Commit, encoded: EncodedCommitRecord) -> OutgoingWrite:

@@ -21,7 +21,7 @@ from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import LogUnavailable
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class _LiveCopies:
             async with asyncio.timeout(seconds):
                 await self._arrived.wait()
 
-    def take_after(self, after: int) -> list[Recorded] | None:
+    def take_after(self, after: int) -> list[RecordedCommit] | None:
         """Return the copies that follow `after` without a gap; None if there is a gap, so the stream must be read."""
         self._arrived.clear()
         copies = [copy for copy in self._copies if copy.position > after]
@@ -63,7 +63,7 @@ class _LiveCopies:
         return list(map(decoded, copies)) if contiguous else None
 
 
-async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Sequence[Recorded]]:
+async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
     """Yield all commits after `after` in batches, without end. Raises `DamagedLog` if the log ends before `after`."""
     live = _LiveCopies()
     subscription = await _subscribe(client, live)
@@ -91,7 +91,7 @@ async def _subscribe(client: Client, live: _LiveCopies) -> Subscription:
         raise log_unavailable("following the log", error) from error
 
 
-async def _catch_up(log: LogReader, after: int) -> AsyncIterator[Sequence[Recorded]]:
+async def _catch_up(log: LogReader, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
     """Yield what the stream holds after `after` now; nothing, after the retries, if the log is unavailable."""
     try:
         async for batch in log.between(after, await log.last_position(at_least=after)):

@@ -15,7 +15,7 @@ from kinolog.adapters.jetstream.client.leader_read import at_leader
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import MessageBatch, StoredMessage, StoredMessageReader
 from kinolog.codec.commits import DamagedCommit, decode_commit, parse_commit
-from kinolog.job.commit import Recorded
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ LEADER_PAUSES_SECONDS = (0.1, 0.4, 1.0)
 """Pauses before a log that ends too early counts as damaged: a new leader may not have applied everything yet."""
 
 
-def decoded(stored: StoredMessage) -> Recorded:
+def decoded(stored: StoredMessage) -> RecordedCommit:
     """Return the commit in a stored message. Raises `DamagedLog`."""
     try:
         return decode_commit(stored.position, stored.data)
@@ -66,7 +66,7 @@ class LogReader:
                 await asyncio.sleep(pause)
         raise DamagedLog(f"the log ends at {last}, before {at_least}")
 
-    async def of_job(self, job_id: str) -> AsyncIterator[Recorded]:
+    async def of_job(self, job_id: str) -> AsyncIterator[RecordedCommit]:
         """Yield the commits of one job, oldest first. Raises `DamagedLog`, `LogUnavailable`."""
         subject = subjects.events(job_id)
         after, more = 0, True
@@ -78,7 +78,7 @@ class LogReader:
                 after = stored.position
             more = batch.more
 
-    async def between(self, after: int, until: int) -> AsyncIterator[Sequence[Recorded]]:
+    async def between(self, after: int, until: int) -> AsyncIterator[Sequence[RecordedCommit]]:
         """Yield the commits after `after` up to `until`; the log must hold them. Raises as `of_job`."""
         reading = self._start(after, until)
         try:
