@@ -49,7 +49,7 @@ MEDIA = VerifiedMedia(
 
 
 class ScriptedInference:
-    """Renders nothing: `script` takes a job and yields messages. `jobs` are those that it was asked to render."""
+    """Renders nothing: `script` takes a job and yields messages. `jobs` are those that it received."""
 
     def __init__(self) -> None:
         self.script: Callable[[ScriptedInference, RenderJob], AsyncGenerator[Message, None]] = rendering
@@ -81,7 +81,7 @@ class ScriptedInference:
 
 
 async def rendering(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-    """A run in which all goes well."""
+    """A run without errors."""
     yield StageStartedMessage(job_id=job.job_id, stage="prefetch")
     yield LoadedMessage(job_id=job.job_id, facts=FACTS, cached=False)
     yield StageFinishedMessage(job_id=job.job_id, stage="prefetch", seconds=1.5)
@@ -115,7 +115,7 @@ async def rendering(inference: ScriptedInference, job: RenderJob) -> AsyncGenera
 
 
 def finished(job: RenderJob) -> FinishedMessage:
-    """The end of a run that went well, with its files."""
+    """Return the closing message of a run without errors, and write its files."""
     files = []
     for kind, name in (("video", "video.mp4"), ("thumbnail", "thumbnail.jpg"), ("preview", "preview.webp")):
         path = job.folder / name
@@ -135,13 +135,13 @@ def finished(job: RenderJob) -> FinishedMessage:
 
 
 async def endless(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-    """A run that goes on until it is asked to stop."""
+    """A run that continues until it is cancelled."""
     yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=0)
     await inference.cancelled.wait()
     yield CancelledMessage(job_id=job.job_id)
 
 
-async def deaf(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+async def unresponsive(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
     """A run that does not stop before it is killed."""
     yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=0)
     await inference.killed.wait()
@@ -153,10 +153,10 @@ async def deaf(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[M
 def failing(
     code: str, *, retryable: bool
 ) -> Callable[[ScriptedInference, RenderJob], AsyncGenerator[Message, None]]:
-    """A run that fails."""
+    """Return a script that fails."""
 
     async def run(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-        yield FailedMessage(job_id=job.job_id, code=code, message="it was told to", retryable=retryable)
+        yield FailedMessage(job_id=job.job_id, code=code, message="the script fails", retryable=retryable)
 
     return run
 

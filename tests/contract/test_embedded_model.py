@@ -1,4 +1,4 @@
-"""The embedded model does what its prompts say, and its settings do what people expect of them."""
+"""The embedded model follows its prompts, and its settings have their usual effects."""
 
 from __future__ import annotations
 
@@ -46,48 +46,50 @@ def renderer() -> Iterator[DiffusersRenderer]:
 
 
 def drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
-    """The clip: uint8 [frames, 64, 64, 3]."""
+    """Return the clip: uint8 [frames, 64, 64, 3]."""
     return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
 
 
 def nearest(frames: Frames, names: tuple[str, ...]) -> npt.NDArray[np.intp]:
-    """Of each pixel the place among these colours of the one that is nearest to it."""
+    """Return for each pixel the index of the nearest of these colours."""
     paints = np.array([PAINTS[name] for name in names], dtype=float)
     distances = np.linalg.norm(frames[..., None, :].astype(float) - paints, axis=-1)
     closest: npt.NDArray[np.intp] = distances.argmin(-1)
     return closest
 
 
-def parts(frames: Frames, thing: str, ground: str) -> float:
-    """The part of the middle frame that has the colour of the thing rather than of the ground."""
-    return float((nearest(frames[len(frames) // 2], (thing, ground)) == 0).mean())
+def parts(frames: Frames, shape: str, background: str) -> float:
+    """Return the share of the middle frame that has the object's colour rather than the background's."""
+    return float((nearest(frames[len(frames) // 2], (shape, background)) == 0).mean())
 
 
-def centres(frames: Frames, thing: str, ground: str) -> npt.NDArray[np.float64]:
-    """Where the thing is in each frame: [frames, 2], x and y in pixels."""
+def centres(frames: Frames, shape: str, background: str) -> npt.NDArray[np.float64]:
+    """Return the object's centre in each frame: [frames, 2], x and y in pixels."""
     found = []
     for frame in frames:
-        rows, columns = np.nonzero(nearest(frame, (thing, ground)) == 0)
+        rows, columns = np.nonzero(nearest(frame, (shape, background)) == 0)
         found.append((columns.mean(), rows.mean()))
     return np.array(found)
 
 
-@pytest.mark.parametrize(("thing", "ground"), PAIRS)
-def test_things_and_grounds_have_their_colours(renderer: DiffusersRenderer, thing: str, ground: str) -> None:
-    """A thing of the colour asked for, neither a speck nor everything, lies on the ground asked for."""
-    prompt = f"a {thing} square standing still on a {ground} background"
+@pytest.mark.parametrize(("shape", "background"), PAIRS)
+def test_objects_and_backgrounds_have_their_colours(
+    renderer: DiffusersRenderer, shape: str, background: str
+) -> None:
+    """An object of the requested colour and of plausible size is on a background of the requested colour."""
+    prompt = f"a {shape} square standing still on a {background} background"
     frames = drawn(renderer, replace(REQUEST, prompt=prompt))
-    assert 0.02 < parts(frames, thing, ground) < 0.5
+    assert 0.02 < parts(frames, shape, background) < 0.5
     corner = np.median(frames[:, :4, :4].reshape(-1, 3), axis=0)
-    assert np.linalg.norm(corner - PAINTS[ground]) < 70
+    assert np.linalg.norm(corner - PAINTS[background]) < 70
 
 
 @pytest.mark.parametrize(
     ("motion", "axis", "sign"),
     [("moving right", 0, 1), ("moving left", 0, -1), ("moving up", 1, -1), ("moving down", 1, 1)],
 )
-def test_things_go_where_they_should(renderer: DiffusersRenderer, motion: str, axis: int, sign: int) -> None:
-    """From the first to the last frame the thing has gone the way asked for, and hardly to the side."""
+def test_objects_move_as_requested(renderer: DiffusersRenderer, motion: str, axis: int, sign: int) -> None:
+    """From the first to the last frame the object has moved in the requested direction, and hardly sideways."""
     prompt = f"a red circle {motion} on a white background"
     path = centres(drawn(renderer, replace(REQUEST, prompt=prompt)), "red", "white")
     gone = path[-1] - path[0]
@@ -96,7 +98,7 @@ def test_things_go_where_they_should(renderer: DiffusersRenderer, motion: str, a
 
 
 def test_the_seed_decides_what_the_prompt_leaves_open(renderer: DiffusersRenderer) -> None:
-    """Another seed puts the thing elsewhere, in the same colour; the same seed draws the same clip."""
+    """Another seed gives another position in the same colour; the same seed draws the same clip."""
     prompt = "a red star standing still on a white background"
     clips = [drawn(renderer, replace(REQUEST, prompt=prompt, seed=seed)) for seed in (1, 2, 3, 4)]
     places = np.array([centres(clip, "red", "white")[0] for clip in clips])
@@ -106,13 +108,13 @@ def test_the_seed_decides_what_the_prompt_leaves_open(renderer: DiffusersRendere
 
 
 def test_more_steps_come_closer_to_the_end(renderer: DiffusersRenderer) -> None:
-    """Twenty steps give nearly what forty give, and three do not."""
+    """Twenty steps are closer to forty than three are."""
     few, some, many = (drawn(renderer, replace(REQUEST, steps=steps)).astype(float) for steps in (3, 20, 40))
     assert np.abs(some - many).mean() < 0.5 * np.abs(few - many).mean()
 
 
-def test_guidance_makes_it_keep_to_the_prompt(renderer: DiffusersRenderer) -> None:
-    """The prompt decides more with guidance than without: clips of two prompts then differ more."""
+def test_guidance_strengthens_the_prompt(renderer: DiffusersRenderer) -> None:
+    """With guidance the clips of two prompts differ more than without."""
 
     def apart(guidance: float) -> float:
         clips = [
@@ -125,8 +127,8 @@ def test_guidance_makes_it_keep_to_the_prompt(renderer: DiffusersRenderer) -> No
     assert apart(3.0) > apart(1.0)
 
 
-def test_a_negative_prompt_is_kept_away_from(renderer: DiffusersRenderer) -> None:
-    """What the negative prompt names, the seed's choices turn away from: the clip is another one."""
+def test_a_negative_prompt_changes_the_clip(renderer: DiffusersRenderer) -> None:
+    """A negative prompt changes what the seed chooses."""
     open_ended = replace(REQUEST, prompt="a circle standing still on a white background")
     without = drawn(renderer, open_ended)
     against = drawn(renderer, replace(open_ended, negative_prompt="a red circle on a white background"))
@@ -134,7 +136,7 @@ def test_a_negative_prompt_is_kept_away_from(renderer: DiffusersRenderer) -> Non
 
 
 def test_any_prompt_gives_a_clip(renderer: DiffusersRenderer) -> None:
-    """A prompt without one known word gives a clean clip: some thing on an even ground."""
+    """A prompt without known words gives a clean clip: an object on an even background."""
     frames = drawn(renderer, replace(REQUEST, prompt="Zwölf Boxkämpfer jagen Viktor"))
     border = np.concatenate([frames[:, 0].reshape(-1, 3), frames[:, :, 0].reshape(-1, 3)]).astype(float)
     assert np.median(np.abs(border - np.median(border, axis=0))) < 12

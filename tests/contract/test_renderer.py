@@ -1,4 +1,4 @@
-"""What every renderer does. Runs on the test card and on two pipelines of diffusers of different kinds."""
+"""Conformance suite of renderers. Runs on the test card and on two different pipelines of diffusers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REQUEST = SceneRequest(
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelSource]:
-    """Model sources by the name of the renderer's kind; pipelines are built once."""
+    """Model sources by name; pipelines are built once."""
     root = tmp_path_factory.mktemp("models")
 
     def source(kind: str) -> ModelSource:
@@ -56,7 +56,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelSou
 
 
 def installed(name: str) -> Renderer:
-    """Return a new renderer, the test card's entry point being installed as well."""
+    """Return a new renderer; the entry point of the test card is installed as well."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(DISTRIBUTION)
         return renderer_named(name)
@@ -89,7 +89,7 @@ def _drawn(renderer: Renderer, request: SceneRequest, reports: list[StepReport] 
     return np.concatenate(list(renderer.render(request, observe, _never)))
 
 
-def test_loading_tells_what_was_loaded(loaded: tuple[Renderer, LoadedFacts]) -> None:
+def test_loading_returns_facts(loaded: tuple[Renderer, LoadedFacts]) -> None:
     """The facts name the revision, the libraries, the device and the time it took."""
     facts = loaded[1]
     assert facts.revision
@@ -104,15 +104,17 @@ def test_loading_tells_what_was_loaded(loaded: tuple[Renderer, LoadedFacts]) -> 
     ("width", "height", "frames"),
     [(64, 64, 5), (64, 64, 1), (64, 64, 8), (50, 38, 4), (96, 64, 3), (2, 2, 2)],
 )
-def test_frames_are_exactly_those_asked_for(renderer: Renderer, width: int, height: int, frames: int) -> None:
-    """Whatever a model rounds to, size and number of frames are as asked, in bytes of red, green and blue."""
+def test_size_and_number_of_frames_are_exact(
+    renderer: Renderer, width: int, height: int, frames: int
+) -> None:
+    """Whatever a model rounds to, size and number of frames are as requested, as bytes of red, green and blue."""
     pictures = _drawn(renderer, replace(REQUEST, width=width, height=height, frames=frames))
     assert pictures.shape == (frames, height, width, 3)
     assert pictures.dtype == np.uint8
 
 
 def test_a_native_size_is_enlarged_by_whole_factors(renderer: Renderer) -> None:
-    """A model with a native size draws that, and each of its pixels becomes a square, each frame a run."""
+    """A model with a native size draws that; each of its pixels becomes a square, and each frame is repeated."""
     request = replace(
         REQUEST, width=128, height=128, frames=8, native_width=64, native_height=64, native_frames=5
     )
@@ -123,7 +125,7 @@ def test_a_native_size_is_enlarged_by_whole_factors(renderer: Renderer) -> None:
 
 
 def test_the_same_request_gives_the_same_frames(renderer: Renderer) -> None:
-    """Rendering is deterministic, also after another request in between."""
+    """Rendering is deterministic, even after another request in between."""
     first = _drawn(renderer, REQUEST)
     _drawn(renderer, replace(REQUEST, seed=12, prompt="something else"))
     assert (_drawn(renderer, REQUEST) == first).all()
@@ -157,7 +159,7 @@ def test_steps_are_reported_in_order(renderer: Renderer) -> None:
 
 
 def test_previews_are_small_jpegs(renderer: Renderer) -> None:
-    """A preview, where a renderer has them, is a small JPEG, and drawing it does not change the clip."""
+    """Previews are small JPEGs, and drawing them does not change the clip."""
     previews: list[bytes] = []
 
     def observe(report: StepReport) -> None:
@@ -171,7 +173,7 @@ def test_previews_are_small_jpegs(renderer: Renderer) -> None:
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_stopping_acts_between_steps(renderer: Renderer, after: int) -> None:
-    """Once asked to stop, no further step is taken, no frame comes, and RenderCancelled is raised."""
+    """After a cancellation there is no further step and no frame, and RenderCancelled is raised."""
     reports: list[StepReport] = []
     frames = renderer.render(REQUEST, reports.append, lambda: len(reports) >= after)
     with pytest.raises(RenderCancelled):
@@ -180,7 +182,7 @@ def test_stopping_acts_between_steps(renderer: Renderer, after: int) -> None:
 
 
 def test_stopping_acts_while_decoding(renderer: Renderer) -> None:
-    """Asked to stop after the first frames, a renderer gives no more, and can be used again."""
+    """After a cancellation while decoding a renderer yields no more frames and can be used again."""
     stop = False
     frames = renderer.render(replace(REQUEST, frames=17), lambda report: None, lambda: stop)
     next(frames)
@@ -191,7 +193,7 @@ def test_stopping_acts_while_decoding(renderer: Renderer) -> None:
 
 
 def test_leaving_early_leaves_the_renderer_usable(renderer: Renderer) -> None:
-    """A caller that takes some frames and goes does no harm to the next."""
+    """A caller that reads only some of the frames does not affect the next request."""
     whole = _drawn(renderer, REQUEST)
     frames = renderer.render(replace(REQUEST, frames=17), lambda report: None, _never)
     next(frames)
@@ -200,10 +202,10 @@ def test_leaving_early_leaves_the_renderer_usable(renderer: Renderer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["testcard", "wan"])
-def test_a_missing_model_is_refused_for_good(
+def test_a_missing_model_is_not_retryable(
     models: Callable[[str], ModelSource], kind: str, tmp_path: Path
 ) -> None:
-    """A model that is not there is refused with its code, and not worth another attempt."""
+    """A missing model is refused with its code, and another attempt cannot succeed."""
     source = replace(models(kind), location="missing" if kind == "testcard" else str(tmp_path / "nothing"))
     with pytest.raises(RenderFailed) as refusal:
         installed(source.renderer).load(source, "cpu")

@@ -1,4 +1,4 @@
-"""What the renderer for diffusers promises beyond the port: the bare pipeline's pixels, and safe loading."""
+"""What the diffusers renderer guarantees beyond the port: the bare pipeline's pixels, and safe loading."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_pixels_are_those_of_the_bare_pipeline(
 
 
 def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -> None:
-    """Also a pipeline that is decoded as a whole and masks its embeddings gives what it gives by itself."""
+    """A pipeline that decodes all at once and masks its embeddings gives the same pixels as alone."""
     folder = ltx_folder(tmp_path / "ltx")
     renderer = DiffusersRenderer()
     renderer.load(ModelSource("ltx", str(folder)), "cpu")
@@ -105,7 +105,7 @@ def test_pixels_of_a_masked_pipeline_are_those_of_the_bare_one(tmp_path: Path) -
 
 @pytest.mark.parametrize("latent_frames", [1, 2, 5])
 def test_decoding_frame_by_frame_is_bit_identical(bare: Any, latent_frames: int) -> None:
-    """Driving the Wan decoder one latent frame at a time equals its own decode in every bit."""
+    """Decoding one latent frame at a time equals the Wan decoder's own decode in every bit."""
     latents = torch.randn((1, 12, latent_frames, 8, 8), generator=torch.Generator().manual_seed(1))
     runs = list(decode_runs(bare.vae, latents))
     with torch.no_grad():
@@ -125,7 +125,7 @@ def test_tiled_decoding_is_left_to_the_library(bare: Any) -> None:
 
 
 def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:
-    """The preview of a late step is close to the frame that comes out: it is drawn from the clean estimate."""
+    """The preview of a late step is close to the final frame: it is drawn from the clean estimate."""
     previews: list[bytes] = []
 
     def observe(report: StepReport) -> None:
@@ -141,12 +141,12 @@ def test_previews_look_like_the_end(renderer: DiffusersRenderer) -> None:
 
 
 def test_prompts_are_padded_as_the_model_was_trained(renderer: DiffusersRenderer, bare: Any) -> None:
-    """Without a mask over the padding its length shows in the pixels: the tokenizer's own length is used."""
+    """Without a mask over the padding its length changes the pixels: the tokenizer's own length is used."""
     assert (_drawn(renderer, REQUEST) != _bare(bare, REQUEST, max_sequence_length=64)).any()
 
 
 def test_the_revision_follows_the_content(wan: Path, tmp_path: Path) -> None:
-    """A copy has the same revision, a changed weight another, and a hub snapshot is named by its commit."""
+    """A copy has the same revision, a changed weight gives another, and a hub snapshot has that of its commit."""
     copy = shutil.copytree(wan, tmp_path / "copy")
     snapshot = shutil.copytree(wan, tmp_path / "snapshots" / ("0" * 40))
     revision = _revision(wan)
@@ -174,7 +174,7 @@ def _refusal(folder: Path) -> RenderFailed:
     "name", ["vae/diffusion_pytorch_model.bin", "text_encoder/model.pt", "x.pkl", "a/b.CKPT"]
 )
 def test_pickled_weights_are_refused(wan: Path, tmp_path: Path, name: str) -> None:
-    """A folder that holds pickled files is refused before anything in it is read, and the file is named."""
+    """A folder with pickled files is refused before anything in it is read, and the file is named."""
     folder = shutil.copytree(wan, tmp_path / "model")
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"pickled")
@@ -185,7 +185,7 @@ def test_pickled_weights_are_refused(wan: Path, tmp_path: Path, name: str) -> No
 
 
 def test_code_in_a_folder_is_refused(wan: Path, tmp_path: Path) -> None:
-    """A folder that brings code along is refused; nothing of it is run."""
+    """A folder with code is refused; nothing of it is run."""
     folder = shutil.copytree(wan, tmp_path / "model")
     (folder / "pipeline.py").write_text("raise SystemExit('ran')")
     assert _refusal(folder).code == "MODEL_UNSAFE"
@@ -210,7 +210,7 @@ def test_an_index_that_names_other_modules_is_refused(
 
 
 def test_damaged_folders_are_refused(wan: Path, tmp_path: Path) -> None:
-    """A folder without an index, with a broken one or with a cut weight file is refused with a code for each."""
+    """A folder without an index, with a broken one or with a truncated weight file is refused with its own code."""
     empty = tmp_path / "empty"
     empty.mkdir()
     assert _refusal(empty).code == "MODEL_NOT_FOUND"
@@ -223,7 +223,7 @@ def test_damaged_folders_are_refused(wan: Path, tmp_path: Path) -> None:
 
 
 def test_a_pipeline_that_needs_a_picture_is_refused(wan: Path, tmp_path: Path) -> None:
-    """A pipeline that cannot be driven by text alone is refused by its signature."""
+    """A pipeline that needs more than text is refused by its signature."""
     folder = shutil.copytree(wan, tmp_path / "model")
     index = json.loads((folder / "model_index.json").read_text())
     index |= {"_class_name": "WanVideoToVideoPipeline"}
@@ -266,7 +266,7 @@ def test_missing_weights_of_the_embedded_model_are_an_error(tmp_path: Path) -> N
 
 
 def test_other_precisions_keep_the_autoencoder_exact(wan: Path) -> None:
-    """With the network in bfloat16 the autoencoder stays in float32, and a scene still comes out as asked."""
+    """With the network in bfloat16 the autoencoder stays in float32, and a scene has the requested size."""
     renderer = DiffusersRenderer()
     assert renderer.load(ModelSource("wan", str(wan), dtype="bfloat16"), "cpu").dtype == "bfloat16"
     pictures = _drawn(renderer, REQUEST)

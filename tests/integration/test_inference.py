@@ -1,4 +1,4 @@
-"""The inference process: what becomes of jobs in it, and what happens when it dies."""
+"""The inference process: its jobs, and what happens when it exits."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def _only(messages: list[Message], kind: type) -> list[Message]:
     return [message for message in messages if isinstance(message, kind)]
 
 
-async def test_a_job_becomes_a_checked_video(process: InferenceProcess, tmp_path: Path) -> None:
-    """A run ends with files that hold what was asked, and facts that match them."""
+async def test_a_job_becomes_a_verified_video(process: InferenceProcess, tmp_path: Path) -> None:
+    """A run ends with files in the requested format, and facts that match them."""
     messages = await _all(process, _job(tmp_path))
     finished = messages[-1]
     assert isinstance(finished, FinishedMessage)
@@ -92,8 +92,8 @@ async def test_a_job_becomes_a_checked_video(process: InferenceProcess, tmp_path
     assert all(file.path.stat().st_size == file.size_bytes > 0 for file in finished.files)
 
 
-async def test_messages_tell_the_story_in_order(process: InferenceProcess, tmp_path: Path) -> None:
-    """Stages open and close in their order, steps count up, progress never goes back, one message closes."""
+async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) -> None:
+    """Stages start and finish in order, steps count up, progress never decreases, and one message closes the run."""
     messages = await _all(process, _job(tmp_path))
     stages = [
         (message.stage, message.scene, isinstance(message, StageStartedMessage))
@@ -103,7 +103,7 @@ async def test_messages_tell_the_story_in_order(process: InferenceProcess, tmp_p
     expected: list[tuple[str, int | None]] = [("prefetch", None)]
     expected += [(stage, scene) for scene in (0, 1) for stage in ("encode_prompt", "denoise", "decode")]
     expected += [("assemble", None)]
-    assert stages == [(*stage, opened) for stage in expected for opened in (True, False)]
+    assert stages == [(*stage, started) for stage in expected for started in (True, False)]
     assert isinstance(messages[1], LoadedMessage)
     steps = [message for message in messages if isinstance(message, StepMessage)]
     assert [step.step for step in steps if step.stage == "denoise"] == [1, 2, 3, 4, 5] * 2
@@ -141,7 +141,7 @@ async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_pa
 
 
 async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Path) -> None:
-    """A cancelled run stops long before its last step and leaves no half file; the process serves on."""
+    """A cancelled run stops long before its last step and leaves no partial file; the process serves the next job."""
     job = replace(_job(tmp_path, step_seconds=0.02), steps=5_000)
     messages: list[Message] = []
     async for message in process.run(job):
@@ -156,8 +156,8 @@ async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Pa
     assert process.pid == pid
 
 
-async def test_a_run_that_nobody_listens_to_stops(process: InferenceProcess, tmp_path: Path) -> None:
-    """Leaving the iterator cancels the run, so that the next one is served."""
+async def test_closing_the_iterator_cancels_the_run(process: InferenceProcess, tmp_path: Path) -> None:
+    """Closing the iterator cancels the run, so that the next one is served."""
     job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
@@ -169,7 +169,7 @@ async def test_a_run_that_nobody_listens_to_stops(process: InferenceProcess, tmp
 async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
     process: InferenceProcess, tmp_path: Path
 ) -> None:
-    """A process that is killed in the middle ends the run as failed, retryable; a new one serves the next job."""
+    """A process that is killed ends its run as failed and retryable; a new process serves the next job."""
     messages = await _all(process, _job(tmp_path, die_at_step=3))
     failed = messages[-1]
     assert isinstance(failed, FailedMessage)
@@ -200,7 +200,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferencePro
 
 
 async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_path: Path) -> None:
-    """A scene file that no longer has its hash is not trusted, and the job's log says so."""
+    """A scene file that no longer has its hash is rendered again, and the job's log reports it."""
     job = _job(tmp_path)
     done = tuple(
         message.file for message in await _all(process, job) if isinstance(message, SceneRenderedMessage)
@@ -231,7 +231,7 @@ async def test_failures_have_codes_and_keep_the_prompt(
     code: str,
     retryable: bool,
 ) -> None:
-    """Each misfortune has its code; the prompt is in no message and in no output; the process lives on."""
+    """Each fault has its code; the prompt is in no message and in no output; the process stays alive."""
     messages = await _all(process, _job(tmp_path, SECRET, 20, **options))
     failed = messages[-1]
     assert isinstance(failed, FailedMessage)
@@ -251,17 +251,17 @@ async def test_failures_have_codes_and_keep_the_prompt(
         (ModelSource("x", "x", renderer="broken"), "RENDERER_NOT_FOUND"),
     ],
 )
-async def test_a_model_that_cannot_be_had_fails_for_good(
+async def test_a_model_that_cannot_be_loaded_is_not_retryable(
     process: InferenceProcess, tmp_path: Path, model: ModelSource, code: str
 ) -> None:
-    """Without its model a job fails at once, and trying again is pointless."""
+    """Without its model or renderer a job fails at once, and another attempt cannot succeed."""
     failed = (await _all(process, replace(_job(tmp_path), model=model)))[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, False)
 
 
 async def test_kill_ends_the_run_at_once(process: InferenceProcess, tmp_path: Path) -> None:
-    """Killing the process closes the run that was in it with a code of its own."""
+    """Killing the process ends its run with a code of its own."""
     job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
     messages: list[Message] = []
     async for message in process.run(job):
@@ -276,7 +276,7 @@ async def test_kill_ends_the_run_at_once(process: InferenceProcess, tmp_path: Pa
 async def test_a_stopped_process_does_not_hold_up_its_supervisor(
     process: InferenceProcess, tmp_path: Path
 ) -> None:
-    """While the process stands still, as when a library holds the interpreter, the supervisor's loop runs on."""
+    """While the process is stopped, as when a library holds the interpreter, the supervisor's loop keeps running."""
     job = replace(_job(tmp_path, step_seconds=0.01), steps=40)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
@@ -295,7 +295,7 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
 
 
 async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp_path: Path) -> None:
-    """Two runs at once both finish, each with its own messages alone."""
+    """Two concurrent runs both finish, each with its own messages only."""
     jobs = [replace(_job(tmp_path / str(number)), job_id=f"job-{number}") for number in (1, 2)]
     runs = await asyncio.gather(*(_all(process, job) for job in jobs))
     for job, messages in zip(jobs, runs, strict=True):
@@ -304,7 +304,7 @@ async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp
 
 
 async def test_fades_and_dissolves_keep_the_length(process: InferenceProcess, tmp_path: Path) -> None:
-    """Scenes that fade and dissolve into each other make a clip of exactly the frames asked, dark at the fade."""
+    """Scenes with a fade and a dissolve make a clip of exactly the requested frames, dark at the fade."""
     prompt = "A star. Fade to a ring. Dissolve to a ball."
     finished = (await _all(process, _job(tmp_path, prompt, frames=48)))[-1]
     assert isinstance(finished, FinishedMessage)
@@ -316,7 +316,7 @@ async def test_fades_and_dissolves_keep_the_length(process: InferenceProcess, tm
 
 
 async def test_the_process_ends_with_its_supervisor(tmp_path: Path) -> None:
-    """When the supervisor is killed, the inference process hangs up by itself."""
+    """When the supervisor is killed, the inference process ends itself."""
     script = (
         "import asyncio, sys, pathlib\n"
         "from kinolog_worker.inference.process import InferenceProcess\n"
@@ -338,7 +338,8 @@ async def test_the_process_ends_with_its_supervisor(tmp_path: Path) -> None:
     try:
         supervisor.kill()
         await supervisor.wait()
-        await asyncio.wait_for(gone.wait(), timeout=30)
+        async with asyncio.timeout(30):
+            await gone.wait()
     finally:
         asyncio.get_running_loop().remove_reader(descriptor)
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The embedded model in the inference process: from a prompt to a checked file."""
+"""The embedded model in the inference process: from a prompt to a verified file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def model() -> ModelSource:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def process() -> AsyncIterator[InferenceProcess]:
-    """An inference process with everything that is installed; starting one takes seconds, so tests share it."""
+    """An inference process with the installed renderers; starting one takes seconds, so that tests share it."""
     inference = InferenceProcess(device="cpu", threads=1)
     yield inference
     await inference.kill()
@@ -71,7 +71,7 @@ async def _all(process: InferenceProcess, job: RenderJob) -> list[Message]:
 async def test_a_prompt_becomes_a_video(
     process: InferenceProcess, tmp_path: Path, model: ModelSource
 ) -> None:
-    """The embedded model renders at its own size; the file has the size asked for, and each pixel is a square."""
+    """The embedded model renders at its own size; the file has the requested size, and each pixel is a square."""
     job = _job(tmp_path, model, "a red circle moving right on a blue background")
     messages = await _all(process, job)
     finished = messages[-1]
@@ -90,7 +90,7 @@ async def test_a_prompt_becomes_a_video(
 async def test_a_prefetched_scene_is_the_same(
     process: InferenceProcess, tmp_path: Path, model: ModelSource
 ) -> None:
-    """Prefetching changes when things happen, never what comes out; a second attempt can use the scenes."""
+    """A prefetch does not change the result; a second attempt can use the scenes."""
     job = _job(tmp_path, model, "a star. a ring.", frames=10)
     prefetched = await process.prefetch(job)
     assert isinstance(prefetched, PrefetchedMessage)
@@ -106,7 +106,7 @@ async def test_a_prefetched_scene_is_the_same(
 async def test_denoising_can_be_cancelled(
     process: InferenceProcess, tmp_path: Path, model: ModelSource
 ) -> None:
-    """A job cancelled while it is denoised stops without decoding what there is."""
+    """A job cancelled while it is denoised stops without decoding."""
     job = replace(_job(tmp_path, model, "a star"), steps=500)
     messages: list[Message] = []
     async for message in process.run(job):
@@ -121,8 +121,9 @@ async def test_denoising_can_be_cancelled(
 async def test_the_prompt_stays_inside(
     tmp_path: Path, model: ModelSource, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A prompt too long for the model is cut in silence: no output quotes it, and of messages only the one whose
-    purpose it is to tell the owner which words are unknown.
+    """A prompt too long for the model is cut without output that quotes it.
+
+    Only the message for the owner about unknown words holds words of it.
     """
     process = InferenceProcess(device="cpu", threads=1)  # started under the capture, so that it inherits it
     job = _job(tmp_path, model, "zebra starfish " * 300)
@@ -130,17 +131,17 @@ async def test_the_prompt_stays_inside(
     await process.kill()
     output = capfd.readouterr()
     assert isinstance(messages[-1], FinishedMessage)
-    told = [message.words for message in messages if isinstance(message, UnknownWordsMessage)]
-    assert told == [VocabularyMatch(dropped=("zebra",))]
+    unknown = [message.words for message in messages if isinstance(message, UnknownWordsMessage)]
+    assert unknown == [VocabularyMatch(dropped=("zebra",))]
     others = repr([message for message in messages if not isinstance(message, UnknownWordsMessage)])
     for word in ("zebra", "starfish"):
         assert word not in output.out + output.err + others
 
 
-async def test_a_folder_without_a_pipeline_fails_for_good(
+async def test_a_folder_without_a_pipeline_is_not_retryable(
     process: InferenceProcess, tmp_path: Path, model: ModelSource
 ) -> None:
-    """A model entry that names an empty folder fails the job with a code, and the process goes on."""
+    """A model entry that names an empty folder fails the job with a code, and the process stays alive."""
     failed = (await _all(process, _job(tmp_path, replace(model, location=str(tmp_path)), "a star")))[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == ("MODEL_NOT_FOUND", False)

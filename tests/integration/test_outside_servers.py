@@ -15,7 +15,8 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog_client import JobEnded, KinologClient
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
-from tests.fixtures.whole_stack import CATALOGUE, ROOT
+from tests.fixtures.whole_stack import CATALOGUE
+from tests.renderers.installed import PYTHONPATH
 
 STOP_SECONDS = 60
 
@@ -57,7 +58,7 @@ def test_a_job_runs_on_servers_given_by_url(
     catalogue = tmp_path / "catalogue.toml"
     catalogue.write_text(CATALOGUE, encoding="utf-8")
     shared = dict(os.environ) | {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": PYTHONPATH,
         "KINOLOG_CATALOGUE": str(catalogue),
         "KINOLOG_LOG_FORMAT": "json",
         "KINOLOG_ARTIFACTS_URL": (tmp_path / "artifacts").as_uri(),

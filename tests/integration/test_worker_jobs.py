@@ -1,4 +1,4 @@
-"""Jobs on worker processes: what the log says, what is stored, and what becomes of jobs whose workers die."""
+"""Jobs on worker processes: their history, their artifacts, and jobs whose workers die."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_a_job_is_completed(workers: RunningWorkers) -> None:
 
 
 async def test_the_history_of_a_job(workers: RunningWorkers) -> None:
-    """Every stage of every scene begins and ends once in the log, in order, and scenes are recorded."""
+    """Every stage of every scene starts and finishes once in the log, in order, and scenes are recorded."""
     await workers.start_worker()
     job_id = await workers.submit("A star. A ring.")
     await workers.ended(job_id)
@@ -81,8 +81,8 @@ async def test_the_history_of_a_job(workers: RunningWorkers) -> None:
     assert [event.at for event in events] == sorted(event.at for event in events)
 
 
-async def test_weather_of_a_job(workers: RunningWorkers) -> None:
-    """Those who watch a job see growing percentages, previews and log lines, none of which hold the prompt."""
+async def test_progress_of_a_job(workers: RunningWorkers) -> None:
+    """Watchers of a job receive growing percentages, previews and log lines, none of which hold the prompt."""
     workers.offer(step_seconds=0.05)
     await workers.start_worker()
     job_id = await workers.submit("A purple unicorn whispers.", steps=20)
@@ -102,7 +102,7 @@ async def test_weather_of_a_job(workers: RunningWorkers) -> None:
 
 
 async def test_a_running_job_is_cancelled_between_steps(workers: RunningWorkers) -> None:
-    """A wish to cancel stops the renderer long before its last step, and the worker goes on with the next job."""
+    """A cancellation stops the renderer long before its last step, and the worker takes the next job."""
     workers.offer(step_seconds=0.05)
     await workers.start_worker()
     job_id = await workers.submit(steps=2_000)
@@ -114,7 +114,7 @@ async def test_a_running_job_is_cancelled_between_steps(workers: RunningWorkers)
 
 
 async def test_a_crash_of_the_renderer_costs_one_attempt(workers: RunningWorkers) -> None:
-    """When the inference process dies the attempt fails, and a second one in a new process succeeds."""
+    """If the inference process exits, the attempt fails, and a second one in a new process succeeds."""
     workers.offer(die_at_step=3, once_file=str(workers.folder / "died"))
     worker = await workers.start_worker()
     job = await workers.ended(await workers.submit())
@@ -125,7 +125,7 @@ async def test_a_crash_of_the_renderer_costs_one_attempt(workers: RunningWorkers
 
 
 async def test_killing_the_renderer_costs_one_attempt(workers: RunningWorkers) -> None:
-    """A renderer that is killed from outside in the middle of denoising is replaced."""
+    """A renderer that is killed while denoising is replaced."""
     workers.offer(step_seconds=0.05)
     worker = await workers.start_worker()
     job_id = await workers.submit(steps=40)
@@ -136,18 +136,18 @@ async def test_killing_the_renderer_costs_one_attempt(workers: RunningWorkers) -
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)
 
 
-async def test_a_clear_refusal_is_final(workers: RunningWorkers) -> None:
-    """A failure that no other attempt can cure ends the job with the renderer's own words."""
+async def test_a_failure_that_is_not_retryable_is_final(workers: RunningWorkers) -> None:
+    """A failure that is not retryable ends the job with the renderer's own message."""
     workers.offer(fail_at_step=1)
     await workers.start_worker()
     job = await workers.ended(await workers.submit())
     assert (job.status, job.attempt) == (Status.FAILED, 1)
     assert job.error is not None
-    assert (job.error.code, job.error.message) == ("REQUEST_UNSUPPORTED", "the test card was told to fail")
+    assert (job.error.code, job.error.message) == ("REQUEST_UNSUPPORTED", "the test card has a fault")
 
 
 async def test_attempts_run_out(workers: RunningWorkers) -> None:
-    """A job that fails in every attempt it may take ends failed, each attempt on record."""
+    """A job that fails in all its attempts ends failed, and each attempt is recorded."""
     workers.offer(raise_at_step=1)
     await workers.start_worker()
     job = await workers.ended(await workers.submit("A purple unicorn whispers.", max_attempts=2))
@@ -158,7 +158,7 @@ async def test_attempts_run_out(workers: RunningWorkers) -> None:
 
 
 async def test_two_workers_share_jobs(workers: RunningWorkers) -> None:
-    """Of many jobs every one is completed in its first attempt, and both workers had some."""
+    """All of many jobs are completed in their first attempt, and both workers had some."""
     workers.offer(step_seconds=0.01)
     for _ in range(2):
         await workers.start_worker()
@@ -169,7 +169,7 @@ async def test_two_workers_share_jobs(workers: RunningWorkers) -> None:
 
 
 async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWorkers) -> None:
-    """After kill -9 of a worker in the middle of denoising another one completes the job in attempt 2, once."""
+    """After kill -9 of a worker while denoising, another one completes the job in attempt 2, once."""
     workers.offer(step_seconds=0.05)
     first = await workers.start_worker()
     job_id = await workers.submit("A star. A ring.", steps=30)
@@ -187,7 +187,7 @@ async def test_a_killed_worker_s_job_is_completed_by_another(workers: RunningWor
 
 
 async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
-    """A worker that was frozen while another took its job over appends nothing more, and works on afterwards."""
+    """A worker that was stopped while another took its job over appends nothing more, and takes jobs afterwards."""
     workers.offer(step_seconds=0.05)
     first = await workers.start_worker()
     job_id = await workers.submit("A star.", steps=40)
@@ -204,8 +204,8 @@ async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
     assert "lease_lost" in first.log
 
 
-async def test_a_stopped_worker_hands_its_job_back(workers: RunningWorkers) -> None:
-    """A worker that is told to stop in the middle of a long job leaves it to another one at once, and exits well."""
+async def test_a_stopped_worker_queues_its_job_again(workers: RunningWorkers) -> None:
+    """A worker that is stopped during a long job leaves it to another one at once, and exits with status 0."""
     workers.offer(step_seconds=0.05)
     first = await workers.start_worker(grace_seconds=0.1)
     job_id = await workers.submit("A star.", steps=60)
@@ -221,7 +221,7 @@ async def test_a_stopped_worker_hands_its_job_back(workers: RunningWorkers) -> N
 
 
 async def test_a_stopped_worker_finishes_what_is_nearly_done(workers: RunningWorkers) -> None:
-    """A job that ends within the time of grace is completed before the worker exits."""
+    """A job that ends within the grace period is completed before the worker exits."""
     workers.offer(step_seconds=0.05)
     worker = await workers.start_worker(grace_seconds=30)
     job_id = await workers.submit("A star.", steps=20)
@@ -231,7 +231,7 @@ async def test_a_stopped_worker_finishes_what_is_nearly_done(workers: RunningWor
 
 
 async def test_an_erased_key_ends_a_job_clearly(workers: RunningWorkers) -> None:
-    """A job whose key is gone fails for good with a word for it."""
+    """A job whose key is erased fails with a code of its own."""
     job_id = await workers.submit()
     await workers.keys.erase(job_id)
     await workers.start_worker()
@@ -240,7 +240,7 @@ async def test_an_erased_key_ends_a_job_clearly(workers: RunningWorkers) -> None
 
 
 async def test_an_unknown_model_ends_a_job_clearly(workers: RunningWorkers) -> None:
-    """A job for a model that was taken out of the catalogue fails for good with a word for it."""
+    """A job of a model that is no longer in the catalogue fails with a code of its own."""
     job_id = await workers.submit(model="gone")
     await workers.start_worker()
     job = await workers.ended(job_id)
@@ -248,7 +248,7 @@ async def test_an_unknown_model_ends_a_job_clearly(workers: RunningWorkers) -> N
 
 
 async def test_the_broker_may_go_away_while_a_job_runs(workers: RunningWorkers) -> None:
-    """A job whose worker loses the broker for a while is completed in its first attempt."""
+    """A job whose worker loses the NATS server for a while is completed in its first attempt."""
     workers.offer(step_seconds=0.05)
     await workers.start_worker(ack_wait_seconds=60)
     job_id = await workers.submit("A star. A ring.", steps=20)
@@ -259,8 +259,8 @@ async def test_the_broker_may_go_away_while_a_job_runs(workers: RunningWorkers) 
     assert (job.status, job.attempt) == (Status.COMPLETED, 1)
 
 
-async def test_warming_up(workers: RunningWorkers) -> None:
-    """A wish to warm up for a waiting job is fulfilled and recorded while the job waits."""
+async def test_prefetch(workers: RunningWorkers) -> None:
+    """A prefetch for a queued job is done and recorded while the job is queued."""
     workers.offer(step_seconds=0.02)
     blocking = await workers.submit("A star.", steps=30)
     job_id = await workers.submit("A ring.", steps=1)
@@ -274,7 +274,7 @@ async def test_warming_up(workers: RunningWorkers) -> None:
 
 
 async def test_a_worker_reports_itself(workers: RunningWorkers) -> None:
-    """A worker is in the registry with its model loaded and the job that it works on, and leaves when it stops."""
+    """A worker is in the registry with its loaded model and its job, and leaves when it stops."""
     workers.offer(step_seconds=0.05)
     worker = await workers.start_worker()
     job_id = await workers.submit("A star.", steps=60)
@@ -292,8 +292,8 @@ async def test_a_worker_reports_itself(workers: RunningWorkers) -> None:
     assert not list((workers.folder / "scratch").iterdir())
 
 
-async def test_stored_files_have_the_hash_that_the_log_says(workers: RunningWorkers) -> None:
-    """The video in the store is the one that the log names."""
+async def test_stored_files_have_the_hash_in_the_log(workers: RunningWorkers) -> None:
+    """The video in the store has the hash and size that the log records."""
     await workers.start_worker()
     job = await workers.ended(await workers.submit("A star."))
     video = job.artifacts[0]

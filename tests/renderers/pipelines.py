@@ -1,4 +1,4 @@
-"""Small pipelines of real classes with random weights: one that can be decoded frame by frame, one that cannot."""
+"""Small pipelines of real classes with random weights: one that decodes frame by frame, one that does not."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ _t: Any = transformers
 
 
 def wan_folder(folder: Path) -> Path:
-    """A WanPipeline of the size of kinolog-tiny."""
+    """Write a WanPipeline of the size of kinolog-tiny and return its folder."""
     build_pipeline(folder)
     return folder
 
 
 def ltx_folder(folder: Path) -> Path:
-    """An LTXPipeline: masks beside the embeddings, packed latents, sizes in steps of 32, lengths in steps of 8."""
+    """Write an LTXPipeline and return its folder.
+
+    It has masks with its embeddings, packed latents, sizes in multiples of 32 and lengths in multiples of 8.
+    """
     torch.manual_seed(0)
     tokenizer, _ = build_text_side()
     config = _t.T5Config(

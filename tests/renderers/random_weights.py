@@ -32,7 +32,7 @@ _WORDS = (
 
 
 def build_pipeline(folder: Path) -> None:
-    """Write the model into `folder`, in the layout of `save_pretrained`, readable by everyone who may enter."""
+    """Write the model into `folder`, in the layout of `save_pretrained`, readable by all users."""
     _t.utils.logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
@@ -47,11 +47,13 @@ def build_pipeline(folder: Path) -> None:
     pipe.save_pretrained(folder, safe_serialization=True)
     os.chmod(folder, 0o755)  # noqa: S103 - a model is no secret
     for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # save_pretrained writes some files for the owner alone
+        path.chmod(
+            0o755 if path.is_dir() else 0o644
+        )  # save_pretrained makes some files readable by the owner only
 
 
 def build_text_side() -> tuple[Any, Any]:
-    """The tokenizer and the text encoder that belongs to it."""
+    """Return the tokenizer and its text encoder."""
     return _tokenizer(), _text_encoder()
 
 
@@ -90,7 +92,7 @@ def _denoiser() -> Any:
 
 
 def _tokenizer() -> Any:
-    """Words and punctuation, NFKC, lower case; whatever it does not know is one token."""
+    """Return a tokenizer of words and punctuation, NFKC, lower case, with one token for unknown words."""
     words = [_PAD, _END, _UNKNOWN, *sorted(set(_WORDS.split()))]
     ids = {word: number for number, word in enumerate(words)}
     core = Tokenizer(models.WordLevel(ids, unk_token=_UNKNOWN))

@@ -1,4 +1,4 @@
-"""A renderer for tests: moving colour bars that follow from the seed, drawn at once or as slowly as asked."""
+"""A renderer for tests: moving colour bars from the seed, drawn at once or with delays."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _RUN_FRAMES = 4
 class TestcardRenderer:
     """Draws vertical bars that move to the right, one bar width in sixteen frames.
 
-    Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for misfortunes `die_at_step`
-    (the process kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step`
-    (an error that quotes the prompt). Steps count from 1; a misfortune can be bound to one scene with
-    `at_seed`, and happens once when `once_file` names a file that can be created.
+    Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for faults `die_at_step` (the process
+    kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes
+    the prompt). Steps count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first
+    time: it names a file that must not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -71,7 +71,7 @@ class TestcardRenderer:
         bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
         for step in range(1, request.steps + 1):
             time.sleep(self._number("step_seconds"))
-            self._misfortune(step, request)
+            self._fault(step, request)
             if should_stop():
                 raise RenderCancelled
             observe(StepReport("denoise", step, request.steps, lambda: jpeg_of(_card(bars, 0, 64, 64))))
@@ -79,8 +79,8 @@ class TestcardRenderer:
         for start in range(0, canvas.frames, _RUN_FRAMES):
             if should_stop():
                 raise RenderCancelled
-            places = range(start, min(start + _RUN_FRAMES, canvas.frames))
-            cards = np.stack([_card(bars, place, canvas.width, canvas.height) for place in places])
+            indices = range(start, min(start + _RUN_FRAMES, canvas.frames))
+            cards = np.stack([_card(bars, index, canvas.width, canvas.height) for index in indices])
             run = fit(cards, canvas, request)[: request.frames - drawn]
             drawn += len(run)
             yield run
@@ -93,7 +93,7 @@ class TestcardRenderer:
         value = self._options.get(option, 0)
         return float(value) if isinstance(value, int | float) else 0.0
 
-    def _misfortune(self, step: int, request: SceneRequest) -> None:
+    def _fault(self, step: int, request: SceneRequest) -> None:
         due = [name for name in ("die", "fail", "starve", "raise") if self._number(f"{name}_at_step") == step]
         if not due or self._options.get("at_seed", request.seed) != request.seed or not self._first_time():
             return
@@ -101,7 +101,7 @@ class TestcardRenderer:
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "fail":
-                raise RenderFailed("REQUEST_UNSUPPORTED", "the test card was told to fail", retryable=False)
+                raise RenderFailed("REQUEST_UNSUPPORTED", "the test card has a fault", retryable=False)
             case "starve":
                 raise MemoryError
             case _:
@@ -118,8 +118,8 @@ class TestcardRenderer:
         return True
 
 
-def _card(bars: Frames, place: int, width: int, height: int) -> Frames:
-    """Frame number `place`: eight bars of a picture `width` pixels wide, moved to the right."""
-    columns = (np.arange(width) - place * width // 128) * 8 // width % 8
+def _card(bars: Frames, index: int, width: int, height: int) -> Frames:
+    """Return frame number `index`: eight bars over `width` pixels, moved to the right."""
+    columns = (np.arange(width) - index * width // 128) * 8 // width % 8
     line: Frames = bars[columns]
     return np.broadcast_to(line, (height, width, 3))

@@ -26,25 +26,25 @@ SITUATION = WorkerSituation(worker=ME, deliveries=1, now=START)
 
 @pytest.fixture
 async def queued(tmp_path: Path) -> Job:
-    """A job that waits."""
+    """A queued job."""
     memory_worker = MemoryWorker(tmp_path)
     return await memory_worker.job(await memory_worker.submit())
 
 
 def held_by(job: Job, worker: str) -> Job:
-    """The job in a worker's hands."""
+    """Return the job with an attempt of this worker."""
     attempt = Attempt(number=1, worker=worker, runtime=Runtime(), started_at=START)
     return replace(job, status=Status.PROCESSING, attempt=1, attempts=(attempt,))
 
 
 def test_a_waiting_job_is_started(queued: Job) -> None:
-    """A job that waits and whose time has come is started."""
+    """A queued job whose earliest start has passed is started."""
     assert admit(queued, SITUATION) == Start()
     assert admit(replace(queued, not_before=START), SITUATION) == Start()
 
 
-def test_a_job_before_its_time_is_put_off_until_then(queued: Job) -> None:
-    """A job that is not to start yet is put off for as long as that takes."""
+def test_a_job_that_may_not_start_yet_is_postponed(queued: Job) -> None:
+    """The ticket of a job that may not start yet is postponed until then."""
     late = replace(queued, not_before=START + timedelta(seconds=7.5))
     assert admit(late, SITUATION) == Postpone(7.5)
 
@@ -53,14 +53,14 @@ def test_a_job_before_its_time_is_put_off_until_then(queued: Job) -> None:
     ("deliveries", "seconds"), [(1, 5.0), (2, 10.0), (5, 80.0), (99, UNSERVED_MODEL_BACKOFF.longest_seconds)]
 )
 def test_a_model_that_others_serve_is_left_to_them(queued: Job, deliveries: int, seconds: float) -> None:
-    """A job of a model that this worker does not serve is put off, longer each time that it comes back."""
+    """The ticket of a model that this worker does not serve is postponed, longer with each delivery."""
     situation = replace(SITUATION, deliveries=deliveries, unserved_models={"card"})
     assert admit(queued, situation) == Postpone(seconds)
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
 def test_the_ticket_of_an_ended_job_is_dropped(queued: Job, status: Status) -> None:
-    """Nothing is left to do for a job that has ended, or that never was."""
+    """There is nothing to do for a job that has ended or does not exist."""
     assert isinstance(admit(replace(queued, status=status), SITUATION), Drop)
     assert isinstance(admit(None, SITUATION), Drop)
 
@@ -76,10 +76,10 @@ def test_the_ticket_of_an_ended_job_is_dropped(queued: Job, status: Status) -> N
         ("other", 1, True, Drop),
     ],
 )
-def test_a_job_in_hands(
+def test_a_job_of_another_worker(
     queued: Job, holder: str, deliveries: int, reported: bool, admission: type[Admission]
 ) -> None:
-    """A job is taken over when its ticket comes again, or its worker is gone; a stray copy of a ticket is dropped."""
+    """A job is taken over if its ticket is redelivered or its worker is gone; a second copy of a ticket is dropped."""
     others = {queued.id} if reported else set()
     situation = replace(SITUATION, deliveries=deliveries, jobs_of_others=others)
     assert isinstance(admit(held_by(queued, holder), situation), admission)

@@ -1,4 +1,4 @@
-"""How attempts go and how they end."""
+"""Attempts and their outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kinolog.ports.artifacts import StagedContent, StoredArtifact
 from kinolog.ports.progress import LogLine, Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
-from tests.builders.scripted_inference import ScriptedInference, deaf, endless, failing, rendering
+from tests.builders.scripted_inference import ScriptedInference, endless, failing, rendering, unresponsive
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def memory_worker(tmp_path: Path) -> MemoryWorker:
     return MemoryWorker(tmp_path)
 
 
-async def test_a_job_is_seen_through(memory_worker: MemoryWorker) -> None:
-    """A ticket leads to a completed job with its artifacts, and is removed; the files made on the way are gone."""
+async def test_a_job_is_completed_from_its_ticket(memory_worker: MemoryWorker) -> None:
+    """A ticket leads to a completed job with its artifacts and is acknowledged; temporary files are removed."""
     job_id = await memory_worker.submit()
     job = await memory_worker.work(job_id)
     assert (job.status, job.attempt, job.worker, job.gpu_seconds) == (Status.COMPLETED, 1, ME, 2.5)
@@ -47,8 +47,8 @@ async def test_a_job_is_seen_through(memory_worker: MemoryWorker) -> None:
     )
 
 
-async def test_what_the_renderer_is_asked(memory_worker: MemoryWorker) -> None:
-    """The order holds the prompts in the clear, and everything else as it was submitted."""
+async def test_the_render_job(memory_worker: MemoryWorker) -> None:
+    """The render job holds the prompts in the clear, and everything else as it was submitted."""
     await memory_worker.work(await memory_worker.submit("A star. A ring."))
     (order,) = memory_worker.inference.jobs
     assert [scene.prompt for scene in order.scenes] == ["A star.", "A ring."]
@@ -56,8 +56,8 @@ async def test_what_the_renderer_is_asked(memory_worker: MemoryWorker) -> None:
     assert (order.model.name, order.model.location) == ("card", "embedded:card")
 
 
-async def test_scenes_stand_behind_their_stages(memory_worker: MemoryWorker) -> None:
-    """In the history a rendered scene comes after the stages that made it, and times never go back."""
+async def test_scenes_follow_their_stages(memory_worker: MemoryWorker) -> None:
+    """In the history a rendered scene follows the stages that made it, and times never decrease."""
     job_id = await memory_worker.submit()
     await memory_worker.work(job_id)
     events = await memory_worker.events(job_id)
@@ -73,7 +73,7 @@ async def test_scenes_stand_behind_their_stages(memory_worker: MemoryWorker) -> 
 
 
 async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: MemoryWorker) -> None:
-    """A second attempt is given the scenes that the first one stored."""
+    """A second attempt receives the scenes that the first one stored."""
     job_id = await memory_worker.submit()
 
     async def dies_after_one(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
@@ -97,7 +97,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: Memory
 
 
 async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWorker) -> None:
-    """A scene that the store no longer has is left out of what the second attempt is given."""
+    """The second attempt does not receive a scene that is no longer stored."""
     job_id = await memory_worker.submit()
     memory_worker.inference.script = failing("WORKER_CRASHED", retryable=True)
     await memory_worker.start_elsewhere(job_id)
@@ -113,8 +113,8 @@ async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWork
     assert memory_worker.inference.jobs[0].finished_scenes == ()
 
 
-async def test_a_wish_to_cancel_reaches_the_renderer(memory_worker: MemoryWorker) -> None:
-    """A job that is cancelled while it is rendered ends cancelled, and its ticket is removed."""
+async def test_a_cancellation_reaches_the_renderer(memory_worker: MemoryWorker) -> None:
+    """A job that is cancelled while it is rendered ends cancelled, and its ticket is acknowledged."""
     memory_worker.inference.script = endless
     job_id = await memory_worker.submit()
     working = asyncio.create_task(memory_worker.work(job_id))
@@ -124,9 +124,9 @@ async def test_a_wish_to_cancel_reaches_the_renderer(memory_worker: MemoryWorker
     assert await memory_worker.issuer.outstanding() == {}
 
 
-async def test_a_deaf_renderer_is_ended(memory_worker: MemoryWorker) -> None:
-    """A renderer that does not stop when it is asked to is killed, and the job is cancelled all the same."""
-    memory_worker.inference.script = deaf
+async def test_an_unresponsive_renderer_is_killed(memory_worker: MemoryWorker) -> None:
+    """A renderer that does not stop when it is cancelled is killed, and the job ends cancelled."""
+    memory_worker.inference.script = unresponsive
     job_id = await memory_worker.submit()
     working = asyncio.create_task(memory_worker.work(job_id))
     await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
@@ -135,10 +135,10 @@ async def test_a_deaf_renderer_is_ended(memory_worker: MemoryWorker) -> None:
     assert memory_worker.inference.killed.is_set()
 
 
-async def test_a_stalled_renderer_is_ended(memory_worker: MemoryWorker) -> None:
-    """A renderer that says nothing for too long is killed, and the attempt failed."""
+async def test_a_stalled_renderer_is_killed(memory_worker: MemoryWorker) -> None:
+    """A renderer that sends nothing for too long is killed, and the attempt fails."""
     memory_worker.set_timing(stall_timeout_seconds=0.05)
-    memory_worker.inference.script = deaf
+    memory_worker.inference.script = unresponsive
     job_id = await memory_worker.submit()
     job = await memory_worker.work(job_id)
     assert job.status is Status.QUEUED
@@ -148,7 +148,7 @@ async def test_a_stalled_renderer_is_ended(memory_worker: MemoryWorker) -> None:
 
 
 async def test_other_changes_do_not_disturb_an_attempt(memory_worker: MemoryWorker) -> None:
-    """A change of priority in the middle of an attempt is taken in, and the job is completed."""
+    """A change of priority during an attempt is applied, and the job is completed."""
     job_id = await memory_worker.submit()
 
     async def reprioritized(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
@@ -165,7 +165,7 @@ async def test_other_changes_do_not_disturb_an_attempt(memory_worker: MemoryWork
 
 
 async def test_a_lost_lease_drops_the_work(memory_worker: MemoryWorker) -> None:
-    """When another worker takes the job over the work is dropped: nothing is appended, the ticket is left alone."""
+    """When another worker takes the job over, the attempt is dropped: no append, and the ticket is left alone."""
     memory_worker.inference.script = endless
     job_id = await memory_worker.submit()
     working = asyncio.create_task(memory_worker.work(job_id))
@@ -177,8 +177,8 @@ async def test_a_lost_lease_drops_the_work(memory_worker: MemoryWorker) -> None:
     assert isinstance((await memory_worker.events(job_id))[-1], e.AttemptStarted)
 
 
-async def test_a_failure_that_may_pass_is_tried_again_later(memory_worker: MemoryWorker) -> None:
-    """After a retryable failure the job waits in the queue, longer with every attempt."""
+async def test_a_retryable_failure_is_retried_later(memory_worker: MemoryWorker) -> None:
+    """After a retryable failure the job is queued with a delay that grows with every attempt."""
     memory_worker.inference.script = failing("OUT_OF_MEMORY", retryable=True)
     job_id = await memory_worker.submit()
     pauses = []
@@ -191,13 +191,13 @@ async def test_a_failure_that_may_pass_is_tried_again_later(memory_worker: Memor
     assert (await memory_worker.work(job_id)).status is Status.FAILED
 
 
-async def test_a_failure_for_good(memory_worker: MemoryWorker) -> None:
-    """After a failure that cannot pass the job has failed, with the renderer's code and words."""
+async def test_a_failure_that_is_not_retryable(memory_worker: MemoryWorker) -> None:
+    """After a failure that is not retryable the job has failed with the renderer's code and message."""
     memory_worker.inference.script = failing("REQUEST_UNSUPPORTED", retryable=False)
     job = await memory_worker.work(await memory_worker.submit())
     assert (job.status, job.error) == (
         Status.FAILED,
-        JobError(code="REQUEST_UNSUPPORTED", message="it was told to", retryable=False),
+        JobError(code="REQUEST_UNSUPPORTED", message="the script fails", retryable=False),
     )
 
 
@@ -209,7 +209,7 @@ class FullStore(MemoryArtifacts):
         self.takes = takes
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
-        """Put staged content at its address, as long as there is room."""
+        """Move staged content to its address, as long as there is room."""
         self.takes -= 1
         if self.takes < 0:
             raise OSError("the disk at /secret/place is full")
@@ -217,7 +217,7 @@ class FullStore(MemoryArtifacts):
 
 
 async def test_files_that_cannot_be_stored_fail_the_attempt(memory_worker: MemoryWorker) -> None:
-    """When the finished files cannot be stored the attempt fails and may be tried again; paths stay private."""
+    """If the finished files cannot be stored, the attempt fails as retryable, and paths stay private."""
     memory_worker.set_artifacts(FullStore(takes=2))
     job = await memory_worker.work(await memory_worker.submit())
     assert job.status is Status.QUEUED
@@ -243,8 +243,8 @@ async def test_a_scene_that_cannot_be_stored_harms_nothing(
     assert [scene.artifact for scene in job.scenes] == [None, None]
 
 
-async def test_a_file_that_changes_on_its_way_is_not_stored(memory_worker: MemoryWorker) -> None:
-    """A finished file that is not what the renderer hashed fails the attempt."""
+async def test_a_file_that_changes_before_it_is_stored(memory_worker: MemoryWorker) -> None:
+    """A finished file without the renderer's hash fails the attempt."""
 
     async def meddled(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
         async for message in rendering(inference, job):
@@ -257,7 +257,7 @@ async def test_a_file_that_changes_on_its_way_is_not_stored(memory_worker: Memor
     assert job.attempts[0].error.code == "STORE_FAILED"
 
 
-async def test_stopping_puts_a_running_job_back(memory_worker: MemoryWorker) -> None:
+async def test_stopping_queues_a_running_job_again(memory_worker: MemoryWorker) -> None:
     """A worker that is stopped fails its attempt so that another worker can start the job at once."""
     memory_worker.inference.script = endless
     job_id = await memory_worker.submit()
@@ -273,21 +273,25 @@ async def test_stopping_puts_a_running_job_back(memory_worker: MemoryWorker) -> 
 
 
 async def test_prompts_stay_private(memory_worker: MemoryWorker, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever happens to a job, its prompt is neither in the log lines of the worker nor in those of the job."""
+    """The prompt is neither in the log lines of the worker nor in those of the job, whatever the outcome."""
     caplog.set_level(logging.DEBUG)
     for script in (rendering, failing("RENDER_FAILED", retryable=False)):
         memory_worker.inference.script = script
         job_id = await memory_worker.submit("A purple unicorn whispers.")
         await memory_worker.work(job_id)
-        for weather in await memory_worker.progress.recent(job_id):
-            assert not isinstance(weather, LogLine) or "unicorn" not in weather.message
+        for update in await memory_worker.progress.recent(job_id):
+            assert not isinstance(update, LogLine) or "unicorn" not in update.message
     assert "unicorn" not in caplog.text
 
 
-async def test_weather(memory_worker: MemoryWorker) -> None:
-    """Progress grows with the steps, and never says that all is done before it is."""
+async def test_progress(memory_worker: MemoryWorker) -> None:
+    """Percent grows with the steps and stays below 100 until the job is completed."""
     job_id = await memory_worker.submit()
     await memory_worker.work(job_id)
-    percents = [w.percent for w in await memory_worker.progress.recent(job_id) if isinstance(w, Progress)]
+    percents = [
+        update.percent
+        for update in await memory_worker.progress.recent(job_id)
+        if isinstance(update, Progress)
+    ]
     assert percents == sorted(percents)
     assert 0 < percents[-1] < 100

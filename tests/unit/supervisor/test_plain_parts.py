@@ -1,4 +1,4 @@
-"""Small parts of the supervisor: pauses, orders, names, scratch folders, weather."""
+"""Small parts of the supervisor: pauses, render jobs, names, scratch folders, progress."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def memory_worker(tmp_path: Path) -> MemoryWorker:
 
 
 async def test_pauses_double_and_are_always_the_same(memory_worker: MemoryWorker) -> None:
-    """The pause before another attempt doubles with each, counted from the last retry by a person, up to a limit."""
+    """The pause before another attempt doubles with each, counted from the last retry by a user, up to a limit."""
     job = await memory_worker.job(await memory_worker.submit())
 
     def pause(attempt: int, last_attempt: int = 3) -> float:
@@ -45,32 +45,33 @@ async def test_pauses_double_and_are_always_the_same(memory_worker: MemoryWorker
 
 
 async def test_a_style_is_the_last_word_of_a_prompt(memory_worker: MemoryWorker) -> None:
-    """The style that was asked for is put behind the prompt of each scene."""
+    """The requested style is appended to the prompt of each scene."""
     job = await memory_worker.job(await memory_worker.submit("A star. A ring."))
     styled = replace(job, spec=replace(job.spec, style="watercolor"))
-    opened = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
-    order = build_render_job(styled, opened, ModelEntry(name="card", source="embedded"), memory_worker.folder)
-    assert [scene.prompt for scene in order.scenes] == [
+    unsealed_fields = UnsealedFields(prompt="A star. A ring.", scenes=("A star.", "A ring."))
+    entry = ModelEntry(name="card", source="embedded")
+    render_job = build_render_job(styled, unsealed_fields, entry, memory_worker.folder)
+    assert [scene.prompt for scene in render_job.scenes] == [
         "A star, watercolor style",
         "A ring, watercolor style",
     ]
 
 
 async def test_a_job_without_storyboard_is_one_scene(memory_worker: MemoryWorker) -> None:
-    """A job that was stored without scenes is rendered as one, with the job's seed and length."""
+    """A job without scenes is rendered as one scene with the job's seed and length."""
     job = replace(await memory_worker.job(await memory_worker.submit()), scenes=())
-    order = build_render_job(
+    render_job = build_render_job(
         job,
         UnsealedFields(prompt="A star."),
         ModelEntry(name="card", source="embedded"),
         memory_worker.folder,
     )
-    (scene,) = order.scenes
+    (scene,) = render_job.scenes
     assert (scene.prompt, scene.frames, scene.seed) == ("A star.", 16, 7)
 
 
 def test_options_that_are_settings_of_the_source() -> None:
-    """Where a model comes from is told apart from the renderer's own options."""
+    """Settings of the source are separated from the renderer's own options."""
     options = {"dtype": "bfloat16", "allow_download": False, "cache_folder": "/models", "attention": "sdpa"}
     source = model_source(ModelEntry(name="wan", source="owner/wan", revision="main", options=options))
     assert (source.dtype, source.allow_download, source.cache_folder) == ("bfloat16", False, Path("/models"))
@@ -82,7 +83,7 @@ def test_options_that_are_settings_of_the_source() -> None:
 
 
 def test_names_are_unique_words() -> None:
-    """No two starts of a worker have one name, and a name fits into a subject whatever the machine is called."""
+    """Every start of a worker has another name, and any host name gives a valid part of a subject."""
     names = {instance_name("my worker.local *>") for _ in range(50)}
     assert len(names) == 50
     assert all(name.startswith("my-worker-local-") for name in names)
@@ -91,24 +92,24 @@ def test_names_are_unique_words() -> None:
 
 
 def test_libraries_are_named() -> None:
-    """The record of an attempt says which Python and which kinolog it ran on."""
+    """The runtime of an attempt names the versions of Python and kinolog."""
     assert {"python", "kinolog"} <= set(libraries())
 
 
 async def test_memory_of_a_cpu() -> None:
-    """On a CPU the process counts against the machine, and a process that is gone uses nothing."""
+    """On a CPU the memory of the process is counted against the machine; without a process it is zero."""
     used, total = await device_memory("cpu", pid=None)
     assert used == 0 < total
 
 
-async def test_memory_of_a_gpu_that_nobody_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nvidia-smi is not installed nothing is claimed about a GPU."""
+async def test_memory_of_a_gpu_without_nvidia_smi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without nvidia-smi the memory of a GPU is unknown: zeros."""
     monkeypatch.setenv("PATH", "/nowhere")
     assert await device_memory("cuda:0", pid=1) == (0, 0)
 
 
 def test_scratch_folders(tmp_path: Path) -> None:
-    """A worker's folder is its own and removed in the end; folders of dead workers are removed, of living ones not."""
+    """A worker's folder is removed at its end; folders of dead workers are removed, those of live ones stay."""
     dead = tmp_path / "dead"
     dead.mkdir()
     (dead / ".in-use").touch()
@@ -122,13 +123,13 @@ def test_scratch_folders(tmp_path: Path) -> None:
 
 
 def test_metrics(memory_worker: MemoryWorker) -> None:
-    """A worker's metrics name what it did."""
+    """The metrics count completed jobs."""
     memory_worker.dependencies.status.jobs_completed = 3
     assert "kinolog_worker_jobs_completed_total 3\n" in metrics_of(memory_worker.dependencies)
 
 
-async def test_weather_is_conflated(memory_worker: MemoryWorker) -> None:
-    """Of what comes between two reports the latest progress and preview, and the last log lines, are sent."""
+async def test_progress_is_conflated(memory_worker: MemoryWorker) -> None:
+    """Between two reports, only the latest progress and preview and the last log lines are published."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
         feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
@@ -151,17 +152,17 @@ async def test_weather_is_conflated(memory_worker: MemoryWorker) -> None:
         reporter.put_preview(0, number, b"jpeg")
         reporter.put_log_line("WARNING" if number % 2 else "odd level", f"line {number}")
     running = asyncio.create_task(reporter.run())
-    following = [w async for w in _first(feed, MOST_LINES + 2)]
+    following = [update async for update in _first(feed, MOST_LINES + 2)]
     running.cancel()
-    lines = [w.message for w in following if isinstance(w, LogLine)]
+    lines = [update.message for update in following if isinstance(update, LogLine)]
     assert lines == [f"line {number}" for number in range(10, MOST_LINES + 10)]
-    assert [w.step for w in following if isinstance(w, PreviewImage)] == [MOST_LINES + 9]
+    assert [update.step for update in following if isinstance(update, PreviewImage)] == [MOST_LINES + 9]
     assert isinstance(following[-1], Progress)
     assert following[-1].step == MOST_LINES + 9
 
 
 async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
-    """Words of the prompt leave the reporter in a note, not in the message; other lines have none."""
+    """Words of the prompt are published in a sealed note, not in the message; other lines have no note."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
         feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
@@ -177,15 +178,15 @@ async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
 
 
 def unsealed(text: str) -> SealedNote:
-    """A note as it would be sealed, for tests that look at where it goes."""
+    """Return a recognisable note instead of a sealed one."""
     return SealedNote("key", Sealed(nonce=b"nonce", ciphertext=text.encode()[::-1]))
 
 
 async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[ProgressUpdate]:
-    """What a follower sees first."""
+    """Yield the first updates that a follower receives."""
     seen = 0
-    async for weather in feed.follow():
-        yield weather
+    async for update in feed.follow():
+        yield update
         seen += 1
         if seen == count:
             return

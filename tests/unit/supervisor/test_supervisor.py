@@ -24,7 +24,7 @@ def memory_worker(tmp_path: Path) -> MemoryWorker:
 
 
 async def issue(memory_worker: MemoryWorker, job_id: str) -> None:
-    """Issue the job's ticket as the reactor does."""
+    """Issue the job's ticket as the dispatcher does."""
     await memory_worker.issuer.issue(
         Ticket(
             job_id=job_id,
@@ -37,13 +37,13 @@ async def issue(memory_worker: MemoryWorker, job_id: str) -> None:
 
 
 async def finished(running: asyncio.Task[None]) -> None:
-    """Wait until the loop has ended well."""
+    """Wait until the loop has ended without an error."""
     async with asyncio.timeout(30):
         await running
 
 
 async def test_one_ticket_after_the_other(memory_worker: MemoryWorker) -> None:
-    """The worker deals with every ticket, and stops when told."""
+    """The worker handles every ticket and stops on request."""
     supervisor = Supervisor(memory_worker.dependencies)
     running = asyncio.create_task(supervisor.run())
     job_ids = [await memory_worker.submit() for _ in range(3)]
@@ -57,8 +57,8 @@ async def test_one_ticket_after_the_other(memory_worker: MemoryWorker) -> None:
     assert list(await memory_worker.workers.present_workers()) == []
 
 
-async def test_a_ticket_is_kept_while_its_job_runs(memory_worker: MemoryWorker) -> None:
-    """A job that takes longer than a ticket may be silent is not handed to another worker."""
+async def test_a_ticket_is_extended_while_its_job_runs(memory_worker: MemoryWorker) -> None:
+    """A job that takes longer than the ack wait is not delivered to another worker."""
     memory_worker.issuer.ack_wait_seconds = 0.3
     memory_worker.inference.script = endless
     supervisor = Supervisor(memory_worker.dependencies)
@@ -74,7 +74,7 @@ async def test_a_ticket_is_kept_while_its_job_runs(memory_worker: MemoryWorker) 
 
 
 async def test_stopping_ends_a_running_attempt(memory_worker: MemoryWorker) -> None:
-    """A worker that is told to stop while it works puts its job back, and leaves."""
+    """A worker that stops during an attempt queues its job again and leaves the registry."""
     memory_worker.inference.script = endless
     supervisor = Supervisor(memory_worker.dependencies)
     running = asyncio.create_task(supervisor.run())
@@ -104,17 +104,17 @@ async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryW
     running = asyncio.create_task(supervisor.run())
     async with asyncio.timeout(30):
         await supervisor.ready.wait()
-    assert [order.model.name for order in memory_worker.inference.jobs] == ["card"]
+    assert [render_job.model.name for render_job in memory_worker.inference.jobs] == ["card"]
     assert memory_worker.dependencies.status.loaded_model == "card"
     assert memory_worker.dependencies.status.runtime("card").model_revision == FACTS.revision
     supervisor.stop()
     await finished(running)
 
 
-async def test_a_model_that_cannot_be_loaded_stops_nobody(
+async def test_a_model_that_cannot_be_loaded_does_not_stop_the_worker(
     memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker whose default model cannot be loaded takes tickets all the same: their jobs then fail clearly."""
+    """A worker whose default model cannot be loaded still takes tickets; their jobs fail with an error code."""
 
     async def fails(job: RenderJob) -> PrefetchedMessage | FailedMessage:
         return FailedMessage(
@@ -135,7 +135,7 @@ async def test_a_model_that_cannot_be_loaded_stops_nobody(
 async def test_an_inference_process_that_does_not_start_is_tried_again(
     memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the inference process cannot be started no ticket is taken, and starting it is tried on."""
+    """While the inference process cannot be started, no ticket is taken and the start is retried."""
     starts = 0
 
     async def start() -> None:
@@ -158,7 +158,7 @@ async def test_an_inference_process_that_does_not_start_is_tried_again(
 
 
 async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
-    """While a job runs the registry says which, and afterwards how many were completed."""
+    """While a job runs, the registry names it."""
     memory_worker.inference.script = endless
     supervisor = Supervisor(memory_worker.dependencies)
     running = asyncio.create_task(supervisor.run())
@@ -166,7 +166,7 @@ async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
     await issue(memory_worker, job_id)
     async with asyncio.timeout(30):
         while [r.job_id for r in await memory_worker.workers.present_workers() if r.name == ME] != [job_id]:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # the registry in memory has no bell
+            await asyncio.sleep(0)  # the registry in memory has no notification
     memory_worker.inference.cancelled.set()
     supervisor.stop()
     await finished(running)
@@ -180,7 +180,7 @@ async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_w
         await supervisor.ready.wait()
         assert memory_worker.inference.jobs == []
         memory_worker.inference.alive = False
-        while not memory_worker.inference.jobs:  # noqa: ASYNC110 - the loop looks from time to time
+        while not memory_worker.inference.jobs:  # noqa: ASYNC110 - the supervisor polls the process
             await asyncio.sleep(0.01)
     assert memory_worker.inference.alive
     supervisor.stop()

@@ -1,4 +1,4 @@
-"""Frames into H.264 files, and files looked at from beginning to end."""
+"""Frames into H.264 files, and the verification of those files."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RED, BLUE = (200, 30, 30), (20, 40, 200)
 
 
 def _clip(frames: int = 9, width: int = 64, height: int = 48) -> Frames:
-    """A red square that moves over a blue ground."""
+    """Return frames of a red square that moves over a blue background."""
     clip = np.empty((frames, height, width, 3), np.uint8)
     clip[:] = BLUE
-    for place, picture in enumerate(clip):
-        picture[16:32, 2 * place : 2 * place + 16] = RED
+    for index, frame in enumerate(clip):
+        frame[16:32, 2 * index : 2 * index + 16] = RED
     return clip
 
 
@@ -82,7 +82,7 @@ def test_colours_survive(tmp_path: Path) -> None:
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
-    """Encoding is deterministic, however the frames are handed over."""
+    """Encoding is deterministic, whatever the runs of frames."""
     clip = _clip()
     whole = _encoded(tmp_path / "whole.mp4", clip)
     with BackgroundEncoder(tmp_path / "pieces.mp4", width=64, height=48, fps=8) as encoder:
@@ -107,21 +107,21 @@ def test_a_frame_of_another_size_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failing_background_encoder_tells_its_writer(tmp_path: Path) -> None:
+def test_an_error_of_the_background_encoder_reaches_its_writer(tmp_path: Path) -> None:
     """An error in the encoding thread reaches the writing thread and leaves no file behind."""
     with pytest.raises(EncodingFailed, match="32x32"):
         _write(BackgroundEncoder(tmp_path / "clip.mp4", width=64, height=48, fps=8), [_clip(1, 32, 32)] * 20)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_encoding_failure(tmp_path: Path) -> None:
     """A file that cannot be written is an encoding failure."""
     with pytest.raises(EncodingFailed, match="cannot be written"):
         ClipEncoder(tmp_path / "nowhere" / "clip.mp4", width=64, height=48, fps=8)
 
 
 def test_the_frame_hash_is_over_the_decoded_planes(tmp_path: Path) -> None:
-    """The frame hash is what any decoder gives for the raw planes of all frames, one after the other."""
+    """The frame hash is the SHA-256 of the raw planes of all frames, in order."""
     path = _encoded(tmp_path / "clip.mp4", _clip(5, 50, 38))
     running = sha256()
     with av.open(str(path)) as container:
@@ -150,16 +150,16 @@ def _planes(frame: av.VideoFrame) -> bytes:
         (ExpectedMedia(width=64, height=48, fps=16, frames=9), "not shown at"),
     ],
 )
-def test_a_video_that_is_not_what_was_asked_is_refused(
+def test_a_video_that_is_not_as_expected_is_refused(
     tmp_path: Path, expected: ExpectedMedia, words: str
 ) -> None:
-    """Verification says what is wrong with a file."""
+    """The error of the verification names the difference."""
     with pytest.raises(MediaInvalid, match=words):
         verify_video(_encoded(tmp_path / "clip.mp4", _clip()), expected)
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
-    """Files that are empty, cut short or something else altogether are refused."""
+def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
+    """Empty, truncated and other files are refused."""
     whole = _encoded(tmp_path / "clip.mp4", _clip()).read_bytes()
     for content in (b"", b"not a video", whole[: len(whole) // 2]):
         path = tmp_path / "broken.mp4"
@@ -191,6 +191,6 @@ def test_a_clip_of_one_frame_has_thumbnails(tmp_path: Path) -> None:
 
 
 def test_previews_are_small() -> None:
-    """A large picture becomes a small JPEG."""
+    """A large frame becomes a small JPEG."""
     picture = Image.open(BytesIO(jpeg_of(_clip(1, 640, 480)[0])))
     assert (picture.format, picture.size) == ("JPEG", (128, 96))

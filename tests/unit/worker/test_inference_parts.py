@@ -1,4 +1,4 @@
-"""Parts of the inference process that need no process: progress, causes of death, told errors."""
+"""Parts of the inference process that need no process: progress, exit causes, error texts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRET = "my neighbour's blue parrot sings at night"
 
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans()), min_size=1, max_size=6), st.integers(1, 9))
 def test_progress_rises_to_one(scenes: list[tuple[int, bool]], steps: int) -> None:
-    """Progress never goes back, stays within 0 and 1, and is 1 after the last step of the last scene."""
+    """Progress never decreases, stays within 0 and 1, and is 1 after the last step of the last scene."""
     meter = ProgressMeter(tuple(frames for frames, _ in scenes))
     last = 0.0
     for index, (_, reused) in enumerate(scenes):
@@ -60,8 +60,8 @@ def test_the_eta_follows_the_pace() -> None:
         (0, False, "WORKER_CRASHED", "exit code 0"),
     ],
 )
-def test_a_death_has_a_cause(exit_code: int, memory: bool, code: str, words: str) -> None:
-    """An end is told apart by its signal, its exit code and the kernel's count of kills for memory."""
+def test_an_exit_has_a_cause(exit_code: int, memory: bool, code: str, words: str) -> None:
+    """The cause follows from the signal, the exit code and the kernel's count of kills for memory."""
     found = exit_cause(exit_code, memory)
     assert found[0] == code
     assert words in found[1]
@@ -91,16 +91,16 @@ def _job(prompt: str) -> RenderJob:
         "my neighbour's\n  blue parrot sings at night",
     ],
 )
-def test_an_error_that_quotes_the_prompt_is_not_told(text: str) -> None:
-    """Of an error with words of the prompt only its kind is told."""
+def test_an_error_that_quotes_the_prompt_loses_its_text(text: str) -> None:
+    """Of an error with words of the prompt only the type is described."""
     message = describe_error(ValueError(text), _job(SECRET))
     assert message.startswith("ValueError")
     assert "parrot" not in message
     assert "feathers" not in message
 
 
-def test_other_errors_are_told() -> None:
-    """An error without words of the prompt is told, cut to a readable length."""
+def test_other_errors_keep_their_text() -> None:
+    """An error without words of the prompt is described with its text, cut to a readable length."""
     assert (
         describe_error(ValueError("sizes  must\nbe even"), _job(SECRET)) == "ValueError: sizes must be even"
     )

@@ -1,4 +1,4 @@
-"""How a prompt is put into the words that a small model knows."""
+"""How a prompt is rewritten with the words that a small model knows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def vocabulary() -> PromptVocabulary:
 
 
 def test_known_words_stay(vocabulary: PromptVocabulary) -> None:
-    """A prompt of known words is the same words in lower case, and nothing is to be told."""
+    """A prompt of known words stays the same in lower case, and no word is unknown."""
     assert vocabulary.rewrite("A RED circle, moving right.") == (
         "a red circle , moving right .",
         VocabularyMatch(),
@@ -50,7 +50,7 @@ def test_known_words_stay(vocabulary: PromptVocabulary) -> None:
 
 
 def test_unknown_words_are_dropped(vocabulary: PromptVocabulary) -> None:
-    """Words that resemble nothing known are left out, and each is named once."""
+    """Words that are similar to no known word are dropped, and each is reported once."""
     text, words = vocabulary.rewrite("a fluffy dog on a fluffy red circle")
     assert text == "a on a red circle"
     assert words == VocabularyMatch(dropped=("fluffy", "dog"))
@@ -68,7 +68,7 @@ def test_unknown_words_are_dropped(vocabulary: PromptVocabulary) -> None:
     ],
 )
 def test_near_words(vocabulary: PromptVocabulary, word: str, near: str | None) -> None:
-    """Misspelt words and words with another ending are taken for the nearest known ones; others are not."""
+    """Misspelt words and words with another suffix are replaced by the most similar known ones; others are not."""
     text, words = vocabulary.rewrite(f"a {word} circle")
     if near is None:
         assert words == VocabularyMatch(dropped=(word,))
@@ -77,19 +77,19 @@ def test_near_words(vocabulary: PromptVocabulary, word: str, near: str | None) -
         assert words == VocabularyMatch(replaced=((word, near),))
 
 
-def test_short_words_have_no_neighbours(vocabulary: PromptVocabulary) -> None:
-    """A short word is not taken for another: `rod` is not `red`, `stir` is not `star`."""
+def test_short_words_are_not_replaced(vocabulary: PromptVocabulary) -> None:
+    """A short word is not replaced by another: `rod` is not `red`, `stir` is not `star`."""
     _, words = vocabulary.rewrite("a rod, a stir")
     assert words.dropped == ("rod", "stir")
 
 
-def test_unknown_marks_vanish(vocabulary: PromptVocabulary) -> None:
-    """Marks that the model does not know are dropped without a word about them."""
+def test_unknown_punctuation_is_dropped(vocabulary: PromptVocabulary) -> None:
+    """Punctuation that the model does not know is dropped and not reported."""
     assert vocabulary.rewrite("a red (circle)!") == ("a red circle", VocabularyMatch())
 
 
 def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
-    """Prompt and negative prompt are both put into known words; everything else of the request stays."""
+    """Prompt and negative prompt are both rewritten; everything else of the request stays."""
     request = vocabulary.rewrite_request(REQUEST)
     assert (request.prompt, request.negative_prompt) == ("a red circle", "")
     assert (request.width, request.frames, request.seed) == (64, 17, 1)
@@ -97,7 +97,7 @@ def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
 
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
-    """Whatever is written, the result holds known words only, and reading it again changes nothing."""
+    """The result of any text holds known words only, and rewriting it again changes nothing."""
     vocabulary = PromptVocabulary(KNOWN)
     kept, words = vocabulary.rewrite(text)
     assert set(kept.split()) <= KNOWN

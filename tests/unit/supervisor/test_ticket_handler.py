@@ -1,4 +1,4 @@
-"""What a worker does with the tickets that it is handed."""
+"""What a worker does with its tickets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def memory_worker(tmp_path: Path) -> MemoryWorker:
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "given up"])
-async def test_a_stale_ticket_is_removed(memory_worker: MemoryWorker, ended: str) -> None:
-    """The ticket of a job that has ended is removed, and nothing is rendered."""
+async def test_a_stale_ticket_is_acknowledged(memory_worker: MemoryWorker, ended: str) -> None:
+    """The ticket of a job that has ended is acknowledged, and nothing is rendered."""
     job_id = await memory_worker.submit()
     poisoned = GiveUp(
         id=new_id(), actor="projector", error=JobError(code="POISONED", message="no", retryable=False)
@@ -37,8 +37,8 @@ async def test_a_stale_ticket_is_removed(memory_worker: MemoryWorker, ended: str
     assert memory_worker.inference.jobs == []
 
 
-async def test_a_job_of_another_s_model_is_left_to_others(memory_worker: MemoryWorker) -> None:
-    """A worker gives back the ticket of a model that it does not serve, and does not touch the job."""
+async def test_a_job_of_an_unserved_model_is_left_to_others(memory_worker: MemoryWorker) -> None:
+    """A worker releases the ticket of a model that it does not serve, and does not change the job."""
     job_id = await memory_worker.submit(model="big")
     job = await memory_worker.work(job_id)
     assert job.status is Status.QUEUED
@@ -46,7 +46,7 @@ async def test_a_job_of_another_s_model_is_left_to_others(memory_worker: MemoryW
 
 
 async def test_a_lost_worker_s_job_is_taken_over(memory_worker: MemoryWorker) -> None:
-    """A job whose worker is not there any more is taken over, its attempt recorded as lost."""
+    """A job whose worker is gone is taken over, and its attempt is recorded as lost."""
     job_id = await memory_worker.submit()
     await memory_worker.start_elsewhere(job_id)
     job = await memory_worker.work(job_id)
@@ -56,7 +56,7 @@ async def test_a_lost_worker_s_job_is_taken_over(memory_worker: MemoryWorker) ->
 
 
 async def test_a_second_ticket_does_not_take_a_job_from_a_living_worker(memory_worker: MemoryWorker) -> None:
-    """A first delivery for a job that another worker reports to work on is a stray copy, and is removed."""
+    """The first delivery of a ticket whose job another worker reports is a second copy, and is acknowledged."""
     job_id = await memory_worker.submit()
     await memory_worker.start_elsewhere(job_id)
     report = WorkerReport(
@@ -76,7 +76,7 @@ async def test_a_second_ticket_does_not_take_a_job_from_a_living_worker(memory_w
 
 
 async def test_a_cancelled_job_of_a_lost_worker_ends_without_rendering(memory_worker: MemoryWorker) -> None:
-    """When somebody asked to cancel before the worker was lost, taking the job over ends it."""
+    """If a job was cancelled before its worker was lost, taking it over ends it."""
     job_id = await memory_worker.submit()
     await memory_worker.start_elsewhere(job_id)
     await memory_worker.send(job_id, Cancel(id=new_id(), actor="ann"))
@@ -85,10 +85,10 @@ async def test_a_cancelled_job_of_a_lost_worker_ends_without_rendering(memory_wo
     assert (memory_worker.inference.jobs, await memory_worker.issuer.outstanding()) == ([], {})
 
 
-async def test_an_outage_of_the_log_is_ridden_out(
+async def test_appends_are_retried_during_an_outage_of_the_log(
     memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Appends that fail because the log is away are made later, each once, whether they were stored or not."""
+    """Appends that fail because the log is unavailable are retried; each commit is stored exactly once."""
     append = memory_worker.store.append
     calls = 0
 
@@ -117,7 +117,7 @@ async def test_an_outage_of_the_log_is_ridden_out(
 async def test_an_error_of_the_worker_fails_the_attempt(
     memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error that nobody foresaw fails the attempt in the log, so that the job is not stuck."""
+    """An unexpected error fails the attempt in the log, so that the job does not hang."""
 
     def broken(job: RenderJob) -> object:
         raise ZeroDivisionError
@@ -129,8 +129,8 @@ async def test_an_error_of_the_worker_fails_the_attempt(
     assert job.attempts[0].error.code == "WORKER_ERROR"
 
 
-async def test_warming_up(memory_worker: MemoryWorker) -> None:
-    """A ticket to warm up loads the model and encodes the prompts of all scenes, and that is recorded."""
+async def test_prefetch(memory_worker: MemoryWorker) -> None:
+    """A prefetch ticket loads the model and encodes the prompts of all scenes, which is recorded."""
     job_id = await memory_worker.submit()
     await memory_worker.send(job_id, Prefetch(id=new_id(), actor="ann"))
     await memory_worker.ticket_handler.handle(await memory_worker.ticket(job_id, prefetch=True))
@@ -140,8 +140,8 @@ async def test_warming_up(memory_worker: MemoryWorker) -> None:
     assert len(memory_worker.inference.jobs[0].scenes) == 2
 
 
-async def test_warming_up_too_late(memory_worker: MemoryWorker) -> None:
-    """A ticket to warm up for a job that was started meanwhile is removed without more."""
+async def test_prefetch_too_late(memory_worker: MemoryWorker) -> None:
+    """The prefetch ticket of a job that was started meanwhile is acknowledged without a prefetch."""
     job_id = await memory_worker.submit()
     await memory_worker.send(job_id, Prefetch(id=new_id(), actor="ann"))
     await memory_worker.start_elsewhere(job_id)
@@ -150,8 +150,8 @@ async def test_warming_up_too_late(memory_worker: MemoryWorker) -> None:
     assert memory_worker.issuer.queued == {}
 
 
-async def test_a_ticket_before_its_time_is_put_off(memory_worker: MemoryWorker) -> None:
-    """A ticket that comes before its job may start again is given back, and the job left alone."""
+async def test_a_ticket_before_its_time_is_postponed(memory_worker: MemoryWorker) -> None:
+    """A ticket that comes before its job may start again is released, and the job does not change."""
     job_id = await memory_worker.submit()
     await memory_worker.start_elsewhere(job_id)
     late = memory_worker.now.replace(year=2027)

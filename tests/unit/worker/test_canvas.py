@@ -1,4 +1,4 @@
-"""From the size asked for to what a model draws, and back."""
+"""From the requested size to what a model draws, and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _natives = st.sampled_from([0, 16, 64, 100])
 def test_any_request_is_covered_exactly(
     width: int, height: int, frames: int, native: int, native_frames: int, temporal: int
 ) -> None:
-    """What is drawn follows the model's steps, and fitting it gives exactly what was asked, plus a tail to drop."""
+    """The canvas follows the model's multiples; fitted, it has the requested size and at least the requested frames."""
     request = replace(
         REQUEST,
         width=width,
@@ -52,7 +52,7 @@ def test_any_request_is_covered_exactly(
     ],
 )
 def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, canvas: Canvas) -> None:
-    """A model of 64x64 and 33 frames that draws in steps of 64 is always asked for its own size."""
+    """A model of 64x64 and 33 frames in multiples of 64 always draws its own size."""
     request = replace(
         REQUEST,
         width=width,
@@ -65,15 +65,15 @@ def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, 
     assert canvas_for(request, 64, 2) == canvas
 
 
-def test_a_model_without_a_native_size_draws_what_is_asked() -> None:
-    """Large models draw the size asked for, rounded up to what they can."""
+def test_a_model_without_a_native_size_draws_the_requested_size() -> None:
+    """Large models draw the requested size, rounded up to their multiples."""
     assert canvas_for(replace(REQUEST, width=832, height=468, frames=80), 16, 4) == Canvas(
         width=832, height=480, frames=81, scale=1, repeat=1
     )
 
 
 def test_the_middle_is_cut_out() -> None:
-    """What was drawn too much is cut away evenly on both sides."""
+    """Excess pixels are cut away evenly on both sides."""
     drawn = np.arange(6, dtype=np.uint8).reshape(1, 1, 6, 1).repeat(2, axis=1).repeat(3, axis=3)
     fitted = fit(
         drawn,
@@ -84,7 +84,7 @@ def test_the_middle_is_cut_out() -> None:
 
 
 def test_pixels_are_enlarged_to_squares() -> None:
-    """Enlarging repeats pixels and frames; it mixes none."""
+    """Enlarging repeats pixels and frames without mixing them."""
     drawn = np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8)
     fitted = fit(
         drawn,
