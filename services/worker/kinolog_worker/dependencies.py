@@ -40,7 +40,7 @@ class Timing:
     """Pause before the second attempt; it doubles with every further one."""
 
     shutdown_grace_seconds: float = 5.0
-    """How long a running job may take to end after the worker is told to stop."""
+    """How long a running job may take to end after the worker starts to shut down."""
 
     report_interval_seconds: float = 5.0
     """Interval of reports to the registry."""

@@ -1,4 +1,4 @@
-"""What the inference process is asked to render: a job from the log, unsealed, as a `RenderJob`. Pure."""
+"""The request to the inference process: a job from the log, unsealed, as a `RenderJob`. Pure."""
 
 from __future__ import annotations
 

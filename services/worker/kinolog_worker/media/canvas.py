@@ -44,7 +44,7 @@ def canvas_for(request: SceneRequest, multiple: int, temporal: int) -> Canvas:
 
 
 def fit(frames: Frames, canvas: Canvas, request: SceneRequest) -> Frames:
-    """Bring drawn frames (n, canvas height, canvas width, 3) to (n * repeat, height, width, 3)."""
+    """Return drawn frames (n, canvas height, canvas width, 3) in the requested size (n * repeat, height, width, 3)."""
     if canvas.scale > 1:
         frames = frames.repeat(canvas.scale, axis=1).repeat(canvas.scale, axis=2)
     top = (frames.shape[1] - request.height) // 2

@@ -10,7 +10,7 @@ from kinolog_worker.renderers.renderer import Renderer, RenderFailed
 
 
 def renderer_named(name: str) -> Renderer:
-    """Return a new renderer of the class behind an entry point.
+    """Return a new renderer of the class that the entry point names.
 
     Raises `RenderFailed` with `RENDERER_NOT_FOUND` if no such renderer is installed or its import fails.
     """

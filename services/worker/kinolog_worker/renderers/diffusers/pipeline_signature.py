@@ -40,7 +40,7 @@ class PipelineSignature:
         return {name: value for name, value in possible.items() if name in self.accepts and value is not None}
 
 
-def signature_of(pipe: Any, text_tokens: object = None, size_multiple: object = None) -> PipelineSignature:
+def signature_of(pipe: Any, *, text_tokens: object = None, size_multiple: object = None) -> PipelineSignature:
     """Return the signature of a pipeline. Raises RenderFailed if it is no text-to-video pipeline.
 
     `text_tokens` overrides the length that prompts are padded to. Models without a mask over the padding need the

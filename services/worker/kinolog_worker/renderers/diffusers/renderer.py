@@ -62,7 +62,11 @@ class DiffusersRenderer:
 
     def load(self, model: ModelSource, device: str) -> LoadedFacts:
         pipe, facts, folder = load_pipeline(model, device)
-        signature = signature_of(pipe, model.options.get("text_tokens"), model.options.get("size_multiple"))
+        signature = signature_of(
+            pipe,
+            text_tokens=model.options.get("text_tokens"),
+            size_multiple=model.options.get("size_multiple"),
+        )
         vocabulary = load_vocabulary(folder, getattr(pipe, "tokenizer", None))
         self._loaded = _LoadedPipeline(pipe, signature, PromptEncoder(pipe, signature), vocabulary)
         log.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
