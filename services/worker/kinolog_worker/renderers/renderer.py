@@ -42,9 +42,8 @@ class RenderFailed(Exception):
 class ModelSource:
     """Where a model comes from and which renderer drives it.
 
-    `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point
-    in the group `kinolog.renderers`.
-    `options` are the renderer's own (JSON values); each renderer documents its options.
+    `location` is a folder, a hub name (`owner/model`), or `embedded`. `renderer` is the name of an entry point in
+    the group `kinolog.renderers`. `options` are the renderer's own (JSON values); each renderer documents its options.
     """
 
     name: str
