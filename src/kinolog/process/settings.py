@@ -1,7 +1,7 @@
 """Settings of every process, read from `KINOLOG_*` environment variables.
 
-One class per process; a process reads its own and nothing else. A field is an environment variable of the
-same name in capitals with the prefix `KINOLOG_` (`nats_url` is `KINOLOG_NATS_URL`). docs/settings.md lists them.
+There is one class per process, and a process reads no other. A field is the environment variable of the same name in
+capitals with the prefix `KINOLOG_` (`nats_url` is `KINOLOG_NATS_URL`). docs/settings.md lists them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class ProcessSettings(BaseSettings):
-    """What every process reads: how loudly to log, and where its probe listens."""
+    """The settings of every process: logging."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
@@ -32,7 +32,7 @@ class ProcessSettings(BaseSettings):
 
 
 class LogSettings(ProcessSettings):
-    """How to reach the event log (NATS JetStream)."""
+    """The connection to the event log (NATS JetStream)."""
 
     nats_url: str = Field(
         "nats://127.0.0.1:4222", description="One or more nats:// URLs, separated by commas."
@@ -43,7 +43,7 @@ class LogSettings(ProcessSettings):
 
 
 class DatabaseSettings(ProcessSettings):
-    """How to reach the read models (Postgres)."""
+    """The connection to the read models (Postgres)."""
 
     database_url: SecretStr = Field(
         SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"), description="A postgresql:// URL."
@@ -52,7 +52,7 @@ class DatabaseSettings(ProcessSettings):
 
 
 class ArtifactSettings(ProcessSettings):
-    """Where videos and their companions are stored."""
+    """The store of videos and their other files."""
 
     artifacts_url: str = Field(
         "file:///var/lib/kinolog/artifacts", description="file://, s3://, gs:// or az:// URL of the store."
@@ -60,7 +60,7 @@ class ArtifactSettings(ProcessSettings):
 
 
 class CatalogueSettings(ProcessSettings):
-    """Which models this installation offers."""
+    """The models of this installation."""
 
     catalogue: Path | None = Field(
         None, description="TOML file of models; without it the embedded model is offered."
@@ -76,14 +76,14 @@ class ApiSettings(LogSettings, DatabaseSettings, ArtifactSettings, CatalogueSett
     api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
     api_key_file: Path | None = Field(None, description="File with one API key per line.")
-    tenant: str = Field("default", description="Tenant of callers that present no key.")
+    tenant: str = Field("default", description="Tenant of callers without a key.")
 
 
 class ProbeSettings(ProcessSettings):
-    """Where a process without a server of its own answers /health, /ready and /metrics."""
+    """The address of /health, /ready and /metrics of a process without another HTTP server."""
 
     probe_host: str = Field(
-        "127.0.0.1", description="Address that the probe listens on; 0.0.0.0 lets other machines read it."
+        "127.0.0.1", description="Address that the probe listens on; 0.0.0.0 for all addresses of the machine."
     )
 
 
@@ -103,22 +103,22 @@ class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, ProbeSett
         default_factory=list, description="Models to serve, separated by commas; empty for all."
     )
     worker_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
-    worker_scratch: Path | None = Field(None, description="Folder for files in the making.")
+    worker_scratch: Path | None = Field(None, description="Folder for unfinished files.")
     worker_threads: int = Field(0, ge=0, description="CPU threads for inference; 0 lets torch choose.")
     worker_ack_wait_seconds: float = Field(
         30.0,
         ge=1.0,
         validation_alias=AliasChoices("KINOLOG_WORKER_ACK_WAIT_SECONDS", "KINOLOG_WORKER_LEASE_SECONDS"),
-        description="A worker that is silent for this long loses its job to another one.",
+        description="A worker that does not extend its ticket for this long loses the job to another worker.",
     )
     worker_retry_seconds: float = Field(
-        5.0, ge=0.0, description="Pause before a second attempt; it doubles with every further one."
+        5.0, ge=0.0, description="Pause before the second attempt; it doubles with every further attempt."
     )
     worker_stall_seconds: float = Field(
         1800.0, gt=0.0, description="A renderer that makes no progress for this long is stopped."
     )
     worker_grace_seconds: float = Field(
-        5.0, ge=0.0, description="How long a running job may take to end when the worker is told to stop."
+        5.0, ge=0.0, description="How long a running job may take to end when the worker is stopped."
     )
 
     @field_validator("worker_models", mode="before")
@@ -139,14 +139,14 @@ class GatewaySettings(ProcessSettings):
 
 
 class AdminSettings(LogSettings):
-    """Creating and checking the streams; needs the administrator's NATS user."""
+    """The provisioning of the streams, with the administrator's NATS user."""
 
 
 class ClientSettings(ProcessSettings):
     """The command line and the terminal dashboard: clients of the gateway."""
 
     url: str = Field("http://127.0.0.1:8085", description="Address of the gateway.")
-    api_key: SecretStr | None = Field(None, description="API key to present.")
+    api_key: SecretStr | None = Field(None, description="API key of the client.")
 
 
 def describe_invalid_setting(error: ValidationError) -> str:
@@ -157,7 +157,7 @@ def describe_invalid_setting(error: ValidationError) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """True when `host` can be reached from this machine alone."""
+    """Return whether only this machine can reach `host`."""
     if host == "localhost":
         return True
     try:

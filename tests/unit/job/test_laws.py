@@ -20,25 +20,13 @@ from kinolog.job.state import Job
 from kinolog.job.values import Runtime, Status
 from kinolog.ports.event_store import LoadedJob
 from tests.builders.jobs import submit
+from tests.state_machine import PAGE, StatusChange, drawn_transitions
 from tests.strategies import START, submits
 from tests.unit.job.deciding import decided
 from tests.unit.job.law_commands import ATTEMPT_COMMANDS, CLIENT_COMMANDS, WORKER_COMMANDS, AttemptCommand
 
 WORKERS = ("ada-1", "bob-1", "bob-2")
-LEGAL = {
-    None: {Status.QUEUED},
-    Status.QUEUED: {Status.QUEUED, Status.PROCESSING, Status.CANCELLED, Status.FAILED},
-    Status.PROCESSING: {
-        Status.PROCESSING,
-        Status.QUEUED,
-        Status.COMPLETED,
-        Status.FAILED,
-        Status.CANCELLED,
-    },
-    Status.COMPLETED: {Status.COMPLETED},
-    Status.FAILED: {Status.FAILED, Status.QUEUED},
-    Status.CANCELLED: {Status.CANCELLED, Status.QUEUED},
-}
+DRAWN = drawn_transitions(PAGE.read_text(encoding="utf-8"))
 
 
 class JobLife(RuleBasedStateMachine):
@@ -79,7 +67,8 @@ class JobLife(RuleBasedStateMachine):
         if commit is None:
             return ()
         self.commits.append(commit)
-        assert commit.state.status in LEGAL[before]
+        change = StatusChange(before or "[*]", commit.state.status, commit.command.name)
+        assert change in DRAWN, "docs/state-machine.md lacks the arrow"
         return commit.events
 
     @initialize(submit=submits)

@@ -151,7 +151,7 @@ def _progress(replicas: int) -> StreamConfig:
 def _advisories(replicas: int) -> StreamConfig:
     return StreamConfig(
         name=subjects.ADVISORIES,
-        description="Tickets that nobody could finish",
+        description="Tickets that reached their maximum of deliveries",
         subjects=list(subjects.ADVISORY_SUBJECTS),
         retention=RetentionPolicy.LIMITS,
         storage=StorageType.FILE,
