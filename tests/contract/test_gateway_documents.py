@@ -1,4 +1,4 @@
-"""The documents of REST and WebSocket say what is served, and what is served fits them."""
+"""The documents of REST and WebSocket describe what is served, and what is served fits them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
 
 
 def served() -> set[tuple[str, str]]:
-    """Method and path of every route."""
+    """Return method and path of every route."""
     return {
         (method, route.path)
         for router in ROUTERS
@@ -51,7 +51,7 @@ def served() -> set[tuple[str, str]]:
 
 
 def test_the_routes_are_those_of_the_contract() -> None:
-    """Every route of the contract is served; those of later parts are not, and so answer 404."""
+    """Every route of the contract is served."""
     routes = served()
     for method, path in (
         ("POST", "/mcp/generate"),
@@ -90,7 +90,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
 
 
 async def test_every_route_is_described(gateway: RunningGateway) -> None:
-    """Each route stands in the OpenAPI document and in docs/rest.md, and neither names another."""
+    """The OpenAPI document and docs/rest.md list exactly the served routes."""
     document = (await gateway.client.get("/openapi.json")).json()
     described = {
         (method.upper(), path) for path, operations in document["paths"].items() for method in operations
@@ -101,7 +101,7 @@ async def test_every_route_is_described(gateway: RunningGateway) -> None:
 
 
 async def test_every_operation_is_whole(gateway: RunningGateway) -> None:
-    """Each operation has a summary, a description, an answer with a schema, and problems for errors."""
+    """Each operation has a summary, a description, a response with a schema, and problems for errors."""
     document = (await gateway.client.get("/openapi.json")).json()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -136,7 +136,7 @@ async def test_examples_fit_their_schemas(gateway: RunningGateway) -> None:
 
 
 def finished_job(api: RecordingApi) -> pb.Job:
-    """A job with everything that a job can have."""
+    """Return a job with every field that a job can have."""
     job = canned.completed(canned.started(api.add_job()), canned.artifact())
     job.attempts[0].error.CopyFrom(pb.JobError(code="WORKER_LOST", message="gone", retryable=True))
     api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
@@ -145,7 +145,7 @@ def finished_job(api: RecordingApi) -> pb.Job:
 
 
 async def test_every_answer_fits_its_schema(gateway: RunningGateway, api: RecordingApi) -> None:
-    """What each route answers validates against the schema that the OpenAPI document gives for it."""
+    """The response of each route validates against its schema in the OpenAPI document."""
     document = (await gateway.client.get("/openapi.json")).json()
     job = finished_job(api)
     bodies = {
@@ -158,32 +158,33 @@ async def test_every_answer_fits_its_schema(gateway: RunningGateway, api: Record
             continue
         filled = path.format(job_id=job.id)
         if method in ("POST", "DELETE"):
-            answer = await gateway.client.request(method, filled, json=bodies.get(path))
+            response = await gateway.client.request(method, filled, json=bodies.get(path))
             api.commit(job, "completed")
         else:
-            answer = await gateway.client.get(filled)
-        assert answer.is_success, f"{method} {path}: {answer.text}"
+            response = await gateway.client.get(filled)
+        assert response.is_success, f"{method} {path}: {response.text}"
         escaped = path.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
-        pointer = f"#/paths/{escaped}/{method.lower()}/responses/{answer.status_code}/content/application~1json/schema"
-        schema_validator(document, pointer).validate(answer.json())
+        operation = f"#/paths/{escaped}/{method.lower()}"
+        schema = f"{operation}/responses/{response.status_code}/content/application~1json/schema"
+        schema_validator(document, schema).validate(response.json())
 
 
 def test_the_page_of_the_websocket_is_current() -> None:
-    """docs/asyncapi.yaml is what `python -m kinolog_gateway.websocket.asyncapi` prints."""
+    """docs/asyncapi.yaml is the output of `python -m kinolog_gateway.websocket.asyncapi`."""
     page = (DOCS / "asyncapi.yaml").read_text()
     assert page == yaml_text()
     assert yaml.safe_load(page) == asyncapi_document()
 
 
 async def test_the_served_document_is_the_page(gateway: RunningGateway) -> None:
-    """GET /asyncapi.json serves what docs/asyncapi.yaml holds."""
+    """GET /asyncapi.json serves the content of docs/asyncapi.yaml."""
     assert (await gateway.client.get("/asyncapi.json")).json() == yaml.safe_load(
         (DOCS / "asyncapi.yaml").read_text()
     )
 
 
 def test_references_of_the_document_lead_somewhere() -> None:
-    """Every $ref of the AsyncAPI document points into it, and every example fits its message."""
+    """Every $ref of the AsyncAPI document resolves, and every example fits its message."""
     document = asyncapi_document()
     text = str(document)
     for reference in re.findall(r"'\$ref': '#/([^']+)'", text):

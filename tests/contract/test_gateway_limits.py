@@ -1,4 +1,4 @@
-"""The limits that the gateway states are those of the wire contract."""
+"""The limits of the gateway are those of the wire contract."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ EDGES: list[tuple[str, Any, Any]] = [
 
 
 def wrong(message: Message) -> list[str]:
-    """What the contract finds wrong with a message."""
+    """Return the violations that the contract finds in a message."""
     return [violation.proto.message for violation in validator.collect_violations(message)]
 
 
 @pytest.mark.parametrize(("field", "inside", "outside"), EDGES)
 def test_limits_of_a_submission(field: str, inside: Any, outside: Any) -> None:
-    """What is just inside a limit is taken by both; what is just outside, by neither."""
+    """A value just inside a limit is accepted by both; one just outside, by neither."""
     taken = GenerateRequest.model_validate({"prompt": "x", field: inside})
     assert wrong(taken.to_proto(taken.request_id or "r")) == []
     with pytest.raises(ValidationError):
@@ -73,7 +73,7 @@ def test_limits_of_a_submission(field: str, inside: Any, outside: Any) -> None:
     ],
 )
 def test_limits_of_a_list(query: dict[str, Any]) -> None:
-    """The widest query that the gateway takes is one that the contract takes."""
+    """The widest query that the gateway accepts is one that the contract accepts."""
     taken = JobsQuery.model_validate(query)
     request = pb.ListJobsRequest(
         filter=taken.to_proto(NOW),
@@ -86,7 +86,7 @@ def test_limits_of_a_list(query: dict[str, Any]) -> None:
 
 
 def test_limits_of_a_bulk_command() -> None:
-    """A thousand jobs are taken by both, one more by neither."""
+    """A thousand jobs are accepted by both, one more by neither."""
     ids = ["a" * 26] * 1000
     assert BulkRequest.model_validate({"action": "cancel", "job_ids": ids}).job_ids == ids
     assert wrong(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=ids))) == []
@@ -96,7 +96,7 @@ def test_limits_of_a_bulk_command() -> None:
 
 
 def test_spans_of_charts() -> None:
-    """Every span by its name is one that the contract takes."""
+    """Every named span is one that the contract accepts."""
     for word in (
         "today",
         "this_week",

@@ -1,4 +1,4 @@
-"""The gateway in a whole stack: a prompt over REST, followed over WebSocket, down to the bytes of the video."""
+"""The gateway in a whole stack: a prompt over REST, watched over WebSocket, down to the bytes of the video."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def ws_url(stack: Stack) -> str:
-    """Where its WebSocket is."""
+    """Address of its WebSocket."""
     return stack.addresses["gateway"].replace("http://", "ws://") + "/ws"
 
 
 async def generate(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
-    """Submit a job of the fast model; the answer."""
-    answer = await client.post("/mcp/generate", json={"prompt": PROMPT, "model": "card", **fields})
-    assert answer.status_code == 202, answer.text
-    body: dict[str, Any] = answer.json()
+    """Submit a job of the fast model and return the response."""
+    response = await client.post("/mcp/generate", json={"prompt": PROMPT, "model": "card", **fields})
+    assert response.status_code == 202, response.text
+    body: dict[str, Any] = response.json()
     return body
 
 
 async def receive_end(live: WsClient, job_id: str) -> dict[str, Any]:
-    """The message with which a job ends."""
+    """Return the message with which a job ends."""
     while True:
         message = await live.receive()
         if message["type"] in ENDS and message["job_id"] == job_id:
@@ -47,7 +47,7 @@ async def receive_end(live: WsClient, job_id: str) -> dict[str, Any]:
 
 
 async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str) -> None:
-    """A job is received from its submission to its end, and its files are what the log says they are."""
+    """A job is received from its submission to its end, and its files match the log."""
     async with connected(ws_url) as live:
         await live.subscribe("jobs")
         await live.subscribe("queue")
@@ -78,7 +78,7 @@ async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str
 
 
 async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: str) -> None:
-    """Every route answers about a finished job; lists wait for the position that the end told."""
+    """Every route responds for a finished job; lists wait for the position of its end."""
     job_id = (await generate(client))["job_id"]
     async with connected(ws_url) as live:
         await live.send(type="subscribe", channel=f"job:{job_id}")
@@ -108,14 +108,14 @@ async def test_every_read_of_a_finished_job(client: httpx.AsyncClient, ws_url: s
         "/ready",
         "/metrics",
     ):
-        answer = await client.get(path)
-        assert answer.status_code == 200, f"{path}: {answer.text}"
+        response = await client.get(path)
+        assert response.status_code == 200, f"{path}: {response.text}"
     found = (await client.get(f"/mcp/jobs?text=marigold&{query}")).json()
     assert job_id in [job["job_id"] for job in found["jobs"]]
 
 
 async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> None:
-    """Progress, with stages, reaches whoever watches a running job; cancelled, it ends between two steps."""
+    """Progress, with stages, reaches subscribers of a running job; cancelled, it ends between two steps."""
     async with connected(ws_url) as live:
         job_id = (await generate(client, model="slow-card"))["job_id"]
         await live.subscribe(f"job:{job_id}")
@@ -134,10 +134,10 @@ async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> Non
 
 
 async def test_many_clients_that_come_and_go(client: httpx.AsyncClient, ws_url: str) -> None:
-    """Clients that reconnect after every few messages see the end of each of many jobs exactly once."""
-    answers = [await generate(client) for _ in range(8)]
-    ids = {answer["job_id"] for answer in answers}
-    start = answers[0]["position"] - 1
+    """Clients that reconnect after every few messages receive the end of each of many jobs exactly once."""
+    responses = [await generate(client) for _ in range(8)]
+    ids = {response["job_id"] for response in responses}
+    start = responses[0]["position"] - 1
 
     async def watch() -> list[str]:
         position, ended = start, list[str]()

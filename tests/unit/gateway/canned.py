@@ -1,4 +1,4 @@
-"""Messages that the recording api answers with: every field filled in, so that nothing is lost unseen."""
+"""Responses of the recording api, with every field filled in, so that no field is lost unnoticed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HASH = sha256(VIDEO).hexdigest()
 
 
 def at(second: int) -> Timestamp:
-    """A time on the day of these tests."""
+    """Return a time on the day of these tests."""
     stamp = Timestamp()
     stamp.FromDatetime(datetime(2026, 11, 22, 15, 0, second, tzinfo=UTC))
     return stamp
@@ -84,7 +84,7 @@ def artifact(kind: pb.ArtifactKind.ValueType = pb.ARTIFACT_KIND_VIDEO, data: byt
 
 
 def started(job: pb.Job, attempt: int = 1) -> pb.Job:
-    """The job after a worker took it."""
+    """Return the job after a worker started it."""
     changed = pb.Job()
     changed.CopyFrom(job)
     changed.ClearField("queue_position")
@@ -100,7 +100,7 @@ def started(job: pb.Job, attempt: int = 1) -> pb.Job:
 
 
 def completed(job: pb.Job, *artifacts: pb.Artifact) -> pb.Job:
-    """The job after its video was stored."""
+    """Return the job after its video was stored."""
     changed = pb.Job()
     changed.CopyFrom(job)
     changed.status, changed.percent, changed.gpu_seconds = pb.STATUS_COMPLETED, 100.0, 9.5
@@ -122,7 +122,7 @@ def completed(job: pb.Job, *artifacts: pb.Artifact) -> pb.Job:
 
 
 def failed(job: pb.Job) -> pb.Job:
-    """The job after its last attempt failed."""
+    """Return the job after its last attempt failed."""
     changed = pb.Job()
     changed.CopyFrom(job)
     changed.status = pb.STATUS_FAILED
@@ -163,14 +163,14 @@ def line(job: pb.Job, sequence: int) -> pb.LogEntry:
 
 
 def preview(job: pb.Job, step: int) -> pb.Preview:
-    """A picture."""
+    """A preview image."""
     return pb.Preview(
         job_id=job.id, attempt=1, scene=0, step=step, media_type="image/jpeg", image=b"\xff\xd8", at=at(7)
     )
 
 
 def counts(all_jobs: list[pb.Job]) -> dict[str, int]:
-    """Numbers of jobs by status."""
+    """Return job counts by status."""
     by_status = Counter(job.status for job in all_jobs)
     named = {
         "queued": pb.STATUS_QUEUED,
@@ -183,7 +183,7 @@ def counts(all_jobs: list[pb.Job]) -> dict[str, int]:
 
 
 def recorded_commit(update: jobs.WatchJobsResponse) -> audit.RecordedCommit:
-    """The commit behind an update."""
+    """Return the commit of an update."""
     commit = audit.RecordedCommit(
         position=update.position,
         command=events.Command(name="submit", id="c1", actor="ada"),
@@ -202,7 +202,7 @@ def recorded_commit(update: jobs.WatchJobsResponse) -> audit.RecordedCommit:
 
 
 def proof() -> audit.VerifyJobResponse:
-    """A record that holds but for a file."""
+    """A record whose checks pass except for one file."""
     return audit.VerifyJobResponse(
         checks=[
             audit.Check(name="chain", holds=True, detail="3 commits with 5 events"),
@@ -227,7 +227,7 @@ def model() -> pb.Model:
 
 
 def worker() -> pb.Worker:
-    """A worker that works."""
+    """A worker that renders a job."""
     return pb.Worker(
         name="worker-1",
         device="cpu",

@@ -1,4 +1,4 @@
-"""A gateway that really serves, in front of an api that records what it is asked."""
+"""A gateway on a real port, in front of a recording api."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.gateway.recording_services import serve_all
 
 
 class RunningGateway:
-    """A gateway: where it is, and a client of it."""
+    """A gateway: its address, and a client of it."""
 
     def __init__(self, url: str, client: httpx.AsyncClient, server: GatewayServer) -> None:
         self.url = url
@@ -27,12 +27,12 @@ class RunningGateway:
 
     @property
     def ws_url(self) -> str:
-        """Where its WebSocket is."""
+        """Address of its WebSocket."""
         return self.url.replace("http://", "ws://") + "/ws"
 
     @property
     def state(self) -> Any:
-        """What the application keeps."""
+        """State of the application."""
         app: Any = self.server.config.app
         return app.state
 
@@ -44,7 +44,7 @@ def _no_signals() -> Any:
 
 @asynccontextmanager
 async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[RunningGateway]:
-    """A gateway on a free port, in this event loop."""
+    """Run a gateway on a free port, in this event loop."""
     settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
     server = server_for(settings)
     server.capture_signals = _no_signals  # type: ignore[method-assign]  # the test keeps its signals

@@ -123,7 +123,7 @@ class RecordingApi:
             self.lines.setdefault(update["log"].job_id, []).append(update["log"])
         self._broadcast(jobs.WatchJobsResponse(position=self.position, **update))
 
-    async def watched(self, streams: int = 1) -> None:
+    async def wait_for_streams(self, streams: int = 1) -> None:
         """Wait until this many streams are open."""
         async with self._moved:
             await self._moved.wait_for(lambda: self.open_streams == streams)

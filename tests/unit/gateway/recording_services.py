@@ -1,4 +1,4 @@
-"""The services of the recording api: what each method answers."""
+"""The services of the recording api: the response of each method."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ async def _refuse(context: Any, refusal: Refusal) -> None:
     await context.abort(refusal.code, refusal.status.message, trailing)
 
 
-def _unary(answer: Callable[..., Any]) -> Any:
-    """A servicer's method from a function of api and request."""
+def _unary(respond: Callable[..., Any]) -> Any:
+    """Return a servicer's method from a function of api and request."""
 
     async def method(self: Any, request: Any, context: Any) -> Any:
         try:
-            self.api.admit(answer.__name__, request, context)
-            return answer(self.api, request)
+            self.api.admit(respond.__name__, request, context)
+            return respond(self.api, request)
         except Refusal as refusal:
             await _refuse(context, refusal)
 
@@ -36,7 +36,7 @@ def _unary(answer: Callable[..., Any]) -> Any:
 
 
 def _moves(response: type[Any], status: pb.Status.ValueType | None, *events: str) -> Callable[..., Any]:
-    def answer(api: RecordingApi, request: Any) -> Any:
+    def respond(api: RecordingApi, request: Any) -> Any:
         job = api.get(request.job_id)
         changed = pb.Job()
         changed.CopyFrom(job)
@@ -47,11 +47,11 @@ def _moves(response: type[Any], status: pb.Status.ValueType | None, *events: str
         api.commit(changed, *events)
         return response(job=changed, position=api.position)
 
-    return answer
+    return respond
 
 
 def SubmitJob(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJobResponse:  # noqa: N802
-    """Make a job, or find the one of the same request id."""
+    """Create a job, or return the one of the same request id."""
     job_id = id_of("default", request.request_id)
     if job_id in api.jobs:
         job = api.jobs[job_id]
@@ -65,12 +65,12 @@ def SubmitJob(api: RecordingApi, request: jobs.SubmitJobRequest) -> jobs.SubmitJ
 
 
 def GetJob(api: RecordingApi, request: jobs.GetJobRequest) -> jobs.GetJobResponse:  # noqa: N802
-    """Find a job."""
+    """Return a job."""
     return jobs.GetJobResponse(job=api.get(request.job_id))
 
 
 def ListJobs(api: RecordingApi, request: jobs.ListJobsRequest) -> jobs.ListJobsResponse:  # noqa: N802
-    """List jobs of these statuses; with a text nobody counts them, as the real one does it."""
+    """List jobs of these statuses. Like the real api, do not count matches of a text."""
     found = [
         job
         for job in api.jobs.values()
@@ -90,13 +90,13 @@ def SummarizeJobs(api: RecordingApi, request: jobs.SummarizeJobsRequest) -> jobs
 
 
 def GetStoryboard(api: RecordingApi, request: jobs.GetStoryboardRequest) -> jobs.GetStoryboardResponse:  # noqa: N802
-    """The scenes of a job."""
+    """Return the scenes of a job."""
     scenes = api.get(request.job_id).scenes
     return jobs.GetStoryboardResponse(scenes=scenes, duration_seconds=sum(s.duration_seconds for s in scenes))
 
 
 def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResultResponse:  # noqa: N802
-    """The result of a completed job."""
+    """Return the result of a completed job."""
     job = api.get(request.job_id)
     if job.status != pb.STATUS_COMPLETED:
         raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_COMPLETED", "the job is not completed yet")
@@ -106,7 +106,7 @@ def GetResult(api: RecordingApi, request: jobs.GetResultRequest) -> jobs.GetResu
 
 
 def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jobs.ListLogEntriesResponse:  # noqa: N802
-    """The last lines, or the first ones after a sequence."""
+    """Return the last lines, or the first ones after a sequence."""
     api.get(request.job_id)
     size = request.page_size or 20
     lines = [line for line in api.lines.get(request.job_id, []) if line.level >= request.min_level]
@@ -116,34 +116,34 @@ def ListLogEntries(api: RecordingApi, request: jobs.ListLogEntriesRequest) -> jo
 
 
 def ListModels(api: RecordingApi, request: jobs.ListModelsRequest) -> jobs.ListModelsResponse:  # noqa: N802
-    """The catalogue."""
+    """Return the catalogue."""
     return jobs.ListModelsResponse(models=[canned.model()])
 
 
 def ListWorkers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.ListWorkersResponse:  # noqa: N802
-    """The workers."""
+    """Return the workers."""
     return jobs.ListWorkersResponse(workers=[canned.worker()])
 
 
 def GetHistory(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:  # noqa: N802
-    """The commits of a job up to a position."""
+    """Return the commits of a job up to a position."""
     api.get(request.job_id)
     until = request.position if request.HasField("position") else api.position
     found = [u for u in api.log if u.job.id == request.job_id and u.position <= until]
-    answer = audit.GetHistoryResponse(commits=[canned.recorded_commit(u) for u in found])
+    history = audit.GetHistoryResponse(commits=[canned.recorded_commit(u) for u in found])
     if found:
-        answer.job.CopyFrom(found[-1].job)
-    return answer
+        history.job.CopyFrom(found[-1].job)
+    return history
 
 
 def VerifyJob(api: RecordingApi, request: audit.VerifyJobRequest) -> audit.VerifyJobResponse:  # noqa: N802
-    """The proof of a job."""
+    """Return the proof of a job."""
     api.get(request.job_id)
     return canned.proof()
 
 
 def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Callable[..., Any]:
-    def answer(api: RecordingApi, request: Any) -> Any:
+    def respond(api: RecordingApi, request: Any) -> Any:
         results = []
         for job_id in request.selection.job_ids or list(api.jobs):
             if job_id in api.jobs:
@@ -155,16 +155,16 @@ def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Calla
                 results.append(jobs.BulkResult(job_id=job_id, error=not_found(job_id).status))
         return response(results=results, position=api.position)
 
-    return answer
+    return respond
 
 
 def _not_offered(api: RecordingApi, request: Any) -> Any:
     raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_OFFERED", "the gateway does not ask for this")
 
 
-def _named(name: str, answer: Callable[..., Any]) -> Any:
-    answer.__name__ = name
-    return _unary(answer)
+def _named(name: str, respond: Callable[..., Any]) -> Any:
+    respond.__name__ = name
+    return _unary(respond)
 
 
 class _Jobs(job_service_pb2_grpc.JobServiceServicer):

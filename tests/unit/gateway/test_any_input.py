@@ -1,4 +1,4 @@
-"""Whatever is sent, the gateway answers with words of its own."""
+"""Any input gets a response that the gateway words itself."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ OBJECTS = st.dictionaries(NAMES, VALUES, max_size=6)
 def test_any_client_message(text: str) -> None:
     """Any text is a message of the protocol, or malformed; nothing else is raised."""
     try:
-        said = parse_client_message(text)
+        message = parse_client_message(text)
     except MalformedMessage:
         return
-    assert isinstance(said, Subscribe | Unsubscribe | Ping)
+    assert isinstance(message, Subscribe | Unsubscribe | Ping)
 
 
 async def test_any_body_and_query(gateway: RunningGateway) -> None:
@@ -79,20 +79,20 @@ async def test_any_body_and_query(gateway: RunningGateway) -> None:
     headers = {"Content-Type": "application/json"}
     async with httpx.AsyncClient(base_url=url, timeout=20) as client:
         for body, query in cases:
-            answers = [
+            responses = [
                 await client.post("/mcp/generate", content=body, headers=headers),
                 await client.post("/mcp/bulk", content=body, headers=headers),
                 await client.get("/mcp/jobs", params=_sendable(query)),
                 await client.get("/mcp/analytics/trends", params=_sendable(query)),
             ]
-            for answer in answers:
-                assert answer.status_code < 500, (body, query, answer.text)
-                kind = "application/json" if answer.is_success else "application/problem+json"
-                assert answer.headers["content-type"] == kind
+            for response in responses:
+                assert response.status_code < 500, (body, query, response.text)
+                kind = "application/json" if response.is_success else "application/problem+json"
+                assert response.headers["content-type"] == kind
 
 
 def _sendable(query: dict[str, str]) -> dict[str, str]:
-    """Without half characters, which no URL can carry."""
+    """Return a query without lone surrogates, which no URL can carry."""
     return {name: value.encode("utf-8", "replace").decode() for name, value in query.items()}
 
 

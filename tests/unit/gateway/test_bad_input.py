@@ -1,4 +1,4 @@
-"""Requests that are wrong: each gets a problem that names the field, and the api never hears of them."""
+"""Wrong requests: each gets a problem that names the field, and the api receives nothing."""
 
 from __future__ import annotations
 
@@ -106,20 +106,20 @@ BULKS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def problem_of(answer: Any, status: int = 400) -> dict[str, Any]:
-    """The problem in an answer, after checking its form."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json()
+def problem_of(response: Any, status: int = 400) -> dict[str, Any]:
+    """Return the problem in a response, after checking its form."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
     assert set(problem) == {"type", "title", "status", "detail", "reason", "violations"}
     assert problem["status"] == status
     assert problem["detail"]
-    assert SECRET not in answer.text
+    assert SECRET not in response.text
     return problem
 
 
 def fields_of(problem: dict[str, Any]) -> list[str]:
-    """The fields that a problem names."""
+    """Return the fields that a problem names."""
     return [violation["field"] for violation in problem["violations"]]
 
 
@@ -137,7 +137,7 @@ async def test_bodies_of_generate(
 
 
 async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A wrong parameter of a read is named, and the api is not asked."""
+    """A wrong parameter of a read is named, and the api receives no call."""
     for path, field in QUERIES:
         problem = problem_of(await gateway.client.get(path))
         assert fields_of(problem) == [field], path
@@ -145,7 +145,7 @@ async def test_all_queries(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_bulk_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A wrong field of a bulk command is named, and no job is touched."""
+    """A wrong field of a bulk command is named, and no job changes."""
     for body, field in BULKS:
         problem = problem_of(await gateway.client.post("/mcp/bulk", json=body))
         assert fields_of(problem) == [field], body
@@ -169,17 +169,17 @@ RAW = [
 
 
 async def test_bodies_that_are_no_json(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Malformed JSON, NaN, lone surrogates and deep nesting are refused as what they are."""
+    """Malformed JSON, NaN, lone surrogates and deep nesting are refused with the right reason."""
     for content, status, field in RAW:
         headers = {"Content-Type": "application/json"}
-        answer = await gateway.client.post("/mcp/generate", content=content, headers=headers)
-        problem = problem_of(answer, status)
+        response = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+        problem = problem_of(response, status)
         assert field is None or fields_of(problem) == [field], content[:40]
     assert not api.calls
 
 
 async def test_wrong_media_types(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A body that does not say it is JSON is not read; neither is one in another encoding."""
+    """A body without a JSON content type is not read; neither is one in another encoding."""
     body = json.dumps({"prompt": SECRET}).encode()
     for media_type in (
         "text/plain",
@@ -188,34 +188,34 @@ async def test_wrong_media_types(gateway: RunningGateway, api: RecordingApi) -> 
         "",
     ):
         headers = {"Content-Type": media_type} if media_type else {}
-        answer = await gateway.client.post("/mcp/generate", content=body, headers=headers)
-        assert problem_of(answer, 415)["reason"] == "UNSUPPORTED_MEDIA_TYPE"
+        response = await gateway.client.post("/mcp/generate", content=body, headers=headers)
+        assert problem_of(response, 415)["reason"] == "UNSUPPORTED_MEDIA_TYPE"
     latin = {"Content-Type": "application/json; charset=latin-1"}
     problem_of(await gateway.client.post("/mcp/generate", content=body, headers=latin), 400)
     for good in ("application/json; charset=UTF-8", "application/vnd.kinolog+json"):
-        answer = await gateway.client.post("/mcp/generate", content=body, headers={"Content-Type": good})
-        assert answer.status_code == 202
+        response = await gateway.client.post("/mcp/generate", content=body, headers={"Content-Type": good})
+        assert response.status_code == 202
     assert len(api.calls) == 2
 
 
 async def test_large_bodies(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A body over 1 MB is refused, whether or not it says how long it is."""
+    """A body over 1 MB is refused, with or without Content-Length."""
     content = b'{"prompt": "' + b"x" * 1_000_000 + b'"}'
     headers = {"Content-Type": "application/json"}
-    answer = await gateway.client.post("/mcp/generate", content=content, headers=headers)
-    assert problem_of(answer, 413)["reason"] == "BODY_TOO_LARGE"
+    response = await gateway.client.post("/mcp/generate", content=content, headers=headers)
+    assert problem_of(response, 413)["reason"] == "BODY_TOO_LARGE"
 
     async def parts() -> Any:
         for start in range(0, len(content), 100_000):
             yield content[start : start + 100_000]
 
-    answer = await gateway.client.post("/mcp/generate", content=parts(), headers=headers)
-    assert problem_of(answer, 413)["reason"] == "BODY_TOO_LARGE"
+    response = await gateway.client.post("/mcp/generate", content=parts(), headers=headers)
+    assert problem_of(response, 413)["reason"] == "BODY_TOO_LARGE"
     assert not api.calls
 
 
 async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
-    """What is not there is a problem too; so are the places of what comes later."""
+    """Unknown routes and methods get a problem too."""
     for path in (
         "/",
         "/mcp",
@@ -226,32 +226,32 @@ async def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
         "/docs",
         "/mcp/generate/x",
     ):
-        answer = await gateway.client.get(path)
-        assert problem_of(answer, 404)["reason"] == "ROUTE_NOT_FOUND", path
-    answer = await gateway.client.post("/mcp")
-    problem_of(answer, 404)
-    answer = await gateway.client.get("/mcp/generate")
-    assert problem_of(answer, 405)["reason"] == "METHOD_NOT_ALLOWED"
-    assert answer.headers["allow"] == "POST"
+        response = await gateway.client.get(path)
+        assert problem_of(response, 404)["reason"] == "ROUTE_NOT_FOUND", path
+    response = await gateway.client.post("/mcp")
+    problem_of(response, 404)
+    response = await gateway.client.get("/mcp/generate")
+    assert problem_of(response, 405)["reason"] == "METHOD_NOT_ALLOWED"
+    assert response.headers["allow"] == "POST"
     problem_of(await gateway.client.put("/mcp/jobs", json={}), 405)
 
 
 async def test_two_request_ids_that_differ(gateway: RunningGateway, api: RecordingApi) -> None:
     """A request id in the body and another in the header is refused."""
-    answer = await gateway.client.post(
+    response = await gateway.client.post(
         "/mcp/generate", json={"prompt": "x", "request_id": "a"}, headers={"Idempotency-Key": "b"}
     )
-    assert fields_of(problem_of(answer)) == ["request_id"]
-    answer = await gateway.client.post(
+    assert fields_of(problem_of(response)) == ["request_id"]
+    response = await gateway.client.post(
         "/mcp/generate", json={"prompt": "x"}, headers={"Idempotency-Key": "a b"}
     )
-    assert fields_of(problem_of(answer)) == ["Idempotency-Key"]
+    assert fields_of(problem_of(response)) == ["Idempotency-Key"]
     assert not api.calls
 
 
 async def test_every_wrong_field_is_named(gateway: RunningGateway) -> None:
-    """A request with several wrong fields learns of all of them at once."""
-    answer = await gateway.client.post("/mcp/generate", json={"prompt": "", "fps": 0, "what": 1})
-    problem = problem_of(answer)
+    """A request with several wrong fields gets a problem that lists all of them."""
+    response = await gateway.client.post("/mcp/generate", json={"prompt": "", "fps": 0, "what": 1})
+    problem = problem_of(response)
     assert set(fields_of(problem)) == {"prompt", "fps", "what"}
     assert "2 more" in problem["detail"]

@@ -1,4 +1,4 @@
-"""Routes that change something, against a recording api."""
+"""Command routes, against a recording api."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.unit.gateway.recording_api import RecordingApi
 
 
 async def test_generate_with_everything(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Every field of a submission reaches the api; the answer is 202 with the job's address and position."""
-    answer = await gateway.client.post(
+    """Every field of a submission reaches the api; the response is 202 with the job's address and position."""
+    response = await gateway.client.post(
         "/mcp/generate",
         json={
             "prompt": canned.PROMPT,
@@ -31,33 +31,37 @@ async def test_generate_with_everything(gateway: RunningGateway, api: RecordingA
             "webhook": "https://example.org/done",
         },
     )
-    assert answer.status_code == 202, answer.text
-    (asked,) = api.requests("SubmitJob")
-    assert (asked.prompt, asked.negative_prompt) == (canned.PROMPT, "blurry")
-    assert (asked.priority, asked.style) == (pb.PRIORITY_HIGH, "cinematic")
-    assert (asked.duration_seconds, asked.width, asked.height, asked.fps) == (2.0, 256, 128, 8)
-    assert (asked.steps, asked.guidance, asked.seed, asked.HasField("seed")) == (20, 4.5, 0, True)
-    assert (asked.request_id, asked.webhook, asked.max_attempts) == ("r-1", "https://example.org/done", 2)
-    body = answer.json()
+    assert response.status_code == 202, response.text
+    (request,) = api.requests("SubmitJob")
+    assert (request.prompt, request.negative_prompt) == (canned.PROMPT, "blurry")
+    assert (request.priority, request.style) == (pb.PRIORITY_HIGH, "cinematic")
+    assert (request.duration_seconds, request.width, request.height, request.fps) == (2.0, 256, 128, 8)
+    assert (request.steps, request.guidance, request.seed, request.HasField("seed")) == (20, 4.5, 0, True)
+    assert (request.request_id, request.webhook, request.max_attempts) == (
+        "r-1",
+        "https://example.org/done",
+        2,
+    )
+    body = response.json()
     assert body["created"] is True
     assert body["status"] == body["job"]["status"] == "queued"
-    assert answer.headers["location"] == f"/mcp/status/{body['job_id']}"
-    assert answer.headers["x-kinolog-position"] == str(body["position"])
+    assert response.headers["location"] == f"/mcp/status/{body['job_id']}"
+    assert response.headers["x-kinolog-position"] == str(body["position"])
 
 
 async def test_what_is_left_out_stays_out(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Only a prompt is needed: the model's defaults fill in the rest, and a request id is made."""
-    answer = await gateway.client.post("/mcp/generate", json={"prompt": "x"})
-    assert answer.status_code == 202
-    (asked,) = api.requests("SubmitJob")
-    assert asked.priority == pb.PRIORITY_UNSPECIFIED
+    """Only a prompt is needed: the model's defaults fill in the rest, and a request id is generated."""
+    response = await gateway.client.post("/mcp/generate", json={"prompt": "x"})
+    assert response.status_code == 202
+    (request,) = api.requests("SubmitJob")
+    assert request.priority == pb.PRIORITY_UNSPECIFIED
     for name in ("duration_seconds", "frames", "width", "fps", "steps", "guidance", "seed", "max_attempts"):
-        assert not asked.HasField(name), name
-    assert len(asked.request_id) == 26
+        assert not request.HasField(name), name
+    assert len(request.request_id) == 26
 
 
 async def test_an_idempotency_key_makes_one_job(gateway: RunningGateway, api: RecordingApi) -> None:
-    """The same key with the same body finds the job and answers 200; with another body it is refused."""
+    """The same key with the same body returns the earlier job with 200; with another body it is refused."""
     headers = {"Idempotency-Key": "once"}
     first = await gateway.client.post("/mcp/generate", json={"prompt": "x"}, headers=headers)
     again = await gateway.client.post("/mcp/generate", json={"prompt": "x"}, headers=headers)
@@ -80,39 +84,39 @@ async def test_an_idempotency_key_makes_one_job(gateway: RunningGateway, api: Re
 async def test_commands_without_a_body(
     gateway: RunningGateway, api: RecordingApi, method: str, path: str, called: str, status: str
 ) -> None:
-    """A command needs no body, carries a request id, and answers with the job and its position."""
+    """A command needs no body, carries a request id, and returns the job and its position."""
     job = api.add_job()
-    answer = await gateway.client.request(method, path.format(job.id), headers={"Idempotency-Key": "k"})
-    assert answer.status_code == 200, answer.text
-    (asked,) = api.requests(called)
-    assert (asked.job_id, asked.request_id) == (job.id, "k")
-    assert answer.json()["status"] == status
-    assert answer.json()["position"] == api.position
+    response = await gateway.client.request(method, path.format(job.id), headers={"Idempotency-Key": "k"})
+    assert response.status_code == 200, response.text
+    (request,) = api.requests(called)
+    assert (request.job_id, request.request_id) == (job.id, "k")
+    assert response.json()["status"] == status
+    assert response.json()["position"] == api.position
 
 
 async def test_cancel_with_a_reason(gateway: RunningGateway, api: RecordingApi) -> None:
-    """The reason of a cancellation is handed on."""
+    """The reason of a cancellation reaches the api."""
     job = api.add_job()
     await gateway.client.post(f"/mcp/cancel/{job.id}", json={"reason": "wrong colour"})
     assert api.requests("CancelJob")[0].reason == "wrong colour"
 
 
 async def test_another_priority(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A priority is a word in any case."""
+    """A priority is a name in any case."""
     job = api.add_job()
-    answer = await gateway.client.post(f"/mcp/priority/{job.id}", json={"priority": "Critical"})
-    assert answer.json()["job"]["priority"] == "critical"
+    response = await gateway.client.post(f"/mcp/priority/{job.id}", json={"priority": "Critical"})
+    assert response.json()["job"]["priority"] == "critical"
     assert api.requests("ReprioritizeJob")[0].priority == pb.PRIORITY_CRITICAL
 
 
 async def test_bulk_answers_for_each_job(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A bulk command answers for each job; one that is refused carries a problem and keeps no other back."""
+    """A bulk command returns a result for each job; a refused job has a problem and does not affect the others."""
     job, missing = api.add_job(), "z" * 26
-    answer = await gateway.client.post(
+    response = await gateway.client.post(
         "/mcp/bulk", json={"action": "cancel", "job_ids": [job.id, missing], "reason": "tidy"}
     )
-    assert answer.status_code == 200, answer.text
-    body = answer.json()
+    assert response.status_code == 200, response.text
+    body = response.json()
     assert (body["succeeded"], body["failed"], body["position"]) == (1, 1, api.position)
     good, bad = body["results"]
     assert (good["job_id"], good["ok"], good["status"], good["error"]) == (job.id, True, "cancelled", None)
@@ -131,7 +135,7 @@ async def test_bulk_answers_for_each_job(gateway: RunningGateway, api: Recording
     ],
 )
 async def test_bulk_by_filter(gateway: RunningGateway, api: RecordingApi, action: str, called: str) -> None:
-    """Each action takes a filter, with the words of the list."""
+    """Each action takes a filter, with the fields of the list."""
     api.add_job()
     body: dict[str, object] = {
         "action": action,
@@ -139,8 +143,8 @@ async def test_bulk_by_filter(gateway: RunningGateway, api: RecordingApi, action
     }
     if action.startswith("reprior"):
         body["priority"] = "high"
-    answer = await gateway.client.post("/mcp/bulk", json=body)
-    assert answer.status_code == 200, answer.text
-    (asked,) = api.requests(called)
-    assert list(asked.selection.filter.statuses) == [pb.STATUS_FAILED]
-    assert asked.selection.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
+    response = await gateway.client.post("/mcp/bulk", json=body)
+    assert response.status_code == 200, response.text
+    (request,) = api.requests(called)
+    assert list(request.selection.filter.statuses) == [pb.STATUS_FAILED]
+    assert request.selection.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"

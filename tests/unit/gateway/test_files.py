@@ -1,4 +1,4 @@
-"""A result's files: ranges, tags, heads, and what happens when they cannot be read."""
+"""A result's files: ranges, tags, heads, and failing reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def finished(api: RecordingApi) -> pb.Job:
 
 
 async def test_facts_of_a_result(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A result tells the facts of the video and links to the files that there are."""
+    """A result has the facts of the video and links to the existing files."""
     job = finished(api)
     body = (await gateway.client.get(f"/mcp/result/{job.id}")).json()
     assert (body["media"]["codec"], body["media"]["frames"]) == ("h264", 16)
@@ -50,20 +50,20 @@ async def test_a_result_that_is_not_there_yet(gateway: RunningGateway, api: Reco
 
 
 async def test_the_whole_video(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A video comes whole, with its length, type, name and tag."""
+    """A video is returned with its length, type, name and tag."""
     job = finished(api)
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/video")
-    assert answer.status_code == 200
-    assert answer.content == canned.VIDEO
-    assert answer.headers["content-type"] == "video/mp4"
-    assert answer.headers["content-length"] == str(len(canned.VIDEO))
-    assert answer.headers["etag"] == f'"{canned.HASH}"'
-    assert answer.headers["accept-ranges"] == "bytes"
-    assert answer.headers["content-disposition"] == f'inline; filename="{job.id}.mp4"'
+    response = await gateway.client.get(f"/mcp/result/{job.id}/video")
+    assert response.status_code == 200
+    assert response.content == canned.VIDEO
+    assert response.headers["content-type"] == "video/mp4"
+    assert response.headers["content-length"] == str(len(canned.VIDEO))
+    assert response.headers["etag"] == f'"{canned.HASH}"'
+    assert response.headers["accept-ranges"] == "bytes"
+    assert response.headers["content-disposition"] == f'inline; filename="{job.id}.mp4"'
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("byte_range", "first", "last"),
     [
         ("bytes=0-99", 0, 99),
         ("bytes=100-", 100, len(canned.VIDEO) - 1),
@@ -72,68 +72,68 @@ async def test_the_whole_video(gateway: RunningGateway, api: RecordingApi) -> No
     ],
 )
 async def test_a_part_of_the_video(
-    gateway: RunningGateway, api: RecordingApi, asked: str, first: int, last: int
+    gateway: RunningGateway, api: RecordingApi, byte_range: str, first: int, last: int
 ) -> None:
-    """Range brings these bytes alone, and no more is read from the api."""
+    """Range returns only these bytes, and no more is read from the api."""
     job = finished(api)
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": asked})
-    assert answer.status_code == 206
-    assert answer.content == canned.VIDEO[first : last + 1]
-    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(canned.VIDEO)}"
-    assert answer.headers["content-length"] == str(last - first + 1)
+    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": byte_range})
+    assert response.status_code == 206
+    assert response.content == canned.VIDEO[first : last + 1]
+    assert response.headers["content-range"] == f"bytes {first}-{last}/{len(canned.VIDEO)}"
+    assert response.headers["content-length"] == str(last - first + 1)
     assert api.read_bytes == last - first + 1
 
 
 async def test_a_range_behind_the_end(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A range behind the end is refused with the size of the file."""
+    """A range after the end is refused with the size of the file."""
     job = finished(api)
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
-    assert problem_of(answer, 416)["reason"] == "RANGE_NOT_SATISFIABLE"
-    assert answer.headers["content-range"] == "bytes */256000"
+    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
+    assert problem_of(response, 416)["reason"] == "RANGE_NOT_SATISFIABLE"
+    assert response.headers["content-range"] == "bytes */256000"
 
 
 async def test_a_video_that_the_client_has(gateway: RunningGateway, api: RecordingApi) -> None:
-    """If-None-Match with the tag answers 304 and reads nothing; with another tag the video comes."""
+    """If-None-Match with the tag returns 304 and reads nothing; with another tag it returns the video."""
     job = finished(api)
     path, tag = f"/mcp/result/{job.id}/video", f'"{canned.HASH}"'
     for value in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-        answer = await gateway.client.get(path, headers={"If-None-Match": value})
-        assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == tag
+        response = await gateway.client.get(path, headers={"If-None-Match": value})
+        assert (response.status_code, response.content) == (304, b"")
+        assert response.headers["etag"] == tag
     assert api.read_bytes == 0
     assert (await gateway.client.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
 
 
 async def test_a_range_of_another_version(gateway: RunningGateway, api: RecordingApi) -> None:
-    """If-Range with another tag brings the whole video."""
+    """If-Range with another tag returns the complete video."""
     job = finished(api)
     headers = {"Range": "bytes=0-9", "If-Range": '"other"'}
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/video", headers=headers)
-    assert (answer.status_code, len(answer.content)) == (200, len(canned.VIDEO))
+    response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers=headers)
+    assert (response.status_code, len(response.content)) == (200, len(canned.VIDEO))
 
 
 async def test_heads(gateway: RunningGateway, api: RecordingApi) -> None:
-    """HEAD answers what GET would, without reading the file."""
+    """HEAD returns the headers of GET without reading the file."""
     job = finished(api)
-    answer = await gateway.client.head(f"/mcp/result/{job.id}/video")
-    assert (answer.status_code, answer.headers["content-length"]) == (200, "256000")
-    assert answer.headers["etag"] == f'"{canned.HASH}"'
+    response = await gateway.client.head(f"/mcp/result/{job.id}/video")
+    assert (response.status_code, response.headers["content-length"]) == (200, "256000")
+    assert response.headers["etag"] == f'"{canned.HASH}"'
     part = await gateway.client.head(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=0-9"})
     assert (part.status_code, part.headers["content-length"]) == (206, "10")
     assert api.read_bytes == 0
 
 
 async def test_other_files(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A thumbnail comes with its own type; a file that the job did not make is 404."""
+    """A thumbnail has its own type; a file that the job did not produce is 404."""
     job = finished(api)
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/thumbnail")
-    assert (answer.content, answer.headers["content-type"]) == (THUMBNAIL, "image/webp")
+    response = await gateway.client.get(f"/mcp/result/{job.id}/thumbnail")
+    assert (response.content, response.headers["content-type"]) == (THUMBNAIL, "image/webp")
     problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/preview"), 404)
     assert problem["reason"] == "ARTIFACT_NOT_FOUND"
 
 
 async def test_a_scene_of_a_running_job(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A rendered scene can be read while the job runs; one that is not rendered is 404."""
+    """A rendered scene can be read while the job is processing; one that is not rendered is 404."""
     job = canned.started(api.add_job())
     job.scenes[1].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
     api.commit(job, "scene_rendered")
@@ -145,14 +145,14 @@ async def test_a_scene_of_a_running_job(gateway: RunningGateway, api: RecordingA
 
 
 async def test_a_manifest(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A manifest holds what is needed to check and repeat the video, and no prompt."""
+    """A manifest has the facts to check and repeat the video, and no prompt."""
     job = finished(api)
-    answer = await gateway.client.get(f"/mcp/result/{job.id}/manifest")
-    body = answer.json()
+    response = await gateway.client.get(f"/mcp/result/{job.id}/manifest")
+    body = response.json()
     assert body["spec"]["seed"] == 7
     assert body["artifacts"][0]["sha256"] == canned.HASH
     assert body["record"] == {"commits": 2, "events": 3, "position": job.position, "hash": "cd" * 32}
-    assert canned.PROMPT not in answer.text
+    assert canned.PROMPT not in response.text
 
 
 async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
@@ -164,13 +164,13 @@ async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: Recordin
 
 
 async def test_a_download_that_is_given_up(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A file is read from the api only as fast as the client takes it, and no further when the client goes."""
+    """A file is read from the api only as fast as the client reads it, and no further after the client leaves."""
     large = bytes(64 * 1024 * 1024)
     job = api.commit(canned.completed(api.add_job(), canned.artifact(data=large)), "completed")
     api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = large
-    async with gateway.client.stream("GET", f"/mcp/result/{job.id}/video") as answer:
-        assert await anext(answer.aiter_raw())
-        assert answer.headers["content-length"] == str(len(large))
+    async with gateway.client.stream("GET", f"/mcp/result/{job.id}/video") as response:
+        assert await anext(response.aiter_raw())
+        assert response.headers["content-length"] == str(len(large))
     async with asyncio.timeout(20):
         await api.download_ended.wait()
     assert api.downloads_done == 0
@@ -178,7 +178,7 @@ async def test_a_download_that_is_given_up(gateway: RunningGateway, api: Recordi
 
 
 def test_ranges_that_are_ignored() -> None:
-    """Several ranges, other units and nonsense bring the whole file, as RFC 9110 allows."""
+    """Several ranges, other units and nonsense return the complete file, as RFC 9110 allows."""
     for text in ("bytes=0-1,5-6", "pages=1-2", "bytes=-", "bytes=9-3", "bytes", "bytes=a-b"):
         assert requested_range({"range": text}, '"t"', 10) is None
 
@@ -193,5 +193,5 @@ def test_ranges_at_the_edges() -> None:
 
 
 def test_no_tag_no_match() -> None:
-    """A request without If-None-Match has nothing."""
+    """A request without If-None-Match has no copy."""
     assert not not_modified({}, '"t"')

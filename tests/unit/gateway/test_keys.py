@@ -25,11 +25,11 @@ def key_file(tmp_path: Path) -> Path:
 
 
 async def test_a_key_opens_every_route(api: RecordingApi, key_file: Path) -> None:
-    """With keys, a request needs one of them, in either header; it is handed on to the api."""
+    """With keys, a request needs one of them, in either header; the gateway passes it on to the api."""
     async with running_gateway(f"127.0.0.1:{api.port}", key_file) as gateway:
-        answer = await gateway.client.get("/mcp/models")
-        assert problem_of(answer, 401)["reason"] == "KEY_REQUIRED"
-        assert answer.headers["www-authenticate"] == "Bearer"
+        response = await gateway.client.get("/mcp/models")
+        assert problem_of(response, 401)["reason"] == "KEY_REQUIRED"
+        assert response.headers["www-authenticate"] == "Bearer"
         for headers in (
             {"Authorization": f"Bearer {ADA}"},
             {"X-API-Key": ADA},
@@ -59,14 +59,14 @@ async def test_a_key_opens_the_websocket(api: RecordingApi, key_file: Path) -> N
         ):
             for client in (first, second, other):
                 await client.subscribe("jobs")
-            await api.watched(2)
+            await api.wait_for_streams(2)
 
 
 async def test_other_host_names(gateway: RunningGateway) -> None:
-    """Without keys, the gateway answers to the names of this machine alone."""
+    """Without keys, the gateway serves only the host names of this machine."""
     for host in ("elsewhere.example", "10.0.0.1:8085", "[::2]", "["):
-        answer = await gateway.client.get("/health", headers={"Host": host})
-        assert problem_of(answer, 403)["reason"] == "FOREIGN_HOST"
+        response = await gateway.client.get("/health", headers={"Host": host})
+        assert problem_of(response, 403)["reason"] == "FOREIGN_HOST"
     for host in ("localhost", "127.0.0.1:9", "[::1]:8085", "LOCALHOST:1"):
         assert (await gateway.client.get("/health", headers={"Host": host})).status_code == 200
 
@@ -75,15 +75,15 @@ async def test_commands_from_other_pages(gateway: RunningGateway, api: Recording
     """A command that a foreign web page sends is refused; there is no CORS."""
     job = api.add_job()
     for origin in ("https://elsewhere.example", "null"):
-        answer = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": origin})
-        assert problem_of(answer, 403)["reason"] == "FOREIGN_ORIGIN"
-    answer = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": gateway.url})
-    assert answer.status_code == 200
-    assert "access-control-allow-origin" not in answer.headers
+        response = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": origin})
+        assert problem_of(response, 403)["reason"] == "FOREIGN_ORIGIN"
+    response = await gateway.client.post(f"/mcp/cancel/{job.id}", headers={"Origin": gateway.url})
+    assert response.status_code == 200
+    assert "access-control-allow-origin" not in response.headers
 
 
 async def test_metrics(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Requests are counted by the template of their route; no id and no prompt becomes a label."""
+    """Requests are counted by route template; no id and no prompt becomes a label."""
     job = api.add_job()
     await gateway.client.get(f"/mcp/status/{job.id}")
     await gateway.client.get("/mcp/nothing")
@@ -118,7 +118,7 @@ def test_key_files_that_cannot_be_used(tmp_path: Path, text: str, words: str) ->
 
 
 def test_other_addresses_need_keys(key_file: Path) -> None:
-    """An address that others can reach needs a key file; loopback does not."""
+    """An address that other machines can reach needs a key file; loopback does not."""
     with pytest.raises(BadKeyFileError, match="KINOLOG_API_KEY_FILE"):
         keys_for("0.0.0.0", None)
     with pytest.raises(BadKeyFileError):
@@ -139,7 +139,7 @@ def test_who_a_key_is_for(key_file: Path) -> None:
 
 
 def test_keys_that_are_no_header_text() -> None:
-    """A key that no header can carry onwards is no key."""
+    """A key that no header can carry is no key."""
     assert presented_key({"x-api-key": "ключ"}) is None
     assert presented_key({"authorization": "Bearer "}) is None
     assert presented_key({}) is None

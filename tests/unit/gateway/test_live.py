@@ -1,4 +1,4 @@
-"""The WebSocket: what each channel brings."""
+"""The WebSocket: the messages of each channel."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.unit.gateway.ws_client import connected, positions
 
 
 async def test_a_job_from_submission_to_completion(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A client of one job hears of each commit once, in order, and how it ended."""
+    """A client of one job receives each commit once, in order, and how the job ended."""
     job = api.add_job()
     other = api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel=f"job:{job.id}")
         assert (await client.receive())["data"]["job"]["status"] == "queued"
-        await api.watched()
+        await api.wait_for_streams()
         api.commit(canned.started(job), "attempt_started")
         api.commit(canned.started(other), "attempt_started")
         done = api.commit(canned.completed(canned.started(job)), "completed")
@@ -38,7 +38,7 @@ async def test_how_jobs_end(gateway: RunningGateway, api: RecordingApi) -> None:
     first, second = api.add_job(), api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.commit(canned.failed(first), "failed")
         second.status = pb.STATUS_CANCELLED
         api.commit(second, "cancel_requested", "cancelled")
@@ -48,7 +48,7 @@ async def test_how_jobs_end(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_a_job_that_ended_before(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Who subscribes to a job that has ended hears at once how."""
+    """A subscription to a job that has ended starts with how it ended."""
     job = api.commit(canned.completed(api.add_job()), "completed")
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel=f"job:{job.id}")
@@ -57,12 +57,12 @@ async def test_a_job_that_ended_before(gateway: RunningGateway, api: RecordingAp
 
 
 async def test_progress_is_conflated(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Of progress only the newest arrives, with the stages of the job; nothing of it follows a job's end."""
+    """Only the newest progress arrives, with the stages of the job; none of it follows a job's end."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         for step in range(1, 20):
             api.send_update(progress=canned.progress(job, step))
         message = await client.receive()
@@ -82,13 +82,13 @@ async def test_progress_is_conflated(gateway: RunningGateway, api: RecordingApi)
 
 
 async def test_progress_of_an_older_attempt_is_dropped(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Progress that a lost worker still sends does not overwrite that of the attempt that runs."""
+    """Progress from a lost worker does not overwrite that of the running attempt."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     api.commit(canned.started(job, attempt=2), "attempt_started")
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.send_update(progress=canned.progress(job, 9, attempt=1))
         api.send_update(progress=canned.progress(job, 3, attempt=2))
         message = await client.receive()
@@ -96,12 +96,12 @@ async def test_progress_of_an_older_attempt_is_dropped(gateway: RunningGateway, 
 
 
 async def test_progress_that_is_ahead_of_its_commit(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Progress of a stage that no commit tells of yet says that the stages before it are done."""
+    """Progress of a stage that no commit contains yet marks the stages before it as done."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         ahead = canned.progress(job, 5)
         ahead.stage = pb.STAGE_DECODE
         api.send_update(progress=ahead)
@@ -111,13 +111,13 @@ async def test_progress_that_is_ahead_of_its_commit(gateway: RunningGateway, api
 
 
 async def test_previews_go_to_their_job_alone(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Pictures reach those who watch the job, not those who watch all jobs."""
+    """Previews reach subscribers of the job, not subscribers of all jobs."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     async with connected(gateway.ws_url) as one, connected(gateway.ws_url) as every:
         await one.subscribe(f"job:{job.id}")
         await every.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.send_update(preview=canned.preview(job, 4))
         message = await one.receive_type("job_preview")
         assert message["data"]["image"] == "/9g="
@@ -126,7 +126,7 @@ async def test_previews_go_to_their_job_alone(gateway: RunningGateway, api: Reco
 
 
 async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A log channel begins with the last lines; resumed after a sequence it brings each later line once."""
+    """A log channel starts with the last lines; resumed after a sequence it sends each later line once."""
     job = canned.started(api.add_job())
     api.commit(job, "attempt_started")
     for sequence in range(1, 31):
@@ -134,7 +134,7 @@ async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel=f"logs:{job.id}")
         first = [(await client.receive())["data"]["sequence"] for _ in range(20)]
-        await api.watched()
+        await api.wait_for_streams()
         api.send_update(log=canned.line(job, 31))
         assert [*first, (await client.receive())["data"]["sequence"]] == list(range(11, 32))
     async with connected(gateway.ws_url) as client:
@@ -147,12 +147,12 @@ async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_counts(gateway: RunningGateway, api: RecordingApi) -> None:
-    """The queue channel begins with the counts and brings them again only when they changed."""
+    """The queue channel starts with the counts and sends them again only after a change."""
     api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel="queue")
         assert (await client.receive())["data"]["queued"] == 1
-        await api.watched()
+        await api.wait_for_streams()
         for _ in range(5):
             api.add_job()
         message = await client.receive_type("queue_updated")
@@ -171,12 +171,12 @@ async def test_counts(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_all_clients_share_one_stream(gateway: RunningGateway, api: RecordingApi) -> None:
-    """However many clients watch, the api sees one stream, and serialises each commit once for all."""
+    """The api sees one stream however many clients watch."""
     job = api.add_job()
     clients = [await _enter(gateway) for _ in range(20)]
     try:
         await asyncio.gather(*(client.subscribe("jobs") for client, _ in clients))
-        await api.watched()
+        await api.wait_for_streams()
         done = api.commit(canned.completed(job), "completed")
         received = await asyncio.gather(*(client.receive() for client, _ in clients))
     finally:
@@ -191,13 +191,13 @@ async def _enter(gateway: RunningGateway):  # type: ignore[no-untyped-def]  # a 
 
 
 async def test_unsubscribe(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Nothing of a channel is sent after it was left."""
+    """Nothing of a channel is sent after it was unsubscribed."""
     job = api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await client.send(type="unsubscribe", channel="jobs")
         await client.settle()
-        await api.watched()
+        await api.wait_for_streams()
         api.commit(canned.completed(job), "completed")
         assert await client.settle() == []
 
@@ -221,7 +221,7 @@ async def test_unsubscribe(gateway: RunningGateway, api: RecordingApi) -> None:
     ],
 )
 async def test_malformed_messages(gateway: RunningGateway, text: str, words: str) -> None:
-    """A message that cannot be read is answered with an error that says what to do, and the connection stays."""
+    """A malformed message is answered with an error that states what to do, and the connection stays open."""
     async with connected(gateway.ws_url) as client:
         await client.socket.send(text)
         message = await client.receive()
@@ -253,7 +253,7 @@ async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
 
 
 async def test_a_page_of_another_origin(gateway: RunningGateway) -> None:
-    """A web page from elsewhere cannot open the socket; one from the gateway itself can."""
+    """A web page of another origin cannot open the socket; one of the gateway can."""
     with pytest.raises(InvalidStatus) as refused:
         async with connected(gateway.ws_url, Origin="https://elsewhere.example"):
             pass
@@ -270,7 +270,7 @@ async def test_a_pong_carries_the_position(gateway: RunningGateway, api: Recordi
         await client.subscribe("jobs")
         await client.send(type="ping", id="7")
         first = await client.receive()
-        await api.watched()
+        await api.wait_for_streams()
         await client.receive_until(api.add_job().position)
         await client.send(type="ping")
         second = await client.receive()

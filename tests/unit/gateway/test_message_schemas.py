@@ -72,7 +72,7 @@ async def _receive_updates(client: WsClient, api: RecordingApi) -> None:
     job = canned.started(api.add_job())
     await client.subscribe("jobs")
     await client.subscribe("queue")
-    await api.watched()
+    await api.wait_for_streams()
     api.commit(job, "attempt_started")
     await client.subscribe(f"job:{job.id}")
     await client.subscribe(f"logs:{job.id}")
@@ -117,7 +117,7 @@ async def test_every_error(
     monkeypatch.setattr(websocket_client, "MAX_SUBSCRIPTIONS", 2)
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         await client.receive_until(api.add_job().position)
         await client.socket.send(b"\x00")
         await client.send(type="subscribe", channel="job:" + "a" * 26)
@@ -146,7 +146,7 @@ async def test_an_update_that_cannot_be_shown(gateway: RunningGateway, api: Reco
     """An update with a status that this gateway does not know becomes an error with the update's position."""
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         strange = api.add_job(status=99)
         message = await client.receive()
         assert (message["type"], message["data"]["reason"]) == ("error", "CANNOT_BE_SHOWN")

@@ -29,7 +29,7 @@ async def test_messages_while_a_client_catches_up(gateway: RunningGateway, api: 
         api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe(f"logs:{job.id}")
-        await api.watched()
+        await api.wait_for_streams()
         api.failures["WatchJobs"] = Refusal(grpc.StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", "away")
         await client.subscribe("jobs", after=1)
         await client.send(type="subscribe", channel="queue")
@@ -47,7 +47,7 @@ async def test_a_job_that_is_ahead_of_the_stream(gateway: RunningGateway, api: R
     api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.pause_streams()
         api.add_job()
         job = api.add_job()
@@ -64,7 +64,7 @@ async def test_two_channels_that_catch_up(gateway: RunningGateway, api: Recordin
     api.commit(canned.started(job), "attempt_started")
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.pause_streams()
         api.add_job()
         done = api.commit(canned.completed(canned.started(job)), "completed")
@@ -74,3 +74,36 @@ async def test_two_channels_that_catch_up(gateway: RunningGateway, api: Recordin
         api.resume_streams()
         await client.receive_until(done.position)
     assert positions(client.received) == [2, 3, 4]
+
+
+@pytest.mark.parametrize("with_all_jobs", [False, True])
+async def test_channels_that_catch_up_together(
+    gateway: RunningGateway, api: RecordingApi, with_all_jobs: bool
+) -> None:
+    """Several channels that resume receive their missed commits in the order of the log, each once."""
+    first, second = api.add_job(), api.add_job()
+    api.commit(canned.started(second), "attempt_started")
+    api.add_job()
+    api.commit(canned.started(first), "attempt_started")
+    async with connected(gateway.ws_url) as client:
+        channels = [f"job:{first.id}", f"job:{second.id}", *(["jobs"] if with_all_jobs else [])]
+        for channel in channels:
+            await client.send(type="subscribe", channel=channel, after=2)
+        await client.receive_until(5)
+        await api.wait_for_streams(1)
+        done = api.commit(canned.completed(canned.started(second)), "completed")
+        await client.receive_until(done.position)
+    assert positions(client.received) == ([3, 4, 5, 6] if with_all_jobs else [3, 5, 6])
+
+
+async def test_a_channel_beside_one_of_an_unknown_job(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A channel of an unknown job that resumes is refused, and the one beside it catches up."""
+    job = api.add_job()
+    api.commit(canned.started(job), "attempt_started")
+    api.commit(canned.completed(canned.started(job)), "completed")
+    async with connected(gateway.ws_url) as client:
+        for channel in (f"job:{job.id}", "job:" + "a" * 26):
+            await client.send(type="subscribe", channel=channel, after=1)
+        error = await client.receive_type("error")
+    assert positions(client.received) == [2, 3]
+    assert (error["data"]["reason"], error["data"]["channel"]) == ("JOB_NOT_FOUND", "job:" + "a" * 26)

@@ -1,4 +1,4 @@
-"""The gateway as a process of its own."""
+"""The gateway as a process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_start_and_stop(number: signal.Signals) -> None:
-    """The process says where it serves, serves, and ends with success when told to stop."""
+    """The process announces its address, serves, and exits with success after a signal."""
     with start(gateway_port="0", api_target="127.0.0.1:1") as process:
         assert process.stdout is not None
         announced = ready_line.parse(process.stdout.readline())
@@ -44,7 +44,7 @@ def test_start_and_stop(number: signal.Signals) -> None:
 
 
 def test_an_address_without_keys() -> None:
-    """An address that others can reach is refused without keys, with what to do."""
+    """An address that other machines can reach is refused without keys, with what to do."""
     with start(gateway_host="0.0.0.0", gateway_port="0") as process:
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
@@ -66,7 +66,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_none() -> None:
-    """A setting that cannot be is named."""
+    """An invalid setting is named."""
     with start(gateway_port="99999") as process:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 2

@@ -13,9 +13,9 @@ async def test_status_of_a_running_job(gateway: RunningGateway, api: RecordingAp
     job = canned.started(api.add_job())
     job.percent, job.eta_seconds = 40.0, 12.5
     api.commit(job, "attempt_started")
-    answer = await gateway.client.get(f"/mcp/status/{job.id}")
-    assert answer.status_code == 200
-    body = answer.json()
+    response = await gateway.client.get(f"/mcp/status/{job.id}")
+    assert response.status_code == 200
+    body = response.json()
     assert body["job_id"] == job.id
     assert (body["status"], body["stage"], body["scene"], body["scenes"]) == ("processing", "denoise", 0, 2)
     assert (body["percent"], body["eta_seconds"], body["queue_position"]) == (40.0, 12.5, None)
@@ -29,31 +29,31 @@ async def test_status_of_a_running_job(gateway: RunningGateway, api: RecordingAp
     assert body["timings"] == {"wait_seconds": 5.0, "run_seconds": None, "total_seconds": None}
     assert (body["size"], body["duration"], body["prompt"]) == ("256x128", 2.0, canned.PROMPT)
     assert body["links"]["video"] is None
-    assert answer.headers["x-kinolog-position"] == str(job.position) == str(body["position"])
+    assert response.headers["x-kinolog-position"] == str(job.position) == str(body["position"])
 
 
 async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Filters, order and page reach the api in its own words; the summary counts every status."""
+    """Filters, order and page reach the api under its own names; the summary counts every status."""
     api.add_job()
     api.commit(canned.completed(api.add_job()), "completed")
-    answer = await gateway.client.get(
+    response = await gateway.client.get(
         "/mcp/jobs?status=queued,failed&status=Cancelled&priority=low&model=m1&style=Noir&text=circle"
         "&from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00%2B01:00&sort=progress&order=asc&limit=5&offset=0"
         "&min_position=2"
     )
-    assert answer.status_code == 200, answer.text
-    (asked,) = api.requests("ListJobs")
-    assert list(asked.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED, pb.STATUS_CANCELLED]
-    assert list(asked.filter.priorities) == [pb.PRIORITY_LOW]
-    assert (list(asked.filter.models), list(asked.filter.styles)) == (["m1"], ["noir"])
-    assert asked.filter.text == "circle"
-    assert asked.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
-    assert asked.filter.created_before.ToJsonString() == "2026-11-29T23:00:00Z"
-    assert (asked.order_by, asked.page_size, asked.min_position) == ("progress asc", 5, 2)
+    assert response.status_code == 200, response.text
+    (request,) = api.requests("ListJobs")
+    assert list(request.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED, pb.STATUS_CANCELLED]
+    assert list(request.filter.priorities) == [pb.PRIORITY_LOW]
+    assert (list(request.filter.models), list(request.filter.styles)) == (["m1"], ["noir"])
+    assert request.filter.text == "circle"
+    assert request.filter.created_from.ToJsonString() == "2026-11-01T00:00:00Z"
+    assert request.filter.created_before.ToJsonString() == "2026-11-29T23:00:00Z"
+    assert (request.order_by, request.page_size, request.min_position) == ("progress asc", 5, 2)
     (counted,) = api.requests("SummarizeJobs")
     assert not counted.filter.statuses
     assert list(counted.filter.models) == ["m1"]
-    body = answer.json()
+    body = response.json()
     assert body["summary"] == {
         "total": 2,
         "queued": 1,
@@ -79,7 +79,7 @@ async def test_a_cursor_is_handed_on(gateway: RunningGateway, api: RecordingApi)
 async def test_a_span_by_its_name_stays_the_same_on_every_page(
     gateway: RunningGateway, api: RecordingApi
 ) -> None:
-    """The next page of the last seven days begins where the first did; a cursor that was altered is refused."""
+    """The next page of the last seven days starts where the first did; an altered cursor is refused."""
     for _ in range(3):
         api.add_job()
     params: dict[str, str | int] = {"limit": 1, "date_range": "last_7_days"}
@@ -89,12 +89,12 @@ async def test_a_span_by_its_name_stays_the_same_on_every_page(
     first, second, third = api.requests("ListJobs")
     assert first.filter == second.filter == third.filter
     assert second.page_token == third.page_token == "more"
-    answer = await gateway.client.get("/mcp/jobs?date_range=today&cursor=more~!")
-    assert answer.json()["violations"][0]["field"] == "cursor"
+    response = await gateway.client.get("/mcp/jobs?date_range=today&cursor=more~!")
+    assert response.json()["violations"][0]["field"] == "cursor"
 
 
 async def test_a_position_in_the_header_is_waited_for(gateway: RunningGateway, api: RecordingApi) -> None:
-    """X-Kinolog-Position does what min_position does; the greater of both counts."""
+    """X-Kinolog-Position is the same as min_position; the greater of both counts."""
     headers = {"X-Kinolog-Position": "7"}
     await gateway.client.get("/mcp/jobs?min_position=5", headers=headers)
     await gateway.client.get("/mcp/analytics/status-distribution?min_position=9", headers=headers)
@@ -103,10 +103,10 @@ async def test_a_position_in_the_header_is_waited_for(gateway: RunningGateway, a
 
 
 async def test_date_ranges_by_name(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A span by its name begins at a midnight in UTC; all_time is open."""
+    """A named span starts at a midnight in UTC; all_time is open."""
     for word in ("today", "This Week", "this_month", "last_7_days", "all_time"):
-        answer = await gateway.client.get("/mcp/jobs", params={"date_range": word})
-        assert answer.status_code == 200, answer.text
+        response = await gateway.client.get("/mcp/jobs", params={"date_range": word})
+        assert response.status_code == 200, response.text
     today, week, month, days, ever = (request.filter for request in api.requests("ListJobs"))
     assert today.created_from.seconds % 86_400 == 0
     assert week.created_from.ToDatetime().weekday() == 0
@@ -137,19 +137,19 @@ async def test_a_storyboard(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_log_lines(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Log lines come with the sequence after which the next ones follow."""
+    """Log lines come with the sequence to continue after."""
     job = api.add_job()
     for sequence in range(1, 6):
         api.send_update(log=canned.line(job, sequence))
     body = (await gateway.client.get(f"/mcp/logs/{job.id}?after=2&limit=2&level=info")).json()
     assert [entry["message"] for entry in body["entries"]] == ["line 3", "line 4"]
     assert body["next_after"] == 4
-    asked = api.requests("ListLogEntries")[0]
-    assert (asked.page_size, asked.after_sequence, asked.min_level) == (2, 2, pb.LOG_LEVEL_INFO)
+    request = api.requests("ListLogEntries")[0]
+    assert (request.page_size, request.after_sequence, request.min_level) == (2, 2, pb.LOG_LEVEL_INFO)
 
 
 async def test_history_at_a_position(gateway: RunningGateway, api: RecordingApi) -> None:
-    """History up to a position holds the commits until then, sealed texts left out, and the state of then."""
+    """History up to a position has the commits until then, without sealed texts, and the state then."""
     job = api.add_job()
     first = job.position
     api.commit(canned.started(job), "attempt_started")
@@ -165,21 +165,21 @@ async def test_history_at_a_position(gateway: RunningGateway, api: RecordingApi)
 
 
 async def test_history_at_a_time(gateway: RunningGateway, api: RecordingApi) -> None:
-    """as_of may be a time, also one whose plus was lost in the query."""
+    """as_of may be a time, also one whose plus was decoded as a space."""
     job = api.add_job()
     for text in ("2026-11-22T16:00:00+01:00", "2026-11-22T15:00:00Z"):
-        answer = await gateway.client.get(f"/mcp/events/{job.id}?as_of={text}")
-        assert answer.status_code == 200, answer.text
+        response = await gateway.client.get(f"/mcp/events/{job.id}?as_of={text}")
+        assert response.status_code == 200, response.text
     assert {request.time.ToJsonString() for request in api.requests("GetHistory")} == {"2026-11-22T15:00:00Z"}
 
 
 async def test_a_proof(gateway: RunningGateway, api: RecordingApi) -> None:
-    """The proof of a record tells every check, those that hold and those that do not, as an answer."""
+    """The proof of a record lists every check, passed or failed, as a success."""
     job = api.add_job()
-    answer = await gateway.client.get(f"/mcp/audit/{job.id}")
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json() == {
+    response = await gateway.client.get(f"/mcp/audit/{job.id}")
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json() == {
         "job_id": job.id,
         "valid": False,
         "checks": [
@@ -191,7 +191,7 @@ async def test_a_proof(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_charts(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Every chart answers; what is not known is null."""
+    """Every chart responds; unknown numbers are null."""
     overview = (await gateway.client.get("/mcp/analytics/overview?date_range=last_30_days")).json()
     assert overview["submitted"] == 5
     assert (overview["success_rate"], overview["mean_seconds"]) == (0.0, None)
@@ -213,7 +213,7 @@ async def test_charts(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_the_catalogue(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Models and workers are listed with what a form needs to know."""
+    """Models and workers are listed with every field that a form needs."""
     (model,) = (await gateway.client.get("/mcp/models")).json()["models"]
     assert model["is_default"]
     assert (model["defaults"]["size"], model["defaults"]["duration"]) == ("256x256", 17 / 8)

@@ -1,4 +1,4 @@
-"""The WebSocket: coming back, slow clients, an api that goes away, a gateway that stops."""
+"""The WebSocket: resuming, slow clients, an api that goes away, a gateway that stops."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tests.unit.gateway.ws_client import WsClient, commits, connected, positions
 
 @pytest.fixture
 async def short_memory(api: RecordingApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
-    """A gateway that looks back on nothing, so that clients catch up from the api itself."""
+    """A gateway that remembers no commits, so that clients catch up from the api itself."""
     monkeypatch.setattr(tenant_broadcast, "LOOK_BACK", 0)
     async with running_gateway(f"127.0.0.1:{api.port}") as running:
         yield running
 
 
 async def test_coming_back_to_what_the_gateway_remembers(gateway: RunningGateway, api: RecordingApi) -> None:
-    """After a reconnect, what was missed comes first, then what happens, each commit once and in order."""
+    """After a reconnect, missed commits come first, then live ones, each once and in order."""
     for _ in range(10):
         api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs", after=4)
-        await api.watched()
+        await api.wait_for_streams()
         api.add_job()
         await client.receive_until(11)
         assert positions(client.received) == list(range(5, 12))
@@ -41,12 +41,12 @@ async def test_coming_back_to_what_the_gateway_remembers(gateway: RunningGateway
 
 
 async def test_coming_back_after_a_long_time(short_memory: RunningGateway, api: RecordingApi) -> None:
-    """What the gateway does not remember is read from the api, and joined with what happens meanwhile."""
+    """Commits that the gateway does not remember are read from the api, and joined with live ones."""
     for _ in range(50):
         api.add_job()
     async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
         await watcher.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         await client.send(type="subscribe", channel="jobs", after=10)
         for _ in range(5):
             api.add_job()
@@ -55,13 +55,15 @@ async def test_coming_back_after_a_long_time(short_memory: RunningGateway, api: 
         await watcher.receive_until(55)
         assert positions(client.received) == list(range(11, 56))
         assert positions(watcher.received) == list(range(51, 56))
-        await api.watched(1)  # the stream of its own is closed once the client has joined the shared one
+        await api.wait_for_streams(
+            1
+        )  # the stream of its own is closed once the client has joined the shared one
         api.add_job()
         assert positions(await client.receive_until(56)) == [56]
 
 
 async def test_joining_on_an_idle_log(short_memory: RunningGateway, api: RecordingApi) -> None:
-    """A client that catches up while nothing happens hears of the next commit once."""
+    """A client that catches up on an idle log receives the next commit once."""
     for _ in range(5):
         api.add_job()
     async with connected(short_memory.ws_url) as client:
@@ -74,7 +76,7 @@ async def test_joining_on_an_idle_log(short_memory: RunningGateway, api: Recordi
 
 
 async def test_coming_back_to_one_job(short_memory: RunningGateway, api: RecordingApi) -> None:
-    """A job's channel resumed from a position brings its later commits alone, its end included."""
+    """A job's channel resumed from a position sends only its later commits, its end included."""
     job = api.add_job()
     for _ in range(5):
         api.add_job()
@@ -89,11 +91,11 @@ async def test_coming_back_to_one_job(short_memory: RunningGateway, api: Recordi
 
 
 async def test_nothing_was_missed(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A client that has seen a job's last commit hears only of later ones."""
+    """A client that has received a job's last commit receives only later ones."""
     job = api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe(f"job:{job.id}", after=job.position)
-        await api.watched()
+        await api.wait_for_streams()
         done = api.commit(canned.completed(job), "completed")
         assert positions(await client.receive_until(done.position)) == [done.position]
 
@@ -104,7 +106,7 @@ async def test_one_commit_in_two_channels(gateway: RunningGateway, api: Recordin
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs", after=0)
         await client.subscribe(f"job:{job.id}", after=0)
-        await api.watched()
+        await api.wait_for_streams()
         api.commit(canned.started(job), "attempt_started")
         done = api.commit(canned.completed(job), "completed")
         await client.receive_until(done.position)
@@ -112,7 +114,7 @@ async def test_one_commit_in_two_channels(gateway: RunningGateway, api: Recordin
 
 
 async def test_a_position_that_the_log_has_not_reached(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A position from another log is answered with an error; a job's channel then begins where the job stands."""
+    """A position after the log's end is an error; a job's channel then starts after the job's last commit."""
     job = api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel="jobs", after=10**9)
@@ -121,16 +123,16 @@ async def test_a_position_that_the_log_has_not_reached(gateway: RunningGateway, 
         await client.subscribe(f"job:{job.id}", after=10**9)
         while not api.requests("GetJob"):
             await client.settle()
-        await api.watched()
+        await api.wait_for_streams()
         done = api.commit(canned.completed(job), "completed")
         assert positions(await client.receive_until(done.position)) == [done.position]
 
 
 async def test_an_api_that_restarts(gateway: RunningGateway, api: RecordingApi) -> None:
-    """When the api goes away and comes back, clients stay, are told, and miss nothing."""
+    """When the api goes away and comes back, clients stay, receive an error, and miss nothing."""
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         api.add_job()
         await client.receive_until(1)
         await api.stop()
@@ -144,20 +146,20 @@ async def test_an_api_that_restarts(gateway: RunningGateway, api: RecordingApi) 
 
 
 async def test_a_gateway_that_starts_before_the_api(api: RecordingApi) -> None:
-    """A client that comes before the api is there is served once it is."""
+    """A client that connects before the api is there is served once it is."""
     await api.stop()
     async with running_gateway(f"127.0.0.1:{api.port}") as gateway, connected(gateway.ws_url) as client:
         await client.send(type="subscribe", channel="jobs")
         assert (await client.receive())["data"]["reason"] == "API_UNAVAILABLE"
         await api.start()
         await client.settle()
-        await api.watched()
+        await api.wait_for_streams()
         job = api.add_job()
         assert positions(await client.receive_until(job.position)) == [job.position]
 
 
 async def test_many_restarts_under_load(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Clients that reconnect all the time while jobs move see every end exactly once."""
+    """Clients that reconnect all the time while jobs progress receive every end exactly once."""
     jobs = [api.add_job() for _ in range(60)]
     ended: list[str] = []
 
@@ -195,14 +197,14 @@ async def _small_socket(url: str) -> sockets.socket:
 
 
 async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A client that reads nothing is closed with 1013 in the end, while others are served; it resumes whole."""
+    """A client that reads nothing is closed with 1013 while others are served; it resumes without loss."""
     raw = await _small_socket(gateway.url)
     slow_socket = await connect(gateway.ws_url, sock=raw, compression=None, max_queue=1, ping_interval=None)
     slow = WsClient(slow_socket)
     async with connected(gateway.ws_url) as quick:
         await quick.subscribe("jobs")
         await slow.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         slow_socket.transport.pause_reading()
         jobs = [api.add_job(prompt="x" * 4_000) for _ in range(6_000)]
         await quick.receive_until(jobs[-1].position)
@@ -228,13 +230,13 @@ async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None
 async def test_what_is_held_is_bounded(
     short_memory: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client far behind, on a busy log, gets everything once although little is kept for it."""
+    """A client far behind on a busy log receives everything once although few commits are held for it."""
     monkeypatch.setattr(live_client, "MAX_HELD", 5)
     for _ in range(400):
         api.add_job()
     async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
         await watcher.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         await client.send(type="subscribe", channel="jobs", after=1)
         for _ in range(100):
             api.add_job()
@@ -248,7 +250,7 @@ async def test_a_gateway_that_stops(api: RecordingApi) -> None:
     async with running_gateway(f"127.0.0.1:{api.port}") as gateway:
         client = WsClient(await connect(gateway.ws_url, compression=None))
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         gateway.server.should_exit = True
         with pytest.raises(ConnectionClosed) as closed:
             await client.receive_all()
@@ -257,12 +259,12 @@ async def test_a_gateway_that_stops(api: RecordingApi) -> None:
 
 
 async def test_lists_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Live updates go on when the api's lists are away."""
+    """Live updates continue while the read model is away."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", "away")
     api.add_job()
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         job = api.add_job()
         assert positions(await client.receive_until(job.position)) == [job.position]
         await client.subscribe("queue")
@@ -271,7 +273,7 @@ async def test_lists_that_cannot_be_read(gateway: RunningGateway, api: Recording
 
 
 async def test_a_key_that_the_api_does_not_take(gateway: RunningGateway, api: RecordingApi) -> None:
-    """A client whose key the api refuses is closed with 1008; once it is taken, a new connection is served."""
+    """A client whose key the api refuses is closed with 1008; once it is accepted, a new connection is served."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", "no")
     async with connected(gateway.ws_url) as client:
         with pytest.raises(ConnectionClosed) as closed:
@@ -281,11 +283,11 @@ async def test_a_key_that_the_api_does_not_take(gateway: RunningGateway, api: Re
     del api.failures["SummarizeJobs"]
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
 
 
 async def test_another_log_behind_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
-    """When the log was replaced by a shorter one, clients are closed with 1012 and begin anew."""
+    """When the log was replaced by a shorter one, clients are closed with 1012 and start again."""
     for _ in range(3):
         api.add_job()
     async with connected(gateway.ws_url) as client:
@@ -302,6 +304,6 @@ async def test_another_log_behind_the_api(gateway: RunningGateway, api: Recordin
     assert closed.value.rcvd.code == 1012
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
-        await api.watched()
+        await api.wait_for_streams()
         job = api.add_job()
         assert positions(await client.receive_until(job.position)) == [1]

@@ -1,4 +1,4 @@
-"""Errors of the api, as REST tells them."""
+"""Errors of the api, as REST reports them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
 
 
 async def test_violations_get_the_names_of_rest(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Fields that only the api finds wrong are named as the request spelled them."""
+    """Fields that only the api finds wrong are named as the request spells them."""
     api.failures["SubmitJob"] = Refusal(
         grpc.StatusCode.INVALID_ARGUMENT,
         "INVALID_FIELDS",
         "width: must be one of the model's",
         {"width": "must be one of 256x256", "duration_seconds": "duration_seconds must be at most 60"},
     )
-    answer = await gateway.client.post("/mcp/generate", json={"prompt": "x", "size": "64x64"})
-    problem = problem_of(answer)
+    response = await gateway.client.post("/mcp/generate", json={"prompt": "x", "size": "64x64"})
+    problem = problem_of(response)
     assert fields_of(problem) == ["size", "duration"]
     assert problem["detail"] == "size must be one of 256x256; duration duration must be at most 60"
 
@@ -63,38 +63,38 @@ async def test_violations_get_the_names_of_rest(gateway: RunningGateway, api: Re
 async def test_codes(
     gateway: RunningGateway, api: RecordingApi, code: grpc.StatusCode, status: int, retry: str | None
 ) -> None:
-    """Every code of gRPC has a status of HTTP, and the reason comes along."""
+    """Every gRPC code has an HTTP status, and the reason is passed on."""
     api.failures["GetJob"] = Refusal(code, "SOME_REASON", "some words")
-    answer = await gateway.client.get(f"/mcp/status/{ID}")
-    problem = problem_of(answer, status)
+    response = await gateway.client.get(f"/mcp/status/{ID}")
+    problem = problem_of(response, status)
     assert (problem["reason"], problem["detail"]) == ("SOME_REASON", "some words")
-    assert answer.headers.get("retry-after") == retry
-    assert ("www-authenticate" in answer.headers) == (status == 401)
+    assert response.headers.get("retry-after") == retry
+    assert ("www-authenticate" in response.headers) == (status == 401)
 
 
 async def test_an_api_that_is_away() -> None:
-    """Without an api the gateway runs, is not ready, and answers 503 with when to try again."""
+    """Without an api the gateway runs, is not ready, and responds with 503 and Retry-After."""
     async with running_gateway("127.0.0.1:1") as gateway:
         assert (await gateway.client.get("/health")).json() == {"status": "ok"}
         problem = problem_of(await gateway.client.get("/ready"), 503)
         assert problem["reason"] == "API_UNAVAILABLE"
-        answer = await gateway.client.get("/mcp/models")
-        problem = problem_of(answer, 503)
+        response = await gateway.client.get("/mcp/models")
+        problem = problem_of(response, 503)
         assert problem["reason"] == "UNAVAILABLE"
-        assert answer.headers["retry-after"] == "1"
-        assert "127.0.0.1" not in answer.text
+        assert response.headers["retry-after"] == "1"
+        assert "127.0.0.1" not in response.text
 
 
 async def test_an_api_that_restarts_under_a_call(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Once the api is back, the gateway works with it again by itself."""
+    """Once the api is back, the gateway uses it again by itself."""
     job = api.add_job()
     assert (await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 200
     await api.stop()
     problem_of(await gateway.client.get(f"/mcp/status/{job.id}"), 503)
     await api.start()
-    while (answer := await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 503:
+    while (response := await gateway.client.get(f"/mcp/status/{job.id}")).status_code == 503:
         pass
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert (await gateway.client.get("/ready")).status_code == 200
 
 
@@ -125,7 +125,7 @@ def test_names_of_fields(wire: str, rest: str) -> None:
 
 
 def test_a_status_without_details() -> None:
-    """A bare status still makes a whole problem."""
+    """A status without details still makes a complete problem."""
     problem = from_rpc_status(status_pb2.Status(code=5, message="no such job"))
     assert (problem.status, problem.reason, problem.detail) == (404, "NOT_FOUND", "no such job")
     assert problem.type == "urn:kinolog:problem:not-found"

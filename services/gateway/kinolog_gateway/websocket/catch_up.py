@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import grpc
 from grpc.aio import AioRpcError
 
 from kinolog.process.logs import fields
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.upstream import retry_pause_seconds
@@ -44,7 +45,7 @@ class CatchUp:
     async def run(self) -> None:
         """Bring subscriptions up to date until cancelled."""
         while True:
-            subscription = await self._client.behind.get()
+            subscription = await self._client.catch_up_queue.get()
             if self._is_active(subscription):
                 await self._catch_up(subscription)
             self._client.release(subscription)
@@ -81,33 +82,59 @@ class CatchUp:
             case _:
                 await self._read_jobs(subscription)
 
+    async def _get_job(self, subscription: ChannelSubscription) -> job_pb2.Job:
+        request = pb.GetJobRequest(job_id=subscription.channel.job_id)
+        response = await self._broadcast.upstream.call(self._jobs.GetJob, request, self._broadcast.caller)
+        return response.job
+
     async def _read_job(self, subscription: ChannelSubscription) -> None:
         """Send a job's current state or, for a client that resumes, its missed commits."""
-        request = pb.GetJobRequest(job_id=subscription.channel.job_id)
-        call = self._broadcast.upstream.call
-        job = (await call(self._jobs.GetJob, request, self._broadcast.caller)).job
-        if not self._client.is_holding(subscription):
+        client, job = self._client, await self._get_job(subscription)
+        if not client.is_holding(subscription):
             if self._broadcast.will_publish(job.position):
                 # Sent now, it would overtake commits of other jobs, and a client that resumes would miss those.
                 subscription.floor = job.position - 1
             else:
-                self._client.send_commit(outgoing_message.commit(job.position, job, []))
-            return
-        if job.position <= subscription.floor:
+                client.send_commit(outgoing_message.commit(job.position, job, []))
+        elif job.position <= subscription.floor:
             # Nothing was missed. Whatever `after` the client gave, the next commit comes after the job's last one.
             subscription.floor = job.position
+        elif _reaches(subscription.floor, client.held_after) or client.replay(subscription):
             return
-        if self._client.replay(subscription):
-            return
-        watch = pb.WatchJobRequest(job_id=job.id, after=subscription.floor)
-        await self._send_commits(self._updates(self._jobs.WatchJob, watch), subscription, job.position)
+        elif await self._is_any_behind(s for s in client.catching_up() if s is not subscription):
+            await self._read_jobs(subscription)
+        else:
+            watch = pb.WatchJobRequest(job_id=job.id, after=subscription.floor)
+            updates = self._updates(self._jobs.WatchJob, watch)
+            await self._send_commits(updates, subscription, [subscription], job.position)
+
+    async def _is_any_behind(self, subscriptions: Iterable[ChannelSubscription]) -> bool:
+        """Return whether one of these subscriptions has missed a commit, as far as the api knows its job."""
+        for subscription in subscriptions:
+            if subscription.channel.kind == "jobs":
+                return True
+            try:
+                if (await self._get_job(subscription)).position > subscription.floor:
+                    return True
+            except AioRpcError as error:
+                if error.code() in _TRANSIENT:
+                    raise
+        return False
 
     async def _read_jobs(self, subscription: ChannelSubscription) -> None:
-        """Send every missed commit up to those that are held back."""
-        if self._client.replay(subscription):
+        """Send what all subscriptions missed, in the order of the log, up to the commits that are held back.
+
+        Each subscription by itself would send greater positions before smaller ones. A client that resumes after the
+        greatest one would then miss the rest.
+        """
+        client = self._client
+        group = client.catching_up()
+        if subscription not in group:
+            group = [subscription]  # its floor is ahead of the log, which the api refuses
+        elif _reaches(subscription.floor, client.held_after) or client.replay(subscription):
             return
-        watch = pb.WatchJobsRequest(after=subscription.floor, progress=True)
-        await self._send_commits(self._updates(self._jobs.WatchJobs, watch), subscription, None)
+        watch = pb.WatchJobsRequest(after=min(s.floor for s in group), progress=True)
+        await self._send_commits(self._updates(self._jobs.WatchJobs, watch), subscription, group, None)
 
     async def _updates(self, method: object, request: object) -> AsyncIterator[pb.WatchJobsResponse]:
         call = method(request, metadata=self._broadcast.caller.metadata)  # type: ignore[operator]  # two streams, one shape
@@ -123,9 +150,10 @@ class CatchUp:
         self,
         updates: AsyncIterator[pb.WatchJobsResponse],
         subscription: ChannelSubscription,
+        group: list[ChannelSubscription],
         last: int | None,
     ) -> None:
-        """Send commits up to position `last` if given, and at most up to the commits that are held back.
+        """Send commits to a group up to position `last`, if given, and at most up to those that are held back.
 
         Progress is not sent, but its position proves that every commit up to it was read.
         """
@@ -134,15 +162,15 @@ class CatchUp:
             async for update in updates:
                 if not self._is_active(subscription):
                     return
-                if update.WhichOneof("update") == "job":
-                    if _is_after(update.position, client.held_after):
-                        return
+                is_held = client.held_after is not None and update.position > client.held_after
+                if update.WhichOneof("update") == "job" and not is_held:
                     await client.send_queue.wait_for_room()
                     client.send_if_wanted(
                         outgoing_message.commit(update.position, update.job, list(update.events))
                     )
-                    subscription.floor = max(subscription.floor, update.position)
-                if _is_after(update.position + 1, client.held_after) or _is_after(update.position + 1, last):
+                if not is_held:
+                    _raise_floors(group, update.position)
+                if _reaches(update.position, client.held_after) or _reaches(update.position, last):
                     return
         finally:
             await updates.aclose()  # type: ignore[attr-defined]  # an async generator
@@ -169,5 +197,10 @@ class CatchUp:
             client.send_line(subscription, line)
 
 
-def _is_after(position: int, limit: int | None) -> bool:
-    return limit is not None and position > limit
+def _reaches(position: int, limit: int | None) -> bool:
+    return limit is not None and position >= limit
+
+
+def _raise_floors(subscriptions: Iterable[ChannelSubscription], position: int) -> None:
+    for subscription in subscriptions:
+        subscription.floor = max(subscription.floor, position)

@@ -48,7 +48,7 @@ class WebSocketClient:
         self.broadcast = broadcast
         self.send_queue = send_queue
         self.subscriptions: dict[Channel, ChannelSubscription] = {}
-        self.behind: asyncio.Queue[ChannelSubscription] = asyncio.Queue()
+        self.catch_up_queue: asyncio.Queue[ChannelSubscription] = asyncio.Queue()
         """Subscriptions that need something read from the api."""
         self.close_requested: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         """Close code and reason, once the gateway ends the connection."""
@@ -100,15 +100,15 @@ class WebSocketClient:
                 subscription.sequence = -1 if after is None else after
                 lines = self.broadcast.recent_lines
                 subscription.pending_lines = [line for line in lines if line.job_id == channel.job_id]
-                self.behind.put_nowait(subscription)
+                self.catch_up_queue.put_nowait(subscription)
             case "job":
                 if after is not None:
                     self._hold(subscription)
-                self.behind.put_nowait(subscription)
+                self.catch_up_queue.put_nowait(subscription)
             case "jobs":
                 if after is not None and not self.replay(subscription):
                     self._hold(subscription)
-                    self.behind.put_nowait(subscription)
+                    self.catch_up_queue.put_nowait(subscription)
 
     def unsubscribe(self, channel: Channel) -> None:
         """Stop sending a channel, including its waiting progress, previews and counts."""
@@ -125,19 +125,24 @@ class WebSocketClient:
             self.broadcast.remove_subscriber(channel, self)
         self.subscriptions.clear()
 
-    def replay(self, subscription: ChannelSubscription) -> bool:
-        """Send what the subscription missed from the broadcast's recent commits, and return True.
+    def catching_up(self) -> list[ChannelSubscription]:
+        """Return the subscriptions for which live commits are held back, without those ahead of the log."""
+        return [s for s in self._holding if s.floor <= self.broadcast.log_end]
 
-        Return False, having sent nothing, if they do not reach back to its floor, if its floor is ahead of the log, or
-        if another subscription is catching up.
+    def replay(self, subscription: ChannelSubscription) -> bool:
+        """Send what this and the other subscriptions missed from the broadcast's recent commits, and return True.
+
+        Return False, having sent nothing, if those do not reach back far enough, or if the floor is ahead of the log.
         """
         recent = self.broadcast.recent_commits
-        others = self._holding - {subscription}
-        if others or not recent.covers(subscription.floor) or subscription.floor > self.broadcast.log_end:
+        group = {subscription, *self.catching_up()}
+        start = min(s.floor for s in group)
+        if subscription.floor > self.broadcast.log_end or not recent.covers(start):
             return False
-        for message in recent.after(subscription.floor):
-            if subscription.wants(message):
-                self.send_commit(message)
+        for message in recent.after(start):
+            self.send_if_wanted(message)
+        for caught_up in group:
+            caught_up.floor = max(caught_up.floor, self.broadcast.position)
         return True
 
     def on_commit(self, message: OutgoingMessage) -> None:
@@ -193,7 +198,7 @@ class WebSocketClient:
         return subscription in self._holding
 
     def release(self, subscription: ChannelSubscription) -> None:
-        """Stop holding back commits for a subscription that has caught up. Send them once none is behind."""
+        """Stop holding back commits for a subscription that has caught up. The last one sends them."""
         self._holding.discard(subscription)
         if self._holding or self._held is None:
             return

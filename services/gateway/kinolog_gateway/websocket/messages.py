@@ -70,7 +70,7 @@ class ErrorData(ResponseModel):
     reason: str = Field(description="A code for programs.", examples=["MALFORMED_MESSAGE", "JOB_NOT_FOUND"])
     message: str = Field(description="A sentence for people: what is wrong and what to do.")
     channel: str | None = Field(
-        description="The channel that the error ended, or kept from being subscribed to."
+        description="The channel that the client is not subscribed to because of this error."
     )
 
 
