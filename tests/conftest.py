@@ -10,11 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
     del os.environ[setting]  # what the caller's shell has set for a kinolog of their own
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in the worker: threads of torch that spin hold up other processes
+# As in the worker: threads of torch that spin hold up other processes.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.whole_stack"]
+pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.tasks", "tests.fixtures.whole_stack"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
