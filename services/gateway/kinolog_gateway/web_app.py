@@ -20,7 +20,7 @@ from kinolog_gateway.http.credentials import ApiKeys
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.middleware import RequestMiddleware, RequestTelemetry
 from kinolog_gateway.http.openapi import openapi_document
-from kinolog_gateway.http.problems import ProblemError, respond
+from kinolog_gateway.http.problems import HttpProblemError, respond
 from kinolog_gateway.routes import audit, bulk, catalogue, charts, commands, jobs, probes, results
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.websocket.endpoint import router as websocket_router
@@ -68,7 +68,7 @@ def create_app(upstream: Callable[[], Upstream], keys: ApiKeys, clock: Clock) ->
         exception_handlers={
             RequestValidationError: _on_invalid,
             HTTPException: _on_status,
-            ProblemError: _on_problem,
+            HttpProblemError: _on_problem,
             AioRpcError: _on_upstream,
         },
     )

@@ -131,11 +131,11 @@ def test_who_a_key_is_for(key_file: Path) -> None:
     """A key belongs to its tenant; callers of one tenant have equal tenant keys."""
     keys = read_keys(key_file)
     ada = keys.identify(ADA)
-    assert ada == HttpCaller(ADA, "studio")
+    assert ada == HttpCaller(key=ADA, tenant="studio")
     assert keys.identify(None) is None
     assert keys.identify(ADA[:-1]) is None
-    assert HttpCaller("another key", "studio").tenant_key == ada.tenant_key
-    assert HttpCaller("k1").tenant_key != HttpCaller("k2").tenant_key
+    assert HttpCaller(key="another key", tenant="studio").tenant_key == ada.tenant_key
+    assert HttpCaller(key="k1").tenant_key != HttpCaller(key="k2").tenant_key
 
 
 def test_keys_that_are_no_header_text() -> None:

@@ -21,7 +21,7 @@ class BadKeyFileError(ValueError):
     """A key file that is not valid, or is missing where one is needed. The text states what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpCaller:
     """The caller of a request: the key that it presented, if any, and the tenant of that key."""
 
@@ -51,12 +51,12 @@ class ApiKeys:
     def identify(self, key: str | None) -> HttpCaller | None:
         """Return the caller that presents `key`, or None if it is not one of the keys. Takes constant time."""
         if not self._tenants:
-            return HttpCaller(key)
+            return HttpCaller(key=key)
         digest = sha256((key or "").encode()).digest()
         found: HttpCaller | None = None
         for known, tenant in self._tenants.items():
             if compare_digest(known, digest):
-                found = HttpCaller(key, tenant)
+                found = HttpCaller(key=key, tenant=tenant)
         return found
 
 

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from kinolog.process.logs import fields
-from kinolog_gateway.http.problems import Problem, ProblemError, Violation, make_problem
+from kinolog_gateway.http.problems import HttpProblemError, Problem, Violation, make_problem
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def is_from_api(error: grpc.aio.AioRpcError) -> bool:
     return _status(error) is not None
 
 
-def from_call(error: grpc.aio.AioRpcError) -> ProblemError:
+def from_call(error: grpc.aio.AioRpcError) -> HttpProblemError:
     """Return the problem of a failed call."""
     code, status = error.code(), _status(error)
     if status is None:
@@ -112,7 +112,7 @@ def from_call(error: grpc.aio.AioRpcError) -> ProblemError:
     problem = from_rpc_status(status)
     if problem.status >= 500:
         log.warning("call to the api failed", extra=fields("upstream", code=code.name, reason=problem.reason))
-    return ProblemError(
+    return HttpProblemError(
         problem.status, problem.reason, problem.detail, tuple(problem.violations), _headers(problem, status)
     )
 

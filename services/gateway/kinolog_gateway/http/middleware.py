@@ -15,7 +15,7 @@ from kinolog.process.logs import fields
 from kinolog.process.settings import is_loopback
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
 from kinolog_gateway.http.metrics import Metrics
-from kinolog_gateway.http.problems import Problem, ProblemError, invalid, make_problem, respond
+from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class RequestMiddleware:
             ):
                 receive = await _read_body(headers, receive)
             await self._app(scope, receive, send)
-        except ProblemError as error:
+        except HttpProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
     def _authenticate(self, scope: Scope, headers: Headers) -> HttpCaller:
@@ -109,7 +109,7 @@ class RequestMiddleware:
             _check_host(headers)
         caller = self._keys.identify(presented_key(headers))
         if caller is None and scope["path"] not in _PUBLIC_PATHS:
-            raise ProblemError(
+            raise HttpProblemError(
                 401,
                 "KEY_REQUIRED",
                 "present an API key as Authorization: Bearer <key>, or as X-API-Key: <key>",
@@ -125,7 +125,7 @@ def _check_host(headers: Headers) -> None:
     except ValueError:
         name = ""
     if not is_loopback(name):
-        raise ProblemError(
+        raise HttpProblemError(
             403, "FOREIGN_HOST", "this gateway has no keys, so it serves only localhost and 127.0.0.1"
         )
 
@@ -136,7 +136,7 @@ def _check_origin(scope: Scope, headers: Headers) -> None:
     if origin is None or not writes:
         return
     if origin == "null" or urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-        raise ProblemError(
+        raise HttpProblemError(
             403,
             "FOREIGN_ORIGIN",
             "web pages of another origin may not use this gateway; serve them from it",
@@ -171,8 +171,8 @@ async def _read_body(headers: Headers, receive: Receive) -> Receive:
     return replay_body
 
 
-def _too_large() -> ProblemError:
-    return ProblemError(
+def _too_large() -> HttpProblemError:
+    return HttpProblemError(
         413, "BODY_TOO_LARGE", "the body is larger than 1 MB; send less", headers={"Connection": "close"}
     )
 
@@ -182,7 +182,9 @@ def _check_type(headers: Headers) -> None:
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        raise ProblemError(415, "UNSUPPORTED_MEDIA_TYPE", "send JSON, with Content-Type: application/json")
+        raise HttpProblemError(
+            415, "UNSUPPORTED_MEDIA_TYPE", "send JSON, with Content-Type: application/json"
+        )
     charset = headers.get("content-type", "").lower().partition("charset=")[2].strip('" ;')
     if charset not in ("", "utf-8", "utf8"):
         raise invalid("Content-Type", "must have charset=utf-8 or no charset; JSON is UTF-8")

@@ -52,7 +52,7 @@ class Problem(BaseModel):
     )
 
 
-class ProblemError(Exception):
+class HttpProblemError(Exception):
     """Raised to respond with a problem."""
 
     def __init__(
@@ -80,9 +80,11 @@ def make_problem(status: int, reason: str, detail: str, violations: tuple[Violat
     )
 
 
-def invalid(name: str, message: str) -> ProblemError:
+def invalid(name: str, message: str) -> HttpProblemError:
     """Return the error for a request whose field `name` is wrong."""
-    return ProblemError(400, "INVALID_FIELDS", f"{name} {message}", (Violation(field=name, message=message),))
+    return HttpProblemError(
+        400, "INVALID_FIELDS", f"{name} {message}", (Violation(field=name, message=message),)
+    )
 
 
 def respond(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
-from kinolog_gateway.http.problems import ProblemError
+from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, json_response
 from kinolog_gateway.websocket.asyncapi import asyncapi_document
 
@@ -38,7 +38,7 @@ async def health() -> Response:
 async def ready(api: Api) -> Response:
     """Return 200 if the api is ready, else 503."""
     if not await api.serving():
-        raise ProblemError(
+        raise HttpProblemError(
             503,
             "API_UNAVAILABLE",
             "the api is not ready yet",

@@ -14,7 +14,7 @@ from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_pb2, job_service_pb2
 from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not_modified, requested_range
 from kinolog_gateway.http.credentials import HttpCaller
-from kinolog_gateway.http.problems import ProblemError
+from kinolog_gateway.http.problems import HttpProblemError
 from kinolog_gateway.responses.result import ManifestView, ResultView, manifest_view, result_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath, json_response
 from kinolog_gateway.upstream import Upstream
@@ -66,7 +66,7 @@ async def _result_file(
     for artifact in response.artifacts:
         if artifact.kind == kind:
             return await _file(request, api, caller, artifact, job_id)
-    raise ProblemError(
+    raise HttpProblemError(
         404, "ARTIFACT_NOT_FOUND", "this job has no such file; its links name the files that it has"
     )
 
@@ -110,7 +110,7 @@ async def scene(
     for rendered in storyboard.scenes:
         if rendered.index == index and rendered.HasField("artifact"):
             return await _file(request, api, caller, rendered.artifact, job_id, index)
-    raise ProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such scene, or it is not rendered yet")
+    raise HttpProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such scene, or it is not rendered yet")
 
 
 async def _file(
@@ -129,7 +129,7 @@ async def _file(
     try:
         byte_range = requested_range(request.headers, etag, artifact.size_bytes)
     except RangeNotSatisfiable:
-        raise ProblemError(
+        raise HttpProblemError(
             416,
             "RANGE_NOT_SATISFIABLE",
             f"the file ends at {artifact.size_bytes} bytes",

@@ -277,7 +277,7 @@ def queue_message(position: int, counts: jobs.SummarizeJobsResponse) -> QueueUpd
     return QueueUpdated(position=position, data=JobSummary.of(counts))
 
 
-def error_message(position: int, reason: str, message: str, channel: str | None = None) -> ErrorMessage:
+def error_message(position: int, *, reason: str, message: str, channel: str | None) -> ErrorMessage:
     """Return the message of an error. `channel` is the one that is not subscribed to because of it, if any."""
     return ErrorMessage(position=position, data=ErrorData(reason=reason, message=message, channel=channel))
 

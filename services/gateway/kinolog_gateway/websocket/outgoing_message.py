@@ -124,7 +124,9 @@ def queue(position: int, counts: jobs.SummarizeJobsResponse) -> OutgoingMessage:
 def error(reason: str, message: str, channel: str | None = None) -> OutgoingMessage:
     """Return the reply that reports an error."""
     return OutgoingMessage(
-        MessageKind.REPLY, 0, lambda at: messages.error_message(at, reason, message, channel)
+        MessageKind.REPLY,
+        0,
+        lambda at: messages.error_message(at, reason=reason, message=message, channel=channel),
     )
 
 
