@@ -39,7 +39,7 @@ def tui(
     context = current_context(as_json=False)
     run = _dashboard("browser", "textual_serve") if web else _dashboard("terminal", "textual")
     if run is None:
-        context.err.print("the dashboard needs `pip install 'kinolog[tui]'`", style="red")
+        context.print_error("the dashboard needs `pip install 'kinolog[tui]'`")
         return ExitCode.FAILED
     address: AbstractContextManager[str] = nullcontext(context.url)
     if demo:

@@ -14,13 +14,12 @@ import httpx
 import pytest
 from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.widgets.frame import LinkBanner
 
-from kinolog_client import KinologClient
-from kinolog_client.live_feed import LiveUpdates
-from kinolog_client.live_messages import JobEnded, JobUpdated
+from kinolog_client import JobEnded, JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 from kinolog_stack.tcp_ports import free_port
 from tests.snapshot.dashboard_pilot import linked, press, running, settled, until, until_text
@@ -40,8 +39,8 @@ class RecordingApp(KinologApp):
         """Record commits. The application's own handler runs as well."""
         if isinstance(message.event, LiveUpdates):
             for one in message.event.messages:
-                if isinstance(one, JobUpdated | JobEnded) and one.moved.events:
-                    self.commits.append((one.job_id, one.position, one.moved.events))
+                if isinstance(one, JobUpdated | JobEnded) and one.state.events:
+                    self.commits.append((one.job_id, one.position, one.state.events))
 
     def commits_of(self, job_id: str) -> list[tuple[int, tuple[str, ...]]]:
         """Return position and events of each commit of a job, in the order of arrival."""

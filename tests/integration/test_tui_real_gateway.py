@@ -1,4 +1,4 @@
-"""The dashboard on a real gateway: what a person types becomes a video that plays, and a job that stops."""
+"""The dashboard on a real gateway: a typed prompt becomes a video that plays; a job is cancelled by a key."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ async def pilot(stack: Stack, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
 
 
 async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -> JobPage:
-    """Write a prompt, choose a model once its worker has reported, submit; the page of the job."""
-    rest = app_of(pilot).rest
+    """Write a prompt, choose a model once its worker has reported, submit. Return the page of the job."""
+    rest = app_of(pilot).client
     while model not in {offered.name for offered in (await rest.models()).models}:
         await pilot.pause(0.05)
     await press(pilot, "3")
@@ -50,7 +50,7 @@ async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -
 
 
 async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> None:
-    """A submitted job is followed live to its end, its video plays, and the slider goes back to its beginning."""
+    """A submitted job is followed live to its end, its video plays, and the slider goes back to its start."""
     page = await submit(pilot, "A dashboard draws a ring. Then a square.", "card")
     await until(pilot, lambda: page.job is not None and page.job.ended)
     assert page.job is not None
@@ -71,7 +71,7 @@ async def test_from_a_prompt_to_a_video_in_the_terminal(pilot: Pilot[None]) -> N
 
 
 async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[None], stack: Stack) -> None:
-    """v in the history has the real record checked: it holds, and with its video altered it says which file."""
+    """v in the history verifies the real record: it is valid, and with an altered video the file is named."""
     page = await submit(pilot, "A dashboard proves a ring.", "card")
     await until(pilot, lambda: page.job is not None and page.job.ended)
     await settled(pilot)
@@ -96,7 +96,7 @@ async def test_a_record_is_proved_and_an_altered_video_is_named(pilot: Pilot[Non
 
 
 async def test_a_running_job_is_cancelled_by_a_key(pilot: Pilot[None]) -> None:
-    """c and y stop a job that renders; its page says so without being asked again."""
+    """c and y cancel a running job; its page shows it without another request."""
     page = await submit(pilot, "a slow dashboard", "slow-card", "900")
     await until(pilot, lambda: page.job is not None and page.job.stage == "denoise")
     await press(pilot, "c", "y")

@@ -1,4 +1,4 @@
-"""A gateway on a real port that answers what was recorded, and says over its WebSocket what a test tells it to say."""
+"""A gateway on a real port with recorded responses, which sends over its WebSocket what a test gives it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Json = dict[str, Any]
 
 
 def recorded() -> Json:
-    """What was recorded: `now`, ids of jobs that are `running` and `made`, and `answers` by path and query."""
+    """Return the recording: its time `now`, the ids of jobs `running` and `made`, and `answers` by path and query."""
     content: Json = json.loads((FOLDER / "recorded.json").read_text(encoding="utf-8"))
     return content
 
 
 class Replay:
-    """The gateway. `asked` are the requests that came, `said` what clients said over the WebSocket."""
+    """The gateway. `requests` are its HTTP requests, `received` the messages of clients over the WebSocket."""
 
     def __init__(self) -> None:
         content = recorded()
         self.answers: Json = deepcopy(content["answers"])
         self.problems: dict[str, Json] = {}
         self.held: dict[str, asyncio.Event] = {}
-        """Paths whose answers wait for an event."""
-        self.asked: list[tuple[str, str, Json]] = []
-        self.said: list[Json] = []
-        self.heard = asyncio.Condition()
+        """Paths whose responses wait for an event."""
+        self.requests: list[tuple[str, str, Json]] = []
+        self.received: list[Json] = []
+        self._changed = asyncio.Condition()
         self.url = ""
         self._sockets: list[WebSocket] = []
         self._server: uvicorn.Server | None = None
@@ -47,7 +47,7 @@ class Replay:
         self.with_socket = True
 
     async def start(self, port: int = 0) -> None:
-        """Listen; on the port of before, when one is given."""
+        """Listen on a port; 0 chooses a free one."""
         listener = socket.create_server(("127.0.0.1", port), reuse_port=False)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         routes = [
@@ -66,7 +66,7 @@ class Replay:
         self._task = asyncio.create_task(self._server._serve([listener]))  # serve() would take the signals
 
     async def stop(self) -> None:
-        """Go away, connections and all."""
+        """Stop, and close all connections."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
@@ -74,11 +74,11 @@ class Replay:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port."""
         return int(self.url.rpartition(":")[2])
 
-    async def say(self, kind: str, position: int, data: Json, job_id: str | None = None) -> None:
-        """A message to every client."""
+    async def send(self, kind: str, position: int, data: Json, job_id: str | None = None) -> None:
+        """Send a message to every client."""
         message = {"type": kind, "position": position, "data": data}
         if job_id is not None:
             message["job_id"] = job_id
@@ -86,14 +86,14 @@ class Replay:
             await client.send_text(json.dumps(message))
 
     async def until(self, condition: Any) -> None:
-        """Wait for something that clients ask or say."""
-        async with self.heard:
-            await self.heard.wait_for(condition)
+        """Wait until a request or a message fulfils the condition."""
+        async with self._changed:
+            await self._changed.wait_for(condition)
 
-    async def _note(self, into: list[Any], what: Any) -> None:
-        async with self.heard:
-            into.append(what)
-            self.heard.notify_all()
+    async def _record(self, into: list[Any], entry: Any) -> None:
+        async with self._changed:
+            into.append(entry)
+            self._changed.notify_all()
 
     async def _live(self, client: WebSocket) -> None:
         if not self.with_socket:
@@ -103,7 +103,12 @@ class Replay:
         self._sockets.append(client)
         try:
             while True:
-                await self._note(self.said, json.loads(await client.receive_text()))
+                message = json.loads(await client.receive_text())
+                if message["type"] == "ping":
+                    pong = {"type": "pong", "position": 0, "data": {"id": message["id"]}}
+                    await client.send_text(json.dumps(pong))
+                else:
+                    await self._record(self.received, message)
         except WebSocketDisconnect:
             pass
         finally:
@@ -112,7 +117,7 @@ class Replay:
     async def _answer(self, request: Request) -> Response:
         body = json.loads(await request.body() or "{}")
         path = request.url.path
-        await self._note(self.asked, (request.method, path, body or dict(request.query_params)))
+        await self._record(self.requests, (request.method, path, body or dict(request.query_params)))
         if path in self.held:
             await self.held[path].wait()
         if path in self.problems:
@@ -136,14 +141,14 @@ class Replay:
         return self.answers.get(path, self.answers.get(key))
 
 
-def asked(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:
-    """Queries or bodies of the requests of this path."""
-    return [what for how, where, what in gateway.asked if (how, where) == (method, path)]
+def requests_of(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:
+    """Return the queries or bodies of the requests for a path."""
+    return [content for how, where, content in gateway.requests if (how, where) == (method, path)]
 
 
 @asynccontextmanager
 async def replay() -> AsyncIterator[Replay]:
-    """A gateway that runs as long as the block."""
+    """Run a gateway for the length of the block."""
     gateway = Replay()
     await gateway.start()
     try:

@@ -12,13 +12,13 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens import lazy_pages
 from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
+from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.session import SessionApp
 from kinolog_tui.widgets.frame import PAGES
 
@@ -106,7 +106,7 @@ class KinologApp(SessionApp):
 
     def action_renew(self) -> None:
         """Load the page again, and connect now instead of after the pause."""
-        self.feed.again()
+        self.feed.reconnect_now()
         if isinstance(self.screen, Page):
             self.screen.load()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from kinolog_client.endpoint import Endpoint
 
@@ -30,6 +30,6 @@ def loss_text(error: Exception) -> str:
     """Return why a connection is lost."""
     if isinstance(error, InvalidStatus):
         return f"it answers HTTP {error.response.status_code}"
-    if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.reason:
-        return error.rcvd.reason
+    if isinstance(error, ConnectionClosedOK):
+        return "the connection ended"
     return str(error) or type(error).__name__

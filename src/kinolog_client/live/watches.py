@@ -179,12 +179,11 @@ class FeedWatch:
 
     def __init__(self, session: LiveSession) -> None:
         self.ended = False
-        self._session = session
+        session.subscribe("jobs")
+        session.subscribe("queue")
 
     def start(self) -> Flow[list[LiveEvent]]:
         """Begin with what happens next."""
-        self._session.subscribe("jobs")
-        self._session.subscribe("queue")
         yield from ()
         return []
 

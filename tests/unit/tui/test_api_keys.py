@@ -1,17 +1,16 @@
-"""Which keys a server gave out, as Settings tells it."""
+"""The API keys that a server issued, in Settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from kinolog_tui.session.issued_keys import KeyPolicy, read_issued_keys
 from textual.pilot import Pilot
 
-from kinolog_tui.session.issued_keys import KeyPolicy
-from kinolog_tui.session.issued_keys import read_issued_keys
 from kinolog_client import AsyncKinologClient
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text
-from tests.snapshot.replay import Replay, asked
+from tests.snapshot.replay import Replay, requests_of
 from tests.unit.gateway.conftest import running_gateway
 
 KEY = "a-key-of-some-length"
@@ -20,25 +19,25 @@ pytestmark = pytest.mark.slow
 
 
 def offer_keys(gateway: Replay, *keys: dict[str, object]) -> None:
-    """Have the gateway give out keys."""
+    """Have the gateway list issued keys."""
     gateway.answers["/openapi.json"]["paths"]["/mcp/keys"] = {}
     gateway.answers["/mcp/keys"] = {"keys": list(keys), "next": "unknown facts are passed over"}
 
 
 async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
-    """A gateway without a key file is open; one with a key file asks for keys that it does not list."""
+    """A gateway without a key file is open; one with a key file requires keys that it does not list."""
     file = tmp_path / "keys"
     file.write_text(f"{KEY}\n")
-    for key_file, key, offer in ((None, None, KeyPolicy.OPEN), (file, KEY, KeyPolicy.ASKED_FOR)):
+    for key_file, key, offer in ((None, None, KeyPolicy.OPEN), (file, KEY, KeyPolicy.REQUIRED)):
         async with running_gateway("127.0.0.1:1", key_file) as running:
             rest = AsyncKinologClient(running.url, key)
             answer = await read_issued_keys(rest)
             await rest.close()
-        assert (answer.offer, answer.keys) == (offer, ())
+        assert (answer.policy, answer.keys) == (offer, ())
 
 
 async def test_no_keys_are_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Settings says that whoever reaches an open server may use it, and who has the keys of another."""
+    """Settings shows that an open server is open to everyone, and who has the keys of a closed one."""
     await press(pilot, "5")
     words = " ".join(text(pilot).split())
     assert "this server gives out no keys; whoever reaches" in words
@@ -49,7 +48,7 @@ async def test_no_keys_are_given_out(gateway: Replay, pilot: Pilot[None]) -> Non
 
 
 async def test_keys_that_were_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Each key is a line: its name or id, since when, when it was used, or when it was revoked."""
+    """Each issued key is a line: its name or id, its date, its last use, or when it was revoked."""
     offer_keys(
         gateway,
         {
@@ -68,14 +67,14 @@ async def test_keys_that_were_given_out(gateway: Replay, pilot: Pilot[None]) -> 
     assert "● nightly k1, of 2026-11-20, used 3 min ago" in left
     assert "○ old k2, revoked 2026-11-21" in left
     assert "● k3" in left
-    assert len(asked(gateway, "GET", "/mcp/keys")) == 1
+    assert len(requests_of(gateway, "GET", "/mcp/keys")) == 1
     offer_keys(gateway)
     await press(pilot, "ctrl+r")
     assert "this server has given out no key yet" in text(pilot)
 
 
 async def test_keys_that_may_not_be_seen(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Where the list is refused, the reason stands in its place; nothing else of Settings is lost."""
+    """If the list is refused, the reason is shown in its place; the rest of Settings works."""
     offer_keys(gateway)
     gateway.problems["/mcp/keys"] = {"status": 403, "detail": "this key may not see keys"}
     await press(pilot, "5")

@@ -1,13 +1,11 @@
-"""What a draft of a video is told before it is submitted."""
+"""The check of a draft before it is submitted."""
 
 from __future__ import annotations
 
 import pytest
 from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
 
-from kinolog_client import ModelInfo
-from kinolog_client import ModelListInfo
-from kinolog_client import JobInfo
+from kinolog_client import JobInfo, ModelInfo, ModelListInfo
 from tests.snapshot.replay import recorded
 
 
@@ -33,19 +31,19 @@ def model() -> ModelInfo:
     ],
 )
 def test_what_the_model_does_not_take_is_named(draft: Draft, field: str, model: ModelInfo) -> None:
-    """A draft outside of the model's limits is errors in that field and in no other."""
+    """A draft outside the model's limits has an error in that field and in no other."""
     assert list(check_draft(draft, model).errors) == [field]
 
 
 def test_what_is_left_out_is_left_to_the_model(model: ModelInfo) -> None:
-    """Only what was typed is sent; the outlook shows the model's defaults for the rest."""
+    """Only typed fields are sent; the checked draft has the model's defaults for the rest."""
     checked = check_draft(Draft(prompt=" a ball ", seed="7"), model)
     assert checked.request.body() == {"prompt": "a ball", "model": model.name, "seed": 7}
     assert (checked.frames, checked.steps) == (model.defaults.frames, model.defaults.steps)
 
 
 def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
-    """The storyboard before submitting has the scenes and frames of the one after."""
+    """The storyboard before submitting has the same scenes and frames as the one after it."""
     checked = check_draft(Draft(prompt="A ball. Then a cube.", duration="4"), model)
     scenes = planned_scenes(checked)
     assert [scene.prompt for scene in scenes] == ["A ball.", "a cube."]
@@ -54,7 +52,7 @@ def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
 
 
 def test_the_estimate_comes_from_past_jobs(model: ModelInfo) -> None:
-    """Work is told from the median of past jobs per pixel, frame and step; without any there is no estimate_seconds."""
+    """The estimate is the median of past jobs per pixel, frame and step; without any there is none."""
     jobs = [JobInfo.model_validate(job) for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]]
     done = [job for job in jobs if job.status == "completed"]
     short = estimate_seconds(check_draft(Draft(prompt="x", duration="2"), model), done)

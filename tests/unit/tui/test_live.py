@@ -1,136 +1,134 @@
-"""The live feed against a gateway on a real port that comes and goes."""
+"""The dashboard's feed against a gateway on a real port that comes and goes."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from kinolog_tui.session.live_feed import SETTINGS, FeedEvent, LiveFeed, LiveUpdates
 
-from kinolog_client import LinkState
-from kinolog_tui.session.live_feed import LiveFeed
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_tui.session.live_feed import FeedEvent
-from kinolog_client import JobUpdated
-from kinolog_client import QueueCounted
-from kinolog_client import AsyncKinologClient
+from kinolog.process.backoff import Backoff
+from kinolog_client import AsyncKinologClient, JobUpdated, LinkState, LiveUpdate, QueueCounted
 from tests.snapshot.replay import Replay, replay
 
 COUNTS = {"total": 1, "queued": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0}
-PAUSES = (0.01,)
+QUICK = replace(SETTINGS, reconnect=Backoff(first_seconds=0.01, longest_seconds=0.01))
 
 
-def moved(percent: float, events: tuple[str, ...] = ()) -> dict[str, Any]:
-    """How a job stands."""
+def state_of(percent: float, events: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the data of a progress message."""
     return {"status": "processing", "percent": percent, "events": list(events)}
 
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Replay]:
-    """A gateway."""
+    """A gateway with recorded responses."""
     async with replay() as running:
         yield running
 
 
 @pytest.fixture
 async def feed(gateway: Replay) -> AsyncIterator[LiveFeed]:
-    """A feed that tries again at once."""
-    rest = AsyncKinologClient(gateway.url)
-    yield LiveFeed(gateway.url, {}, rest.counts, PAUSES)
-    await rest.close()
+    """A feed that reconnects at once."""
+    async with AsyncKinologClient(gateway.url, retries=0) as client:
+        yield LiveFeed(client, QUICK)
 
 
-async def until(told: AsyncIterator[FeedEvent], state: str) -> None:
-    """Read until the feed is connected like this."""
-    async for one in told:
+async def until(events: AsyncIterator[FeedEvent], state: str) -> None:
+    """Read events until the connection has this state."""
+    async for one in events:
         if isinstance(one, LinkState) and one.state == state:
             return
 
 
-async def batch(told: AsyncIterator[FeedEvent]) -> LiveUpdates:
-    """The next batch."""
-    async for one in told:
+async def batch(events: AsyncIterator[FeedEvent]) -> LiveUpdates:
+    """Return the next batch."""
+    async for one in events:
         if isinstance(one, LiveUpdates):
             return one
     raise AssertionError
 
 
 async def test_it_comes_back_where_it_was(gateway: Replay, feed: LiveFeed) -> None:
-    """After the gateway was away, it subscribes with the greatest position it has received."""
-    told = feed.told()
-    await until(told, "live")
-    await gateway.until(lambda: len(gateway.said) == 2)
-    assert all("after" not in said for said in gateway.said)
-    await gateway.say("job_status_update", 41, moved(1, ("queued",)), "a")
-    await gateway.say("queue_updated", 42, COUNTS)
-    assert {message.position for message in (await batch(told)).messages} <= {41, 42}
+    """After an outage it subscribes with the last position that it received."""
+    events = feed.events()
+    await until(events, "live")
+    await gateway.until(lambda: len(gateway.received) == 2)
+    assert all("after" not in message for message in gateway.received)
+    await gateway.send("job_status_update", 41, state_of(1, ("queued",)), "a")
+    await gateway.send("queue_updated", 42, COUNTS)
+    assert {message.position for message in (await batch(events)).messages} <= {41, 42}
     while feed.position < 42:
-        await batch(told)
+        await batch(events)
     await gateway.stop()
-    await until(told, "offline")
-    gateway.said.clear()
+    await until(events, "offline")
+    gateway.received.clear()
     await gateway.start(gateway.port)
-    await until(told, "live")
-    await gateway.until(lambda: len(gateway.said) == 2)
-    assert [said["after"] for said in gateway.said] == [42, 42]
-    await told.aclose()  # type: ignore[attr-defined]  # a generator
+    await until(events, "live")
+    await gateway.until(lambda: len(gateway.received) == 2)
+    assert [message["after"] for message in gateway.received] == [42, 42]
+    await events.aclose()
 
 
 async def test_where_there_is_no_socket_it_polls(gateway: Replay, feed: LiveFeed) -> None:
-    """A gateway that answers REST alone is polled, again and again."""
+    """A gateway without a WebSocket is polled."""
     gateway.with_socket = False
-    told = feed.told()
-    await until(told, "polling")
-    await until(told, "polling")
+    events = feed.events()
+    await until(events, "polling")
+    await until(events, "polling")
     gateway.with_socket = True
-    await until(told, "live")
-    await told.aclose()  # type: ignore[attr-defined]  # a generator
+    await until(events, "live")
+    await events.aclose()
 
 
 async def test_of_progress_only_the_newest_is_told(gateway: Replay, feed: LiveFeed) -> None:
-    """Progress and counts that come together are told once; commits are all told, in order."""
-    told = feed.told()
-    await until(told, "live")
-    await gateway.until(lambda: len(gateway.said) == 2)
-    await gateway.say("job_status_update", 1, moved(0, ("attempt_started",)), "a")
-    await batch(told)
+    """Of progress and counts that arrive together only the last is delivered; every commit is, in order."""
+    events = feed.events()
+    await until(events, "live")
+    await gateway.until(lambda: len(gateway.received) == 2)
+    await gateway.send("job_status_update", 1, state_of(0, ("attempt_started",)), "a")
+    await batch(events)
     for percent in range(1, 50):
-        await gateway.say("job_status_update", 2, moved(percent), "a")
-        await gateway.say("queue_updated", 2, COUNTS)
-    await gateway.say("job_status_update", 3, moved(50, ("stage_started",)), "a")
-    heard: list[object] = []
-    while feed.position < 3:
-        heard += (await batch(told)).messages
-    progress = [message.moved.percent for message in heard if isinstance(message, JobUpdated)]
+        await gateway.send("job_status_update", 2, state_of(percent), "a")
+        await gateway.send("queue_updated", 2, COUNTS)
+    await gateway.send("job_status_update", 3, state_of(50, ("stage_started",)), "a")
+    messages: list[LiveUpdate] = []
+    while not messages or messages[-1].position < 3:
+        messages += (await batch(events)).messages
+    progress = [message.state.percent for message in messages if isinstance(message, JobUpdated)]
     assert progress == sorted(progress)
     assert progress[-2:] == [49, 50]
-    assert len(heard) < 99
-    assert any(isinstance(message, QueueCounted) for message in heard)
-    await told.aclose()  # type: ignore[attr-defined]  # a generator
+    assert len(messages) < 99
+    assert any(isinstance(message, QueueCounted) for message in messages)
+    await events.aclose()
 
 
 async def test_a_replaced_log_is_begun_anew(gateway: Replay, feed: LiveFeed) -> None:
-    """When the gateway says that the position is ahead of its log, the feed subscribes without one."""
-    feed.position = 900
-    told = feed.told()
-    await until(told, "live")
-    await gateway.until(lambda: len(gateway.said) == 2)
+    """If the position is ahead of the log, the feed subscribes without one."""
+    events = feed.events()
+    await until(events, "live")
+    await gateway.until(lambda: len(gateway.received) == 2)
+    await gateway.send("queue_updated", 900, COUNTS)
+    await batch(events)
+    assert feed.position == 900
     ahead = {"reason": "POSITION_AHEAD", "message": "the log ends before", "channel": "jobs"}
-    await gateway.say("error", 3, ahead)
-    await batch(told)
-    await gateway.until(lambda: len(gateway.said) == 3)
-    assert gateway.said[2] == {"type": "subscribe", "channel": "jobs"}
-    await told.aclose()  # type: ignore[attr-defined]  # a generator
+    await gateway.send("error", 3, ahead)
+    await batch(events)
+    await gateway.until(lambda: len(gateway.received) == 3)
+    assert gateway.received[2] == {"type": "subscribe", "channel": "jobs"}
+    await events.aclose()
 
 
 async def test_a_watched_job_brings_its_lines(gateway: Replay, feed: LiveFeed) -> None:
-    """The lines of a watched job are subscribed to after the last one that is known."""
+    """Lines of a watched job are subscribed to after the last known one."""
     await feed.watch("a", line=7)
-    told = feed.told()
-    await until(told, "live")
-    await gateway.until(lambda: len(gateway.said) == 4)
-    assert gateway.said[3] == {"type": "subscribe", "channel": "logs:a", "after": 7}
+    events = feed.events()
+    await until(events, "live")
+    await gateway.until(lambda: len(gateway.received) == 4)
+    assert gateway.received[3] == {"type": "subscribe", "channel": "logs:a", "after": 7}
     await feed.watch(None)
-    await gateway.until(lambda: len(gateway.said) == 6)
-    assert [said["type"] for said in gateway.said[4:]] == ["unsubscribe", "unsubscribe"]
-    await told.aclose()  # type: ignore[attr-defined]  # a generator
+    await gateway.until(lambda: len(gateway.received) == 6)
+    assert [message["type"] for message in gateway.received[4:]] == ["unsubscribe", "unsubscribe"]
+    await events.aclose()

@@ -1,4 +1,4 @@
-"""Words, preferences, charts and pictures."""
+"""Formatting, preferences, charts and pictures."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import pytest
 from kinolog_tui.graphics.clip_decoder import DecodeFailed, PixelBox, decode
 from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
-from kinolog_tui.text.display_text import bar, size, span
-
 from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_tui.text.display_text import bar, size, span
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
 
 def test_lengths_and_sizes_read_well() -> None:
-    """Seconds, minutes and hours, bytes and gigabytes are said in the unit that fits."""
+    """Durations and sizes are formatted in the unit that fits."""
     assert [span(None), span(4.25), span(65), span(7205)] == ["–", "4.2 s", "1:05", "2:00:05"]
     assert [size(999), size(1_500), size(2_500_000_000)] == ["999 B", "1.5 kB", "2.5 GB"]
 
 
 def test_bars_fill_to_an_eighth_of_a_cell() -> None:
-    """A bar is as long as it is told to be, whatever the percent."""
+    """A bar has its width whatever the percentage."""
     assert bar(0, 4) == "░░░░"
     assert bar(50, 4) == "██░░"
     assert bar(100, 4) == bar(250, 4) == "████"
@@ -32,7 +31,7 @@ def test_bars_fill_to_an_eighth_of_a_cell() -> None:
 
 
 def test_preferences_come_back_as_they_were_saved(tmp_path: Path) -> None:
-    """What is saved is loaded, in a file of the owner alone; reset forgets it."""
+    """Saved preferences are loaded from a file that only its owner can read; reset deletes it."""
     store = PreferenceStore(tmp_path / "config" / "tui.json")
     chosen = Preferences(url="http://x:1", api_key="k", theme="nord", refresh_seconds=5, bell=True)
     store.save(chosen)
@@ -43,14 +42,14 @@ def test_preferences_come_back_as_they_were_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"theme": 5, "bell": "yes", "unknown": 1}'])
 def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Path) -> None:
-    """The dashboard starts with what holds before any choice when the file is not what it should be."""
+    """A damaged file has the defaults."""
     store = PreferenceStore(tmp_path / "tui.json")
     store.file.write_text(content)
     assert store.load() == Preferences()
 
 
 def test_a_video_becomes_pictures_that_fit() -> None:
-    """Every frame is there, scaled to the box with its shape kept, three bytes a pixel."""
+    """Every frame is decoded, scaled to the box with its aspect ratio, three bytes per pixel."""
     clip = decode(FILM, PixelBox(40, 10))
     assert len(clip.pictures) == 16
     assert clip.fps == 8
@@ -61,14 +60,14 @@ def test_a_video_becomes_pictures_that_fit() -> None:
 
 
 def test_what_is_no_video_is_said_so(tmp_path: Path) -> None:
-    """A file that cannot be decoded ends in words, not in a traceback."""
+    """A file that cannot be decoded raises `DecodeFailed` with a text."""
     (tmp_path / "x.mp4").write_bytes(b"not a video")
     with pytest.raises(DecodeFailed, match="opens it"):
         decode(tmp_path / "x.mp4", PixelBox(40, 10))
 
 
 def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where PyAV is not installed, the player says how to get it."""
+    """Without PyAV the error says how to install it."""
     real = builtins.__import__
 
     def without(name: str, *args: Any) -> Any:
@@ -82,7 +81,7 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_failing_server_is_said_once() -> None:
-    """Errors of the server are said once in ten seconds whatever their words; refusals once for the same words."""
+    """Server errors are shown once in ten seconds; refusals once for the same text."""
     now = [0.0]
     errors = ErrorThrottle(lambda: now[0])
     failed = [RequestFailure(f"its log says more under {number}", "", 500) for number in range(3)]

@@ -1,4 +1,4 @@
-"""Stories of key presses against a gateway on a real port that answers what was recorded."""
+"""Stories of key presses against a gateway on a real port with recorded responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from tests.snapshot.dashboard_pilot import app_of, dashboard, linked, press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, asked, recorded
+from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 JOBS = len(recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"])
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.slow
 
 
 async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Keys of the list become the query that the gateway is asked, and esc takes the filter away."""
+    """Keys of the list become the query of the request, and esc removes the filter."""
     await press(pilot, "2", "slash", *"red", "enter", "t", "s", "S")
-    query = asked(gateway, "GET", "/mcp/jobs")[-1]
+    query = requests_of(gateway, "GET", "/mcp/jobs")[-1]
     assert query == {
         "text": "red",
         "date_range": "today",
@@ -38,13 +38,17 @@ async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) 
         "limit": "50",
     }
     await press(pilot, "f", "space", "ctrl+s")
-    assert asked(gateway, "GET", "/mcp/jobs")[-1]["status"] == "queued"
+    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "queued"
     await press(pilot, "escape", "minus")
-    assert asked(gateway, "GET", "/mcp/jobs")[-1] == {"sort": "updated_at", "order": "asc", "limit": "25"}
+    assert requests_of(gateway, "GET", "/mcp/jobs")[-1] == {
+        "sort": "updated_at",
+        "order": "asc",
+        "limit": "25",
+    }
 
 
 async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A day that is none is named and keeps the dialog open; two good ones narrow the list."""
+    """An invalid date is reported and keeps the dialog open; two valid ones filter the list."""
     await press(pilot, "2", "f")
     dialog = pilot.app.screen
     since, until = dialog.query_one("#from", Input), dialog.query_one("#to", Input)
@@ -57,16 +61,16 @@ async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay
     assert "to must not be before from" in text(pilot)
     until.value = "2026-11-21"
     await press(pilot, "ctrl+s")
-    query = asked(gateway, "GET", "/mcp/jobs")[-1]
+    query = requests_of(gateway, "GET", "/mcp/jobs")[-1]
     assert (query["from"], query["to"]) == ("2026-11-20T00:00:00+00:00", "2026-11-22T00:00:00+00:00")
     assert "date_range" not in query
     assert "from 2026-11-20 to 2026-11-21" in text(pilot)
     await press(pilot, "t")
-    assert "from" not in asked(gateway, "GET", "/mcp/jobs")[-1]
+    assert "from" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
 
 
 async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilot: Pilot[None]) -> None:
-    """When the next page is refused, the list stays where it is; the next try goes there, and back comes back."""
+    """If the next page fails, the list stays; another try goes there, and back returns."""
     gateway.answers["/mcp/jobs?limit=50"]["next_cursor"] = "abc"
     await press(pilot, "2")
     gateway.problems["/mcp/jobs"] = {"status": 500, "detail": "broken"}
@@ -74,7 +78,7 @@ async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilo
     assert f"1–{JOBS} of {JOBS}" in text(pilot)
     del gateway.problems["/mcp/jobs"]
     await press(pilot, "n")
-    assert asked(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "abc"
+    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "abc"
     assert f"51–{50 + JOBS} of {JOBS}" in text(pilot)
     await press(pilot, "p")
     assert f"1–{JOBS} of {JOBS}" in text(pilot)
@@ -82,66 +86,67 @@ async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilo
 
 
 async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Two marked jobs are cancelled by one request after a question; no sends nothing."""
+    """Two marked jobs are cancelled by one request after a confirmation; no sends nothing."""
     await press(pilot, "2", "space", "space", "c")
     assert "Cancel these 2 jobs?" in text(pilot)
     await press(pilot, "n")
-    assert asked(gateway, "POST", "/mcp/bulk") == []
+    assert requests_of(gateway, "POST", "/mcp/bulk") == []
     await press(pilot, "c", "y")
     table = pilot.app.screen.query_one(JobTable)
     first = [job.job_id for job in table.jobs[:2]]
-    assert asked(gateway, "POST", "/mcp/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
+    assert requests_of(gateway, "POST", "/mcp/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
     assert table.marked == set()
     await press(pilot, "g", "P", "enter")
-    assert asked(gateway, "POST", "/mcp/bulk")[-1]["action"] == "reprioritize"
+    assert requests_of(gateway, "POST", "/mcp/bulk")[-1]["action"] == "reprioritize"
     await press(pilot, "r")
-    assert asked(gateway, "POST", "/mcp/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
+    assert requests_of(gateway, "POST", "/mcp/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
 
 
 async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None]) -> None:
     """Progress that the feed tells is in the row at once, without asking for the page again; one that is behind it
     does not take it back."""
     await press(pilot, "2")
-    before = len(asked(gateway, "GET", "/mcp/jobs"))
+    before = len(requests_of(gateway, "GET", "/mcp/jobs"))
     facts = {"status": "processing", "percent": 77.0, "stage": "decode", "attempt": 1}
     moved = facts | {"events": [], "job": None}
-    await gateway.say("job_status_update", 1, moved, RUNNING)
+    await gateway.send("job_status_update", 1, moved, RUNNING)
     await until_text(pilot, "77%")
     assert "decode" in text(pilot)
-    assert len(asked(gateway, "GET", "/mcp/jobs")) == before
+    assert len(requests_of(gateway, "GET", "/mcp/jobs")) == before
     await press(pilot, "ctrl+r")
-    await gateway.until(lambda: len(asked(gateway, "GET", "/mcp/jobs")) > before)
+    await gateway.until(lambda: len(requests_of(gateway, "GET", "/mcp/jobs")) > before)
     await settled(pilot)
     assert "77%" in text(pilot)
 
 
 async def test_the_gateway_goes_and_comes_back(gateway: Replay, pilot: Pilot[None]) -> None:
-    """While it is away a banner says so and keys still work; back again, it resumes and reads anew."""
+    """During an outage a banner is shown and keys work; after it the feed resumes and the page loads again."""
     await press(pilot, "2")
-    await gateway.say("queue_updated", 500, recorded()["answers"]["/mcp/jobs?limit=50"]["summary"])
+    await gateway.send("queue_updated", 500, recorded()["answers"]["/mcp/jobs?limit=50"]["summary"])
     await until(pilot, lambda: app_of(pilot).feed.position >= 500)
     await gateway.stop()
     await linked(pilot, "offline")
     await until_text(pilot, "The server is away")
     await pilot.press("j", "3", "escape", "2")
     assert isinstance(pilot.app.screen, JobsPage)
-    gateway.said.clear()
-    reads = len(asked(gateway, "GET", "/mcp/jobs"))
+    gateway.received.clear()
+    reads = len(requests_of(gateway, "GET", "/mcp/jobs"))
     await gateway.start(gateway.port)
     await linked(pilot, "live")
-    await gateway.until(lambda: len(gateway.said) >= 2)
-    assert [said["after"] for said in gateway.said[:2]] == [500, 500]
-    await gateway.until(lambda: len(asked(gateway, "GET", "/mcp/jobs")) > reads)
+    await gateway.until(lambda: len(gateway.received) >= 2)
+    assert [message["after"] for message in gateway.received[:2]] == [500, 500]
+    await gateway.until(lambda: len(requests_of(gateway, "GET", "/mcp/jobs")) > reads)
     await settled(pilot)
     assert not pilot.app.screen.query_one(LinkBanner).display
 
 
 async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A prompt is checked while it is typed and sent once; then its job is on the screen."""
+    """A prompt is checked while it is typed and sent once; then the page of its job opens."""
     job = gateway.answers[f"/mcp/status/{RUNNING}"]
-    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "job": job}
+    answer = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    gateway.answers["/mcp/generate"] = answer
     await press(pilot, "3", "ctrl+s")
-    assert asked(gateway, "POST", "/mcp/generate") == []
+    assert requests_of(gateway, "POST", "/mcp/generate") == []
     await press(pilot, *"a ball")
     pilot.app.screen.query_one("#steps", Input).value = "4000"
     await settled(pilot)
@@ -150,7 +155,7 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
     await settled(pilot)
     assert "a ball" in text(pilot)
     await press(pilot, "ctrl+s")
-    sent = asked(gateway, "POST", "/mcp/generate")
+    sent = requests_of(gateway, "POST", "/mcp/generate")
     assert len(sent) == 1
     assert sent[0].pop("request_id")
     assert sent[0] == {"prompt": "a ball", "model": "kinolog-tiny", "priority": "medium", "steps": 10}
@@ -161,7 +166,7 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
 
 
 async def test_errors_are_said_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
-    """A refusal becomes a toast with what is wrong and what to do, and the page stays."""
+    """A refusal becomes a toast with the cause and the next step, and the page stays."""
     problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
     async with dashboard(gateway.url, tmp_path) as pilot:
         gateway.problems["/mcp/bulk"] = problem
@@ -175,9 +180,9 @@ async def test_errors_are_said_with_the_next_step(gateway: Replay, tmp_path: Pat
 async def test_charts_change_their_span_and_are_exported(
     gateway: Replay, pilot: Pilot[None], tmp_path: Path
 ) -> None:
-    """t asks for the next span, + for finer columns, z enlarges a chart, and x writes all numbers as CSV."""
+    """t requests the next date range, + finer columns; z enlarges a chart, and x writes all numbers as CSV."""
     await press(pilot, "4", "plus")
-    assert asked(gateway, "GET", "/mcp/analytics/trends")[-1] == {
+    assert requests_of(gateway, "GET", "/mcp/analytics/trends")[-1] == {
         "date_range": "last_7_days",
         "bucket_seconds": "86400",
     }
@@ -193,11 +198,11 @@ async def test_charts_change_their_span_and_are_exported(
         row["chart"] for row in rows
     }
     await press(pilot, "t")
-    assert asked(gateway, "GET", "/mcp/analytics/overview")[-1] == {"date_range": "last_30_days"}
+    assert requests_of(gateway, "GET", "/mcp/analytics/overview")[-1] == {"date_range": "last_30_days"}
 
 
 async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
-    """ctrl+s keeps the choices in the file; reset forgets them."""
+    """ctrl+s saves the preferences; reset deletes them."""
     app = app_of(pilot)
     await press(pilot, "5")
     pilot.app.screen.query_one("#bell").value = True  # type: ignore[attr-defined]  # a check box
@@ -212,7 +217,7 @@ async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
 
 
 async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
-    """Typing a page's name or a job's id into the palette goes there."""
+    """The palette goes to a typed page or job."""
     await pilot.press("ctrl+p", *"failed jobs")
     await until_text(pilot, "Show failed jobs")
     await pilot.press("enter")
@@ -230,7 +235,7 @@ async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
 
 
 async def test_the_theme_that_is_seen_is_the_one_in_settings(pilot: Pilot[None]) -> None:
-    """A theme chosen elsewhere is what Settings shows: opening and saving them does not bring the old one back."""
+    """Settings shows a theme that was chosen elsewhere, and saving does not restore the old one."""
     await press(pilot, "5", "1", "ctrl+t", "5")
     assert pilot.app.screen.query_one("#theme").value == "textual-light"  # type: ignore[attr-defined]  # a select
     await press(pilot, "ctrl+s")
@@ -238,7 +243,7 @@ async def test_the_theme_that_is_seen_is_the_one_in_settings(pilot: Pilot[None])
 
 
 async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Clicks on a page's name, a row, a row again, a key of the bottom line and a chip do what their keys do."""
+    """Clicks on a page's name, a row, the row again, a key of the bottom line and a chip do what their keys do."""
 
     async def click(where: type[Widget], words: str) -> None:
         widget = pilot.app.screen.query_one(where)
@@ -257,20 +262,20 @@ async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) 
     await click(KeyLine, "Back")
     assert isinstance(pilot.app.screen, JobsPage)
     await click(StatusChips, "completed")
-    assert asked(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
+    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
 
 
 async def test_an_ended_job_is_told_as_the_person_wants(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A job that ends is a toast by default; with the bell chosen it also rings, and without toasts it is silent."""
+    """An ended job is a toast by default; the preferences add the bell and remove the toast."""
     rung: list[bool] = []
     app = app_of(pilot)
     app.bell = lambda: rung.append(True)  # type: ignore[method-assign]
     ended = {"status": "failed", "percent": 40.0, "events": ["failed"], "job": None}
-    await gateway.say("job_failed", 1, ended, RUNNING)
+    await gateway.send("job_failed", 1, ended, RUNNING)
     await until(pilot, lambda: len(app._notifications) == 1)
     assert next(iter(app._notifications)).severity == "error"
     assert rung == []
     app.apply_preferences(replace(app.preferences, bell=True, toasts=False))
-    await gateway.say("job_failed", 2, ended, RUNNING)
+    await gateway.send("job_failed", 2, ended, RUNNING)
     await until(pilot, lambda: rung)
     assert len(app._notifications) == 1

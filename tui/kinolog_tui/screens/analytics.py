@@ -11,18 +11,22 @@ from textual.binding import BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Static
 
-from kinolog_client import ModelListInfo
-from kinolog_client import WorkerListInfo
-from kinolog_client import DistributionInfo
-from kinolog_client import OverviewInfo
-from kinolog_client import QueueDepthInfo
-from kinolog_client import StageTimesInfo
-from kinolog_client import SuccessRatesInfo
-from kinolog_client import TrendsInfo
-from kinolog_tui.session.job_list_filter import CHART_RANGES
+from kinolog_client import (
+    DistributionInfo,
+    JobFilter,
+    ModelListInfo,
+    OverviewInfo,
+    QueueDepthInfo,
+    StageTimesInfo,
+    SuccessRatesInfo,
+    TimeSpan,
+    TrendsInfo,
+    WorkerListInfo,
+)
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.job_list_filter import CHART_RANGES
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.csv_export import write_csv
 from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, short_path, span
@@ -80,14 +84,14 @@ class AnalyticsPage(Page):
 
     def load(self) -> None:
         """Request all charts of the date range."""
-        charts, within, bucket = self.kinolog.charts, self.span, BUCKET_SECONDS[self.span][self._zoom]
-        self.request("overview", partial(charts.overview, within))
-        self.request("trends", partial(charts.trends, within, bucket))
-        self.request("depth", partial(charts.queue_depth, within, bucket))
-        self.request("rates", partial(charts.success_rates, within))
-        self.request("stages", partial(charts.stage_times, within))
-        self.request("models", self.kinolog.rest.models)
-        self.request("workers", self.kinolog.rest.workers)
+        client, within, bucket = self.kinolog.client, self.span, BUCKET_SECONDS[self.span][self._zoom]
+        self.request("overview", partial(client.overview, within))
+        self.request("trends", partial(client.trends, within, bucket_seconds=bucket))
+        self.request("depth", partial(client.queue_depth, within, bucket_seconds=bucket))
+        self.request("rates", partial(client.success_rates, within))
+        self.request("stages", partial(client.stage_times, within))
+        self.request("models", self.kinolog.client.models)
+        self.request("workers", self.kinolog.client.workers)
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
@@ -104,7 +108,8 @@ class AnalyticsPage(Page):
                 self._show_stages(times)
             case ModelListInfo(models=models):
                 for model in models:
-                    call = partial(self.kinolog.charts.distribution, self.span, model.name)
+                    of_model = JobFilter(models=(model.name,), span=TimeSpan(date_range=self.span))
+                    call = partial(self.kinolog.client.status_distribution, of_model)
                     self.request(f"model {model.name}", call)
             case DistributionInfo() as counts:
                 self._show_model(message.key.removeprefix("model "), counts)

@@ -9,18 +9,20 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
-from kinolog_client import WorkerListInfo
-from kinolog_client import ActivityInfo
-from kinolog_client import QueueDepthInfo
-from kinolog_client import TrendsInfo
-from kinolog_client import STATUSES
-from kinolog_client import JobCountsInfo
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_client import JobEnded
-from kinolog_client import JobUpdated
-from kinolog_client import QueueCounted
+from kinolog_client import (
+    STATUSES,
+    ActivityInfo,
+    JobCountsInfo,
+    JobEnded,
+    JobUpdated,
+    QueueCounted,
+    QueueDepthInfo,
+    TrendsInfo,
+    WorkerListInfo,
+)
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
@@ -62,7 +64,7 @@ class DashboardPage(Page):
 
     def load(self) -> None:
         """Request everything."""
-        self.request("counts", self.kinolog.rest.counts)
+        self.request("counts", self.kinolog.client.status_distribution)
         self._stale = True
         self._reload_if_stale()
         self._reload_charts()
@@ -71,17 +73,17 @@ class DashboardPage(Page):
         if not self._stale or not self.is_current or self.requesting("activity", "workers"):
             return
         self._stale = False
-        self.request("activity", lambda: self.kinolog.charts.activity(ACTIVITY_ENTRIES))
-        self.request("workers", self.kinolog.rest.workers)
+        self.request("activity", lambda: self.kinolog.client.activity(limit=ACTIVITY_ENTRIES))
+        self.request("workers", self.kinolog.client.workers)
 
     def _reload_charts(self) -> None:
         if not self.is_current or self.requesting("recent", "throughput", "depth"):
             return
-        charts = self.kinolog.charts
-        self.request("recent", lambda: charts.trends("last_7_days", TREND_BUCKET_SECONDS))
-        self.request("throughput", lambda: charts.trends("last_24_hours"))
-        self.request("depth", lambda: charts.queue_depth("last_24_hours"))
-        self.request("workers", self.kinolog.rest.workers)
+        client = self.kinolog.client
+        self.request("recent", lambda: client.trends("last_7_days", bucket_seconds=TREND_BUCKET_SECONDS))
+        self.request("throughput", lambda: client.trends("last_24_hours"))
+        self.request("depth", lambda: client.queue_depth("last_24_hours"))
+        self.request("workers", self.kinolog.client.workers)
 
     def apply_updates(self, batch: LiveUpdates) -> None:
         """Show counts at once. After a commit the feed and the workers load again soon."""

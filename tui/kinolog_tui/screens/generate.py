@@ -13,13 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
-from kinolog_client import ModelInfo
-from kinolog_client import ModelListInfo
-from kinolog_client import PRIORITIES
-from kinolog_client import JobInfo
-from kinolog_client import JobPageInfo
-from kinolog_tui.session.job_list_filter import JobListFilter
-from kinolog_tui.session.job_list_filter import JobListOrder
+from kinolog_client import PRIORITIES, CommandInfo, JobFilter, JobInfo, JobPageInfo, ModelInfo, ModelListInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
@@ -90,7 +84,7 @@ class GeneratePage(Page):
 
     def load(self) -> None:
         """Request the models."""
-        self.request("models", self.kinolog.rest.models)
+        self.request("models", self.kinolog.client.models)
 
     def redraw(self) -> None:
         """Draw the checked draft again too."""
@@ -105,7 +99,7 @@ class GeneratePage(Page):
             case JobPageInfo(jobs=jobs):
                 self._past_jobs[message.key.removeprefix("past ")] = jobs
                 self._show_draft()
-            case JobInfo() as job:
+            case CommandInfo(job=job):
                 self._sending = False
                 self._request_id = new_id()
                 self.query_one("#prompt", TextArea).text = ""
@@ -149,10 +143,8 @@ class GeneratePage(Page):
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
-        job_filter = JobListFilter(statuses=("completed",), model=model.name)
-        self.request(
-            f"past {model.name}", partial(self.kinolog.rest.jobs, job_filter, JobListOrder(), PAST_JOBS)
-        )
+        job_filter = JobFilter(statuses=("completed",), models=(model.name,))
+        self.request(f"past {model.name}", partial(self.kinolog.client.jobs, job_filter, limit=PAST_JOBS))
         self._show_draft()
 
     @on(Input.Changed)
@@ -204,7 +196,8 @@ class GeneratePage(Page):
             self.query_one(f"#{field}").focus()
             return
         self._sending = True
-        self.request("submit", partial(self.kinolog.rest.generate, checked.request, self._request_id))
+        submit = self.kinolog.client.submit
+        self.request("submit", partial(submit, checked.request, request_id=self._request_id))
 
     def action_leave(self) -> None:
         """Leave the field, so that the number keys go to pages."""

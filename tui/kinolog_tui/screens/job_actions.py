@@ -100,7 +100,9 @@ class JobActions(Page):
             return
 
         async def call() -> ActionResult:
-            refusals = await self.kinolog.rest.act(action, ids, priority)
+            answer = await self.kinolog.client.bulk(action, ids, priority=priority)
+            refused = [result.error or {} for result in answer.results if not result.ok]
+            refusals = [str(error.get("detail") or "refused") for error in refused]
             return ActionResult(action=action, jobs=len(ids), refusals=refusals)
 
         self.request(" ".join([action, *ids]), call)  # only the same action on the same jobs replaces it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,18 +13,14 @@ from textual.containers import Horizontal
 from textual.events import Resize
 from textual.widgets import Input, Static
 
-from kinolog_client import JobInfo
-from kinolog_client import JobPageInfo
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_client import JobEnded
-from kinolog_client import JobUpdated
-from kinolog_tui.session.job_list_filter import PAGE_SIZES
-from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_client import JobEnded, JobInfo, JobPageInfo, JobUpdated
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.filter import FilterDialog
 from kinolog_tui.screens.job_actions import ActionResult, JobActions
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.job_list_filter import PAGE_SIZES, JobListFilter
 from kinolog_tui.session.list_position import ListPosition
+from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.text.display_text import count, plain
 from kinolog_tui.widgets.jobs.cards import StatusChips
@@ -90,8 +87,16 @@ class JobsPage(JobActions, Page):
 
     def load(self) -> None:
         """Request the page."""
-        position, limit, rest = self._requested, self.kinolog.preferences.page_size, self.kinolog.rest
-        self.request("page", lambda: rest.jobs(position.job_filter, position.order, limit, position.cursor))
+        position, client = self._requested, self.kinolog.client
+        call = partial(
+            client.jobs,
+            position.job_filter.for_gateway(),
+            sort=position.order.sort,
+            order=position.order.direction,
+            limit=self.kinolog.preferences.page_size,
+            cursor=position.cursor,
+        )
+        self.request("page", call)
         self._draw_footer()
 
     def redraw(self) -> None:
@@ -119,8 +124,8 @@ class JobsPage(JobActions, Page):
         for message in batch.messages:
             match message:
                 case JobUpdated() | JobEnded():
-                    table.patch(message.job_id, message.moved)
-                    self._stale = self._stale or message.moved.job is not None
+                    table.patch(message.job_id, message.state)
+                    self._stale = self._stale or message.state.job is not None
                 case _:
                     pass
 

@@ -9,12 +9,10 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_client import LinkState
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_client import PollDue
-from kinolog_tui.session.live_feed import FeedEvent
-from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_client import LinkState, PollDue
 from kinolog_tui.screens.request_owner import RequestOwner
+from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_tui.session.live_feed import FeedEvent, LiveUpdates
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from textual.message_pump import MessagePump
 
-from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_client import GatewayError
 from kinolog_tui.keys.keymap_app import fill_key_names
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
+from kinolog_tui.session.request_failure import RequestFailure
 
 if TYPE_CHECKING:  # the application builds the pages
     from textual.dom import DOMNode
@@ -32,12 +33,15 @@ class RequestOwner(MessagePump):
     def request(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
         """Start a call. A newer request with the same key cancels an older one.
 
-        The result arrives as `RequestAnswered`, a `RequestFailure` as `RequestFailed`, both with `key`.
+        The result arrives as `RequestAnswered`, an error of the gateway or a `RequestFailure` as `RequestFailed`, both
+        with `key`.
         """
 
         async def work() -> None:
             try:
                 value = await call()
+            except GatewayError as error:
+                self.post_message(RequestFailed(key, RequestFailure.of(error)))
             except RequestFailure as failure:
                 self.post_message(RequestFailed(key, failure))
             else:

@@ -13,12 +13,11 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
-from kinolog_tui.session.issued_keys import IssuedKeys
-from kinolog_tui.session.issued_keys import read_issued_keys
-from kinolog_tui.session.job_list_filter import PAGE_SIZES
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.issued_keys import IssuedKeys, read_issued_keys
+from kinolog_tui.session.job_list_filter import PAGE_SIZES
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.text import clock
@@ -91,7 +90,7 @@ class SettingsPage(Page):
 
     def load(self) -> None:
         """Request the keys that the server issued."""
-        self.request("keys", partial(read_issued_keys, self.kinolog.rest))
+        self.request("keys", partial(read_issued_keys, self.kinolog.client))
 
     def redraw(self) -> None:
         """Show the current theme and keys."""
@@ -105,7 +104,7 @@ class SettingsPage(Page):
         self.query_one(KeyTable).redraw()
 
     def _fill(self, preferences: Preferences) -> None:
-        self.query_one("#url", Input).value = preferences.url or self.kinolog.rest.url
+        self.query_one("#url", Input).value = preferences.url or self.kinolog.client.url
         self.query_one("#key", Input).value = preferences.api_key
         self.query_one("#theme", Select).value = self.app.theme
         self.query_one("#refresh", Select).value = preferences.refresh_seconds
@@ -204,10 +203,10 @@ class SettingsPage(Page):
             super().on_request_failed(message)
 
     def _apply(self, preferences: Preferences) -> None:
-        other = (self.kinolog.rest.url, self.kinolog.rest.headers)
+        before = self.kinolog.client
         self.kinolog.apply_preferences(preferences)
         self.refresh_key_names()
-        if other != (self.kinolog.rest.url, self.kinolog.rest.headers):
+        if self.kinolog.client is not before:
             self.load()
 
     def action_leave(self) -> None:

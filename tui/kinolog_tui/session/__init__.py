@@ -1,0 +1,1 @@
+"""The session of a person: preferences, the connection, and state that outlives a page."""

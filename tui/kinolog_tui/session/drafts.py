@@ -8,9 +8,7 @@ from functools import partial
 from statistics import median
 
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
-from kinolog_client import ModelInfo
-from kinolog_client import JobInfo
-from kinolog_client import VideoRequest
+from kinolog_client import JobInfo, ModelInfo, VideoRequest
 
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_SEED = 9_007_199_254_740_991

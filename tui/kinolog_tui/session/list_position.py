@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from kinolog_tui.session.job_list_filter import RANGES
-from kinolog_tui.session.job_list_filter import SORTS
-from kinolog_tui.session.job_list_filter import JobListFilter
-from kinolog_tui.session.job_list_filter import JobListOrder
+from kinolog_tui.session.job_list_filter import RANGES, SORTS, JobListFilter, JobListOrder
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,29 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from textual.theme import Theme
 
-from kinolog_client import LinkState
-from kinolog_tui.session.live_feed import LiveFeed
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_client import JobEnded
-from kinolog_client import AsyncKinologClient
+from kinolog_client import AsyncKinologClient, JobEnded, LinkState, LiveSettings
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.keys.keymap_app import KeymapApp
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
+from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
 from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
+
+TIMEOUT_SECONDS = 20.0
+"""How long an answer may take. A page loads again by itself, so nothing is sent twice."""
 
 
 class SessionApp(KeymapApp):
     """An application of the gateway at `url`, or of the server that was chosen in Settings."""
+
+    FEED_SETTINGS: ClassVar[LiveSettings] = SETTINGS
+    """Times of the live connection."""
 
     def __init__(
         self,
@@ -57,9 +61,10 @@ class SessionApp(KeymapApp):
 
     def _connect(self) -> None:
         key = self.preferences.api_key or self._default_key
-        self.rest = AsyncKinologClient(self.preferences.url or self.default_url, key)
-        self.charts = Charts(self.rest)
-        self.feed = LiveFeed(self.rest.url, self.rest.headers, self.rest.counts)
+        self.client = AsyncKinologClient(
+            self.preferences.url or self.default_url, key, timeout_seconds=TIMEOUT_SECONDS, retries=0
+        )
+        self.feed = LiveFeed(self.client, self.FEED_SETTINGS)
 
     def on_mount(self) -> None:
         """Apply the preferred theme and keys, and start the feed."""
@@ -77,14 +82,14 @@ class SessionApp(KeymapApp):
 
     async def on_unmount(self) -> None:
         """Close the connections and delete the temporary folder."""
-        await self.rest.close()
+        await self.client.close()
         self._temporary_folder.cleanup()
 
     def _start_feed(self) -> None:
         feed = self.feed
 
         async def follow() -> None:
-            async for event in feed.told():
+            async for event in feed.events():
                 self.post_message(FeedEventReceived(event))
 
         start_work(self, follow, "feed")
@@ -106,10 +111,10 @@ class SessionApp(KeymapApp):
             self.bell()
         if ended and self.preferences.toasts:
             last = ended[-1]
-            text = f"{last.job_id[:8]} is {last.moved.status}"
+            text = f"{last.job_id[:8]} is {last.state.status}"
             more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
             self.notify(
-                text + more, severity="error" if last.moved.status == "failed" else "information", timeout=4
+                text + more, severity="error" if last.state.status == "failed" else "information", timeout=4
             )
 
     def apply_preferences(self, preferences: Preferences) -> None:
@@ -120,7 +125,7 @@ class SessionApp(KeymapApp):
         if before.keys != preferences.keys:
             self.apply_keymap(preferences.keys)
         if (before.url, before.api_key) != (preferences.url, preferences.api_key):
-            old = self.rest
+            old = self.client
             self._connect()
             self._start_feed()
             start_work(self, old.close, "closing")

@@ -9,14 +9,13 @@ from rich.text import Text
 from textual.widgets import Static
 
 from kinolog_client import ApiKeyInfo
-from kinolog_tui.session.issued_keys import IssuedKeys
-from kinolog_tui.session.issued_keys import KeyPolicy
+from kinolog_tui.session.issued_keys import IssuedKeys, KeyPolicy
 from kinolog_tui.text.display_text import ago, moment
 
 NONE_LISTED = {
     KeyPolicy.OPEN: "this server gives out no keys; whoever reaches it may use it",
-    KeyPolicy.ASKED_FOR: "this server gives out no keys; whoever runs it has them in a file",
-    KeyPolicy.LISTED: "this server has given out no key yet",
+    KeyPolicy.REQUIRED: "this server gives out no keys; whoever runs it has them in a file",
+    KeyPolicy.ISSUED: "this server has given out no key yet",
 }
 
 
@@ -30,7 +29,7 @@ class ApiKeyList(Static):
     def show(self, answer: IssuedKeys, now: datetime) -> None:
         """Show the keys that the server issued, or why there are none."""
         if not answer.keys:
-            self.show_message(NONE_LISTED[answer.offer])
+            self.show_message(NONE_LISTED[answer.policy])
             return
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)

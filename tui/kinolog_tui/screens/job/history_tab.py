@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from kinolog_client import HistoryInfo
-from kinolog_client import ProofInfo
-from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_client import HistoryInfo, ProofInfo
 from kinolog_tui.keys.keymap_app import fill_key_names, key_label
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.job.history import HistoryPanel
 
@@ -27,7 +26,7 @@ class HistoryTab(JobTab):
 
     def load(self) -> None:
         """Request the commits."""
-        self.request(self.LOAD_KEY, partial(self.kinolog.rest.history, self.job_id))
+        self.request(self.LOAD_KEY, partial(self.kinolog.client.history, self.job_id))
 
     def show_open(self) -> None:
         """Focus the commits."""
@@ -39,13 +38,13 @@ class HistoryTab(JobTab):
 
     def on_history_panel_moved(self, message: HistoryPanel.Moved) -> None:
         """Request the state as of the selected commit. A newer request cancels an older one."""
-        self.request("state", partial(self.kinolog.rest.history, self.job_id, message.position))
+        self.request("state", partial(self.kinolog.client.history, self.job_id, as_of=message.position))
 
     def verify(self) -> None:
         """Have the server verify the record, and open the panel that shows the result."""
         self._history.proof.display = True
         self._history.proof.show_message("checking the record and every file …")
-        self.request("proof", partial(prove, self.kinolog.rest, self.job_id))
+        self.request("proof", partial(self.kinolog.client.verify, self.job_id))
 
     def close_proof(self) -> bool:
         """Close the result of the verification. Return False if it is not visible."""
@@ -73,6 +72,6 @@ class HistoryTab(JobTab):
 
     def _why_not_verified(self, failure: RequestFailure) -> str:
         if failure.status == NOT_FOUND and failure.reason != "JOB_NOT_FOUND":
-            key, url = key_label(self.app, "job.verify"), self.kinolog.rest.url
+            key, url = key_label(self.app, "job.verify"), self.kinolog.client.url
             return f"{url} is too old to check records. Upgrade it, then press {key} again."
         return f"Not checked: {failure.words} {fill_key_names(self.app, failure.next_step)}"

@@ -11,13 +11,7 @@ from textual.binding import BindingType
 from textual.events import ScreenResume
 from textual.widgets import TabbedContent
 
-from kinolog_client import JobInfo
-from kinolog_tui.session.live_feed import LiveUpdates
-from kinolog_client import JobEnded
-from kinolog_client import JobState
-from kinolog_client import JobUpdated
-from kinolog_client import LogLineReceived
-from kinolog_client import PreviewReceived
+from kinolog_client import JobEnded, JobInfo, JobState, JobUpdated, LogLineReceived, PreviewReceived
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.job.history_tab import HistoryTab
 from kinolog_tui.screens.job.job_tab import JobTab
@@ -28,6 +22,7 @@ from kinolog_tui.screens.job.video_tab import VideoTab
 from kinolog_tui.screens.job_actions import JobActions
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.job_progress import job_after
+from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.job.job_details import JobHead
 
@@ -86,7 +81,7 @@ class JobPage(JobActions, Page):
 
     def load(self) -> None:
         """Request the job, and have every tab load."""
-        self.request("job", partial(self.kinolog.rest.job, self.job_id))
+        self.request("job", partial(self.kinolog.client.status, self.job_id))
         for tab in self.query(JobTab):
             tab.load()
 
@@ -111,8 +106,8 @@ class JobPage(JobActions, Page):
         lines = []
         for message in batch.messages:
             match message:
-                case JobUpdated(job_id=self.job_id, moved=moved) | JobEnded(job_id=self.job_id, moved=moved):
-                    self._apply_movement(moved)
+                case JobUpdated(job_id=self.job_id, state=state) | JobEnded(job_id=self.job_id, state=state):
+                    self._apply_state(state)
                 case LogLineReceived(job_id=self.job_id, line=line):
                     lines.append(line)
                 case PreviewReceived(job_id=self.job_id, image=image):
@@ -123,14 +118,14 @@ class JobPage(JobActions, Page):
         if lines:
             self.query_one(LogTab).add_lines(lines)
 
-    def _apply_movement(self, moved: JobState) -> None:
-        self._step = (moved.step, moved.steps) if moved.step is not None and moved.steps else None
-        if moved.job is not None:
+    def _apply_state(self, state: JobState) -> None:
+        self._step = (state.step, state.steps) if state.step is not None and state.steps else None
+        if state.job is not None:
             self.query_one(ScenesTab).mark_stale()
             self.query_one(HistoryTab).mark_stale()
-            self._show(moved.job)
+            self._show(state.job)
         elif self.job is not None:
-            self._show(job_after(self.job, moved))
+            self._show(job_after(self.job, state))
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Show the job, unless a live update brought a newer one."""

@@ -7,8 +7,7 @@ from functools import partial
 
 from textual.widgets import Input
 
-from kinolog_client import LogLineInfo
-from kinolog_client import LogPageInfo
+from kinolog_client import LogLineInfo, LogPageInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
@@ -39,7 +38,7 @@ class LogTab(JobTab):
         """Request the last lines, or those after the last known one."""
         last = self.last_sequence
         limit, after = (ALL_LINES, last) if last else (LAST_LINES, None)
-        self.request(self.LOAD_KEY, partial(self.kinolog.rest.logs, self.job_id, limit, after))
+        self.request(self.LOAD_KEY, partial(self.kinolog.client.logs, self.job_id, limit=limit, after=after))
 
     def add_lines(self, lines: Sequence[LogLineInfo]) -> None:
         """Show lines of the live feed."""
@@ -79,7 +78,9 @@ class LogTab(JobTab):
         """Show all lines, or only the last ones."""
         self._lines.show_all(not self._lines.expanded)
         if self._lines.expanded:
-            self.request(self.LOAD_KEY, partial(self.kinolog.rest.logs, self.job_id, ALL_LINES, 0))
+            self.request(
+                self.LOAD_KEY, partial(self.kinolog.client.logs, self.job_id, limit=ALL_LINES, after=0)
+            )
 
     def on_input_changed(self, message: Input.Changed) -> None:
         """Filter while the person types."""

@@ -8,9 +8,7 @@ from functools import partial
 
 from textual.containers import VerticalScroll
 
-from kinolog_client import SceneInfo
-from kinolog_client import StoryboardInfo
-from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_client import GatewayError, SceneInfo, StoryboardInfo
 from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.background import start_work
@@ -39,7 +37,7 @@ class ScenesTab(JobTab):
 
     def load(self) -> None:
         """Request the storyboard."""
-        self.request(self.LOAD_KEY, partial(self.kinolog.rest.storyboard, self.job_id))
+        self.request(self.LOAD_KEY, partial(self.kinolog.client.storyboard, self.job_id))
 
     def show_open(self) -> None:
         """Fetch thumbnails that are missing."""
@@ -62,7 +60,7 @@ class ScenesTab(JobTab):
         missing = [
             scene
             for scene in self._scenes.scenes[:MAX_THUMBNAILS]
-            if (scene.thumbnail or scene.video) and scene.index not in self._scenes.thumbnails
+            if scene.video and scene.index not in self._scenes.thumbnails
         ]
         if missing and self.is_open:
             start_work(self, partial(self._fetch_each, missing), "thumbnails")
@@ -71,10 +69,9 @@ class ScenesTab(JobTab):
         for scene in scenes:
             file = self.kinolog.temporary_folder / f"{self.job_id}-{scene.index}"
             try:
-                async for _ in self.kinolog.rest.download(scene.thumbnail or scene.video or "", file):
-                    pass
+                await self.kinolog.client.download(self.job_id, file, file="scene", scene=scene.index)
                 clip = await asyncio.to_thread(decode, file, THUMBNAIL)
-            except (RequestFailure, DecodeFailed, OSError):
+            except (GatewayError, DecodeFailed, OSError):
                 continue  # the storyboard is complete without thumbnails
             middle = clip.pictures[len(clip.pictures) // 2]
             self.post_message(RequestAnswered("thumbnail", SceneThumbnail(scene.index, middle)))

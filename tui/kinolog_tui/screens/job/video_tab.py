@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from kinolog_client import JobInfo
-from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_client import GatewayError, JobInfo
 from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBox, decode
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
+from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.text.display_text import short_path, size
 from kinolog_tui.widgets.job.player import Player
 
@@ -69,7 +68,7 @@ class VideoTab(JobTab):
     def show_open(self) -> None:
         """Focus the player, and play the video if it exists."""
         self._player.focus()
-        self._play()
+        self.call_after_refresh(self._play)  # the player has its size then, and the video is decoded for it
 
     def hide_pixels(self) -> None:
         """Another screen covers the player."""
@@ -149,18 +148,18 @@ class VideoTab(JobTab):
 
     def _download(self, purpose: Purpose, target: Path | None = None) -> None:
         """Download to `target`, else once to the temporary folder; for `play`, decode the file too."""
-        path, box = self._video, self._player.box()
-        if path is None:
+        box = self._player.box()
+        if self._video is None:
             return
         file = target or self.kinolog.temporary_folder / f"{self.job_id}.mp4"
 
         async def work() -> None:
             try:
                 if target is not None or not file.exists():
-                    await self._fetch(path, file, with_status=purpose == "play")
+                    await self._fetch(file, with_status=purpose == "play")
                 clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
-            except RequestFailure as failure:
-                self.post_message(RequestFailed(purpose, failure))
+            except GatewayError as error:
+                self.post_message(RequestFailed(purpose, RequestFailure.of(error)))
             except DecodeFailed as error:
                 self.post_message(RequestAnswered(purpose, DownloadStatus(str(error))))
             except OSError as error:
@@ -173,17 +172,15 @@ class VideoTab(JobTab):
 
         start_work(self, work, "video")
 
-    async def _fetch(self, path: str, file: Path, *, with_status: bool) -> None:
-        """Download beside the file and rename at the end, so that the file is always complete."""
-        partial_file = file.with_name(f".{file.name}.part")
-        try:
-            async for done, total in self.kinolog.rest.download(path, partial_file):
-                if with_status and total:
-                    text = f"fetching the video … {size(done)} of {size(total)}"
-                    self.post_message(RequestAnswered("play", DownloadStatus(text)))
-            os.replace(partial_file, file)
-        finally:
-            partial_file.unlink(missing_ok=True)
+    async def _fetch(self, file: Path, *, with_status: bool) -> None:
+        """Download the video, with its progress in the player."""
+
+        def show(done: int, total: int | None) -> None:
+            if with_status and total:
+                text = f"fetching the video … {size(done)} of {size(total)}"
+                self.post_message(RequestAnswered("play", DownloadStatus(text)))
+
+        await self.kinolog.client.download(self.job_id, file, on_progress=show)
 
 
 def _why_no_video(job: JobInfo) -> str:

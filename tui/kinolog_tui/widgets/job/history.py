@@ -14,8 +14,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from kinolog_client import CommitInfo
-from kinolog_client import JobInfo
+from kinolog_client import CommitInfo, JobInfo
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.text.display_text import plain, span, time_of_day
 from kinolog_tui.widgets.job.job_details import NAME_CELLS, state_grid

@@ -9,10 +9,7 @@ from rich.text import Text
 from textual.app import App
 from textual.widgets import Static
 
-from kinolog_client import STAGES
-from kinolog_client import EventInfo
-from kinolog_client import JobInfo
-from kinolog_client import StageInfo
+from kinolog_client import STAGES, EventInfo, JobInfo, StageInfo
 from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, plain, size, span
 from kinolog_tui.widgets.theme_styles import status_style, style
 

@@ -1,0 +1,1 @@
+"""Widgets of the job list, and the counts by status."""

@@ -11,8 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client import STATUSES
-from kinolog_client import JobCountsInfo
+from kinolog_client import STATUSES, JobCountsInfo
 from kinolog_tui.text.display_text import SYMBOLS, count
 from kinolog_tui.widgets.theme_styles import status_style, style
 

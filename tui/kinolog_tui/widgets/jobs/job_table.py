@@ -16,8 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from kinolog_client import JobInfo
-from kinolog_client import JobState
+from kinolog_client import JobInfo, JobState
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.text import clock
@@ -102,12 +101,12 @@ class JobTable(ScrollView, can_focus=True):
         self.cursor_row = max(0, min(wanted, len(ids) - 1))
         self._reveal()
 
-    def patch(self, job_id: str, moved: JobState) -> bool:
+    def patch(self, job_id: str, state: JobState) -> bool:
         """Apply a live update to a job of this page. Return False if it is not on the page."""
         job = self._jobs.get(job_id)
         if job is None:
             return False
-        after = job_after(job, moved)
+        after = job_after(job, state)
         if after != job:
             self._jobs[job_id] = after
             self._refresh_row(self._ids.index(job_id))

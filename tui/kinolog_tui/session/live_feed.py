@@ -1,0 +1,150 @@
+"""The client's live events for the screens: gathered, and of progress only the newest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from kinolog.process.backoff import Backoff
+from kinolog_client import (
+    AsyncKinologClient,
+    LinkState,
+    LiveEvent,
+    LiveSettings,
+    LiveUpdate,
+    MessageReceived,
+    PollDue,
+    parse_update,
+)
+from kinolog_tui.session.request_failure import RequestFailure
+
+GATHER_SECONDS = 0.4
+"""Messages that arrive within this time become one batch."""
+MAX_WAITING = 1_000
+"""Messages that wait for the screens. Then the gateway conflates."""
+PASSING = frozenset({"queue_updated", "job_preview"})
+SETTINGS = LiveSettings(poll_seconds=8.0, reconnect=Backoff(first_seconds=0.5, longest_seconds=8.0))
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUpdates:
+    """The updates of a moment, in order, with only the newest of progress, pictures and counts."""
+
+    messages: tuple[LiveUpdate, ...]
+
+
+FeedEvent: TypeAlias = LinkState | LiveUpdates | PollDue
+
+
+class LiveFeed:
+    """Live events of every job, and log lines and pictures of the one that is watched."""
+
+    def __init__(self, client: AsyncKinologClient, settings: LiveSettings = SETTINGS) -> None:
+        self._feed = client.live_feed(settings)
+        self._watched: str | None = None
+        self._waiting: list[LiveEvent] = []
+        self._ready = asyncio.Event()
+        """Something waits, or nothing more comes."""
+        self._urgent = asyncio.Event()
+        """Something waits that must not be gathered."""
+        self._room = asyncio.Event()
+
+    @property
+    def position(self) -> int:
+        """The greatest position received. 0 before the first."""
+        return self._feed.position or 0
+
+    async def watch(self, job_id: str | None, line: int = 0) -> None:
+        """Bring the log lines after `line` and the pictures of this job too; of no job if None."""
+        before, self._watched = self._watched, job_id
+        if before is not None:
+            for channel in (f"job:{before}", f"logs:{before}"):
+                await self._feed.unsubscribe(channel)
+        if job_id is not None:
+            await self._feed.subscribe(f"job:{job_id}")
+            await self._feed.subscribe(f"logs:{job_id}", line or None)
+
+    def reconnect_now(self) -> None:
+        """Cut the pause before the next try short."""
+        self._feed.reconnect_now()
+
+    async def events(self) -> AsyncGenerator[FeedEvent, None]:
+        """Yield events without end."""
+        reader = asyncio.create_task(self._read())
+        try:
+            while not (reader.done() and not self._waiting):
+                await self._ready.wait()
+                for event in self._take_waiting():
+                    yield event
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GATHER_SECONDS):
+                        await self._urgent.wait()
+            reader.result()
+        finally:
+            reader.cancel()
+            await asyncio.wait([reader])
+
+    async def _read(self) -> None:
+        try:
+            async with aclosing(self._feed.events()) as events:
+                async for event in events:
+                    self._waiting.append(event)
+                    self._ready.set()
+                    if not isinstance(event, MessageReceived):
+                        self._urgent.set()
+                    if len(self._waiting) >= MAX_WAITING:
+                        self._room.clear()
+                        await self._room.wait()
+        finally:
+            self._ready.set()
+            self._urgent.set()
+
+    def _take_waiting(self) -> list[FeedEvent]:
+        taken, self._waiting = self._waiting, []
+        self._ready.clear()
+        self._urgent.clear()
+        self._room.set()
+        return list(_gathered(taken))
+
+
+def _gathered(events: list[LiveEvent]) -> Iterator[FeedEvent]:
+    """Yield the events, neighbouring messages as one batch."""
+    for is_message, group in groupby(events, lambda event: isinstance(event, MessageReceived)):
+        if is_message:
+            messages = [event.message for event in group if isinstance(event, MessageReceived)]
+            updates = (parse_update(message) for message in _newest(messages))
+            if batch := tuple(update for update in updates if update is not None):
+                yield LiveUpdates(batch)
+            continue
+        for event in group:
+            if isinstance(event, LinkState):
+                yield _with_cause(event)
+            elif isinstance(event, PollDue):
+                yield event
+
+
+def _with_cause(link: LinkState) -> LinkState:
+    """Return the state with the error in the words of the dashboard."""
+    return link if link.error is None else replace(link, cause=RequestFailure.of(link.error).words)
+
+
+def _newest(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the messages without progress, pictures and counts that a later message of their kind replaces."""
+    newest: list[dict[str, Any]] = []
+    seen: set[tuple[str, str]] = set()
+    for message in reversed(messages):
+        kind, data = str(message.get("type")), message.get("data") or {}
+        is_passing = kind in PASSING or (
+            kind == "job_status_update" and not data.get("events") and data.get("job") is None
+        )
+        key = (kind, str(message.get("job_id") or ""))
+        if is_passing and key in seen:
+            continue
+        if is_passing:
+            seen.add(key)
+        newest.append(message)
+    return newest[::-1]

@@ -1,0 +1,44 @@
+"""Why a request was not done, in the words of the dashboard, with the keys that help."""
+
+from __future__ import annotations
+
+from kinolog_client import GatewayError, GatewayUnreachable, ProblemError, UnexpectedAnswer
+
+NEXT_STEPS = {
+    401: "Give the right API key in Settings ({everywhere.settings}).",
+    403: "Give the right API key in Settings ({everywhere.settings}).",
+    404: "It may have been asked of another server; look in Jobs ({everywhere.jobs}).",
+    409: "Press {everywhere.renew} to see how things stand now.",
+    429: "Wait a moment, then try again.",
+    503: "A part of kinolog is away; it is tried again by itself.",
+}
+"""What to do, by HTTP status. A name in braces stands for the key of that binding."""
+
+
+class RequestFailure(Exception):
+    """What went wrong, and what to do. `status` is None if no answer came, and 0 if nothing was sent."""
+
+    def __init__(self, words: str, next_step: str, status: int | None = None, reason: str = "") -> None:
+        super().__init__(words)
+        self.words = words
+        self.next_step = next_step
+        self.status = status
+        self.reason = reason
+        """The gateway's constant for programs. Empty if it gave none."""
+
+    @classmethod
+    def of(cls, error: GatewayError) -> RequestFailure:
+        """Return the failure for an error of the client."""
+        match error:
+            case GatewayUnreachable(url=url, cause=cause):
+                return cls(
+                    f"Cannot reach {url} ({cause}).", "Start it with `kinolog up`, or change the server."
+                )
+            case UnexpectedAnswer(url=url):
+                return cls(f"{url} answers, but not as kinolog does.", "Is the address right?")
+            case ProblemError(status=status, violations=violations):
+                fields = "; ".join(f"{violation.field}: {violation.message}" for violation in violations)
+                step = NEXT_STEPS.get(status, "Change what is named and try again.")
+                return cls(fields or error.detail, step, status, error.reason)
+            case _:
+                return cls(str(error), "Try again.", error.status, error.reason)
