@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.renderer import Frames, ModelSource, SceneRequest
+from kinolog_worker.renderers.renderer import ModelSource, SceneRequest
 
 from kinolog.models.catalogue import TINY
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.registry import renderer_named
 from kinolog_worker.renderers.renderer import (
-    Frames,
     LoadedFacts,
     ModelSource,
     RenderCancelled,

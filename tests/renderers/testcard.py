@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from kinolog_worker.media.canvas import canvas_for, fit
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
+from kinolog_worker.renderers.canvas import canvas_for, fit
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
-    Frames,
     LoadedFacts,
     ModelSource,
     Observe,

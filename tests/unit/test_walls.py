@@ -39,6 +39,20 @@ PLANTED = (
     Planted("client", "src/kinolog_client/planted.py", "import kinolog.process.settings"),
     Planted("gateway", "services/gateway/kinolog_gateway/planted.py", "import kinolog.command_handler"),
     Planted("gateway", "tui/kinolog_tui/planted.py", "import kinolog.job.decide"),
+    Planted("api", "services/api/kinolog_api/rpc/planted.py", "import kinolog_api.jobs.key_pool"),
+    Planted(
+        "worker", "services/worker/kinolog_worker/media/planted.py", "import kinolog_worker.attempt.lease"
+    ),
+    Planted(
+        "projector",
+        "services/projector/kinolog_projector/bulk/planted.py",
+        "import kinolog_projector.projection.rows",
+    ),
+    Planted(
+        "gateway-layers",
+        "services/gateway/kinolog_gateway/http/planted.py",
+        "import kinolog_gateway.routes.jobs",
+    ),
     Planted("composition", "services/api/kinolog_api/server.py", "import kinolog.adapters.jetstream.keys"),
     Planted("nats", "services/worker/kinolog_worker/planted.py", "import nats"),
     Planted("obstore", "services/worker/kinolog_worker/planted.py", "import obstore"),

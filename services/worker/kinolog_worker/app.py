@@ -17,7 +17,7 @@ from kinolog.adapters.jetstream.log.commit_notifications import JetStreamCommitN
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
-from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
+from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.adapters.obstore.artifacts import configured_artifacts
@@ -33,9 +33,9 @@ from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.reporting.identity import instance_name, libraries
-from kinolog_worker.reporting.worker_reports import metrics_of
 from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import Supervisor
+from kinolog_worker.worker_reports import metrics_of
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.WORKER)
         stack.push_async_callback(client.close)
-        await check_streams(client, settings.nats_replicas, USED_BY[Service.WORKER])
+        await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.WORKER])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
         keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         progress = JetStreamProgressFeed(client)

@@ -15,7 +15,7 @@ from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
 from kinolog_worker.queue.ticket_handler import TicketHandler
-from kinolog_worker.reporting.worker_reports import WorkerReporter
+from kinolog_worker.worker_reports import WorkerReporter
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.attempt.estimate import Estimate, EstimatedPart, StageRates, attempt_parts
+from kinolog_worker.reporting.estimate import Estimate, EstimatedPart, StageRates, attempt_parts
 
 from kinolog.job.values import Stage
 

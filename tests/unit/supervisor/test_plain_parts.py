@@ -14,7 +14,7 @@ from kinolog_worker.attempt.scratch_folder import scratch_folder
 from kinolog_worker.reporting.device_memory import device_memory
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.progress_reporter import MOST_LINES, ProgressReporter
-from kinolog_worker.reporting.worker_reports import metrics_of
+from kinolog_worker.worker_reports import metrics_of
 
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.values import Sealed, Stage

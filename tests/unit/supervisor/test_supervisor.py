@@ -13,6 +13,7 @@ from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import FACTS, endless
+from tests.fixtures.waits import until, until_true
 
 
 @pytest.fixture
@@ -164,9 +165,11 @@ async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
     running = asyncio.create_task(supervisor.run())
     job_id = await memory_worker.submit()
     await issue(memory_worker, job_id)
-    async with asyncio.timeout(30):
-        while [r.job_id for r in await memory_worker.workers.present_workers() if r.name == ME] != [job_id]:  # noqa: ASYNC110
-            await asyncio.sleep(0)  # the registry in memory has no notification
+
+    async def reported_jobs() -> list[str]:
+        return [r.job_id for r in await memory_worker.workers.present_workers() if r.name == ME]
+
+    await until(reported_jobs, "the report", lambda found: found == [job_id])
     memory_worker.inference.cancelled.set()
     supervisor.stop()
     await finished(running)
@@ -178,10 +181,9 @@ async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_w
     running = asyncio.create_task(supervisor.run())
     async with asyncio.timeout(30):
         await supervisor.ready.wait()
-        assert memory_worker.inference.jobs == []
-        memory_worker.inference.alive = False
-        while not memory_worker.inference.jobs:  # noqa: ASYNC110 - the supervisor polls the process
-            await asyncio.sleep(0.01)
+    assert memory_worker.inference.jobs == []
+    memory_worker.inference.alive = False
+    await until_true(lambda: memory_worker.inference.jobs, "the new process gets a job")
     assert memory_worker.inference.alive
     supervisor.stop()
     await finished(running)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.media.canvas import Canvas, canvas_for, fit
+from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
 from kinolog_worker.renderers.renderer import SceneRequest
 
 REQUEST = SceneRequest(

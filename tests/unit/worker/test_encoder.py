@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
 from kinolog_worker.media.video_check import ExpectedMedia, MediaInvalid, verify_video
-from kinolog_worker.renderers.renderer import Frames
 from PIL import Image
 
 RED, BLUE = (200, 30, 30), (20, 40, 200)

@@ -6,7 +6,6 @@ from time import perf_counter
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
-from kinolog_worker.attempt.estimate import Estimate, attempt_parts
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.stage_recorder import StageRecorder
 from kinolog_worker.dependencies import WorkerDependencies
@@ -24,6 +23,7 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.renderers.renderer import VocabularyMatch
+from kinolog_worker.reporting.estimate import Estimate, attempt_parts
 from kinolog_worker.reporting.progress_reporter import ProgressReporter, SealNote
 
 

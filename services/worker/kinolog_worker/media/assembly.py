@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from kinolog.storyboard.shots import Transition
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
-from kinolog_worker.renderers.renderer import Frames
+from kinolog_worker.media.frames import Frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from kinolog_worker.renderers.renderer import Frames
+from kinolog_worker.media.frames import Frames
 
 QUALITY_CRF = 18
 """Constant rate factor of x264. Below about 18, differences are hard to see."""

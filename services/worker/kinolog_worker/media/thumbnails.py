@@ -8,7 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from kinolog_worker.renderers.renderer import Frames
+from kinolog_worker.media.frames import Frames
 
 THUMBNAIL_SIDE_PIXELS = 320
 PREVIEW_SIDE_PIXELS = 128

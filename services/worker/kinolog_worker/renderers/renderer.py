@@ -12,13 +12,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from kinolog.models.renderers import DEFAULT_RENDERER
-
-Frames: TypeAlias = npt.NDArray[np.uint8]
-"""A run of frames: shape (frames, height, width, 3), RGB, 0 to 255."""
+from kinolog_worker.media.frames import Frames
 
 
 class RenderCancelled(Exception):

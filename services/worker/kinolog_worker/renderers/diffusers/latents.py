@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders import autoencoder_kl_wan
 
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.renderers.diffusers.pipeline_loader import is_wan_autoencoder
-from kinolog_worker.renderers.renderer import Frames
 
 _wan: Any = autoencoder_kl_wan  # untyped in part
 _RUN_FRAMES = 8

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-from kinolog_worker.media.canvas import Canvas, canvas_for, fit
+from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
+from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
 from kinolog_worker.renderers.diffusers.embeddings import PromptEncoder
 from kinolog_worker.renderers.diffusers.latents import (
     CleanEstimate,
@@ -25,7 +26,6 @@ from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignat
 from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
-    Frames,
     LoadedFacts,
     ModelSource,
     Observe,

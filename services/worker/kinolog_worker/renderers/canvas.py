@@ -7,7 +7,8 @@ from math import ceil
 
 import numpy as np
 
-from kinolog_worker.renderers.renderer import Frames, SceneRequest
+from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.renderer import SceneRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
