@@ -157,14 +157,7 @@ class JobDriver:
 
     async def until(self, job_id: str, condition: Callable[[Job], object], what: str = "the job") -> Job:
         """Wait until the job meets `condition`. Return it."""
-
-        async def met() -> Job | None:
-            job = await self.job(job_id)
-            return job if condition(job) else None
-
-        job = await until(met, f"{what}: {job_id}")
-        assert job is not None
-        return job
+        return await until(lambda: self.job(job_id), f"{what} {job_id}", condition)
 
     async def ended(self, job_id: str) -> Job:
         """Wait until the job has ended. Return it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -245,13 +245,6 @@ async def running_api(
             )
     finally:
         await server.stop(grace_seconds=1.0)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition that has no event."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.005)
 
 
 async def collected(stream: Any, number: int) -> Sequence[Any]:

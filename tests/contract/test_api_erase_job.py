@@ -13,7 +13,8 @@ from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.builders.running_api import PROMPT, RunningApi, refused, running_api, until
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+from tests.fixtures.waits import until
 
 
 @pytest.fixture

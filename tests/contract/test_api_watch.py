@@ -16,7 +16,8 @@ from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.builders.running_api import RunningApi, collected, refused, running_api, until
+from tests.builders.running_api import RunningApi, collected, refused, running_api
+from tests.fixtures.waits import until
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every progress feed does, whatever carries it."""
+"""Conformance of the progress feeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -18,6 +19,7 @@ from kinolog.job.values import Stage
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, ProgressFeed, ProgressUpdate
 from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.fixtures.log import Server, connected, settings_of
+from tests.fixtures.waits import until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 
@@ -46,7 +48,7 @@ def line(job_id: str, message: str = "the model is loaded") -> LogLine:
 
 @dataclass
 class Feeds:
-    """The feed as workers see it, and as those see it who watch."""
+    """The feed of workers and the feed of readers."""
 
     sending: ProgressFeed
     watching: ProgressFeed
@@ -54,17 +56,14 @@ class Feeds:
     async def recent(
         self, job_id: str, met: Callable[[Sequence[ProgressUpdate]], bool]
     ) -> list[ProgressUpdate]:
-        """What the feed holds once it is as wanted: messages are published without waiting."""
-        async with asyncio.timeout(20):
-            while not met(found := await self.watching.recent(job_id)):  # noqa: ASYNC110 - a server is asked
-                await asyncio.sleep(0.01)
+        """Wait for the wanted updates: they are published without waiting."""
+        found = await until(partial(self.watching.recent, job_id), "the messages of a job", met)
         return list(found)
 
     async def last(self, job_id: str, attempt: int, expected: Progress) -> None:
-        """Wait until the newest progress is as expected: a replica that is asked may lag."""
-        async with asyncio.timeout(20):
-            while await self.watching.last_progress(job_id, attempt) != expected:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        """Wait until the newest progress is as expected: the replica that answers may lag."""
+        read = partial(self.watching.last_progress, job_id, attempt)
+        await until(read, "the newest progress", lambda found: found == expected)
 
 
 @pytest.fixture(params=["memory", "one server", "three replicas"])
@@ -89,7 +88,7 @@ async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
 
 
 async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
-    """Progress, log lines and previews come back as they were sent, oldest first; log lines get a sequence."""
+    """Progress, log lines and previews are read as they were published, oldest first; log lines get a sequence."""
     job_id = new_id()
     preview = PreviewImage(
         job_id=job_id, attempt=1, at=AT, scene=0, step=5, media_type="image/jpeg", image=b"\xff\xd8 a picture"
@@ -120,7 +119,7 @@ async def test_sequences_of_log_lines_grow(feeds: Feeds) -> None:
 
 
 async def test_only_the_newest_are_kept(feeds: Feeds) -> None:
-    """Of one attempt the feed keeps the last five hundred messages."""
+    """Of one attempt the feed keeps the last five hundred updates."""
     job_id = new_id()
     for step in range(1, 511):
         await feeds.sending.publish(progress(job_id, step))
@@ -129,7 +128,7 @@ async def test_only_the_newest_are_kept(feeds: Feeds) -> None:
 
 
 async def test_the_newest_progress_of_an_attempt(feeds: Feeds) -> None:
-    """The last progress of an attempt is found behind log lines, and apart from other attempts."""
+    """The last progress of an attempt is found after log lines, and apart from other attempts."""
     job_id = new_id()
     assert await feeds.watching.last_progress(job_id, 1) is None
     await feeds.sending.publish(progress(job_id, 3))
@@ -143,7 +142,7 @@ async def test_the_newest_progress_of_an_attempt(feeds: Feeds) -> None:
 
 
 async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> None:
-    """Whoever follows a job sees its messages as they come, in order, and none of other jobs."""
+    """A follower of a job reads its updates in order, and none of other jobs."""
     job_id, other = new_id(), new_id()
     await feeds.sending.publish(progress(job_id, 1))
     await feeds.recent(job_id, bool)
@@ -161,7 +160,7 @@ async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> No
 
 
 async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
-    """Whoever follows all jobs sees the messages of each."""
+    """A follower of all jobs reads the updates of each."""
     one, other = new_id(), new_id()
     async with aclosing(feeds.watching.follow()) as following:  # type: ignore[type-var]  # it is a generator
         await _first(feeds, following, one)
@@ -186,7 +185,7 @@ async def test_erasing_forgets_a_job(feeds: Feeds) -> None:
 
 
 async def _first(feeds: Feeds, following: AsyncIterator[ProgressUpdate], job_id: str) -> ProgressUpdate:
-    """Publish progress until the follower sees some of it: it begins with whatever comes once it listens."""
+    """Publish progress until the follower sees some of it: it begins with the first update after it subscribes."""
 
     async def publish() -> None:
         for step in range(2, 10_000):

@@ -1,4 +1,4 @@
-"""What every ticket office and queue does, whatever keeps the tickets."""
+"""Conformance of the ticket issuers and queues."""
 
 from __future__ import annotations
 
@@ -21,54 +21,50 @@ from kinolog.job.values import Priority
 from kinolog.ports.tickets import HeldTicket, QueueClosed, Ticket, TicketIssuer, TicketQueue
 from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.fixtures.log import Server, connected, settings_of
+from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import until
 
 ACK_WAIT_SECONDS = 1.0
 SOON_SECONDS = 20.0
 
 
 @dataclass
-class Desk:
-    """An office, queues of workers, and a model class that no other test uses."""
+class TicketSetup:
+    """An issuer, queues of workers, and a model class that no other test uses."""
 
-    office: TicketIssuer
+    issuer: TicketIssuer
     queue: Callable[[], TicketQueue]
     model_class: str
 
     def ticket(self, **changes: Any) -> Ticket:
-        """A ticket for a job of its own."""
+        """A ticket of a new job."""
         ticket = Ticket(
             job_id=new_id(), position=7, attempt=1, model_class=self.model_class, priority=Priority.MEDIUM
         )
         return replace(ticket, **changes)
 
     async def take(self, queue: TicketQueue) -> HeldTicket:
-        """The next ticket, which must come."""
+        """The next ticket, which must arrive."""
         async with asyncio.timeout(SOON_SECONDS):
             return await queue.take([self.model_class])
 
-    async def lying(self, *expected: Ticket) -> None:
-        """Wait until exactly these tickets of this test lie in the queue: a replica that is asked may lag."""
+    async def expect_outstanding(self, *expected: Ticket) -> None:
+        """Wait until the queue holds exactly these tickets of this test: the replica that answers may lag."""
         wanted = {ticket.job_id: ticket for ticket in expected}
-        found: dict[str, Ticket] = {}
-        try:
-            async with asyncio.timeout(SOON_SECONDS):
-                while (found := await self._outstanding()) != wanted:  # noqa: ASYNC110 - a server is asked
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            assert found == wanted
+        await until(self._outstanding, f"the tickets are {wanted}", lambda found: found == wanted)
 
     async def _outstanding(self) -> dict[str, Ticket]:
-        found = await self.office.outstanding()
+        found = await self.issuer.outstanding()
         return {job: ticket for job, ticket in found.items() if ticket.model_class == self.model_class}
 
 
 @pytest.fixture(params=["memory", "one server", "three replicas"])
-async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    """A desk of each kind."""
+async def setup(request: pytest.FixtureRequest) -> AsyncIterator[TicketSetup]:
+    """An issuer and queues of each kind."""
     model_class = f"class-{new_id()[:8]}"
     if request.param == "memory":
         memory = MemoryTicketIssuer(ACK_WAIT_SECONDS)
-        yield Desk(memory, memory.queue, model_class)
+        yield TicketSetup(memory, memory.queue, model_class)
         return
     server: Server = request.getfixturevalue(
         "nats_server" if request.param == "one server" else "nats_cluster"
@@ -78,264 +74,263 @@ async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
         projector = await stack.enter_async_context(connected(server, Service.PROJECTOR))
         worker = await stack.enter_async_context(connected(server, Service.WORKER))
         await provision(admin, settings_of(server, Service.ADMIN).nats_replicas)
-        office = JetStreamTicketIssuer(projector)
-        stack.push_async_callback(office.close)
+        issuer = JetStreamTicketIssuer(projector)
+        stack.push_async_callback(issuer.close)
 
         def queue() -> TicketQueue:
             made = JetStreamTicketQueue(worker, ack_wait_seconds=ACK_WAIT_SECONDS)
             stack.push_async_callback(made.close)
             return made
 
-        yield Desk(office, queue, model_class)
+        yield TicketSetup(issuer, queue, model_class)
 
 
-async def test_a_ticket_arrives_as_it_was_issued(desk: Desk) -> None:
-    """Whoever takes a ticket learns everything that was written on it."""
-    issued = desk.ticket(attempt=3, not_before=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
-    await desk.office.issue(issued, first=True)
-    held = await desk.take(desk.queue())
+async def test_a_ticket_arrives_as_it_was_issued(setup: TicketSetup) -> None:
+    """A taken ticket has all fields of the issued one."""
+    issued = setup.ticket(attempt=3, not_before=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
+    await setup.issuer.issue(issued, first=True)
+    held = await setup.take(setup.queue())
     assert (held.ticket, held.deliveries) == (issued, 1)
 
 
-async def test_a_waiting_worker_is_handed_the_next_ticket(desk: Desk) -> None:
-    """A worker that waits before there is a ticket gets the first that is issued."""
-    queue = desk.queue()
-    taking = asyncio.create_task(desk.take(queue))
-    first, second = desk.ticket(), desk.ticket()
-    await desk.office.issue(first, first=True)
+async def test_a_waiting_worker_gets_the_next_ticket(setup: TicketSetup) -> None:
+    """A waiting worker gets the first ticket that is issued."""
+    queue = setup.queue()
+    taking = asyncio.create_task(setup.take(queue))
+    first, second = setup.ticket(), setup.ticket()
+    await setup.issuer.issue(first, first=True)
     assert (await taking).ticket == first
-    taking = asyncio.create_task(desk.take(queue))
-    await desk.office.issue(second, first=True)
+    taking = asyncio.create_task(setup.take(queue))
+    await setup.issuer.issue(second, first=True)
     assert (await taking).ticket == second
 
 
-async def test_a_held_ticket_is_not_handed_out_again(desk: Desk) -> None:
+async def test_a_held_ticket_is_not_delivered_again(setup: TicketSetup) -> None:
     """While one worker holds a ticket, another gets the next one."""
-    one, other = desk.queue(), desk.queue()
-    first, second = desk.ticket(), desk.ticket()
-    await desk.office.issue(first, first=True)
-    held = await desk.take(one)
-    await desk.office.issue(second, first=True)
+    one, other = setup.queue(), setup.queue()
+    first, second = setup.ticket(), setup.ticket()
+    await setup.issuer.issue(first, first=True)
+    held = await setup.take(one)
+    await setup.issuer.issue(second, first=True)
     assert held.ticket == first
-    assert (await desk.take(other)).ticket == second
+    assert (await setup.take(other)).ticket == second
 
 
-async def test_two_waiting_workers_share(desk: Desk) -> None:
+async def test_two_waiting_workers_share(setup: TicketSetup) -> None:
     """Of two workers that wait, each gets one of two tickets."""
-    taking = [asyncio.create_task(desk.take(desk.queue())) for _ in range(2)]
-    tickets = [desk.ticket(), desk.ticket()]
+    taking = [asyncio.create_task(setup.take(setup.queue())) for _ in range(2)]
+    tickets = [setup.ticket(), setup.ticket()]
     for ticket in tickets:
-        await desk.office.issue(ticket, first=True)
+        await setup.issuer.issue(ticket, first=True)
     held = await asyncio.gather(*taking)
     assert {h.ticket.job_id for h in held} == {ticket.job_id for ticket in tickets}
 
 
-async def test_done_removes_a_ticket(desk: Desk) -> None:
-    """A ticket that is done lies in the queue no longer; until then it does, held or not."""
-    ticket = desk.ticket()
-    await desk.office.issue(ticket, first=True)
-    held = await desk.take(desk.queue())
-    await desk.lying(ticket)
+async def test_done_removes_a_ticket(setup: TicketSetup) -> None:
+    """A ticket is in the queue, held or not, until it is acknowledged."""
+    ticket = setup.ticket()
+    await setup.issuer.issue(ticket, first=True)
+    held = await setup.take(setup.queue())
+    await setup.expect_outstanding(ticket)
     await held.acknowledge()
-    await desk.lying()
+    await setup.expect_outstanding()
 
 
-async def test_a_ticket_that_was_given_back_comes_again(desk: Desk) -> None:
-    """A ticket that was given back is handed out again, and counts its deliveries."""
-    await desk.office.issue(desk.ticket(), first=True)
-    queue = desk.queue()
-    await (await desk.take(queue)).release()
-    assert (await desk.take(queue)).deliveries == 2
+async def test_a_ticket_that_was_given_back_comes_again(setup: TicketSetup) -> None:
+    """A released ticket is delivered again, and counts its deliveries."""
+    await setup.issuer.issue(setup.ticket(), first=True)
+    queue = setup.queue()
+    await (await setup.take(queue)).release()
+    assert (await setup.take(queue)).deliveries == 2
 
 
-async def test_a_ticket_can_be_put_off(desk: Desk) -> None:
-    """A ticket that was given back with a delay is handed out after others that were issued later."""
-    late, soon = desk.ticket(), desk.ticket()
-    await desk.office.issue(late, first=True)
-    queue = desk.queue()
-    await (await desk.take(queue)).release(delay_seconds=0.7)
-    await desk.office.issue(soon, first=True)
-    assert [(await desk.take(queue)).ticket for _ in range(2)] == [soon, late]
+async def test_a_ticket_can_be_put_off(setup: TicketSetup) -> None:
+    """A ticket that is released with a delay is delivered after others that were issued later."""
+    late, soon = setup.ticket(), setup.ticket()
+    await setup.issuer.issue(late, first=True)
+    queue = setup.queue()
+    await (await setup.take(queue)).release(delay_seconds=0.7)
+    await setup.issuer.issue(soon, first=True)
+    assert [(await setup.take(queue)).ticket for _ in range(2)] == [soon, late]
 
 
-async def test_a_silent_worker_loses_its_ticket(desk: Desk) -> None:
-    """A ticket that is neither kept nor done is handed to another worker; one that is kept is not."""
-    quiet, kept = desk.ticket(), desk.ticket()
-    one, other = desk.queue(), desk.queue()
-    await desk.office.issue(kept, first=True)
-    keeper = await desk.take(one)
+async def test_a_silent_worker_loses_its_ticket(setup: TicketSetup) -> None:
+    """A ticket that is neither extended nor acknowledged is delivered to another worker; an extended one is not."""
+    quiet, kept = setup.ticket(), setup.ticket()
+    one, other = setup.queue(), setup.queue()
+    await setup.issuer.issue(kept, first=True)
+    keeper = await setup.take(one)
 
     async def keep() -> None:
         while True:
             await keeper.extend()
             await asyncio.sleep(ACK_WAIT_SECONDS / 5)
 
-    keeping = asyncio.create_task(keep())
-    await desk.office.issue(quiet, first=True)
-    assert (await desk.take(one)).ticket == quiet
-    again = await desk.take(other)
-    assert (again.ticket, again.deliveries) == (quiet, 2)
-    keeping.cancel()
+    async with background_task(keep()):
+        await setup.issuer.issue(quiet, first=True)
+        assert (await setup.take(one)).ticket == quiet
+        again = await setup.take(other)
+        assert (again.ticket, again.deliveries) == (quiet, 2)
     await keeper.acknowledge()
-    await desk.lying(quiet)
+    await setup.expect_outstanding(quiet)
 
 
-async def test_issuing_again_has_no_effect(desk: Desk) -> None:
-    """A ticket that is issued again while it is held is not handed out a second time."""
-    ticket, next_one = desk.ticket(), desk.ticket()
-    await desk.office.issue(ticket, first=True)
-    await desk.office.issue(ticket, first=True)
-    queue = desk.queue()
-    held = await desk.take(queue)
-    await desk.office.issue(ticket, first=True)
-    await desk.office.issue(ticket)
-    await desk.office.issue(next_one, first=True)
+async def test_issuing_again_has_no_effect(setup: TicketSetup) -> None:
+    """A ticket that is issued again while it is held is not delivered a second time."""
+    ticket, next_one = setup.ticket(), setup.ticket()
+    await setup.issuer.issue(ticket, first=True)
+    await setup.issuer.issue(ticket, first=True)
+    queue = setup.queue()
+    held = await setup.take(queue)
+    await setup.issuer.issue(ticket, first=True)
+    await setup.issuer.issue(ticket)
+    await setup.issuer.issue(next_one, first=True)
     assert (held.ticket, held.deliveries) == (ticket, 1)
-    assert (await desk.take(queue)).ticket == next_one
+    assert (await setup.take(queue)).ticket == next_one
 
 
-async def test_a_later_ticket_replaces_an_earlier_one(desk: Desk) -> None:
+async def test_a_later_ticket_replaces_an_earlier_one(setup: TicketSetup) -> None:
     """The ticket with the later position stays, whichever is issued first."""
-    early = desk.ticket(position=5)
+    early = setup.ticket(position=5)
     late = replace(early, position=9, attempt=2)
-    await desk.office.issue(early, first=True)
-    await desk.office.issue(late)
-    await desk.office.issue(early)
-    await desk.lying(late)
-    assert (await desk.take(desk.queue())).ticket == late
+    await setup.issuer.issue(early, first=True)
+    await setup.issuer.issue(late)
+    await setup.issuer.issue(early)
+    await setup.expect_outstanding(late)
+    assert (await setup.take(setup.queue())).ticket == late
 
 
-async def test_a_held_ticket_can_be_replaced(desk: Desk) -> None:
-    """When a held ticket is replaced the new one is handed out, and the old one's end does not touch it."""
-    early = desk.ticket(position=5)
+async def test_a_held_ticket_can_be_replaced(setup: TicketSetup) -> None:
+    """When a held ticket is replaced, the new one is delivered, and calls on the old one do not affect it."""
+    early = setup.ticket(position=5)
     late = replace(early, position=9, attempt=2)
-    await desk.office.issue(early, first=True)
-    queue = desk.queue()
-    old = await desk.take(queue)
-    await desk.office.issue(late)
+    await setup.issuer.issue(early, first=True)
+    queue = setup.queue()
+    old = await setup.take(queue)
+    await setup.issuer.issue(late)
     await old.extend()
     await old.acknowledge()
-    new = await desk.take(queue)
+    new = await setup.take(queue)
     assert (new.ticket, new.deliveries) == (late, 1)
-    await desk.lying(late)
+    await setup.expect_outstanding(late)
 
 
-async def test_a_ticket_moves_with_its_priority(desk: Desk) -> None:
-    """After a change of priority one ticket lies in the queue, with the new priority."""
-    low = desk.ticket(priority=Priority.LOW, position=5)
+async def test_a_ticket_moves_with_its_priority(setup: TicketSetup) -> None:
+    """After a change of priority the queue holds one ticket, with the new priority."""
+    low = setup.ticket(priority=Priority.LOW, position=5)
     critical = replace(low, priority=Priority.CRITICAL, position=6)
-    await desk.office.issue(low, first=True)
-    await desk.office.issue(critical)
-    await desk.lying(critical)
-    queue = desk.queue()
-    other = desk.ticket(priority=Priority.LOW)
-    assert (await desk.take(queue)).ticket == critical
-    await desk.office.issue(other, first=True)
-    assert (await desk.take(queue)).ticket == other
+    await setup.issuer.issue(low, first=True)
+    await setup.issuer.issue(critical)
+    await setup.expect_outstanding(critical)
+    queue = setup.queue()
+    other = setup.ticket(priority=Priority.LOW)
+    assert (await setup.take(queue)).ticket == critical
+    await setup.issuer.issue(other, first=True)
+    assert (await setup.take(queue)).ticket == other
 
 
-async def test_withdrawing(desk: Desk) -> None:
-    """A withdrawn ticket is gone, the one to warm up too; withdrawing none, or a held one, is no error."""
-    ticket = desk.ticket()
-    await desk.office.withdraw(ticket.job_id)
-    await desk.office.issue(ticket, first=True)
-    held = await desk.take(desk.queue())
-    await desk.office.issue(replace(ticket, prefetch=True), first=True)
-    await desk.office.withdraw(ticket.job_id)
+async def test_withdrawing(setup: TicketSetup) -> None:
+    """A withdrawn ticket is removed, the prefetch ticket too; withdrawing none, or a held one, is no error."""
+    ticket = setup.ticket()
+    await setup.issuer.withdraw(ticket.job_id)
+    await setup.issuer.issue(ticket, first=True)
+    held = await setup.take(setup.queue())
+    await setup.issuer.issue(replace(ticket, prefetch=True), first=True)
+    await setup.issuer.withdraw(ticket.job_id)
     await held.acknowledge()
-    other = desk.ticket()
-    await desk.office.issue(other, first=True)
-    await desk.lying(other)
-    assert (await desk.take(desk.queue())).ticket == other
+    other = setup.ticket()
+    await setup.issuer.issue(other, first=True)
+    await setup.expect_outstanding(other)
+    assert (await setup.take(setup.queue())).ticket == other
 
 
-async def test_priorities_share_under_load(desk: Desk) -> None:
+async def test_priorities_share_under_load(setup: TicketSetup) -> None:
     """With all priorities waiting, one worker takes eight critical, four high, two medium and one low of fifteen."""
     for priority in Priority:
         for _ in range(8):
-            await desk.office.issue(desk.ticket(priority=priority), first=True)
-    queue = desk.queue()
-    taken = Counter([(await desk.take(queue)).ticket.priority for _ in range(15)])
+            await setup.issuer.issue(setup.ticket(priority=priority), first=True)
+    queue = setup.queue()
+    taken = Counter([(await setup.take(queue)).ticket.priority for _ in range(15)])
     assert taken == {Priority.CRITICAL: 8, Priority.HIGH: 4, Priority.MEDIUM: 2, Priority.LOW: 1}
 
 
-async def test_one_priority_is_first_come_first_served(desk: Desk) -> None:
-    """Tickets of one priority are handed out in the order in which they were issued."""
-    tickets = [desk.ticket() for _ in range(5)]
+async def test_one_priority_is_first_come_first_served(setup: TicketSetup) -> None:
+    """Tickets of one priority are delivered in the order of issue."""
+    tickets = [setup.ticket() for _ in range(5)]
     for ticket in tickets:
-        await desk.office.issue(ticket, first=True)
-    queue = desk.queue()
-    assert [(await desk.take(queue)).ticket for _ in tickets] == tickets
+        await setup.issuer.issue(ticket, first=True)
+    queue = setup.queue()
+    assert [(await setup.take(queue)).ticket for _ in tickets] == tickets
 
 
-async def test_a_waiting_worker_takes_one_ticket_only(desk: Desk) -> None:
-    """A worker that waited at all priorities leaves to others what it does not take."""
-    one, other = desk.queue(), desk.queue()
-    taking = asyncio.create_task(desk.take(one))
-    tickets = [desk.ticket(priority=priority) for priority in Priority]
-    await asyncio.gather(*(desk.office.issue(ticket, first=True) for ticket in tickets))
+async def test_a_waiting_worker_takes_one_ticket_only(setup: TicketSetup) -> None:
+    """A worker that waited at all lanes leaves the other tickets to other workers."""
+    one, other = setup.queue(), setup.queue()
+    taking = asyncio.create_task(setup.take(one))
+    tickets = [setup.ticket(priority=priority) for priority in Priority]
+    await asyncio.gather(*(setup.issuer.issue(ticket, first=True) for ticket in tickets))
     held = [await taking]
-    held += [await desk.take(other) for _ in range(3)]
+    held += [await setup.take(other) for _ in range(3)]
     assert {h.ticket.job_id for h in held} == {ticket.job_id for ticket in tickets}
 
 
-async def test_cancelling_a_wait_loses_no_ticket(desk: Desk) -> None:
-    """What is issued while a wait is being cancelled reaches another worker."""
+async def test_cancelling_a_wait_loses_no_ticket(setup: TicketSetup) -> None:
+    """A ticket that is issued while a wait is cancelled reaches another worker."""
     for _ in range(5):
-        ticket = desk.ticket()
-        taking = asyncio.create_task(desk.queue().take([desk.model_class]))
-        issuing = asyncio.create_task(desk.office.issue(ticket, first=True))
+        ticket = setup.ticket()
+        taking = asyncio.create_task(setup.queue().take([setup.model_class]))
+        issuing = asyncio.create_task(setup.issuer.issue(ticket, first=True))
         await asyncio.sleep(0)
         taking.cancel()
         await asyncio.gather(taking, issuing, return_exceptions=True)
-        held = taking.result() if not taking.cancelled() else await desk.take(desk.queue())
+        held = taking.result() if not taking.cancelled() else await setup.take(setup.queue())
         assert held.ticket == ticket
         await held.acknowledge()
 
 
-async def test_a_worker_takes_only_what_it_can_run(desk: Desk) -> None:
-    """Tickets of other model classes are left to others."""
-    foreign = desk.ticket(model_class=f"{desk.model_class}-big")
-    own = desk.ticket()
-    await desk.office.issue(foreign, first=True)
-    await desk.office.issue(own, first=True)
-    assert (await desk.take(desk.queue())).ticket == own
-    both = desk.queue()
+async def test_a_worker_takes_only_what_it_can_run(setup: TicketSetup) -> None:
+    """Tickets of other model classes are left to other workers."""
+    foreign = setup.ticket(model_class=f"{setup.model_class}-big")
+    own = setup.ticket()
+    await setup.issuer.issue(foreign, first=True)
+    await setup.issuer.issue(own, first=True)
+    assert (await setup.take(setup.queue())).ticket == own
+    both = setup.queue()
     async with asyncio.timeout(SOON_SECONDS):
-        held = await both.take([desk.model_class, foreign.model_class])
+        held = await both.take([setup.model_class, foreign.model_class])
     assert held.ticket == foreign
 
 
-async def test_warming_up_has_a_ticket_of_its_own(desk: Desk) -> None:
-    """A ticket to warm up lies beside the job's own one, and is not counted among the outstanding."""
-    ticket = desk.ticket()
+async def test_warming_up_has_a_ticket_of_its_own(setup: TicketSetup) -> None:
+    """A prefetch ticket is in the queue beside the job's own, and is not among the outstanding ones."""
+    ticket = setup.ticket()
     warm = replace(ticket, position=8, prefetch=True)
-    await desk.office.issue(ticket, first=True)
-    await desk.office.issue(warm)
-    await desk.lying(ticket)
-    queue = desk.queue()
-    taken = [(await desk.take(queue)).ticket for _ in range(2)]
+    await setup.issuer.issue(ticket, first=True)
+    await setup.issuer.issue(warm)
+    await setup.expect_outstanding(ticket)
+    queue = setup.queue()
+    taken = [(await setup.take(queue)).ticket for _ in range(2)]
     assert {t.prefetch for t in taken} == {True, False}
     assert {t.job_id for t in taken} == {ticket.job_id}
 
 
-async def test_closing_ends_a_wait(desk: Desk) -> None:
-    """Whoever waits at a queue that is closed is told so, and a ticket issued then reaches another worker."""
-    queue = desk.queue()
-    taking = asyncio.create_task(queue.take([desk.model_class]))
+async def test_closing_ends_a_wait(setup: TicketSetup) -> None:
+    """Closing a queue ends its waits, and a ticket issued then reaches another worker."""
+    queue = setup.queue()
+    taking = asyncio.create_task(queue.take([setup.model_class]))
     await asyncio.sleep(0)
     await queue.close()
     with pytest.raises(QueueClosed):
         await taking
-    ticket = desk.ticket()
-    await desk.office.issue(ticket, first=True)
-    assert (await desk.take(desk.queue())).ticket == ticket
+    ticket = setup.ticket()
+    await setup.issuer.issue(ticket, first=True)
+    assert (await setup.take(setup.queue())).ticket == ticket
 
 
-async def test_many_tickets_are_listed(desk: Desk) -> None:
+async def test_many_tickets_are_listed(setup: TicketSetup) -> None:
     """The outstanding tickets are listed in full, however many there are."""
-    tickets = [desk.ticket() for _ in range(2_100)]
+    tickets = [setup.ticket() for _ in range(2_100)]
     for start in range(0, len(tickets), 100):
         part = tickets[start : start + 100]
-        await asyncio.gather(*(desk.office.issue(ticket, first=True) for ticket in part))
-    await desk.lying(*tickets)
+        await asyncio.gather(*(setup.issuer.issue(ticket, first=True) for ticket in part))
+    await setup.expect_outstanding(*tickets)

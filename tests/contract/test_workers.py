@@ -1,8 +1,7 @@
-"""What every registry of workers does, whatever keeps the reports."""
+"""Conformance of the registries of workers."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from kinolog.job.values import Stage
 from kinolog.ports.workers import WorkerRegistry, WorkerReport
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import Server, connected, empty_streams
+from tests.fixtures.waits import until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 IDLE = WorkerReport(
@@ -46,17 +46,18 @@ BUSY = replace(
 
 @dataclass
 class Registries:
-    """The registry as workers see it, and as those see it who ask for workers."""
+    """The registry of workers and the registry of readers."""
 
     reporting: WorkerRegistry
     asking: WorkerRegistry
 
     async def until(self, met: Callable[[list[WorkerReport]], bool]) -> list[WorkerReport]:
-        """Ask until the answer is as wanted: a report is published without waiting."""
-        async with asyncio.timeout(20):
-            while not met(found := list(await self.asking.present_workers())):  # noqa: ASYNC110 - a server is asked
-                await asyncio.sleep(0.01)
-        return found
+        """Read until the reports are as wanted: a report is published without waiting."""
+
+        async def present() -> list[WorkerReport]:
+            return list(await self.asking.present_workers())
+
+        return await until(present, "the workers", met)
 
 
 @pytest.fixture(params=["memory", "one server", "three replicas"])
@@ -80,19 +81,19 @@ async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries
 
 
 async def test_nobody_is_there_at_first(registries: Registries) -> None:
-    """A registry without reports answers that nobody is there."""
+    """A registry without reports has no workers."""
     assert list(await registries.asking.present_workers()) == []
 
 
 async def test_reports_are_read_as_they_were_made(registries: Registries) -> None:
-    """Everything that workers report is read back, by name."""
+    """All fields of reports are read back, ordered by name."""
     await registries.reporting.report(BUSY)
     await registries.reporting.report(IDLE)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
 
 
 async def test_the_last_report_counts(registries: Registries) -> None:
-    """A later report of a worker takes the place of the earlier one."""
+    """A later report of a worker replaces the earlier one."""
     later = replace(IDLE, seen_at=AT + timedelta(seconds=5), job_id="b" * 26)
     await registries.reporting.report(IDLE)
     await registries.reporting.report(later)
@@ -100,7 +101,7 @@ async def test_the_last_report_counts(registries: Registries) -> None:
 
 
 async def test_who_leaves_is_gone(registries: Registries) -> None:
-    """A worker that leaves is no longer there; leaving twice is no error, and coming back is possible."""
+    """A deregistered worker is not present; deregistering twice is no error, and it can report again."""
     await registries.reporting.report(IDLE)
     await registries.reporting.report(BUSY)
     await registries.until(lambda found: len(found) == 2)
@@ -112,7 +113,7 @@ async def test_who_leaves_is_gone(registries: Registries) -> None:
 
 
 async def test_who_falls_silent_disappears() -> None:
-    """A worker whose last report is half a minute old is no longer there."""
+    """A worker whose last report is half a minute old is not present."""
     now = 100.0
     registry = MemoryWorkerRegistry(now=lambda: now)
     await registry.report(IDLE)

@@ -22,7 +22,8 @@ from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
-from tests.builders.running_api import collected, refused, until
+from tests.builders.running_api import collected, refused
+from tests.fixtures.waits import until
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 SECONDS = 30.0

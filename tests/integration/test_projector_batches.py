@@ -19,6 +19,7 @@ from kinolog.readmodel.database import writer_connection
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.waits import until
 from tests.integration.readmodel_database import Projected, migrate, projected
 
 TABLES = {
@@ -139,13 +140,13 @@ async def test_a_batch_that_breaks_off_leaves_nothing_behind(
 
 async def _until_blocked(connection: psycopg.AsyncConnection[tuple[object, ...]], process: int) -> None:
     """Wait until another connection waits for a lock."""
-    async with asyncio.timeout(30):
-        while True:
-            cursor = await connection.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [process])
-            row = await cursor.fetchone()
-            if row is not None and row[0]:
-                return
-            await asyncio.sleep(0.01)
+
+    async def blocked() -> bool:
+        cursor = await connection.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [process])
+        row = await cursor.fetchone()
+        return row is not None and bool(row[0])
+
+    await until(blocked, "the connection waits for a lock")
 
 
 async def test_racing_writers_write_each_commit_once(

@@ -28,6 +28,8 @@ from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import START, MemoryJobs
+from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import until
 from tests.integration.readmodel_database import migrate, projected
 
 
@@ -78,14 +80,8 @@ async def projecting(
 ) -> AsyncIterator[Projector]:
     """A projector that runs."""
     projector = Projector(url, store or memory_jobs.store, memory_jobs.keys, feed or Feed(), batch_size=50)
-    running = asyncio.create_task(projector.run())
-    try:
+    async with background_task(projector.run()):
         yield projector
-        if running.done():
-            running.result()
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_what_is_appended_can_be_read_at_its_position(
@@ -142,14 +138,15 @@ async def test_a_database_that_is_killed_is_waited_for(
 
 
 async def _until_reached(model: PostgresReadModel, position: int) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await model.wait_for(position, 5)
-            except (ReadModelUnavailable, PositionNotReached):
-                await asyncio.sleep(0.1)
-            else:
-                return
+
+    async def reached() -> bool:
+        try:
+            await model.wait_for(position, 5)
+        except (ReadModelUnavailable, PositionNotReached):
+            return False
+        return True
+
+    await until(reached, f"the read model has reached {position}")
 
 
 async def test_a_projector_that_is_told_to_stop_ends_at_once(
@@ -366,12 +363,12 @@ async def test_progress_and_log_lines_reach_the_lists(
 
 async def _until_written(read_model: PostgresReadModel, running: str) -> None:
     """Wait for the last of what was published; nothing but the tables tells that it is written."""
-    async with asyncio.timeout(20):
-        while True:
-            lines = await read_model.list_log_entries(running)
-            page = await read_model.list_jobs(
-                "default", JobQuery(filter=JobFilter(statuses=(Status.PROCESSING,)))
-            )
-            if len(lines) == 3 and page.rows and page.rows[0].percent == 37.25:
-                return
-            await asyncio.sleep(0.05)
+
+    async def written() -> bool:
+        lines = await read_model.list_log_entries(running)
+        page = await read_model.list_jobs(
+            "default", JobQuery(filter=JobFilter(statuses=(Status.PROCESSING,)))
+        )
+        return len(lines) == 3 and bool(page.rows) and page.rows[0].percent == 37.25
+
+    await until(written, "the progress is written")

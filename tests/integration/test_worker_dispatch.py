@@ -31,12 +31,14 @@ from kinolog.ports.clock import system_clock
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.jobs import submit
 from tests.fixtures.log import connected, empty_streams
+from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import until
 
 SOON_SECONDS = 30.0
 
 
 @dataclass
-class Scene:
+class RunningDispatch:
     """A server with an empty log, and what clients and workers do."""
 
     server: NatsServer
@@ -52,22 +54,21 @@ class Scene:
 
     async def lying(self, *job_ids: str) -> None:
         """Wait until exactly these jobs have tickets."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while set(await self.office.outstanding()) != set(job_ids):  # noqa: ASYNC110 - a server is asked
-                await asyncio.sleep(0.02)
+        await until(self.office.outstanding, "tickets", lambda found: set(found) == set(job_ids))
 
     async def ended(self, job_id: str) -> str:
         """Wait until the job has ended; its error's code."""
-        async with asyncio.timeout(SOON_SECONDS):
-            while True:
-                loaded = await self.store.load(job_id)
-                if loaded is not None and loaded.job.status.terminal:
-                    return loaded.job.error.code if loaded.job.error else loaded.job.status
-                await asyncio.sleep(0.02)
+        ended = await until(
+            lambda: self.store.load(job_id),
+            "the end of the job",
+            lambda loaded: loaded is not None and loaded.job.status.terminal,
+        )
+        assert ended is not None
+        return ended.job.error.code if ended.job.error else ended.job.status
 
 
 @pytest.fixture
-async def scene(own_nats_server: NatsServer) -> AsyncIterator[Scene]:
+async def dispatch(own_nats_server: NatsServer) -> AsyncIterator[RunningDispatch]:
     """A server of its own with empty streams."""
     await empty_streams(own_nats_server)
     async with AsyncExitStack() as stack:
@@ -78,13 +79,13 @@ async def scene(own_nats_server: NatsServer) -> AsyncIterator[Scene]:
         office = JetStreamTicketIssuer(projector)
         stack.push_async_callback(store.close)
         stack.push_async_callback(office.close)
-        yield Scene(own_nats_server, store, office, worker)
+        yield RunningDispatch(own_nats_server, store, office, worker)
 
 
 @asynccontextmanager
-async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
+async def dispatching(dispatch: RunningDispatch) -> AsyncIterator[None]:
     """The reactor's parts as the projector runs them; they are cut off in the end, as by a crash."""
-    async with connected(scene.server, Service.PROJECTOR) as client:
+    async with connected(dispatch.server, Service.PROJECTOR) as client:
         store, office = JetStreamEventStore(client), JetStreamTicketIssuer(client)
         workers = JetStreamWorkerRegistry(client)
         commits = JetStreamCommitFeed(client, "reactor", kinds=KINDS)
@@ -93,96 +94,95 @@ async def reactor_runs(scene: Scene) -> AsyncIterator[None]:
         async def none_unfinished(since: datetime) -> list[str]:
             return []
 
-        running = asyncio.create_task(
-            run_dispatch(
-                Dispatcher(commits, store, office, system_clock),
-                Reconciler(none_unfinished, store, office, workers, system_clock),
-                PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), office, workers),
-            )
+        running = run_dispatch(
+            Dispatcher(commits, store, office, system_clock),
+            Reconciler(none_unfinished, store, office, workers, system_clock),
+            PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), office, workers),
         )
-        yield
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        for part in (commits, advisories, store, office, workers):
-            await part.close()
+        async with background_task(running):
+            yield
+        for adapter in (commits, advisories, store, office, workers):
+            await adapter.close()
 
 
-async def test_a_submitted_job_reaches_a_worker(scene: Scene) -> None:
+async def test_a_submitted_job_reaches_a_worker(dispatch: RunningDispatch) -> None:
     """A worker that waits is handed the ticket of a job soon after it was submitted."""
-    queue = JetStreamTicketQueue(scene.worker)
-    async with reactor_runs(scene), asyncio.timeout(SOON_SECONDS):
+    queue = JetStreamTicketQueue(dispatch.worker)
+    async with dispatching(dispatch), asyncio.timeout(SOON_SECONDS):
         taking = asyncio.create_task(queue.take(["tiny"]))
-        job_id = await scene.submit()
+        job_id = await dispatch.submit()
         held = await taking
     assert (held.ticket.job_id, held.ticket.position) == (job_id, 1)
     await queue.close()
 
 
-async def test_steering_moves_tickets(scene: Scene) -> None:
+async def test_steering_moves_tickets(dispatch: RunningDispatch) -> None:
     """A new priority moves a waiting job's ticket, and cancelling removes it."""
-    handler = CommandHandler(scene.store, system_clock)
-    async with reactor_runs(scene):
-        moved, cancelled = await scene.submit(Priority.LOW), await scene.submit()
-        await scene.lying(moved, cancelled)
+    handler = CommandHandler(dispatch.store, system_clock)
+    async with dispatching(dispatch):
+        moved, cancelled = await dispatch.submit(Priority.LOW), await dispatch.submit()
+        await dispatch.lying(moved, cancelled)
         await handler.handle(moved, Reprioritize(id=new_id(), actor="ann", priority=Priority.HIGH))
         await handler.handle(cancelled, Cancel(id=new_id(), actor="ann"))
-        await scene.lying(moved)
-        async with asyncio.timeout(SOON_SECONDS):
-            while (await scene.office.outstanding())[moved].priority is not Priority.HIGH:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await dispatch.lying(moved)
+        await until(
+            dispatch.office.outstanding,
+            "the new priority",
+            lambda found: found[moved].priority is Priority.HIGH,
+        )
 
 
-async def test_a_reactor_goes_on_where_the_last_one_stopped(scene: Scene) -> None:
+async def test_a_reactor_goes_on_where_the_last_one_stopped(dispatch: RunningDispatch) -> None:
     """What is submitted while no reactor runs is queued by the next one, and nothing else is."""
-    async with reactor_runs(scene):
-        first = await scene.submit()
-        await scene.lying(first)
-    queue = JetStreamTicketQueue(scene.worker)
+    async with dispatching(dispatch):
+        first = await dispatch.submit()
+        await dispatch.lying(first)
+    queue = JetStreamTicketQueue(dispatch.worker)
     async with asyncio.timeout(SOON_SECONDS):
         held = await queue.take(["tiny"])
-    second = await scene.submit()
-    async with reactor_runs(scene):
-        await scene.lying(first, second)
+    second = await dispatch.submit()
+    async with dispatching(dispatch):
+        await dispatch.lying(first, second)
         await held.acknowledge()
-        await scene.lying(second)
+        await dispatch.lying(second)
     await queue.close()
 
 
-async def test_the_queue_survives_the_broker(scene: Scene) -> None:
+async def test_the_queue_survives_the_broker(dispatch: RunningDispatch) -> None:
     """When the broker is killed and comes back, a waiting worker is handed what is submitted then."""
-    queue = JetStreamTicketQueue(scene.worker)
-    async with reactor_runs(scene):
+    queue = JetStreamTicketQueue(dispatch.worker)
+    async with dispatching(dispatch):
         taking = asyncio.create_task(queue.take(["tiny"]))
         await asyncio.sleep(0)
-        scene.server.kill()
-        scene.server.start()
+        dispatch.server.kill()
+        dispatch.server.start()
         async with asyncio.timeout(SOON_SECONDS):
-            job_id = await scene.submit()
+            job_id = await dispatch.submit()
             held = await taking
     assert held.ticket.job_id == job_id
     await queue.close()
 
 
-async def test_a_ticket_that_nobody_finishes_ends_its_job(scene: Scene) -> None:
+async def test_a_ticket_that_nobody_finishes_ends_its_job(dispatch: RunningDispatch) -> None:
     """A job whose ticket came back as often as it may fails as poisoned, and its ticket is gone."""
-    queue = JetStreamTicketQueue(scene.worker, max_deliveries=2)
-    async with reactor_runs(scene):
-        job_id = await scene.submit()
+    queue = JetStreamTicketQueue(dispatch.worker, max_deliveries=2)
+    async with dispatching(dispatch):
+        job_id = await dispatch.submit()
         for _ in range(2):
             async with asyncio.timeout(SOON_SECONDS):
                 held = await queue.take(["tiny"])
             await held.release()
         asking = asyncio.create_task(queue.take(["tiny"]))
-        assert await scene.ended(job_id) == "POISONED"
-        await scene.lying()
+        assert await dispatch.ended(job_id) == "POISONED"
+        await dispatch.lying()
         asking.cancel()
     await queue.close()
 
 
-async def test_many_jobs_at_once(scene: Scene) -> None:
+async def test_many_jobs_at_once(dispatch: RunningDispatch) -> None:
     """A bulk submit of a thousand jobs leads to a thousand tickets."""
-    handler = CommandHandler(scene.store, system_clock)
+    handler = CommandHandler(dispatch.store, system_clock)
     commits = [handler.decide_from(new_id(), None, submit(new_id())) for _ in range(1_000)]
-    async with reactor_runs(scene):
-        await scene.store.append_first([commit for commit in commits if commit is not None])
-        await scene.lying(*(commit.job_id for commit in commits if commit is not None))
+    async with dispatching(dispatch):
+        await dispatch.store.append_first([commit for commit in commits if commit is not None])
+        await dispatch.lying(*(commit.job_id for commit in commits if commit is not None))

@@ -11,7 +11,7 @@ from kinolog_api.jobs.key_pool import MAX_SIZE, MIN_SIZE, KeyPool
 
 from kinolog.ports.event_store import LogUnavailable
 from tests.adapters.memory.keys import MemoryKeyStore
-from tests.builders.running_api import until
+from tests.fixtures.waits import until
 
 
 class CountingKeys(MemoryKeyStore):
