@@ -1,4 +1,4 @@
-"""What every artifact store does. Runs on memory and on a local folder through obstore."""
+"""Conformance of the artifact stores. Runs in memory and on a local folder through obstore."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def _put(store: ArtifactStore, content: bytes, suffix: str = ".mp4") -> st
 
 
 async def test_committed_content_lies_at_the_address_of_its_hash(store: ArtifactStore) -> None:
-    """Staging hashes what was written, and commit puts it where that hash says."""
+    """Staging hashes the content, and commit moves it to the address of that hash."""
     staged = await store.stage(_stream(b"kino", b"log"))
     artifact = await store.commit(staged, ".mp4")
     assert artifact.sha256 == sha256(b"kinolog").hexdigest()
@@ -73,13 +73,13 @@ async def test_a_file_can_be_staged(store: ArtifactStore, tmp_path: Path) -> Non
 
 
 async def test_staged_content_is_invisible(store: ArtifactStore) -> None:
-    """Nothing lies at the address before the commit."""
+    """The address is empty before the commit."""
     staged = await store.stage(_stream(b"half"))
     assert await store.head(address(staged.sha256, ".mp4")) is None
 
 
 async def test_storing_twice_has_one_effect(store: ArtifactStore) -> None:
-    """The second commit of the same content reports what was there."""
+    """The second commit of the same content reports the stored content."""
     first = await store.commit(await store.stage(_stream(b"same")), ".mp4")
     second = await store.commit(await store.stage(_stream(b"same")), ".mp4")
     assert (first.created, second.created) == (True, False)
@@ -103,7 +103,7 @@ async def test_racing_commits_create_once(store: ArtifactStore) -> None:
 
 
 async def test_commit_without_content_is_refused(store: ArtifactStore) -> None:
-    """A temporary that was discarded cannot be committed."""
+    """Discarded content cannot be committed."""
     staged = await store.stage(_stream(b"gone"))
     await store.discard(staged)
     await store.discard(staged)
@@ -112,7 +112,7 @@ async def test_commit_without_content_is_refused(store: ArtifactStore) -> None:
 
 
 async def test_ranges_are_half_open_and_cut_to_the_content(store: ArtifactStore) -> None:
-    """A range gives bytes from start up to, not including, end."""
+    """A range yields the bytes from start up to, not including, end."""
     key = await _put(store, b"0123456789")
     assert await _read(store, key, 2, 5) == b"234"
     assert await _read(store, key, 7) == b"789"
@@ -122,7 +122,7 @@ async def test_ranges_are_half_open_and_cut_to_the_content(store: ArtifactStore)
 
 
 async def test_head_tells_the_size(store: ArtifactStore) -> None:
-    """Head answers without reading, and with None for what is not there."""
+    """Head returns the size without reading, and None for a missing artifact."""
     key = await _put(store, b"12345")
     stat = await store.head(key)
     assert stat is not None
@@ -131,7 +131,7 @@ async def test_head_tells_the_size(store: ArtifactStore) -> None:
 
 
 async def test_deleted_content_is_gone(store: ArtifactStore) -> None:
-    """Delete says whether there was something, and reading afterwards fails."""
+    """Delete returns whether there was an artifact, and reading it afterwards fails."""
     key = await _put(store, b"secret")
     assert await store.delete(key)
     assert not await store.delete(key)
@@ -141,7 +141,7 @@ async def test_deleted_content_is_gone(store: ArtifactStore) -> None:
 
 
 async def test_sweep_takes_old_temporaries_alone(store: ArtifactStore) -> None:
-    """Sweeping removes what a dead writer left and nothing that is young or committed."""
+    """Sweeping removes what an exited writer left, and nothing that is recent or committed."""
     key = await _put(store, b"kept")
     await store.stage(_stream(b"left"))
     assert await store.sweep(3600) == 0
@@ -151,7 +151,7 @@ async def test_sweep_takes_old_temporaries_alone(store: ArtifactStore) -> None:
 
 @pytest.mark.parametrize("key", ["../etc/passwd", "tmp/abc", "sha256/zz/0.mp4", "/abs", ""])
 async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> None:
-    """A key that no content could have is refused before the store is asked."""
+    """An invalid key is refused before the store is read."""
     with pytest.raises(ValueError, match="not an artifact key"):
         await store.head(key)
     with pytest.raises(ValueError, match="not an artifact key"):
@@ -161,7 +161,7 @@ async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> 
 
 
 async def test_content_is_measured(store: ArtifactStore) -> None:
-    """An untouched artifact has its size and the hash of its address; one that is gone has none."""
+    """An intact artifact has its size and the hash of its address; a deleted one has none."""
     key = await _put(store, b"true")
     assert await content_facts(store, key) == ContentFacts(digest_in(key), 4)
     await store.delete(key)
@@ -170,7 +170,7 @@ async def test_content_is_measured(store: ArtifactStore) -> None:
 
 
 async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
-    """A byte flipped behind the store's back no longer matches its address."""
+    """Content with a flipped byte does not match its address."""
     store = _open("folder", tmp_path)
     key = await _put(store, b"true")
     (tmp_path / "artifacts" / key).write_bytes(b"trve")
@@ -178,7 +178,7 @@ async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path) -> None:
-    """What the store itself fails with, here a link that leads to itself, is told apart from a file that is gone."""
+    """An error of the store, here a link that leads to itself, differs from a missing file."""
     store = _open("folder", tmp_path)
     key = await _put(store, b"true")
     path = tmp_path / "artifacts" / key

@@ -1,4 +1,4 @@
-"""What every log does. Runs in memory, on one nats-server and on three with three replicas."""
+"""Conformance of the logs. Runs in memory, on one nats-server and on three with three replicas."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.fixtures.log import (
 
 @pytest.fixture(params=KINDS)
 async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
-    """One of the logs, empty, as the api's user may use it."""
+    """One of the logs, empty, with the permissions of the api."""
     kind: Kind = request.param
     if kind == "memory":
         yield memory_stores().log
@@ -49,7 +49,7 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
 
 @asynccontextmanager
 async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[Sequence[RecordedCommit]]]:
-    """A follower that is stopped in the end."""
+    """A follower that is stopped at the end."""
     batches = log.follow(after)
     assert isinstance(batches, AsyncGenerator)
     try:
@@ -83,7 +83,7 @@ async def test_an_appended_commit_is_loaded(log: EventStore) -> None:
 
 
 async def test_history_is_the_chain_of_commits(log: EventStore) -> None:
-    """Given three commits among those of others, history gives these three, each building on the one before."""
+    """Given three commits among those of other jobs, the history has these three, each building on the one before."""
     await given_jobs(log, 3)
     job_id = await given_job(log, commits=3)
     history = [recorded async for recorded in log.history(job_id)]
@@ -133,7 +133,7 @@ async def test_positions_are_contiguous_from_one(log: EventStore) -> None:
 
 
 async def test_a_commit_appended_again_lies_where_it_lay(log: EventStore) -> None:
-    """Given a commit, appending it again, as after a lost answer, stores nothing and answers its position."""
+    """Given a commit, appending it again, as after a lost answer, stores nothing and returns its position."""
     commit = first_commit(job_name())
     first = await log.append(commit)
     assert await log.append(commit) == first
@@ -141,7 +141,7 @@ async def test_a_commit_appended_again_lies_where_it_lay(log: EventStore) -> Non
 
 
 async def test_a_commit_decided_again_lies_where_it_lay(log: EventStore) -> None:
-    """Given a commit, one of the same command from a later time is recognised, and answered with the first's hash."""
+    """Given a commit, one of the same command from a later time is recognised and returns the hash of the first."""
     job_id = job_name()
     first = await log.append(first_commit(job_id))
     later = replace(first_commit(job_id), at=system_clock())
@@ -149,7 +149,7 @@ async def test_a_commit_decided_again_lies_where_it_lay(log: EventStore) -> None
 
 
 async def test_an_overtaken_commit_is_found_in_the_history(log: EventStore) -> None:
-    """Given a commit that others were appended behind, appending it again answers its own position."""
+    """Given a commit with later commits, appending it again returns its own position."""
     job_id = job_name()
     commit = first_commit(job_id)
     first = await log.append(commit)
@@ -159,7 +159,7 @@ async def test_an_overtaken_commit_is_found_in_the_history(log: EventStore) -> N
 
 
 async def test_a_commit_behind_an_old_tail_conflicts(log: EventStore) -> None:
-    """Given a job that has moved on, a commit that builds on its old tail is refused and leaves nothing."""
+    """Given a job that has changed, a commit that builds on its old tail is refused and leaves nothing."""
     job_id = await given_job(log)
     old = await log.load(job_id)
     await log.append(commit_of(job_id, old, Prefetch(id="prefetch", actor="tester")))
@@ -196,7 +196,7 @@ async def test_of_racing_first_commits_one_wins(log: EventStore) -> None:
 
 
 async def test_racing_commands_all_take_effect(log: EventStore) -> None:
-    """Given commands that race through the handler, each is decided anew until it is stored: none is lost."""
+    """Given commands that race through the handler, each is decided again until it is stored: none is lost."""
     job_id = await given_job(log)
     handler = CommandHandler(log, system_clock)
     priorities = [Priority.HIGH, Priority.LOW, Priority.CRITICAL]
@@ -213,7 +213,7 @@ async def test_racing_commands_all_take_effect(log: EventStore) -> None:
 
 
 async def test_many_first_commits_are_answered_in_order(log: EventStore) -> None:
-    """Given more first commits than one batch holds, each is answered with its own position and hash."""
+    """Given more first commits than one batch holds, each returns its own position and hash."""
     commits = [first_commit(job_name()) for _ in range(1200)]
     answers = await log.append_first(commits)
     stored = {recorded.commit.job_id: recorded for recorded in await all_of(log.read(0))}
@@ -248,7 +248,7 @@ async def test_one_id_twice_among_many(log: EventStore) -> None:
 
 
 async def test_no_first_commits_need_no_answer(log: EventStore) -> None:
-    """Storing nothing answers nothing."""
+    """Storing no commits returns no results."""
     assert await log.append_first([]) == []
 
 
@@ -264,7 +264,7 @@ async def test_concurrent_first_commits_are_each_stored_once(log: EventStore) ->
 
 
 async def test_reading_starts_and_stops_where_asked(log: EventStore) -> None:
-    """Given ten commits, a read gives those behind `after` up to `until`, and no more than there are."""
+    """Given ten commits, a read yields those after `after` up to `until`, and no more than there are."""
     await given_jobs(log, 10)
     assert [r.position for r in await all_of(log.read(3, 7))] == [4, 5, 6, 7]
     assert [r.position for r in await all_of(log.read(7))] == [8, 9, 10]
@@ -274,7 +274,7 @@ async def test_reading_starts_and_stops_where_asked(log: EventStore) -> None:
 
 
 async def test_a_log_that_ends_too_early_is_damaged(log: EventStore) -> None:
-    """Given two commits, reading or following behind position three is refused loudly."""
+    """Given two commits, reading or following after position three raises DamagedLog."""
     await given_jobs(log, 2)
     with pytest.raises(DamagedLog, match="ends at 2, before 3"):
         await all_of(log.read(3))
@@ -283,7 +283,7 @@ async def test_a_log_that_ends_too_early_is_damaged(log: EventStore) -> None:
 
 
 async def test_building_on_what_was_lost_is_damage(log: EventStore) -> None:
-    """Given a commit that builds on a position which its job's history does not reach, the log is called damaged."""
+    """Given a commit that builds on a position which its job's history does not reach, the append raises DamagedLog."""
     job_id = await given_job(log)
     tail = await log.load(job_id)
     assert tail is not None
@@ -293,7 +293,7 @@ async def test_building_on_what_was_lost_is_damage(log: EventStore) -> None:
 
 
 async def test_following_gives_the_past_and_then_what_comes(log: EventStore) -> None:
-    """Given commits before and while following, all come, in order and once."""
+    """Given commits before and while following, all arrive, in order and once."""
     await given_jobs(log, 20)
     seen: list[int] = []
 
@@ -313,7 +313,7 @@ async def test_following_gives_the_past_and_then_what_comes(log: EventStore) -> 
 
 
 async def test_followers_do_not_disturb_each_other(log: EventStore) -> None:
-    """Given a follower that takes one batch and leaves, another still sees everything."""
+    """Given a follower that reads one batch and stops, another still reads everything."""
     await given_jobs(log, 3)
     async with following(log, 0) as leaving:
         await anext(leaving)

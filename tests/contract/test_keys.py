@@ -1,4 +1,4 @@
-"""What every key store does. Runs in memory, on one nats-server and on three with three replicas."""
+"""Conformance of the key stores. Runs in memory, on one nats-server and on three with three replicas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_s
 
 @pytest.fixture(params=KINDS)
 async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
-    """One of the key stores, empty, as the api's user may use it."""
+    """One of the key stores, empty, with the permissions of the api."""
     kind: Kind = request.param
     if kind == "memory":
         yield memory_stores().keys
@@ -28,7 +28,7 @@ async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
 
 
 async def test_a_key_is_found_again(keys: KeyStore) -> None:
-    """Given a key, it is got by its id, alone and among many."""
+    """Given a key, it is read by its id, alone and with others."""
     key_id, key = key_name(), new_key()
     assert await keys.create({key_id: key}) == {key_id: key}
     assert await keys.get(key_id) == key
@@ -44,7 +44,7 @@ async def test_no_key_is_none(keys: KeyStore) -> None:
 
 
 async def test_an_id_keeps_its_first_key(keys: KeyStore) -> None:
-    """Given a key, creating another answers the first, and stores the others that were asked for."""
+    """Given a key, creating another under its id returns the first and stores the other keys of the call."""
     key_id, first = key_name(), new_key()
     await keys.create({key_id: first})
     others = {key_name(): new_key() for _ in range(40)}
@@ -53,7 +53,7 @@ async def test_an_id_keeps_its_first_key(keys: KeyStore) -> None:
 
 
 async def test_racing_creators_agree(keys: KeyStore) -> None:
-    """Given forty creators for one id at once, all are told the same key, and it is the one that holds."""
+    """Given forty creators for one id at once, all get the same key, and it is the stored one."""
     key_id = key_name()
     answers = await asyncio.gather(*(keys.create({key_id: new_key()}) for _ in range(40)))
     holding = await keys.get(key_id)
@@ -62,14 +62,14 @@ async def test_racing_creators_agree(keys: KeyStore) -> None:
 
 
 async def test_many_keys_at_once(keys: KeyStore) -> None:
-    """Given more keys than one batch holds, all are stored and got in one call."""
+    """Given more keys than one batch holds, all are stored, and read in one call."""
     wanted = {key_name(): new_key() for _ in range(1200)}
     assert await keys.create(wanted) == wanted
     assert await keys.get_many(list(wanted)) == wanted
 
 
 async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
-    """Given an erased key, it is not got, and no new one is made under its id: what was sealed stays shut."""
+    """Given an erased key, it is not readable, and no new one is created under its id: what it sealed stays sealed."""
     key_id, key = key_name(), new_key()
     await keys.create({key_id: key})
     sealed = Sealer("job", key).seal("a red circle", "prompt")
@@ -82,7 +82,7 @@ async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
 
 
 async def test_erasing_twice_is_no_error(keys: KeyStore) -> None:
-    """Erasing again, or what never was, changes nothing; other keys stay."""
+    """Erasing again, or an unknown id, changes nothing; other keys stay."""
     kept, key_id = key_name(), key_name()
     key = new_key()
     await keys.create({kept: key, key_id: new_key()})

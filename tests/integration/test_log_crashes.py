@@ -1,4 +1,4 @@
-"""Servers that are killed in the middle of appends: what was acknowledged is there, and followers miss nothing."""
+"""Servers that are killed during appends: every acknowledged commit is stored, and followers miss none."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WRITERS = 8
 
 @dataclass
 class Load:
-    """Writers that append without a pause, and what was acknowledged to them."""
+    """Writers that append without a pause, and the acknowledged appends."""
 
     log: EventStore
     acknowledged: dict[int, bytes] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Load:
             await self.grown.wait_for(lambda: len(self.acknowledged) >= count)
 
     async def write(self) -> None:
-        """Append two commits per job, over and over."""
+        """Append two commits per job, without end."""
         while not self.stopped:
             job_id = job_name()
             await self._note(await self.log.append(first_commit(job_id)))
@@ -65,7 +65,7 @@ class Load:
 
 @asynccontextmanager
 async def under_load(log: EventStore) -> AsyncIterator[Load]:
-    """Writers at work; in the end they finish what they are at, none of them with an error."""
+    """Writers that run; at the end they finish their appends, none of them with an error."""
     load = Load(log)
     async with asyncio.TaskGroup() as group:
         for _ in range(WRITERS):
@@ -75,7 +75,7 @@ async def under_load(log: EventStore) -> AsyncIterator[Load]:
 
 
 async def positions_until(log: EventStore, quiet: asyncio.Event) -> list[int]:
-    """What a follower from the beginning sees until, once `quiet` is set, it has seen the last position."""
+    """The commits that a follower reads from the beginning, until `quiet` is set and it has read the last position."""
     seen: list[int] = []
     async for batch in log.follow(0):
         seen.extend(recorded.position for recorded in batch)
@@ -85,7 +85,7 @@ async def positions_until(log: EventStore, quiet: asyncio.Event) -> list[int]:
 
 
 async def check(log: EventStore, load: Load) -> None:
-    """Every acknowledged commit lies where it was said to, and positions have no gap."""
+    """Every acknowledged commit is at its acknowledged position, and positions have no gap."""
     stored = await all_of(log.read(0))
     assert [recorded.position for recorded in stored] == list(range(1, len(stored) + 1))
     digests = {recorded.position: recorded.digest for recorded in stored}
@@ -93,7 +93,7 @@ async def check(log: EventStore, load: Load) -> None:
 
 
 async def test_a_killed_server_loses_nothing_acknowledged(own_nats_server: NatsServer) -> None:
-    """Given a load of appends, when the server is killed and started twice, writers and a follower ride it out."""
+    """Given a load of appends, when the server is killed and started twice, writers and a follower continue."""
     await empty_streams(own_nats_server)
     async with (
         open_stores(own_nats_server, Service.API, patience_seconds=60) as writing,
@@ -129,7 +129,7 @@ async def leader_of_events(cluster: Server) -> str:
 
 
 async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsCluster) -> None:
-    """Given a load of appends on three replicas, when the stream's leader is killed, the other two carry on."""
+    """Given a load of appends on three replicas, when the stream's leader is killed, the other two continue."""
     await asyncio.to_thread(own_cluster.start)
     try:
         await empty_streams(own_cluster)
@@ -157,7 +157,7 @@ async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsClust
 
 
 async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
-    """Given a server that is gone, every call fails as unavailable once its patience has ended."""
+    """Given a stopped server, every call raises LogUnavailable after its patience."""
     await empty_streams(own_nats_server)
     async with open_stores(own_nats_server, Service.API, patience_seconds=0.3) as stores:
         job_id = await given_job(stores.log)
@@ -179,7 +179,7 @@ async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
 
 
 async def test_an_orderly_restart_is_ridden_out(own_nats_server: NatsServer) -> None:
-    """Given a server that is stopped and started in order, the same connection goes on."""
+    """Given a server that is stopped and started in order, the same connection continues."""
     await empty_streams(own_nats_server)
     async with open_stores(own_nats_server, Service.WORKER, patience_seconds=30) as stores:
         job_id = await given_job(stores.log)
@@ -189,7 +189,7 @@ async def test_an_orderly_restart_is_ridden_out(own_nats_server: NatsServer) -> 
 
 
 async def test_a_follower_of_a_log_that_lost_its_end_stops(own_nats_server: NatsServer) -> None:
-    """Given a follower, when the log comes back shorter than it was, following ends as damage."""
+    """Given a follower, when the log is shorter after a restart, following raises DamagedLog."""
     await empty_streams(own_nats_server)
     async with open_stores(own_nats_server, Service.PROJECTOR) as stores:
         await given_jobs(stores.log, 5)

@@ -28,7 +28,7 @@ from tests.fixtures.log import (
 
 
 class ErrorLog(logging.Handler):
-    """Errors as they are logged, to be waited for."""
+    """The logged errors, with a wait for one."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -40,7 +40,7 @@ class ErrorLog(logging.Handler):
 
 @pytest.fixture
 async def errors() -> AsyncIterator[ErrorLog]:
-    """What the connection logs as errors."""
+    """The errors that the connection logs."""
     handler = ErrorLog()
     logger = logging.getLogger("kinolog.adapters.jetstream.client.connection")
     logger.addHandler(handler)
@@ -55,7 +55,7 @@ SERVICES = [Service.API, Service.PROJECTOR, Service.WORKER]
 async def test_each_service_can_use_the_log(
     own_nats_server: NatsServer, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Appending, loading, reading, following and checking the streams need no right that a service lacks."""
+    """Appending, loading, reading, following and checking the streams work with the permissions of each service."""
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, service) as client:
         await check_streams(client, 1, STREAMS_OF[service])
@@ -75,7 +75,7 @@ async def test_each_service_can_use_the_log(
 async def test_only_the_api_makes_and_erases_keys(
     own_nats_server: NatsServer, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others read keys; their attempts to make or erase one come to nothing."""
+    """Other services read keys; their attempts to create or erase one fail."""
     await empty_streams(own_nats_server)
     job_id, key = job_name(), new_key()
     async with (
@@ -110,7 +110,7 @@ async def test_only_the_api_makes_and_erases_keys(
 async def test_nobody_but_the_administrator_may_change_the_log(
     nats_server: NatsServer, service: Service, subject: str, errors: ErrorLog
 ) -> None:
-    """A service that tries what only the administrator may is refused, and the refusal is logged as an error."""
+    """A service that tries an administrator's request is refused, and the refusal is logged as an error."""
     async with connected(nats_server, service) as client:
         await client.publish(subject, b"{}")
         error = await asyncio.wait_for(errors.messages.get(), 10)
@@ -126,7 +126,7 @@ async def test_no_service_hears_the_answers_to_another(nats_server: NatsServer, 
 
 
 async def test_a_wrong_password_is_told_at_once(own_nats_server: NatsServer) -> None:
-    """A user that the server does not let in gets an error that names the user and no password."""
+    """A user that the server refuses gets an error that names the user and no password."""
     settings = LogSettings.model_validate(
         settings_of(own_nats_server, Service.API).model_dump() | {"nats_password": "guessed"}
     )
@@ -136,7 +136,7 @@ async def test_a_wrong_password_is_told_at_once(own_nats_server: NatsServer) -> 
 
 
 async def test_a_server_that_is_not_there_is_told_in_time() -> None:
-    """Connecting gives up when no server answers for as long as was asked."""
+    """Connecting fails if no server answers in the given time."""
     settings = LogSettings.model_validate({"nats_url": "nats://127.0.0.1:1"})
     with pytest.raises(LogUnavailable, match=r"no answer in 0.2 s"):
         await connect(settings, Service.API, connect_seconds=0.2)

@@ -1,4 +1,4 @@
-"""Streams are created and checked; damage in them is told loudly; an erased key leaves the disk."""
+"""Streams are created and checked; damage raises an error; an erased key is removed from disk."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_a_mismatch_is_refused_by_name(
 
 
 def test_the_command_names_a_mismatch(own_nats_server: NatsServer) -> None:
-    """The command ends with status 1 and a line that says what is wrong."""
+    """The command exits with status 1 and a line with the reason."""
 
     async def spoil() -> None:
         await empty_streams(own_nats_server)
@@ -89,14 +89,14 @@ def test_the_command_names_a_mismatch(own_nats_server: NatsServer) -> None:
 
 
 async def test_a_missing_stream_is_named(own_nats_server: NatsServer) -> None:
-    """A service that starts before the streams exist is told which one, and what to run."""
+    """A service that starts before the streams exist gets the name of the first, and the command to run."""
     async with connected(own_nats_server, Service.API) as client:
         with pytest.raises(StreamMissing, match=r"EVENTS does not exist.*provision"):
             await check_streams(client, 1, STREAMS_OF[Service.API])
 
 
 async def test_too_few_replicas_are_refused(nats_cluster: NatsCluster) -> None:
-    """Streams with three replicas are not taken for streams with one."""
+    """Streams with one replica are refused if three are set."""
     await empty_streams(nats_cluster)
     async with connected(nats_cluster, Service.ADMIN) as client:
         await check_streams(client, 3, STREAMS_OF[Service.ADMIN])
@@ -105,7 +105,7 @@ async def test_too_few_replicas_are_refused(nats_cluster: NatsCluster) -> None:
 
 
 async def test_a_hole_in_the_log_is_damage(own_nats_server: NatsServer) -> None:
-    """Given a log that lost one commit in the middle, reading and following behind it raise, naming the position."""
+    """Given a log that lost one commit in the middle, reading and following across it raise with the position."""
     async with connected(own_nats_server, Service.ADMIN) as client:
         config = replace(stream_configs(1)[EVENTS], deny_delete=False)
         await api_request(client, f"$JS.API.STREAM.CREATE.{EVENTS}", config.as_dict())
@@ -132,7 +132,7 @@ async def test_a_hole_in_a_history_is_damage(own_nats_server: NatsServer) -> Non
 
 
 async def test_foreign_bytes_in_the_log_are_damage(own_nats_server: NatsServer) -> None:
-    """A message that is no commit is refused with its position."""
+    """A message that is not a commit is refused with its position."""
     await empty_streams(own_nats_server)
     async with (
         connected(own_nats_server, Service.ADMIN) as client,
@@ -145,7 +145,7 @@ async def test_foreign_bytes_in_the_log_are_damage(own_nats_server: NatsServer) 
 
 @pytest.mark.parametrize("size", [1_047_000, 1_100_000])
 async def test_a_commit_that_is_too_large_is_refused(own_nats_server: NatsServer, size: int) -> None:
-    """A commit larger than the server's limit is refused, and others beside it are stored."""
+    """A commit larger than the server's limit is refused, and others of the call are stored."""
     await empty_streams(own_nats_server)
     commit = first_commit(job_name())
     huge = replace(commit, state=replace(commit.state, tenant="t" * size))
@@ -158,7 +158,7 @@ async def test_a_commit_that_is_too_large_is_refused(own_nats_server: NatsServer
 
 
 async def test_an_erased_key_leaves_the_disk(own_nats_server: NatsServer) -> None:
-    """Given an erased key, none of the server's files holds its bytes any more."""
+    """Given an erased key, none of the server's files contains its bytes."""
     await empty_streams(own_nats_server)
     erased, kept = new_key(), new_key()
     job_id = job_name()
@@ -185,7 +185,7 @@ async def _archive(rows: Rows, size: int = 300) -> AsyncIterator[Sequence[tuple[
 
 
 async def _archived(server: NatsServer) -> tuple[str, Rows]:
-    """A job, and a log of 1,103 commits as an archive keeps it."""
+    """A job, and a log of 1,103 commits as an archive holds it."""
     await empty_streams(server)
     async with open_stores(server, Service.API) as stores:
         await given_jobs(stores.log, 800)
@@ -195,7 +195,7 @@ async def _archived(server: NatsServer) -> tuple[str, Rows]:
 
 
 async def test_an_archive_refills_an_empty_log(own_nats_server: NatsServer) -> None:
-    """Given an archive and an empty log, every commit comes to lie at its old position, and work goes on."""
+    """Given an archive and an empty log, every commit is restored to its old position, and appends continue."""
     job_id, rows = await _archived(own_nats_server)
     await empty_streams(own_nats_server)
     async with (
@@ -210,7 +210,7 @@ async def test_an_archive_refills_an_empty_log(own_nats_server: NatsServer) -> N
 
 
 async def test_an_interrupted_restore_goes_on(own_nats_server: NatsServer) -> None:
-    """Given a log that holds the beginning of the archive, only the rest is stored; a full one is left alone."""
+    """Given a log that holds the beginning of the archive, only the rest is stored; a complete one is not changed."""
     _, rows = await _archived(own_nats_server)
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, Service.PROJECTOR) as client:
@@ -243,7 +243,7 @@ async def test_a_restore_that_cannot_be_right_is_refused(own_nats_server: NatsSe
 
 
 async def test_a_restore_does_not_pass_over_a_hole(own_nats_server: NatsServer) -> None:
-    """Given a log that lost a commit in the middle, restoring says which instead of calling it complete."""
+    """Given a log that lost a commit in the middle, restoring raises with its position."""
     _, rows = await _archived(own_nats_server)
     await empty_streams(own_nats_server)
     async with connected(own_nats_server, Service.ADMIN) as client:

@@ -14,7 +14,7 @@ from kinolog_stack.tcp_ports import free_port
 
 @pytest.fixture
 def missing() -> list[str]:
-    """What keeps the process from being ready; a test fills it."""
+    """Names of what is not ready; a test fills it."""
     return []
 
 
@@ -36,7 +36,7 @@ async def probe(missing: list[str]) -> AsyncIterator[Probe]:
 
 
 async def test_probe_reports_what_is_missing(probe: Probe, missing: list[str]) -> None:
-    """/ready is 503 with the missing parts, and 200 when nothing is missing; /health stays 200."""
+    """/ready is 503 with what is missing, and 200 when nothing is missing; /health stays 200."""
     async with httpx.AsyncClient(base_url=probe.url) as client:
         missing.append("nats")
         refused = await client.get("/ready")

@@ -1,4 +1,4 @@
-"""What a log line looks like, and what never stands in one."""
+"""The format of log lines, and what they never contain."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _record(message: str, **values: object) -> logging.LogRecord:
 
 
 def test_text_line_has_action_and_fields() -> None:
-    """A text line ends with the action and the fields, quoted where they hold spaces."""
+    """A text line ends with the action and the fields, quoted if they contain spaces."""
     line = TextLines("api").format(_record("job accepted", job="01A", style="Slow Motion", seconds=0.25))
     assert line.endswith(
         'api kinolog.test job accepted action=submit job=01A style="Slow Motion" seconds=0.25'
@@ -27,7 +27,7 @@ def test_text_line_has_action_and_fields() -> None:
 
 
 def test_json_line_is_one_object() -> None:
-    """A JSON line stays one line and one object, whatever the message holds."""
+    """A JSON line stays one line and one object, whatever the message contains."""
     line = JsonLines("api").format(_record("two\nlines", job="01A"))
     assert "\n" not in line
     entry = json.loads(line)
@@ -51,7 +51,7 @@ def test_names_that_logging_reserves_can_be_used() -> None:
 
 
 def test_traceback_does_not_repeat_refused_input() -> None:
-    """The traceback of a validation error is logged without the input that was refused."""
+    """The traceback of a validation error is logged without the invalid input."""
 
     class Body(BaseModel):
         count: int

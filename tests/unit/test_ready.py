@@ -1,4 +1,4 @@
-"""The line that says a process serves."""
+"""The line of a process that is ready."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from kinolog.process.ready_line import announce, parse
 
 
 def test_what_is_announced_can_be_parsed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A process's announcement comes back whole."""
+    """An announcement is parsed with all its fields."""
     announce("gateway", url="http://127.0.0.1:8085")
     assert parse(capsys.readouterr().out) == {"name": "gateway", "url": "http://127.0.0.1:8085"}
 
 
 def test_other_lines_announce_nothing() -> None:
-    """A line that merely speaks of being ready is not an announcement."""
+    """Another line with the word ready is not an announcement."""
     assert parse("already there") is None
     assert parse("ready 127.0.0.1:50051\n") == {"address": "127.0.0.1:50051"}

@@ -1,4 +1,4 @@
-"""docs/settings.md says what the processes read."""
+"""docs/settings.md lists the settings of all processes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == render()
 
 
-def test_every_setting_says_what_it_is() -> None:
-    """No setting is without a description."""
+def test_every_setting_has_a_description() -> None:
+    """Every setting has a description."""
     for settings in READERS.values():
         for name, field in settings.model_fields.items():
             assert field.description, name

@@ -1,4 +1,4 @@
-"""The catalogue: which models an installation offers, with their limits and defaults.
+"""The catalogue: the models of an installation, with their limits and defaults.
 
 Three sources, one on top of the other: the embedded model, a TOML file (`KINOLOG_CATALOGUE`), and one line
 (`KINOLOG_MODEL=/models/Wan2.1-T2V-1.3B-Diffusers`) that adds a pipeline and makes it the default. The format of the
@@ -24,11 +24,11 @@ Side = Annotated[int, Field(ge=16, le=8192, multiple_of=2)]
 
 
 class CatalogueError(ValueError):
-    """A catalogue that cannot be used; the message says which entry, which setting, and what to do."""
+    """The catalogue is invalid. The message names the entry and the setting, and what to do."""
 
 
 class RenderDefaults(BaseModel):
-    """Values of jobs that do not say."""
+    """Default values of jobs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,7 +42,7 @@ class RenderDefaults(BaseModel):
 
 
 class ModelEntry(BaseModel):
-    """One model. `native_*` is the most the network makes; what goes beyond it is scaled up by whole factors."""
+    """One model. `native_*` is the maximum of the network; larger sizes are scaled up by whole factors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,8 +71,8 @@ class ModelEntry(BaseModel):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
             known = ", ".join(installed_renderers()) or "none"
             raise ValueError(
-                f"{value!r} is no name of a renderer; a renderer is named by its entry point in the group "
-                f"{RENDERER_GROUP}, installed here are: {known}"
+                f"{value!r} is not a renderer; a renderer is named by its entry point in the group "
+                f"{RENDERER_GROUP}, installed are: {known}"
             )
         return value
 
@@ -81,11 +81,11 @@ class ModelEntry(BaseModel):
     def _sizes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for size in value:
             if not re.fullmatch(r"\d{2,4}x\d{2,4}", size):
-                raise ValueError(f"{size!r} is no size; write it as WIDTHxHEIGHT, such as 832x480")
+                raise ValueError(f"{size!r} is not a size; write it as WIDTHxHEIGHT, such as 832x480")
         return value
 
     def takes_size(self, width: int, height: int) -> bool:
-        """True when the model can be asked for this size."""
+        """Return whether the model accepts this size."""
         if self.sizes:
             return f"{width}x{height}" in self.sizes
         return width % 2 == 0 and height % 2 == 0 and width * height <= self.max_pixels
@@ -104,7 +104,7 @@ class Catalogue:
         return iter(self._entries.values())
 
     def get(self, name: str) -> ModelEntry | None:
-        """The model of that name, the default for an empty name, or None."""
+        """Return the model of that name, the default for an empty name, or None."""
         return self._entries.get(name) if name else self.default
 
     @property
@@ -115,7 +115,7 @@ class Catalogue:
 
 TINY = ModelEntry(
     name="kinolog-tiny",
-    description="A small model that comes along: simple shapes, colours and motions on a laptop CPU.",
+    description="A small model that is included: simple shapes, colours and motions on a laptop CPU.",
     source=EMBEDDED,
     model_class="tiny",
     native_width=64,
@@ -129,7 +129,7 @@ TINY = ModelEntry(
 
 
 def load_catalogue(settings: CatalogueSettings) -> Catalogue:
-    """The catalogue that these settings describe. Raises `CatalogueError`."""
+    """Return the catalogue of these settings. Raises `CatalogueError`."""
     entries = {TINY.name: TINY}
     default = TINY.name
     if settings.catalogue is not None:
@@ -149,7 +149,7 @@ def _read(path: Path) -> tuple[list[ModelEntry], str | None]:
     except OSError as error:
         raise CatalogueError(f"cannot read the catalogue {path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
-        raise CatalogueError(f"the catalogue {path} is no TOML: {error}") from error
+        raise CatalogueError(f"the catalogue {path} is not TOML: {error}") from error
     unknown = set(document) - {"models", "default"}
     if unknown:
         raise CatalogueError(

@@ -1,4 +1,4 @@
-"""The histories of every release replay for ever."""
+"""The histories of every release replay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _read(path: Path) -> list[RecordedCommit]:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_recorded_history_replays(path: Path) -> None:
-    """Every commit of an earlier release is read, its chain holds, and its events fold to a job of today."""
+    """Every commit of an earlier release is read, its chain holds, and its events fold to a job of this version."""
     commits = _read(path)
     assert commits
     job: Job | None = None

@@ -1,4 +1,4 @@
-"""What is written is read back the same."""
+"""Encoded events and commits decode to the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.strategies import START, events, submits
 
 @given(events)
 def test_every_event_survives_the_wire(event: Event) -> None:
-    """An event that is written and read back is equal to the first."""
+    """An event equals its decoded proto message."""
     assert event_from_proto(event_pb2.Event.FromString(event_to_proto(event).SerializeToString())) == event
 
 
@@ -33,6 +33,6 @@ def test_a_changed_byte_is_found(submit: Submit, place: int, change: int) -> Non
 
 
 def test_an_event_of_a_later_version_is_refused() -> None:
-    """An event of no known kind raises UnknownEvent instead of being passed over."""
+    """An event of no known kind raises UnknownEvent instead of being skipped."""
     with pytest.raises(UnknownEvent):
         event_from_proto(event_pb2.Event())

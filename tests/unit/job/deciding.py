@@ -1,4 +1,4 @@
-"""Giving commands to a job without a log."""
+"""Apply commands to a job without a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kinolog.ports.event_store import LoadedJob
 def decided(
     loaded: LoadedJob | None, command: c.Command, at: datetime
 ) -> tuple[tuple[e.Event, ...], LoadedJob]:
-    """What a command leads to at a time, and the job after it."""
+    """Return the events of a command at a time, and the job after it."""
     handler = CommandHandler(store=None, clock=lambda: at)  # type: ignore[arg-type]  # never stores
     commit = handler.decide_from("a" * 26, loaded, command)
     assert commit is not None

@@ -31,12 +31,12 @@ def record(*marks: c.StageMark, worker: str = "worker-1") -> c.RecordStages:
 
 
 def seconds(count: float) -> datetime:
-    """That long after the submit."""
+    """Return the time that long after the submit."""
     return START + timedelta(seconds=count)
 
 
 def test_one_commit_records_many_stages_at_their_own_times(running: LoadedJob) -> None:
-    """Each mark becomes an event at the time when its stage began or ended."""
+    """Each mark becomes an event at the time when its stage started or finished."""
     command = record(
         c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(2)),
         c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(3), seconds=1.0),

@@ -1,4 +1,4 @@
-"""What an attempt costs a job that a worker gave back because it was told to stop."""
+"""Attempts that end because their worker is stopped do not count."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_stopping_workers_costs_no_attempt() -> None:
     assert [attempt.error for attempt in job.attempts] == [STOPPED] * (most + 3)
 
 
-def test_failures_are_counted_beside_them() -> None:
+def test_failures_count() -> None:
     """A job that failed as often as it may has failed, whether or not workers were stopped in between."""
     most = after([]).job.max_attempts
     assert after([STOPPED] + [BROKEN] * (most - 1)).job.status is Status.QUEUED

@@ -1,4 +1,4 @@
-"""What the connection does about messages faster than the client, it does as the client does."""
+"""The faster header methods of the connection work as those of the client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ values = st.text(
 
 @given(st.dictionaries(names, values, max_size=8))
 def test_headers_are_parsed_as_the_client_does(headers: dict[str, str]) -> None:
-    """Any headers that can be sent are read the same way."""
+    """Any headers that can be sent are parsed the same way."""
     raw = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
     parsed = Connection._parse_header_lines(raw + b"\r\n")
     theirs = Client._parse_header_lines(raw + b"\r\n")
@@ -27,7 +27,7 @@ def test_headers_are_parsed_as_the_client_does(headers: dict[str, str]) -> None:
 
 
 class Recorder(Connection):
-    """Keeps what would be sent."""
+    """Records the bytes instead of sending them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Recorder(Connection):
 def test_messages_are_sent_as_the_client_does(
     subject: str, reply: str, payload: bytes, headers: dict[str, str] | None
 ) -> None:
-    """Any message is the same bytes on the wire, save for blanks around a header's value."""
+    """Any message is the same bytes on the wire, except for blanks around a header's value."""
     ours, theirs = Recorder(), Recorder()
     stripped = headers and {name: value.strip() for name, value in headers.items()}
     asyncio.run(ours._send_publish(subject, reply, payload, len(payload), stripped))

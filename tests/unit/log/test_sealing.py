@@ -1,4 +1,4 @@
-"""Sealing: what is sealed opens only where it belongs, and tells nothing else."""
+"""Sealing: a ciphertext unseals only for its job, purpose and key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed, new_key
 
 @given(st.text(max_size=200))
 def test_what_is_sealed_opens(text: str) -> None:
-    """Any text comes back as it was, and its ciphertext is as long as the text and a tag."""
+    """Any text is unsealed unchanged, and its ciphertext is as long as the text and a tag."""
     sealer = Sealer("job", new_key())
     sealed = sealer.seal(text, "prompt")
     assert sealer.unseal(sealed, "prompt") == text
@@ -23,7 +23,7 @@ def test_what_is_sealed_opens(text: str) -> None:
 
 
 def test_sealing_twice_differs() -> None:
-    """The same text has another nonce and ciphertext each time."""
+    """The same text has a different nonce and ciphertext each time."""
     sealer = Sealer("job", new_key())
     assert sealer.seal("same", "prompt") != sealer.seal("same", "prompt")
 
@@ -47,7 +47,7 @@ def test_it_opens_nowhere_else() -> None:
 
 
 def test_without_a_key_nothing_works() -> None:
-    """Every call says that the key is erased."""
+    """Every call raises KeyErased."""
     sealed = Sealer("job", new_key()).seal("a secret", "prompt")
     erased = Sealer("job", None)
     with pytest.raises(KeyErased, match="job"):

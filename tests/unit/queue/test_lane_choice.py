@@ -14,7 +14,7 @@ PRIORITIES = ("critical", "high", "medium", "low")
 
 
 def pick(choice: LaneChoice, waiting: set[str], now: float) -> str | None:
-    """Choose as a queue does: try lanes in order, tell what was empty."""
+    """Choose as a queue does: try the lanes in order and report the empty ones."""
     for lane in choice.order(now):
         if lane in waiting:
             choice.served(lane, now)
@@ -53,7 +53,7 @@ def test_no_lane_starves(rounds: list[set[str]], patient: str) -> None:
 
 @given(st.lists(st.sets(st.sampled_from(sorted(WEIGHTS))), max_size=100))
 def test_something_is_always_picked(rounds: list[set[str]]) -> None:
-    """A pick finds nothing only when nothing waits, and never picks what does not wait."""
+    """A pick finds no ticket only if none waits, and never picks an empty lane."""
     choice = LaneChoice()
     for waiting in rounds:
         lane = pick(choice, waiting, 0.0)
@@ -65,7 +65,7 @@ def test_something_is_always_picked(rounds: list[set[str]]) -> None:
     st.sets(st.sampled_from(PRIORITIES), min_size=2), st.lists(st.sampled_from(sorted(WEIGHTS)), max_size=50)
 )
 def test_a_lane_that_was_alone_owes_nothing_for_long(waiting: set[str], before: list[str]) -> None:
-    """After any past, each waiting lane gets its share of the picks, give or take a few."""
+    """After any history, each waiting lane gets its share of the picks, within a few."""
     choice = LaneChoice()
     for lane in before:
         pick(choice, {lane}, 0.0)
@@ -83,7 +83,7 @@ def test_an_unserved_lane_ages() -> None:
 
 
 def test_an_empty_lane_does_not_age() -> None:
-    """A lane in which nothing waited for hours has no advantage when something comes."""
+    """A lane that was empty for hours has no advantage when a ticket is issued."""
     choice = LaneChoice(ageing_seconds=10.0)
     for now in range(0, 10_000, 5):
         pick(choice, {"critical"}, float(now))

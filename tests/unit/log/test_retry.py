@@ -1,4 +1,4 @@
-"""Riding out an outage: tried again while it may pass, given up when the time is over."""
+"""Retries during an outage, until a deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAD_REQUEST = {"code": 400, "err_code": 10003, "description": "bad request"}
 
 
 class Flaky:
-    """Fails a number of times, then answers."""
+    """Fails a number of times, then returns."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
@@ -26,21 +26,21 @@ class Flaky:
         return "answer"
 
 
-async def test_an_outage_that_passes_is_not_noticed() -> None:
-    """No answer and a refusal that passes are tried again."""
+async def test_a_short_outage_is_retried() -> None:
+    """A missing answer and a temporary refusal are retried."""
     flaky = Flaky(LogUnavailable("timeout"), JetStreamApiError("subject", NO_LEADER))
     assert await retry_until_answered(flaky, 10) == "answer"
     assert flaky.attempts == 3
 
 
-async def test_an_outage_that_lasts_is_told() -> None:
-    """When patience ends, the last failure is raised."""
+async def test_a_long_outage_raises() -> None:
+    """After the deadline the last failure is raised."""
     with pytest.raises(LogUnavailable, match="timeout"):
         await retry_until_answered(Flaky(*[LogUnavailable("timeout")] * 100), 0.05)
 
 
-async def test_a_refusal_is_not_tried_again() -> None:
-    """A refusal that will not pass is raised at once."""
+async def test_a_refusal_is_not_retried() -> None:
+    """A permanent refusal is raised at once."""
     flaky = Flaky(JetStreamApiError("subject", BAD_REQUEST))
     with pytest.raises(LogUnavailable, match=r"bad request \(10003\)"):
         await retry_until_answered(flaky, 10)

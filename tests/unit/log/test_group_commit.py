@@ -1,4 +1,4 @@
-"""Group commit: few go singly, many go together, and everybody gets the own answer."""
+"""Group commit: few items are written singly, many together, and each caller gets its own result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kinolog.adapters.jetstream.client.group_commit import GroupCommit, GroupLim
 
 
 class Writer:
-    """Notes what is written, and holds each write back until it is let go."""
+    """Records the writes, and blocks each until `gate` is set."""
 
     def __init__(self) -> None:
         self.writes: list[list[int]] = []
@@ -31,24 +31,24 @@ class Writer:
         return [f"wrote {item}" for item in items]
 
 
-def _submit(coalescer: GroupCommit[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(coalescer.submit(item)) for item in items]
+def _submit(group_commit: GroupCommit[int, str], items: Sequence[int]) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(group_commit.submit(item)) for item in items]
 
 
 async def test_a_lone_item_is_written_at_once() -> None:
-    """Without company an item goes by itself."""
+    """A lone item is written at once."""
     writer = Writer()
     writer.gate.set()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=10))
-    assert await coalescer.submit(1) == "wrote 1"
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=10))
+    assert await group_commit.submit(1) == "wrote 1"
     assert writer.writes == [[1]]
 
 
 async def test_what_waits_is_written_together() -> None:
-    """Behind two single writes the rest waits and goes in groups of the largest size allowed."""
+    """After two single writes the rest waits and is written in groups of the maximum size."""
     writer = Writer()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=5))
-    tasks = _submit(coalescer, range(10))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=5))
+    tasks = _submit(group_commit, range(10))
     await writer.started.wait()
     writer.gate.set()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(10)]
@@ -56,24 +56,24 @@ async def test_what_waits_is_written_together() -> None:
 
 
 async def test_a_failed_group_fails_its_members() -> None:
-    """Those in the group get its error; the next item is written again."""
+    """The members of a group get its error; the next item is written."""
     writer = Writer()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
-    tasks = _submit(coalescer, range(3))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
+    tasks = _submit(group_commit, range(3))
     await writer.started.wait()
     writer.fails = True
     writer.gate.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [OSError] * 3
     writer.fails = False
-    assert await coalescer.submit(9) == "wrote 9"
+    assert await group_commit.submit(9) == "wrote 9"
 
 
-async def test_who_gives_up_disturbs_nobody() -> None:
-    """A caller that is cancelled while it waits, or while it writes, keeps no other from being written."""
+async def test_a_cancelled_caller_delays_no_other() -> None:
+    """A caller that is cancelled while it waits or writes does not stop the writes of the others."""
     writer = Writer()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
-    first, second, third = _submit(coalescer, range(3))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
+    first, second, third = _submit(group_commit, range(3))
     await writer.started.wait()
     second.cancel()
     first.cancel()
@@ -81,7 +81,7 @@ async def test_who_gives_up_disturbs_nobody() -> None:
     assert await third == "wrote 2"
     with pytest.raises(asyncio.CancelledError):
         await second
-    await coalescer.close()
+    await group_commit.close()
     assert writer.writes[0] == [0]
     assert 2 in writer.writes[1]
 
@@ -89,42 +89,42 @@ async def test_who_gives_up_disturbs_nobody() -> None:
 async def test_closing_waits_for_what_is_being_written() -> None:
     """After closing, every group has been written."""
     writer = Writer()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=2))
-    tasks = _submit(coalescer, range(5))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=2))
+    tasks = _submit(group_commit, range(5))
     await writer.started.wait()
     writer.gate.set()
     await tasks[0]
-    await coalescer.close()
+    await group_commit.close()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(5)]
     assert writer.writes == [[0], [1, 2], [3, 4]]
 
 
-async def _crowd(coalescer: GroupCommit[int, str], writer: Writer, items: int) -> None:
-    """Let items come while the first of them is being written."""
-    tasks = _submit(coalescer, range(items))
+async def _crowd(group_commit: GroupCommit[int, str], writer: Writer, items: int) -> None:
+    """Submit items while the first of them is being written."""
+    tasks = _submit(group_commit, range(items))
     await writer.started.wait()
     writer.gate.set()
     await asyncio.gather(*tasks)
 
 
 async def test_in_a_crowd_the_next_group_is_gathered() -> None:
-    """Behind a large group nobody goes singly: those who come in the next moment go together; then all is as before."""
+    """After a large group the items of the next moment are written together, later ones singly again."""
     writer = Writer()
-    coalescer = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=9, crowd=4))
-    await _crowd(coalescer, writer, 6)
-    await asyncio.gather(*_submit(coalescer, range(10, 13)))
-    await asyncio.gather(*_submit(coalescer, range(20, 22)))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=9, crowd=4))
+    await _crowd(group_commit, writer, 6)
+    await asyncio.gather(*_submit(group_commit, range(10, 13)))
+    await asyncio.gather(*_submit(group_commit, range(20, 22)))
     assert writer.writes == [[0], [1, 2, 3, 4, 5], [10, 11, 12], [20], [21]]
 
 
 async def test_closing_writes_what_is_being_gathered() -> None:
-    """What is still gathered when it closes is written at once."""
+    """Items that are being collected are written on close."""
     writer = Writer()
     limits = GroupLimits(singly=1, together=9, crowd=2, gathering_seconds=60)
-    coalescer = GroupCommit(writer.one, writer.group, limits)
-    await _crowd(coalescer, writer, 3)
-    (late,) = _submit(coalescer, [3])
+    group_commit = GroupCommit(writer.one, writer.group, limits)
+    await _crowd(group_commit, writer, 3)
+    (late,) = _submit(group_commit, [3])
     await asyncio.sleep(0)
-    await coalescer.close()
+    await group_commit.close()
     assert await late == "wrote 3"
     assert writer.writes == [[0], [1, 2], [3]]
