@@ -28,7 +28,7 @@ from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
-from kinolog.adapters.jetstream.streams import USED_BY, StreamMismatch, check_streams
+from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
@@ -76,7 +76,7 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.PROJECTOR)
         stack.push_async_callback(client.close)
-        await check_streams(client, replicas, USED_BY[Service.PROJECTOR])
+        await check_streams(client, replicas, STREAMS_OF[Service.PROJECTOR])
         store = JetStreamEventStore(client, replicas=replicas)
         stack.push_async_callback(store.close)
         keys = JetStreamKeyStore(client, replicas=replicas)
