@@ -59,9 +59,9 @@ async def generate(
     submitted = await api.call(api.jobs.SubmitJob, request, caller)
     return json_response(
         generate_response(submitted),
-        202 if submitted.created else 200,
-        submitted.position,
-        {"Location": f"/mcp/status/{submitted.job.id}"},
+        status=202 if submitted.created else 200,
+        position=submitted.position,
+        headers={"Location": f"/mcp/status/{submitted.job.id}"},
     )
 
 

@@ -73,7 +73,11 @@ JobIdPath: TypeAlias = Annotated[
 
 
 def json_response(
-    model: BaseModel, status: int = 200, position: int | None = None, headers: Mapping[str, str] | None = None
+    model: BaseModel,
+    *,
+    status: int = 200,
+    position: int | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the JSON response for a model. `position` is added as a header, for later reads to wait for."""
     extra = dict(headers or {})
