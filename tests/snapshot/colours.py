@@ -1,4 +1,4 @@
-"""The colours of a screen: as letters that can be compared and read, and whether its words can be told from it."""
+"""The colours of a screen: as letters that can be compared and read, and the contrast of its text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rich.style import Style
 from textual.strip import Strip
 
 LEAST_CONTRAST = 2.5
-"""Between text and what is behind it; less than this is hard to read (WCAG asks 3 of large text)."""
+"""Minimum contrast between text and its background; less is hard to read (WCAG requires 3 of large text)."""
 PIXELS = "▀"
-"""Drawn with pictures, whose colours are nobody's choice."""
+"""The character of pictures, whose colours are not the theme's."""
 
 
 def colours(strips: Sequence[Strip]) -> str:
-    """A letter per cell for its colours, then what each letter stands for."""
+    """Return a letter per cell for its colours, then a legend."""
     letters: dict[str, str] = {}
     names = iter(ascii_letters + digits)
     lines = []
@@ -42,7 +42,7 @@ def _look(style: Style | None) -> str:
 
 
 def contrasts(strips: Sequence[Strip]) -> list[tuple[str, float]]:
-    """Letters and digits that are too close in brightness to what is behind them."""
+    """Return texts whose contrast with their background is too low, and the contrast."""
     found = []
     for strip in strips:
         for segment in strip:
@@ -59,7 +59,7 @@ def contrasts(strips: Sequence[Strip]) -> list[tuple[str, float]]:
 
 
 def _brightness(*channels: int) -> float:
-    """Relative luminance as WCAG defines it, 0 to 1."""
+    """Return the relative luminance as WCAG defines it, 0 to 1."""
     red, green, blue = (
         value / 255 / 12.92 if value / 255 <= 0.03928 else ((value / 255 + 0.055) / 1.055) ** 2.4
         for value in channels

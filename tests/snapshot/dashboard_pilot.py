@@ -1,4 +1,4 @@
-"""The dashboard in a test: started against a replay, waited for, and read off the screen."""
+"""The dashboard in a test: started on a replay, awaited, and read from its screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.snapshot.replay import recorded
 
 NARROW, WIDE = (80, 24), (120, 40)
 LASTING = ("feed",)
-"""Workers that run as long as the dashboard does."""
+"""Groups of workers that run as long as the dashboard."""
 
 
 @asynccontextmanager
@@ -43,13 +43,13 @@ async def running(app: KinologApp, size: tuple[int, int] = WIDE) -> AsyncIterato
 
 
 def app_of(pilot: Pilot[None]) -> KinologApp:
-    """The dashboard that the pilot steers."""
+    """Return the dashboard of a pilot."""
     assert isinstance(pilot.app, KinologApp)
     return pilot.app
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
-    """Wait until it is so; a dashboard that broke down ends the wait with its error."""
+    """Wait for a condition. Raises the error of a dashboard that failed."""
     while not condition():
         await pilot.pause(0.02)
         if pilot.app._exception is not None:
@@ -57,12 +57,12 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
 
 
 async def linked(pilot: Pilot[None], state: str) -> None:
-    """Wait until the feed is connected like this."""
+    """Wait for a state of the connection."""
     await until(pilot, lambda: app_of(pilot).link.state == state)
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until every answer is there and shown."""
+    """Wait until every request is answered and shown."""
     quiet = 0
     while quiet < 3:
         active = [
@@ -75,22 +75,22 @@ async def settled(pilot: Pilot[None]) -> None:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys one after the other, waiting for what each of them does."""
+    """Press keys one after the other, and wait for the effect of each."""
     for key in keys:
         await pilot.press(key)
         await settled(pilot)
 
 
 def strips(pilot: Pilot[None]) -> list[Strip]:
-    """The lines of the screen with their styles."""
+    """Return the lines of the screen with their styles."""
     return pilot.app.screen._compositor.render_strips()
 
 
 def text(pilot: Pilot[None]) -> str:
-    """What stands on the screen."""
+    """Return the text of the screen."""
     return "\n".join(strip.text.rstrip() for strip in strips(pilot)) + "\n"
 
 
 async def until_text(pilot: Pilot[None], words: str) -> None:
-    """Wait until these words stand on the screen."""
+    """Wait until the screen contains a text."""
     await until(pilot, lambda: words in text(pilot))

@@ -30,7 +30,7 @@ SIZE = (110, 32)
 
 
 async def main() -> None:
-    """One picture per page, without fonts from elsewhere."""
+    """Write one picture per page, without remote fonts."""
     IMAGES.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="kinolog-") as folder:
         async with replay() as gateway, dashboard(gateway.url, Path(folder), SIZE) as pilot:

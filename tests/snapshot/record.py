@@ -23,7 +23,7 @@ WAIT_SECONDS = 0.2
 
 
 def main(url: str) -> None:
-    """Submit, catch, write."""
+    """Submit jobs, catch one while it renders, and write the recording."""
     with httpx.Client(base_url=url, timeout=60) as http:
         made = _submit(http, duration=2.0, steps=8, style="cinematic", seed=7, priority="high")
         cancelled = _submit(http, priority="low")
@@ -46,8 +46,8 @@ def main(url: str) -> None:
         http.post("/mcp/bulk", json={"action": "cancel", "filter": {"date_range": "all_time"}})
 
 
-def _submit(http: httpx.Client, **asked: Any) -> str:
-    answer = http.post("/mcp/generate", json={"prompt": PROMPT, **asked}).raise_for_status()
+def _submit(http: httpx.Client, **fields: Any) -> str:
+    answer = http.post("/mcp/generate", json={"prompt": PROMPT, **fields}).raise_for_status()
     return str(answer.json()["job_id"])
 
 

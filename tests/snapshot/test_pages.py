@@ -1,4 +1,4 @@
-"""Every page as it looks, at the sizes people have, with answers recorded from a real kinolog."""
+"""Pictures of every page at two sizes, with responses recorded from a real kinolog."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.snapshot.replay import recorded, replay
 PICTURES = Path(__file__).parent / "pictures"
 THEMES = ("textual-light", "textual-dark")
 COVERED = ("job-video", "filter", "help", "keys", "settings")
-"""Not read for contrast: pixels, pages behind dialogs, and boxes that are faint because they are not ticked."""
+"""Not checked for contrast: pixels, pages below dialogs, and boxes that are faint because they are not ticked."""
 ADDRESS = "http://127.0.0.1:#####"
 """Stands for the address of the replay, which has another port in each run."""
 PROMPT = "A red circle moves right. Then a green square turns slowly, zoom in."
 
 
 async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
-    """Go to every page and tab; the name of each when it is there."""
+    """Go to every page and tab. Yield the name of each."""
     app = app_of(pilot)
     yield "dashboard"
     await press(pilot, "2")
@@ -79,7 +79,7 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
 async def test_pages_look_as_they_did(
     size: tuple[int, int], tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every page shows what it showed when its picture was taken, in the colours of then, in light and dark alike."""
+    """Every page has the text and the colours of its picture, in the light and the dark theme."""
     monkeypatch.setattr("kinolog_tui.screens.settings.version", lambda _: "1.0.0")
     writes = request.config.getoption("--write-pictures", default=False)
     changed, faint = [], []

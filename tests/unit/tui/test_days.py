@@ -50,7 +50,7 @@ def test_a_span_runs_forwards_and_either_end_may_be_open() -> None:
 def test_a_filter_asks_with_times_in_utc() -> None:
     """Days of a filter become the start of the range and its exclusive end."""
     which = JobListFilter(since="2026-11-21", until="2026-11-22")
-    assert which.for_gateway().params() == {
+    assert which.to_selection().params() == {
         "from": "2026-11-20T23:00:00+00:00",
         "to": "2026-11-22T23:00:00+00:00",
     }

@@ -1,4 +1,4 @@
-"""Pictures as terminals take them, decoded back."""
+"""Encoded pictures, decoded again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ CELL = (10, 20)
 
 
 def kitty_pieces(written: str) -> list[tuple[dict[str, str], str]]:
-    """Keys and payload of each piece."""
+    """Return the keys and the payload of each chunk."""
     found = re.findall(r"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\", written)
     return [(dict(part.split("=") for part in keys.split(",")), payload) for keys, payload in found]
 
 
 def sixel_pixels(written: str) -> list[list[int]]:
-    """Rows of colour numbers; -1 where nothing was drawn."""
+    """Return rows of colour numbers; -1 where nothing was drawn."""
     head, body = re.fullmatch(r'\x1bP0;0;0q"1;1;(\d+;\d+)(.*)\x1b\\', written, re.DOTALL).groups()  # type: ignore[union-attr]
     width, height = map(int, head.split(";"))
     pixels = [[-1] * width for _ in range(-(-height // 6) * 6)]
@@ -44,7 +44,7 @@ def sixel_pixels(written: str) -> list[list[int]]:
 
 
 def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
-    """The pieces of a picture, put together and unpacked, are its pixels; it covers the cells it was given."""
+    """The joined and decompressed chunks of a picture are its pixels; it covers the cells it was given."""
     box = PixelBox(60, 20, CELL, enlarge=False)
     picture = decode(FILM, box).pictures[5]
     pieces = kitty_pieces(kitty.encode(picture, 1, *box.cells(picture)))
@@ -64,7 +64,7 @@ def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
 
 
 def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
-    """Two ids take turns; at the end both are removed."""
+    """Two ids alternate; at the end both are deleted."""
     picture = Picture(2, 2, bytes(12))
     first, second = (kitty_pieces(kitty.encode(picture, number, 1, 1)) for number in (1, 2))
     assert first[0][0]["i"] == second[-1][0]["i"] != second[0][0]["i"] == first[-1][0]["i"]
@@ -73,7 +73,7 @@ def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
 
 @pytest.mark.parametrize("box", [PixelBox(60, 20, CELL), PixelBox(9, 7, (7, 13))])
 def test_sixels_are_the_pixels(box: PixelBox) -> None:
-    """Sixels, read back, are the picture: every pixel has the number of its colour and none is left out."""
+    """Decoded sixels are the picture: every pixel has the number of its colour and none is missing."""
     picture = decode(FILM, box).pictures[5]
     rows = sixel_pixels(sixel.encode(picture))
     assert [pixel for row in rows for pixel in row] == [
@@ -84,25 +84,25 @@ def test_sixels_are_the_pixels(box: PixelBox) -> None:
 
 
 def number_of(picture: Picture, at: int) -> int:
-    """The number of the nearest colour of a pixel."""
+    """Return the number of the nearest colour of a pixel."""
     red, green, blue = picture.pixels[at : at + 3]
     return round(red / 51) * 42 + round(green / 42.5) * 6 + round(blue / 51)
 
 
 def test_the_colours_of_sixels_are_near_the_pixels() -> None:
-    """Each colour that is used is defined in parts of a hundred, no further from its pixels than half a step."""
+    """Each used colour is defined in percent, at most half a level from its pixels."""
     written = sixel.encode(Picture(2, 1, bytes([250, 3, 100, 128, 255, 0])))
     assert "#212;2;100;0;40" in written
     assert "#162;2;60;100;0" in written
 
 
 def test_long_runs_are_said_once() -> None:
-    """A row of one colour is a count and a sign."""
+    """A row of one colour is a count and a character."""
     assert "!500@" in sixel.encode(Picture(500, 1, bytes(500)))
 
 
 def test_a_terminal_is_believed_what_it_says() -> None:
-    """kitty's own answer goes before sixel, sixel before blocks; the size of a cell is read where it is said."""
+    """kitty's graphics precede sixel, sixel precedes blocks; the size of a cell is read if it is reported."""
     cell, kind = "\x1b[6;21;9t", "\x1b[?62;4;22c"
     assert parse_response("\x1b_Gi=31;OK\x1b\\" + cell + kind) == TerminalCapabilities("kitty", (9, 21))
     assert parse_response(cell + kind) == TerminalCapabilities("sixel", (9, 21))
@@ -111,7 +111,7 @@ def test_a_terminal_is_believed_what_it_says() -> None:
 
 
 def test_tmux_is_not_asked_what_it_would_take_for_a_title() -> None:
-    """Inside tmux and screen only questions go out that they answer; a terminal that knows none is not asked."""
+    """tmux and screen are sent only queries that they respond to; a terminal without support is sent none."""
     assert "\x1b_G" in capability_queries({"TERM": "xterm-kitty"})
     assert "\x1b_G" not in capability_queries({"TERM": "xterm-256color", "TMUX": "/tmp/tmux"})
     assert capability_queries({"TERM": "tmux-256color"}).endswith("\x1b[c")

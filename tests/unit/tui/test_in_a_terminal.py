@@ -1,4 +1,4 @@
-"""The dashboard as a program in a pseudo terminal: what it asks, what it draws, and that it leaves all as it was."""
+"""The dashboard in a pseudo terminal: its queries, what it draws, and that it restores the terminal."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ KITTY = SIXEL | {"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": "\x1b_Gi=31;OK\x1
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Replay]:
-    """A gateway."""
+    """A gateway with recorded responses."""
     async with replay() as running:
         yield running
 
 
 @pytest.fixture
 def env(gateway: Replay, tmp_path: Path) -> dict[str, str]:
-    """The environment of the dashboard."""
+    """The environment variables of the dashboard."""
     return environment_of(tmp_path) | {"KINOLOG_URL": gateway.url, "TMPDIR": str(tmp_path)}
 
 
 def strings(screen: Screen, start: str) -> list[str]:
-    """Strings for the terminal itself that begin like this."""
+    """Return the control strings that begin with `start`."""
     return [string for string in screen.strings if string.startswith(start)]
 
 
 def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> Screen:
-    """Open the finished job by its id, play its video until pictures have come, go away from it, quit."""
+    """Open the finished job by its id, play its video until pictures arrive, open another tab, quit."""
     with Terminal(COMMAND, env, answers=answers) as terminal:
         terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
         terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
@@ -54,7 +54,7 @@ def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> 
 
 
 async def test_sixel_where_the_terminal_has_it(env: dict[str, str]) -> None:
-    """A terminal that names sixel among its abilities gets whole pictures of the size that fits."""
+    """A terminal with sixel in its device attributes gets complete pictures of the size that fits."""
     screen = await asyncio.to_thread(watch_the_film, env, SIXEL, "\x1bP0;0;0q")
     rows = sixel_pixels(strings(screen, "\x1bP0;0;0q")[-1])
     assert (len(rows[0]), len(rows)) == (447, 446)
@@ -62,7 +62,7 @@ async def test_sixel_where_the_terminal_has_it(env: dict[str, str]) -> None:
 
 
 async def test_kittys_graphics_where_the_terminal_has_them(env: dict[str, str]) -> None:
-    """A terminal that answers kitty's question gets the pixels as they are, and is told to remove them at the end."""
+    """A terminal that responds to kitty's query gets the pixels, and their deletion at the end."""
     screen = await asyncio.to_thread(watch_the_film, env, KITTY, "\x1b_Ga=T")
     pieces = [keys for string in strings(screen, "\x1b_G") for keys, _ in kitty_pieces(string)]
     shown = [keys for keys in pieces if keys.get("a") == "T"]
@@ -74,7 +74,7 @@ async def test_kittys_graphics_where_the_terminal_has_them(env: dict[str, str]) 
 async def test_a_signal_ends_it_as_leaving_does(
     env: dict[str, str], tmp_path: Path, ending: signal.Signals
 ) -> None:
-    """Told to end, or without its terminal, it leaves the terminal as it was and no files behind."""
+    """After SIGTERM or SIGHUP the terminal is restored and no file is left."""
 
     def left() -> list[Path]:
         return list(tmp_path.glob("kinolog-tui-*"))
@@ -92,7 +92,7 @@ async def test_a_signal_ends_it_as_leaving_does(
 
 
 async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> None:
-    """With NO_COLOR the terminal is not asked for pictures, and whatever it is told to draw is some grey."""
+    """With NO_COLOR the terminal gets no graphics query, and every colour that is drawn is a grey."""
 
     def look() -> Screen:
         with Terminal(COMMAND, env | {"NO_COLOR": "1"}) as terminal:

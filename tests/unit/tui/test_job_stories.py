@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, asked, recorded
+from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The finished video plays in blocks and can be sought; the slider shows the state as of each commit."""
+    """The finished video plays in blocks and seeks; the slider shows the state as of each commit."""
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     await press(pilot, "v")
@@ -40,19 +40,19 @@ async def test_play_and_travel_through_time(gateway: Replay, pilot: Pilot[None])
     assert history.at == 0
     assert "○ queued" in text(pilot).split("state then")[1]
     await press(pilot, "right")
-    assert asked(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
+    assert requests_of(gateway, "GET", f"/mcp/events/{MADE}")[-1]["as_of"]
     assert "◐ processing" in text(pilot).split("state then")[1]
 
 
 async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A line is shown once however often it is told, and typing narrows the log to lines with a text."""
+    """A line that arrives twice is shown once, and typing filters the log by a text."""
     app_of(pilot).open_job(RUNNING)
     await settled(pilot)
     pilot.app.screen.query_one(TabbedContent).active = "log"
     await settled(pilot)
     entry = {"sequence": 900, "at": None, "attempt": 1, "level": "warning", "message": "a needle"}
-    await gateway.say("job_log_entry", 1, entry, RUNNING)
-    await gateway.say("job_log_entry", 1, entry, RUNNING)
+    await gateway.send("job_log_entry", 1, entry, RUNNING)
+    await gateway.send("job_log_entry", 1, entry, RUNNING)
     await until_text(pilot, "needle")
     assert text(pilot).count("needle") == 1
     await press(pilot, "slash", *"needle", "enter")
@@ -61,20 +61,20 @@ async def test_lines_of_the_log_arrive_once_and_can_be_found(gateway: Replay, pi
 
 
 async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Pictures of scenes are fetched once, and only when the storyboard is on the screen."""
+    """Thumbnails are fetched once, and only while the storyboard is open."""
     app_of(pilot).open_job(MADE)
     await settled(pilot)
     paths = [f"/mcp/result/{MADE}/scenes/{index}" for index in (0, 1)]
-    assert [asked(gateway, "GET", path) for path in paths] == [[], []]
+    assert [requests_of(gateway, "GET", path) for path in paths] == [[], []]
     await press(pilot, "right_square_bracket")
     assert set(pilot.app.screen.query_one(SceneList).thumbnails) == {0, 1}
     assert "▀▀▀▀" in text(pilot)
     await press(pilot, "ctrl+r")
-    assert [len(asked(gateway, "GET", path)) for path in paths] == [1, 1]
+    assert [len(requests_of(gateway, "GET", path)) for path in paths] == [1, 1]
 
 
 def still(colour: tuple[int, int, int]) -> str:
-    """A JPEG of one colour, as a message carries it."""
+    """Return a JPEG of one colour, in base64."""
     frame = av.VideoFrame(64, 64, "rgb24")
     plane = frame.planes[0]
     plane.update(bytes(colour) * (plane.buffer_size // 3))
@@ -87,7 +87,7 @@ def still(colour: tuple[int, int, int]) -> str:
 async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
     gateway: Replay, pilot: Pilot[None]
 ) -> None:
-    """A preview of the job that renders is in the player at once, the next one in its place, then the video."""
+    """A preview of the running job is shown at once, then the next one, then the video."""
     app_of(pilot).open_job(RUNNING)
     await settled(pilot)
     await press(pilot, "v")
@@ -95,13 +95,13 @@ async def test_pictures_of_the_work_so_far_are_shown_until_the_video_is_there(
     assert "No picture yet" in text(pilot)
     for step, colour in ((4, (200, 0, 0)), (8, (0, 0, 200))):
         facts = {"attempt": 1, "scene": 0, "step": step, "media_type": "image/jpeg", "image": still(colour)}
-        await gateway.say("job_preview", step, facts, RUNNING)
+        await gateway.send("job_preview", step, facts, RUNNING)
         strongest = colour.index(max(colour))
         await until(pilot, lambda at=strongest: player.clip and player.clip.pictures[0].pixels[at] > 150)  # type: ignore[misc]
     assert not player.playing
     assert "the work so far" in text(pilot)
     done = gateway.answers[f"/mcp/status/{MADE}"] | {"job_id": RUNNING, "version": 999}
     ended = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": done}
-    await gateway.say("job_completed", 9, ended, RUNNING)
+    await gateway.send("job_completed", 9, ended, RUNNING)
     await until(pilot, lambda: player.clip and len(player.clip.pictures) == 16)
     assert "the work so far" not in text(pilot)

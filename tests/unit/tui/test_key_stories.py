@@ -23,19 +23,19 @@ pytestmark = pytest.mark.slow
 
 
 async def change(pilot: Pilot[None], name: str, *keys: str) -> None:
-    """In the dialog: go to a key, and press these after enter."""
+    """Highlight a key in the dialog, press enter and these keys."""
     options = pilot.app.screen.query_one(OptionList)
     options.highlighted = options.get_option_index(name)
     await press(pilot, "enter", *keys)
 
 
 def line(pilot: Pilot[None]) -> str:
-    """The bottom line."""
+    """Return the bottom line."""
     return text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
 
 
 async def test_a_changed_key_holds_at_once_and_after_the_next_start(gateway: Replay, tmp_path: Path) -> None:
-    """The search gets another key, has it after a start too, and its own again after a reset."""
+    """The search gets another key, has it after a restart too, and its default key after a reset."""
     async with dashboard(gateway.url, tmp_path) as pilot:
         await press(pilot, "2", "5", "K")
         await change(pilot, "jobs.search", "F")
@@ -66,7 +66,7 @@ async def test_a_changed_key_holds_at_once_and_after_the_next_start(gateway: Rep
 
 
 async def test_a_taken_key_is_refused_in_words(pilot: Pilot[None]) -> None:
-    """What has the key is named and the next key is waited for; even keys that come before all others wait."""
+    """The binding that has the key is named and the dialog waits for another; priority bindings do not run."""
     await press(pilot, "5", "K")
     await change(pilot, "jobs.search", "f")
     assert "f is “filter” (jobs)." in text(pilot)
@@ -86,7 +86,7 @@ async def test_a_taken_key_is_refused_in_words(pilot: Pilot[None]) -> None:
 
 
 async def test_a_key_is_given_back(pilot: Pilot[None]) -> None:
-    """Backspace gives back the key that it came with, unless another has that now."""
+    """Backspace restores the default key, unless another binding has it."""
     await press(pilot, "5", "K")
     await change(pilot, "jobs.filter", "F")
     await change(pilot, "jobs.sort", "f")
@@ -98,7 +98,7 @@ async def test_a_key_is_given_back(pilot: Pilot[None]) -> None:
 
 
 async def test_pages_and_lists_have_other_keys(gateway: Replay, pilot: Pilot[None]) -> None:
-    """The number of a page and the keys of lists are others everywhere: bar, bottom line, palette, dialogs."""
+    """Changed keys of pages and lists appear everywhere: bar, bottom line, palette, dialogs."""
     await press(pilot, "5", "K")
     await change(pilot, "everywhere.jobs", "J")
     await change(pilot, "everywhere.down", "u")
@@ -123,7 +123,7 @@ async def test_pages_and_lists_have_other_keys(gateway: Replay, pilot: Pilot[Non
 
 
 async def test_the_mouse_changes_keys_in_a_small_terminal(gateway: Replay, tmp_path: Path) -> None:
-    """Clicks open the dialog, choose a line and give its key back at 80x24."""
+    """Clicks open the dialog, choose a line and restore its key at 80x24."""
     async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
         await press(pilot, "5")
         await pilot.click("#change-keys")
@@ -151,7 +151,7 @@ async def test_the_mouse_changes_keys_in_a_small_terminal(gateway: Replay, tmp_p
 
 
 async def test_a_field_gets_what_is_typed(pilot: Pilot[None]) -> None:
-    """The button of Generate names its key, which works while the prompt is written; letters stay letters."""
+    """The button of Generate names its key, which works while the prompt has the focus; letters stay letters."""
     await press(pilot, "3", "escape", "5", "K")
     await change(pilot, "generate.submit", "ctrl+g")
     await change(pilot, "everywhere.quit", "Q")

@@ -1,4 +1,4 @@
-"""The names of keys, what is refused, and what is read from a file."""
+"""The ids of bindings, conflicting keys, and keys from a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 
 STARTS = ("kinolog_tui.__main__",)
-"""Modules that do something when they are imported."""
+"""Modules that run something when they are imported."""
 
 
 def owners() -> Iterator[tuple[str, Binding]]:
-    """Every binding that a class of the package has of its own, with the name of the class."""
+    """Yield every binding that a class of the package defines, with the name of the class."""
     for module in pkgutil.walk_packages(kinolog_tui.__path__, "kinolog_tui."):
         if module.name in STARTS:
             continue
@@ -33,14 +33,14 @@ def owners() -> Iterator[tuple[str, Binding]]:
 
 
 def test_every_binding_has_a_name_that_the_help_tells() -> None:
-    """No binding is without its name, its key and its words, and no name is without a binding."""
+    """Every binding has an id, a key and a description, and every id has a binding."""
     found = {binding.id or f"{owner}: {binding.key}": binding.key for owner, binding in owners()}
     assert found == {key.id: key.keys for key in KEYS.values()}
     assert all(row.description for part in KEY_GROUPS for row in part.rows)
 
 
 def test_a_name_is_one_thing() -> None:
-    """Names are not given twice; only what is the same everywhere is bound in several places."""
+    """Ids are unique; only bindings of the group `everywhere` are defined in several classes."""
     names = [key.id for part in KEY_GROUPS for key in part.keys]
     assert len(names) == len(set(names)) == len(KEYS)
     places = defaultdict(set)
@@ -52,13 +52,13 @@ def test_a_name_is_one_thing() -> None:
 
 
 def test_names_are_as_they_were_kept() -> None:
-    """The names that people's settings may hold; a name that is gone from here would be forgotten there."""
-    kept = (Path(__file__).parent / "key_names.txt").read_text(encoding="utf-8").split()
-    assert [key.id for key in KEYS.values() if not key.fixed] == kept
+    """Ids that settings files may contain; a removed id would lose its key there."""
+    stored = (Path(__file__).parent / "key_names.txt").read_text(encoding="utf-8").split()
+    assert [key.id for key in KEYS.values() if not key.fixed] == stored
 
 
 def test_keys_that_come_along_do_not_clash() -> None:
-    """As it comes, each key could be chosen for what it does."""
+    """No default key conflicts with another binding."""
     wrong = {
         key.id: key_conflict(key.id, one, {})
         for key in KEYS.values()
@@ -69,7 +69,7 @@ def test_keys_that_come_along_do_not_clash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "key", "words"),
+    ("name", "key", "text"),
     [
         ("jobs.search", "f", "f is “filter” (jobs)."),
         ("jobs.search", "q", "q is “quit” (everywhere)."),
@@ -85,22 +85,22 @@ def test_keys_that_come_along_do_not_clash() -> None:
         ("generate.submit", "f2", ""),
     ],
 )
-def test_a_key_that_another_has_is_refused(name: str, key: str, words: str) -> None:
-    """What has the key where this one works is named; keys of other pages and those that are free are taken."""
-    said = key_conflict(name, key, {})
-    assert said.startswith(words)
-    assert bool(said) is bool(words)
+def test_a_key_that_another_has_is_refused(name: str, key: str, text: str) -> None:
+    """The conflicting binding is named; keys of other pages and free keys are accepted."""
+    conflict = key_conflict(name, key, {})
+    assert conflict.startswith(text)
+    assert bool(conflict) is bool(text)
 
 
 def test_keys_may_change_places() -> None:
-    """A key that another gave up is free, and the one that was taken is not."""
+    """The former key of a changed binding is free, and its new key is not."""
     assert key_conflict("jobs.sort", "f", {"jobs.filter": "F"}) == ""
     assert "“filter”" in key_conflict("jobs.sort", "F", {"jobs.filter": "F"})
     assert valid_keymap({"jobs.filter": "s", "jobs.sort": "f"}) == {"jobs.filter": "s", "jobs.sort": "f"}
 
 
 def test_keys_read_as_people_write_them() -> None:
-    """Signs instead of their names, and words for keys without a sign."""
+    """Keys are shown by their symbols, and by names if they have none."""
     names = ("slash", "question_mark", "ctrl+s", "escape", "enter", "S", "plus", "left", "space", "f2")
     assert [display_key(name) for name in names] == [
         "/",
@@ -117,7 +117,7 @@ def test_keys_read_as_people_write_them() -> None:
 
 
 def test_what_cannot_hold_is_left_out(tmp_path: Path) -> None:
-    """Of the keys in the file those hold that can; the rest, and other choices, are as if it had not been there."""
+    """Valid keys of the file are applied; invalid ones are ignored and do not affect other preferences."""
     store = PreferenceStore(tmp_path / "tui.json")
     store.file.write_text(
         """{"bell": true, "keys": {"jobs.search": "F", "jobs.filter": "/", "jobs.sort": "q", "jobs.span": "T,é",
@@ -133,7 +133,7 @@ def test_what_cannot_hold_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_works_everywhere_clashes_everywhere() -> None:
-    """No key of any place is free for what works in all of them."""
+    """No key of any group is free for a binding of the group `everywhere`."""
     for part in KEY_GROUPS:
         for key in part.keys:
             if part is not EVERYWHERE and not key.fixed:

@@ -1,4 +1,4 @@
-"""Stories of proving a job's record in its history."""
+"""Stories of verifying a job's record in its history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
 from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, asked, recorded
+from tests.snapshot.replay import Replay, recorded, requests_of
 
 MADE = recorded()["made"]
 PROOF = f"/mcp/audit/{MADE}"
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 async def history_of(pilot: Pilot[None], job_id: str) -> HistoryPanel:
-    """The history of a job, on the screen."""
+    """Open the history of a job."""
     await press(pilot, "2")
     app_of(pilot).open_job(job_id)
     await settled(pilot)
@@ -34,11 +34,11 @@ async def history_of(pilot: Pilot[None], job_id: str) -> HistoryPanel:
 
 
 async def test_a_record_is_proved(gateway: Replay, pilot: Pilot[None]) -> None:
-    """v asks once and shows every check with what it found and when; esc closes that, and then the page."""
+    """v sends one request and shows every check with its finding; esc closes the result, then the page."""
     await history_of(pilot, MADE)
     assert "the record" not in text(pilot)
     await press(pilot, "v")
-    assert len(asked(gateway, "GET", PROOF)) == 1
+    assert len(requests_of(gateway, "GET", PROOF)) == 1
     shown = text(pilot)
     assert "complete and untouched, checked at 19:46:00" in shown
     for check in recorded()["answers"][PROOF]["checks"]:
@@ -51,11 +51,11 @@ async def test_a_record_is_proved(gateway: Replay, pilot: Pilot[None]) -> None:
 
 
 async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Beside the state stands the hash of the commit where the slider stands, whole where there is room."""
+    """The hash of the selected commit is beside the state, complete if it fits."""
     await history_of(pilot, MADE)
 
     def seen() -> str:
-        """The right half of the screen without its frame."""
+        """Return the right half of the screen without its frame."""
         return "".join("".join(line[72:].split()) for line in text(pilot).splitlines()).replace("│", "")
 
     assert HASHES[-1] in seen()
@@ -68,7 +68,7 @@ async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot
 
 
 async def test_keys_work_while_a_record_is_checked(gateway: Replay, pilot: Pilot[None]) -> None:
-    """While the answer is out it says so, and the slider moves; an answer that comes after esc opens nothing."""
+    """While the check runs, its panel says so and the slider moves; a result after esc opens nothing."""
     history = await history_of(pilot, MADE)
     gateway.held[PROOF] = asyncio.Event()
     await pilot.press("v")
@@ -87,7 +87,7 @@ async def test_keys_work_while_a_record_is_checked(gateway: Replay, pilot: Pilot
 
 
 async def test_a_record_that_does_not_hold(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A check that does not hold is marked, named in the first line, and tells the file."""
+    """A failed check is marked, named in the first line, and names the file."""
     detail = "video sha256/ab/cd.mp4 was changed: 1000 bytes instead of 2000"
     proof = gateway.answers[PROOF]
     proof["valid"] = False
@@ -100,7 +100,7 @@ async def test_a_record_that_does_not_hold(gateway: Replay, pilot: Pilot[None]) 
 
 
 async def test_a_proof_that_is_not_to_be_had(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A server that cannot prove records is told as too old; one that fails, with its own words. Neither is a toast."""
+    """A server without the route is called too old; other failures show their text. Neither is a toast."""
     await history_of(pilot, MADE)
     before = gateway.answers.pop(PROOF)
     await press(pilot, "v")
@@ -116,7 +116,7 @@ async def test_a_proof_that_is_not_to_be_had(gateway: Replay, pilot: Pilot[None]
 
 
 async def test_from_any_tab_and_from_the_palette(gateway: Replay, pilot: Pilot[None]) -> None:
-    """V, and Verify in the palette, prove the record from another tab and show it in the history."""
+    """V, and Verify in the palette, verify the record from another tab and show the result in the history."""
     await press(pilot, "2")
     app_of(pilot).open_job(MADE)
     await settled(pilot)
@@ -127,11 +127,11 @@ async def test_from_any_tab_and_from_the_palette(gateway: Replay, pilot: Pilot[N
     await pilot.press("ctrl+p", *"verify")
     await until_text(pilot, "Verify: verify")
     await pilot.press("enter")
-    await until(pilot, lambda: len(asked(gateway, "GET", PROOF)) == 2)
+    await until(pilot, lambda: len(requests_of(gateway, "GET", PROOF)) == 2)
 
 
 async def test_a_proof_on_a_small_terminal(gateway: Replay, tmp_path: Path) -> None:
-    """At 80x24 every check is on the screen, beside the history that is still there."""
+    """At 80x24 every check is visible, and the history too."""
     async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
         await history_of(pilot, MADE)
         await press(pilot, "v")

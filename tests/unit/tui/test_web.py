@@ -1,4 +1,4 @@
-"""The dashboard in a browser, as a browser speaks with it."""
+"""The dashboard in a browser, through HTTP and its WebSocket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVE = "import sys; from kinolog_tui.browser import serve; serve(sys.argv[1], N
 
 @pytest.fixture
 async def host(tmp_path: Path) -> AsyncIterator[str]:
-    """Name and port of a dashboard that is served."""
+    """Host and port of a served dashboard."""
     port = free_port()
     env = environment_of(tmp_path)
     async with replay() as gateway:
@@ -32,23 +32,23 @@ async def host(tmp_path: Path) -> AsyncIterator[str]:
             *(sys.executable, "-c", SERVE, gateway.url, str(port)), env=env, stdout=asyncio.subprocess.PIPE
         )
         assert process.stdout is not None
-        said = await process.stdout.readline()
-        assert f"http://127.0.0.1:{port};".encode() in said
+        output = await process.stdout.readline()
+        assert f"http://127.0.0.1:{port};".encode() in output
         yield f"127.0.0.1:{port}"
         process.terminate()
         assert await process.wait() == 0
 
 
-async def until(browser: ClientConnection, words: str) -> None:
-    """Receive until these words were drawn."""
+async def until(browser: ClientConnection, text: str) -> None:
+    """Receive until this text is drawn."""
     drawn = ""
-    while words not in drawn:
+    while text not in drawn:
         message = await browser.recv()
         drawn += message.decode(errors="replace") if isinstance(message, bytes) else ""
 
 
 async def test_a_browser_gets_a_dashboard_that_takes_keys(host: str) -> None:
-    """The page names its WebSocket, which draws the dashboard and goes to the page whose key is pressed."""
+    """The page names its WebSocket, which draws the dashboard and accepts keys."""
     async with httpx.AsyncClient() as http:
         page = await http.get(f"http://{host}/")
     assert page.status_code == 200
@@ -61,7 +61,7 @@ async def test_a_browser_gets_a_dashboard_that_takes_keys(host: str) -> None:
 
 
 async def test_pages_of_others_are_kept_out(host: str) -> None:
-    """Neither a page from elsewhere nor a name that was made to point here reaches the dashboard."""
+    """Neither a page of another origin nor another host name reaches the dashboard."""
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://{host}/ws", origin=Origin("http://elsewhere.example"))
     assert refused.value.response.status_code == 403
@@ -71,11 +71,11 @@ async def test_pages_of_others_are_kept_out(host: str) -> None:
 
 
 async def test_a_port_that_is_taken_is_named(host: str) -> None:
-    """No second dashboard comes to where the first is; it says why, and what to do."""
+    """A second dashboard on the same port fails with the cause and the next step."""
     port = host.partition(":")[2]
     command = ("-m", "kinolog_cli.app", "--url", "http://127.0.0.1:1", "tui", "--web", "--web-port", port)
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
-    _, said = await process.communicate()
+    _, output = await process.communicate()
     assert process.returncode == 1
-    words = " ".join(said.decode().split())
-    assert words == f"cannot serve at {host}: Address already in use; choose another --web-port"
+    text = " ".join(output.decode().split())
+    assert text == f"cannot serve at {host}: Address already in use; choose another --web-port"

@@ -1,0 +1,1 @@
+"""The bindings, and the keys that people choose for them."""

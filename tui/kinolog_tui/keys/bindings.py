@@ -100,7 +100,7 @@ EVERYWHERE = KeyGroup(
                 Key("everywhere.next", "tab", "next part", fixed=True),
             )
         ),
-        KeyRow((Key("everywhere.renew", "ctrl+r", "load again, and connect now", while_typing=True),)),
+        KeyRow((Key("everywhere.renew", "ctrl+r", "load again and connect now", while_typing=True),)),
         KeyRow((Key("everywhere.look", "ctrl+t", "light or dark", while_typing=True),)),
         KeyRow((Key("everywhere.quit", "q", "quit"),)),
     ),

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from kinolog_client import (
     DistributionInfo,
-    JobFilter,
+    JobSelection,
     ModelListInfo,
     OverviewInfo,
     QueueDepthInfo,
@@ -108,7 +108,7 @@ class AnalyticsPage(Page):
                 self._show_stages(times)
             case ModelListInfo(models=models):
                 for model in models:
-                    of_model = JobFilter(models=(model.name,), span=TimeSpan(date_range=self.span))
+                    of_model = JobSelection(models=(model.name,), span=TimeSpan(date_range=self.span))
                     call = partial(self.kinolog.client.status_distribution, of_model)
                     self.request(f"model {model.name}", call)
             case DistributionInfo() as counts:

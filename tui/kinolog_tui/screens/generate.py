@@ -13,7 +13,15 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Select, TextArea
 
 from kinolog.ids import new_id
-from kinolog_client import PRIORITIES, CommandInfo, JobFilter, JobInfo, JobPageInfo, ModelInfo, ModelListInfo
+from kinolog_client import (
+    PRIORITIES,
+    CommandInfo,
+    JobInfo,
+    JobPageInfo,
+    JobSelection,
+    ModelInfo,
+    ModelListInfo,
+)
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
@@ -143,7 +151,7 @@ class GeneratePage(Page):
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
-        job_filter = JobFilter(statuses=("completed",), models=(model.name,))
+        job_filter = JobSelection(statuses=("completed",), models=(model.name,))
         self.request(f"past {model.name}", partial(self.kinolog.client.jobs, job_filter, limit=PAST_JOBS))
         self._show_draft()
 

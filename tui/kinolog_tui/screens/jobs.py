@@ -90,7 +90,7 @@ class JobsPage(JobActions, Page):
         position, client = self._requested, self.kinolog.client
         call = partial(
             client.jobs,
-            position.job_filter.for_gateway(),
+            position.job_filter.to_selection(),
             sort=position.order.sort,
             order=position.order.direction,
             limit=self.kinolog.preferences.page_size,

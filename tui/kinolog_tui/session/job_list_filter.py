@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kinolog_client import JobFilter, TimeSpan
+from kinolog_client import JobSelection, TimeSpan
 from kinolog_tui.text.display_text import SPAN_WORDS
 from kinolog_tui.text.local_days import end_of, start_of
 
@@ -29,14 +29,14 @@ class JobListFilter:
     model: str = ""
     text: str = ""
 
-    def for_gateway(self) -> JobFilter:
+    def to_selection(self) -> JobSelection:
         """Return the filter with typed days as times."""
         span = TimeSpan(
             date_range=self.date_range if self.date_range != "all_time" else "",
             start=start_of(self.since) if self.since else None,
             end=end_of(self.until) if self.until else None,
         )
-        return JobFilter(
+        return JobSelection(
             statuses=self.statuses,
             priorities=self.priorities,
             models=(self.model,) if self.model else (),
