@@ -21,7 +21,7 @@ from kinolog_cli.terminal_output import (
     job_table,
     status_text,
 )
-from kinolog_client import JobEnded, JobFilter, JobInfo, JobUpdated, KinologClient, TimeSpan
+from kinolog_client import JobEnded, JobInfo, JobSelection, JobUpdated, KinologClient, TimeSpan
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 LOG_LINES = 10
@@ -48,7 +48,7 @@ def jobs(
 ) -> None:
     """List jobs, newest first."""
     context = current_context(as_json)
-    job_filter = JobFilter(
+    selection = JobSelection(
         statuses=tuple(status or ()),
         priorities=tuple(priority or ()),
         models=(model,) if model else (),
@@ -56,7 +56,7 @@ def jobs(
         span=TimeSpan(date_range=date_range or ""),
     )
     with context.client() as client:
-        page = client.jobs(job_filter, sort=sort, order=order, limit=limit, cursor=cursor)
+        page = client.jobs(selection, sort=sort, order=order, limit=limit, cursor=cursor)
     if context.as_json:
         context.print_json(page.to_json())
         return

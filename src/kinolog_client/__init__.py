@@ -110,7 +110,7 @@ if TYPE_CHECKING:
         TimingsInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
-    from kinolog_client.models.selection import JobFilter, TimeSpan, VideoRequest
+    from kinolog_client.models.selection import JobSelection, TimeSpan, VideoRequest
 
 __all__ = [
     "PRIORITIES",
@@ -146,9 +146,9 @@ __all__ = [
     "InvalidRequest",
     "JobCountsInfo",
     "JobEnded",
-    "JobFilter",
     "JobInfo",
     "JobPageInfo",
+    "JobSelection",
     "JobState",
     "JobUpdated",
     "KinologClient",

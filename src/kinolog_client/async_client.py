@@ -23,7 +23,7 @@ from kinolog_client.live.steps import LinkState
 from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import FeedWatch, watch_for
 from kinolog_client.models.jobs import JobInfo
-from kinolog_client.models.selection import JobFilter
+from kinolog_client.models.selection import JobSelection
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class AsyncKinologClient:
 
     async def iterate_jobs(
         self,
-        job_filter: JobFilter | None = None,
+        selection: JobSelection | None = None,
         *,
         sort: str = "created_at",
         order: str = "desc",
@@ -118,7 +118,7 @@ class AsyncKinologClient:
         cursor: str | None = None
         while True:
             page = await self.jobs(
-                job_filter, sort=sort, order=order, limit=page_size, cursor=cursor, min_position=min_position
+                selection, sort=sort, order=order, limit=page_size, cursor=cursor, min_position=min_position
             )
             for job in page.jobs:
                 yield job

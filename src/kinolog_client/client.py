@@ -19,11 +19,11 @@ from kinolog_client.http.sync_transport import SyncTransport
 from kinolog_client.live.flow import LiveFlow, LiveSettings
 from kinolog_client.live.session import LiveSession
 from kinolog_client.live.steps import LinkState
-from kinolog_client.live.sync_feed import LiveFeed
+from kinolog_client.live.sync_feed import SyncLiveFeed
 from kinolog_client.live.updates import LiveUpdate
 from kinolog_client.live.watches import watch_for
 from kinolog_client.models.jobs import JobInfo
-from kinolog_client.models.selection import JobFilter
+from kinolog_client.models.selection import JobSelection
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class KinologClient:
 
     def iterate_jobs(
         self,
-        job_filter: JobFilter | None = None,
+        selection: JobSelection | None = None,
         *,
         sort: str = "created_at",
         order: str = "desc",
@@ -118,7 +118,7 @@ class KinologClient:
         cursor: str | None = None
         while True:
             page = self.jobs(
-                job_filter, sort=sort, order=order, limit=page_size, cursor=cursor, min_position=min_position
+                selection, sort=sort, order=order, limit=page_size, cursor=cursor, min_position=min_position
             )
             yield from page.jobs
             cursor = page.next_cursor
@@ -170,7 +170,7 @@ class KinologClient:
         """
         session = LiveSession()
         flow = LiveFlow(session, watch_for(session, job_id, logs=logs, after=after), self._live)
-        with closing(LiveFeed(self._transport, flow).events()) as events:
+        with closing(SyncLiveFeed(self._transport, flow).events()) as events:
             for event in events:
                 if isinstance(event, LiveUpdate):
                     yield event

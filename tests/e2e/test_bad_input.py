@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from kinolog.v1 import job_service_pb2, job_service_pb2_grpc
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import JobFilter, KinologClient
+from kinolog_client import JobSelection, KinologClient
 from kinolog_stack.stack import Stack
 
 SECRET = "capybara"
@@ -209,6 +209,6 @@ def test_nothing_of_it_was_stored_or_logged(stack: Stack, gateway: KinologClient
         for body, _ in BODIES:
             http.post("/mcp/generate", json=body)
     assert _total(gateway) == before
-    assert gateway.jobs(JobFilter(text=SECRET)).jobs == ()
+    assert gateway.jobs(JobSelection(text=SECRET)).jobs == ()
     for file in stack.folder.logs.iterdir():
         assert SECRET.encode() not in file.read_bytes(), file

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import GatewayError, JobEnded, JobFilter, JobUpdated, KinologClient
+from kinolog_client import GatewayError, JobEnded, JobSelection, JobUpdated, KinologClient
 from kinolog_stack.stack import Stack
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
@@ -186,7 +186,7 @@ def test_the_lists_and_counts_know_the_jobs(
 ) -> None:
     """The job stands in the list, found by its prompt, and the counts add up."""
     position = gateway.status(made[0]).position
-    page = gateway.jobs(JobFilter(text="red circle"), min_position=position)
+    page = gateway.jobs(JobSelection(text="red circle"), min_position=position)
     assert made[0] in [job.job_id for job in page.jobs]
     counts = page.summary.to_json()
     assert counts.pop("total") == sum(counts.values())
@@ -206,7 +206,7 @@ def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: Kinol
     job = gateway.status(job_id)
     assert job.erased
     assert job.prompt is None
-    assert gateway.jobs(JobFilter(text="zebrafinch"), min_position=job.position).jobs == ()
+    assert gateway.jobs(JobSelection(text="zebrafinch"), min_position=job.position).jobs == ()
     code, out, _ = kinolog(stack, "--json", "replay", job_id)
     assert code == ExitCode.OK
     assert "zebrafinch" not in out

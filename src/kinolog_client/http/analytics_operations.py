@@ -12,7 +12,7 @@ from kinolog_client.models.analytics import (
     SuccessRatesInfo,
     TrendsInfo,
 )
-from kinolog_client.models.selection import JobFilter, TimeSpan
+from kinolog_client.models.selection import JobSelection, TimeSpan
 
 
 def _chart(kind: type[M], name: str, params: dict[str, str]) -> Operation[M]:
@@ -49,7 +49,7 @@ def trends(span: TimeSpan | str = "", *, bucket_seconds: int = 0) -> Operation[T
 
 
 def status_distribution(
-    job_filter: JobFilter | None = None,
+    selection: JobSelection | None = None,
     *,
     min_position: int = 0,
 ) -> Operation[DistributionInfo]:
@@ -57,7 +57,7 @@ def status_distribution(
 
     They count every commit up to `min_position`: the gateway waits for that.
     """
-    params = (job_filter or JobFilter()).params()
+    params = (selection or JobSelection()).params()
     params |= {"min_position": str(min_position)} if min_position else {}
     return _chart(DistributionInfo, "status-distribution", params)
 

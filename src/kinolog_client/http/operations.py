@@ -27,7 +27,7 @@ from kinolog_client.models.commands import BulkInfo, CommandInfo
 from kinolog_client.models.history import HistoryInfo, LogPageInfo, ProofInfo
 from kinolog_client.models.jobs import JobInfo, JobPageInfo, StoryboardInfo
 from kinolog_client.models.results import ManifestInfo, ResultInfo
-from kinolog_client.models.selection import JobFilter, VideoRequest
+from kinolog_client.models.selection import JobSelection, VideoRequest
 
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
@@ -142,7 +142,7 @@ def bulk(
     action: str,
     job_ids: Sequence[str] | None = None,
     *,
-    job_filter: JobFilter | None = None,
+    selection: JobSelection | None = None,
     priority: str | None = None,
     reason: str | None = None,
 ) -> Operation[BulkInfo]:
@@ -153,7 +153,7 @@ def bulk(
     body = {
         "action": action,
         "job_ids": None if job_ids is None else list(job_ids),
-        "filter": None if job_filter is None else job_filter.body(),
+        "filter": None if selection is None else selection.body(),
         "priority": priority,
         "reason": reason,
     }
@@ -173,7 +173,7 @@ def status(job_id: str) -> Operation[JobInfo]:
 
 
 def jobs(
-    job_filter: JobFilter | None = None,
+    selection: JobSelection | None = None,
     *,
     sort: str = "created_at",
     order: str = "desc",
@@ -187,7 +187,7 @@ def jobs(
     `sort` is created_at, updated_at, progress, duration (how long a job ran) or priority; `order` is asc or desc. The
     page holds every commit up to `min_position`: the gateway waits for that.
     """
-    params = (job_filter or JobFilter()).params() | {"sort": sort, "order": order, "limit": str(limit)}
+    params = (selection or JobSelection()).params() | {"sort": sort, "order": order, "limit": str(limit)}
     params |= {"offset": str(offset)} if offset else {}
     params |= {"cursor": cursor} if cursor else {}
     params |= {"min_position": str(min_position)} if min_position else {}

@@ -28,7 +28,7 @@ from kinolog_client.live.steps import (
 )
 
 
-class LiveFeed:
+class SyncLiveFeed:
     """Live events of one flow, in the caller's thread."""
 
     def __init__(self, transport: SyncTransport, flow: LiveFlow) -> None:

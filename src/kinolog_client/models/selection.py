@@ -30,7 +30,7 @@ class TimeSpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
+class JobSelection:
     """Which jobs. Fields narrow each other, several values in one field widen it; an empty field narrows nothing.
 
     `text` is looked for in prompts and ids. `span` is about the time of submission.

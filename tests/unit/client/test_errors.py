@@ -11,7 +11,7 @@ from kinolog_client import (
     Conflict,
     GatewayUnreachable,
     InvalidRequest,
-    JobFilter,
+    JobSelection,
     NotFound,
     ProblemError,
     ServerError,
@@ -101,7 +101,7 @@ async def test_no_answer(flavour: str) -> None:
     for url in (f"http://127.0.0.1:{free_port()}", "http://[", "nonsense"):
         lost = EitherClient(flavour, url, retries=0)
         with pytest.raises(GatewayUnreachable, match="kinolog up") as raised:
-            await lost.call("jobs", JobFilter())
+            await lost.call("jobs", JobSelection())
         assert raised.value.status is None
         assert url in str(raised.value)
         with pytest.raises(GatewayUnreachable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kinolog.v1 import job_pb2 as pb
-from kinolog_client import JobFilter, TimeSpan, VideoRequest
+from kinolog_client import JobSelection, TimeSpan, VideoRequest
 from tests.unit.client.either_client import EitherClient
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
@@ -100,8 +100,8 @@ async def test_bulk_by_ids_and_by_filter(client: EitherClient, api: RecordingApi
     assert [(result.ok, result.status) for result in done.results] == [(True, "cancelled"), (False, None)]
     assert done.results[1].error is not None
     assert done.results[1].error["reason"] == "JOB_NOT_FOUND"
-    job_filter = JobFilter(statuses=("failed",), span=TimeSpan(date_range="this_week"))
-    await client.call("bulk", "reprioritize", job_filter=job_filter, priority="high")
+    selection = JobSelection(statuses=("failed",), span=TimeSpan(date_range="this_week"))
+    await client.call("bulk", "reprioritize", selection=selection, priority="high")
     (sent,) = api.requests("BulkReprioritizeJobs")
     assert list(sent.selection.filter.statuses) == [pb.STATUS_FAILED]
 
@@ -138,14 +138,14 @@ async def test_jobs_are_listed_page_by_page(client: EitherClient, api: Recording
     """The filter and the order reach the api."""
     for _ in range(3):
         api.add_job()
-    job_filter = JobFilter(
+    selection = JobSelection(
         statuses=("queued", "failed"),
         priorities=("high",),
         models=("kinolog-tiny",),
         styles=("cinematic",),
         text="circle",
     )
-    page = await client.call("jobs", job_filter, sort="priority", order="asc", limit=2, min_position=1)
+    page = await client.call("jobs", selection, sort="priority", order="asc", limit=2, min_position=1)
     (sent,) = api.requests("ListJobs")
     assert list(sent.filter.statuses) == [pb.STATUS_QUEUED, pb.STATUS_FAILED]
     assert list(sent.filter.priorities) == [pb.PRIORITY_HIGH]
@@ -187,7 +187,7 @@ async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) ->
     assert (await client.call("queue_depth", "today", bucket_seconds=60)).points[0].peak_queued == 5
     assert api.requests("GetQueueDepth")[0].bucket_seconds == 60
     assert (await client.call("trends")).points[0].submitted == 4
-    counts = await client.call("status_distribution", JobFilter(models=("x",)), min_position=1)
+    counts = await client.call("status_distribution", JobSelection(models=("x",)), min_position=1)
     assert (counts.total, counts.position) == (1, 1)
     assert (await client.call("activity", limit=5, before=9)).next_before == 9
     assert (await client.call("models")).models[0].defaults.size == "256x256"
