@@ -30,8 +30,8 @@ from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
+from tests.adapters.memory.read_model import MemoryReadModel
 from tests.adapters.memory.workers import MemoryWorkerRegistry
-from tests.unit.api.read_model_in_memory import ReadModelInMemory
 
 PROMPT = "a heron named Quillfeather stands in a pond"
 LARGE = ModelEntry(
@@ -129,7 +129,7 @@ class RunningApi:
     progress: MemoryProgressFeed
     workers: MemoryWorkerRegistry
     artifacts: MemoryArtifacts
-    read_model: ReadModelInMemory
+    read_model: MemoryReadModel
     clock: TickingClock
 
     @property
@@ -222,7 +222,7 @@ async def running_api(
     keys = stores_of.keys if stores_of else MemoryKeyStore()
     artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
-    read_model = ReadModelInMemory(store, keys)
+    read_model = MemoryReadModel(store, keys)
     server = ApiServer(
         ApiDependencies(
             store=store,

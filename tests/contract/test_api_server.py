@@ -148,15 +148,18 @@ async def test_charts_of_the_last_week(api: RunningApi) -> None:
     await api.fail(await api.submit())
     overview = await api.analytics.GetOverview(an.GetOverviewRequest())
     assert (overview.submitted, overview.success_rate) == (2, 0.5)
-    assert not overview.HasField("p95_seconds")
+    assert overview.HasField("p95_seconds")
     span = api.read_model.spans[-1]
     assert (span.end - span.start).days == 7
     rates = await api.analytics.GetSuccessRates(an.GetSuccessRatesRequest())
     assert [rate.priority for rate in rates.rates] == [1, 2, 3, 4]
-    depth = await api.analytics.GetQueueDepth(an.GetQueueDepthRequest(bucket_seconds=300))
-    assert (depth.bucket_seconds, depth.points[0].queued, depth.points[0].peak_queued) == (300, 1, 4)
+    depth = await api.analytics.GetQueueDepth(an.GetQueueDepthRequest(bucket_seconds=600))
+    last = depth.points[-1]
+    assert (depth.bucket_seconds, last.queued, last.processing) == (600, 0, 0)
+    assert sum(point.peak_queued + point.peak_processing for point in depth.points) == 0
     trends = await api.analytics.GetTrends(an.GetTrendsRequest())
-    assert (trends.points[0].submitted, trends.points[0].cancelled) == (4, 1)
+    ends = [(point.submitted, point.completed, point.failed) for point in trends.points if point.submitted]
+    assert ends == [(2, 1, 1)]
     assert not (await api.analytics.GetStageTimes(an.GetStageTimesRequest())).stages
 
 
@@ -166,7 +169,7 @@ async def test_activity_of_the_tenant(api: RunningApi) -> None:
     await api.jobs.SubmitJob(pb.SubmitJobRequest(prompt="x"), metadata=((TENANT_KEY, "other"),))
     await api.submit()
     feed = await api.analytics.ListActivity(an.ListActivityRequest())
-    assert [entry.position for entry in feed.entries][::3] == [3, 1]
+    assert [entry.position for entry in feed.entries] == [3, 1]
     earlier = await api.analytics.ListActivity(an.ListActivityRequest(before_position=3, page_size=1))
     assert [entry.position for entry in earlier.entries] == [1]
     everything = await api.analytics.ListActivity(an.ListActivityRequest(before_position=2**64 - 1))

@@ -10,6 +10,7 @@ from kinolog_projector.projection.counter_changes import CounterKey, RollupKey, 
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS
 from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
+from sqlalchemy import Table
 
 from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
@@ -48,9 +49,8 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
     ("key", "table"),
     [(CounterKey, tables.counters), (RollupKey, tables.rollups), (TimingKey, tables.timings)],
 )
-def test_keys_are_those_of_their_table(key: type[CounterKey], table: object) -> None:
+def test_keys_are_those_of_their_table(key: type[CounterKey], table: Table) -> None:
     """The fields of a key are the primary key of the table, in its order: rows are written in that order."""
-    assert isinstance(table, tables.Table)
     assert list(key._fields) == [column.name for column in table.primary_key]
 
 

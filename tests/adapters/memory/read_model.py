@@ -1,0 +1,300 @@
+"""The read model in memory, for tests. It computes each answer from the whole log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from kinolog.job import events as e
+from kinolog.job.commit import RecordedCommit
+from kinolog.job.names import stored_name
+from kinolog.job.state import Job, ListedFields
+from kinolog.job.values import Spec, Status
+from kinolog.ports import read_model as rm
+from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
+from tests.adapters.memory import chart_figures as figures
+from tests.adapters.memory.event_store import MemoryEventStore
+from tests.adapters.memory.keys import MemoryKeyStore
+
+ACTIVITY = (
+    e.Submitted,
+    e.AttemptStarted,
+    e.AttemptFailed,
+    e.CancelRequested,
+    e.Cancelled,
+    e.Reprioritized,
+    e.Completed,
+    e.Failed,
+    e.Retried,
+    e.Erased,
+)
+POLL_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredJob:
+    """A job with the positions of its first and last commit."""
+
+    job: Job
+    number: int
+    position: int
+    queued_at: datetime
+    prompt: str
+    negative_prompt: str
+
+
+class MemoryReadModel:
+    """Reads a memory log. `held_at` stops it at a position; `unavailable` makes it unavailable."""
+
+    def __init__(self, store: MemoryEventStore, keys: MemoryKeyStore) -> None:
+        self._store = store
+        self._keys = keys
+        self._read: list[RecordedCommit] = []
+        self._stored: dict[str, StoredJob] = {}
+        self.held_at: int | None = None
+        self.unavailable = False
+        self.lines: list[LogLine] = []
+        self.spans: list[rm.TimeRange] = []
+        """Spans of the queries for charts, oldest first."""
+
+    async def list_jobs(self, tenant: str, query: rm.JobQuery) -> rm.JobRowPage:
+        order = query.order
+        jobs = await self._matching(tenant, query.filter)
+        jobs.sort(key=lambda one: (_sort_value(one.job, order.field), one.number), reverse=order.descending)
+        total = None if query.filter.text else len(jobs)
+        if query.cursor:
+            after = read_cursor(tenant, query.filter, order, query.cursor)
+            numbers = [one.number for one in jobs]
+            jobs = jobs[numbers.index(after.number) + 1 :]
+        jobs = jobs[query.offset :]
+        cursor = ""
+        if len(jobs) > query.page_size:
+            last = jobs[query.page_size - 1]
+            place = CursorPosition(_sort_value(last.job, order.field), last.number)
+            cursor = write_cursor(tenant, query.filter, order, place)
+        rows = tuple(map(_row, jobs[: query.page_size]))
+        return rm.JobRowPage(rows=rows, next_cursor=cursor, total=total, position=await self.position())
+
+    async def summarize(self, tenant: str, job_filter: rm.JobFilter) -> rm.JobCounts:
+        counts = Counter(one.job.status for one in await self._matching(tenant, job_filter))
+        return rm.JobCounts(
+            counts={status: counts[status] for status in Status}, position=await self.position()
+        )
+
+    async def select_ids(self, tenant: str, job_filter: rm.JobFilter, limit: int = 1_000) -> list[str]:
+        jobs = await self._matching(tenant, job_filter)
+        jobs.sort(key=lambda one: (one.job.created_at, one.number))
+        return [one.job.id for one in jobs[:limit]]
+
+    async def queue_position(self, job_id: str) -> int | None:
+        queued = {one.job.id: one for one in await self._jobs() if one.job.status is Status.QUEUED}
+        if job_id not in queued:
+            return None
+        asked = queued[job_id]
+        return sum(
+            _queue_order(one) < _queue_order(asked)
+            for one in queued.values()
+            if one.job.spec.model_class == asked.job.spec.model_class
+        )
+
+    async def overview(self, tenant: str, span: rm.TimeRange) -> rm.Overview:
+        now = (await self.summarize(tenant, rm.JobFilter())).counts
+        return figures.overview(await self._history(tenant, span), span, now)
+
+    async def success_rates(self, tenant: str, span: rm.TimeRange) -> tuple[rm.SuccessRate, ...]:
+        return figures.success_rates(await self._history(tenant, span), span)
+
+    async def stage_times(self, tenant: str, span: rm.TimeRange) -> tuple[rm.StageTime, ...]:
+        return figures.stage_times(await self._history(tenant, span), span)
+
+    async def queue_depth(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.QueueDepth:
+        return figures.queue_depth(await self._history(tenant, span), span, bucket_seconds)
+
+    async def trends(self, tenant: str, span: rm.TimeRange, bucket_seconds: int = 0) -> rm.Trends:
+        return figures.trends(await self._history(tenant, span), span, bucket_seconds)
+
+    async def list_activity(
+        self, tenant: str, before_position: int | None = None, limit: int = 20
+    ) -> tuple[rm.ActivityRow, ...]:
+        page: list[rm.ActivityRow] = []
+        for recorded in reversed(await self._commits(tenant)):
+            if before_position is None or recorded.position < before_position:
+                entries = _activity(recorded)
+                if page and len(page) + len(entries) > limit:
+                    break
+                page += entries
+        return tuple(page[:limit])
+
+    async def list_log_entries(
+        self,
+        job_id: str,
+        limit: int = 20,
+        after_sequence: int = 0,
+        min_level: LogLevel = LogLevel.DEBUG,
+    ) -> tuple[LogLine, ...]:
+        levels = list(LogLevel)
+        lines = [
+            line
+            for line in self.lines
+            if line.job_id == job_id
+            and line.sequence > after_sequence
+            and levels.index(line.level) >= levels.index(min_level)
+        ]
+        lines.sort(key=lambda line: line.sequence)
+        return tuple(lines[:limit] if after_sequence else lines[-limit:])
+
+    async def archived_commits(self, job_id: str) -> Sequence[rm.ArchivedCommit]:
+        return [
+            rm.ArchivedCommit(
+                position=recorded.position, job_id=job_id, raw=recorded.raw, digest=recorded.digest
+            )
+            for recorded in await self._commits()
+            if recorded.commit.job_id == job_id
+        ]
+
+    async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
+        used = {
+            artifact.key
+            for one in await self._jobs()
+            if one.job.id != excluding
+            for artifact in (
+                *one.job.artifacts,
+                *(scene.artifact for scene in one.job.scenes if scene.artifact),
+            )
+        }
+        return used & set(keys)
+
+    async def position(self) -> int:
+        if self.unavailable:
+            raise rm.ReadModelUnavailable("unavailable")
+        return await self._store.last_position() if self.held_at is None else self.held_at
+
+    async def wait_for(self, position: int, timeout_seconds: float = 5.0) -> int:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while (reached := await self.position()) < position:
+                    if self.held_at is not None:
+                        break  # it stays there, so the wait is in vain
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            pass
+        if reached < position:
+            raise rm.PositionNotReached(position, reached)
+        return reached
+
+    async def close(self) -> None:
+        """Do nothing: there are no resources."""
+
+    async def _commits(self, tenant: str | None = None) -> list[RecordedCommit]:
+        reached = await self.position()
+        async for batch in self._store.read(len(self._read)):
+            self._read += batch
+        commits = self._read[:reached]
+        return [one for one in commits if tenant is None or one.commit.state.tenant == tenant]
+
+    async def _history(self, tenant: str, span: rm.TimeRange) -> list[RecordedCommit]:
+        self.spans.append(span)
+        return await self._commits(tenant)
+
+    async def _jobs(self) -> list[StoredJob]:
+        by_job: dict[str, list[RecordedCommit]] = {}
+        for recorded in await self._commits():
+            by_job.setdefault(recorded.commit.job_id, []).append(recorded)
+        for job_id, commits in by_job.items():
+            stored = self._stored.get(job_id)
+            if stored is None or stored.position != commits[-1].position:
+                self._stored[job_id] = await self._stored_job(commits)
+        return [self._stored[job_id] for job_id in by_job]
+
+    async def _stored_job(self, commits: list[RecordedCommit]) -> StoredJob:
+        job = commits[-1].commit.state
+        texts = unseal_job(job, await self._keys.get(job.sealing_key_id))
+        events = [event for recorded in commits for event in recorded.commit.events]
+        return StoredJob(
+            job=job,
+            number=commits[0].position,
+            position=commits[-1].position,
+            queued_at=[event.at for event in events if isinstance(event, e.Queued)][-1],
+            prompt=texts.prompt,
+            negative_prompt=texts.negative_prompt,
+        )
+
+    async def _matching(self, tenant: str, job_filter: rm.JobFilter) -> list[StoredJob]:
+        return [one for one in await self._jobs() if one.job.tenant == tenant and _matches(one, job_filter)]
+
+
+def _matches(one: StoredJob, job_filter: rm.JobFilter) -> bool:
+    job, text = one.job, job_filter.text.lower()
+    return (
+        (not job_filter.statuses or job.status in job_filter.statuses)
+        and (not job_filter.priorities or job.priority in job_filter.priorities)
+        and (not job_filter.models or job.spec.model in job_filter.models)
+        and (not job_filter.styles or job.spec.style in job_filter.styles)
+        and (job_filter.created_from is None or job.created_at >= job_filter.created_from)
+        and (job_filter.created_before is None or job.created_at < job_filter.created_before)
+        and (text in one.prompt.lower() or text in job.id)
+    )
+
+
+def _queue_order(one: StoredJob) -> tuple[int, datetime, int]:
+    return one.job.priority.rank, one.queued_at, one.number
+
+
+def _percent(job: Job) -> float:
+    return 100.0 if job.status is Status.COMPLETED else 0.0
+
+
+def _sort_value(job: Job, field: rm.SortField) -> datetime | float:
+    match field:
+        case rm.SortField.CREATED_AT:
+            return job.created_at
+        case rm.SortField.UPDATED_AT:
+            return job.updated_at
+        case rm.SortField.PROGRESS:
+            return _percent(job)
+        case rm.SortField.DURATION if job.started_at and job.finished_at:
+            return (job.finished_at - job.started_at).total_seconds()
+        case rm.SortField.DURATION:
+            return -1.0
+        case rm.SortField.PRIORITY:
+            return -job.priority.rank
+
+
+def _activity(recorded: RecordedCommit) -> list[rm.ActivityRow]:
+    commit = recorded.commit
+    entries = [
+        rm.ActivityRow(
+            position=recorded.position,
+            index=index,
+            job_id=commit.job_id,
+            event=stored_name(type(event)),
+            actor=commit.command.actor,
+            at=event.at,
+        )
+        for index, event in enumerate(commit.events)
+        if isinstance(event, ACTIVITY)
+    ]
+    return entries[::-1]
+
+
+def _row(one: StoredJob) -> rm.JobRow:
+    job = one.job
+    spec_fields = {field.name for field in fields(Spec)} & {field.name for field in fields(rm.JobRow)}
+    texts = {"prompt": one.prompt, "negative_prompt": one.negative_prompt}
+    return rm.JobRow(
+        **{field.name: getattr(job, field.name) for field in fields(ListedFields)},
+        **({name: getattr(job.spec, name) for name in spec_fields} | texts),
+        worker=job.worker,
+        stage=job.stages[-1].stage if job.stages else None,
+        percent=_percent(job),
+        eta_seconds=None,
+        scenes=len(job.scenes),
+        scenes_rendered=len(job.scenes) - len(job.pending_scenes),
+        queued_at=one.queued_at,
+        position=one.position,
+    )

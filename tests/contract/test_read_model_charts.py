@@ -1,0 +1,223 @@
+"""What every read model answers about charts, against what the whole log holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import fmean, median
+
+import pytest
+
+from kinolog.job import events as e
+from kinolog.job.values import Priority, Status
+from kinolog.ports.read_model import JobFilter, TimeRange
+from kinolog_stack.servers.postgres_server import PostgresServer
+from tests.builders.memory_jobs import START
+from tests.contract.read_models import (
+    GrowingCase,
+    KnownLog,
+    ReadModelCase,
+    fill_database,
+    growing_read_model,
+    make_log,
+    read_model_of,
+)
+
+DATABASE = "read_model_charts"
+ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2))
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def log() -> KnownLog:
+    """The log of this module's read models."""
+    return make_log()
+
+
+@pytest.fixture(scope="module")
+def filled_url(log: KnownLog, postgres_server: PostgresServer) -> Iterator[str]:
+    """URL of a database with the read models of the log."""
+    fill_database(postgres_server, DATABASE, log)
+    yield postgres_server.url(DATABASE)
+    postgres_server.drop_database(DATABASE)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def case(
+    request: pytest.FixtureRequest, log: KnownLog, filled_url: str
+) -> AsyncIterator[ReadModelCase]:
+    """Each read model of the log."""
+    async with read_model_of(log, request.param, filled_url) as made:
+        yield made
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def growing(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[GrowingCase]:
+    """Each read model of an empty log."""
+    async with growing_read_model(request.param, database_url) as made:
+        yield made
+
+
+def events(case: ReadModelCase, kind: type) -> list[e.Event]:
+    """Return all events of a kind of the tenant."""
+    return [event for one in case.log.of_tenant() for event in one.commit.events if isinstance(event, kind)]
+
+
+def count(case: ReadModelCase, kind: type, start: datetime, end: datetime) -> int:
+    """Return how many events of a kind happened in a span."""
+    return sum(start <= event.at < end for event in events(case, kind))
+
+
+def depth_at(case: ReadModelCase, at: datetime) -> Counter[Status]:
+    """Return the number of jobs by status before a time."""
+    statuses = {
+        one.commit.job_id: one.commit.state.status for one in case.log.of_tenant() if one.commit.at < at
+    }
+    return Counter(statuses.values())
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(ALL.start, ALL.end), (START, START + 11 * MINUTE), (START + 3 * MINUTE, ALL.end)],
+)
+async def test_the_overview_counts_the_events_of_the_span(
+    case: ReadModelCase, start: datetime, end: datetime
+) -> None:
+    """It counts submissions and ends in the span, and the jobs that wait and run now."""
+    overview = await case.model.overview("default", TimeRange(start=start, end=end))
+    completed = count(case, e.Completed, start, end)
+    failed, cancelled = count(case, e.Failed, start, end), count(case, e.Cancelled, start, end)
+    assert overview.submitted == count(case, e.Submitted, start, end)
+    assert (overview.completed, overview.failed, overview.cancelled) == (completed, failed, cancelled)
+    ended = completed + failed + cancelled
+    assert overview.success_rate == (completed / ended if ended else None)
+    assert overview.gpu_seconds == pytest.approx(3.5 * completed)
+    assert overview.video_seconds == pytest.approx(2.0 * completed)
+    summary = await case.model.summarize("default", JobFilter())
+    assert overview.queued_now == summary.counts[Status.QUEUED]
+    assert overview.processing_now == summary.counts[Status.PROCESSING]
+
+
+async def test_the_overview_has_the_times_of_jobs(case: ReadModelCase) -> None:
+    """Means are exact to the microsecond, percentiles to a sixteenth; None when nothing ended."""
+    overview = await case.model.overview("default", ALL)
+    states = [
+        one.commit.state for one in case.log.of_tenant() if isinstance(one.commit.events[-1], e.Completed)
+    ]
+    runs = [
+        (job.finished_at - job.started_at).total_seconds()
+        for job in states
+        if job.started_at and job.finished_at
+    ]
+    assert overview.mean_seconds == pytest.approx(fmean(runs))
+    assert overview.p50_seconds == pytest.approx(median(runs), rel=0.13)
+    assert overview.p50_seconds is not None
+    assert overview.p95_seconds is not None
+    assert overview.p95_seconds >= overview.p50_seconds
+    waits = [
+        (event.at - one.commit.state.created_at).total_seconds()
+        for one in case.log.of_tenant()
+        for event in one.commit.events
+        if isinstance(event, e.AttemptStarted) and event.attempt == 1
+    ]
+    assert overview.mean_wait_seconds == pytest.approx(fmean(waits))
+    empty = await case.model.overview("nobody", ALL)
+    assert (empty.mean_seconds, empty.p95_seconds, empty.success_rate) == (None, None, None)
+    assert empty.mean_wait_seconds is None
+
+
+async def test_success_rates_by_priority(case: ReadModelCase) -> None:
+    """Every priority is present, critical first, with the ends of its jobs at the priority that they had then."""
+    rates = await case.model.success_rates("default", ALL)
+    assert [rate.priority for rate in rates] == list(Priority)
+    for kind, name in ((e.Completed, "completed"), (e.Failed, "failed"), (e.Cancelled, "cancelled")):
+        expected = Counter(
+            one.commit.state.priority
+            for one in case.log.of_tenant()
+            if any(isinstance(event, kind) for event in one.commit.events)
+        )
+        assert {rate.priority: getattr(rate, name) for rate in rates} == {p: expected[p] for p in Priority}
+    for rate in rates:
+        judged = rate.completed + rate.failed
+        assert rate.rate == (rate.completed / judged if judged else None)
+
+
+async def test_stage_times(case: ReadModelCase) -> None:
+    """Number and mean of each stage that finished, in the order of stages; its median to a sixteenth."""
+    times = await case.model.stage_times("default", ALL)
+    seconds: dict[object, list[float]] = {}
+    for event in events(case, e.StageFinished):
+        assert isinstance(event, e.StageFinished)
+        seconds.setdefault(event.stage, []).append(event.seconds)
+    assert {time.stage: time.count for time in times} == {stage: len(all_) for stage, all_ in seconds.items()}
+    for time in times:
+        assert time.mean_seconds == pytest.approx(fmean(seconds[time.stage]), abs=1e-5)
+        assert time.p50_seconds == pytest.approx(median(seconds[time.stage]), rel=0.13)
+        assert time.p50_seconds <= time.p95_seconds
+
+
+@pytest.mark.parametrize("bucket_seconds", [60, 120, 3_600])
+async def test_trends_add_up(case: ReadModelCase, bucket_seconds: int) -> None:
+    """Every bucket that the span touches counts all of its own events, empty buckets too."""
+    span = TimeRange(start=START + timedelta(seconds=30), end=START + timedelta(seconds=510))
+    trends = await case.model.trends("default", span, bucket_seconds)
+    assert trends.bucket_seconds == bucket_seconds
+    for one, next_one in zip(trends.points, trends.points[1:], strict=False):
+        assert next_one.at - one.at == timedelta(seconds=bucket_seconds)
+    assert trends.points[0].at <= span.start
+    for point in trends.points:
+        end = point.at + timedelta(seconds=bucket_seconds)
+        assert point.submitted == count(case, e.Submitted, point.at, end)
+        assert point.completed == count(case, e.Completed, point.at, end)
+        assert point.failed == count(case, e.Failed, point.at, end)
+        assert point.cancelled == count(case, e.Cancelled, point.at, end)
+
+
+async def test_depth_follows_the_queue(case: ReadModelCase) -> None:
+    """The depth at the end of a bucket is the number of jobs that waited and ran then."""
+    summary = await case.model.summarize("default", JobFilter())
+    last = (await case.model.queue_depth("default", ALL, 86_400)).points[-1]
+    assert last.queued == summary.counts[Status.QUEUED]
+    assert last.processing == summary.counts[Status.PROCESSING]
+    span = TimeRange(start=START + 5 * MINUTE, end=START + 15 * MINUTE)
+    for point in (await case.model.queue_depth("default", span, 60)).points:
+        expected = depth_at(case, point.at + MINUTE)
+        assert (point.queued, point.processing) == (expected[Status.QUEUED], expected[Status.PROCESSING])
+
+
+@pytest.mark.parametrize("bucket_seconds", [300, 3_600])
+async def test_peaks_are_those_of_the_minutes(case: ReadModelCase, bucket_seconds: int) -> None:
+    """The peaks of a bucket are the greatest of the depths at its start and at the ends of its minutes."""
+    span = TimeRange(start=START + 5 * MINUTE, end=START + 15 * MINUTE)
+    points = (await case.model.queue_depth("default", span, bucket_seconds)).points
+    assert points
+    for point in points:
+        ends = [point.at + number * MINUTE for number in range(bucket_seconds // 60 + 1)]
+        depths = [depth_at(case, at) for at in ends]
+        assert point.peak_queued == max(depth[Status.QUEUED] for depth in depths)
+        assert point.peak_processing == max(depth[Status.PROCESSING] for depth in depths)
+
+
+async def test_charts_choose_buckets_that_a_screen_can_show(case: ReadModelCase) -> None:
+    """A long span gets wide buckets, a short one minutes; a bucket that gives too many points is widened."""
+    chosen = await case.model.trends("default", ALL)
+    assert chosen.bucket_seconds == 7 * 86_400
+    assert len((await case.model.trends("default", ALL, 1)).points) <= 1_501
+    short = TimeRange(start=START, end=START + 30 * MINUTE)
+    assert (await case.model.queue_depth("default", short)).bucket_seconds == 60
+
+
+async def test_charts_of_nothing(growing: GrowingCase) -> None:
+    """Before the first commit every chart has its points, all of them 0."""
+    span = TimeRange(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 8, tzinfo=UTC))
+    overview = await growing.model.overview("default", span)
+    assert (overview.submitted, overview.queued_now, overview.mean_wait_seconds) == (0, 0, None)
+    assert [rate.rate for rate in await growing.model.success_rates("default", span)] == [None] * 4
+    assert await growing.model.stage_times("default", span) == ()
+    depth = await growing.model.queue_depth("default", span)
+    assert depth.points
+    assert all(point.queued == point.peak_queued == 0 for point in depth.points)
+    trends = await growing.model.trends("default", span)
+    assert [point.at for point in trends.points] == [point.at for point in depth.points]
+    assert sum(point.submitted for point in trends.points) == 0
