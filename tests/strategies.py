@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the domain: values, events and commands as wild as the types allow."""
+"""Hypothesis strategies for the domain: any values, events and commands that the types allow."""
 
 from __future__ import annotations
 

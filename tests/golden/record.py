@@ -1,4 +1,4 @@
-"""Writes the golden histories of this release: `python -m tests.golden.record tests/golden/vX.Y`.
+"""Write the golden histories of this release: `python -m tests.golden.record tests/golden/vX.Y`.
 
 Run once per release, before it; what is recorded is never changed afterwards.
 """
@@ -59,7 +59,7 @@ BROKEN = JobError(code="WEIGHTS_MISSING", message="the model's folder is empty",
 
 
 def submit(scenes: int = 1) -> c.Submit:
-    """A submit with so many scenes."""
+    """Return a submit with so many scenes."""
     asked = spec(
         prompt=SEALED,
         negative_prompt=SEALED,
@@ -99,7 +99,7 @@ def submit(scenes: int = 1) -> c.Submit:
 
 
 def work(worker: str, attempt: int) -> list[c.Command]:
-    """A worker's reports up to a rendered scene."""
+    """Return the commands of a worker up to a rendered scene."""
     start = f"{attempt}-start"
     return [
         c.StartAttempt(id=start, actor=worker, runtime=RUNTIME),
@@ -160,7 +160,7 @@ HISTORIES: dict[str, list[c.Command]] = {
 
 
 def record(name: str, write: Callable[[bytes], object]) -> None:
-    """Give the commands of one history to a job, and write every stored commit after its length (4 bytes)."""
+    """Send the commands of a history to a job and write each stored commit after its length (4 bytes, big-endian)."""
     now, tail = START, None
     handler = CommandHandler(None, lambda: now)  # type: ignore[arg-type]  # stores nothing
     for position, command in enumerate(HISTORIES[name], 1):
