@@ -58,12 +58,20 @@ def fields(action: str, **values: object) -> dict[str, object]:
     return {"action": action} | {f"{k}_" if k in _STANDARD else k: v for k, v in values.items()}
 
 
-class TextLines(logging.Formatter):
-    """`time LEVEL process logger message action=… key=value`."""
+class _ProcessFormatter(logging.Formatter):
+    """Formats the records of one process. Tracebacks omit the input that a validation error repeats."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
+        """Return the traceback without the input that a validation error repeats."""
+        return _without_input(super().formatException(ei))
+
+
+class TextLines(_ProcessFormatter):
+    """`time LEVEL process logger message action=… key=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, followed by the traceback if there is one."""
@@ -72,17 +80,9 @@ class TextLines(logging.Formatter):
         line = " ".join(parts)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
-        """Return the traceback without the input that a validation error repeats."""
-        return _without_input(super().formatException(ei))
 
-
-class JsonLines(logging.Formatter):
+class JsonLines(_ProcessFormatter):
     """One JSON object per line: time, level, process, logger, message, and the fields."""
-
-    def __init__(self, process: str) -> None:
-        super().__init__()
-        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line. Values without a JSON form are converted to text."""
@@ -97,10 +97,6 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, default=str, ensure_ascii=False)
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
-        """Return the traceback without the input that a validation error repeats."""
-        return _without_input(super().formatException(ei))
 
 
 def _without_input(traceback: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from nats.aio.client import Client
 from nats.js.api import (
@@ -97,106 +98,93 @@ def stream_configs(replicas: int) -> dict[str, StreamConfig]:
 
 
 def _events(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.EVENTS,
         description="The log: every commit of every job",
         subjects=[subjects.EVENTS_SUBJECTS],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
-        num_replicas=replicas,
-        duplicate_window=DEDUPE_SECONDS,
         deny_delete=True,
         deny_purge=True,
-        allow_direct=True,
         allow_atomic=True,
         republish=RePublish(src=subjects.EVENTS_SUBJECTS, dest="live.evt.job.{{wildcard(1)}}"),
     )
 
 
 def _work(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.WORK,
         description="Tickets: hints that a job may be started",
         subjects=[subjects.WORK_SUBJECTS],
         retention=RetentionPolicy.WORK_QUEUE,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD,
         max_msgs_per_subject=1,
-        num_replicas=replicas,
-        duplicate_window=DEDUPE_SECONDS,
-        allow_direct=True,
         allow_atomic=True,
     )
 
 
 def _progress(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.PROGRESS,
         description="Progress: step progress, log lines, previews",
         subjects=[subjects.PROGRESS_SUBJECTS],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD,
         max_age=PROGRESS_SECONDS,
         max_bytes=PROGRESS_BYTES,
         max_msgs_per_subject=PROGRESS_PER_SUBJECT,
-        num_replicas=replicas,
-        duplicate_window=DEDUPE_SECONDS,
-        allow_direct=True,
         persist_mode=_unsynced(replicas),
     )
 
 
 def _advisories(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.ADVISORIES,
         description="Tickets that reached their maximum of deliveries",
         subjects=list(subjects.ADVISORY_SUBJECTS),
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD,
         max_age=ADVISORY_SECONDS,
         max_msgs=ADVISORY_MESSAGES,
-        num_replicas=replicas,
-        duplicate_window=DEDUPE_SECONDS,
-        allow_direct=True,
     )
 
 
 def _keys(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.KEYS_STREAM,
         description="Keys under which personal data is sealed; deleting one erases what it sealed",
         subjects=[f"$KV.{subjects.KEYS_BUCKET}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         max_msgs_per_subject=1,
-        num_replicas=replicas,
-        duplicate_window=DEDUPE_SECONDS,
-        allow_direct=True,
         allow_atomic=True,
         allow_rollup_hdrs=True,
     )
 
 
 def _workers(replicas: int) -> StreamConfig:
-    return StreamConfig(
+    return _stream(
+        replicas,
         name=subjects.WORKERS_STREAM,
         description="What workers report about themselves",
         subjects=[f"$KV.{subjects.WORKERS_BUCKET}.>"],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.OLD,
         max_age=PRESENT_SECONDS,
         max_msgs_per_subject=1,
-        num_replicas=replicas,
         duplicate_window=PRESENT_SECONDS,
-        allow_direct=True,
         allow_rollup_hdrs=True,
         persist_mode=_unsynced(replicas),
     )
+
+
+def _stream(replicas: int, **settings: Any) -> StreamConfig:
+    """Return the settings of a stream: these, and those that all streams share unless they say otherwise."""
+    shared: dict[str, Any] = {
+        "retention": RetentionPolicy.LIMITS,
+        "storage": StorageType.FILE,
+        "discard": DiscardPolicy.OLD,
+        "num_replicas": replicas,
+        "duplicate_window": DEDUPE_SECONDS,
+        "allow_direct": True,
+    }
+    return StreamConfig(**shared | settings)
 
 
 def _unsynced(replicas: int) -> PersistMode | None:
