@@ -1,4 +1,4 @@
-"""The reactor on a real server: from a stored commit to a ticket in a worker's hands."""
+"""The dispatch on a real server: from a stored commit to a ticket that a worker holds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
-from kinolog_projector.dispatch.rules import KINDS
+from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import run_dispatch
 from nats.aio.client import Client
 
@@ -43,7 +43,7 @@ class RunningDispatch:
 
     server: NatsServer
     store: JetStreamEventStore
-    office: JetStreamTicketIssuer
+    issuer: JetStreamTicketIssuer
     worker: Client
 
     async def submit(self, priority: Priority = Priority.MEDIUM) -> str:
@@ -52,9 +52,9 @@ class RunningDispatch:
         await CommandHandler(self.store, system_clock).handle(job_id, submit(new_id(), priority=priority))
         return job_id
 
-    async def lying(self, *job_ids: str) -> None:
+    async def tickets_of(self, *job_ids: str) -> None:
         """Wait until exactly these jobs have tickets."""
-        await until(self.office.outstanding, "tickets", lambda found: set(found) == set(job_ids))
+        await until(self.issuer.outstanding, "tickets", lambda found: set(found) == set(job_ids))
 
     async def ended(self, job_id: str) -> str:
         """Wait until the job has ended; its error's code."""
@@ -76,37 +76,37 @@ async def dispatch(own_nats_server: NatsServer) -> AsyncIterator[RunningDispatch
         projector = await stack.enter_async_context(connected(own_nats_server, Service.PROJECTOR))
         worker = await stack.enter_async_context(connected(own_nats_server, Service.WORKER))
         store = JetStreamEventStore(api)
-        office = JetStreamTicketIssuer(projector)
+        issuer = JetStreamTicketIssuer(projector)
         stack.push_async_callback(store.close)
-        stack.push_async_callback(office.close)
-        yield RunningDispatch(own_nats_server, store, office, worker)
+        stack.push_async_callback(issuer.close)
+        yield RunningDispatch(own_nats_server, store, issuer, worker)
 
 
 @asynccontextmanager
 async def dispatching(dispatch: RunningDispatch) -> AsyncIterator[None]:
-    """The reactor's parts as the projector runs them; they are cut off in the end, as by a crash."""
+    """Run the dispatch as the projector does, and cancel it at the end, as a crash would."""
     async with connected(dispatch.server, Service.PROJECTOR) as client:
-        store, office = JetStreamEventStore(client), JetStreamTicketIssuer(client)
+        store, issuer = JetStreamEventStore(client), JetStreamTicketIssuer(client)
         workers = JetStreamWorkerRegistry(client)
-        commits = JetStreamCommitFeed(client, "reactor", kinds=KINDS)
+        commits = JetStreamCommitFeed(client, "reactor", kinds=TICKET_EVENTS)
         advisories = JetStreamAdvisoryFeed(client, "poison")
 
         async def none_unfinished(since: datetime) -> list[str]:
             return []
 
         running = run_dispatch(
-            Dispatcher(commits, store, office, system_clock),
-            Reconciler(none_unfinished, store, office, workers, system_clock),
-            PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), office, workers),
+            Dispatcher(commits, store, issuer, system_clock),
+            Reconciler(none_unfinished, store, issuer, workers, system_clock),
+            PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), issuer, workers),
         )
         async with background_task(running):
             yield
-        for adapter in (commits, advisories, store, office, workers):
+        for adapter in (commits, advisories, store, issuer, workers):
             await adapter.close()
 
 
 async def test_a_submitted_job_reaches_a_worker(dispatch: RunningDispatch) -> None:
-    """A worker that waits is handed the ticket of a job soon after it was submitted."""
+    """A waiting worker receives the ticket of a job soon after it is submitted."""
     queue = JetStreamTicketQueue(dispatch.worker)
     async with dispatching(dispatch), asyncio.timeout(SOON_SECONDS):
         taking = asyncio.create_task(queue.take(["tiny"]))
@@ -116,40 +116,40 @@ async def test_a_submitted_job_reaches_a_worker(dispatch: RunningDispatch) -> No
     await queue.close()
 
 
-async def test_steering_moves_tickets(dispatch: RunningDispatch) -> None:
-    """A new priority moves a waiting job's ticket, and cancelling removes it."""
+async def test_commands_change_tickets(dispatch: RunningDispatch) -> None:
+    """A new priority moves the ticket of a queued job, and cancelling withdraws it."""
     handler = CommandHandler(dispatch.store, system_clock)
     async with dispatching(dispatch):
         moved, cancelled = await dispatch.submit(Priority.LOW), await dispatch.submit()
-        await dispatch.lying(moved, cancelled)
+        await dispatch.tickets_of(moved, cancelled)
         await handler.handle(moved, Reprioritize(id=new_id(), actor="ann", priority=Priority.HIGH))
         await handler.handle(cancelled, Cancel(id=new_id(), actor="ann"))
-        await dispatch.lying(moved)
+        await dispatch.tickets_of(moved)
         await until(
-            dispatch.office.outstanding,
+            dispatch.issuer.outstanding,
             "the new priority",
             lambda found: found[moved].priority is Priority.HIGH,
         )
 
 
-async def test_a_reactor_goes_on_where_the_last_one_stopped(dispatch: RunningDispatch) -> None:
-    """What is submitted while no reactor runs is queued by the next one, and nothing else is."""
+async def test_a_dispatcher_continues_where_the_last_one_stopped(dispatch: RunningDispatch) -> None:
+    """The next dispatcher queues what was submitted while none ran, and nothing else."""
     async with dispatching(dispatch):
         first = await dispatch.submit()
-        await dispatch.lying(first)
+        await dispatch.tickets_of(first)
     queue = JetStreamTicketQueue(dispatch.worker)
     async with asyncio.timeout(SOON_SECONDS):
         held = await queue.take(["tiny"])
     second = await dispatch.submit()
     async with dispatching(dispatch):
-        await dispatch.lying(first, second)
+        await dispatch.tickets_of(first, second)
         await held.acknowledge()
-        await dispatch.lying(second)
+        await dispatch.tickets_of(second)
     await queue.close()
 
 
 async def test_the_queue_survives_the_broker(dispatch: RunningDispatch) -> None:
-    """When the broker is killed and comes back, a waiting worker is handed what is submitted then."""
+    """After the broker was killed and restarted, a waiting worker receives what is submitted then."""
     queue = JetStreamTicketQueue(dispatch.worker)
     async with dispatching(dispatch):
         taking = asyncio.create_task(queue.take(["tiny"]))
@@ -164,7 +164,7 @@ async def test_the_queue_survives_the_broker(dispatch: RunningDispatch) -> None:
 
 
 async def test_a_ticket_that_nobody_finishes_ends_its_job(dispatch: RunningDispatch) -> None:
-    """A job whose ticket came back as often as it may fails as poisoned, and its ticket is gone."""
+    """A job whose ticket reaches the maximum of deliveries fails with POISONED, and its ticket is withdrawn."""
     queue = JetStreamTicketQueue(dispatch.worker, max_deliveries=2)
     async with dispatching(dispatch):
         job_id = await dispatch.submit()
@@ -174,15 +174,15 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(dispatch: RunningDispa
             await held.release()
         asking = asyncio.create_task(queue.take(["tiny"]))
         assert await dispatch.ended(job_id) == "POISONED"
-        await dispatch.lying()
+        await dispatch.tickets_of()
         asking.cancel()
     await queue.close()
 
 
 async def test_many_jobs_at_once(dispatch: RunningDispatch) -> None:
-    """A bulk submit of a thousand jobs leads to a thousand tickets."""
+    """A bulk submit of a thousand jobs issues a thousand tickets."""
     handler = CommandHandler(dispatch.store, system_clock)
     commits = [handler.decide_from(new_id(), None, submit(new_id())) for _ in range(1_000)]
     async with dispatching(dispatch):
         await dispatch.store.append_first([commit for commit in commits if commit is not None])
-        await dispatch.lying(*(commit.job_id for commit in commits if commit is not None))
+        await dispatch.tickets_of(*(commit.job_id for commit in commits if commit is not None))

@@ -43,7 +43,7 @@ from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
-from kinolog_projector.dispatch.rules import KINDS
+from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import run_dispatch
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 from kinolog_projector.lifecycle import NAME, serve
@@ -94,7 +94,7 @@ async def run(settings: ProjectorSettings) -> None:
         log.stack.push_async_callback(issuer.close)
         workers = JetStreamWorkerRegistry(log.client)
         log.stack.push_async_callback(workers.close)
-        commits = JetStreamCommitFeed(log.client, REACTOR, kinds=KINDS)
+        commits = JetStreamCommitFeed(log.client, REACTOR, kinds=TICKET_EVENTS)
         log.stack.push_async_callback(commits.close)
         advisories = JetStreamAdvisoryFeed(log.client, POISON)
         log.stack.push_async_callback(advisories.close)

@@ -1,4 +1,4 @@
-"""Running the projector and the keeper of the queue in one process until told to stop, or until one cannot go on."""
+"""Runs the projector and the dispatch in one process until shutdown, or until one of them fails."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from kinolog_projector.projection.projector import Projector
 logger = logging.getLogger(__name__)
 
 NAME = "projector"
-QUEUE_ANYWAY_SECONDS = 15.0
-"""Tickets are issued although the database, and so the check of the log, cannot be reached for this long."""
+DISPATCH_ANYWAY_SECONDS = 15.0
+"""After this time tickets are issued although the database, and so the check of the log, is unavailable."""
 
 
 async def serve(
     projector: Projector,
-    keep_queue: Callable[[], Awaitable[None]],
+    dispatch: Callable[[], Awaitable[None]],
     probe: Probe,
     stopping: asyncio.Event,
 ) -> None:
-    """Serve. Raises what keeps a part from going on: `DamagedLog`, `WrongSchema`."""
+    """Serve until `stopping` is set. Raises the error that ends a task: `DamagedLog`, `WrongSchema`."""
     await probe.start()
     projecting = asyncio.create_task(projector.run(), name="projector")
-    queueing = asyncio.create_task(_queue(projector, keep_queue), name="queue")
+    dispatching = asyncio.create_task(_dispatch(projector, dispatch), name="dispatch")
     announcing = asyncio.create_task(_announce(projector, probe), name="announcement")
-    told = asyncio.create_task(_told(stopping), name="stop")
+    stop = asyncio.create_task(_wait_for(stopping), name="stop")
     try:
-        await asyncio.wait((projecting, queueing, told), return_when=asyncio.FIRST_COMPLETED)
-        for task in (projecting, queueing):
+        await asyncio.wait((projecting, dispatching, stop), return_when=asyncio.FIRST_COMPLETED)
+        for task in (projecting, dispatching):
             if task.done():
                 _raise_cause(task)
         logger.info("stopping", extra=fields("stopping", position=projector.position))
     finally:
-        tasks = (projecting, queueing, announcing, told)
+        tasks = (projecting, dispatching, announcing, stop)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await probe.stop()
 
 
-async def _told(stopping: asyncio.Event) -> None:
-    await stopping.wait()
+async def _wait_for(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def _announce(projector: Projector, probe: Probe) -> None:
@@ -54,16 +54,16 @@ async def _announce(projector: Projector, probe: Probe) -> None:
     ready_line.announce(NAME, **({"probe": probe.url} if probe.url else {}))
 
 
-async def _queue(projector: Projector, keep_queue: Callable[[], Awaitable[None]]) -> None:
-    """Keep the queue once the log was found in order: a log that lost its end must not be added to."""
+async def _dispatch(projector: Projector, dispatch: Callable[[], Awaitable[None]]) -> None:
+    """Dispatch after the log has passed its check: a log that lost its end must not be appended to."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(QUEUE_ANYWAY_SECONDS):
+        async with asyncio.timeout(DISPATCH_ANYWAY_SECONDS):
             await projector.checked.wait()
-    await keep_queue()
+    await dispatch()
 
 
 def _raise_cause(task: asyncio.Task[None]) -> None:
-    """Raise what ended a task; of a group, the first of its causes."""
+    """Raise the error that ended a task; of a group, its first cause."""
     error = task.exception()
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

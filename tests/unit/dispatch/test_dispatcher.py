@@ -1,4 +1,4 @@
-"""The reactor, reconciler and poison control over a log in memory."""
+"""Dispatcher, reconciler and handler of poison tickets over a log in memory."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from tests.builders.memory_dispatch import MemoryDispatch
 
 @pytest.fixture
 def dispatch() -> MemoryDispatch:
-    """An empty dispatch."""
+    """An empty log and an empty queue."""
     return MemoryDispatch()
 
 
-def reactor(dispatch: MemoryDispatch) -> Dispatcher:
-    """A reactor that reads the dispatch's log from the beginning."""
+def dispatcher(dispatch: MemoryDispatch) -> Dispatcher:
+    """Return a dispatcher that reads the log from the beginning."""
     return Dispatcher(MemoryCommitFeed(dispatch.store), dispatch.store, dispatch.issuer, dispatch.clock)
 
 
-async def reacted(dispatch: MemoryDispatch, job_id: str) -> dict[str, Ticket]:
-    """The tickets after the reactor has read all of a job's commits, one after the other."""
+async def dispatched(dispatch: MemoryDispatch, job_id: str) -> dict[str, Ticket]:
+    """Return the tickets after dispatching all commits of a job, one by one."""
     for recorded in await dispatch.commits(job_id):
-        await reactor(dispatch).react([recorded])
+        await dispatcher(dispatch).dispatch([recorded])
     return await dispatch.issuer.outstanding()
 
 
 async def test_queued_jobs_get_tickets_as_they_come(dispatch: MemoryDispatch) -> None:
-    """A job that is submitted while the reactor runs can be taken from the queue."""
-    running = asyncio.create_task(reactor(dispatch).run())
+    """A job that is submitted while the dispatcher runs can be taken from the queue."""
+    running = asyncio.create_task(dispatcher(dispatch).run())
     job_id = await dispatch.submit()
     async with asyncio.timeout(10):
         held = await dispatch.issuer.queue().take(["tiny"])
@@ -50,20 +50,20 @@ async def test_queued_jobs_get_tickets_as_they_come(dispatch: MemoryDispatch) ->
 
 
 async def test_reacting_twice_is_reacting_once(dispatch: MemoryDispatch) -> None:
-    """Commits that are read again, in whatever state the queue is, leave it as it is."""
+    """Dispatching commits again does not change the queue, whatever its state."""
     job_id = await dispatch.submit()
-    await reacted(dispatch, job_id)
+    await dispatched(dispatch, job_id)
     held = await dispatch.issuer.queue().take(["tiny"])
     await dispatch.start(job_id)
-    lying = await reacted(dispatch, job_id)
-    assert lying == {job_id: held.ticket}
+    tickets = await dispatched(dispatch, job_id)
+    assert tickets == {job_id: held.ticket}
     assert (held.deliveries, len(dispatch.issuer.queued)) == (1, 1)
 
 
 async def test_a_new_priority_moves_the_ticket(dispatch: MemoryDispatch) -> None:
     """A queued job with a new priority has one ticket, with that priority and the position of that commit."""
     job_id = await dispatch.submit(Priority.LOW)
-    await reacted(dispatch, job_id)
+    await dispatched(dispatch, job_id)
     await dispatch.send(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.CRITICAL))
     ticket = Ticket(
         job_id=job_id,
@@ -72,21 +72,21 @@ async def test_a_new_priority_moves_the_ticket(dispatch: MemoryDispatch) -> None
         model_class="tiny",
         priority=Priority.CRITICAL,
     )
-    assert await reacted(dispatch, job_id) == {job_id: ticket}
+    assert await dispatched(dispatch, job_id) == {job_id: ticket}
 
 
 async def test_a_new_priority_leaves_a_running_job_alone(dispatch: MemoryDispatch) -> None:
-    """The ticket that a worker holds stays where it is when its job gets another priority."""
+    """A ticket that a worker holds stays when the priority of its job changes."""
     job_id = await dispatch.submit(Priority.LOW)
-    await reacted(dispatch, job_id)
+    await dispatched(dispatch, job_id)
     held = await dispatch.issuer.queue().take(["tiny"])
     await dispatch.start(job_id)
     await dispatch.send(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.CRITICAL))
-    assert await reacted(dispatch, job_id) == {job_id: held.ticket}
+    assert await dispatched(dispatch, job_id) == {job_id: held.ticket}
 
 
 async def test_a_failed_attempt_is_queued_for_later(dispatch: MemoryDispatch) -> None:
-    """After a failed attempt the ticket is for the next one, not before its time."""
+    """After a failed attempt the ticket is for the next one, with its earliest start."""
     job_id = await dispatch.submit()
     await dispatch.start(job_id)
     await dispatch.crash(job_id, retry_seconds=5)
@@ -99,41 +99,41 @@ async def test_a_failed_attempt_is_queued_for_later(dispatch: MemoryDispatch) ->
         priority=Priority.MEDIUM,
         not_before=not_before,
     )
-    assert await reacted(dispatch, job_id) == {job_id: ticket}
+    assert await dispatched(dispatch, job_id) == {job_id: ticket}
 
 
 async def test_a_cancelled_job_loses_its_ticket(dispatch: MemoryDispatch) -> None:
     """The ticket of a job that was cancelled while it waited is withdrawn."""
     job_id, other = await dispatch.submit(), await dispatch.submit()
-    await reacted(dispatch, other)
-    await reacted(dispatch, job_id)
+    await dispatched(dispatch, other)
+    await dispatched(dispatch, job_id)
     await dispatch.send(job_id, Cancel(id=new_id(), actor="ann"))
-    assert set(await reacted(dispatch, job_id)) == {other}
+    assert set(await dispatched(dispatch, job_id)) == {other}
 
 
-async def test_old_news_of_an_ended_job_issues_nothing(dispatch: MemoryDispatch) -> None:
-    """Reading a long history from its beginning issues tickets for waiting jobs only."""
+async def test_old_commits_of_an_ended_job_issue_nothing(dispatch: MemoryDispatch) -> None:
+    """Reading a long history from its beginning issues tickets for queued jobs only."""
     ended, waiting = await dispatch.submit(), await dispatch.submit()
     await dispatch.send(ended, Cancel(id=new_id(), actor="ann"))
     dispatch.advance(3600)
-    await reacted(dispatch, ended)
-    assert set(await reacted(dispatch, waiting)) == {waiting}
+    await dispatched(dispatch, ended)
+    assert set(await dispatched(dispatch, waiting)) == {waiting}
 
 
-async def test_warming_up(dispatch: MemoryDispatch) -> None:
-    """A wish to warm up puts a second ticket beside the job's own, unless the job was started meanwhile."""
+async def test_a_prefetch_request_issues_a_second_ticket(dispatch: MemoryDispatch) -> None:
+    """A prefetch request issues a prefetch ticket besides the job's own, unless the job has started since."""
     job_id = await dispatch.submit()
     await dispatch.send(job_id, Prefetch(id=new_id(), actor="ann"))
-    await reacted(dispatch, job_id)
-    assert {lying.ticket.prefetch for lying in dispatch.issuer.queued.values()} == {True, False}
+    await dispatched(dispatch, job_id)
+    assert {entry.ticket.prefetch for entry in dispatch.issuer.queued.values()} == {True, False}
     dispatch.issuer.queued.clear()
     await dispatch.start(job_id)
     dispatch.advance(60)
-    assert await reacted(dispatch, job_id) == {}
+    assert await dispatched(dispatch, job_id) == {}
 
 
 async def test_an_outage_is_waited_out(dispatch: MemoryDispatch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the queue cannot be reached the reactor tries on, and loses nothing."""
+    """While the queue is unavailable the dispatcher retries, and loses nothing."""
     issue = dispatch.issuer.issue
     outages = 2
 
@@ -146,11 +146,11 @@ async def test_an_outage_is_waited_out(dispatch: MemoryDispatch, monkeypatch: py
 
     monkeypatch.setattr(dispatch.issuer, "issue", unreliable)
     job_id = await dispatch.submit()
-    assert set(await reacted(dispatch, job_id)) == {job_id}
+    assert set(await dispatched(dispatch, job_id)) == {job_id}
 
 
 def reconciler(dispatch: MemoryDispatch, *overdue: str) -> Reconciler:
-    """A reconciler that is told of these overdue jobs."""
+    """Return a reconciler for which these jobs are overdue."""
 
     async def unfinished(since: datetime) -> Sequence[str]:
         assert since < dispatch.now
@@ -162,16 +162,16 @@ def reconciler(dispatch: MemoryDispatch, *overdue: str) -> Reconciler:
 async def test_a_missing_ticket_is_issued_again(dispatch: MemoryDispatch) -> None:
     """A queued job without a ticket gets one; a job that has one, and one that has ended, do not."""
     lost, well, ended = [await dispatch.submit() for _ in range(3)]
-    await reacted(dispatch, well)
+    await dispatched(dispatch, well)
     before = dict(dispatch.issuer.queued)
     await dispatch.send(ended, Cancel(id=new_id(), actor="ann"))
     assert await reconciler(dispatch, lost, well, ended, new_id()).reconcile() == [lost]
     assert set(await dispatch.issuer.outstanding()) == {lost, well}
-    assert all(dispatch.issuer.queued[place] is lying for place, lying in before.items())
+    assert all(dispatch.issuer.queued[place] is entry for place, entry in before.items())
 
 
-async def test_a_job_in_lost_hands_gets_a_ticket(dispatch: MemoryDispatch) -> None:
-    """A job whose worker is gone gets a ticket when it has none; one whose worker is there does not."""
+async def test_a_job_of_a_lost_worker_gets_a_ticket(dispatch: MemoryDispatch) -> None:
+    """A processing job without a ticket gets one if its worker is gone, and none while it is present."""
     lost, held = await dispatch.submit(), await dispatch.submit()
     await dispatch.start(lost, "worker-1")
     await dispatch.start(held, "worker-2")
@@ -181,16 +181,16 @@ async def test_a_job_in_lost_hands_gets_a_ticket(dispatch: MemoryDispatch) -> No
     assert (ticket.attempt, ticket.position) == (1, await dispatch.position(lost))
 
 
-async def test_nothing_is_asked_when_nothing_is_overdue(
+async def test_the_queue_is_not_read_when_nothing_is_overdue(
     dispatch: MemoryDispatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As long as no job is overdue the queue is not read."""
+    """Without overdue jobs the reconciler does not read the queue."""
     monkeypatch.setattr(dispatch.issuer, "outstanding", None)
     assert await reconciler(dispatch).reconcile() == []
 
 
 class Advisories:
-    """No advisories; the tests hand them over themselves."""
+    """A feed without advisories; the tests pass them to the handler."""
 
     async def take(self) -> ExhaustedTicket:
         never: asyncio.Future[ExhaustedTicket] = asyncio.get_running_loop().create_future()
@@ -200,27 +200,27 @@ class Advisories:
         raise AssertionError("nothing was taken")
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources."""
 
 
-def poison_control(dispatch: MemoryDispatch) -> PoisonTicketHandler:
-    """Poison control of the dispatch."""
+def poison_ticket_handler(dispatch: MemoryDispatch) -> PoisonTicketHandler:
+    """Return a handler of poison tickets."""
     return PoisonTicketHandler(
         Advisories(), dispatch.store, dispatch.handler, dispatch.issuer, dispatch.workers
     )
 
 
 async def exhausted(dispatch: MemoryDispatch, job_id: str) -> ExhaustedTicket:
-    """The advisory that the job's ticket is exhausted."""
-    await reacted(dispatch, job_id)
+    """Return the advisory that the ticket of a job is exhausted."""
+    await dispatched(dispatch, job_id)
     return ExhaustedTicket(id=7, ticket=(await dispatch.issuer.outstanding())[job_id], deliveries=10)
 
 
 async def test_a_poisoned_job_fails(dispatch: MemoryDispatch) -> None:
-    """A job whose ticket is exhausted fails with a clear error, and its ticket is removed."""
+    """A job whose ticket is exhausted fails with the error POISONED, and its ticket is withdrawn."""
     job_id = await dispatch.submit()
     advisory = await exhausted(dispatch, job_id)
-    assert await poison_control(dispatch).deal_with(advisory)
+    assert await poison_ticket_handler(dispatch).handle(advisory)
     loaded = await dispatch.store.load(job_id)
     assert loaded is not None
     assert loaded.job.error is not None
@@ -232,34 +232,34 @@ async def test_a_poisoned_job_fails(dispatch: MemoryDispatch) -> None:
     assert await dispatch.issuer.outstanding() == {}
 
 
-async def test_an_advisory_that_comes_again_changes_nothing(dispatch: MemoryDispatch) -> None:
-    """Dealing with the same advisory twice leaves one failure in the log."""
+async def test_a_redelivered_advisory_changes_nothing(dispatch: MemoryDispatch) -> None:
+    """Handling an advisory twice fails the job once."""
     job_id = await dispatch.submit()
     advisory = await exhausted(dispatch, job_id)
     for _ in range(2):
-        assert await poison_control(dispatch).deal_with(advisory)
+        assert await poison_ticket_handler(dispatch).handle(advisory)
     assert len(await dispatch.commits(job_id)) == 2
 
 
-async def test_a_job_in_a_living_worker_s_hands_is_not_given_up(dispatch: MemoryDispatch) -> None:
-    """While the job's worker reports that it works on it, the advisory is put off."""
+async def test_a_job_of_a_present_worker_is_not_given_up(dispatch: MemoryDispatch) -> None:
+    """While the worker reports the job, the advisory must be redelivered."""
     job_id = await dispatch.submit()
     advisory = await exhausted(dispatch, job_id)
     await dispatch.start(job_id)
     await dispatch.report("worker-1", job_id)
-    assert not await poison_control(dispatch).deal_with(advisory)
+    assert not await poison_ticket_handler(dispatch).handle(advisory)
     await dispatch.workers.deregister("worker-1")
-    assert await poison_control(dispatch).deal_with(advisory)
+    assert await poison_ticket_handler(dispatch).handle(advisory)
     loaded = await dispatch.store.load(job_id)
     assert loaded is not None
     assert loaded.job.status is Status.FAILED
 
 
-async def test_a_poisoned_wish_to_warm_up_harms_no_job(dispatch: MemoryDispatch) -> None:
-    """When warming up fails again and again its job stays in the queue."""
+async def test_an_exhausted_prefetch_ticket_fails_no_job(dispatch: MemoryDispatch) -> None:
+    """When prefetches fail up to the maximum, the job stays in the queue."""
     job_id = await dispatch.submit()
     await dispatch.send(job_id, Prefetch(id=new_id(), actor="ann"))
-    await reacted(dispatch, job_id)
-    warm = next(lying.ticket for lying in dispatch.issuer.queued.values() if lying.ticket.prefetch)
-    assert await poison_control(dispatch).deal_with(ExhaustedTicket(id=8, ticket=warm, deliveries=10))
+    await dispatched(dispatch, job_id)
+    prefetch = next(entry.ticket for entry in dispatch.issuer.queued.values() if entry.ticket.prefetch)
+    assert await poison_ticket_handler(dispatch).handle(ExhaustedTicket(id=8, ticket=prefetch, deliveries=10))
     assert set(await dispatch.issuer.outstanding()) == {job_id}

@@ -1,11 +1,11 @@
-"""What commits mean for the queue of tickets."""
+"""Which changes of the ticket queue commits require."""
 
 from __future__ import annotations
 
 import pytest
 from kinolog_projector.dispatch.rules import (
     FRESH_SECONDS,
-    KINDS,
+    TICKET_EVENTS,
     CheckTicket,
     IssueFirstTicket,
     IssuePrefetchTicket,
@@ -35,45 +35,45 @@ DENOISE_STARTED = StageMark(stage=Stage.DENOISE, scene=0, at=START)
 
 @pytest.fixture
 def dispatch() -> MemoryDispatch:
-    """An empty dispatch."""
+    """An empty log and an empty queue."""
     return MemoryDispatch()
 
 
-async def last_reaction(dispatch: MemoryDispatch, job_id: str) -> list[object]:
-    """What the last commit of a job means."""
+async def last_changes(dispatch: MemoryDispatch, job_id: str) -> list[object]:
+    """Return the changes that the last commit of a job requires."""
     return list(ticket_changes((await dispatch.commits(job_id))[-1:], dispatch.now))
 
 
 async def test_a_submitted_job_gets_its_first_ticket(dispatch: MemoryDispatch) -> None:
-    """A fresh submit is settled from the commit alone: the ticket says what the commit says."""
+    """A recent submit needs no other commit: the ticket has the values of the commit."""
     job_id = await dispatch.submit(Priority.HIGH)
     ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=Priority.HIGH)
-    assert await last_reaction(dispatch, job_id) == [IssueFirstTicket(ticket)]
+    assert await last_changes(dispatch, job_id) == [IssueFirstTicket(ticket)]
 
 
-async def test_old_news_is_looked_at(dispatch: MemoryDispatch) -> None:
-    """A submit that was read late may be old news: the job's tail is looked at."""
+async def test_an_old_submit_is_checked(dispatch: MemoryDispatch) -> None:
+    """A submit that is read late may be outdated: the ticket is checked against the job."""
     job_id = await dispatch.submit()
     dispatch.advance(FRESH_SECONDS + 1)
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
 
 
-async def test_what_moves_a_ticket_is_looked_at(dispatch: MemoryDispatch) -> None:
+async def test_what_changes_a_ticket_is_checked(dispatch: MemoryDispatch) -> None:
     """Another priority, a failed attempt, a retry and a cancelled queued job each may change the ticket."""
     job_id = await dispatch.submit()
     await dispatch.send(job_id, Reprioritize(id=new_id(), actor="ann", priority=Priority.LOW))
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
     await dispatch.start(job_id)
     await dispatch.crash(job_id)
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
     await dispatch.send(job_id, Cancel(id=new_id(), actor="ann"))
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
     await dispatch.send(job_id, Retry(id=new_id(), actor="ann"))
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
 
 
-async def test_a_job_that_was_given_up_is_looked_at(dispatch: MemoryDispatch) -> None:
-    """A job that the service gave up leaves a ticket behind."""
+async def test_a_job_that_was_given_up_is_checked(dispatch: MemoryDispatch) -> None:
+    """A job that the service gave up may still have a ticket."""
     job_id = await dispatch.submit()
     await dispatch.send(
         job_id,
@@ -81,37 +81,37 @@ async def test_a_job_that_was_given_up_is_looked_at(dispatch: MemoryDispatch) ->
             id=new_id(), actor="projector", error=JobError(code="POISONED", message="no", retryable=False)
         ),
     )
-    assert await last_reaction(dispatch, job_id) == [CheckTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [CheckTicket(job_id)]
 
 
-async def test_what_a_worker_does_means_nothing(dispatch: MemoryDispatch) -> None:
-    """Starting, stages, a wish to cancel, and what ends a job in a worker's hands leave the queue alone."""
+async def test_what_a_worker_does_changes_nothing(dispatch: MemoryDispatch) -> None:
+    """Starts, stages, cancel requests and ends of running jobs do not change the queue."""
     job_id = await dispatch.submit()
     await dispatch.start(job_id)
-    assert await last_reaction(dispatch, job_id) == []
+    assert await last_changes(dispatch, job_id) == []
     await dispatch.send(
         job_id, RecordStages(id=new_id(), actor="worker-1", attempt=1, marks=(DENOISE_STARTED,))
     )
-    assert await last_reaction(dispatch, job_id) == []
+    assert await last_changes(dispatch, job_id) == []
     await dispatch.send(job_id, Cancel(id=new_id(), actor="ann"))
-    assert await last_reaction(dispatch, job_id) == []
+    assert await last_changes(dispatch, job_id) == []
     await dispatch.send(job_id, ConfirmCancel(id=new_id(), actor="worker-1", attempt=1))
-    assert await last_reaction(dispatch, job_id) == []
+    assert await last_changes(dispatch, job_id) == []
     await dispatch.send(job_id, Erase(id=new_id(), actor="ann"))
-    assert await last_reaction(dispatch, job_id) == []
+    assert await last_changes(dispatch, job_id) == []
 
 
-async def test_a_wish_to_warm_up(dispatch: MemoryDispatch) -> None:
-    """A wish to warm up is a reaction of its own, beside that of the job's ticket."""
+async def test_a_prefetch_request(dispatch: MemoryDispatch) -> None:
+    """A prefetch request is a change of its own, besides that of the job's ticket."""
     job_id = await dispatch.submit()
     await dispatch.send(job_id, Prefetch(id=new_id(), actor="ann"))
-    assert await last_reaction(dispatch, job_id) == [IssuePrefetchTicket(job_id)]
+    assert await last_changes(dispatch, job_id) == [IssuePrefetchTicket(job_id)]
     both = ticket_changes(await dispatch.commits(job_id), dispatch.now)
-    assert [type(reaction) for reaction in both] == [IssueFirstTicket, IssuePrefetchTicket]
+    assert [type(change) for change in both] == [IssueFirstTicket, IssuePrefetchTicket]
 
 
-async def test_one_look_for_many_commits_of_a_job(dispatch: MemoryDispatch) -> None:
-    """Several commits of one job in a batch lead to one look at its tail; other jobs are not affected."""
+async def test_many_commits_of_a_job_are_checked_once(dispatch: MemoryDispatch) -> None:
+    """Several commits of a job in a batch require one check; other jobs are not affected."""
     job_id, other = await dispatch.submit(), await dispatch.submit()
     await dispatch.send(
         job_id,
@@ -119,14 +119,14 @@ async def test_one_look_for_many_commits_of_a_job(dispatch: MemoryDispatch) -> N
         Cancel(id=new_id(), actor="ann"),
     )
     batch = [*await dispatch.commits(job_id), *await dispatch.commits(other)]
-    reactions = ticket_changes(batch, dispatch.now)
-    assert reactions[0] == CheckTicket(job_id)
-    assert isinstance(reactions[1], IssueFirstTicket)
-    assert len(reactions) == 2
+    changes = ticket_changes(batch, dispatch.now)
+    assert changes[0] == CheckTicket(job_id)
+    assert isinstance(changes[1], IssueFirstTicket)
+    assert len(changes) == 2
 
 
-async def test_the_named_kinds_are_those_that_matter(dispatch: MemoryDispatch) -> None:
-    """A commit without an event of the named kinds means nothing, whatever else is in it."""
+async def test_only_ticket_events_change_the_queue(dispatch: MemoryDispatch) -> None:
+    """A commit without one of these events requires no change, whatever else it has."""
     job_id = await dispatch.submit()
     await dispatch.send(
         job_id,
@@ -147,4 +147,4 @@ async def test_the_named_kinds_are_those_that_matter(dispatch: MemoryDispatch) -
     )
     for recorded in await dispatch.commits(job_id):
         kinds = {event.WhichOneof("kind") for event in map(event_to_proto, recorded.commit.events)}
-        assert bool(ticket_changes([recorded], dispatch.now)) <= bool(kinds & set(KINDS))
+        assert bool(ticket_changes([recorded], dispatch.now)) <= bool(kinds & set(TICKET_EVENTS))

@@ -1,1 +1,1 @@
-"""Keeps the queue of tickets in step with the log."""
+"""Dispatches jobs: keeps the ticket queue in step with the log."""

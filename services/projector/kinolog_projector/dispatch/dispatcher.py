@@ -1,4 +1,4 @@
-"""Turns queued jobs into tickets, as their commits are stored."""
+"""Issues and withdraws tickets as commits of jobs arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinolog_projector.dispatch.rules import (
     CheckTicket,
     IssueFirstTicket,
     IssuePrefetchTicket,
-    Reaction,
+    TicketChange,
     prefetch_ticket,
     ticket_changes,
     ticket_of,
@@ -25,55 +25,55 @@ from kinolog_projector.dispatch.rules import (
 
 
 class Dispatcher:
-    """Reads the log from where it was left, and brings the queue into step with it.
+    """Reads the log from where the last dispatcher stopped, and applies its commits to the ticket queue.
 
-    It needs neither Postgres nor the projection: jobs start while those are down. Commits may be read more than
-    once, and by several reactors; the queue comes out the same.
+    It needs neither Postgres nor the projection: jobs start while those are unavailable. Dispatching is idempotent:
+    commits may be read more than once, and by several dispatchers.
     """
 
-    def __init__(self, feed: CommitFeed, store: EventStore, office: TicketIssuer, clock: Clock) -> None:
+    def __init__(self, feed: CommitFeed, store: EventStore, issuer: TicketIssuer, clock: Clock) -> None:
         self._feed = feed
         self._store = store
-        self._office = office
+        self._issuer = issuer
         self._clock = clock
         self.position = 0
-        """Up to where the log was read since this process started; 0 before the first commit."""
+        """The last position that was dispatched since this process started; 0 before the first."""
 
     async def run(self) -> None:
-        """React for ever. Raises `DamagedLog`."""
+        """Dispatch commits until cancelled. Raises `DamagedLog`."""
         while True:
             batch = await self._feed.take()
-            await self.react(batch)
+            await self.dispatch(batch)
             await self._feed.acknowledge(batch)
             self.position = max(self.position, batch[-1].position)
 
-    async def react(self, batch: Sequence[RecordedCommit]) -> None:
-        """Bring the queue into step with these commits; waits while log or queue cannot be reached."""
-        reactions = ticket_changes(batch, self._clock())
-        await asyncio.gather(*map(self._persist, reactions))
+    async def dispatch(self, batch: Sequence[RecordedCommit]) -> None:
+        """Apply commits to the queue. Retries while the log or the queue is unavailable."""
+        changes = ticket_changes(batch, self._clock())
+        await asyncio.gather(*map(self._apply_with_retries, changes))
 
-    async def _persist(self, reaction: Reaction) -> None:
-        await retry_until_log_available(partial(self._carry_out, reaction), "the reactor")
+    async def _apply_with_retries(self, change: TicketChange) -> None:
+        await retry_until_log_available(partial(self._apply, change), "the dispatcher")
 
-    async def _carry_out(self, reaction: Reaction) -> None:
-        match reaction:
+    async def _apply(self, change: TicketChange) -> None:
+        match change:
             case IssueFirstTicket(ticket=ticket):
-                await self._office.issue(ticket, first=True)
+                await self._issuer.issue(ticket, first=True)
             case CheckTicket(job_id=job_id):
-                await self._look(job_id)
+                await self._check_ticket(job_id)
             case IssuePrefetchTicket(job_id=job_id):
-                await self._warm_up(job_id)
+                await self._issue_prefetch_ticket(job_id)
 
-    async def _look(self, job_id: str) -> None:
+    async def _check_ticket(self, job_id: str) -> None:
         loaded = await self._store.load(job_id)
         if loaded is None:
             return
         if loaded.job.status is Status.QUEUED:
-            await self._office.issue(ticket_of(loaded.job, loaded.position))
+            await self._issuer.issue(ticket_of(loaded.job, loaded.position))
         elif loaded.job.status.terminal:
-            await self._office.withdraw(job_id)
+            await self._issuer.withdraw(job_id)
 
-    async def _warm_up(self, job_id: str) -> None:
+    async def _issue_prefetch_ticket(self, job_id: str) -> None:
         loaded = await self._store.load(job_id)
         if loaded is not None and loaded.job.status is Status.QUEUED and loaded.job.prefetch_requested:
-            await self._office.issue(prefetch_ticket(loaded.job, loaded.position))
+            await self._issuer.issue(prefetch_ticket(loaded.job, loaded.position))

@@ -1,4 +1,4 @@
-"""Ends jobs whose tickets were handed out as often as they may be: such a job fails, and is never stuck."""
+"""Fails jobs whose tickets reached the maximum number of deliveries, so that no job is stuck."""
 
 from __future__ import annotations
 
@@ -23,49 +23,51 @@ POISONED = "POISONED"
 
 
 class PoisonTicketHandler:
-    """Takes advisories about exhausted tickets and gives their jobs up."""
+    """Handles advisories about exhausted tickets: gives up their jobs."""
 
     def __init__(
         self,
         feed: AdvisoryFeed,
         store: EventStore,
         handler: CommandHandler,
-        office: TicketIssuer,
+        issuer: TicketIssuer,
         workers: WorkerRegistry,
     ) -> None:
         self._feed = feed
         self._store = store
         self._handler = handler
-        self._office = office
+        self._issuer = issuer
         self._workers = workers
         self.given_up = 0
         """Jobs given up since this process started."""
 
     async def run(self) -> None:
-        """Deal with advisories for ever."""
+        """Handle advisories until cancelled."""
         while True:
-            exhausted = await retry_until_log_available(self._feed.take, "poison control")
-            if await retry_until_log_available(partial(self.deal_with, exhausted), "poison control"):
+            exhausted = await retry_until_log_available(self._feed.take, "the handler of poison tickets")
+            if await retry_until_log_available(
+                partial(self.handle, exhausted), "the handler of poison tickets"
+            ):
                 await self._feed.acknowledge(exhausted)
 
-    async def deal_with(self, exhausted: ExhaustedTicket) -> bool:
-        """End the job, unless it has ended, and remove its ticket.
+    async def handle(self, exhausted: ExhaustedTicket) -> bool:
+        """Fail the job, unless it has ended, and withdraw its ticket.
 
-        False when a worker that is there has the job in hand: the advisory is to come again.
+        Return False, and do nothing, while a present worker reports the job: the advisory must be redelivered.
         """
         ticket = exhausted.ticket
         if ticket.prefetch:
-            logger.error("gave up warming up for job %s", ticket.job_id)
+            logger.error("gave up the prefetch of job %s", ticket.job_id)
             return True
         loaded = await self._store.load(ticket.job_id)
-        if loaded is not None and await self._is_in_hand(loaded.job):
+        if loaded is not None and await self._is_in_progress(loaded.job):
             return False
         if loaded is not None and not loaded.job.status.terminal:
             await self._give_up(exhausted)
-        await self._office.withdraw(ticket.job_id)
+        await self._issuer.withdraw(ticket.job_id)
         return True
 
-    async def _is_in_hand(self, job: Job) -> bool:
+    async def _is_in_progress(self, job: Job) -> bool:
         if job.status is not Status.PROCESSING:
             return False
         return any(report.job_id == job.id for report in await self._workers.present_workers())
@@ -73,8 +75,8 @@ class PoisonTicketHandler:
     async def _give_up(self, exhausted: ExhaustedTicket) -> None:
         job_id = exhausted.ticket.job_id
         message = (
-            f"the job was handed to a worker {exhausted.deliveries} times and none brought it to an end; "
-            "retry it once the workers are well"
+            f"the job was delivered to workers {exhausted.deliveries} times and none finished it; "
+            "retry it when the workers are healthy"
         )
         command = GiveUp(
             id=f"give-up-{exhausted.id}",
@@ -87,5 +89,5 @@ class PoisonTicketHandler:
             logger.warning("job %s was not given up: %s", job_id, refused.message)
             return
         if handled.events:
-            logger.error("gave up job %s: handed out %d times in vain", job_id, exhausted.deliveries)
+            logger.error("gave up job %s after %d deliveries", job_id, exhausted.deliveries)
             self.given_up += 1

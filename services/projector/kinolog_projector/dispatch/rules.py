@@ -1,8 +1,8 @@
-"""What a commit means for the queue of tickets. Pure.
+"""Which changes of the ticket queue a commit requires. Pure.
 
-A ticket is a hint; the log decides. So only the plain case is settled from the commit alone: a job that was just
-submitted gets its first ticket. Whatever else may touch a ticket means that the job's tail is to be looked at, as
-the commit may be old news by the time it is read.
+A ticket is a hint; the log decides. The commit alone decides only the simple case: a job that was just submitted gets
+its first ticket. Any other commit that affects a ticket requires loading the job, because later commits may already
+have changed it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.tickets import Ticket
 
-KINDS = ("queued", "reprioritized", "cancelled", "failed", "prefetch_requested")
-"""Events without any of which a commit means nothing to the queue, as the log names them."""
+TICKET_EVENTS = ("queued", "reprioritized", "cancelled", "failed", "prefetch_requested")
+"""Stored names of the events that affect tickets. A commit without any of them does not."""
 
 FRESH_SECONDS = 10.0
-"""A commit older than this may be old news: the job's tail is looked at."""
+"""A commit that is older may be outdated: the job is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +34,37 @@ class IssueFirstTicket:
 
 @dataclass(frozen=True, slots=True)
 class CheckTicket:
-    """Look at the job's tail, and make its ticket what it should be."""
+    """Load the job and issue or withdraw its ticket accordingly."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class IssuePrefetchTicket:
-    """Issue a ticket to warm up for a job, if its tail still wants that."""
+    """Load the job and issue a prefetch ticket if it still requests one."""
 
     job_id: str
 
 
-Reaction: TypeAlias = IssueFirstTicket | CheckTicket | IssuePrefetchTicket
+TicketChange: TypeAlias = IssueFirstTicket | CheckTicket | IssuePrefetchTicket
 
 
-def ticket_changes(batch: Iterable[RecordedCommit], now: datetime) -> list[Reaction]:
-    """What commits, oldest first, mean for the queue: at most one reaction per job, beside a wish to warm up."""
-    own: dict[str, Reaction] = {}
-    warm: dict[str, Reaction] = {}
+def ticket_changes(batch: Iterable[RecordedCommit], now: datetime) -> list[TicketChange]:
+    """Return the changes that commits, oldest first, require: per job at most one, and one prefetch ticket."""
+    changes: dict[str, TicketChange] = {}
+    prefetches: dict[str, TicketChange] = {}
     for recorded in batch:
         job_id = recorded.commit.job_id
-        reaction = _reaction(recorded, now)
-        if reaction is not None:
-            own[job_id] = CheckTicket(job_id) if job_id in own else reaction
+        change = _ticket_change(recorded, now)
+        if change is not None:
+            changes[job_id] = CheckTicket(job_id) if job_id in changes else change
         if any(isinstance(event, e.PrefetchRequested) for event in recorded.commit.events):
-            warm[job_id] = IssuePrefetchTicket(job_id)
-    return [*own.values(), *warm.values()]
+            prefetches[job_id] = IssuePrefetchTicket(job_id)
+    return [*changes.values(), *prefetches.values()]
 
 
 def ticket_of(job: Job, position: int) -> Ticket:
-    """The ticket of a job as it stands at `position`."""
+    """Return the ticket of a job whose last commit is at `position`."""
     attempt = job.attempt if job.status is Status.PROCESSING else job.attempt + 1
     return Ticket(
         job_id=job.id,
@@ -77,7 +77,7 @@ def ticket_of(job: Job, position: int) -> Ticket:
 
 
 def prefetch_ticket(job: Job, position: int) -> Ticket:
-    """The ticket to warm up for a job."""
+    """Return the prefetch ticket of a job."""
     return Ticket(
         job_id=job.id,
         position=position,
@@ -89,9 +89,9 @@ def prefetch_ticket(job: Job, position: int) -> Ticket:
     )
 
 
-def _reaction(recorded: RecordedCommit, now: datetime) -> Reaction | None:
+def _ticket_change(recorded: RecordedCommit, now: datetime) -> TicketChange | None:
     commit = recorded.commit
-    if not _touches_ticket(commit):
+    if not _affects_ticket(commit):
         return None
     fresh = now - commit.at <= timedelta(seconds=FRESH_SECONDS)
     if fresh and commit.previous_position == 0 and commit.state.status is Status.QUEUED:
@@ -99,10 +99,10 @@ def _reaction(recorded: RecordedCommit, now: datetime) -> Reaction | None:
     return CheckTicket(commit.job_id)
 
 
-def _touches_ticket(commit: Commit) -> bool:
-    """Whether the ticket that lies in the queue, if any, may no longer be the right one.
+def _affects_ticket(commit: Commit) -> bool:
+    """Return whether the queue may now hold a wrong ticket for the job, or lack one.
 
-    A job that ends in a worker's hands needs nothing: that worker removes its ticket.
+    A job that a worker ends requires no change: that worker acknowledges its ticket.
     """
     for event in commit.events:
         match event:

@@ -1,4 +1,4 @@
-"""Running the reactor's parts together."""
+"""Runs dispatcher, reconciler and handler of poison tickets together."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kinolog_projector.dispatch.reconciler import INTERVAL_SECONDS, Reconciler
 
 
 async def run_dispatch(
-    reactor: Dispatcher,
+    dispatcher: Dispatcher,
     reconciler: Reconciler,
-    poison: PoisonTicketHandler,
+    poison_tickets: PoisonTicketHandler,
     reconcile_seconds: float = INTERVAL_SECONDS,
 ) -> None:
-    """Keep the queue in step with the log, for ever. Raises an ExceptionGroup when a part cannot go on."""
+    """Apply the log to the ticket queue until cancelled. Raises an ExceptionGroup if one of the tasks fails."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(reactor.run(), name="reactor")
+        group.create_task(dispatcher.run(), name="dispatcher")
         group.create_task(reconciler.run(reconcile_seconds), name="reconciler")
-        group.create_task(poison.run(), name="poison control")
+        group.create_task(poison_tickets.run(), name="poison tickets")

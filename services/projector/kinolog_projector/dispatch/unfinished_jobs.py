@@ -1,4 +1,4 @@
-"""Jobs that should be moving, for the reconciler."""
+"""Reads unfinished jobs from the read model, for the reconciler."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ QUERY = (
 
 
 class ReadModelUnfinishedJobs:
-    """Ids of jobs that are queued or processing and have not changed since a time, longest first."""
+    """Ids of jobs that are queued or processing and have not changed since a time, oldest change first."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
 
     async def __call__(self, unchanged_since: datetime) -> Sequence[str]:
-        """The ids. Raises `ReadModelUnavailable`."""
+        """Return the ids. Raises `ReadModelUnavailable`."""
         async with reader_connection(self._pool) as connection:
             cursor = await connection.execute(QUERY, [unchanged_since])
-            return [row[0] for row in await cursor.fetchall()]
+            return [job_id for (job_id,) in await cursor.fetchall()]
