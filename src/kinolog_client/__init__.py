@@ -213,8 +213,8 @@ _MODULES = (
     "live.updates",
     "live.steps",
     "live.flow",
-    "live.async_feed",
     "client",
+    "live.async_feed",
     "async_client",
 )
 """Modules that define the public names, each after those that it imports."""

@@ -109,7 +109,7 @@ def test_a_running_and_an_erased_job_hold(gateway: KinologClient, completed: str
     gateway.erase(completed)
     code, answer = proof(completed)
     assert code == ExitCode.OK, answer
-    assert answer["checks"][5]["detail"].startswith("erased; the key is gone")
+    assert answer["checks"][5]["detail"].startswith("erased; the key is deleted")
     assert answer["checks"][6]["detail"].startswith("erased; ")
 
 

@@ -1,4 +1,4 @@
-"""Channels and positions of live updates: what to say to resume where a connection broke off. Pure."""
+"""Channels and positions of live updates: what to send to resume where a connection broke off. Pure."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class LiveSession:
         self._ping_ids = count(1)
 
     def subscribe(self, channel: str, sequence: int | None = None) -> None:
-        """Want a channel. For `logs:<id>`, `sequence` is that of the last line that is known."""
+        """Add a channel. For `logs:<id>`, `sequence` is that of the last known line."""
         self._channels[channel] = None
         if sequence is not None:
             self._sequences[channel] = sequence
         if self._connected:
-            self._say_subscribe(channel)
+            self._enqueue_subscribe(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        """Want a channel no longer."""
+        """Remove a channel."""
         self._channels.pop(channel, None)
         self._sequences.pop(channel, None)
         if self._connected:
-            self._say(type="unsubscribe", channel=channel)
+            self._enqueue(type="unsubscribe", channel=channel)
 
     def sequence(self, channel: str) -> int | None:
         """Return the greatest sequence of the lines of a `logs:<id>` channel. None before the first."""
@@ -53,11 +53,11 @@ class LiveSession:
         self._sequences[channel] = max(self._sequences.get(channel, 0), sequence)
 
     def on_connected(self) -> None:
-        """Begin a connection: subscribe to what is wanted, and ping, so that a connection that works answers."""
+        """Begin a connection: subscribe to the channels, and ping, so that a connection that works answers."""
         self._connected = True
         self._outgoing.clear()
         for channel in self._channels:
-            self._say_subscribe(channel)
+            self._enqueue_subscribe(channel)
         self.ping()
 
     def on_disconnected(self) -> None:
@@ -67,7 +67,7 @@ class LiveSession:
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self._say(type="ping", id=str(next(self._ping_ids)))
+        self._enqueue(type="ping", id=str(next(self._ping_ids)))
 
     def take_outgoing(self) -> list[str]:
         """Return the messages to send, once."""
@@ -84,7 +84,7 @@ class LiveSession:
             return None
         data = message.get("data")
         facts = data if isinstance(data, dict) else {}
-        kind, position = message.get("type"), message.get("position")
+        kind, position = str(message.get("type")), message.get("position")
         if kind == "error" and facts.get("reason") == POSITION_AHEAD:
             self._begin_again(facts.get("channel"))
         elif kind in _POSITIONED and isinstance(position, int):
@@ -99,11 +99,11 @@ class LiveSession:
         """The log was replaced: subscribe without a position."""
         self.position = None
         if channel in self._channels:
-            self._say_subscribe(channel)
+            self._enqueue_subscribe(channel)
 
-    def _say_subscribe(self, channel: str) -> None:
+    def _enqueue_subscribe(self, channel: str) -> None:
         after = self._sequences.get(channel) if channel.startswith("logs:") else self.position
-        self._say(type="subscribe", channel=channel, **({} if after is None else {"after": after}))
+        self._enqueue(type="subscribe", channel=channel, **({} if after is None else {"after": after}))
 
-    def _say(self, **message: Any) -> None:
+    def _enqueue(self, **message: Any) -> None:
         self._outgoing.append(json.dumps(message))

@@ -14,7 +14,7 @@ class ClientModel(BaseModel):
     may lack has a default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that this was read from, with the fields that this version does not know."""
