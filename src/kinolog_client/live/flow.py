@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 from kinolog.process.backoff import Backoff
@@ -70,16 +71,16 @@ class LiveFlow:
         yield Emit(LinkState("connecting"))
         yield from self._emit((yield from self._watch.start()))
         while not self._watch.ended:
-            cause, connected_at = "the connection ended", self._clock()
+            cause, stable_at = "the connection ended", inf
             try:
                 yield Connect(self._settings.open_seconds)
-                connected_at = self._clock()
+                stable_at = self._clock() + self._settings.stable_seconds
                 yield from self._converse()
             except ConnectionLost as error:
                 cause = str(error)
             self._session.on_disconnected()
             yield Disconnect()
-            if self._clock() - connected_at >= self._settings.stable_seconds:
+            if self._clock() >= stable_at:
                 self._failures = 0
             self._failures += 1
             yield from self._poll_until_reconnect(cause)
@@ -93,7 +94,7 @@ class LiveFlow:
         while not self._watch.ended:
             limit = settings.pong_seconds if pinged else settings.silence_seconds
             seconds = limit - silent_seconds
-            doubtful = not works and self._failures > 1
+            doubtful = not works and self._failures > 0
             if doubtful:
                 seconds = min(seconds, settings.poll_seconds)
             text = yield Receive(seconds)

@@ -1,4 +1,4 @@
-"""What is watched, and how it is read over REST while there is no live connection. Pure; parts of a flow."""
+"""The targets of a watch, and how they are read over REST while there is no live connection. Pure; parts of a flow."""
 
 from __future__ import annotations
 
