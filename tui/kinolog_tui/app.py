@@ -19,7 +19,7 @@ from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.job_list_filter import JobListFilter
-from kinolog_tui.session.session import SessionApp
+from kinolog_tui.session_app import SessionApp
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")

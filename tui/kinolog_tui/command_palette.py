@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from kinolog_client import STATUSES
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.frame import PAGES
 
 if TYPE_CHECKING:  # the application names this provider

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.session.live_feed import SETTINGS
-from kinolog_tui.session.session import SessionApp
+from kinolog_tui.session_app import SessionApp
 from textual.pilot import Pilot
 
 from kinolog.process.backoff import Backoff

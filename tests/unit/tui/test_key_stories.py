@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.dialogs.keys import KeysDialog
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.jobs import JobsPage
 from kinolog_tui.screens.settings import SettingsPage
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, OptionList

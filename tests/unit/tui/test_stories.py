@@ -216,6 +216,16 @@ async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
     assert app.theme == "textual-dark"
 
 
+async def test_settings_that_cannot_be_written_are_reported(pilot: Pilot[None]) -> None:
+    """If the settings file cannot be written, a toast has the cause and the dashboard goes on."""
+    app = app_of(pilot)
+    app.store.file.parent.parent.write_text("a file where the folder should be")
+    await press(pilot, "5", "ctrl+s")
+    toast = next(iter(app._notifications))
+    assert (toast.title, toast.severity) == ("Not done", "error")
+    assert "cannot be written" in toast.message
+
+
 async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
     """The palette goes to a typed page or job."""
     await pilot.press("ctrl+p", *"failed jobs")

@@ -23,9 +23,9 @@ from kinolog_client import (
     ModelListInfo,
 )
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.draft_view import DraftView
 

@@ -10,9 +10,9 @@ from textual.binding import BindingType
 
 from kinolog_client import JobInfo
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.dialogs.confirm import ConfirmDialog, PriorityDialog
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered
 
 DONE = {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 from textual.message_pump import MessagePump
 
 from kinolog_client import GatewayError
-from kinolog_tui.keys.keymap_app import fill_key_names
 from kinolog_tui.session.background import start_work
+from kinolog_tui.session.keymap_app import fill_key_names
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.request_failure import RequestFailure
 
@@ -33,8 +33,8 @@ class RequestOwner(MessagePump):
     def request(self, key: str, call: Callable[[], Awaitable[object]]) -> None:
         """Start a call. A newer request with the same key cancels an older one.
 
-        The result arrives as `RequestAnswered`, an error of the gateway or a `RequestFailure` as `RequestFailed`, both
-        with `key`.
+        The result arrives as `RequestAnswered`. An error of the gateway, or of a file that the call writes, arrives as
+        `RequestFailed`. Both carry `key`.
         """
 
         async def work() -> None:
@@ -42,8 +42,8 @@ class RequestOwner(MessagePump):
                 value = await call()
             except GatewayError as error:
                 self.post_message(RequestFailed(key, RequestFailure.of(error)))
-            except RequestFailure as failure:
-                self.post_message(RequestFailed(key, failure))
+            except OSError as error:
+                self.post_message(RequestFailed(key, RequestFailure.of_file(error)))
             else:
                 self.post_message(RequestAnswered(key, value))
 
@@ -64,7 +64,7 @@ class RequestOwner(MessagePump):
         if not self.kinolog.errors.allows(failure):
             return
         self.app.notify(
-            f"{failure.words}\n{fill_key_names(self.app, failure.next_step)}",
+            f"{failure.text}\n{fill_key_names(self.app, failure.next_step)}",
             title="Not done",
             severity="error",
             markup=False,

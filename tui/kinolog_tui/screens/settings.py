@@ -14,17 +14,17 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.issued_keys import IssuedKeys, read_issued_keys
 from kinolog_tui.session.job_list_filter import PAGE_SIZES
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.preferences import PICTURES, REFRESH_SECONDS, Preferences
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import short_path
-from kinolog_tui.widgets.api_keys import ApiKeyList
-from kinolog_tui.widgets.choices import TickBox
-from kinolog_tui.widgets.keys import KeyTable
+from kinolog_tui.widgets.api_key_list import ApiKeyList
+from kinolog_tui.widgets.check_list import TickBox
+from kinolog_tui.widgets.key_table import KeyTable
 
 PICTURE_MODES = {
     "auto": "as the terminal can",
@@ -187,20 +187,19 @@ class SettingsPage(Page):
                 if message.key == "reset":
                     self._apply(preferences)
                     self._fill(preferences)
-                words = (
-                    short_path(self.kinolog.store.file) if message.key == "save" else "as before any choice"
-                )
-                self.notify(
-                    words, title="Saved" if message.key == "save" else "Reset", markup=False, timeout=3
-                )
+                self._report(saved=message.key == "save")
+
+    def _report(self, *, saved: bool) -> None:
+        text, title = (
+            (short_path(self.kinolog.store.file), "Saved") if saved else ("as before any choice", "Reset")
+        )
+        self.notify(text, title=title, markup=False, timeout=3)
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show why the server's keys cannot be listed. Other failures become a toast."""
-        message.prevent_default()  # the base's handler is called below
         if message.key == "keys":
-            self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.failure.words}")
-        else:
-            super().on_request_failed(message)
+            message.prevent_default()  # no toast
+            self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.failure.text}")
 
     def _apply(self, preferences: Preferences) -> None:
         before = self.kinolog.client

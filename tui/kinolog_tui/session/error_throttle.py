@@ -21,7 +21,7 @@ class ErrorThrottle:
     def allows(self, failure: RequestFailure) -> bool:
         """Return False if the same error was allowed less than 10 seconds ago. All server errors count as the same."""
         server_error = failure.status is None or failure.status >= SERVER_ERRORS
-        error: object = "server" if server_error else (failure.status, failure.words)
+        error: object = "server" if server_error else (failure.status, failure.text)
         now = self._clock()
         shown_at = self._shown_at.get(error)
         if shown_at is not None and now - shown_at < QUIET_SECONDS:

@@ -129,7 +129,7 @@ def _gathered(events: list[LiveEvent]) -> Iterator[FeedEvent]:
 
 def _with_cause(link: LinkState) -> LinkState:
     """Return the state with the error in the words of the dashboard."""
-    return link if link.error is None else replace(link, cause=RequestFailure.of(link.error).words)
+    return link if link.error is None else replace(link, cause=RequestFailure.of(link.error).text)
 
 
 def _newest(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from kinolog_client import GatewayError, GatewayUnreachable, ProblemError, UnexpectedAnswer
 
 NEXT_STEPS = {
     401: "Give the right API key in Settings ({everywhere.settings}).",
     403: "Give the right API key in Settings ({everywhere.settings}).",
-    404: "It may have been asked of another server; look in Jobs ({everywhere.jobs}).",
+    404: "It may be on another server; look in Jobs ({everywhere.jobs}).",
     409: "Press {everywhere.renew} to see how things stand now.",
     429: "Wait a moment, then try again.",
     503: "A part of kinolog is away; it is tried again by itself.",
@@ -15,16 +17,15 @@ NEXT_STEPS = {
 """What to do, by HTTP status. A name in braces stands for the key of that binding."""
 
 
-class RequestFailure(Exception):
+@dataclass(frozen=True, slots=True)
+class RequestFailure:
     """What went wrong, and what to do. `status` is None if no answer came, and 0 if nothing was sent."""
 
-    def __init__(self, words: str, next_step: str, status: int | None = None, reason: str = "") -> None:
-        super().__init__(words)
-        self.words = words
-        self.next_step = next_step
-        self.status = status
-        self.reason = reason
-        """The gateway's constant for programs. Empty if it gave none."""
+    text: str
+    next_step: str
+    status: int | None = None
+    reason: str = ""
+    """The gateway's constant for programs. Empty if it gave none."""
 
     @classmethod
     def of(cls, error: GatewayError) -> RequestFailure:
@@ -42,3 +43,9 @@ class RequestFailure(Exception):
                 return cls(fields or error.detail, step, status, error.reason)
             case _:
                 return cls(str(error), "Try again.", error.status, error.reason)
+
+    @classmethod
+    def of_file(cls, error: OSError) -> RequestFailure:
+        """Return the failure for a file that cannot be written."""
+        name = error.filename or "The file"
+        return cls(f"{name} cannot be written: {error.strerror or error}.", "Choose another place.", 0)

@@ -6,20 +6,13 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinolog_tui.session.request_failure import RequestFailure
-
 HEADINGS = ("chart", "at", "name", "measure", "value")
 
 
 async def write_csv(file: Path, rows: Sequence[tuple[str, str, str, str, str]]) -> Path:
-    """Write the rows below the headings. Return the file. Raises `RequestFailure`."""
-    try:
-        with file.open("w", newline="", encoding="utf-8") as out:
-            writer = csv.writer(out)
-            writer.writerow(HEADINGS)
-            writer.writerows(rows)
-    except OSError as error:
-        raise RequestFailure(
-            f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
-        ) from error
+    """Write the rows below the headings. Return the file. Raises `OSError`."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(HEADINGS)
+        writer.writerows(rows)
     return file

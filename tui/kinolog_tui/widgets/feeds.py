@@ -10,7 +10,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kinolog_client import ActivityEntryInfo, WorkerInfo
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import bar, plain, size, time_of_day
 from kinolog_tui.widgets.theme_styles import style

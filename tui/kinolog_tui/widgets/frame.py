@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from kinolog_client import LinkState
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 PAGES = (

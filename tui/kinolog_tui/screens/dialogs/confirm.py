@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from kinolog_client import PRIORITIES
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import PRIORITY_MARKS
 
 

@@ -13,11 +13,11 @@ from textual.widgets import Button, Input, Label, Select, Static
 
 from kinolog_client import PRIORITIES, STATUSES
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
 from kinolog_tui.session.job_list_filter import RANGES, JobListFilter
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
 from kinolog_tui.text.local_days import EXAMPLE, wrong_with
-from kinolog_tui.widgets.choices import CheckList
+from kinolog_tui.widgets.check_list import CheckList
 
 
 class FilterDialog(ModalScreen[JobListFilter | None]):

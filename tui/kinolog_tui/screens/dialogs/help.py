@@ -10,8 +10,8 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import key_label
-from kinolog_tui.widgets.keys import KeyTable
+from kinolog_tui.session.keymap_app import key_label
+from kinolog_tui.widgets.key_table import KeyTable
 
 
 class HelpDialog(ModalScreen[None]):

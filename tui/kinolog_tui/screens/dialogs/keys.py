@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from kinolog_tui.keys.bindings import KEY_GROUPS, KEYS, Key, key_binding
 from kinolog_tui.keys.keymap import display_key, key_conflict, keys_for
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 if TYPE_CHECKING:  # the application builds the pages that open it

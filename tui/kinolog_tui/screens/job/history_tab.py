@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from kinolog_client import HistoryInfo, ProofInfo
-from kinolog_tui.keys.keymap_app import fill_key_names, key_label
 from kinolog_tui.screens.job.job_tab import JobTab
+from kinolog_tui.session.keymap_app import fill_key_names, key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.session.request_failure import RequestFailure
 from kinolog_tui.text import clock
@@ -74,4 +74,4 @@ class HistoryTab(JobTab):
         if failure.status == NOT_FOUND and failure.reason != "JOB_NOT_FOUND":
             key, url = key_label(self.app, "job.verify"), self.kinolog.client.url
             return f"{url} is too old to check records. Upgrade it, then press {key} again."
-        return f"Not checked: {failure.words} {fill_key_names(self.app, failure.next_step)}"
+        return f"Not checked: {failure.text} {fill_key_names(self.app, failure.next_step)}"

@@ -113,7 +113,7 @@ class VideoTab(JobTab):
         """Show in the player why there is no video to play. Other failures become a toast."""
         if message.key == "play":
             message.prevent_default()  # no toast
-            self._player.show_message(f"{message.failure.words} {{job.video}} tries again.")
+            self._player.show_message(f"{message.failure.text} {{job.video}} tries again.")
 
     def open_elsewhere(self) -> None:
         """Open the video in the system's player."""
@@ -163,10 +163,7 @@ class VideoTab(JobTab):
             except DecodeFailed as error:
                 self.post_message(RequestAnswered(purpose, DownloadStatus(str(error))))
             except OSError as error:
-                denied = RequestFailure(
-                    f"{file} cannot be written: {error.strerror}.", "Choose another place.", 0
-                )
-                self.post_message(RequestFailed("save", denied))
+                self.post_message(RequestFailed("save", RequestFailure.of_file(error)))
             else:
                 self.post_message(RequestAnswered(purpose, DownloadedVideo(file, clip, box, purpose)))
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.widgets import RichLog
 
 from kinolog_client import LogLineInfo
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 

@@ -19,7 +19,7 @@ from kinolog_tui.graphics import kitty, sixel
 from kinolog_tui.graphics.clip_decoder import HALF_BLOCKS, DecodedClip, Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import colour_strips, shade_strips
 from kinolog_tui.keys.bindings import key_binding
-from kinolog_tui.keys.keymap_app import fill_key_names
+from kinolog_tui.session.keymap_app import fill_key_names
 
 if TYPE_CHECKING:  # the application builds the pages that hold the player
     from kinolog_tui.app import KinologApp

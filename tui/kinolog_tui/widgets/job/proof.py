@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from kinolog_client import ProofInfo
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
 from kinolog_tui.widgets.theme_styles import style
 

@@ -11,10 +11,10 @@ from textual.theme import Theme
 
 from kinolog_client import AsyncKinologClient, JobEnded, LinkState, LiveSettings
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
-from kinolog_tui.keys.keymap_app import KeymapApp
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
+from kinolog_tui.session.keymap_app import KeymapApp
 from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
 from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file

@@ -7,7 +7,7 @@ from rich.text import Text
 from textual.widgets import Static
 
 from kinolog_tui.keys.bindings import KEY_GROUPS
-from kinolog_tui.keys.keymap_app import key_label
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
 
