@@ -1,7 +1,7 @@
-"""Growing a database of made-up jobs by copies of them, in the database: for sizes that take minutes to make up.
+"""Grows a database of generated jobs by copying them in the database, for sizes that take minutes to generate.
 
-A copy has an id, a number and times of its own, each round of copies later than the one before. Jobs, their parts and
-the feed of activity are copied, the counters counted anew; charts stay those of the jobs that were made up.
+A copy has its own id, number and times; each round of copies is later than the previous one. Jobs, their parts and the
+activity are copied, and the counters counted again. Charts stay those of the generated jobs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog.readmodel.trigrams import LENGTH
 
-MOST_ROUNDS = 9
+MAX_ROUNDS = 9
 
 _ID = "substr({0}, 1, 24) || '0' || round.nth"
-"""Letters of ids are a to z and 2 to 7: no job that was made up has a 0."""
+"""Ids consist of a to z and 2 to 7: no generated job has a 0."""
 _LETTERS = [f"ascii(substr({{0}}, {place}, 1))::bigint" for place in (23, 24)]
 _LETTERS += ["ascii('0')::bigint", "ascii(round.nth::text)::bigint"]
 _GRAMS = ", ".join(
@@ -45,27 +45,27 @@ INSERT INTO {name} ({columns}) SELECT {values} FROM {name},
     (SELECT %(number)s::int AS nth, %(jobs)s::int AS many, %(later)s * interval '1 s' AS later) AS round
 WHERE {name}.ctid <= %(end)s::tid AND substr({id}, 25, 1) <> '0'
 """
-"""Copies fill pages behind those of the jobs that were made up, and what room these have left."""
+"""Copies fill pages after those of the generated jobs, and the free space of these."""
 
 
-async def grow(database_url: str, made_up: int, round_seconds: float, rounds: int) -> None:
-    """Copy so many jobs `rounds` times, each round that much later than the one before."""
-    if not 0 < rounds <= MOST_ROUNDS:
-        raise ValueError(f"1 to {MOST_ROUNDS} rounds of copies, not {rounds}")
+async def grow(database_url: str, generated: int, round_seconds: float, rounds: int) -> None:
+    """Copy `generated` jobs `rounds` times, each round `round_seconds` later than the previous one."""
+    if not 0 < rounds <= MAX_ROUNDS:
+        raise ValueError(f"1 to {MAX_ROUNDS} rounds of copies, not {rounds}")
     async with (
         await writer_connection(database_url, "kinolog-seed") as one,
         await writer_connection(database_url, "kinolog-seed") as other,
     ):
         for connection in (one, other):
             await connection.execute("SET maintenance_work_mem = '256MB'")
-        await one.execute("UPDATE projection.checkpoint SET position = 0")  # until all is done
+        await one.execute("UPDATE projection.checkpoint SET position = 0")  # until the copies are complete
         await one.execute("TRUNCATE projection.counters")
-        copies = _Copies(made_up, round_seconds, rounds)
+        copies = _Copies(generated, round_seconds, rounds)
         await asyncio.gather(copies.make(one, JOBS), copies.make(other, PARTS))
         await asyncio.gather(_count_and_index(one), _index(other, PARTS))
         for name in ("projection.checkpoint", "kinolog.log_checkpoint"):
             statement = sql.SQL("UPDATE {} SET position = %s").format(sql.Identifier(*name.split(".")))
-            await one.execute(statement, [made_up * (rounds + 1)])
+            await one.execute(statement, [generated * (rounds + 1)])
         await analyze(one, PROJECTION_SCHEMA)
 
 
@@ -85,9 +85,9 @@ async def _index(connection: Connection, its: Sequence[Table]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Copies:
-    """Copies of the jobs in a database, without keys and indexes: those are built anew afterwards."""
+    """Copies the jobs of a database. Keys and indexes are dropped before and built again afterwards."""
 
-    made_up: int
+    generated: int
     round_seconds: float
     rounds: int
 
@@ -111,7 +111,7 @@ class _Copies:
             )
             for number in range(1, self.rounds + 1):
                 values = {"number": number, "later": number * self.round_seconds}
-                await connection.execute(copy, values | {"jobs": self.made_up, "end": end})
+                await connection.execute(copy, values | {"jobs": self.generated, "end": end})
 
 
 def _named(table: Table) -> sql.Identifier:
@@ -119,7 +119,7 @@ def _named(table: Table) -> sql.Identifier:
 
 
 def _value(table: Table, column: str) -> str:
-    """What a column of a copy holds."""
+    """Return the SQL of the value of a column in a copy."""
     if isinstance(table.c[column].type, TIMESTAMP):
         return f'"{column}" + round.later'
     return _VALUES.get(column, "{0}").format(f'"{column}"')

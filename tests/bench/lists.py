@@ -24,7 +24,7 @@ from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.bench import site
 from tests.bench.calls import JobService, job_service, seconds_of
 from tests.bench.figures import Aim, Figure, Result, percentile
-from tests.bench.seed import MADE_UP, OLDEST, PACE, grow_to, seed
+from tests.bench.seed import GENERATED_JOBS, OLDEST, PACE, grow_to, seed
 
 SIZES, QUICK_SIZES = (100_000, 1_000_000), (10_000,)
 CALLS, QUICK_CALLS = 300, 40
@@ -75,9 +75,9 @@ async def _seed(url: str, jobs: int) -> bool:
         position = await cursor.fetchone()
         if position == (jobs,):
             return False
-        if position != (MADE_UP,):
+        if position != (GENERATED_JOBS,):
             await connection.execute("UPDATE kinolog.log_checkpoint SET position = 0, digest = ''")
-    if position == (MADE_UP,):
+    if position == (GENERATED_JOBS,):
         await grow_to(url, jobs)
     else:
         await seed(url, jobs)

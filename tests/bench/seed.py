@@ -1,9 +1,9 @@
-"""Filling read models with made-up jobs through the projector's own bulk path, to measure lists at size.
+"""Fills read models with generated jobs through the projector's rebuild, to measure lists at size.
 
     python -m tests.bench.seed 1000000
 
-fills the migrated, empty database of KINOLOG_DATABASE_URL: 100,000 jobs are made up, the others are copies of those.
-The jobs lie in no log and no archive: such a database is for reading only, and no projector starts on it.
+fills the migrated, empty database of KINOLOG_DATABASE_URL: 100,000 jobs are generated, the others are copies of those.
+The jobs are in no log and no archive: such a database is for reading only, and no projector starts on it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from tests.bench.database_copies import grow
 
 OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
 PACE = timedelta(days=90) / 1_000_000
-"""From one job to the next."""
-MADE_UP = 100_000
-"""So many jobs are made up; more are copies of them (tests.bench.database_copies)."""
+"""Time between two submissions."""
+GENERATED_JOBS = 100_000
+"""So many jobs are generated; more are copies of them (tests.bench.database_copies)."""
 STATUSES = {Status.COMPLETED: 920, Status.FAILED: 45, Status.CANCELLED: 30, Status.QUEUED: 5}
 PRIORITIES = {Priority.CRITICAL: 5, Priority.HIGH: 20, Priority.MEDIUM: 60, Priority.LOW: 15}
 STYLES = ("cinematic", "documentary", "animation", "noir", "")
@@ -57,7 +57,7 @@ COMMITS_PER_READ = 2_000
 
 
 class NotEmpty(Exception):
-    """The database has seen a log already."""
+    """The database already contains a log."""
 
 
 class OneKey:
@@ -66,26 +66,26 @@ class OneKey:
     key = bytes(KEY_BYTES)
 
     async def get_many(self, job_ids: Sequence[str]) -> dict[str, bytes]:
-        """The key."""
+        """Return the key for each job."""
         return dict.fromkeys(job_ids, self.key)
 
 
 @dataclass(frozen=True, slots=True)
-class MadeUpLog:
-    """A log of one commit per job, which holds all of its history. The same number gives the same jobs."""
+class GeneratedLog:
+    """A log of one commit per job, with its whole history. The same number gives the same jobs."""
 
     jobs: int
     tenant: str = "default"
 
     async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
-        """The commits behind `after`."""
+        """Yield the commits after a position."""
         last = min(self.jobs, until or self.jobs)
         for start in range(after, last, COMMITS_PER_READ):
             numbers = range(start + 1, min(start + COMMITS_PER_READ, last) + 1)
             yield [self.commit(number) for number in numbers]
 
     def commit(self, number: int) -> RecordedCommit:
-        """The commit at a position."""
+        """Return the commit at a position."""
         random = Random(number)
         its_id = job_id(self.tenant, f"seed-{number}")
         created_at = OLDEST + PACE * number
@@ -189,31 +189,35 @@ class MadeUpLog:
 
 
 async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
-    """Fill a migrated, empty database with made-up jobs. Raises `NotEmpty`, `ValueError` for a size it cannot make."""
-    made_up = min(jobs, MADE_UP)
-    if jobs % made_up:
-        raise ValueError(f"more than {MADE_UP} jobs are made in rounds of so many")
-    log = MadeUpLog(made_up)
+    """Fill a migrated, empty database with generated jobs. Raises `NotEmpty`, `ValueError` for an impossible size."""
+    generated = min(jobs, GENERATED_JOBS)
+    if jobs % generated:
+        raise ValueError(f"more than {GENERATED_JOBS} jobs are made in rounds of so many")
+    log = GeneratedLog(generated)
     async with await writer_connection(database_url, "kinolog-seed") as connection:
         cursor = await connection.execute(
             "UPDATE kinolog.log_checkpoint SET position = %s, digest = %s WHERE position = 0 RETURNING true",
-            [made_up, log.commit(made_up).digest],
+            [generated, log.commit(generated).digest],
         )
         if await cursor.fetchone() is None:
-            raise NotEmpty("the database has seen a log already; give the made-up jobs one of their own")
+            raise NotEmpty(
+                "the database already contains a log; give the generated jobs a database of their own"
+            )
     store: EventStore = log  # type: ignore[assignment]  # a rebuild only reads from start to end
     await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and opens
-    if jobs > made_up:
+    if jobs > generated:
         await grow_to(database_url, jobs)
 
 
 async def grow_to(database_url: str, jobs: int) -> None:
-    """Bring a database that holds `MADE_UP` jobs to a multiple of them."""
-    await grow(database_url, MADE_UP, (PACE * MADE_UP).total_seconds(), jobs // MADE_UP - 1)
+    """Grow a database of `GENERATED_JOBS` jobs to a multiple of them."""
+    await grow(
+        database_url, GENERATED_JOBS, (PACE * GENERATED_JOBS).total_seconds(), jobs // GENERATED_JOBS - 1
+    )
 
 
 def main() -> None:
-    """Fill the database of this process's settings."""
+    """Fill the database of the settings."""
     database_url = ProjectorSettings().database_url.get_secret_value()
     collect_garbage_rarely(CollectionRate.BATCHES)
     try:

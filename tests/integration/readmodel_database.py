@@ -25,7 +25,7 @@ class Projected:
     writer: BatchWriter
 
     async def catch_up(self, store: EventStore, keys: KeyStore, batch_size: int = 500) -> int:
-        """Apply what the log holds and the read models do not, in batches cut to a size."""
+        """Apply the rest of the log in batches of a size. Return the last position."""
         preparer = BatchPreparer(store, keys)
         position, _ = await self.writer.position()
         async for commits in store.read(position):
@@ -37,7 +37,7 @@ class Projected:
 
 
 async def migrate(url: str) -> None:
-    """Bring a database up to date."""
+    """Migrate a database."""
     await asyncio.to_thread(migrate_permanent_schema, url)
     connection = await writer_connection(url, "test")
     async with connection:

@@ -1,4 +1,4 @@
-"""What the projector writes: the same rows however the log is cut, all of a batch or nothing, nobody twice."""
+"""What the projector writes: the same rows for any batches, whole batches or nothing, no commit twice."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ async def _archive(database: Projected) -> list[tuple[int, bytes, bytes]]:
     return [(row[0], bytes(row[1]), bytes(row[2])) for row in await cursor.fetchall()]
 
 
-async def test_rows_do_not_depend_on_how_the_log_is_cut(
+async def test_rows_do_not_depend_on_the_batches(
     memory_jobs: MemoryJobs, postgres_server: PostgresServer
 ) -> None:
-    """One commit at a time, by sevens or all at once: every table ends with the same rows."""
+    """Batches of one commit, of seven, or of all give the same rows in every table."""
     hashes = []
     for batch_size in (1, 7, 10_000):
         name = f"cut_{batch_size}"
@@ -84,7 +84,7 @@ async def test_rows_do_not_depend_on_how_the_log_is_cut(
 async def test_the_archive_holds_every_commit_as_it_was_stored(
     memory_jobs: MemoryJobs, database: Projected
 ) -> None:
-    """Position, bytes and digest of each commit lie in the archive."""
+    """The archive has position, bytes and digest of each commit."""
     last = await database.catch_up(memory_jobs.store, memory_jobs.keys)
     expected = [(one.position, one.raw, one.digest) for one in await _commits(memory_jobs.store)]
     assert await _archive(database) == expected
@@ -100,16 +100,14 @@ async def test_the_archive_holds_every_commit_as_it_was_stored(
     ],
 )
 async def test_the_archive_refuses_changes(memory_jobs: MemoryJobs, database: Projected, change: str) -> None:
-    """Nobody changes or deletes what is archived by accident."""
+    """The database refuses to change or delete archived commits."""
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         await database.connection.execute(change)
 
 
-async def test_a_batch_that_breaks_off_leaves_nothing_behind(
-    memory_jobs: MemoryJobs, database_url: str
-) -> None:
-    """A connection that dies in the middle of a batch loses the whole batch, and the next try writes all of it."""
+async def test_an_interrupted_batch_writes_nothing(memory_jobs: MemoryJobs, database_url: str) -> None:
+    """A connection that fails in a batch writes none of it, and the next attempt writes all of it."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     async with projected(database_url) as database:
@@ -152,7 +150,7 @@ async def _until_blocked(connection: psycopg.AsyncConnection[tuple[object, ...]]
 async def test_racing_writers_write_each_commit_once(
     memory_jobs: MemoryJobs, database_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Three writers that take no turns end with the rows that one alone writes; the late ones are told."""
+    """Three competing writers write the same rows as one; the slower ones get `CheckpointConflict`."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     await migrate(database_url)
@@ -182,7 +180,7 @@ async def test_racing_writers_write_each_commit_once(
 
 
 async def test_a_gap_is_refused(memory_jobs: MemoryJobs, database: Projected) -> None:
-    """Commits that do not follow the last one are not written; the message says where the gap is."""
+    """Commits with a gap are not written; the message has its positions."""
     commits = await _commits(memory_jobs.store)
     preparer = BatchPreparer(memory_jobs.store, memory_jobs.keys)
     holes: Sequence[list[RecordedCommit]] = (commits[1:5], [*commits[:3], *commits[4:6]])
@@ -193,7 +191,7 @@ async def test_a_gap_is_refused(memory_jobs: MemoryJobs, database: Projected) ->
 
 
 async def test_erased_jobs_keep_no_prompt(database: Projected) -> None:
-    """The prompt is readable until the job is erased, and NULL from then on; its files are gone too."""
+    """The prompt is stored until the job is erased, and NULL afterwards; its artifacts are removed."""
     memory_jobs = MemoryJobs()
     job_id = await memory_jobs.submit("a very private prompt")
     await memory_jobs.complete(job_id)
@@ -220,7 +218,7 @@ async def _prompt(database: Projected, job_id: str) -> str | None:
 async def test_impossible_rows_are_refused_by_the_database(
     memory_jobs: MemoryJobs, database: Projected
 ) -> None:
-    """The invariants of jobs stand in the database too, whatever a program tries to write."""
+    """The database checks the invariants of jobs, whatever a program tries to write."""
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
     for change in (
         "UPDATE projection.jobs SET status = 'lost'",

@@ -1,4 +1,4 @@
-"""The projector at work: it follows the log, stands by, halts when the log is not what it was, keeps the weather."""
+"""The running projector: it follows the log, stands by, stops at a damaged log, and writes live progress."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.integration.readmodel_database import migrate, projected
 
 
 class Feed:
-    """A progress feed of one process: what is published waits until it is followed."""
+    """A progress feed in one process. It holds what is published until a reader follows it."""
 
     def __init__(self) -> None:
         self.waiting: asyncio.Queue[ProgressUpdate] = asyncio.Queue()
@@ -67,7 +67,7 @@ async def memory_jobs() -> MemoryJobs:
 
 @pytest.fixture
 async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
-    """A migrated database, read."""
+    """A read model on a migrated database."""
     await migrate(database_url)
     model = await PostgresReadModel.connect(database_url, 2)
     yield model
@@ -78,7 +78,7 @@ async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
 async def projecting(
     url: str, memory_jobs: MemoryJobs, feed: Feed | None = None, store: MemoryEventStore | None = None
 ) -> AsyncIterator[Projector]:
-    """A projector that runs."""
+    """Run a projector."""
     projector = Projector(url, store or memory_jobs.store, memory_jobs.keys, feed or Feed(), batch_size=50)
     async with background_task(projector.run()):
         yield projector
@@ -87,7 +87,7 @@ async def projecting(
 async def test_what_is_appended_can_be_read_at_its_position(
     memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
-    """Who waits for the position of a commit reads what it did."""
+    """A reader that has waited for the position of a commit sees its effect."""
     async with projecting(database_url, memory_jobs):
         for _ in range(5):
             job_id = await memory_jobs.submit("something new")
@@ -101,7 +101,7 @@ async def test_what_is_appended_can_be_read_at_its_position(
 async def test_one_leads_and_another_takes_over(
     memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
-    """The second projector stands by, ready, and goes on where the first one stopped."""
+    """The second projector stands by, is ready, and continues where the first one stopped."""
     async with projecting(database_url, memory_jobs) as second:
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
         first = second
@@ -120,7 +120,7 @@ async def test_one_leads_and_another_takes_over(
 async def test_a_database_that_is_killed_is_waited_for(
     memory_jobs: MemoryJobs, own_postgres_server: PostgresServer
 ) -> None:
-    """Postgres dies in the middle of things: the projector goes on when it is back, and misses nothing."""
+    """When Postgres is killed, the projector continues after its restart and misses no commit."""
     url = own_postgres_server.url()
     await migrate(url)
     model = await PostgresReadModel.connect(url, 2)
@@ -149,10 +149,10 @@ async def _until_reached(model: PostgresReadModel, position: int) -> None:
     await until(reached, f"the read model has reached {position}")
 
 
-async def test_a_projector_that_is_told_to_stop_ends_at_once(
+async def test_a_cancelled_projector_ends_at_once(
     database_url: str, read_model: PostgresReadModel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it is in the middle of: no command is torn apart, nothing is written by halves."""
+    """A cancellation at any point interrupts no command, and no batch is written in part."""
     memory_jobs = MemoryJobs()
     for number in range(25):
         projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20)
@@ -170,7 +170,7 @@ async def test_a_projector_that_is_told_to_stop_ends_at_once(
 
 
 async def _cut_leader(database_url: str) -> None:
-    """Cut the connection of the one that leads, as a failing network would."""
+    """Terminate the connection of the leader, as a failing network would."""
     async with projected(database_url) as database:
         await database.connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
@@ -178,10 +178,10 @@ async def _cut_leader(database_url: str) -> None:
         )
 
 
-async def test_a_log_that_lost_its_end_halts_the_projector(
+async def test_a_log_that_lost_its_end_stops_the_projector(
     memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
-    """A log that ends before what was archived is not followed; the message says what to do."""
+    """A log that ends before the archive is not followed; the message names the command to run."""
     async with projected(database_url) as database:
         await database.catch_up(memory_jobs.store, memory_jobs.keys)
     shorter = MemoryJobs()
@@ -191,7 +191,7 @@ async def test_a_log_that_lost_its_end_halts_the_projector(
         await asyncio.wait_for(projector.run(), 20)
 
 
-async def test_another_log_halts_the_projector(
+async def test_another_log_stops_the_projector(
     memory_jobs: MemoryJobs, database_url: str, read_model: PostgresReadModel
 ) -> None:
     """A log that holds another commit where the archive ends is not followed."""
@@ -212,8 +212,8 @@ class HoledStore(MemoryEventStore):
             yield [recorded for recorded in batch if recorded.position != 7]
 
 
-async def test_a_gap_in_the_log_halts_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
-    """A missing commit ends the process's work instead of being passed over."""
+async def test_a_gap_in_the_log_stops_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
+    """A missing commit stops the projector; it is not skipped."""
     memory_jobs = MemoryJobs(store=HoledStore())
     await memory_jobs.many(10)
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
@@ -223,7 +223,7 @@ async def test_a_gap_in_the_log_halts_the_projector(database_url: str, read_mode
 
 
 class AwayKeys(MemoryKeyStore):
-    """Keys that cannot be reached at first."""
+    """Keys that are unavailable at first."""
 
     refusals = 2
 
@@ -234,8 +234,8 @@ class AwayKeys(MemoryKeyStore):
         return await super().get_many(job_ids)
 
 
-async def test_keys_out_of_reach_are_waited_for(database_url: str, read_model: PostgresReadModel) -> None:
-    """A prompt is never left out because its key could not be asked for."""
+async def test_unavailable_keys_are_waited_for(database_url: str, read_model: PostgresReadModel) -> None:
+    """While keys are unavailable the projector waits: it writes no prompt without its key."""
     memory_jobs = MemoryJobs(keys=AwayKeys())
     await memory_jobs.submit("worth waiting for")
     async with projecting(database_url, memory_jobs):
@@ -247,7 +247,7 @@ async def test_keys_out_of_reach_are_waited_for(database_url: str, read_model: P
 async def test_a_database_that_was_not_migrated_is_refused(
     memory_jobs: MemoryJobs, database_url: str
 ) -> None:
-    """The projector says which command to run instead of writing into the wrong tables."""
+    """The projector refuses a database of another version, and names the command to run."""
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(WrongSchema, match="kinolog-projector migrate"):
         await asyncio.wait_for(projector.run(), 20)
@@ -261,7 +261,7 @@ async def test_a_database_that_was_not_migrated_is_refused(
 async def test_progress_and_log_lines_reach_the_lists(
     database_url: str, read_model: PostgresReadModel
 ) -> None:
-    """The percentage of a running job moves it in the order by progress; log lines are kept once each."""
+    """The percentage of a running job moves it in the order by progress; each log line is stored once."""
     memory_jobs, feed = MemoryJobs(), Feed()
     waiting, running = await memory_jobs.submit(), await memory_jobs.submit()
     attempt = await memory_jobs.start(running)
@@ -362,7 +362,7 @@ async def test_progress_and_log_lines_reach_the_lists(
 
 
 async def _until_written(read_model: PostgresReadModel, running: str) -> None:
-    """Wait for the last of what was published; nothing but the tables tells that it is written."""
+    """Wait until the last update is written; only the tables show it."""
 
     async def written() -> bool:
         lines = await read_model.list_log_entries(running)

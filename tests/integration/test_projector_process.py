@@ -33,14 +33,14 @@ Env = Mapping[str, str]
 async def env(
     own_nats_server: NatsServer, nats_env: Callable[[Service], dict[str, str]], database_url: str
 ) -> Env:
-    """The environment of a projector: streams made, database empty."""
+    """The environment of a projector, with empty streams and an empty database."""
     await empty_streams(own_nats_server)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
     return inherited | nats_env(Service.PROJECTOR) | {"KINOLOG_DATABASE_URL": database_url}
 
 
 async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
-    """Run the projector with a command; exit status, output, errors."""
+    """Run a command of the projector. Return exit status, output and errors."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -56,19 +56,19 @@ async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
 
 @dataclass
 class Running:
-    """A projector that serves."""
+    """A running projector process."""
 
     process: asyncio.subprocess.Process
     errors: list[str] = field(default_factory=list)
 
     async def ended(self) -> int:
-        """Its exit status, once it has ended."""
+        """Wait until it has ended. Return its exit status."""
         return await asyncio.wait_for(self.process.wait(), 60)
 
 
 @asynccontextmanager
 async def running(env: Env) -> AsyncIterator[Running]:
-    """A projector, announced."""
+    """Run a projector that is ready."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -98,7 +98,7 @@ async def _read(stream: asyncio.StreamReader, lines: list[str]) -> None:
 
 
 async def submit(server: NatsServer, count: int) -> int:
-    """Jobs on the real log; answers the last position."""
+    """Submit jobs to the real log. Return the last position."""
     async with open_stores(server, Service.API) as stores:
         memory_jobs = MemoryJobs()
         memory_jobs.keys = stores.keys  # type: ignore[assignment]  # the same port
@@ -112,7 +112,7 @@ async def submit(server: NatsServer, count: int) -> int:
 
 
 async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
-    """Refuse an unmigrated database, migrate twice, follow, be killed, follow on, rebuild to the same hashes, stop."""
+    """It refuses an unmigrated database, migrates twice, follows, is killed, continues, rebuilds to equal hashes, stops."""
     status, _, errors = await command(env)
     assert (status, "kinolog-projector migrate" in errors) == (2, True)
     for _ in range(2):
@@ -148,10 +148,10 @@ async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, data
     await model.close()
 
 
-async def test_read_models_of_another_version_are_made_anew(
+async def test_read_models_of_another_version_are_rebuilt(
     own_nats_server: NatsServer, env: Env, database_url: str
 ) -> None:
-    """Those that an earlier version left behind are refused; an update makes them anew, and again changes nothing."""
+    """A projection of an earlier version is refused; `update` rebuilds it, and a second one changes nothing."""
     await command(env, "update")
     model = await PostgresReadModel.connect(database_url, 2)
     async with running(env):
@@ -173,7 +173,7 @@ async def test_read_models_of_another_version_are_made_anew(
 async def test_a_lost_log_is_restored_from_the_archive(
     own_nats_server: NatsServer, env: Env, database_url: str
 ) -> None:
-    """A log that lost commits ends the process with status 3 and advice; the advice brings the log back."""
+    """A log that lost commits ends the process with status 3; the command in the message restores the log."""
     await command(env, "migrate")
     model = await PostgresReadModel.connect(database_url, 2)
     async with running(env):
@@ -190,8 +190,8 @@ async def test_a_lost_log_is_restored_from_the_archive(
 
 
 @pytest.mark.parametrize("arguments", [["unheard-of"], ["run", "twice"]])
-async def test_an_unknown_command_says_which_there_are(env: Env, arguments: list[str]) -> None:
-    """Usage, on standard error, with status 2."""
+async def test_an_unknown_command_prints_the_usage(env: Env, arguments: list[str]) -> None:
+    """The usage goes to standard error, and the status is 2."""
     status, output, errors = await command(env, *arguments)
     assert (status, output) == (2, "")
     assert "migrate  bring the database up to this version" in errors
@@ -200,7 +200,7 @@ async def test_an_unknown_command_says_which_there_are(env: Env, arguments: list
 async def test_no_prompt_and_no_password_is_logged(
     own_nats_server: NatsServer, env: Env, database_url: str
 ) -> None:
-    """Neither in the course of things nor when the database is gone."""
+    """Logs have no prompt and no password, in normal operation and when the database is unavailable."""
     await command(env, "migrate")
     model = await PostgresReadModel.connect(database_url, 2)
     async with running({**env, "KINOLOG_LOG_LEVEL": "DEBUG"}) as its:

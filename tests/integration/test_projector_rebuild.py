@@ -30,7 +30,7 @@ async def database(database_url: str) -> AsyncIterator[Projected]:
 
 
 async def test_a_rebuild_ends_with_the_same_rows(database: Projected) -> None:
-    """Nothing but the log is needed to make every row again; indexes and counters come back too."""
+    """A rebuild from the log gives the same rows, counters and indexes."""
     memory_jobs = MemoryJobs()
     await memory_jobs.many(150)
     position = await database.catch_up(memory_jobs.store, memory_jobs.keys, 31)
@@ -45,8 +45,8 @@ async def test_a_rebuild_ends_with_the_same_rows(database: Projected) -> None:
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
-async def test_a_rebuild_that_died_is_begun_anew(database: Projected) -> None:
-    """What an earlier rebuild left behind is in nobody's way."""
+async def test_a_rebuild_removes_what_an_earlier_one_left(database: Projected) -> None:
+    """The schema of an interrupted rebuild does not prevent the next one."""
     memory_jobs = MemoryJobs()
     await memory_jobs.many(10)
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
@@ -58,7 +58,7 @@ async def test_a_rebuild_that_died_is_begun_anew(database: Projected) -> None:
 
 
 async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected) -> None:
-    """What workers said last is carried over, in the row and in the order by progress."""
+    """A rebuild copies the last live progress, in the row and in the order by progress."""
     memory_jobs = MemoryJobs()
     job_id = await memory_jobs.submit()
     attempt = await memory_jobs.start(job_id)
@@ -89,7 +89,7 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
 async def test_no_read_fails_while_a_rebuild_is_swapped_in(
     database_url: str, database: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under load, readers of every kind get answers throughout, and the rows end as the log says."""
+    """Under load all reads succeed during rebuilds, and the rows are those of the log at the end."""
     monkeypatch.setattr(job_list, "SHALLOW_OFFSET", 0)
     memory_jobs = MemoryJobs()
     await memory_jobs.many(120)

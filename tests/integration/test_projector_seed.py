@@ -1,4 +1,4 @@
-"""Databases of made-up jobs, which lists are measured on."""
+"""Databases of generated jobs, on which lists are measured."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SELECT sort, level, urgency < 0 AS all_kinds, sum(jobs)::int FROM projection.cou
 """
 
 
-async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -> None:
-    """Lists hold, count and find them; they come later than the jobs before them; no index is missing."""
-    made_up, rounds = 300, 2
+async def test_copies_are_jobs_like_the_generated_ones(database_url: str) -> None:
+    """Lists show, count and find copies; copies are later than the jobs before; no index is missing."""
+    generated, rounds = 300, 2
     await migrate(database_url)
-    await seed(database_url, made_up)
+    await seed(database_url, generated)
     async with await writer_connection(database_url, "test") as connection:
         indexes, counted = await _all(connection, INDEXES), await _all(connection, COUNTED)
-        await grow(database_url, made_up, (PACE * made_up).total_seconds(), rounds)
+        await grow(database_url, generated, (PACE * generated).total_seconds(), rounds)
         assert await _all(connection, INDEXES) == indexes
         whole = await _all(connection, COUNTED)
         assert whole == [(*kind, jobs * (rounds + 1)) for *kind, jobs in counted]
@@ -33,10 +33,10 @@ async def test_copies_are_jobs_like_those_that_were_made_up(database_url: str) -
     copy = page.rows[-1]
     found = await model.list_jobs("default", JobQuery(filter=JobFilter(text=copy.id), page_size=2))
     deep = await model.list_jobs(
-        "default", JobQuery(order=SortOrder(SortField.DURATION), page_size=5, offset=made_up * rounds)
+        "default", JobQuery(order=SortOrder(SortField.DURATION), page_size=5, offset=generated * rounds)
     )
     await model.close()
-    assert len({row.id for row in page.rows}) == page.total == page.position == made_up * (rounds + 1)
+    assert len({row.id for row in page.rows}) == page.total == page.position == generated * (rounds + 1)
     assert [row.position for row in page.rows] == sorted(row.position for row in page.rows)
     assert [row.id for row in found.rows] == [copy.id]
     assert len(deep.rows) == 5

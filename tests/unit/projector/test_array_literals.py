@@ -1,4 +1,4 @@
-"""Columns as array literals: what Postgres reads back is what went in."""
+"""Columns as array literals: Postgres reads back what was written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kinolog.readmodel.trigrams import trigrams
 
 
 def test_plain_words_stay_bare_and_others_are_quoted() -> None:
-    """Quotes, backslashes, braces, the word NULL and the empty text are told apart from what they look like."""
+    """Texts with quotes, backslashes or braces, the word NULL and the empty text are quoted."""
     assert text_element("worker-1.example:8/a_b") == "worker-1.example:8/a_b"
     assert text_element("") == '""'
     assert text_element("null") == '"null"'
@@ -25,13 +25,13 @@ def test_plain_words_stay_bare_and_others_are_quoted() -> None:
 
 
 def test_characters_that_postgres_cannot_store_are_left_out() -> None:
-    """NUL goes, in texts and in JSON: one odd prompt must not stop the projector for ever."""
+    """NUL is removed from texts and JSON: one prompt must not stop the projector."""
     assert text_element("a\0b") == '"ab"'
     assert "\\u0000" not in json_element({"message": "a\0b"})
 
 
 def test_the_name_of_a_character_is_not_taken_for_it() -> None:
-    """A text that spells out a NUL keeps its letters, and stays valid JSON."""
+    """A text with the escape of NUL keeps its characters, and stays valid JSON."""
     assert json.loads(json_text({"spelled\0": ["\\u0000", "\0"]})) == {"spelled": ["\\u0000", ""]}
 
 
@@ -52,21 +52,21 @@ def test_the_name_of_a_character_is_not_taken_for_it() -> None:
 def test_each_type_is_spelled_as_postgres_reads_it(
     column: Column[object], values: list[object], expected: str
 ) -> None:
-    """Numbers, bytes, times and arrays."""
+    """Numbers, bytes, times and arrays are in the syntax of Postgres."""
     assert ArrayColumn(column).literal(values) == expected
 
 
 @given(st.text(), st.text(min_size=3, max_size=8))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-def test_a_text_within_a_text_has_no_other_grams(around: str, text: str) -> None:
-    """What the index looks for is in every prompt that holds the text."""
+def test_a_text_within_a_text_has_no_other_trigrams(around: str, text: str) -> None:
+    """Every prompt that contains a text has all of its trigrams."""
     if (around + text + around).lower() == around.lower() + text.lower() + around.lower():
         assert trigrams(text) <= trigrams(around + text + around)
     assert all(0 <= number < 2**31 for number in trigrams(text))
 
 
 def test_any_text_comes_back(database_url: str) -> None:
-    """Postgres reads back exactly what was written, whatever characters it holds."""
+    """Postgres reads back exactly what was written, for any characters."""
     texts = ["", "null", "NULL", " a ", "ä€🎬", "line\nbreak\ttab", '"', "\\", "{}", "a,b", "\u2028", "'; --"]
     column, document = ArrayColumn(Column("x", Text)), ArrayColumn(Column("x", JSONB))
     with psycopg.connect(database_url) as connection:

@@ -1,4 +1,4 @@
-"""Reading ahead: batches are as large as what has gathered, and end with what ended the reading."""
+"""BatchReader: batches hold all that has arrived, and end as the reading ends."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ async def memory_jobs() -> MemoryJobs:
     return made
 
 
-def intake(memory_jobs: MemoryJobs, batch_size: int) -> BatchReader:
-    """An intake on that log."""
+def batch_reader(memory_jobs: MemoryJobs, batch_size: int) -> BatchReader:
+    """Return a reader of that log."""
     return BatchReader(BatchPreparer(memory_jobs.store, memory_jobs.keys), batch_size)
 
 
 async def test_every_commit_comes_once_and_in_order(memory_jobs: MemoryJobs) -> None:
-    """However the log hands them out, batches hold all commits, none larger than asked for."""
+    """Batches hold every commit in order, and none exceeds the maximum."""
     last = await memory_jobs.store.last_position()
     positions: list[int] = []
-    async for batch in intake(memory_jobs, 7).batches(0, memory_jobs.store.read(0)):
+    async for batch in batch_reader(memory_jobs, 7).batches(0, memory_jobs.store.read(0)):
         assert 0 < len(batch.commits) <= 7
         positions += [recorded.position for recorded in batch.commits]
     assert positions == list(range(1, last + 1))
 
 
-async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: MemoryJobs) -> None:
+async def test_what_arrives_while_a_batch_is_written_is_one_batch(memory_jobs: MemoryJobs) -> None:
     """A writer that is slower than the log gets larger batches."""
     await memory_jobs.store.last_position()
 
@@ -48,7 +48,7 @@ async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: M
                 yield [recorded]
 
     sizes = []
-    async for batch in intake(memory_jobs, 1_000).batches(0, one_by_one()):
+    async for batch in batch_reader(memory_jobs, 1_000).batches(0, one_by_one()):
         sizes.append(len(batch.commits))
         for _ in range(20):
             await asyncio.sleep(0)
@@ -57,7 +57,7 @@ async def test_what_gathers_while_a_batch_is_written_comes_as_one(memory_jobs: M
 
 @pytest.mark.parametrize("error", [LogUnavailable("gone"), DamagedLog("torn")])
 async def test_what_ends_the_reading_ends_the_batches(memory_jobs: MemoryJobs, error: Exception) -> None:
-    """A log that breaks off raises its error at whoever takes batches, not in a corner."""
+    """An error of the log is raised to the consumer of the batches."""
 
     async def breaking() -> AsyncIterator[Sequence[RecordedCommit]]:
         async for commits in memory_jobs.store.read(0):
@@ -65,14 +65,14 @@ async def test_what_ends_the_reading_ends_the_batches(memory_jobs: MemoryJobs, e
             raise error
 
     with pytest.raises(type(error)):
-        async for _ in intake(memory_jobs, 100).batches(0, breaking()):
+        async for _ in batch_reader(memory_jobs, 100).batches(0, breaking()):
             pass
 
 
 async def test_closing_stops_the_reading(memory_jobs: MemoryJobs) -> None:
-    """Whoever stops taking batches leaves no task behind that reads on."""
+    """After closing, no task continues to read."""
     before = asyncio.all_tasks()
-    async with aclosing(intake(memory_jobs, 2).batches(0, memory_jobs.store.follow(0))) as batches:
+    async with aclosing(batch_reader(memory_jobs, 2).batches(0, memory_jobs.store.follow(0))) as batches:
         async for _ in batches:
             break
     assert asyncio.all_tasks() == before

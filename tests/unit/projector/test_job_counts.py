@@ -1,4 +1,4 @@
-"""Spans of cells as few coarse ones and the fine ones at both ends."""
+"""A span of cells is a few coarse cells and the fine ones at both ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CELLS = st.integers(-20_000, 20_000)
 
 @given(CELLS, st.integers(0, 20_000))
 def test_every_cell_of_a_span_is_covered_once(first: int, length: int) -> None:
-    """Whatever the levels, the finest cells under the ranges are those of the span, none twice."""
+    """The finest cells of the ranges are those of the span, each once."""
     found: list[int] = []
     for level, _, start, end in cover(first, first + length):
         bits = LEVEL_BITS * level
@@ -23,7 +23,7 @@ def test_every_cell_of_a_span_is_covered_once(first: int, length: int) -> None:
 
 @given(CELLS)
 def test_a_span_without_an_end_takes_few_ranges(cell: int) -> None:
-    """An open end costs no fine cells: it is covered by coarse ones alone."""
+    """An open end is covered by coarse cells alone."""
     for first, end in ((FIRST_CELL, cell), (cell, LAST_CELL)):
         ranges = list(cover(first, end))
         assert len({(level, side) for level, side, *_ in ranges}) == len(ranges)

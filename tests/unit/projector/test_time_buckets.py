@@ -1,4 +1,4 @@
-"""Buckets cover spans exactly, and histograms give percentiles back."""
+"""Buckets cover spans exactly, and histograms give percentiles."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ times = st.integers(0, 400 * 86_400).map(lambda seconds: START + timedelta(secon
 
 @given(times, times)
 @pytest.mark.parametrize("lengths", [BUCKET_SECONDS, TIMING_SECONDS])
-def test_stretches_cover_a_span_once(lengths: tuple[int, ...], one: datetime, other: datetime) -> None:
-    """Every moment of the span lies in exactly one stretch, and few bucket_spans are needed."""
+def test_bucket_spans_cover_a_span_once(lengths: tuple[int, ...], one: datetime, other: datetime) -> None:
+    """Every moment of the span is in exactly one bucket span, and few are needed."""
     start, end = min(one, other), max(one, other)
     found = sorted(bucket_spans(start, end, lengths), key=lambda part: part.start)
     assert len(found) <= 2 * len(lengths) - 1
@@ -44,7 +44,7 @@ def test_stretches_cover_a_span_once(lengths: tuple[int, ...], one: datetime, ot
 
 @given(st.integers(0, 10**13))
 def test_a_duration_lies_in_its_bin(duration_us: int) -> None:
-    """The bounds of a duration's bin hold it, and are close together."""
+    """The bounds of a bin contain its durations, and are close together."""
     lower, upper = BINS.bounds_us(BINS.of(duration_us))
     assert lower <= duration_us
     if upper is not None:
@@ -54,7 +54,7 @@ def test_a_duration_lies_in_its_bin(duration_us: int) -> None:
 
 @given(st.lists(st.integers(2_000, 10**10), min_size=20, max_size=200))
 def test_percentiles_are_right_to_the_width_of_a_bin(durations_us: list[int]) -> None:
-    """Median and 95th percentile lie within a bin of some duration at that rank."""
+    """Median and 95th percentile are within a bin of a duration at that rank."""
     counts = Counter(BINS.of(duration) for duration in durations_us)
     cuts = quantiles(durations_us, n=20, method="inclusive")
     ordered = sorted(durations_us)
@@ -81,6 +81,6 @@ def test_no_durations_have_no_percentile() -> None:
         (1e300, 366 * 86_400 * 10**6),
     ],
 )
-def test_odd_figures_of_workers_do_no_harm(seconds: float, expected: int) -> None:
-    """Negative, endless and senseless durations become ones that can be added up."""
+def test_impossible_durations_are_limited(seconds: float, expected: int) -> None:
+    """Negative, infinite and undefined durations become ones that can be added up."""
     assert micros(seconds) == expected

@@ -10,7 +10,7 @@ from kinolog_projector.projection.uninterrupted import uninterrupted
 
 
 async def test_the_answer_and_the_error_come_through() -> None:
-    """Undisturbed work is like any other."""
+    """Without a cancellation the result and the error of the work come through."""
 
     async def answer() -> int:
         return 7
@@ -24,7 +24,7 @@ async def test_the_answer_and_the_error_come_through() -> None:
 
 
 async def test_a_cancellation_waits_for_the_end() -> None:
-    """What was begun is finished, and the cancellation is not forgotten."""
+    """The work finishes, and then the cancellation is raised."""
     begun, go_on = asyncio.Event(), asyncio.Event()
     finished = []
 
@@ -44,8 +44,8 @@ async def test_a_cancellation_waits_for_the_end() -> None:
     assert finished == [True]
 
 
-async def test_work_without_end_is_broken_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience has an end, and what is left is cancelled."""
+async def test_endless_work_is_cancelled_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the maximum wait the work is cancelled."""
     monkeypatch.setattr(module, "MAX_WAIT_SECONDS", 0.01)
     begun = asyncio.Event()
 
