@@ -20,7 +20,8 @@ from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.tables import PERMANENT_SCHEMA, PROJECTION_SCHEMA
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
+from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog_stack.servers.postgres_server import DATABASE, PostgresServer
 from kinolog_stack.stack import Stack
 from tests.bench import site

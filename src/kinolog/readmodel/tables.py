@@ -1,8 +1,8 @@
-"""The tables of the read models, as SQLAlchemy Core describes them.
+"""The tables of the read models, as SQLAlchemy Core describes them: the schema `projection`.
 
-Two schemas. `kinolog` is permanent: the archive, the checkpoint of the log, log lines. `projection` holds all other
-tables; it follows from the log alone and is rebuilt from it. Live columns (`jobs.percent`, `jobs.eta_seconds`) come
-from running workers; a rebuild need not reproduce them. docs/read-models.md explains the whole.
+They follow from the log alone and are rebuilt from it. The exception are live columns (`jobs.percent`,
+`jobs.eta_seconds`), which come from running workers. The permanent tables are in kinolog.readmodel.permanent_tables.
+docs/read-models.md explains the whole.
 
 This is the only place that lists columns. Rows are mappings keyed by column; kinolog_projector.projection.rows makes
 them, and kinolog.readmodel.queries.job_rows reads them.
@@ -21,7 +21,6 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -31,13 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
-PERMANENT_SCHEMA = "kinolog"
 PROJECTION_SCHEMA = "projection"
 
 PROJECTION_VERSION = 3
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
-permanent = MetaData(schema=PERMANENT_SCHEMA)
 projection = MetaData(schema=PROJECTION_SCHEMA)
 
 Key = Text(collation="C")
@@ -47,38 +44,6 @@ Time = TIMESTAMP(timezone=True)
 
 Row: TypeAlias = Mapping[str, Any]
 """A row to be written, keyed by column."""
-
-archive = Table(
-    "archive",
-    permanent,
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", Key, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-    Index("archive_of_job", "job_id", "position"),
-)
-
-log_checkpoint = Table(
-    "log_checkpoint",
-    permanent,
-    Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
-    Column("position", BigInteger, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
-)
-"""One row: the last commit that is archived. Every writer moves or locks it first."""
-
-log_lines = Table(
-    "log_lines",
-    permanent,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", Key, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("severity", SmallInteger, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("note", LargeBinary),
-    Index("log_lines_of_job", "job_id", "sequence"),
-)
 
 checkpoint = Table(
     "checkpoint",

@@ -19,6 +19,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, log_lines
 from kinolog.readmodel.queries.feeds import SEVERITIES
 from kinolog.readmodel.tables import Row
 from kinolog_projector.bulk.array_literals import ArrayColumn
@@ -47,7 +48,7 @@ UPDATE_LIVE_COLUMNS = sql.SQL(
     " FROM unnest(%s::text[], %s::float8[], %s::float8[]) AS given(id, percent, eta_seconds)"
     " WHERE job.id = given.id"
 )
-INSERT_LINES = insert(tables.log_lines, tables.PERMANENT_SCHEMA, or_skip=True)
+INSERT_LINES = insert(log_lines, PERMANENT_SCHEMA, or_skip=True)
 
 _LIVE = [ArrayColumn(tables.jobs.c[name]) for name in ("id", *tables.LIVE_COLUMNS)]
 

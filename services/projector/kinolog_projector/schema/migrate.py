@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
 from kinolog.readmodel.database import Connection, sqlalchemy_url
-from kinolog.readmodel.tables import PERMANENT_SCHEMA, PROJECTION_SCHEMA, PROJECTION_VERSION
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
+from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
 from kinolog_projector.schema.projection_schema import create_projection, projection_version
 
 LOCK = 0x6B696E6F

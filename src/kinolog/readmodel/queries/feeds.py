@@ -9,9 +9,10 @@ from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, selec
 from kinolog.codec.progress import decode_note
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import ActivityRow, ArchivedCommit
+from kinolog.readmodel.permanent_tables import archive, log_lines
 from kinolog.readmodel.queries.conditions import TENANT
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
-from kinolog.readmodel.tables import activity, archive, jobs, log_lines
+from kinolog.readmodel.tables import activity, jobs
 
 SEVERITIES = {level: severity for severity, level in enumerate(LogLevel)}
 """Numbers of log levels in `log_lines`, debug first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from kinolog.readmodel.tables import PERMANENT_SCHEMA, permanent
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, permanent
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -1,0 +1,55 @@
+"""The tables that no rebuild touches: the schema `kinolog`. Alembic migrations change them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+
+from kinolog.readmodel.tables import Key, Time
+
+PERMANENT_SCHEMA = "kinolog"
+
+permanent = MetaData(schema=PERMANENT_SCHEMA)
+
+archive = Table(
+    "archive",
+    permanent,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Index("archive_of_job", "job_id", "position"),
+)
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    permanent,
+    Column("one_row", Boolean, CheckConstraint("one_row"), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+"""One row: the last commit that is archived. Every writer moves or locks it first."""
+
+log_lines = Table(
+    "log_lines",
+    permanent,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("note", LargeBinary),
+    Index("log_lines_of_job", "job_id", "sequence"),
+)
