@@ -72,7 +72,8 @@ class EndCounter:
                 message = json.loads(socket.recv(timeout=0.5))
             except TimeoutError:
                 continue
-            assert message["type"] != "error", message
+            if message["type"] == "error":  # while the api is away, the updates pause
+                assert message["data"]["reason"] == "API_UNAVAILABLE", message
             self._position = max(self._position, message["position"])
             if message["type"] in ENDS:
                 self.ends[message["job_id"]] += 1
