@@ -194,7 +194,7 @@ async def test_an_unknown_command_prints_the_usage(env: Env, arguments: list[str
     """The usage goes to standard error, and the status is 2."""
     status, output, errors = await command(env, *arguments)
     assert (status, output) == (2, "")
-    assert "migrate  bring the database up to this version" in errors
+    assert "migrate  migrate the database to this version" in errors
 
 
 async def test_no_prompt_and_no_password_is_logged(
