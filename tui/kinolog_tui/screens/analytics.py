@@ -28,7 +28,7 @@ from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.job_list_filter import CHART_RANGES
 from kinolog_tui.session.messages import RequestAnswered
-from kinolog_tui.text.csv_export import write_csv
+from kinolog_tui.text.csv_export import ChartValue, write_csv
 from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, short_path, span
 from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.charts.overview import OverviewLine
@@ -60,7 +60,8 @@ class AnalyticsPage(Page):
         super().__init__()
         self.span = "last_7_days"
         self._zoom = 0
-        self._rows: dict[str, list[tuple[str, str, str, str]]] = {}
+        self._values: dict[str, list[ChartValue]] = {}
+        """The numbers of each chart, for the export."""
         self._models: dict[str, DistributionInfo] = {}
 
     def body(self) -> ComposeResult:
@@ -123,7 +124,9 @@ class AnalyticsPage(Page):
     def _show_overview(self, overview: OverviewInfo) -> None:
         self.query_one(OverviewLine).show(overview, self.span)
         facts = overview.model_dump()
-        self._rows["overview"] = [("", name, "", str(value)) for name, value in facts.items()]
+        self._values["overview"] = [
+            ChartValue(chart="overview", name=name, value=str(value)) for name, value in facts.items()
+        ]
 
     def _show_trends(self, trends: TrendsInfo) -> None:
         points = [(point.at, point) for point in trends.points if point.at is not None]
@@ -131,8 +134,8 @@ class AnalyticsPage(Page):
         series = [Series(n, tuple(float(getattr(p, n)) for _, p in points), COLOURS[n]) for n in names]
         self.query_one("#trends", Columns).show([at for at, _ in points], series)
         self.query_one("#trends").border_subtitle = f"{trends.bucket_seconds / 3600:g} h a column"
-        self._rows["trends"] = [
-            (at.isoformat(), name, "", str(getattr(p, name)))
+        self._values["trends"] = [
+            ChartValue(chart="trends", at=at.isoformat(), name=name, value=str(getattr(p, name)))
             for at, p in points
             for name in ("submitted", *names)
         ]
@@ -144,8 +147,10 @@ class AnalyticsPage(Page):
             Series("waiting", tuple(float(p.peak_queued) for _, p in points), COLOURS["queued"]),
         ]
         self.query_one("#depth", Columns).show([at for at, _ in points], series)
-        self._rows["queue-depth"] = [
-            (at.isoformat(), name, "", str(getattr(p, f"peak_{name}")))
+        self._values["queue-depth"] = [
+            ChartValue(
+                chart="queue-depth", at=at.isoformat(), name=name, value=str(getattr(p, f"peak_{name}"))
+            )
             for at, p in points
             for name in ("queued", "processing")
         ]
@@ -154,38 +159,38 @@ class AnalyticsPage(Page):
         self.query_one("#rates", Bars).show(
             [
                 Bar(
-                    rate.priority,
-                    rate.rate or 0.0,
-                    1.0,
-                    f"{100 * rate.rate:.0f}% of {rate.completed + rate.failed}"
+                    label=rate.priority,
+                    value=rate.rate or 0.0,
+                    maximum=1.0,
+                    text=f"{100 * rate.rate:.0f}% of {rate.completed + rate.failed}"
                     if rate.rate is not None
                     else "–",
-                    "success" if (rate.rate or 0) >= 0.9 else "warning",
+                    colour="success" if (rate.rate or 0) >= 0.9 else "warning",
                 )
                 for rate in rates.rates
             ]
         )
-        self._rows["success"] = [
-            ("", r.priority, name, str(getattr(r, name)))
+        self._values["success"] = [
+            ChartValue(chart="success", name=r.priority, measure=name, value=str(getattr(r, name)))
             for r in rates.rates
             for name in ("completed", "failed")
         ]
 
     def _show_stages(self, times: StageTimesInfo) -> None:
-        most = max((time.p95_seconds for time in times.stages), default=0.0)
+        longest = max((time.p95_seconds for time in times.stages), default=0.0)
         self.query_one("#stages", Bars).show(
             [
                 Bar(
-                    plain(time.stage or "–"),
-                    time.mean_seconds,
-                    most,
-                    f"{span(time.mean_seconds)}, {span(time.p95_seconds)}",
+                    label=plain(time.stage or "–"),
+                    value=time.mean_seconds,
+                    maximum=longest,
+                    text=f"{span(time.mean_seconds)}, {span(time.p95_seconds)}",
                 )
                 for time in times.stages
             ]
         )
-        self._rows["stages"] = [
-            ("", t.stage or "", name, str(getattr(t, name)))
+        self._values["stages"] = [
+            ChartValue(chart="stages", name=t.stage or "", measure=name, value=str(getattr(t, name)))
             for t in times.stages
             for name in ("count", "mean_seconds", "p50_seconds", "p95_seconds")
         ]
@@ -195,27 +200,39 @@ class AnalyticsPage(Page):
         most = max(one.total for one in self._models.values())
         self.query_one("#models", Bars).show(
             [
-                Bar(model, one.completed, most, f"{one.completed} of {one.total}", COLOURS["completed"])
+                Bar(
+                    label=model,
+                    value=one.completed,
+                    maximum=most,
+                    text=f"{one.completed} of {one.total}",
+                    colour=COLOURS["completed"],
+                )
                 for model, one in sorted(self._models.items())
             ]
         )
-        self._rows["models"] = [("", m, "completed", str(one.completed)) for m, one in self._models.items()]
+        self._values["models"] = [
+            ChartValue(chart="models", name=model, measure="completed", value=str(one.completed))
+            for model, one in self._models.items()
+        ]
 
     def _show_workers(self, workers: WorkerListInfo) -> None:
         most = max((worker.jobs_completed for worker in workers.workers), default=0)
         self.query_one("#workers", Bars).show(
             [
                 Bar(
-                    w.name,
-                    w.jobs_completed,
-                    most,
-                    f"{w.jobs_completed}, {w.attempts_failed} failed",
-                    "accent",
+                    label=w.name,
+                    value=w.jobs_completed,
+                    maximum=most,
+                    text=f"{w.jobs_completed}, {w.attempts_failed} failed",
+                    colour="accent",
                 )
                 for w in workers.workers
             ]
         )
-        self._rows["workers"] = [("", w.name, "completed", str(w.jobs_completed)) for w in workers.workers]
+        self._values["workers"] = [
+            ChartValue(chart="workers", name=w.name, measure="completed", value=str(w.jobs_completed))
+            for w in workers.workers
+        ]
 
     def action_span(self) -> None:
         """Choose the next date range."""
@@ -244,17 +261,17 @@ class AnalyticsPage(Page):
 
     def action_export(self) -> None:
         """Export the numbers to a CSV file."""
-        rows = [(chart, *row) for chart, part in sorted(self._rows.items()) for row in part]
+        values = [value for _, chart in sorted(self._values.items()) for value in chart]
 
-        def named(path: str | None) -> None:
+        def chosen(path: str | None) -> None:
             if path:
-                self.request("export", partial(write_csv, Path(path).expanduser().absolute(), rows))
+                self.request("export", partial(write_csv, Path(path).expanduser().absolute(), values))
 
         name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
         if self.app.is_web:  # the browser asks for the path
-            self.request("export", partial(write_csv, self.kinolog.temporary_folder / name, rows))
+            self.request("export", partial(write_csv, self.kinolog.temporary_folder / name, values))
         else:
-            self.app.push_screen(SaveDialog("Export the numbers", name), named)
+            self.app.push_screen(SaveDialog("Export the numbers", name), chosen)
 
 
 def _focusable(chart: Static) -> Static:

@@ -115,11 +115,11 @@ class DashboardPage(Page):
         self.query_one("#distribution", Bars).show(
             [
                 Bar(
-                    f"{SYMBOLS[status]} {status}",
-                    getattr(counts, status),
-                    counts.total,
-                    count(getattr(counts, status)),
-                    COLOURS[status],
+                    label=f"{SYMBOLS[status]} {status}",
+                    value=getattr(counts, status),
+                    maximum=counts.total,
+                    text=count(getattr(counts, status)),
+                    colour=COLOURS[status],
                 )
                 for status in STATUSES
             ]

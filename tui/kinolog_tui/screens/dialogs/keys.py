@@ -49,7 +49,7 @@ class KeysDialog(ModalScreen[None]):
         with Vertical(classes="dialog keys") as dialog:
             dialog.border_title = "Keys"
             yield OptionList()
-            yield Static(HINT, id="say")
+            yield Static(HINT, id="hint")
             with Horizontal(classes="buttons"):
                 yield Button("Change (enter)", variant="primary", id="change", compact=True)
                 yield Button("Give back", id="give-back", compact=True)
@@ -88,9 +88,9 @@ class KeysDialog(ModalScreen[None]):
         return text
 
     def _show_message(self, words: str, *, wrong: bool = False) -> None:
-        say = self.query_one("#say", Static)
-        say.update(Text(words))
-        say.set_class(wrong, "-wrong")
+        hint = self.query_one("#hint", Static)
+        hint.update(Text(words))
+        hint.set_class(wrong, "-wrong")
 
     def _capture(self, key: Key | None) -> None:
         self._captured, self.kinolog.capturing_key = key, key is not None

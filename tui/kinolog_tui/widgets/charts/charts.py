@@ -19,7 +19,7 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 ZOOM_SECONDS = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """A row of a bar chart: `value` of at most `maximum`, with the text `text`, in a colour of the theme."""
 
