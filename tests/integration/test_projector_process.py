@@ -112,7 +112,7 @@ async def submit(server: NatsServer, count: int) -> int:
 
 
 async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
-    """It refuses an unmigrated database, migrates twice, follows, is killed, continues, rebuilds to equal hashes, stops."""
+    """It refuses an unmigrated database, migrates, follows, continues after a kill, and rebuilds to equal hashes."""
     status, _, errors = await command(env)
     assert (status, "kinolog-projector migrate" in errors) == (2, True)
     for _ in range(2):
