@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = """
 import functools
 import kinolog_stack.stack as stack
-from kinolog_stack import commands
+from kinolog_cli import stack_commands as commands
 from tests.fixtures.small_stack import small_plan
 import typer
 stack.Stack = functools.partial(stack.Stack, make_plan=small_plan)
