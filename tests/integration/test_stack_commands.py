@@ -1,4 +1,4 @@
-"""`kinolog up` and `kinolog doctor` as a person meets them: a process, its output, its exit code."""
+"""`kinolog up` and `kinolog doctor` as processes: their output and their exit codes."""
 
 from __future__ import annotations
 
@@ -130,16 +130,16 @@ def test_impossible_settings_are_named(tmp_path: Path, option: str, value: str) 
 
 
 def test_doctor_without_a_stack(tmp_path: Path) -> None:
-    """Where nothing runs the doctor says so, says what to do, ends with status 1, and makes nothing."""
+    """Without a stack the doctor prints so and what to do, ends with status 1, and creates nothing."""
     done = _doctor(tmp_path / "data")
     assert done.returncode == 1
-    assert "nothing runs" in done.stdout
+    assert "no stack runs" in done.stdout
     assert "kinolog up" in done.stdout
     assert not (tmp_path / "data").exists()
 
 
 def test_doctor_of_a_damaged_folder(tmp_path: Path) -> None:
-    """A folder that `up` would refuse is wrong in the doctor's eyes too, and is not changed."""
+    """A folder that `up` refuses is wrong for the doctor too, and is not changed."""
     (tmp_path / "thesis.txt").write_text("mine")
     done = json.loads(_doctor(tmp_path, "--json").stdout)
     folder = next(check for check in done["checks"] if check["name"] == "data folder")
