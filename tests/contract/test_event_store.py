@@ -308,7 +308,8 @@ async def test_following_gives_the_past_and_then_what_comes(log: EventStore) -> 
     for _ in range(4):
         await given_jobs(log, 9)
         await given_job(log)
-    await asyncio.wait_for(follower, 30)
+    async with asyncio.timeout(30):
+        await follower
     assert seen == list(range(6, 61))
 
 
@@ -320,5 +321,6 @@ async def test_followers_do_not_disturb_each_other(log: EventStore) -> None:
     async with following(log, 0) as batches:
         assert [r.position for r in await anext(batches)] == [1, 2, 3]
         await log.append(commit_of(job_id := job_name(), None, submit()))
-        (recorded,) = await asyncio.wait_for(anext(batches), 10)
+        async with asyncio.timeout(10):
+            (recorded,) = await anext(batches)
         assert (recorded.position, recorded.commit.job_id) == (4, job_id)

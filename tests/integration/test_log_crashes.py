@@ -109,7 +109,8 @@ async def test_a_killed_server_loses_nothing_acknowledged(own_nats_server: NatsS
             await load.reach(700)
         quiet.set()
         await given_job(writing.log)
-        seen = await asyncio.wait_for(following, 60)
+        async with asyncio.timeout(60):
+            seen = await following
         assert seen == list(range(1, seen[-1] + 1))
         assert seen[-1] >= max(load.acknowledged)
         await check(reading.log, load)
@@ -149,7 +150,8 @@ async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsClust
                 await load.reach(500)
             quiet.set()
             await given_job(writing.log)
-            seen = await asyncio.wait_for(following, 60)
+            async with asyncio.timeout(60):
+                seen = await following
             assert seen == list(range(1, seen[-1] + 1))
             await check(reading.log, load)
     finally:

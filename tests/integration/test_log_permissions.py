@@ -113,7 +113,8 @@ async def test_nobody_but_the_administrator_may_change_the_log(
     """A service that tries an administrator's request is refused, and the refusal is logged as an error."""
     async with connected(nats_server, service) as client:
         await client.publish(subject, b"{}")
-        error = await asyncio.wait_for(errors.messages.get(), 10)
+        async with asyncio.timeout(10):
+            error = await errors.messages.get()
     assert subject.lower() in error
     assert service.value in error
 
@@ -122,7 +123,8 @@ async def test_no_service_hears_the_answers_to_another(nats_server: NatsServer, 
     """Subscribing to another service's inbox is refused."""
     async with connected(nats_server, Service.WORKER) as client:
         await client.subscribe(f"{inbox_prefix(Service.API)}.>")
-        assert "permissions violation for subscription" in await asyncio.wait_for(errors.messages.get(), 10)
+        async with asyncio.timeout(10):
+            assert "permissions violation for subscription" in await errors.messages.get()
 
 
 async def test_a_wrong_password_is_told_at_once(own_nats_server: NatsServer) -> None:

@@ -1,4 +1,4 @@
-"""The services against servers that somebody else runs: everything by settings, as docker-compose gives them."""
+"""The services with servers that are given by URL: everything by settings, as docker-compose sets them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_SECONDS = 60
 
 
 def _once(module: str, *arguments: str, env: dict[str, str]) -> None:
-    """Run a program to its end, which must be a good one."""
+    """Run a program, which must exit with status 0."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments], env=env, capture_output=True, text=True, check=False
     )
@@ -31,7 +31,7 @@ def _once(module: str, *arguments: str, env: dict[str, str]) -> None:
 
 @contextmanager
 def _service(module: str, env: dict[str, str], log: Path) -> Iterator[dict[str, str]]:
-    """A service while the block runs: what it announced when it was ready. It must end well on SIGTERM."""
+    """Run a service during the block and yield what it announced. It must exit with status 0 on SIGTERM."""
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", module], env=env, stdout=subprocess.PIPE, stderr=errors, text=True
@@ -54,7 +54,7 @@ def _service(module: str, env: dict[str, str], log: Path) -> Iterator[dict[str, 
 def test_a_job_runs_on_servers_given_by_url(
     own_nats_server: NatsServer, database_url: str, tmp_path: Path
 ) -> None:
-    """With nothing but settings, the four services take a job from a prompt to a video, and stop in an orderly way."""
+    """With nothing but settings, the four services complete a job, and exit with status 0."""
     catalogue = tmp_path / "catalogue.toml"
     catalogue.write_text(CATALOGUE, encoding="utf-8")
     shared = dict(os.environ) | {

@@ -106,7 +106,8 @@ async def test_one_leads_and_another_takes_over(
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
         first = second
         async with projecting(database_url, memory_jobs) as second:
-            await asyncio.wait_for(second.checked.wait(), 20)
+            async with asyncio.timeout(20):
+                await second.checked.wait()
             assert (first.leads, second.leads) == (True, False)
             assert second.missing() == []
             await _cut_leader(database_url)
@@ -157,13 +158,15 @@ async def test_a_cancelled_projector_ends_at_once(
     for number in range(25):
         projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed(), batch_size=20)
         running = asyncio.create_task(projector.run())
-        await asyncio.wait_for(projector.checked.wait(), 20)
+        async with asyncio.timeout(20):
+            await projector.checked.wait()
         await memory_jobs.many(2)
         for _ in range(number * 4):  # so many turns of the event loop, to stop at another point each time
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(running, 20)
+            async with asyncio.timeout(20):
+                await running
     assert caplog.messages == []
     async with projecting(database_url, memory_jobs):
         await read_model.wait_for(await memory_jobs.store.last_position(), 20)
@@ -188,7 +191,8 @@ async def test_a_log_that_lost_its_end_stops_the_projector(
     await shorter.many(3)
     projector = Projector(database_url, shorter.store, shorter.keys, Feed())
     with pytest.raises(DamagedLog, match=r"has lost its end.*restore"):
-        await asyncio.wait_for(projector.run(), 20)
+        async with asyncio.timeout(20):
+            await projector.run()
 
 
 async def test_another_log_stops_the_projector(
@@ -201,7 +205,8 @@ async def test_another_log_stops_the_projector(
     await other.many(30)
     projector = Projector(database_url, other.store, other.keys, Feed())
     with pytest.raises(DamagedLog, match="another commit"):
-        await asyncio.wait_for(projector.run(), 20)
+        async with asyncio.timeout(20):
+            await projector.run()
 
 
 class HoledStore(MemoryEventStore):
@@ -218,7 +223,8 @@ async def test_a_gap_in_the_log_stops_the_projector(database_url: str, read_mode
     await memory_jobs.many(10)
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match="from position 6 to 8"):
-        await asyncio.wait_for(projector.run(), 20)
+        async with asyncio.timeout(20):
+            await projector.run()
     assert await read_model.position() == 0
 
 
@@ -250,12 +256,14 @@ async def test_a_database_that_was_not_migrated_is_refused(
     """The projector refuses a database of another version, and names the command to run."""
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(WrongSchema, match="kinolog-projector migrate"):
-        await asyncio.wait_for(projector.run(), 20)
+        async with asyncio.timeout(20):
+            await projector.run()
     await migrate(database_url)
     async with projected(database_url) as database:
         await database.connection.execute("UPDATE projection.checkpoint SET projection_version = 0")
     with pytest.raises(WrongSchema, match="kinolog-projector rebuild"):
-        await asyncio.wait_for(projector.run(), 20)
+        async with asyncio.timeout(20):
+            await projector.run()
 
 
 async def test_progress_and_log_lines_reach_the_lists(

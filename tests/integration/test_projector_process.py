@@ -50,7 +50,8 @@ async def command(env: Env, *arguments: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 90)
+    async with asyncio.timeout(90):
+        output, errors = await process.communicate()
     return process.returncode or 0, output.decode(), errors.decode()
 
 
@@ -63,7 +64,8 @@ class Running:
 
     async def ended(self) -> int:
         """Wait until it has ended. Return its exit status."""
-        return await asyncio.wait_for(self.process.wait(), 60)
+        async with asyncio.timeout(60):
+            return await self.process.wait()
 
 
 @asynccontextmanager
@@ -82,13 +84,15 @@ async def running(env: Env) -> AsyncIterator[Running]:
     its = Running(process)
     reading = asyncio.create_task(_read(process.stderr, its.errors))
     try:
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        async with asyncio.timeout(60):
+            line = await process.stdout.readline()
         assert parse(line.decode()), its.errors
         yield its
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), 30)
+        async with asyncio.timeout(30):
+            await process.wait()
         await reading
 
 

@@ -1,4 +1,4 @@
-"""nats-server and Postgres as children: start, stop, kill, recover, refuse."""
+"""nats-server and Postgres as child processes: start, stop, kill, recovery, refusals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ async def test_nats_denies_other_subjects(own_nats_server: NatsServer) -> None:
         inbox_prefix=inbox_prefix(Service.WORKER).encode(),
     )
     await client.publish("work.tiny.0.stolen", b"")
-    error = await asyncio.wait_for(errors.get(), 10)
+    async with asyncio.timeout(10):
+        error = await errors.get()
     await client.close()
     assert "permissions violation" in str(error).lower()
 
@@ -63,7 +64,7 @@ def test_nats_config_is_private(own_nats_server: NatsServer) -> None:
         assert (own_nats_server.folder / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_nats_says_that_its_port_is_taken(tmp_path: Path) -> None:
+def test_nats_names_a_taken_port(tmp_path: Path) -> None:
     """A taken port is named in the error, together with the setting that changes it."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -118,7 +119,7 @@ def test_postgres_is_not_root_and_asks_for_a_password(own_postgres_server: Postg
 
 
 def test_postgres_refuses_a_damaged_folder(tmp_path: Path) -> None:
-    """A folder with files but no version is called damaged, and is left as it is."""
+    """A folder with files but no version is reported as damaged and not changed."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "base").write_text("what was here")
@@ -128,7 +129,7 @@ def test_postgres_refuses_a_damaged_folder(tmp_path: Path) -> None:
 
 
 def test_postgres_refuses_another_version(tmp_path: Path) -> None:
-    """A folder made by another major version is refused by both version numbers."""
+    """A folder made by another major version is refused with both version numbers."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "PG_VERSION").write_text("16\n")

@@ -1,4 +1,4 @@
-"""The stack: order, addresses, restarts, refusals, and that nothing is ever left behind."""
+"""The stack: order, addresses, restarts, refusals, and that no process is left."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ def _marked(folder: Path) -> list[psutil.Process]:
 
 
 def _gone(folder: Path) -> bool:
-    """Wait for the processes of a stack that is ending; true when none is left."""
+    """Wait for the processes of a stack that is ending. Return whether none is left."""
     _, alive = psutil.wait_procs(_marked(folder), timeout=30)
     return not alive and not _marked(folder)
 
 
-def test_everything_runs_and_says_where(stack: Stack) -> None:
-    """All parts run, and stack.json names their processes and addresses."""
-    said = json.loads((stack.folder.path / "stack.json").read_text())
-    assert said["state"] == "running"
-    assert said["pid"] == os.getpid()
-    assert list(said["processes"]) == NAMES
-    assert {name: about["pid"] for name, about in said["processes"].items()} == {
+def test_everything_runs_at_the_addresses_of_stack_json(stack: Stack) -> None:
+    """All processes run, and stack.json names them with their addresses."""
+    status = json.loads((stack.folder.path / "stack.json").read_text())
+    assert status["state"] == "running"
+    assert status["pid"] == os.getpid()
+    assert list(status["processes"]) == NAMES
+    assert {name: about["pid"] for name, about in status["processes"].items()} == {
         name: stack.process(name).pid for name in NAMES
     }
-    assert httpx.get(said["addresses"]["gateway"]).status_code == 501
+    assert httpx.get(status["addresses"]["gateway"]).status_code == 501
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_killed_part_comes_back(stack: Stack, name: str) -> None:
-    """A part that is killed runs again, as a new process at the same address."""
+def test_a_killed_process_is_restarted(stack: Stack, name: str) -> None:
+    """A killed process is started again at the same address."""
     kept = stack.process(name)
     before, starts = kept.pid, kept.starts
     kept.kill()
@@ -76,8 +76,8 @@ def test_a_killed_part_comes_back(stack: Stack, name: str) -> None:
     assert httpx.get(stack.addresses["gateway"]).status_code == 501
 
 
-def test_killed_part_takes_its_children_along(stack: Stack) -> None:
-    """What a killed process had started itself is ended before it is started again."""
+def test_children_of_a_killed_process_are_ended(stack: Stack) -> None:
+    """Children of a killed process are ended before it is started again."""
     kept = stack.process("worker-1")
     announced: Callable[[], str] = lambda: kept.part.announced["grandchild"]  # type: ignore[attr-defined] # noqa: E731
     grandchild, starts = psutil.Process(int(announced())), kept.starts
@@ -87,7 +87,7 @@ def test_killed_part_takes_its_children_along(stack: Stack) -> None:
 
 
 def test_second_stack_on_a_folder_is_refused(stack: Stack) -> None:
-    """A second stack on the same folder names the first one's process and address, and does not disturb it."""
+    """A second stack on the same folder names the first one's process and address, and leaves it running."""
     with pytest.raises(StartError, match=rf"process {os.getpid()}, at {stack.addresses['gateway']}"):
         Stack(stack.settings, make_plan=small_plan).start()
     assert httpx.get(stack.addresses["gateway"]).status_code == 501
@@ -100,7 +100,7 @@ def test_two_stacks_run_beside_each_other(stack: Stack, data_folder: Path) -> No
 
 
 def test_stop_leaves_nothing_and_data_survives(data_folder: Path) -> None:
-    """After a stop no process is left; the next start finds the data, and turns the logs over."""
+    """After a stop no process is left. The next start finds the data and rotates the logs."""
     settings = small_settings(data_folder)
     first = Stack(settings, make_plan=small_plan)
     first.start()
@@ -119,7 +119,7 @@ def test_stop_leaves_nothing_and_data_survives(data_folder: Path) -> None:
 
 
 def test_taken_port_is_named_before_anything_starts(data_folder: Path) -> None:
-    """A taken port is refused with its number and setting, and nothing was started."""
+    """A taken port is refused with its number and its setting before anything starts."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         settings = small_settings(data_folder).model_copy(update={"gateway_port": port})
@@ -140,8 +140,8 @@ def test_failing_service_shows_its_log_and_leaves_nothing(
     assert _gone(settings.data)
 
 
-def test_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    """A folder with other files in it is not taken for a data folder."""
+def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    """A folder with other files is not used as a data folder."""
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(StartError, match=r"not a kinolog data folder: it holds thesis\.txt"):
         Stack(small_settings(tmp_path), make_plan=small_plan).start()
@@ -151,20 +151,20 @@ def test_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     ("layout", "says"), [('{"layout": 99}', "newer kinolog"), ("{", "damaged"), ('{"layout": []}', "damaged")]
 )
 def test_unknown_layout_is_refused(tmp_path: Path, layout: str, says: str) -> None:
-    """A folder of a newer layout, or with an unreadable one, is refused and says which."""
+    """A folder of a newer layout, or with an unreadable one, is refused with the reason."""
     (tmp_path / "layout.json").write_text(layout)
     with pytest.raises(StartError, match=says):
         Stack(small_settings(tmp_path), make_plan=small_plan).start()
 
 
 def test_unwritable_folder_is_refused() -> None:
-    """A folder in which nothing can be written, also not by root, is named together with what to do."""
+    """A folder that nobody can write to is named together with what to do."""
     with pytest.raises(StartError, match=r"(?s)/proc/kinolog cannot be used.*--data"):
         Stack(small_settings(Path("/proc/kinolog")), make_plan=small_plan).start()
 
 
 def test_damaged_log_is_refused(data_folder: Path) -> None:
-    """A stream that nats-server cannot recover stops the start, instead of being made anew and empty."""
+    """A stream that nats-server cannot recover stops the start, instead of being created empty."""
     settings = small_settings(data_folder)
     folder = Stack(settings, make_plan=small_plan).folder
     folder.open()
@@ -191,7 +191,7 @@ sys.stdin.read()
 
 
 def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
-    """kill -9 of the supervisor takes every process along, and the next start works on the same folder."""
+    """SIGKILL to the supervisor ends every process, and the next start works on the same folder."""
     settings = small_settings(data_folder)
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(
@@ -211,7 +211,7 @@ def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
 
 
 def test_start_ends_what_an_earlier_run_left(data_folder: Path) -> None:
-    """A process of an earlier run on the folder is ended before anything new is started."""
+    """A process of an earlier run on the folder is ended before anything else starts."""
     env = os.environ | {STACK_MARK: str(data_folder)}
     with (
         subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as left,

@@ -1,4 +1,4 @@
-"""The stack with its real services: what `kinolog up` starts is what the doctor finds well."""
+"""The stack with its real services: the doctor finds nothing wrong with what `kinolog up` starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kinolog_stack.stack import Stack
 
 
 def test_all_services_start_and_the_doctor_agrees(data_folder: Path) -> None:
-    """Every real process serves on a fresh folder, and the doctor finds nothing wrong with any of them."""
+    """Every real process serves on a fresh folder, and every check of the doctor passes."""
     settings = StackSettings(data=data_folder, gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"])
     with Stack(settings) as stack:
         names = list(stack.processes)
