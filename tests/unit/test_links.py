@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -81,3 +82,34 @@ def test_decisions_are_cited() -> None:
             for text in texts
             if text != own
         ), f"nothing cites {decision.name}"
+
+
+ROOMS = ("src", "services/api", "services/worker", "services/projector", "services/gateway", "tui")
+
+
+def _defines(path: Path, name: str) -> bool:
+    """Return whether a module defines a class, a function, or a function of a class."""
+    node: ast.AST = ast.parse(path.read_text(encoding="utf-8"))
+    for part in name.split("."):
+        children = [
+            child
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and child.name == part
+        ]
+        if not children:
+            return False
+        node = children[0]
+    return True
+
+
+def test_the_steps_of_the_walks_exist() -> None:
+    """Every `file:function` of docs/architecture.md is in the code."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"`([\w/]+\.py):([\w.]+)`", page)
+    assert len(steps) > 50
+    wrong: list[str] = []
+    for file, name in steps:
+        path = next((ROOT / room / file for room in ROOMS if (ROOT / room / file).exists()), None)
+        if path is None or not _defines(path, name):
+            wrong.append(f"{file}:{name}")
+    assert not wrong, "\n".join(wrong)

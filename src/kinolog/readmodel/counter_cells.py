@@ -1,4 +1,4 @@
-"""Cells: how a job deep in a list is found without walking to it. Pure.
+"""Cells: how a job deep in a list is found without walking to it. Pure. See decision 31.
 
 Each order of the list divides its jobs into consecutive cells, and 64 cells make a coarser one. `counters` holds the
 number of jobs of each kind in each cell of each level. The job at any offset of the list is found by adding up some

@@ -1,4 +1,4 @@
-"""Trigrams of texts as numbers, so that an index finds every prompt that contains a text. Pure.
+"""Trigrams of texts as numbers, so that an index finds every prompt that contains a text. Pure. See decision 32.
 
 Each three consecutive characters make a number. A text can only be part of a prompt whose numbers include all numbers
 of the text. The query then compares the texts that the index finds. The Postgres extension pg_trgm does the same, but

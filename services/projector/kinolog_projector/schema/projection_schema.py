@@ -1,4 +1,4 @@
-"""Creates, checks and swaps the schema that holds a projection.
+"""Creates, checks and swaps the schema that holds a projection. See decision 30.
 
 Migrations change the permanent schema (`kinolog`). They never change a projection: a rebuild creates all its tables as
 this version declares them, fills them from the log, and replaces the previous projection.

@@ -1,4 +1,4 @@
-"""Sends SQLAlchemy Core statements to Postgres.
+"""Sends SQLAlchemy Core statements to Postgres. See decision 33.
 
 Core takes milliseconds to build and compile a statement with fifty columns, longer than Postgres takes to answer. So
 each statement is built once, with a named parameter for each value (`bindparam`), and sent many times with psycopg.

@@ -1,4 +1,4 @@
-"""Group commit: a few concurrent writes go singly, many go together. See docs/decisions/0021 and docs/decisions/0023."""
+"""Group commit: a few concurrent writes go singly, many go together. See decision 21 and decision 23."""
 
 from __future__ import annotations
 
