@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.settings import LogSettings
-from kinolog_stack.plan import StackPlan, StackSite, plan
+from kinolog_stack.plan import StackPlan, StackSite, plan_stack
 from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -20,6 +20,7 @@ from kinolog_stack.stack import Stack
 from tests.fixtures.log import settings_of
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.whole_stack import CATALOGUE
+from tests.renderers.installed import PYTHONPATH
 
 ROOT = Path(__file__).parents[2]
 STREAM_DURABILITY = "log synced to disk before each answer"
@@ -30,7 +31,7 @@ def running(parts: Collection[str]) -> Iterator[Stack]:
     """nats-server, Postgres (both durable) and those services of `projector`, `api`, `worker`, `gateway` named."""
 
     def chosen(site: StackSite) -> StackPlan:
-        whole = plan(site)
+        whole = plan_stack(site)
         waves = (tuple(s for s in wave if s.name.partition("-")[0] in parts) for wave in whole.waves)
         return StackPlan(whole.set_up, tuple(wave for wave in waves if wave))
 
@@ -40,7 +41,7 @@ def running(parts: Collection[str]) -> Iterator[Stack]:
         settings = StackSettings(
             data=folder / "data", gateway_port=0, api_port=0, workers=1, worker_devices=["cpu"]
         )
-        extra = {"KINOLOG_CATALOGUE": str(catalogue), "PYTHONPATH": str(ROOT)}
+        extra = {"KINOLOG_CATALOGUE": str(catalogue), "PYTHONPATH": PYTHONPATH}
         with patch.dict(os.environ, extra), Stack(settings, make_plan=chosen) as stack:
             yield stack
 
