@@ -83,7 +83,8 @@ class ProbeSettings(ProcessSettings):
     """The address of /health, /ready and /metrics of a process without another HTTP server."""
 
     probe_host: str = Field(
-        "127.0.0.1", description="Address that the probe listens on; 0.0.0.0 for all addresses of the machine."
+        "127.0.0.1",
+        description="Address that the probe listens on; 0.0.0.0 for all addresses of the machine.",
     )
 
 
