@@ -70,23 +70,23 @@ def job_row(
 ) -> Row:
     """Return the row of `jobs`; `position` is that of the job's last commit."""
     keys = counted.keys
-    return {
-        **dict(zip(_COPIED, _copied_values(state), strict=True)),
-        "number": keys.number,
-        "status": state.status.value,
-        "urgency": keys.priority_order,
-        "stage": state.stages[-1].stage.value if state.stages else None,
-        "percent": keys.percent,
-        "eta_seconds": _eta_seconds(state, before),
-        "scenes": len(state.scenes),
-        "scenes_rendered": len(state.scenes) - len(state.pending_scenes),
-        "artifacts": [_artifact(artifact) for artifact in state.artifacts],
-        "media": None if state.media is None else _media(state.media),
-        "error": None if state.error is None else _error(state.error),
-        "queued_at": queued_at,
-        "duration_us": keys.duration_us,
-        "position": position,
-    }
+    return dict(
+        zip(_COPIED, _copied_values(state), strict=True),
+        number=keys.number,
+        status=state.status.value,
+        urgency=keys.priority_order,
+        stage=state.stages[-1].stage.value if state.stages else None,
+        percent=keys.percent,
+        eta_seconds=_eta_seconds(state, before),
+        scenes=len(state.scenes),
+        scenes_rendered=len(state.scenes) - len(state.pending_scenes),
+        artifacts=[_artifact(artifact) for artifact in state.artifacts],
+        media=None if state.media is None else _media(state.media),
+        error=None if state.error is None else _error(state.error),
+        queued_at=queued_at,
+        duration_us=keys.duration_us,
+        position=position,
+    )
 
 
 def prompt_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
