@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -28,9 +29,25 @@ def _modules(*rooms: str) -> list[Path]:
     ]
 
 
+Definition: TypeAlias = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _definitions_in(statements: Iterable[ast.AST]) -> Iterator[Definition]:
+    """Yield classes and functions, also nested ones. Expressions are not visited: none defines any."""
+    for statement in statements:
+        if isinstance(statement, Definition):
+            yield statement
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(statement, block, None)
+            if isinstance(inner, list):
+                yield from _definitions_in(inner)
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _definitions(path: Path) -> list[tuple[str, int, bool]]:
+    """Name, line, and whether it is a class, of the definitions of a module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [(node.name, node.lineno, isinstance(node, ast.ClassDef)) for node in _definitions_in(tree.body)]
 
 
 def _words(name: str) -> set[str]:
@@ -48,9 +65,8 @@ def _retired() -> set[str]:
 def _named(path: Path) -> Iterator[str]:
     """Yield the names of a module, its classes and its functions."""
     yield path.stem
-    for node in ast.walk(_tree(path)):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name
+    for name, _, _ in _definitions(path):
+        yield name
 
 
 def _product_modules() -> list[Path]:
@@ -93,9 +109,9 @@ def test_every_class_name_is_defined_once() -> None:
     """No two classes share a name, in the product or its tests. Generated code is exempt."""
     places: defaultdict[str, list[str]] = defaultdict(list)
     for path in _modules(*PRODUCT, "tests"):
-        for node in ast.walk(_tree(path)):
-            if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+        for name, line, is_class in _definitions(path):
+            if is_class:
+                places[name].append(f"{path.relative_to(ROOT)}:{line}")
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
