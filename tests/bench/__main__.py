@@ -23,15 +23,15 @@ ROWS = ("submit", "append", "start", "catch_up", "fan_out", "lists", "worker", "
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Measure, or compare."""
+    """Measure rows and write their figures, or compare two runs."""
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would report every process that is started
     console = Console(width=118)
     if arguments[:1] == ["compare"]:
         old, new = _two_files(arguments[1:])
         report.compare(console, old, new)
         return
-    asked = _parser().parse_args(arguments)
-    rows = [row.strip() for row in asked.rows.split(",")] if asked.rows else list(ROWS)
+    options = _parser().parse_args(arguments)
+    rows = [row.strip() for row in options.rows.split(",")] if options.rows else list(ROWS)
     unknown = sorted(set(rows) - set(ROWS))
     if unknown:
         sys.exit(f"there is no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
@@ -39,13 +39,13 @@ def main(arguments: Sequence[str]) -> None:
     results = []
     for row in rows:
         console.print(f"measuring {row} …", highlight=False)
-        results.append(_measured(row, asked.quick))
+        results.append(_measured(row, options.quick))
         report.show(console, results[-1:])
     loads["after"] = machine.load()
     if len(results) > 1:
         report.show(console, results)
-    report.write(asked.json, report.document(results, facts, loads))
-    console.print(f"load before {loads['before']}, after {loads['after']}; written to {asked.json}")
+    report.write(options.json, report.document(results, machine=facts, loads=loads))
+    console.print(f"load before {loads['before']}, after {loads['after']}; written to {options.json}")
 
 
 def _measured(row: str, quick: bool) -> Result:
@@ -59,10 +59,9 @@ def _two_files(arguments: Sequence[str]) -> tuple[dict[str, object], dict[str, o
     parser = argparse.ArgumentParser(prog="python -m tests.bench compare")
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
-    asked = parser.parse_args(arguments)
-    return json.loads(asked.old.read_text(encoding="utf-8")), json.loads(
-        asked.new.read_text(encoding="utf-8")
-    )
+    options = parser.parse_args(arguments)
+    old, new = (json.loads(path.read_text(encoding="utf-8")) for path in (options.old, options.new))
+    return old, new
 
 
 def _parser() -> argparse.ArgumentParser:

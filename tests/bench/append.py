@@ -28,7 +28,7 @@ AIM = Aim("ratio", "at least", 0.8)
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure appends of first and later commits, one at a time and many at once."""
     with site.running(set()) as stack:
         settings = site.log_settings(stack, Service.API)
         admin = site.log_settings(stack, Service.ADMIN)
@@ -52,36 +52,37 @@ def measure(quick: bool) -> Result:
 
 async def _figures(store: JetStreamEventStore, bare: Client, quick: bool) -> list[Figure]:
     pairs, serial, many = (2, 60, 1_000) if quick else (4, 300, 3_000)
-    await _one_pair(store, bare, _firsts(500), AT_ONCE)
+    await _one_pair(store, bare, _first_commits(500), AT_ONCE)
     figures = []
     for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
         taken = [
-            await _one_pair(store, bare, _firsts(count), at_once, flip=bool(n % 2)) for n in range(pairs)
+            await _one_pair(store, bare, _first_commits(count), at_once, flip=bool(n % 2))
+            for n in range(pairs)
         ]
         figures.append(paired(f"first commit of a job, {name}", "/s", taken, AIM))
     for name, count, at_once in (("1 at once", serial, 1), (f"{AT_ONCE} at once", many, AT_ONCE)):
         taken = []
         for number in range(pairs):
-            seconds = await _seconds(store, count)
-            taken.append(await _one_pair(store, bare, seconds, at_once, flip=bool(number % 2)))
+            commits = await _second_commits(store, count)
+            taken.append(await _one_pair(store, bare, commits, at_once, flip=bool(number % 2)))
         figures.append(paired(f"later commit of a job, {name}", "/s", taken, AIM))
     return figures
 
 
-def _firsts(count: int) -> list[Commit]:
+def _first_commits(count: int) -> list[Commit]:
     return [first_commit(job_name()) for _ in range(count)]
 
 
-async def _seconds(store: JetStreamEventStore, count: int) -> list[Commit]:
-    """Commits that build on first ones in the log."""
-    firsts = _firsts(count)
+async def _second_commits(store: JetStreamEventStore, count: int) -> list[Commit]:
+    """Append first commits and return a commit that builds on each."""
+    firsts = _first_commits(count)
     stored = await store.append_first(firsts)
     commits = []
-    for first, where in zip(firsts, stored, strict=True):
-        if isinstance(where, Exception):
-            raise where
+    for first, appended in zip(firsts, stored, strict=True):
+        if isinstance(appended, Exception):
+            raise appended
         loaded = LoadedJob(
-            job=first.state, position=where.position, digest=where.digest, command_id=first.command.id
+            job=first.state, position=appended.position, digest=appended.digest, command_id=first.command.id
         )
         commits.append(commit_of(first.job_id, loaded, Prefetch(id="prefetch", actor="tester")))
     return commits
@@ -90,7 +91,7 @@ async def _seconds(store: JetStreamEventStore, count: int) -> list[Commit]:
 async def _one_pair(
     store: JetStreamEventStore, bare: Client, commits: Sequence[Commit], at_once: int, *, flip: bool = False
 ) -> Pair:
-    """Both sides once. Ours encodes each commit; the floor's bytes are ready."""
+    """Measure both sides once. Ours encodes each commit; the floor publishes encoded bytes."""
     jetstream = bare.jetstream()
     raws = [(f"bench.{commit.job_id}", encode_commit(commit).raw) for commit in commits]
 
@@ -104,7 +105,7 @@ async def _one_pair(
         return await _rate(appends, at_once)
 
     if at_once == 1:
-        return await _turn_about(publishes, appends, flip=flip)
+        return await _alternating(publishes, appends, flip=flip)
     if flip:
         reading = await ours()
         return Pair(await floor(), reading)
@@ -112,13 +113,13 @@ async def _one_pair(
     return pair
 
 
-async def _turn_about(
+async def _alternating(
     floor: Sequence[Callable[[], Awaitable[object]]],
     ours: Sequence[Callable[[], Awaitable[object]]],
     *,
     flip: bool,
 ) -> Pair:
-    """Both sides one at a time, call by call: what a sync takes changes from one second to the next."""
+    """Measure both sides call by call, because the duration of a sync changes from second to second."""
     spent = [0.0, 0.0]
     sides = (1, 0) if flip else (0, 1)
     for pair in zip(floor, ours, strict=True):
@@ -130,7 +131,7 @@ async def _turn_about(
 
 
 async def _rate(calls: Sequence[Callable[[], Awaitable[object]]], at_once: int) -> float:
-    """Calls per second, so many under way at any time."""
+    """Return the calls per second with `at_once` in flight."""
     waiting = iter(calls)
 
     async def caller() -> None:

@@ -1,4 +1,7 @@
-"""The embedded model without kinolog: `pipe()`, then the encoder. A line of JSON in, the seconds it took out."""
+"""The embedded model without kinolog: `pipe()`, then the encoder.
+
+Reads a job as a line of JSON from standard input and writes the seconds that it took to standard output.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from kinolog.models.renderers import EMBEDDED
 
 
 def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
-    """Seconds to make one clip."""
+    """Make one clip and return the seconds that it took."""
     started = perf_counter()
     output = pipe(
         prompt=job["prompt"],
@@ -40,7 +43,7 @@ def draw(pipe: Any, job: dict[str, Any], path: Path) -> float:
 
 
 def main() -> None:
-    """Until standard input ends."""
+    """Draw the jobs of standard input until it ends."""
     pipe, _, _ = load_pipeline(ModelSource("kinolog-tiny", EMBEDDED), "cpu")
     print("ready", flush=True)
     with TemporaryDirectory() as folder:

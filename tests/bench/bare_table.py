@@ -10,10 +10,10 @@ HEADINGS = ("status", "prio", "progress", "stage", "age", "ran", "job", "prompt"
 
 
 class BareTable(App[None]):
-    """The table."""
+    """Shows the table."""
 
     def compose(self) -> ComposeResult:
-        """Nothing else."""
+        """Yield the table, filled."""
         table: DataTable[str] = DataTable(cursor_type="row", zebra_stripes=True)
         table.add_columns(*HEADINGS)
         for number in range(ROWS):

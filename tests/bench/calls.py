@@ -1,4 +1,4 @@
-"""Calls of the gRPC api: how many are answered per second, and how soon."""
+"""Calls of the gRPC api: their rate and their duration."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PROMPT = "a red circle moving right on a blue background, slowly, in soft light"
 
 @asynccontextmanager
 async def job_service(target: str) -> AsyncIterator[JobService]:
-    """A client on a connection of its own."""
+    """Yield a client on a connection of its own."""
     options = [("grpc.max_receive_message_length", 64 << 20), ("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(target, options) as channel:
         yield job_service_pb2_grpc.JobServiceStub(channel)
 
 
 def submission(model: str = "card") -> pb.SubmitJobRequest:
-    """A job that nobody has asked for before."""
+    """Return a request for a new job: its request id is random."""
     return pb.SubmitJobRequest(prompt=PROMPT, model=model, request_id=uuid4().hex)
 
 
 async def rate(call: Callable[[], Awaitable[object]], at_once: int, seconds: float) -> float:
-    """Calls per second while so many are in flight, for so long."""
+    """Return the calls per second with `at_once` in flight, measured for `seconds`."""
     ends_at = perf_counter() + seconds
     done = 0
 
@@ -51,7 +51,7 @@ async def rate(call: Callable[[], Awaitable[object]], at_once: int, seconds: flo
 
 
 async def seconds_of(call: Callable[[], Awaitable[object]]) -> float:
-    """How long one call takes."""
+    """Return the seconds that one call takes."""
     started = perf_counter()
     await call()
     return perf_counter() - started

@@ -1,4 +1,4 @@
-"""A projector that catches up with the log, archive included, against a bare COPY of the rows that it leaves behind."""
+"""A projector that catches up with the log, archive included, against a bare COPY of the rows that it writes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TABLES = (
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure how many events and commits per second a projector catches up with."""
     jobs, pairs = (300, 2) if quick else (3_000, 4)
     collect_garbage_rarely(CollectionRate.BATCHES)  # as the process does
     with site.running(set()) as stack:
@@ -51,7 +51,7 @@ def measure(quick: bool) -> Result:
 
 @dataclass(slots=True)
 class _Bench:
-    """A filled log, and databases to catch up in."""
+    """A filled log, and the databases that catch up with it."""
 
     postgres: PostgresServer
     store: JetStreamEventStore
@@ -61,7 +61,7 @@ class _Bench:
     databases: int = 0
 
     async def catch_up(self) -> float:
-        """Seconds from leading to the last commit, in an empty database."""
+        """Catch up in an empty database. Return the seconds from the checked log to its last commit."""
         self.databases += 1
         name = f"bench_{self.databases}"
         await asyncio.to_thread(self.postgres.create_database, name, template=DATABASE)
@@ -95,7 +95,7 @@ async def _figures(stack: Stack, jobs: int, pairs: int) -> tuple[Figure, ...]:
         bench = _Bench(postgres, store, keys, progress, await store.last_position())
         await bench.catch_up()
         async with await writer_connection(bench.newest, "bench") as connection:
-            copies = await _rows(connection)
+            copies = await _copied_rows(connection)
             taken = await interleaved(pairs, lambda: _copy(connection, copies), bench.catch_up)
         await store.close()
         await keys.close()
@@ -130,8 +130,8 @@ async def _fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
         await client.close()
 
 
-async def _rows(connection: Connection) -> dict[str, list[bytes]]:
-    """All rows in binary, by the name of the empty table beside theirs that is to take them."""
+async def _copied_rows(connection: Connection) -> dict[str, list[bytes]]:
+    """Create an empty table beside each of `TABLES`. Return the rows of each in binary, by table name."""
     await connection.execute("CREATE SCHEMA bare")
     copies = {}
     for schema, name in TABLES:
@@ -144,7 +144,7 @@ async def _rows(connection: Connection) -> dict[str, list[bytes]]:
 
 
 async def _copy(connection: Connection, copies: dict[str, list[bytes]]) -> float:
-    """Seconds to copy all rows into empty tables, in one transaction."""
+    """Copy all rows into empty tables in one transaction. Return the seconds that it took."""
     for name in copies:
         await connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier("bare", name)))
     started = perf_counter()

@@ -12,7 +12,13 @@ import uvloop
 from tests.bench import lists, site
 from tests.bench.figures import Aim, Figure, Result, percentile
 from tests.bench.pressed_keys import Reading, press_keys, showing, steps
-from tests.bench.running_jobs import COMMITS_PER_SECOND, RUNNING, STEPS_PER_SECOND, behind_the_log, living
+from tests.bench.running_jobs import (
+    COMMITS_PER_SECOND,
+    RUNNING,
+    STEPS_PER_SECOND,
+    checkpoint_before_log,
+    jobs_running,
+)
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.terminal import Terminal
 
@@ -22,22 +28,22 @@ AIM_KEY_MS, AIM_REST_PERCENT, AIM_FIRST_SECONDS = 50.0, 15.0, 1.0
 
 
 def measure(quick: bool) -> Result:
-    """The row. Frames are timed in the terminal, from the key to the moment that its effect is on the screen."""
+    """Measure keys, rest and first paint. Keys are timed until their effect is on the terminal's screen."""
     figures: list[Figure] = []
-    with site.running(set()) as stack, lists._kept_postgres() as server:
+    with site.running(set()) as stack, lists.stored_postgres() as server:
         smaller = ""
         for jobs in QUICK_SIZES if quick else SIZES:
             name = f"seeded_{jobs}"
             server.create_database(name, template=smaller or None, exist_ok=True)
-            uvloop.run(lists._seed(server.url(name), jobs))
+            uvloop.run(lists.seed_database(server.url(name), jobs))
             smaller = name
             if jobs < AIM_JOBS and not quick:
                 continue  # the larger one begins as its copy
             with (
-                behind_the_log(server.url(name)),
+                checkpoint_before_log(server.url(name)),
                 site.api_on(stack, server.url(name)) as target,
                 site.gateway_on(target) as url,
-                living(stack, target, server.url(name)),
+                jobs_running(stack, target, server.url(name)),
                 temporary_folder() as folder,
             ):
                 figures += _figures(url, folder, jobs, 15 if quick else 60, 8.0 if quick else 30.0)
@@ -59,7 +65,10 @@ def _figures(url: str, folder: Path, jobs: int, presses: int, seconds: float) ->
     }
     command = (sys.executable, "-m", "kinolog_cli.app", "tui")
     bare = (sys.executable, "-m", "tests.bench.bare_table")
-    firsts = [(_first(bare, env, "status 0"), _first(command, env, "Dashboard")) for _ in range(5)]
+    paints = [
+        (_seconds_to_paint(bare, env, "status 0"), _seconds_to_paint(command, env, "Dashboard"))
+        for _ in range(5)
+    ]
     with Terminal(bare, env) as floor:
         floor.until(showing("status 0"), floor.started)
         floors = steps(floor, 1, presses)
@@ -70,35 +79,35 @@ def _figures(url: str, folder: Path, jobs: int, presses: int, seconds: float) ->
         keys = press_keys(terminal, presses)
         busy = terminal.share_of_core(seconds)
     every = [reading for readings in keys.values() for reading in readings]
-    found = [_paint(f"{jobs:,}: {name}", readings, floors, 0.95) for name, readings in keys.items()]
-    found.append(_paint(f"{jobs:,}: all keys", every, floors, 0.5))
-    found.append(_paint(f"{jobs:,}: all keys", every, floors, 0.95, Aim("value", "below", AIM_KEY_MS)))
+    found = [_paint_figure(f"{jobs:,}: {name}", readings, floors, 0.95) for name, readings in keys.items()]
+    found.append(_paint_figure(f"{jobs:,}: all keys", every, floors, 0.5))
+    found.append(_paint_figure(f"{jobs:,}: all keys", every, floors, 0.95, Aim("value", "below", AIM_KEY_MS)))
     at_rest = Aim("value", "below", AIM_REST_PERCENT)
-    first = percentile([ours for _, ours in firsts], 0.5), percentile([below for below, _ in firsts], 0.5)
+    first, floor_first = (percentile([pair[side] for pair in paints], 0.5) for side in (1, 0))
     within = Aim("value", "below", AIM_FIRST_SECONDS)
     return [
         *found,
-        _worked(f"{jobs:,}: all keys", every, floors),
+        _processor_figure(f"{jobs:,}: all keys", every, floors),
         Figure(f"{jobs:,}: at rest, dashboard", "% of a core", rest, aim=at_rest),
         Figure(f"{jobs:,}: at rest, jobs", "% of a core", busy, aim=at_rest),
-        Figure("start to first paint", "s", *first, first[0] / first[1], within),
+        Figure("start to first paint", "s", first, floor_first, first / floor_first, within),
     ]
 
 
-def _first(command: Sequence[str], env: dict[str, str], words: str) -> float:
-    """Seconds from the start of the process until these words are on the screen."""
+def _seconds_to_paint(command: Sequence[str], env: dict[str, str], words: str) -> float:
+    """Return the seconds from the start of the process until these words are on the screen."""
     with Terminal(command, env) as terminal:
         return terminal.until(showing(words), terminal.started)
 
 
-def _paint(
+def _paint_figure(
     name: str, ours: Sequence[Reading], floors: Sequence[Reading], share: float, aim: Aim | None = None
 ) -> Figure:
     value, floor = (percentile([1e3 * one.seconds for one in side], share) for side in (ours, floors))
     return Figure(f"{name}, key to paint, p{share * 100:.0f}", "ms", value, floor, value / floor, aim)
 
 
-def _worked(name: str, ours: Sequence[Reading], floors: Sequence[Reading]) -> Figure:
-    """What of it is the program's own work: the rest it waited, for its next frame or for a processor."""
+def _processor_figure(name: str, ours: Sequence[Reading], floors: Sequence[Reading]) -> Figure:
+    """Return the processor time of the program. The rest of the time it waits for its next frame or for a core."""
     value, floor = (percentile([1e3 * one.worked_seconds for one in side], 0.95) for side in (ours, floors))
     return Figure(f"{name}, processor time, p95", "ms", value, floor, value / floor)

@@ -27,7 +27,7 @@ _ID = "substr({0}, 1, 24) || '0' || round.nth"
 """Ids consist of a to z and 2 to 7: no generated job has a 0."""
 _LETTERS = [f"ascii(substr({{0}}, {place}, 1))::bigint" for place in (23, 24)]
 _LETTERS += ["ascii('0')::bigint", "ascii(round.nth::text)::bigint"]
-_GRAMS = ", ".join(
+_TRIGRAMS = ", ".join(
     f"((({a} * 1000003) # {b}) * 1000003 # {c} & 2147483647)::int"
     for a, b, c in zip(_LETTERS, _LETTERS[1:], _LETTERS[LENGTH - 1 :], strict=False)
 )
@@ -36,7 +36,7 @@ _VALUES = {
     "job_id": _ID,
     "number": "{0} + round.nth * round.many",
     "position": "{0} + round.nth * round.many",
-    "grams": "{0} || ARRAY[" + _GRAMS.format("job_id") + "]",
+    "grams": "{0} || ARRAY[" + _TRIGRAMS.format("job_id") + "]",
 }
 JOBS: Sequence[Table] = (tables.jobs,)
 PARTS: Sequence[Table] = (tables.prompts, tables.stages, tables.attempts, tables.artifacts, tables.activity)
@@ -74,13 +74,13 @@ async def _count_and_index(connection: Connection) -> None:
     await _index(connection, JOBS)
 
 
-async def _index(connection: Connection, its: Sequence[Table]) -> None:
-    for table in its:
+async def _index(connection: Connection, copied: Sequence[Table]) -> None:
+    for table in copied:
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.primary_key)
         await connection.execute(
             sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(_named(table), columns)
         )
-    await create_indexes(connection, PROJECTION_SCHEMA, [table.name for table in its])
+    await create_indexes(connection, PROJECTION_SCHEMA, [table.name for table in copied])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,13 @@ class _Copies:
     round_seconds: float
     rounds: int
 
-    async def make(self, connection: Connection, its: Sequence[Table]) -> None:
-        """Copy tables."""
-        for table in its:
+    async def make(self, connection: Connection, copied: Sequence[Table]) -> None:
+        """Copy the rows of these tables."""
+        for table in copied:
             name = _named(table)
             for index in table.indexes:
-                its_name = sql.Identifier(PROJECTION_SCHEMA, str(index.name))
-                await connection.execute(sql.SQL("DROP INDEX {}").format(its_name))
+                index_name = sql.Identifier(PROJECTION_SCHEMA, str(index.name))
+                await connection.execute(sql.SQL("DROP INDEX {}").format(index_name))
             key = sql.Identifier(f"{table.name}_pkey")
             await connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, key))
             cursor = await connection.execute(sql.SQL("SELECT max(ctid)::text FROM {}").format(name))

@@ -1,4 +1,4 @@
-"""A bare grpc.aio server that answers SubmitJob and BatchSubmitJobs with one job, always the same, and does no more."""
+"""A bare grpc.aio server that answers every SubmitJob and BatchSubmitJobs with the same job."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Echo(job_service_pb2_grpc.JobServiceServicer):
     """Answers at once."""
 
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Any) -> pb.SubmitJobResponse:  # noqa: N802
-        """A fresh answer, as large as a real one."""
+        """Return a response as large as a real one."""
         return pb.SubmitJobResponse(job=JOB, position=1, created=True)
 
     async def BatchSubmitJobs(  # noqa: N802 - named by the contract
         self, request: pb.BatchSubmitJobsRequest, context: Any
     ) -> pb.BatchSubmitJobsResponse:
-        """A result for each job."""
+        """Return a result for each job."""
         results = [pb.BatchSubmitResult(job_id=JOB.id, position=1, created=True) for _ in request.requests]
         return pb.BatchSubmitJobsResponse(results=results, position=1)
 
@@ -59,7 +59,7 @@ class Echo(job_service_pb2_grpc.JobServiceServicer):
 async def serve() -> None:
     """Serve until killed."""
     server = grpc.aio.server()
-    echo = Echo()  # type: ignore[abstract]  # two of the methods will do
+    echo = Echo()  # type: ignore[abstract]  # the bench calls these two methods only
     job_service_pb2_grpc.add_JobServiceServicer_to_server(echo, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -1,4 +1,4 @@
-"""Progress to 500 WebSocket clients: what it costs the gateway, against a bare broadcast of a ready-made message."""
+"""Progress to 500 WebSocket clients: the processor time of the gateway, against a bare broadcast of one message."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WORKER = "worker-1"
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure the processor time of the gateway while it sends progress."""
     seconds, pairs = (3.0, 2) if quick else (6.0, 4)
     with site.running({"api", "gateway"}) as stack, site.helper("ws_floor") as floor:
         if floor.child is None:
@@ -59,7 +59,7 @@ class _Side:
     rates: list[float] = field(default_factory=list)
 
     async def share_of_core(self) -> float:
-        """Percent of a core that the server spends; notes how many messages a second a client gets."""
+        """Return the percent of a core that the server uses. Add the messages a second of a client to `rates`."""
         before, messages, started = self._spent(), await self._received(), perf_counter()
         await asyncio.sleep(self.seconds)
         spent, took = self._spent() - before, perf_counter() - started
@@ -96,7 +96,7 @@ async def _figures(stack: Stack, bare: tuple[str, int], seconds: float, pairs: i
 
 @asynccontextmanager
 async def _progress(stack: Stack) -> AsyncIterator[None]:
-    """A job that runs and reports its progress meanwhile."""
+    """Start a job and publish its progress until the context ends."""
     async with job_service(stack.addresses["api"]) as api:
         job_id = (await api.SubmitJob(submission("slow-card"))).job.id
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
@@ -117,7 +117,7 @@ async def _progress(stack: Stack) -> AsyncIterator[None]:
 
 
 async def _report(feed: JetStreamProgressFeed, job_id: str) -> None:
-    """Publish at an even pace, for ever."""
+    """Publish progress at an even pace, until cancelled."""
     began = perf_counter()
     for number in count(1):
         await asyncio.sleep(max(0.0, began + number / HERTZ - perf_counter()))
@@ -149,8 +149,8 @@ async def _clients(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
         stdout=pipe,
     )
     try:
-        if process.stdout is None or (said := await process.stdout.readline()) != b"ready\n":
-            raise RuntimeError(f"the clients could not connect: {said!r}")
+        if process.stdout is None or (line := await process.stdout.readline()) != b"ready\n":
+            raise RuntimeError(f"the clients could not connect: {line!r}")
         yield process
     finally:
         process.kill()

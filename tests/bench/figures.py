@@ -1,4 +1,4 @@
-"""What a measurement gives, and the arithmetic behind it. Pure."""
+"""Figures of a measurement and how they are computed. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Measure = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One reading of the floor and one of kinolog, taken right after each other, in the same unit."""
+    """One reading of the floor and one of kinolog, one directly after the other, in the same unit."""
 
     floor: float
     ours: float
@@ -26,14 +26,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a figure should reach: its value, or its ratio to the floor, at least or below a bound."""
+    """A bound for a figure: its value, or its ratio to the floor, is to be at least or below it."""
 
     of: Literal["value", "ratio"]
     sense: Literal["at least", "below"]
     bound: float
 
     def reached_by(self, reading: float) -> bool:
-        """Whether a value or ratio is good enough."""
+        """Return whether a value or ratio is within the bound."""
         return reading >= self.bound if self.sense == "at least" else reading < self.bound
 
 
@@ -59,7 +59,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one row of the bench found. `durability` says what an acknowledged write had survived."""
+    """The figures of one row of the bench. `durability` describes what an acknowledged write survives."""
 
     row: str
     durability: str
@@ -69,7 +69,7 @@ class Result:
 
 
 def paired(name: str, unit: str, pairs: Sequence[Pair], aim: Aim | None = None) -> Figure:
-    """The figure of interleaved readings: medians of both sides, and the median of the pairs' ratios."""
+    """Return the figure of interleaved readings: medians of both sides, and the median of the pairs' ratios."""
     return Figure(
         name,
         unit,
@@ -81,14 +81,17 @@ def paired(name: str, unit: str, pairs: Sequence[Pair], aim: Aim | None = None) 
 
 
 def percentile(readings: Sequence[float], share: float) -> float:
-    """The smallest reading that at least `share` (0 to 1) of all do not exceed. Raises ValueError for none."""
+    """Return the smallest reading that at least `share` (0 to 1) of all do not exceed.
+
+    Raises ValueError without readings.
+    """
     if not readings:
         raise ValueError("no readings")
     return sorted(readings)[max(0, ceil(share * len(readings)) - 1)]
 
 
 async def interleaved(pairs: int, floor: Measure, ours: Measure) -> list[Pair]:
-    """Take turns, each side going first in every other pair, so that a busy moment strikes both alike."""
+    """Measure both sides `pairs` times, alternating which goes first, so that a busy moment affects both alike."""
     taken = []
     for number in range(pairs):
         if number % 2:

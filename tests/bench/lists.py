@@ -35,16 +35,16 @@ Call = Callable[[], Awaitable[object]]
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure the pages of lists and the summaries that clients request."""
     figures: list[Figure] = []
     notes = ["the floor: one statement that reads a page of jobs by primary key, from this process"]
-    with site.running(set()) as stack, _kept_postgres() as server:
+    with site.running(set()) as stack, stored_postgres() as server:
         smaller = ""
         for jobs in QUICK_SIZES if quick else SIZES:
             name = f"seeded_{jobs}"
             server.create_database(name, template=smaller or None, exist_ok=True)
             started = perf_counter()
-            if uvloop.run(_seed(server.url(name), jobs)):
+            if uvloop.run(seed_database(server.url(name), jobs)):
                 how = "by copies of those" if smaller else "by the projector's rebuild"
                 notes.append(f"{jobs:,} jobs: seeded {how} in {perf_counter() - started:.0f} s, with indexes")
             smaller = name
@@ -55,8 +55,8 @@ def measure(quick: bool) -> Result:
 
 
 @contextmanager
-def _kept_postgres() -> Iterator[PostgresServer]:
-    """A Postgres whose seeded databases are kept for the next run, as long as the tables stay the same."""
+def stored_postgres() -> Iterator[PostgresServer]:
+    """Run a Postgres whose seeded databases stay for later runs, as long as the tables stay the same."""
     folder = Path(gettempdir()) / f"kinolog-bench-{PROJECTION_VERSION}"
     server = PostgresServer(folder / "postgres", fsync=False)
     server.start()
@@ -66,8 +66,8 @@ def _kept_postgres() -> Iterator[PostgresServer]:
         server.stop()
 
 
-async def _seed(url: str, jobs: int) -> bool:
-    """Fill the database unless an earlier run has; one that is a copy of a smaller one is added to."""
+async def seed_database(url: str, jobs: int) -> bool:
+    """Fill the database with `jobs` jobs; one that is a copy of a smaller one grows. Return False if it is full."""
     migrate_permanent_schema(url)
     async with await writer_connection(url, "bench") as connection:
         await ensure_projection(connection)
@@ -98,13 +98,13 @@ async def _figures(target: str, url: str, jobs: int, calls: int) -> list[Figure]
             cursor = await bare.execute(floor_statement, [random.sample(ids, PAGE)], prepare=True)
             await cursor.fetchall()
 
-        for name, ask in _questions(api, random, jobs):
+        for name, call in _named_calls(api, random, jobs):
             ours, bares = [], []
             for number in range(calls + 10):
-                below, above = await seconds_of(floor), await seconds_of(ask)
+                floor_seconds, our_seconds = await seconds_of(floor), await seconds_of(call)
                 if number >= 10:
-                    bares.append(below * 1e3)
-                    ours.append(above * 1e3)
+                    bares.append(floor_seconds * 1e3)
+                    ours.append(our_seconds * 1e3)
             figures += [
                 _figure(f"{jobs:,}: {name}", share, ours, bares, last=share == 0.99 and jobs == SIZES[-1])
                 for share in (0.5, 0.99)
@@ -123,22 +123,22 @@ async def _some_ids(bare: psycopg.AsyncConnection[tuple[str]]) -> list[str]:
     return [row[0] for row in await cursor.fetchall()]
 
 
-def _questions(api: JobService, random: Random, jobs: int) -> list[tuple[str, Call]]:
-    """What clients ask; deep pages at random depths."""
+def _named_calls(api: JobService, random: Random, jobs: int) -> list[tuple[str, Call]]:
+    """Return the measured calls by name; deep pages are at random depths."""
 
     def listing(make: Callable[[], pb.ListJobsRequest]) -> Call:
-        async def ask() -> None:
-            answer = await api.ListJobs(make())
-            if not answer.jobs:
+        async def call() -> None:
+            page = await api.ListJobs(make())
+            if not page.jobs:
                 raise RuntimeError("a page was empty")
 
-        return ask
+        return call
 
     def counting(request: pb.SummarizeJobsRequest) -> Call:
         return lambda: api.SummarizeJobs(request)
 
     def deep(share: float = 1.0) -> int:
-        """An offset in the second half of a list with that share of all jobs."""
+        """Return an offset in the second half of a list that holds this share of all jobs."""
         return random.randrange(int(jobs * share * 0.5), int(jobs * share * 0.95))
 
     many = job_pb2.JobFilter(statuses=[job_pb2.STATUS_COMPLETED])
@@ -149,7 +149,7 @@ def _questions(api: JobService, random: Random, jobs: int) -> list[tuple[str, Ca
         ("first page", listing(page)),
         ("deep page by offset", listing(lambda: page(offset=deep()))),
         ("deep page by offset, by duration", listing(lambda: page(offset=deep(), order_by="duration desc"))),
-        ("behind a deep cursor", cursors.ask),
+        ("after a deep cursor", cursors.read_page),
         ("status filter, deep page", listing(lambda: page(filter=many, offset=deep(0.9)))),
         (
             "status and priority filter, by update",
@@ -163,26 +163,26 @@ def _questions(api: JobService, random: Random, jobs: int) -> list[tuple[str, Ca
 
 
 class _Cursors:
-    """Pages behind cursors that were handed out deep in the list."""
+    """Reads pages by cursor, starting deep in the list."""
 
     def __init__(self, api: JobService, deep: Callable[[], int]) -> None:
         self._api = api
         self._deep = deep
         self._token = ""
 
-    async def ask(self) -> None:
-        """The page behind the last one; a new depth is looked for where the list ends."""
+    async def read_page(self) -> None:
+        """Read the page after the last one; at the end of the list, start at a new depth."""
         if not self._token:
-            answer = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, offset=self._deep()))
+            page = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, offset=self._deep()))
         else:
-            answer = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, page_token=self._token))
-        self._token = answer.next_page_token
+            page = await self._api.ListJobs(pb.ListJobsRequest(page_size=PAGE, page_token=self._token))
+        self._token = page.next_page_token
 
 
 def _a_day(random: Random, jobs: int) -> job_pb2.JobFilter:
     day = timedelta(days=1)
     start = OLDEST + random.random() * max(timedelta(), jobs * PACE - day)
-    made = job_pb2.JobFilter(styles=["noir"])
-    made.created_from.FromDatetime(start)
-    made.created_before.FromDatetime(start + day)
-    return made
+    day_filter = job_pb2.JobFilter(styles=["noir"])
+    day_filter.created_from.FromDatetime(start)
+    day_filter.created_before.FromDatetime(start + day)
+    return day_filter

@@ -14,16 +14,16 @@ WORKER = "worker-1"
 
 
 async def lives(jobs: int) -> MemoryJobs:
-    """A log in memory with that many jobs, all completed, some of them under way at any time."""
+    """Return a log in memory with this many completed jobs. At most eight of them run at the same time."""
     memory_jobs = MemoryJobs()
-    under_way: list[str] = []
+    running: list[str] = []
     for number in range(jobs):
-        under_way.append(
+        running.append(
             await memory_jobs.submit(f"prompt {number} of a kite over the sea, in the evening light")
         )
-        if len(under_way) == 8:
-            await _complete(memory_jobs, under_way.pop(number % 8))
-    for job_id in under_way:
+        if len(running) == 8:
+            await _complete(memory_jobs, running.pop(number % 8))
+    for job_id in running:
         await _complete(memory_jobs, job_id)
     return memory_jobs
 
@@ -33,13 +33,13 @@ async def _complete(memory_jobs: MemoryJobs, job_id: str) -> None:
         hardware="two cores", model_revision="r1", libraries={"torch": "2.13.0", "diffusers": "0.42.0"}
     )
     await memory_jobs.send(job_id, c.StartAttempt(id=memory_jobs.command_id(), actor=WORKER, runtime=runtime))
-    await _stages(memory_jobs, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
-    await _stages(memory_jobs, job_id, (Stage.DENOISE, 0))
+    await _record_stages(memory_jobs, job_id, (Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0))
+    await _record_stages(memory_jobs, job_id, (Stage.DENOISE, 0))
     await memory_jobs.send(
         job_id,
         c.RecordScene(id=memory_jobs.command_id(), actor=WORKER, attempt=1, scene=0, artifact=video(job_id)),
     )
-    await _stages(memory_jobs, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
+    await _record_stages(memory_jobs, job_id, (Stage.DECODE, 0), (Stage.STORE, None))
     media = MediaFacts(
         width=128,
         height=96,
@@ -63,8 +63,8 @@ async def _complete(memory_jobs: MemoryJobs, job_id: str) -> None:
     )
 
 
-async def _stages(memory_jobs: MemoryJobs, job_id: str, *stages: tuple[Stage, int | None]) -> None:
-    """Stages that began and ended, recorded together."""
+async def _record_stages(memory_jobs: MemoryJobs, job_id: str, *stages: tuple[Stage, int | None]) -> None:
+    """Record these stages as started and finished, in one commit."""
     marks = []
     for stage, scene in stages:
         memory_jobs.now += timedelta(seconds=2)

@@ -32,7 +32,7 @@ SYNCS = 40
 
 
 def facts() -> dict[str, str]:
-    """By name, as the report prints them."""
+    """Return the facts by name, as the report prints them."""
     return {
         "cpu": _cpu(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
@@ -47,21 +47,21 @@ def facts() -> dict[str, str]:
 
 
 def load() -> str:
-    """Load averages of the last 1, 5 and 15 minutes."""
+    """Return the load averages of the last 1, 5 and 15 minutes."""
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def sync_seconds() -> float:
-    """Median time to append 4 KiB to a file in the temporary folder and have it on the device."""
-    took = []
+    """Return the median seconds to append 4 KiB to a file in the temporary folder and sync it."""
+    readings = []
     with NamedTemporaryFile(prefix="kinolog-bench-") as file:
         for _ in range(SYNCS):
             started = perf_counter()
             file.write(os.urandom(4096))
             file.flush()
             os.fsync(file.fileno())
-            took.append(perf_counter() - started)
-    return median(took)
+            readings.append(perf_counter() - started)
+    return median(readings)
 
 
 def _cpu() -> str:
@@ -75,8 +75,8 @@ def _cpu() -> str:
 
 
 def _first_line(binary: Path) -> str:
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False, timeout=20)
-    return (said.stdout or said.stderr).strip().partition("\n")[0]
+    output = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    return (output.stdout or output.stderr).strip().partition("\n")[0]
 
 
 def _version(package: str) -> str:

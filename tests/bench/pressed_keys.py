@@ -11,7 +11,7 @@ from tests.fixtures.terminal import Terminal
 Shown = Callable[[Screen], object]
 
 FIRST_ROW = 3
-"""Screen row of the first job: bar, chips and the table's headings stand above it."""
+"""Screen row of the first job: bar, chips and the table's headings are above it."""
 CURSOR_COLUMN = 30
 PAUSE_SECONDS = 0.1
 DOWN, UP, HOME, ESCAPE = "\x1b[B", "\x1b[A", "\x1b[H", "\x1b"
@@ -19,14 +19,14 @@ DOWN, UP, HOME, ESCAPE = "\x1b[B", "\x1b[A", "\x1b[H", "\x1b"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Seconds from a key to its paint, and how many of them the program worked."""
+    """Seconds from a key press to its paint, and the processor seconds of the program in that time."""
 
     seconds: float
     worked_seconds: float
 
 
 def press_keys(terminal: Terminal, presses: int) -> dict[str, list[Reading]]:
-    """Readings by what the key does."""
+    """Press each kind of key and return its readings, by what the key does."""
     readings = {"cursor": steps(terminal, FIRST_ROW, presses)}
     for _ in range(presses // 3):
         for name, key, shown, then in (
@@ -42,44 +42,44 @@ def press_keys(terminal: Terminal, presses: int) -> dict[str, list[Reading]]:
             terminal.idle(PAUSE_SECONDS)
         terminal.press(
             ESCAPE, lambda screen: "text in the prompt" not in screen.text()
-        )  # it waits for more keys
+        )  # the terminal waits for more keys after an escape
     return readings
 
 
 def steps(terminal: Terminal, top: int, presses: int) -> list[Reading]:
-    """The cursor goes down row by row, and up again; each time until the row that it comes to is the lit one."""
+    """Move the cursor down row by row and up again. Each reading ends when the new row is highlighted."""
     readings = []
-    terminal.press(HOME, _lit(top))
-    room = min(20, presses)
+    terminal.press(HOME, _highlighted(top))
+    depth = min(20, presses)
     for number in range(presses):
-        place = number % (2 * room)
-        row = place + 1 if place < room else 2 * room - place - 1
-        lit = _lit(top + row)
-        if not lit(terminal.screen):  # else nothing would be timed
-            readings.append(_pressed(terminal, DOWN if place < room else UP, lit))
+        phase = number % (2 * depth)
+        row = phase + 1 if phase < depth else 2 * depth - phase - 1
+        highlighted = _highlighted(top + row)
+        if not highlighted(terminal.screen):  # else nothing would be timed
+            readings.append(_pressed(terminal, DOWN if phase < depth else UP, highlighted))
         terminal.idle(PAUSE_SECONDS)
     return readings
 
 
 def showing(words: str) -> Shown:
-    """Whether these words are on the screen."""
+    """Return a condition: these words are on the screen."""
     return lambda screen: words in screen.text()
 
 
 def _turning(words: str) -> Shown:
-    """Whether the list says that it reads another page, or shows it already."""
+    """Return a condition: the list shows that it reads another page, or shows that page already."""
     return lambda screen: "reading …" in screen.text() or words in screen.text()
 
 
-def _lit(row: int) -> Shown:
-    """Whether the row stands out from the rows around it."""
+def _highlighted(row: int) -> Shown:
+    """Return a condition: the row has another background than the rows around it."""
 
-    def lit(screen: Screen) -> bool:
+    def highlighted(screen: Screen) -> bool:
         here = screen.background(row, CURSOR_COLUMN)
         others = {screen.background(near, CURSOR_COLUMN) for near in (row - 1, row + 1, row + 2)}
         return bool(here) and here not in others
 
-    return lit
+    return highlighted
 
 
 def _pressed(terminal: Terminal, key: str, shown: Shown) -> Reading:

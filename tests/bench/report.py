@@ -1,4 +1,4 @@
-"""The table for people, the JSON for machines, and two runs side by side."""
+"""The report of a run as a table and as JSON, and the comparison of two runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bench.figures import Figure, Result
 
 
 def number(value: float) -> str:
-    """Three significant digits, or all of those before the point."""
+    """Return a value with three significant digits, or all of those before the point."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
@@ -40,52 +40,52 @@ def show(console: Console, results: Sequence[Result]) -> None:
 
 
 def document(
-    results: Sequence[Result], machine: Mapping[str, str], loads: Mapping[str, str]
+    results: Sequence[Result], *, machine: Mapping[str, str], loads: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What is kept of a run."""
+    """Return the JSON document of a run."""
     rows = []
     for result in results:
         row = asdict(result)
-        for kept, figure in zip(row["figures"], result.figures, strict=True):
-            kept["met"] = figure.met
+        for figure_fields, figure in zip(row["figures"], result.figures, strict=True):
+            figure_fields["met"] = figure.met
         rows.append(row)
     return {"machine": dict(machine), "load": dict(loads), "rows": rows}
 
 
-def write(path: Path, kept: Mapping[str, Any]) -> None:
+def write(path: Path, run: Mapping[str, Any]) -> None:
     """Write a run's JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def compare(console: Console, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Print the figures that two runs share. Ratios travel between machines; values do not."""
+    """Print the figures that two runs share. Ratios of different machines are comparable; values are not."""
     table = Table(title="old and new", title_justify="left")
     table.add_column("what", overflow="fold")
     for heading in ("old", "new", "change", "old ratio", "new ratio"):
         table.add_column(heading, justify="right", no_wrap=True)
-    before = dict(_named(old))
-    for name, figure in _named(new):
-        was = before.get(name)
-        if was is not None:
+    before = dict(_named_figures(old))
+    for name, figure in _named_figures(new):
+        old_figure = before.get(name)
+        if old_figure is not None:
             table.add_row(
                 name,
-                number(was["value"]),
+                number(old_figure["value"]),
                 number(figure["value"]),
-                change(was["value"], figure["value"]),
-                _maybe(was["ratio"]),
+                change(old_figure["value"], figure["value"]),
+                _maybe(old_figure["ratio"]),
                 _maybe(figure["ratio"]),
             )
     console.print(table)
 
 
 def change(old: float, new: float) -> str:
-    """By how much a figure changed, in percent."""
+    """Return the change of a figure in percent."""
     return f"{(new - old) / old:+.1%}" if old else "-"
 
 
-def _named(kept: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(f"{row['row']}: {figure['name']}", figure) for row in kept["rows"] for figure in row["figures"]]
+def _named_figures(run: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(f"{row['row']}: {figure['name']}", figure) for row in run["rows"] for figure in row["figures"]]
 
 
 def _cells(figure: Figure) -> tuple[str, str, str, str, str]:

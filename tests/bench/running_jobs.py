@@ -1,7 +1,7 @@
-"""Fifty jobs that run, on top of a seeded database: their progress and their commits are live, their rows are lent.
+"""Fifty running jobs on top of a seeded database: their progress and commits are live, their rows are borrowed.
 
-The jobs are those of the stack's own log, which no projector follows here. The newest rows take their ids meanwhile and
-are said to be processing: a dashboard lists them, hears them, and reads its lists anew, as it would with any.
+The jobs are in the log of the stack, which no projector follows here. Meanwhile the newest rows have their ids and the
+status processing: a dashboard lists them, receives their updates, and reads its lists again, as with any running jobs.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from tests.bench.calls import job_service, submission
 RUNNING = 50
 STEPS_PER_SECOND = 1
 COMMITS_PER_SECOND = 5
-"""Of all of them together: a job of a minute writes about six."""
+"""Commits of all running jobs together: a job of one minute writes about six."""
 WORKER = "worker-1"
 STEPS = 1_000
 STAGES = (Stage.PREFETCH, Stage.ENCODE_PROMPT, Stage.DENOISE, Stage.DECODE)
 
-LENT = "id, status, stage, attempt, percent, started_at, finished_at"
-LEND = """
+BORROWED = "id, status, stage, attempt, percent, started_at, finished_at"
+BORROW = """
     UPDATE projection.jobs SET id = %s, status = 'processing', stage = 'denoise', attempt = 1, percent = 0,
         started_at = created_at, finished_at = NULL
     WHERE id = %s
@@ -50,33 +50,36 @@ GIVE_BACK = """
         finished_at = %s
     WHERE id = %s
 """
-MOVE = "UPDATE projection.checkpoint SET position = %s"
+MOVE_CHECKPOINT = "UPDATE projection.checkpoint SET position = %s"
 
 
 @contextmanager
-def behind_the_log(url: str) -> Iterator[None]:
-    """The database says that it has seen nothing of the log yet.
+def checkpoint_before_log(url: str) -> Iterator[None]:
+    """Set the checkpoint of the database to 0 and restore it at the end.
 
-    It knows of another log than the one that runs: ahead of that one, it would look as if the log had been replaced.
+    The checkpoint belongs to another log than that of the stack. After the end of that log, it would look as if the log
+    had been replaced.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         (position,) = connection.execute("SELECT position FROM projection.checkpoint").fetchone() or (0,)
-        connection.execute(MOVE, [0])
+        connection.execute(MOVE_CHECKPOINT, [0])
         try:
             yield
         finally:
-            connection.execute(MOVE, [position])
+            connection.execute(MOVE_CHECKPOINT, [position])
 
 
 @contextmanager
-def _lent_rows(url: str, job_ids: Sequence[str]) -> Iterator[None]:
-    """The newest rows are those of these jobs, processing meanwhile."""
+def _borrowed_rows(url: str, job_ids: Sequence[str]) -> Iterator[None]:
+    """Give the newest rows the ids of these jobs and the status processing; restore them at the end."""
     with psycopg.connect(url, autocommit=True) as connection:
-        query = f"SELECT {LENT} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
+        query = (
+            f"SELECT {BORROWED} FROM projection.jobs ORDER BY created_at DESC, number DESC LIMIT {RUNNING}"  # noqa: S608
+        )
         rows = connection.execute(query).fetchall()
         pairs = list(zip(rows, job_ids, strict=True))
         with connection.cursor() as cursor:
-            cursor.executemany(LEND, [(job_id, row[0]) for row, job_id in pairs])
+            cursor.executemany(BORROW, [(job_id, row[0]) for row, job_id in pairs])
             try:
                 yield
             finally:
@@ -84,36 +87,39 @@ def _lent_rows(url: str, job_ids: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def living(stack: Stack, target: str, url: str) -> Iterator[None]:
-    """Progress and commits of running jobs, from a thread of its own; the newest rows of the database are theirs."""
-    began, ended = Event(), Event()
+def jobs_running(stack: Stack, target: str, url: str) -> Iterator[None]:
+    """Publish progress and commits of running jobs from a thread. They borrow the newest rows of the database at `url`.
 
-    async def live() -> None:
+    `target` is the address of the api that accepts the jobs.
+    """
+    started, stopping = Event(), Event()
+
+    async def report() -> None:
         async with _reporting(stack, target, url):
-            began.set()
-            await asyncio.to_thread(ended.wait)
+            started.set()
+            await asyncio.to_thread(stopping.wait)
 
-    thread = Thread(target=lambda: uvloop.run(live()), name="running-jobs")
+    thread = Thread(target=lambda: uvloop.run(report()), name="running-jobs")
     thread.start()
-    while not began.wait(0.1):
+    while not started.wait(0.1):
         if not thread.is_alive():
             raise RuntimeError("the jobs did not start")
     try:
         yield
     finally:
-        ended.set()
+        stopping.set()
         thread.join()
 
 
 @asynccontextmanager
 async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]:
     async with job_service(target) as api:
-        own = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
+        job_ids = [(await api.SubmitJob(submission("slow-card"))).job.id for _ in range(RUNNING)]
     client = await connect(site.log_settings(stack, Service.WORKER), Service.WORKER)
     store, feed = JetStreamEventStore(client), JetStreamProgressFeed(client)
     handler = CommandHandler(store, system_clock)
     try:
-        for job_id in own:
+        for job_id in job_ids:
             await handler.handle(
                 job_id,
                 StartAttempt(
@@ -122,9 +128,9 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
                     runtime=Runtime(hardware="bench", model_revision="r1", libraries={}),
                 ),
             )
-        tasks = [asyncio.create_task(_steps(feed, own)), asyncio.create_task(_commits(handler, own))]
+        tasks = [asyncio.create_task(_steps(feed, job_ids)), asyncio.create_task(_commits(handler, job_ids))]
         try:
-            with _lent_rows(url, own):
+            with _borrowed_rows(url, job_ids):
                 yield
             for task in tasks:
                 if task.done():
@@ -140,7 +146,7 @@ async def _reporting(stack: Stack, target: str, url: str) -> AsyncIterator[None]
 
 
 async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
-    """A step of each job in turn, at an even pace."""
+    """Publish a step of each job in turn, at an even pace, until cancelled."""
     async for number in _beats(STEPS_PER_SECOND * len(job_ids)):
         job_id, step = job_ids[number % len(job_ids)], number // len(job_ids) % STEPS
         percent = 100 * step / STEPS
@@ -162,19 +168,19 @@ async def _steps(feed: JetStreamProgressFeed, job_ids: Sequence[str]) -> None:
         )
 
 
-async def _commits(handler: CommandHandler, own: Sequence[str]) -> None:
-    """A stage of each job in turn."""
+async def _commits(handler: CommandHandler, job_ids: Sequence[str]) -> None:
+    """Record a stage of each job in turn, at an even pace, until cancelled."""
     async for number in _beats(COMMITS_PER_SECOND):
-        stage = STAGES[number // len(own) % len(STAGES)]
+        stage = STAGES[number // len(job_ids) % len(STAGES)]
         scene = None if stage is Stage.PREFETCH else 0
         mark = StageMark(stage=stage, scene=scene, at=datetime.now(UTC))
         await handler.handle(
-            own[number % len(own)], RecordStages(id=new_id(), actor=WORKER, attempt=1, marks=(mark,))
+            job_ids[number % len(job_ids)], RecordStages(id=new_id(), actor=WORKER, attempt=1, marks=(mark,))
         )
 
 
 async def _beats(per_second: float) -> AsyncIterator[int]:
-    """Numbers from 0, at an even pace, for ever."""
+    """Yield numbers from 0 without end, at an even pace."""
     began = perf_counter()
     for number in count():
         await asyncio.sleep(max(0.0, began + number / per_second - perf_counter()))

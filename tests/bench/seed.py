@@ -46,7 +46,7 @@ OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
 PACE = timedelta(days=90) / 1_000_000
 """Time between two submissions."""
 GENERATED_JOBS = 100_000
-"""So many jobs are generated; more are copies of them (tests.bench.database_copies)."""
+"""Jobs that are generated at most; more are copies of them (tests.bench.database_copies)."""
 STATUSES = {Status.COMPLETED: 920, Status.FAILED: 45, Status.CANCELLED: 30, Status.QUEUED: 5}
 PRIORITIES = {Priority.CRITICAL: 5, Priority.HIGH: 20, Priority.MEDIUM: 60, Priority.LOW: 15}
 STYLES = ("cinematic", "documentary", "animation", "noir", "")
@@ -87,17 +87,17 @@ class GeneratedLog:
     def commit(self, number: int) -> RecordedCommit:
         """Return the commit at a position."""
         random = Random(number)
-        its_id = job_id(self.tenant, f"seed-{number}")
+        seed_job_id = job_id(self.tenant, f"seed-{number}")
         created_at = OLDEST + PACE * number
         created_at = created_at.replace(microsecond=random.randrange(1_000_000))
         recent = number > self.jobs * 0.995
         statuses = {**STATUSES, Status.QUEUED: 300} if recent else {**STATUSES, Status.QUEUED: 0}
         status = random.choices(list(statuses), list(statuses.values()))[0]
-        events = tuple(self._events(random, its_id, created_at, status))
-        state = fold(None, its_id, events, "seed")
+        events = tuple(self._events(random, seed_job_id, created_at, status))
+        state = fold(None, seed_job_id, events, "seed")
         facts = CommandFacts(name="submit", id=f"seed-{number}", actor="seed")
         commit = Commit(
-            job_id=its_id,
+            job_id=seed_job_id,
             command=facts,
             events=events,
             state=state,
@@ -108,13 +108,15 @@ class GeneratedLog:
             at=created_at,
         )
         return RecordedCommit(
-            position=number, commit=commit, digest=sha256(its_id.encode()).digest(), raw=b""
+            position=number, commit=commit, digest=sha256(seed_job_id.encode()).digest(), raw=b""
         )
 
-    def _events(self, random: Random, its_id: str, created_at: datetime, status: Status) -> Iterator[e.Event]:
+    def _events(
+        self, random: Random, seed_job_id: str, created_at: datetime, status: Status
+    ) -> Iterator[e.Event]:
         words = (random.choice(COLOURS), random.choice(SHAPES), random.choice(PLACES))
         prompt = f"a {words[0]} {words[1]} moving {words[2]}, take {random.randrange(1_000_000)}"
-        sealed = Sealer(its_id, OneKey.key).seal(prompt, PROMPT)
+        sealed = Sealer(seed_job_id, OneKey.key).seal(prompt, PROMPT)
         model = random.choices(("kinolog-tiny", "wan-1.3b"), (70, 30))[0]
         style = random.choice(STYLES)
         seed = random.randrange(1 << 31)
@@ -138,7 +140,7 @@ class GeneratedLog:
             spec=spec,
             tenant=self.tenant,
             actor="seed",
-            request_id=its_id,
+            request_id=seed_job_id,
             body_hash=b"",
             priority=priority,
             max_attempts=3,
@@ -166,7 +168,7 @@ class GeneratedLog:
             return
         yield e.StageFinished(at=at, attempt=1, stage=Stage.DENOISE, seconds=seconds * 0.8, scene=0)
         yield e.StageFinished(at=at, attempt=1, stage=Stage.DECODE, seconds=seconds * 0.2, scene=0)
-        digest = sha256(its_id.encode()).hexdigest()
+        digest = sha256(seed_job_id.encode()).hexdigest()
         key = f"sha256/{digest[:2]}/{digest[2:]}.mp4"
         video = Artifact(
             kind=ArtifactKind.VIDEO,
@@ -192,7 +194,7 @@ async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
     """Fill a migrated, empty database with generated jobs. Raises `NotEmpty`, `ValueError` for an impossible size."""
     generated = min(jobs, GENERATED_JOBS)
     if jobs % generated:
-        raise ValueError(f"more than {GENERATED_JOBS} jobs are made in rounds of so many")
+        raise ValueError(f"more than {GENERATED_JOBS} jobs are made in multiples of that number")
     log = GeneratedLog(generated)
     async with await writer_connection(database_url, "kinolog-seed") as connection:
         cursor = await connection.execute(
@@ -204,7 +206,7 @@ async def seed(database_url: str, jobs: int, batch_size: int = 5_000) -> None:
                 "the database already contains a log; give the generated jobs a database of their own"
             )
     store: EventStore = log  # type: ignore[assignment]  # a rebuild only reads from start to end
-    await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and opens
+    await Rebuild(database_url, store, OneKey(), batch_size).run()  # type: ignore[arg-type]  # and reads keys
     if jobs > generated:
         await grow_to(database_url, jobs)
 

@@ -1,4 +1,4 @@
-"""Processes to measure: a stack with only the parts that a row needs, and helpers of the bench as processes."""
+"""Processes to measure: a stack with only the services that a row needs, and helpers of the bench as processes."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ STREAM_DURABILITY = "log synced to disk before each answer"
 
 
 @contextmanager
-def running(parts: Collection[str]) -> Iterator[Stack]:
-    """nats-server, Postgres (both durable) and those services of `projector`, `api`, `worker`, `gateway` named."""
+def running(services: Collection[str]) -> Iterator[Stack]:
+    """Run nats-server, Postgres (both durable) and these of `projector`, `api`, `worker` and `gateway`."""
 
     def chosen(site: StackSite) -> StackPlan:
         whole = plan_stack(site)
-        waves = (tuple(s for s in wave if s.name.partition("-")[0] in parts) for wave in whole.waves)
+        waves = (tuple(s for s in wave if s.name.partition("-")[0] in services) for wave in whole.waves)
         return StackPlan(whole.set_up, tuple(wave for wave in waves if wave))
 
     with temporary_folder() as folder:
@@ -47,7 +47,7 @@ def running(parts: Collection[str]) -> Iterator[Stack]:
 
 
 def nats_of(stack: Stack) -> NatsServer:
-    """Its nats-server."""
+    """Return the nats-server of a stack."""
     part = stack.process("nats-server").part
     if not isinstance(part, NatsServer):
         raise TypeError(f"nats-server is a {type(part).__name__}")
@@ -55,12 +55,12 @@ def nats_of(stack: Stack) -> NatsServer:
 
 
 def log_settings(stack: Stack, service: Service) -> LogSettings:
-    """With which to connect to its log as `service`."""
+    """Return the settings to connect to the log of a stack as `service`."""
     return settings_of(nats_of(stack), service)
 
 
 def postgres_of(stack: Stack) -> PostgresServer:
-    """Its Postgres."""
+    """Return the Postgres of a stack."""
     part = stack.process("postgres").part
     if not isinstance(part, PostgresServer):
         raise TypeError(f"postgres is a {type(part).__name__}")
@@ -69,7 +69,7 @@ def postgres_of(stack: Stack) -> PostgresServer:
 
 @contextmanager
 def api_on(stack: Stack, database_url: str) -> Iterator[str]:
-    """An api on its log and another database; the address at which it serves."""
+    """Run an api on the log of a stack and another database. Yield its address."""
     env = nats_of(stack).settings_env(Service.API) | {"KINOLOG_DATABASE_URL": database_url}
     env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
     with _process("api", ("kinolog_api.app",), env) as process:
@@ -78,7 +78,7 @@ def api_on(stack: Stack, database_url: str) -> Iterator[str]:
 
 @contextmanager
 def gateway_on(api_target: str) -> Iterator[str]:
-    """A gateway before the api at that address; the URL at which it serves."""
+    """Run a gateway for the api at this address. Yield its URL."""
     env = {"KINOLOG_API_TARGET": api_target, "KINOLOG_GATEWAY_PORT": "0"}
     with _process("gateway", ("kinolog_gateway.app",), env) as process:
         yield process.announced["url"]
@@ -86,7 +86,7 @@ def gateway_on(api_target: str) -> Iterator[str]:
 
 @contextmanager
 def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
-    """A module of the bench as a process of its own, from the moment it says that it is ready."""
+    """Run a module of the bench as a process. Yield it when it has announced that it is ready."""
     with _process(module, (f"tests.bench.{module}", *arguments), {}) as process:
         yield process
 

@@ -23,12 +23,12 @@ from tests.bench.figures import Aim, Figure, Result, percentile
 
 STREAM = "BENCH"
 PAUSE_SECONDS = 0.05
-"""Between jobs: the stack is idle when the next one comes."""
+"""Pause between jobs, so that the stack is idle when the next one is submitted."""
 ENDED = (job_pb2.STATUS_COMPLETED, job_pb2.STATUS_FAILED, job_pb2.STATUS_CANCELLED)
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure the time from submit to start, as a client sees it and by the times in the log."""
     with site.running({"projector", "api", "worker"}) as stack:
         settings = site.log_settings(stack, Service.ADMIN)
 
@@ -57,15 +57,15 @@ class _Queue:
         self._publisher = publisher
         self._pull = pull
 
-    async def seconds(self) -> float:
-        """From publishing to having."""
-        taking = asyncio.create_task(self._take())
+    async def delivery_seconds(self) -> float:
+        """Return the seconds from publishing a message to receiving it."""
+        receiving = asyncio.create_task(self._receive())
         await asyncio.sleep(PAUSE_SECONDS)
         started = perf_counter()
         await self._publisher.publish("bench.work", b"ticket")
-        return await taking - started
+        return await receiving - started
 
-    async def _take(self) -> float:
+    async def _receive(self) -> float:
         (message,) = await self._pull.fetch(1, timeout=10)
         at = perf_counter()
         await message.ack()
@@ -88,14 +88,14 @@ async def _queue(publisher: Client, consumer: Client) -> AsyncIterator[_Queue]:
 
 
 class _Watch:
-    """When each job was first seen processing, and that it has ended."""
+    """Records when each job is first seen processing, and which jobs have ended."""
 
     def __init__(self) -> None:
         self.started: dict[str, float] = {}
         self._ended: dict[str, asyncio.Event] = {}
 
     async def follow(self, api: JobService, begun: asyncio.Event) -> None:
-        """Take in what the api streams."""
+        """Record the updates that the api streams. Sets `begun` when the call is made."""
         call = api.WatchJobs(pb.WatchJobsRequest(after=0))
         begun.set()
         async for update in call:
@@ -108,7 +108,7 @@ class _Watch:
             if job.status in ENDED:
                 self._ended.setdefault(job.id, asyncio.Event()).set()
 
-    async def end(self, job_id: str) -> None:
+    async def wait_ended(self, job_id: str) -> None:
         """Wait until a job has ended."""
         async with asyncio.timeout(60):
             await self._ended.setdefault(job_id, asyncio.Event()).wait()
@@ -122,12 +122,12 @@ async def _figures(api: JobService, queue: _Queue, jobs: int) -> tuple[Figure, .
     seen: list[float] = []
     logged: list[float] = []
     for number in range(jobs + 3):
-        floor = await queue.seconds()
+        floor = await queue.delivery_seconds()
         await asyncio.sleep(PAUSE_SECONDS)
         before = perf_counter()
         submitted = await api.SubmitJob(submission())
         job_id = submitted.job.id
-        await watch.end(job_id)
+        await watch.wait_ended(job_id)
         job = (await api.GetJob(pb.GetJobRequest(job_id=job_id))).job
         if number >= 3:  # the first ones load the model and open connections
             bare.append(floor)

@@ -15,7 +15,7 @@ BATCHES_AT_ONCE = 2
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure single and batch submits, and single ones while the projector follows."""
     with site.running({"api"}) as stack, site.helper("echo_server") as echo:
         alone = uvloop.run(_measure(stack.addresses["api"], echo.announced["target"], quick))
     with site.running({"projector", "api"}) as stack, site.helper("echo_server") as echo:
@@ -50,7 +50,7 @@ async def _measure(api: str, echo: str, quick: bool) -> list[Figure]:
 
 
 async def _followed(api: str, echo: str, quick: bool) -> Figure:
-    """The same with the projector and its reactor following on the same cores."""
+    """Measure single submits while projector and dispatcher follow on the same cores."""
     pairs, seconds = (1, 1.0) if quick else (4, 2.0)
     async with job_service(api) as ours, job_service(echo) as bare:
         await _submit_rate(ours, 1.0)
@@ -69,10 +69,10 @@ async def _submit_rate(stub: JobService, seconds: float, at_once: int = AT_ONCE)
 
 async def _batch_rate(stub: JobService, seconds: float) -> float:
     async def submit() -> None:
-        answer = await stub.BatchSubmitJobs(
+        response = await stub.BatchSubmitJobs(
             pb.BatchSubmitJobsRequest(requests=[submission() for _ in range(BATCH)])
         )
-        refused = [result for result in answer.results if not result.created]
+        refused = [result for result in response.results if not result.created]
         if refused:
             raise RuntimeError(f"{len(refused)} jobs of a batch were refused: {refused[0]}")
 

@@ -23,7 +23,7 @@ WIDTH, HEIGHT, FPS, GUIDANCE = 64, 64, 8, 4.0
 
 
 def measure(quick: bool) -> Result:
-    """The row."""
+    """Measure a whole job through the worker, and what it adds to the bare pipeline."""
     job, pairs = (_Job(9, 4), 1) if quick else (_Job(17, 20), 4)
     with site.running({"projector", "api", "worker"}) as stack:
         figures = uvloop.run(_figures(stack.addresses["api"], job, pairs))
@@ -38,14 +38,14 @@ def measure(quick: bool) -> Result:
 async def _figures(target: str, job: _Job, pairs: int) -> tuple[Figure, ...]:
     async with job_service(target) as api, _bare() as bare:
         await _through_worker(api, job)
-        await _alone(bare, job)
+        await _through_pipe(bare, job)
 
         async def ours() -> float:
             return await _through_worker(api, job)
 
         async def floor() -> float:
-            job.another()
-            return await _alone(bare, job)
+            job.change_prompt()
+            return await _through_pipe(bare, job)
 
         taken = await interleaved(pairs, floor, ours)
     over = [Pair(100.0, 100 * pair.ratio) for pair in taken]
@@ -58,17 +58,17 @@ async def _figures(target: str, job: _Job, pairs: int) -> tuple[Figure, ...]:
 
 
 class _Job:
-    """What is asked of both; the words change, so that nothing is remembered."""
+    """The job that both sides render. The prompt changes each time, so that no embedding is cached."""
 
     def __init__(self, frames: int, steps: int) -> None:
         self.frames = frames
         self.steps = steps
         self.number = 0
         self.prompt = ""
-        self.another()
+        self.change_prompt()
 
-    def another(self) -> None:
-        """Other words."""
+    def change_prompt(self) -> None:
+        """Take another prompt."""
         self.number += 1
         self.prompt = f"a red circle moving right on a blue background, take {self.number} {uuid4().hex}"
 
@@ -96,8 +96,8 @@ async def _through_worker(api: JobService, job: _Job) -> float:
     return float(finished.seconds - created.seconds + (finished.nanos - created.nanos) / 1e9)
 
 
-async def _alone(bare: asyncio.subprocess.Process, job: _Job) -> float:
-    asked = {
+async def _through_pipe(bare: asyncio.subprocess.Process, job: _Job) -> float:
+    request = {
         "prompt": job.prompt,
         "width": WIDTH,
         "height": HEIGHT,
@@ -110,11 +110,11 @@ async def _alone(bare: asyncio.subprocess.Process, job: _Job) -> float:
     if bare.stdin is None or bare.stdout is None:
         raise RuntimeError("the bare pipeline has no pipes")
     started = perf_counter()
-    bare.stdin.write(json.dumps(asked).encode() + b"\n")
-    took = float(await bare.stdout.readline())
-    if took > perf_counter() - started:
-        raise RuntimeError("the bare pipeline took longer than was waited for it")
-    return took
+    bare.stdin.write(json.dumps(request).encode() + b"\n")
+    seconds = float(await bare.stdout.readline())
+    if seconds > perf_counter() - started:
+        raise RuntimeError("the bare pipeline reported more time than has passed")
+    return seconds
 
 
 @asynccontextmanager
@@ -125,8 +125,8 @@ async def _bare() -> AsyncIterator[asyncio.subprocess.Process]:
         *(sys.executable, "-m", "tests.bench.bare_pipe"), cwd=site.ROOT, stdin=pipe, stdout=pipe, env=env
     )
     try:
-        if process.stdout is None or (said := await process.stdout.readline()) != b"ready\n":
-            raise RuntimeError(f"the bare pipeline did not start: {said!r}")
+        if process.stdout is None or (line := await process.stdout.readline()) != b"ready\n":
+            raise RuntimeError(f"the bare pipeline did not start: {line!r}")
         yield process
     finally:
         process.kill()

@@ -19,7 +19,7 @@ PING = json.dumps({"type": "ping", "id": "bench"})
 
 
 class Clients:
-    """The clients, and what they have received."""
+    """The clients, and the number of messages that they have received."""
 
     def __init__(self, url: str) -> None:
         self.received = 0
@@ -44,7 +44,7 @@ class Clients:
 
 
 async def run(url: str, count: int) -> None:
-    """Until standard input ends."""
+    """Answer the lines of standard input until it ends."""
     clients = Clients(url)
     await asyncio.gather(*(clients.join() for _ in range(count)))
     reader = asyncio.StreamReader()

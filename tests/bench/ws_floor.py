@@ -1,4 +1,4 @@
-"""A bare WebSocket server that broadcasts one ready-made message ten times a second, and does nothing else."""
+"""A bare WebSocket server that broadcasts one ready-made message ten times a second."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def run() -> None:
     async def client(connection: ServerConnection) -> None:
         connections.add(connection)
         try:
-            async for said in connection:
-                if '"ping"' in str(said):
+            async for message in connection:
+                if '"ping"' in str(message):
                     await connection.send(PONG)
         finally:
             connections.discard(connection)

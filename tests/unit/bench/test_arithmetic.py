@@ -70,7 +70,7 @@ def test_an_aim_is_about_the_value_or_the_ratio(aim: Aim | None, met: bool | Non
 
 
 def test_an_aim_for_a_ratio_is_not_met_without_a_floor() -> None:
-    """Nothing was measured against."""
+    """An aim for a ratio needs a floor."""
     assert Figure("f", "/s", 10, aim=Aim("ratio", "at least", 0.5)).met is False
 
 
@@ -79,7 +79,8 @@ def test_two_runs_are_compared_by_the_figures_that_both_have() -> None:
     old = [Result("append", "synced", (Figure("serial", "/s", 1_000, 2_000, 0.5), Figure("gone", "/s", 1)))]
     new = [Result("append", "synced", (Figure("serial", "/s", 1_500, 2_000, 0.75), Figure("fresh", "/s", 1)))]
     console = Console(file=io.StringIO(), width=120)
-    report.compare(console, report.document(old, {}, {}), report.document(new, {}, {}))
+    documents = [report.document(results, machine={}, loads={}) for results in (old, new)]
+    report.compare(console, *documents)
     printed = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO above
     assert "append: serial" in printed
     assert "+50.0%" in printed
@@ -88,13 +89,13 @@ def test_two_runs_are_compared_by_the_figures_that_both_have() -> None:
     assert "fresh" not in printed
 
 
-def test_what_is_kept_says_whether_aims_were_met() -> None:
+def test_a_document_shows_whether_aims_are_met() -> None:
     """The JSON of a run can be read without the code that wrote it."""
     result = Result("append", "synced", (Figure("serial", "/s", 9, 10, 0.9, Aim("ratio", "at least", 0.8)),))
-    kept = report.document([result], {"cpu": "one"}, {"before": "0.1"})
-    assert kept["machine"] == {"cpu": "one"}
-    assert kept["rows"][0]["durability"] == "synced"
-    assert kept["rows"][0]["figures"][0]["met"] is True
+    run = report.document([result], machine={"cpu": "one"}, loads={"before": "0.1"})
+    assert run["machine"] == {"cpu": "one"}
+    assert run["rows"][0]["durability"] == "synced"
+    assert run["rows"][0]["figures"][0]["met"] is True
 
 
 @pytest.mark.parametrize(
