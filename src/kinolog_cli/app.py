@@ -4,23 +4,53 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from kinolog_cli import job_commands, job_queries, projections, verify
-from kinolog_cli.context import CURRENT, make_context
-from kinolog_cli.demo import demo
-from kinolog_cli.stack_commands import doctor, up
-from kinolog_cli.tui import tui
+from kinolog_cli.lazy_commands import LazyCommands
+
+COMMANDS = {
+    "up": "kinolog_cli.stack_commands:up",
+    "demo": "kinolog_cli.demo:demo",
+    "generate": "kinolog_cli.job_commands:generate",
+    "jobs": "kinolog_cli.job_queries:jobs",
+    "show": "kinolog_cli.job_queries:show",
+    "watch": "kinolog_cli.job_queries:watch",
+    "cancel": "kinolog_cli.job_commands:cancel",
+    "retry": "kinolog_cli.job_commands:retry",
+    "priority": "kinolog_cli.job_commands:priority",
+    "prefetch": "kinolog_cli.job_commands:prefetch",
+    "erase": "kinolog_cli.job_commands:erase",
+    "result": "kinolog_cli.job_queries:result",
+    "replay": "kinolog_cli.job_queries:replay",
+    "verify": "kinolog_cli.verify:verify",
+    "models": "kinolog_cli.job_queries:models",
+    "workers": "kinolog_cli.job_queries:workers",
+    "tui": "kinolog_cli.tui:tui",
+    "doctor": "kinolog_cli.stack_commands:doctor",
+    "projections": "kinolog_cli.projections:app",
+}
+"""Subcommands in the order of `kinolog --help`, and where each is defined."""
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such job, 4 refused, 5 unreachable, 6 denied, "
     "7 cancelled, 130 interrupted."
 )
 
+
+class KinologGroup(TyperGroup):
+    """The group of `COMMANDS`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = LazyCommands(COMMANDS)
+
+
 app = typer.Typer(
     name="kinolog",
+    cls=KinologGroup,
     help="Text to video on your own machines, with every job's history in an append-only log.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -29,8 +59,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         sys.stdout.write(f"kinolog {version('kinolog')}\n")
         raise typer.Exit
 
@@ -44,35 +74,14 @@ def main_options(
     api_key: Annotated[str | None, typer.Option("--api-key", help="API key (KINOLOG_API_KEY).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Set the context of the command."""
-    CURRENT.set(make_context(url, api_key, as_json))
+    # Imported here, because it imports the client, which `kinolog --version` does not need.
+    from kinolog_cli.context import set_context
 
-
-for _function in (
-    up,
-    demo,
-    job_commands.generate,
-    job_queries.jobs,
-    job_queries.show,
-    job_queries.watch,
-    job_commands.cancel,
-    job_commands.retry,
-    job_commands.priority,
-    job_commands.prefetch,
-    job_commands.erase,
-    job_queries.result,
-    job_queries.replay,
-    verify.verify,
-    job_queries.models,
-    job_queries.workers,
-    tui,
-    doctor,
-):
-    app.command()(_function)
-app.add_typer(projections.app, name="projections")
+    set_context(url=url, api_key=api_key, as_json=as_json)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What every command shares: the gateway's address and key, how it prints, and how it ends."""
+"""The context of a command: the gateway's address and key, the consoles, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from kinolog.process.settings import ClientSettings
+from kinolog.process.settings import ClientSettings, describe_invalid_setting
 from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code_of
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import GatewayError, KinologClient
@@ -55,7 +55,7 @@ class CliContext:
 
 
 CURRENT: ContextVar[CliContext] = ContextVar("kinolog_cli")
-"""The context of the running command. `kinolog`'s callback sets it."""
+"""The context of the running command."""
 
 
 def current_context(as_json: bool) -> CliContext:
@@ -65,15 +65,25 @@ def current_context(as_json: bool) -> CliContext:
     return context
 
 
-def make_context(url: str | None, api_key: str | None, as_json: bool) -> CliContext:
-    """Return a context from the options, else KINOLOG_URL and KINOLOG_API_KEY, else the stack that runs here."""
-    settings = ClientSettings()
-    key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
-    address = url or (settings.url if "KINOLOG_URL" in os.environ else running_gateway() or settings.url)
+def set_context(*, url: str | None, api_key: str | None, as_json: bool) -> None:
+    """Set the context from the options, else KINOLOG_URL and KINOLOG_API_KEY, else the stack that runs here.
+
+    Raises `typer.Exit` if a setting is invalid.
+    """
     out, err = Console(highlight=False), Console(stderr=True, highlight=False)
     if not out.is_terminal:
         out.width = PIPED_WIDTH
-    return CliContext(url=address, api_key=key, as_json=as_json, out=out, err=err)
+    context = CliContext(url=url or "", api_key=api_key, as_json=as_json, out=out, err=err)
+    try:
+        settings = ClientSettings()
+        if not url:
+            context.url = settings.url if "KINOLOG_URL" in os.environ else running_gateway() or settings.url
+    except ValidationError as error:
+        context.print_error(describe_invalid_setting(error))
+        raise typer.Exit(int(ExitCode.USAGE)) from None
+    if not api_key and settings.api_key is not None:
+        context.api_key = settings.api_key.get_secret_value()
+    CURRENT.set(context)
 
 
 def running_gateway() -> str | None:
@@ -98,7 +108,7 @@ def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
                 context.print_error("\n".join(error_lines(error)))
         except ValidationError as error:
             code = ExitCode.USAGE
-            context.print_error(f"a KINOLOG_ setting is wrong: {error}")
+            context.print_error(describe_invalid_setting(error))
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:

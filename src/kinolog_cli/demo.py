@@ -1,4 +1,4 @@
-"""`kinolog demo`: from a prompt to an MP4 with nothing running before and nothing left running after."""
+"""`kinolog demo`: start a stack, make one video, and stop the stack."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def _print_outcome(context: CliContext, job: JobInfo, history: HistoryInfo, outp
 
 @contextmanager
 def gateway_of_stack(context: CliContext, settings: StackSettings) -> Iterator[str]:
-    """Give the gateway's address of the stack that runs on this data folder, or of one that runs for the block."""
+    """Yield the gateway's address of the stack that runs on this data folder, else of one that runs for the block.
+
+    Raises `CommandFailed` if the stack does not start.
+    """
     running = DataFolder(settings.data).running()
     if running is not None and "gateway" in running.addresses:
         yield running.addresses["gateway"]

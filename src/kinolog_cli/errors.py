@@ -1,4 +1,4 @@
-"""What a command ends with when it was not done: an exit code, lines for a person, JSON for a program."""
+"""Errors of commands as an exit code, as lines for a person, and as JSON for a program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kinolog_client import GatewayError, GatewayUnreachable, ProblemError
 
 
 class CommandFailed(Exception):
-    """A command was not done. The text names the cause and what to do."""
+    """A command failed. The text names the cause and what to do."""
 
     def __init__(self, exit_code: ExitCode, text: str) -> None:
         super().__init__(text)
@@ -17,7 +17,7 @@ class CommandFailed(Exception):
 
 
 def exit_code_of(error: GatewayError | CommandFailed) -> ExitCode:
-    """Return the exit code for an error. No answer, or one that is not kinolog's, counts as unreachable."""
+    """Return the exit code for an error. No answer and an unexpected answer count as unreachable."""
     if isinstance(error, CommandFailed):
         return error.exit_code
     if isinstance(error, ProblemError):

@@ -86,7 +86,7 @@ def error_message(job: JobInfo) -> str:
 @command
 def cancel(
     job: JobArgument,
-    reason: Annotated[str | None, typer.Option(help="Why; kept in the history.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; stored in the history.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Cancel a job: at once when it waits, at the next step when it runs."""
@@ -111,7 +111,7 @@ def priority(
 
 @command
 def prefetch(job: JobArgument, as_json: JsonOption = False) -> None:
-    """Warm up what a queued job needs."""
+    """Load the model and encode the prompt of a queued job before it starts."""
     _command_job(current_context(as_json), lambda client: client.prefetch(job))
 
 

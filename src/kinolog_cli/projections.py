@@ -22,7 +22,12 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
 
-app = typer.Typer(help="Maintain the read models: rebuild, hash, migrate, restore.", no_args_is_help=True)
+app = typer.Typer(
+    help="Maintain the read models: rebuild, hash, migrate, restore.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Data folder of a running stack (KINOLOG_DATA).")

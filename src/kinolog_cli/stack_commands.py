@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
+from kinolog.process.settings import describe_invalid_setting
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
 from kinolog_stack.log_files import LogFileFollower
@@ -23,7 +25,6 @@ if TYPE_CHECKING:  # what they import is not installed everywhere, and takes tim
     from kinolog_stack.processes.supervised_process import SupervisedProcess
     from kinolog_stack.stack import Stack
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
 FOLLOW_SECONDS = 0.3
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
@@ -47,7 +48,7 @@ def up(
     ] = False,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
-    given: dict[str, object] = {
+    options: dict[str, object] = {
         "data": data,
         "gateway_port": gateway_port,
         "api_port": api_port,
@@ -59,8 +60,8 @@ def up(
     except ImportError as error:
         _print_line(f"kinolog up needs more than is installed ({error}).")
         _print_line("Install it with: pip install 'kinolog[all]'")
-        raise typer.Exit(FAILED) from error
-    stack = Stack(_settings(given), on_change=_print_change)
+        raise typer.Exit(int(ExitCode.FAILED)) from error
+    stack = Stack(_settings(options), on_change=_print_change)
     signals = _StopSignals(stack)
     for which in SIGNALS:
         if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves it
@@ -74,12 +75,12 @@ def up(
         _print_line(f"kinolog did not start: {error.problem}")
         if error.remedy:
             _print_line(error.remedy)
-        raise typer.Exit(FAILED) from error
+        raise typer.Exit(int(ExitCode.FAILED)) from error
     except OSError as error:
         _print_line(f"kinolog did not start: {error}")
-        raise typer.Exit(FAILED) from error
+        raise typer.Exit(int(ExitCode.FAILED)) from error
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     finally:
         signals.starting = False
         signals.stopping.set()
@@ -106,7 +107,7 @@ def doctor(
             sys.stdout.write(f"{MARKS[check.status]}  {check.name:<{width}}  {check.found}\n")
             if check.status != "ok" and check.remedy:
                 sys.stdout.write(f"{'':<{width + 11}}{check.remedy}\n")
-    raise typer.Exit(0 if healthy else FAILED)
+    raise typer.Exit(int(ExitCode.OK if healthy else ExitCode.FAILED))
 
 
 class _StopSignals:
@@ -128,13 +129,13 @@ class _StopSignals:
             raise KeyboardInterrupt
 
 
-def _settings(given: dict[str, object]) -> StackSettings:
+def _settings(options: dict[str, object]) -> StackSettings:
+    """Return the settings of the environment and of the options that are not None. Raises `typer.Exit`."""
     try:
-        return StackSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        return StackSettings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        for problem in error.errors():
-            _print_line(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}")
-        raise typer.Exit(USAGE) from error
+        _print_line(describe_invalid_setting(error))
+        raise typer.Exit(int(ExitCode.USAGE)) from error
 
 
 def _print_change(process: SupervisedProcess) -> None:

@@ -27,7 +27,7 @@ ADVICE = {
     "seals": "Restore the job's key from a backup; of a job that is erased, run `kinolog erase JOB` again.",
     "artifacts": "Put the named file back from a backup, under the same key, and verify again.",
 }
-"""What to do about a check that does not hold."""
+"""What to do, by the name of the check that does not hold."""
 
 
 @command

@@ -67,9 +67,9 @@ def test_up_reports_runs_and_stops_on_ctrl_c(data_folder: Path) -> None:
     """`up --json` prints where everything is; Ctrl-C ends it with status 0 and no process left."""
     with _up(data_folder, "--json", "--port", "0", "--api-port", "0") as up:
         assert up.stdout is not None
-        said = json.loads(up.stdout.readline())
-        assert said["state"] == "running"
-        assert said["addresses"]["gateway"].startswith("http://127.0.0.1:")
+        report = json.loads(up.stdout.readline())
+        assert report["state"] == "running"
+        assert report["addresses"]["gateway"].startswith("http://127.0.0.1:")
         found = json.loads(_doctor(data_folder, "--json").stdout)
         up.send_signal(signal.SIGINT)
         assert up.wait(60) == 0
@@ -112,20 +112,20 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         with _up(tmp_path, "--port", port) as up:
-            said = up.communicate(timeout=60)[1]
+            output = up.communicate(timeout=60)[1]
             assert up.returncode == 1
-    assert port in said
-    assert "KINOLOG_GATEWAY_PORT" in said
-    assert "Traceback" not in said
+    assert port in output
+    assert "KINOLOG_GATEWAY_PORT" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(("option", "value"), [("--workers", "65"), ("--port", "70000")])
 def test_impossible_settings_are_named(tmp_path: Path, option: str, value: str) -> None:
     """A setting out of range ends `up` with status 2 and its name, before anything is made."""
     with _up(tmp_path / "data", option, value) as up:
-        said = up.communicate(timeout=60)[1]
+        output = up.communicate(timeout=60)[1]
         assert up.returncode == 2
-    assert {"--workers": "workers", "--port": "gateway_port"}[option] in said
+    assert {"--workers": "KINOLOG_WORKERS: ", "--port": "KINOLOG_GATEWAY_PORT: "}[option] in output
     assert not (tmp_path / "data").exists()
 
 

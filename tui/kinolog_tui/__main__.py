@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from kinolog.process.settings import ClientSettings
+from pydantic import ValidationError
+
+from kinolog.process.settings import ClientSettings, describe_invalid_setting
 from kinolog_tui.start import run
 
 
 def main() -> None:
     """Run the dashboard. Options take precedence over KINOLOG_URL and KINOLOG_API_KEY."""
-    settings = ClientSettings()
     parser = argparse.ArgumentParser(prog="kinolog-tui", description="The dashboard of a kinolog gateway.")
-    parser.add_argument("--url", default=settings.url, help="address of the gateway (KINOLOG_URL)")
-    parser.add_argument("--api-key", default=None, help="API key (KINOLOG_API_KEY)")
+    parser.add_argument("--url", help="address of the gateway (KINOLOG_URL)")
+    parser.add_argument("--api-key", help="API key (KINOLOG_API_KEY)")
     options = parser.parse_args()
+    try:
+        settings = ClientSettings()
+    except ValidationError as error:
+        parser.error(describe_invalid_setting(error))
     key = options.api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
-    run(options.url, key)
+    run(options.url or settings.url, key)
 
 
 if __name__ == "__main__":

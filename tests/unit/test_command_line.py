@@ -1,0 +1,64 @@
+"""The `kinolog` command without a server: its table of commands, its start, and invalid settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kinolog_cli.app import COMMANDS, app
+from kinolog_cli.exit_codes import ExitCode
+
+HEAVY = ("httpx", "pydantic", "websockets", "rich", "kinolog_client", "kinolog_stack", "kinolog.process")
+IMPORTS = """
+import sys
+from kinolog_cli.app import app
+try:
+    app(["--version"])
+except SystemExit:
+    sys.stderr.write(" ".join(sys.modules))
+"""
+
+
+def test_every_command_is_defined() -> None:
+    """The help lists every command of the table, and each command has a help of its own."""
+    runner = CliRunner()
+    listed = runner.invoke(app, ["--help"]).output.partition("Commands:")[2]
+    for name in COMMANDS:
+        assert f"\n  {name} " in listed
+        own = runner.invoke(app, [name, "--help"])
+        assert own.exit_code == 0, own.output
+        assert own.output.startswith(f"Usage: kinolog {name} ")
+
+
+def test_a_misspelt_command_is_corrected() -> None:
+    """An unknown command is refused with the nearest known one."""
+    done = CliRunner().invoke(app, ["joobs"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "Did you mean 'jobs'?" in done.output
+
+
+def test_the_version_needs_no_command() -> None:
+    """`kinolog --version` imports no command, and none of the libraries that only commands need."""
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("kinolog ")
+    assert not set(HEAVY) & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["jobs"], ["up"], ["doctor"], ["demo", "bars"], ["projections", "hash"], ["tui", "--demo"]]
+)
+@pytest.mark.parametrize("url", [[], ["--url", "http://127.0.0.1:9"]])
+def test_an_invalid_setting_is_one_line(
+    arguments: list[str], url: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command ends with status 2 and one line that names the variable, not its value."""
+    monkeypatch.setenv("KINOLOG_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KINOLOG_LOG_FORMAT", "yaml")
+    done = CliRunner().invoke(app, [*url, *arguments])
+    assert done.exit_code == ExitCode.USAGE
+    assert done.output == "KINOLOG_LOG_FORMAT: String should match pattern '^(text|json)$'\n"
+    assert not (tmp_path / "data").exists()
