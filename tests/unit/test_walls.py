@@ -57,7 +57,7 @@ PLANTED = (
     Planted("nats", "services/worker/kinolog_worker/planted.py", "import nats"),
     Planted("obstore", "services/worker/kinolog_worker/planted.py", "import obstore"),
     Planted("torch", "services/worker/kinolog_worker/app.py", "import torch"),
-    Planted("torch", "services/worker/kinolog_worker/queue/supervisor.py", "import torch"),
+    Planted("torch", "services/worker/kinolog_worker/supervisor.py", "import torch"),
     Planted("torch", "services/worker/kinolog_worker/attempt/planted.py", "import diffusers"),
     Planted(
         "renderers", "services/worker/kinolog_worker/app.py", "import kinolog_worker.renderers.diffusers"

@@ -66,7 +66,7 @@ def decode(source: Path | bytes, box: PixelBox) -> DecodedClip:
         import av
     except ImportError as error:
         raise DecodeFailed(
-            "Playing here needs PyAV: pip install 'kinolog[tui]'. o opens the video."
+            "Playing here needs PyAV: pip install 'kinolog[tui]'. {job.open} opens the video."
         ) from error
     try:
         with av.open(str(source) if isinstance(source, Path) else BytesIO(source), "r") as file:

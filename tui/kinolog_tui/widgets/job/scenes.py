@@ -46,7 +46,7 @@ class SceneList(Static):
     def _draw(self) -> None:
         """Draw the scenes, with a column of thumbnails as soon as there is one."""
         if not self._scenes:
-            self.update(Text("The storyboard is not picture_text yet.", style=style(self.app, "text-muted")))
+            self.update(Text("The storyboard is not drawn yet.", style=style(self.app, "text-muted")))
             return
         total = sum(scene.duration_seconds for scene in self._scenes) or 1.0
         table = Table.grid(padding=(0, 2, 1, 0))
