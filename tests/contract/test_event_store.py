@@ -43,7 +43,7 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
         return
     server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
     await empty_streams(server, [EVENTS])
-    async with open_stores(server, Service.API, patience_seconds=1.5) as stores:
+    async with open_stores(server, Service.API, retry_timeout_seconds=1.5) as stores:
         yield stores.log
 
 

@@ -23,7 +23,7 @@ async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
         return
     server = request.getfixturevalue("nats_server" if kind == "one server" else "nats_cluster")
     await empty_streams(server, [KEYS_STREAM])
-    async with open_stores(server, Service.API, patience_seconds=5) as stores:
+    async with open_stores(server, Service.API, retry_timeout_seconds=5) as stores:
         yield stores.keys
 
 

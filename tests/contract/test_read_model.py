@@ -356,14 +356,14 @@ async def test_waiting_for_a_position_returns_when_it_is_reached(growing: Growin
 
 
 async def test_waiting_for_a_position_that_does_not_come(case: ReadModelCase) -> None:
-    """Waits time out with the wanted and the reached position."""
+    """Waits time out with the required and the reached position."""
     reached = await case.model.position()
     assert reached == case.log.position
     assert await case.model.wait_for(reached) == reached
     waits = [case.model.wait_for(reached + 1, 0.2) for _ in range(50)]
     for outcome in await asyncio.gather(*waits, return_exceptions=True):
         assert isinstance(outcome, PositionNotReached)
-        assert (outcome.wanted, outcome.reached) == (reached + 1, reached)
+        assert (outcome.required, outcome.reached) == (reached + 1, reached)
 
 
 async def test_an_empty_read_model_answers(growing: GrowingCase) -> None:

@@ -96,8 +96,8 @@ async def test_a_killed_server_loses_nothing_acknowledged(own_nats_server: NatsS
     """Given a load of appends, when the server is killed and started twice, writers and a follower continue."""
     await empty_streams(own_nats_server)
     async with (
-        open_stores(own_nats_server, Service.API, patience_seconds=60) as writing,
-        open_stores(own_nats_server, Service.PROJECTOR, patience_seconds=60) as reading,
+        open_stores(own_nats_server, Service.API, retry_timeout_seconds=60) as writing,
+        open_stores(own_nats_server, Service.PROJECTOR, retry_timeout_seconds=60) as reading,
     ):
         quiet = asyncio.Event()
         following = asyncio.create_task(positions_until(reading.log, quiet))
@@ -135,8 +135,8 @@ async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsClust
     try:
         await empty_streams(own_cluster)
         async with (
-            open_stores(own_cluster, Service.API, patience_seconds=60) as writing,
-            open_stores(own_cluster, Service.PROJECTOR, patience_seconds=60) as reading,
+            open_stores(own_cluster, Service.API, retry_timeout_seconds=60) as writing,
+            open_stores(own_cluster, Service.PROJECTOR, retry_timeout_seconds=60) as reading,
         ):
             quiet = asyncio.Event()
             following = asyncio.create_task(positions_until(reading.log, quiet))
@@ -159,9 +159,9 @@ async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsClust
 
 
 async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
-    """Given a stopped server, every call raises LogUnavailable after its patience."""
+    """Given a stopped server, every call raises LogUnavailable after its retries."""
     await empty_streams(own_nats_server)
-    async with open_stores(own_nats_server, Service.API, patience_seconds=0.3) as stores:
+    async with open_stores(own_nats_server, Service.API, retry_timeout_seconds=0.3) as stores:
         job_id = await given_job(stores.log)
         tail = await stores.log.load(job_id)
         await asyncio.to_thread(own_nats_server.kill)
@@ -183,7 +183,7 @@ async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
 async def test_an_orderly_restart_is_ridden_out(own_nats_server: NatsServer) -> None:
     """Given a server that is stopped and started in order, the same connection continues."""
     await empty_streams(own_nats_server)
-    async with open_stores(own_nats_server, Service.WORKER, patience_seconds=30) as stores:
+    async with open_stores(own_nats_server, Service.WORKER, retry_timeout_seconds=30) as stores:
         job_id = await given_job(stores.log)
         await asyncio.to_thread(own_nats_server.restart)
         assert await stores.log.load(job_id) is not None

@@ -46,7 +46,7 @@ def check_chain(previous: RecordedCommit | None, recorded: RecordedCommit) -> No
 
 
 def is_repeat(stored: Commit, commit: Commit) -> bool:
-    """Return whether `stored` is `commit`: the same command to the same job, at the same place of its history."""
+    """Return whether `stored` is `commit`: the same command to the same job, after the same commit."""
     return (
         stored.command.id == commit.command.id
         and stored.job_id == commit.job_id

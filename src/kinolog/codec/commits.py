@@ -31,10 +31,10 @@ class EncodedCommitRecord:
 
 
 _STATE = Commit.__dict__["state"]
-"""Slot of the state of a commit."""
+"""The slot of `Commit.state`, which the property of `LazyCommit` hides."""
 
 
-class StoredCommit(Commit):
+class LazyCommit(Commit):
     """A commit whose state is decoded when it is first read.
 
     The state is the larger part of a commit, and a reader of many commits needs the state of few.
@@ -111,7 +111,7 @@ def parse_commit(raw: bytes) -> tuple[ev.Commit, bytes]:
 def decode_commit(position: int, raw: bytes) -> RecordedCommit:
     """Return the commit at `position`. Raises `DamagedCommit`, and `UnknownEvent` if a later version wrote it."""
     wire, digest = parse_commit(raw)
-    commit = StoredCommit(
+    commit = LazyCommit(
         job_id=wire.job_id,
         command=CommandFacts(name=wire.command.name, id=wire.command.id, actor=wire.command.actor),
         events=tuple(map(event_from_proto, wire.events)),

@@ -30,12 +30,13 @@ class UnknownEvent(ValueError):
 
 def event_to_proto(event: e.Event) -> ev.Event:
     """Return the proto message of an event."""
-    wire = _lifecycle_to_proto(event)
+    wire = _kind_to_proto(event)
     time_to_proto(wire.at, event.at)
     return wire
 
 
-def _lifecycle_to_proto(event: e.Event) -> ev.Event:
+def _kind_to_proto(event: e.Event) -> ev.Event:
+    """Return the message of an event without its time."""
     match event:
         case e.Submitted():
             return ev.Event(
@@ -76,7 +77,7 @@ def _lifecycle_to_proto(event: e.Event) -> ev.Event:
         case e.Erased():
             return ev.Event(erased=ev.Erased(actor=event.actor))
         case _:
-            return _attempt_event_to_proto(event)
+            return _attempt_kind_to_proto(event)
 
 
 _AttemptEvent = (
@@ -91,7 +92,7 @@ _AttemptEvent = (
 )
 
 
-def _attempt_event_to_proto(event: _AttemptEvent) -> ev.Event:
+def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
     match event:
         case e.AttemptStarted(runtime=runtime):
             return ev.Event(

@@ -1,8 +1,6 @@
-"""Encode and decode progress updates and log notes."""
+"""Encode and decode progress updates and the notes of log lines."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
@@ -85,15 +83,14 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
             return _progress_from_proto(wire.progress)
         case "log":
             log = wire.log
-            line = LogLine(
+            return LogLine(
                 job_id=log.job_id,
                 attempt=log.attempt,
                 at=time_from_proto(log.at),
                 level=LEVEL_FROM_PROTO[log.level],
                 message=log.message,
-            )
-            return replace(
-                line, sequence=sequence, note=_note_from_proto(wire.note) if wire.HasField("note") else None
+                sequence=sequence,
+                note=_note_from_proto(wire.note) if wire.HasField("note") else None,
             )
         case "preview":
             p = wire.preview

@@ -114,7 +114,7 @@ def _scene_status(scene: Scene, job: Job) -> Status:
 
 
 def public_stage(stage: StageState, progress: Progress | None) -> pb.StageProgress:
-    """Return the message of a stage: complete, at its progress, or just started."""
+    """Return the message of a stage. Its `percent` is 100 if it has finished; otherwise `progress` gives it."""
     wire = pb.StageProgress(stage=STAGE_TO_PROTO[stage.stage], scene=stage.scene, seconds=stage.seconds)
     time_to_proto(wire.started_at, stage.started_at)
     if stage.seconds is not None:

@@ -1,4 +1,4 @@
-"""Convert the folded state of a commit to and from its proto message."""
+"""Convert the state of a job to and from its proto message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker reports on the wire."""
+"""Encode and decode reports of workers."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Reprioritize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefetch:
-    """Ask a worker to load what a queued job needs."""
+    """Request that a worker loads what a queued job needs."""
 
     id: str
     actor: str

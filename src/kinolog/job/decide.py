@@ -204,7 +204,7 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
         case c.ConfirmCancel():
             if not job.cancel_requested:
                 raise Refused(
-                    "NOT_CANCELLED", f"no one asked to cancel job {job.id}; fail or complete the attempt"
+                    "NOT_CANCELLED", f"job {job.id} has no cancel request; fail or complete the attempt"
                 )
             return [e.Cancelled(at=at, attempt=attempt)]
         case c.FailAttempt():

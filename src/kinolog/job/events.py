@@ -56,7 +56,7 @@ class StoryboardPlanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefetchRequested:
-    """A client asked for a prefetch of what the job needs."""
+    """A client requested a prefetch of what the job needs."""
 
     at: datetime
     actor: str
@@ -124,7 +124,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
-    """A client asked to cancel the job."""
+    """A client requested to cancel the job."""
 
     at: datetime
     actor: str
@@ -170,7 +170,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """A client asked for another try."""
+    """A client requested another try."""
 
     at: datetime
     actor: str

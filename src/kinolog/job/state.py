@@ -21,7 +21,7 @@ FOLD_VERSION = 2
 """Version of `evolve`. A stored state of another version is not used: its events are folded again."""
 
 REMEMBERED_COMMANDS = 16
-"""Number of past command ids that a job keeps to recognise repeats."""
+"""Number of past command ids that a job stores to recognise repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Job(ListedFields):
 
     @property
     def sealing_key_id(self) -> str:
-        """Id of the key that seals the job's texts. Jobs of old logs have no `key_id`: their own id is the key's."""
+        """Id of the key that seals the job's texts. A job of an old log has no `key_id`: its id is that of the key."""
         return self.key_id or self.id
 
     @property

@@ -1,8 +1,8 @@
 """The catalogue: the models of an installation, with their limits and defaults.
 
-Three sources, one on top of the other: the embedded model, a TOML file (`KINOLOG_CATALOGUE`), and one line
-(`KINOLOG_MODEL=/models/Wan2.1-T2V-1.3B-Diffusers`) that adds a pipeline and makes it the default. The format of the
-file is in docs/models.md.
+Three sources, later ones override earlier ones: the embedded model, a TOML file (`KINOLOG_CATALOGUE`), and a setting
+(`KINOLOG_MODEL=/models/Wan2.1-T2V-1.3B-Diffusers`) that adds a pipeline and makes it the default. docs/models.md
+describes the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a catalogue entry names: a renderer by its entry point, and the source of the embedded model."""
+"""Names in catalogue entries: renderers, by entry point, and the source of the embedded model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port: the store of finished files (videos, thumbnails, previews, manifests).
+"""Port: the store of finished files (videos, thumbnails, previews, scenes).
 
 A file is stored in two steps. `stage` writes it under a temporary key and hashes it; `commit` moves it, create-only, to
 the address that derives from its hash. So a reader never sees a partial file, no two contents share an address, and
@@ -97,7 +97,7 @@ class ArtifactStore(Protocol):
         ...
 
     async def sweep(self, older_than_seconds: float) -> int:
-        """Delete staged content that exited writers left. Return the number of deletions."""
+        """Delete content staged longer ago, which exited writers left. Return the number of deletions."""
         ...
 
 

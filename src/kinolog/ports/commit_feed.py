@@ -1,4 +1,4 @@
-"""Port: the commits of the log for a reader whose position the log keeps."""
+"""Port: the commits of the log for a reader whose position the log stores."""
 
 from __future__ import annotations
 

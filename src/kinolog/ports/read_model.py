@@ -18,11 +18,11 @@ from kinolog.ports.progress import LogLevel, LogLine
 
 
 class PositionNotReached(Exception):
-    """The read model did not reach the position in time."""
+    """The read model did not reach the required position in time."""
 
-    def __init__(self, wanted: int, reached: int) -> None:
-        super().__init__(f"the read model has reached position {reached}, not {wanted} yet; try again")
-        self.wanted = wanted
+    def __init__(self, *, required: int, reached: int) -> None:
+        super().__init__(f"the read model has reached position {reached}, not {required} yet; try again")
+        self.required = required
         self.reached = reached
 
 
@@ -141,7 +141,10 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Figures of a dashboard. Percentiles are within a sixteenth; None if no job ended."""
+    """Figures of a dashboard. Percentiles are accurate to a sixteenth; None if no job ended.
+
+    `success_rate` is completed / (completed + failed + cancelled).
+    """
 
     submitted: int
     completed: int
@@ -171,7 +174,7 @@ class SuccessRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTime:
-    """Durations of a stage in seconds. Percentiles are within a sixteenth."""
+    """Durations of a stage in seconds. Percentiles are accurate to a sixteenth."""
 
     stage: Stage
     count: int
@@ -220,7 +223,7 @@ class Trends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityRow:
-    """An event in the activity feed. `index` is its place in its commit."""
+    """An event in the activity feed. `index` is its index in its commit, from 0."""
 
     position: int
     index: int
@@ -307,7 +310,7 @@ class ReadModel(Protocol):
         ...
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
-        """Return the artifact keys that a job other than `excluding`, of any tenant, lists too.
+        """Return those of the artifact keys that a job other than `excluding`, of any tenant, lists.
 
         Files are addressed by content: two jobs with the same bytes share them, also scenes.
         """

@@ -88,7 +88,7 @@ class HeldTicket(Protocol):
 
 
 class TicketQueue(Protocol):
-    """Delivers tickets to a worker: higher priorities more often (8:4:2:1, with ageing), every priority at last."""
+    """Delivers tickets to a worker: higher priorities more often (8:4:2:1, with ageing), every priority eventually."""
 
     async def take(self, model_classes: Sequence[str]) -> HeldTicket:
         """Wait for a ticket of one of these model classes, however long the queue is unreachable.

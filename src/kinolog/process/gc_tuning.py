@@ -1,7 +1,7 @@
 """How often a process collects garbage.
 
-The processes hold many thousand objects that end together and form no cycles. Frequent full collections walk them
-again and again: in the projector that took a quarter of the time.
+The processes hold many thousand objects that end together and form no cycles. Frequent full collections visit them
+repeatedly: in the projector that took a quarter of the time.
 """
 
 from __future__ import annotations

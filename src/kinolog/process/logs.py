@@ -104,8 +104,8 @@ def _without_input(traceback: str) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {name: WITHHELD if name in PRIVATE_FIELDS else value for name, value in given.items()}
+    extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {name: WITHHELD if name in PRIVATE_FIELDS else value for name, value in extra.items()}
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -21,7 +21,7 @@ S = TypeVar("S", bound=ProcessSettings)
 
 
 class CannotStart(Exception):
-    """The process cannot start. The message says why and what to do; `status` is the exit status."""
+    """The process cannot start. The message gives the reason and what to do; `status` is the exit status."""
 
     def __init__(self, why: str, status: int = CANNOT_START) -> None:
         super().__init__(why)

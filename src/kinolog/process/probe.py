@@ -1,7 +1,7 @@
 """A small HTTP server for processes without another one: /health, /ready and /metrics.
 
-/health answers 200 while the event loop runs; /ready answers 200, or 503 with what is missing; /metrics answers in the
-Prometheus text format.
+/health answers 200 while the event loop runs; /ready answers 200, or 503 with the names of what is missing; /metrics
+answers in the Prometheus text format.
 """
 
 from __future__ import annotations

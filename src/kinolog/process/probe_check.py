@@ -1,4 +1,4 @@
-"""Ask the probe of a process whether the process is ready, for health checks of containers.
+"""Check by the probe of a process whether it is ready, for health checks of containers.
 
 `python -m kinolog.process.probe_check 8090`
 """

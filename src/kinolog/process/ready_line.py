@@ -18,7 +18,7 @@ def announce(name: str, **addresses: str) -> None:
 
 
 def parse(line: str) -> dict[str, str] | None:
-    """Return what a line announces; None for any other line. A plain `ready <address>` announces an `address`."""
+    """Return the name and addresses in a ready line; None for any other line. `ready <address>` gives an `address`."""
     if not line.startswith(PREFIX):
         return None
     text = line[len(PREFIX) :].strip()

@@ -48,7 +48,9 @@ class DatabaseSettings(ProcessSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"), description="A postgresql:// URL."
     )
-    database_pool_size: int = Field(8, ge=1, le=100, description="Connections kept open by one process.")
+    database_pool_size: int = Field(
+        8, ge=1, le=100, description="Maximum number of connections of one process."
+    )
 
 
 class ArtifactSettings(ProcessSettings):

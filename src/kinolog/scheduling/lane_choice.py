@@ -1,9 +1,9 @@
-"""Choose the next lane of tickets: higher priorities more often, every lane at last. Pure; the caller passes the time.
+"""Choose the next lane of tickets: higher priorities more often, every lane eventually. Pure.
 
 A lane is the queue of one priority. Lanes share by weighted fair queuing: serving a lane advances it by 1/weight of
 virtual time, and the lane whose next turn ends first is tried first. So under load the lanes are served in the ratio
 of their weights, interleaved; an empty lane neither saves turns nor owes any. A lane that is not served ages: its
-weight doubles every `ageing_seconds`, up to that of the heaviest lane.
+weight doubles every `ageing_seconds`, up to that of the heaviest lane. The caller passes the time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LaneChoice:
         self._starts = dict.fromkeys(self._weights, 0.0)
         self._virtual_now = 0.0
         self._unserved_since: dict[str, float] = {}
-        self._found_empty: set[str] = set()
+        self._empty: set[str] = set()
         """Lanes found empty since the last ticket."""
 
     def order(self, now_seconds: float) -> tuple[str, ...]:
@@ -52,22 +52,22 @@ class LaneChoice:
             sorted(self._weights, key=lambda lane: (self._end(lane, now_seconds), -self._weights[lane]))
         )
 
-    def served(self, lane: str, now_seconds: float) -> None:
+    def record_served(self, lane: str, now_seconds: float) -> None:
         """Record that a ticket of `lane` was taken."""
         self._virtual_now = max(self._virtual_now, self._starts[lane])
-        for empty in self._found_empty - {lane}:
+        for empty in self._empty - {lane}:
             self._starts[empty] = max(self._starts[empty], self._virtual_now)
-        self._found_empty.clear()
+        self._empty.clear()
         self._starts[lane] = self._end(lane, now_seconds)
         self._unserved_since[lane] = now_seconds
 
-    def found_empty(self, lane: str, now_seconds: float) -> None:
+    def record_empty(self, lane: str, now_seconds: float) -> None:
         """Record that `lane` is empty: its next ticket starts at the virtual time of the ticket served instead.
 
         So a lane that was alone for a while does not owe turns to a lane that was empty meanwhile.
         """
         self._starts[lane] = max(self._starts[lane], self._virtual_now)
-        self._found_empty.add(lane)
+        self._empty.add(lane)
         self._unserved_since[lane] = now_seconds
 
     def _end(self, lane: str, now_seconds: float) -> float:

@@ -14,8 +14,8 @@ from kinolog.storyboard.shots import Transition, shots_in
 MAX_SCENES = 32
 """Maximum number of scenes; the rest of the prompt joins the last one."""
 
-SHORTEST_SCENE_SECONDS = 1.0
-FEWEST_SCENE_FRAMES = 5
+MIN_SCENE_SECONDS = 1.0
+MIN_SCENE_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def plan_storyboard(prompt: str, *, frames: int, fps: int, seed: int) -> tuple[P
         raise ValueError("the prompt is blank")
     if frames < 1 or fps < 1:
         raise ValueError("frames and fps must be at least 1")
-    shots = shots_in(prompt, most_scenes(frames, fps))
+    shots = shots_in(prompt, max_scenes(frames, fps))
     counts = [frames // len(shots) + (index < frames % len(shots)) for index in range(len(shots))]
     return tuple(
         PlannedScene(
@@ -58,9 +58,9 @@ def plan_storyboard(prompt: str, *, frames: int, fps: int, seed: int) -> tuple[P
     )
 
 
-def most_scenes(frames: int, fps: int) -> int:
+def max_scenes(frames: int, fps: int) -> int:
     """Return the maximum number of scenes of a clip: none is shorter than a second or five frames."""
-    shortest = max(FEWEST_SCENE_FRAMES, round(fps * SHORTEST_SCENE_SECONDS))
+    shortest = max(MIN_SCENE_FRAMES, round(fps * MIN_SCENE_SECONDS))
     return max(1, min(MAX_SCENES, frames // shortest))
 
 

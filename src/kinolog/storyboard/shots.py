@@ -28,9 +28,9 @@ class Shot:
     transition: Transition = Transition.CUT
 
 
-def shots_in(prompt: str, most: int) -> list[Shot]:
-    """Return the shots of a prompt, at least 1 and at most `most`; the rest of the prompt joins the last."""
-    return _merged(_shots(_single_spaced(prompt)), most)
+def shots_in(prompt: str, max_shots: int) -> list[Shot]:
+    """Return the shots of a prompt, at least 1 and at most `max_shots`; the rest of the prompt joins the last."""
+    return _merged(_shots(_single_spaced(prompt)), max_shots)
 
 
 _NUMBERED = re.compile(
@@ -164,12 +164,12 @@ def _without_opening(text: str) -> Shot:
     return Shot(text[match.end() :], Transition(name))
 
 
-def _merged(shots: list[Shot], most: int) -> list[Shot]:
-    """Return at most `most` shots; the rest joins the last."""
-    if len(shots) <= most:
+def _merged(shots: list[Shot], max_shots: int) -> list[Shot]:
+    """Return at most `max_shots` shots; the rest joins the last."""
+    if len(shots) <= max_shots:
         return shots
-    tail = " ".join(_with_full_stop(shot.text) for shot in shots[most - 1 :])
-    return [*shots[: most - 1], Shot(tail, shots[most - 1].transition)]
+    tail = " ".join(_with_full_stop(shot.text) for shot in shots[max_shots - 1 :])
+    return [*shots[: max_shots - 1], Shot(tail, shots[max_shots - 1].transition)]
 
 
 def _with_full_stop(text: str) -> str:

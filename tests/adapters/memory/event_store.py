@@ -89,7 +89,7 @@ class MemoryEventStore:
         for recorded in map(self._at, self._positions[commit.job_id]):
             if is_repeat(recorded.commit, commit):
                 return Appended(recorded.position, recorded.digest)
-        raise AppendConflict(f"job {commit.job_id} has moved on from {commit.previous_position}")
+        raise AppendConflict(f"the last commit of job {commit.job_id} is not at {commit.previous_position}")
 
     def _check_position(self, after: int) -> None:
         if after > len(self._log):

@@ -184,7 +184,7 @@ class MemoryReadModel:
         except TimeoutError:
             pass
         if reached < position:
-            raise rm.PositionNotReached(position, reached)
+            raise rm.PositionNotReached(required=position, reached=reached)
         return reached
 
     async def close(self) -> None:

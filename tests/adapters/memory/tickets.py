@@ -125,9 +125,9 @@ class MemoryTicketQueue:
         for lane in self._choice.order(now):
             waiting = [queued for queued in free if _lane(queued.ticket) == lane]
             if waiting:
-                self._choice.served(lane, now)
+                self._choice.record_served(lane, now)
                 return min(waiting, key=lambda queued: queued.order)
-            self._choice.found_empty(lane, now)
+            self._choice.record_empty(lane, now)
         return None
 
     async def _wait(self, seen: int) -> None:

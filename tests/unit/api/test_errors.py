@@ -28,7 +28,7 @@ CASES = [
     (LogUnavailable("unavailable"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
     (ReadModelUnavailable("unavailable"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
     (ArtifactsUnavailable("unavailable"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
-    (PositionNotReached(5, 4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
+    (PositionNotReached(required=5, reached=4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),
     (InvalidCursor("no"), StatusCode.INVALID_ARGUMENT, "BAD_PAGE_TOKEN", False),
     (KeyErased("unavailable"), StatusCode.FAILED_PRECONDITION, "JOB_ERASED", False),
     (DamagedLog("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),

@@ -39,7 +39,7 @@ async def test_a_lone_item_is_written_at_once() -> None:
     """A lone item is written at once."""
     writer = Writer()
     writer.gate.set()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=10))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=10))
     assert await group_commit.submit(1) == "wrote 1"
     assert writer.writes == [[1]]
 
@@ -47,7 +47,7 @@ async def test_a_lone_item_is_written_at_once() -> None:
 async def test_what_waits_is_written_together() -> None:
     """After two single writes the rest waits and is written in groups of the maximum size."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=2, together=5))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=5))
     tasks = _submit(group_commit, range(10))
     await writer.started.wait()
     writer.gate.set()
@@ -58,7 +58,7 @@ async def test_what_waits_is_written_together() -> None:
 async def test_a_failed_group_fails_its_members() -> None:
     """The members of a group get its error; the next item is written."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=5))
     tasks = _submit(group_commit, range(3))
     await writer.started.wait()
     writer.fails = True
@@ -72,7 +72,7 @@ async def test_a_failed_group_fails_its_members() -> None:
 async def test_a_cancelled_caller_delays_no_other() -> None:
     """A caller that is cancelled while it waits or writes does not stop the writes of the others."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=5))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=5))
     first, second, third = _submit(group_commit, range(3))
     await writer.started.wait()
     second.cancel()
@@ -89,7 +89,7 @@ async def test_a_cancelled_caller_delays_no_other() -> None:
 async def test_closing_waits_for_what_is_being_written() -> None:
     """After closing, every group has been written."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=2))
+    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=2))
     tasks = _submit(group_commit, range(5))
     await writer.started.wait()
     writer.gate.set()
@@ -110,7 +110,9 @@ async def _crowd(group_commit: GroupCommit[int, str], writer: Writer, items: int
 async def test_in_a_crowd_the_next_group_is_gathered() -> None:
     """After a large group the items of the next moment are written together, later ones singly again."""
     writer = Writer()
-    group_commit = GroupCommit(writer.one, writer.group, GroupLimits(singly=1, together=9, crowd=4))
+    group_commit = GroupCommit(
+        writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=9, crowd_size=4)
+    )
     await _crowd(group_commit, writer, 6)
     await asyncio.gather(*_submit(group_commit, range(10, 13)))
     await asyncio.gather(*_submit(group_commit, range(20, 22)))
@@ -120,7 +122,7 @@ async def test_in_a_crowd_the_next_group_is_gathered() -> None:
 async def test_closing_writes_what_is_being_gathered() -> None:
     """Items that are being collected are written on close."""
     writer = Writer()
-    limits = GroupLimits(singly=1, together=9, crowd=2, gathering_seconds=60)
+    limits = GroupLimits(max_single_writes=1, max_group_size=9, crowd_size=2, collection_seconds=60)
     group_commit = GroupCommit(writer.one, writer.group, limits)
     await _crowd(group_commit, writer, 3)
     (late,) = _submit(group_commit, [3])

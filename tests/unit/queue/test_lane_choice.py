@@ -17,9 +17,9 @@ def pick(choice: LaneChoice, waiting: set[str], now: float) -> str | None:
     """Choose as a queue does: try the lanes in order and report the empty ones."""
     for lane in choice.order(now):
         if lane in waiting:
-            choice.served(lane, now)
+            choice.record_served(lane, now)
             return lane
-        choice.found_empty(lane, now)
+        choice.record_empty(lane, now)
     return None
 
 
@@ -31,7 +31,7 @@ def test_ratios_hold_under_load() -> None:
 
 
 def test_picks_are_interleaved() -> None:
-    """A heavy lane is not served in one long run: another one gets its turn after two picks at most."""
+    """A heavy lane is not served in one long run: another one gets its turn after at most two picks."""
     choice = LaneChoice()
     picked = "".join(str(pick(choice, set(PRIORITIES), 0.0))[0] for _ in range(300))
     assert "cccc" not in picked
@@ -42,13 +42,13 @@ def test_picks_are_interleaved() -> None:
     st.sampled_from(sorted(WEIGHTS)),
 )
 @example([{"high"}, {"high"}], "high")
-def test_no_lane_starves(rounds: list[set[str]], patient: str) -> None:
+def test_no_lane_starves(rounds: list[set[str]], waiting_lane: str) -> None:
     """However the other lanes fill and empty, a lane that waits is served within a bounded number of picks."""
     choice = LaneChoice()
     for waiting in rounds:
         pick(choice, waiting, 0.0)
-    most = 2 * sum(WEIGHTS.values()) // WEIGHTS[patient]
-    assert patient in [pick(choice, set(WEIGHTS), 0.0) for _ in range(most)]
+    max_picks = 2 * sum(WEIGHTS.values()) // WEIGHTS[waiting_lane]
+    assert waiting_lane in [pick(choice, set(WEIGHTS), 0.0) for _ in range(max_picks)]
 
 
 @given(st.lists(st.sets(st.sampled_from(sorted(WEIGHTS))), max_size=100))
@@ -87,7 +87,7 @@ def test_an_empty_lane_does_not_age() -> None:
     choice = LaneChoice(ageing_seconds=10.0)
     for now in range(0, 10_000, 5):
         pick(choice, {"critical"}, float(now))
-        choice.found_empty("low", float(now))
+        choice.record_empty("low", float(now))
     assert pick(choice, {"critical", "low"}, 10_000.0) == "critical"
 
 

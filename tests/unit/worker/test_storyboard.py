@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kinolog.storyboard import shots
 from kinolog.storyboard.camera import Camera, camera_in
-from kinolog.storyboard.planner import MAX_SCENES, PlannedScene, most_scenes, plan_storyboard
+from kinolog.storyboard.planner import MAX_SCENES, PlannedScene, max_scenes, plan_storyboard
 from kinolog.storyboard.shots import Transition
 
 _words = st.one_of(
@@ -49,7 +49,7 @@ def test_scenes_follow_each_other_without_gaps(prompt: str, frames: int, fps: in
 def test_scenes_are_few_and_long_enough(prompt: str, frames: int, fps: int, seed: int) -> None:
     """There are never more scenes than the clip has room for, and lengths differ by one frame at most."""
     scenes = plan_storyboard(prompt, frames=frames, fps=fps, seed=seed)
-    assert 1 <= len(scenes) <= most_scenes(frames, fps) <= MAX_SCENES
+    assert 1 <= len(scenes) <= max_scenes(frames, fps) <= MAX_SCENES
     assert max(scene.frames for scene in scenes) - min(scene.frames for scene in scenes) <= 1
     assert len(scenes) == 1 or min(scene.frames for scene in scenes) >= max(5, fps)
 

@@ -153,8 +153,8 @@ def _translate_dependency_error(error: Exception) -> RpcError | None:
                 "ARTIFACTS_UNAVAILABLE",
                 "the files cannot be read now; the api's log gives the reason; try again later",
             )
-        case PositionNotReached(wanted=wanted, reached=reached):
-            metadata = {"wanted": str(wanted), "reached": str(reached)}
+        case PositionNotReached(required=required, reached=reached):
+            metadata = {"wanted": str(required), "reached": str(reached)}
             return _unavailable("READ_MODEL_BEHIND", str(error), metadata)
         case KeyErased():
             return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", "the job is erased")

@@ -17,7 +17,7 @@ from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.ports.event_store import LogUnavailable
 
-PATIENCE_SECONDS = 10.0
+RETRY_TIMEOUT_SECONDS = 10.0
 ERASED = "PURGE"
 """`KV-Operation` of the message that replaces an erased key, so that no key is created under its id again."""
 
@@ -31,18 +31,18 @@ class JetStreamKeyStore:
     """Keys in the bucket `kinolog-keys`. `close` it before its connection."""
 
     def __init__(
-        self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
+        self, client: Client, *, replicas: int = 1, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS
     ) -> None:
         self._client = client
         self._reader = StoredMessageReader(client, subjects.KEYS_STREAM)
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = retry_timeout_seconds
         self._single_replica = replicas == 1
         self._appender = Appender(
             client=client,
             stream=subjects.KEYS_STREAM,
             reader=self._reader,
-            replicas=replicas,
-            patience_seconds=patience_seconds,
+            tail_at_leader=replicas > 1,
+            retry_timeout_seconds=retry_timeout_seconds,
         )
 
     async def create(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -64,9 +64,8 @@ class JetStreamKeyStore:
         read = partial(self._reader.lasts, list(map(_subject, key_ids)))
         lasts = await retry_until_answered(read, self._patience_seconds)
         found = {key_id: _key(lasts.get(_subject(key_id))) for key_id in key_ids}
-        if (
-            not self._single_replica
-        ):  # the replica that answered may lag: only the leader knows that a key is missing
+        if not self._single_replica:
+            # The replica that answered may lag: only the leader knows that a key is missing.
             missing = [key_id for key_id in found if _subject(key_id) not in lasts]
             found |= zip(missing, await asyncio.gather(*map(self.get, missing)), strict=True)
         return {key_id: key for key_id, key in found.items() if key is not None}

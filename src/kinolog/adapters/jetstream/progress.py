@@ -1,4 +1,4 @@
-"""Progress in JetStream: published without waiting, kept for a day in the stream PROGRESS."""
+"""Progress in JetStream: published without waiting, stored for a day in the stream PROGRESS."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from functools import partial
 
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
+from pydantic import ValidationError
 
 from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.connection import connect
@@ -21,7 +22,7 @@ from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.process.settings import AdminSettings
+from kinolog.process.settings import AdminSettings, describe_invalid_setting
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,10 @@ async def _run(settings: AdminSettings) -> list[str]:
 
 def main() -> None:
     """Provision the server of the settings."""
-    settings = AdminSettings()
+    try:
+        settings = AdminSettings()
+    except ValidationError as error:
+        sys.exit(f"provision: {describe_invalid_setting(error)}")
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         created = asyncio.run(_run(settings))

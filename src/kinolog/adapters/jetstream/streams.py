@@ -175,7 +175,7 @@ def _workers(replicas: int) -> StreamConfig:
 
 
 def _stream(replicas: int, **settings: Any) -> StreamConfig:
-    """Return the settings of a stream: these, and those that all streams share unless they say otherwise."""
+    """Return the settings of a stream: those that all streams share, overridden by `settings`."""
     shared: dict[str, Any] = {
         "retention": RetentionPolicy.LIMITS,
         "storage": StorageType.FILE,
@@ -208,14 +208,14 @@ async def check_stream(client: Client, config: StreamConfig) -> None:
         if error.number == STREAM_NOT_FOUND:
             raise StreamMissing(name) from None
         raise
-    found, wanted = info["config"], config.as_dict()
-    for setting in sorted((wanted.keys() | found.keys()) - UNCHECKED):
-        if not _agree(wanted.get(setting), found.get(setting)):
-            raise StreamMismatch(name, setting, wanted.get(setting), found.get(setting))
+    found, expected = info["config"], config.as_dict()
+    for setting in sorted((expected.keys() | found.keys()) - UNCHECKED):
+        if not _agree(expected.get(setting), found.get(setting)):
+            raise StreamMismatch(name, setting, expected.get(setting), found.get(setting))
 
 
-def _agree(wanted: object, found: object) -> bool:
+def _agree(expected: object, found: object) -> bool:
     """Return whether two settings are the same. The server omits or names what is unlimited, empty or off."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(_agree(wanted.get(name), found.get(name)) for name in wanted.keys() | found.keys())
-    return wanted == found or (wanted in OFF and found in OFF)
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(_agree(expected.get(name), found.get(name)) for name in expected.keys() | found.keys())
+    return expected == found or (expected in OFF and found in OFF)

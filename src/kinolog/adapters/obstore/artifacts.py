@@ -40,7 +40,7 @@ _TEMPORARY_PREFIX = "tmp"
 
 
 class ObstoreArtifacts:
-    """Stores artifacts in an object store. `folder` is set if the store is a folder of this machine."""
+    """Stores artifacts in an object store. `folder` is its path if the store is a folder of this machine."""
 
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
@@ -162,10 +162,10 @@ def configured_artifacts(url: str) -> ObstoreArtifacts:
 
 
 def artifacts_at(url: str) -> ObstoreArtifacts:
-    """The store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
+    """Return the store at a file://, s3://, gs:// or az:// URL; the folder of a file:// URL is created.
 
-    Credentials of cloud stores come from their usual environment variables. Raises OSError when the folder
-    cannot be made, ValueError for a file:// URL that is not absolute.
+    Credentials of cloud stores come from their usual environment variables. Raises `OSError` if the folder cannot be
+    created, `ValueError` for a file:// URL that is not absolute.
     """
     parts = urlsplit(url)
     if parts.scheme == "file":

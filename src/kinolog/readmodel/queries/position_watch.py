@@ -32,7 +32,7 @@ class PositionWatch:
             async with asyncio.timeout(timeout_seconds):
                 return int(await future)
         except TimeoutError:
-            raise PositionNotReached(position, self._reached) from None
+            raise PositionNotReached(required=position, reached=self._reached) from None
         finally:
             self._waiting.pop(future, None)
 

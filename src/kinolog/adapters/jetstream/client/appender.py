@@ -19,17 +19,17 @@ from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage, StoredMessageReader
 from kinolog.ports.event_store import LogUnavailable
 
-BATCH_FROM = 8
+MIN_BATCH_SIZE = 8
 """Number of messages from which one atomic batch is faster than single publishes (measured, docs/log.md)."""
 
-BATCH_SIZE = 500
+MAX_BATCH_SIZE = 500
 """Maximum number of messages in a batch; the server accepts 1,000."""
 
-LIMITS = GroupLimits(singly=BATCH_FROM, together=BATCH_SIZE)
+LIMITS = GroupLimits(max_single_writes=MIN_BATCH_SIZE, max_group_size=MAX_BATCH_SIZE)
 """Limits of the group commit of concurrent stores."""
 
-BATCH_ROUNDS = 3
-"""Tries of a refused batch, each without the messages that are already stored, before all go singly."""
+BATCH_TRIES = 3
+"""Tries of a refused batch, each without the messages that are stored already, before the rest is stored singly."""
 
 Outcome: TypeAlias = "int | StoredMessage"
 """Position of a stored message, or the tail of its subject if the message does not build on it.
@@ -44,17 +44,21 @@ class TailBehind(LogUnavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appender:
-    """Stores messages in one stream. Retries for `patience_seconds` while the server does not answer."""
+    """Stores messages in one stream. Retries for `retry_timeout_seconds` while the server does not answer.
+
+    With `tail_at_leader` tails are read from the stream's leader: of several replicas only the leader is sure to have
+    the last message of a subject.
+    """
 
     client: Client
     stream: str
     reader: StoredMessageReader
-    replicas: int
-    patience_seconds: float
+    tail_at_leader: bool
+    retry_timeout_seconds: float
 
     async def store(self, message: OutgoingWrite) -> Outcome:
         """Store one message. Raises `LogUnavailable`, `TailBehind`."""
-        return await retry_until_answered(partial(self._store, message), self.patience_seconds)
+        return await retry_until_answered(partial(self._store, message), self.retry_timeout_seconds)
 
     async def store_first(self, messages: Sequence[OutgoingWrite]) -> list[Outcome]:
         """Store messages that are each the first of their subject. Return an outcome for each, in order."""
@@ -70,8 +74,8 @@ class Appender:
         ]
 
     async def tail(self, subject: str) -> StoredMessage | None:
-        """Return the last message of a subject. Of several replicas only the leader is sure to have it."""
-        if self.replicas > 1:
+        """Return the last message of a subject; None if there is none."""
+        if self.tail_at_leader:
             return await last_at_leader(self.client, self.stream, subject)
         return await self.reader.last(subject)
 
@@ -92,15 +96,15 @@ class Appender:
     async def _store_distinct(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:
         outcomes: dict[str, Outcome] = {}
         remaining = iter(messages)
-        while chunk := list(islice(remaining, BATCH_SIZE)):
+        while chunk := list(islice(remaining, MAX_BATCH_SIZE)):
             outcomes |= await self._store_chunk(chunk)
         return outcomes
 
     async def _store_chunk(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:
         """Store one batch. If it is refused, leave out the messages that are stored already; at last store singly."""
         outcomes: dict[str, Outcome] = {}
-        for _ in range(BATCH_ROUNDS):
-            if len(messages) < BATCH_FROM:
+        for _ in range(BATCH_TRIES):
+            if len(messages) < MIN_BATCH_SIZE:
                 break
             try:
                 last = await publish_batch(self.reader.inbox, messages)
@@ -116,4 +120,4 @@ class Appender:
 
     async def _already_stored(self, messages: list[OutgoingWrite]) -> dict[str, StoredMessage]:
         subjects = [message.subject for message in messages]
-        return await retry_until_answered(partial(self.reader.lasts, subjects), self.patience_seconds)
+        return await retry_until_answered(partial(self.reader.lasts, subjects), self.retry_timeout_seconds)

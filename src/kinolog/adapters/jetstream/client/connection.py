@@ -23,7 +23,8 @@ PING_SECONDS = 5
 """A server that vanished is noticed after two of these."""
 
 RECONNECT_SECONDS = 0.25
-REFUSED = ("authorization violation", "authentication")
+LOGIN_REFUSALS = ("authorization violation", "authentication")
+"""One of these is in the error of a server that refuses a user, in lower case."""
 
 
 class _ConnectionEvents:
@@ -40,7 +41,7 @@ class _ConnectionEvents:
         text = str(error) or type(error).__name__
         if "permissions violation" in text.lower():
             logger.error("NATS refuses the user %s: %s", self._service, text)
-        elif any(word in text.lower() for word in REFUSED):
+        elif any(word in text.lower() for word in LOGIN_REFUSALS):
             logger.error("NATS refuses to log the user %s in: %s", self._service, text)
             if not self.refused.done():
                 self.refused.set_result(text)
@@ -135,8 +136,8 @@ async def connect(
         )
     )
     try:
-        either: list[asyncio.Future[Any]] = [connecting, events.refused]
-        await asyncio.wait(either, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
+        outcomes: list[asyncio.Future[Any]] = [connecting, events.refused]
+        await asyncio.wait(outcomes, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done() and not connecting.cancelled():
             connecting.result()
             return client

@@ -13,23 +13,23 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLimits:
-    """At most `singly` writes run at once; items that wait for them are written in groups of up to `together`.
+    """At most `max_single_writes` run at once; waiting items are written in groups of up to `max_group_size`.
 
-    After a group of at least `crowd` items the next group is collected for `gathering_seconds` if no item waits.
+    After a group of at least `crowd_size` items the next one is collected for `collection_seconds` if no item waits.
     """
 
-    singly: int
-    together: int
-    crowd: int = 8
-    gathering_seconds: float = 0.003
+    max_single_writes: int
+    max_group_size: int
+    crowd_size: int = 8
+    collection_seconds: float = 0.003
 
 
 class GroupCommit(Generic[T, R]):
     """Writes the items of concurrent callers singly while they are few, in groups when they are many.
 
-    A lone item is written at once; it waits only while `limits.singly` others, or a group, are being written. After a
-    large group the next one is collected for a moment: the callers that were just answered come again soon, and
-    single writes would delay the group. The item of a caller that is cancelled is still written.
+    A lone item is written at once; it waits only while `limits.max_single_writes` others, or a group, are being
+    written. After a large group the next one is collected for a moment: the callers that were just answered come again
+    soon, and single writes would delay the group. The item of a caller that is cancelled is still written.
     """
 
     def __init__(
@@ -42,25 +42,25 @@ class GroupCommit(Generic[T, R]):
         self._write_group = write_group
         self._limits = limits
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._single = 0
+        self._single_writes = 0
         self._group: asyncio.Task[None] | None = None
         self._crowded = False
-        self._gathering: asyncio.TimerHandle | None = None
+        self._collection: asyncio.TimerHandle | None = None
 
     async def submit(self, item: T) -> R:
         """Write `item` and return the result. Raises what its write, or that of its group, raised."""
-        if self._crowded or self._group is not None or self._single >= self._limits.singly:
+        if self._crowded or self._group is not None or self._single_writes >= self._limits.max_single_writes:
             future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
             self._waiting.append((item, future))
-            if self._group is None and not self._single and self._gathering is None:
-                seconds = self._limits.gathering_seconds
-                self._gathering = asyncio.get_running_loop().call_later(seconds, self._start_group)
+            if self._group is None and not self._single_writes and self._collection is None:
+                seconds = self._limits.collection_seconds
+                self._collection = asyncio.get_running_loop().call_later(seconds, self._start_group)
             return await future
-        self._single += 1
+        self._single_writes += 1
         try:
             return await self._write_one(item)
         finally:
-            self._single -= 1
+            self._single_writes -= 1
             self._start_group()
 
     async def close(self) -> None:
@@ -72,13 +72,13 @@ class GroupCommit(Generic[T, R]):
 
     def _start_group(self) -> None:
         """Start to write the items that wait, after a write or the collection has ended."""
-        if self._gathering is not None:
-            self._gathering.cancel()
-            self._gathering = None
+        if self._collection is not None:
+            self._collection.cancel()
+            self._collection = None
         if self._waiting and self._group is None:
             group, self._waiting = (
-                self._waiting[: self._limits.together],
-                self._waiting[self._limits.together :],
+                self._waiting[: self._limits.max_group_size],
+                self._waiting[self._limits.max_group_size :],
             )
             self._group = asyncio.create_task(self._write(group))
 
@@ -95,5 +95,5 @@ class GroupCommit(Generic[T, R]):
                     future.set_result(answer)
         finally:
             self._group = None
-            self._crowded = len(group) >= self._limits.crowd
+            self._crowded = len(group) >= self._limits.crowd_size
             self._start_group()

@@ -22,9 +22,9 @@ async def at_leader(client: Client, stream: str, position: int) -> StoredMessage
     return await _get(client, stream, {"seq": position})
 
 
-async def _get(client: Client, stream: str, wanted: dict[str, object]) -> StoredMessage | None:
+async def _get(client: Client, stream: str, query: dict[str, object]) -> StoredMessage | None:
     try:
-        answer = await api_request(client, f"$JS.API.STREAM.MSG.GET.{stream}", wanted)
+        answer = await api_request(client, f"$JS.API.STREAM.MSG.GET.{stream}", query)
     except JetStreamApiError as error:
         if error.number == NO_MESSAGE:
             return None

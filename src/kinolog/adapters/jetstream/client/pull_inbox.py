@@ -101,10 +101,10 @@ class PullInbox:
 
     def received(self) -> list[Msg]:
         """Return the further messages and statuses that have arrived."""
-        answers = []
+        replies = []
         while self._closing is None and not self._arrived.empty():
-            answers.append(self._arrived.get_nowait())
-        return [answer for answer in answers if answer is not None]
+            replies.append(self._arrived.get_nowait())
+        return [reply for reply in replies if reply is not None]
 
     def close(self, when_closed: Callable[[PullInbox], None] = lambda inbox: None) -> None:
         """Start to close the inbox. `when_closed` is called when nothing can arrive any more."""
@@ -146,7 +146,7 @@ class PullInbox:
             return
         try:
             await self._subscription.drain()  # type: ignore[no-untyped-call]  # nats-py does not annotate it
-        except NO_ANSWER:  # disconnected: the server has forgotten the requests, the client has yet to
+        except NO_ANSWER:  # disconnected: the server has dropped the requests, the client has not
             with contextlib.suppress(nats.errors.Error):
                 await self._subscription.unsubscribe()
 

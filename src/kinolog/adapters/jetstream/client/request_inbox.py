@@ -84,7 +84,7 @@ class RequestInbox:
 
     async def request(self, subject: str, data: bytes, headers: dict[str, str] | None = None) -> Msg:
         """Return the one answer to a request. Raises as `collect` does."""
-        (answer,) = await self.collect(subject, data, _any, headers)
+        (answer,) = await self.collect(subject, data, _is_last, headers)
         return answer
 
     async def collect(
@@ -143,13 +143,14 @@ class RequestInbox:
     async def _subscribe(self) -> None:
         async with self._subscribing:
             if self._subscription is None:
-                self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._take)
+                self._subscription = await self._client.subscribe(f"{self._prefix}.*", cb=self._receive)
 
-    async def _take(self, message: Msg) -> None:
+    async def _receive(self, message: Msg) -> None:
         pending = self._pending.get(message.subject.rpartition(".")[2])
         if pending is not None:  # else: the answer to a request that has failed
             pending.add(message)
 
 
-def _any(message: Msg) -> bool:
+def _is_last(message: Msg) -> bool:
+    """Return True: a request without `complete` has one answer."""
     return True

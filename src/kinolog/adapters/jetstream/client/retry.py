@@ -13,22 +13,22 @@ from kinolog.process.backoff import Backoff
 T = TypeVar("T")
 
 BACKOFF = Backoff(first_seconds=0.02, longest_seconds=0.5)
-PASSING_STATUS = 503
+TEMPORARY_STATUS = 503
 """Status of temporary refusals: no leader yet, still recovering, too many requests at once."""
 
-PASSING = (10005, 10049, 10158)
+TEMPORARY_ERRORS = (10005, 10049, 10158)
 """Error codes of other temporary refusals: servers of a cluster are missing; the folder of a deleted stream is still
 being removed; the same message is being stored.
 """
 
 
-async def retry_until_answered(attempt: Callable[[], Awaitable[T]], patience_seconds: float) -> T:
-    """Return what `attempt` returns. Retry it for `patience_seconds` while the log is unavailable.
+async def retry_until_answered(attempt: Callable[[], Awaitable[T]], retry_timeout_seconds: float) -> T:
+    """Return what `attempt` returns. Retry it for `retry_timeout_seconds` while the log is unavailable.
 
-    Raises `LogUnavailable` after that time, and at once for a refusal that does not pass. `attempt` must be safe to
+    Raises `LogUnavailable` after that time, and at once for a permanent refusal. `attempt` must be safe to
     repeat.
     """
-    deadline = asyncio.get_running_loop().time() + patience_seconds
+    deadline = asyncio.get_running_loop().time() + retry_timeout_seconds
     pauses = BACKOFF.pauses()
     while True:
         try:
@@ -36,7 +36,7 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], patience_sec
         except LogUnavailable as error:
             unavailable = error
         except JetStreamApiError as error:
-            if error.status != PASSING_STATUS and error.number not in PASSING:
+            if error.status != TEMPORARY_STATUS and error.number not in TEMPORARY_ERRORS:
                 raise LogUnavailable(str(error)) from error
             unavailable = LogUnavailable(str(error))
         pause = next(pauses)

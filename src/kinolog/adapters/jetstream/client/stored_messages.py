@@ -60,13 +60,13 @@ class StoredMessageReader:
         """Return the last message of each subject that has one, by subject."""
         found: dict[str, StoredMessage] = {}
         for start in range(0, len(subjects), SUBJECTS_PER_REQUEST):
-            wanted = subjects[start : start + SUBJECTS_PER_REQUEST]
-            while wanted:
+            remaining = subjects[start : start + SUBJECTS_PER_REQUEST]
+            while remaining:
                 batch = await self._request(
-                    {"multi_last": wanted, "batch": len(wanted), "max_bytes": BATCH_BYTES}
+                    {"multi_last": remaining, "batch": len(remaining), "max_bytes": BATCH_BYTES}
                 )
                 found.update((message.subject, message) for message in batch.messages)
-                wanted = [subject for subject in wanted if subject not in found] if batch.more else []
+                remaining = [subject for subject in remaining if subject not in found] if batch.more else []
         return found
 
     async def after(self, position: int) -> MessageBatch:

@@ -1,4 +1,4 @@
-"""Commits from a durable consumer of EVENTS: the server keeps the reader's position.
+"""Commits from a durable consumer of EVENTS: the server stores the reader's position.
 
 A reader that needs few kinds of events names them. Most commits are stages of running jobs; decoding them costs five
 times as much as reading their kinds.
@@ -48,7 +48,7 @@ class JetStreamCommitFeed:
         while not batch:
             for message in await self._pull.get():
                 stored = StoredMessage(message.subject, message.metadata.sequence.stream, message.data)
-                if self._wanted(stored):
+                if self._is_selected(stored):
                     self._unacknowledged[stored.position] = message
                     batch.append(decoded(stored))
                 else:
@@ -64,8 +64,8 @@ class JetStreamCommitFeed:
     async def close(self) -> None:
         await self._pull.close()
 
-    def _wanted(self, stored: StoredMessage) -> bool:
-        """Return whether the reader wants a commit. Raises `DamagedLog`."""
+    def _is_selected(self, stored: StoredMessage) -> bool:
+        """Return whether a commit has an event of the reader's kinds. Raises `DamagedLog`."""
         return not self._kinds or not self._kinds.isdisjoint(event_kinds(stored))
 
     async def _create_consumer(self) -> str:

@@ -26,7 +26,7 @@ from kinolog.codec.commits import EncodedCommitRecord, encode_commit
 from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.ports.event_store import AppendConflict, Appended, DamagedLog, LoadedJob
 
-PATIENCE_SECONDS = 10.0
+RETRY_TIMEOUT_SECONDS = 10.0
 """How long a call retries while the log does not answer, such as during a restart of the server."""
 
 
@@ -34,19 +34,19 @@ class JetStreamEventStore:
     """Commits in the stream EVENTS. `close` it before its connection."""
 
     def __init__(
-        self, client: Client, *, replicas: int = 1, patience_seconds: float = PATIENCE_SECONDS
+        self, client: Client, *, replicas: int = 1, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS
     ) -> None:
         reader = StoredMessageReader(client, subjects.EVENTS)
         self._client = client
         self._reader = reader
-        self._patience_seconds = patience_seconds
-        self._log = LogReader(client, reader, patience_seconds)
+        self._patience_seconds = retry_timeout_seconds
+        self._log = LogReader(client, reader, retry_timeout_seconds)
         self._appender = Appender(
             client=client,
             stream=subjects.EVENTS,
             reader=reader,
-            replicas=replicas,
-            patience_seconds=patience_seconds,
+            tail_at_leader=replicas > 1,
+            retry_timeout_seconds=retry_timeout_seconds,
         )
         self._first_commits = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
 
@@ -64,16 +64,15 @@ class JetStreamEventStore:
     async def append(self, commit: Commit) -> Appended:
         encoded = encode_commit(commit)
         message = _message(commit, encoded)
-        self._reader.inbox.check_size(
-            message.subject, message.data
-        )  # before it joins a group, which would fail with it
+        # Before it joins a group, which would fail with it.
+        self._reader.inbox.check_size(message.subject, message.data)
         if commit.previous_position == 0:
-            return await self._settle(commit, encoded, await self._first_commits.submit(message))
+            return await self._appended(commit, encoded, await self._first_commits.submit(message))
         try:
             outcome = await self._appender.store(message)
         except TailBehind as behind:
             raise DamagedLog(str(behind)) from behind
-        return await self._settle(commit, encoded, outcome)
+        return await self._appended(commit, encoded, outcome)
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | AppendConflict]:
         encoded = [encode_commit(commit) for commit in commits]
@@ -81,13 +80,13 @@ class JetStreamEventStore:
         for message in messages:
             self._reader.inbox.check_size(message.subject, message.data)
         outcomes = await self._appender.store_first(messages)
-        answers: list[Appended | AppendConflict] = []
-        for commit, code, outcome in zip(commits, encoded, outcomes, strict=True):
+        results: list[Appended | AppendConflict] = []
+        for commit, encoded_commit, outcome in zip(commits, encoded, outcomes, strict=True):
             try:
-                answers.append(await self._settle(commit, code, outcome))
+                results.append(await self._appended(commit, encoded_commit, outcome))
             except AppendConflict as conflict:
-                answers.append(conflict)
-        return answers
+                results.append(conflict)
+        return results
 
     async def history(self, job_id: str) -> AsyncIterator[RecordedCommit]:
         previous: RecordedCommit | None = None
@@ -113,8 +112,8 @@ class JetStreamEventStore:
         await self._first_commits.close()
         await self._reader.close()
 
-    async def _settle(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
-        """Return where the commit is stored. Raises `AppendConflict` if another commit is at its place."""
+    async def _appended(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
+        """Return position and hash of the stored commit. Raises `AppendConflict` if another commit is in its place."""
         if isinstance(outcome, int):
             return Appended(outcome, encoded.digest)
         tail = decoded(outcome)
@@ -125,7 +124,7 @@ class JetStreamEventStore:
                 if is_repeat(recorded.commit, commit):
                     return Appended(recorded.position, recorded.digest)
         raise AppendConflict(
-            f"job {commit.job_id} has moved on from {commit.previous_position} to {tail.position}"
+            f"the last commit of job {commit.job_id} is at {tail.position}, not at {commit.previous_position}"
         )
 
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 MAX_LIVE_COPIES = 2_000
-"""Live copies kept for a slow caller; it reads older ones from the stream."""
+"""Live copies that are buffered for a slow caller; it reads older ones from the stream."""
 
 
 class _LiveCopies:

@@ -48,10 +48,10 @@ def _damaged(stored: StoredMessage, error: DamagedCommit) -> DamagedLog:
 class LogReader:
     """Reads EVENTS in order. Requests the next batch while the caller works on one."""
 
-    def __init__(self, client: Client, reader: StoredMessageReader, patience_seconds: float) -> None:
+    def __init__(self, client: Client, reader: StoredMessageReader, retry_timeout_seconds: float) -> None:
         self._client = client
         self._reader = reader
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = retry_timeout_seconds
 
     async def last_position(self, at_least: int = 0) -> int:
         """Return the position of the last commit at the stream's leader; 0 if there is none.

@@ -27,17 +27,16 @@ logger = logging.getLogger(__name__)
 Rows: TypeAlias = Sequence[tuple[int, bytes]]
 """Positions and raw messages, in order."""
 
-PATIENCE_SECONDS = 10.0
+RETRY_TIMEOUT_SECONDS = 10.0
 BATCH_SIZE = 500
 
 
 @dataclass(slots=True)
 class _RestoredLog:
-    """The log during a restore. It held `held` commits before; `waiting` follows `stored` without a gap."""
+    """The log during a restore: it holds `stored` commits, and the messages in `waiting` follow without a gap."""
 
     log: LogReader
     inbox: RequestInbox
-    held: int
     stored: int
     waiting: list[OutgoingWrite] = field(default_factory=list)
 
@@ -78,9 +77,9 @@ async def restore(client: Client, archive: AsyncIterable[Rows]) -> int:
     """
     reader = StoredMessageReader(client, subjects.EVENTS)
     try:
-        log = LogReader(client, reader, PATIENCE_SECONDS)
+        log = LogReader(client, reader, RETRY_TIMEOUT_SECONDS)
         held = await log.last_position()
-        restored = _RestoredLog(log, reader.inbox, held, held)
+        restored = _RestoredLog(log, reader.inbox, stored=held)
         archived = 0
         async for rows in archive:
             for expected, (position, _) in enumerate(rows, start=archived + 1):

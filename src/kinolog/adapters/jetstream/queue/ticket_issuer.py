@@ -28,11 +28,8 @@ from kinolog.scheduling.lane_choice import PREFETCH_LANE
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 10.0
+RETRY_TIMEOUT_SECONDS = 10.0
 """How long the issue of a first ticket retries while the queue does not answer."""
-
-REPLICAS = 3
-"""Read from the leader, as with several replicas: correct with one replica too."""
 
 ISSUE_TRIES = 8
 """Tries to store a ticket when others are stored or removed in the meantime."""
@@ -43,15 +40,15 @@ _PRIORITY_OF_LANE = {str(priority.rank): priority for priority in Priority}
 class JetStreamTicketIssuer:
     """Stores tickets in WORK and removes them."""
 
-    def __init__(self, client: Client, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, client: Client, *, retry_timeout_seconds: float = RETRY_TIMEOUT_SECONDS) -> None:
         self._client = client
         self._reader = StoredMessageReader(client, subjects.WORK)
         appender = Appender(
             client=client,
             stream=subjects.WORK,
             reader=self._reader,
-            replicas=REPLICAS,
-            patience_seconds=patience_seconds,
+            tail_at_leader=True,
+            retry_timeout_seconds=retry_timeout_seconds,
         )
         self._first_tickets = GroupCommit(appender.store, appender.store_first, LIMITS)
 

@@ -1,6 +1,6 @@
 """The queue of tickets as a worker sees it: one pull consumer per model class and lane, tried in a fair order.
 
-A worker asks the lanes one after the other for a ticket that waits now. Only when no ticket waits does it leave a pull
+A worker requests a ticket that waits now from one lane after the other. Only if no ticket waits does it leave a pull
 request at every lane; the first ticket withdraws them all. So a busy worker holds nothing back, and an idle one
 receives a ticket as soon as it is issued.
 """
@@ -35,7 +35,7 @@ MAX_HELD = 100_000
 """Tickets of one lane that may be held or delayed at once."""
 
 MAX_WAITING = 10_000
-"""Workers that may wait at one lane at once."""
+"""Pull requests that may wait at one lane at once."""
 
 RETRY_SECONDS = 0.25
 ANSWER_SECONDS = 3.0
@@ -91,7 +91,7 @@ class JetStreamTicketQueue:
         self._ack_wait_seconds = ack_wait_seconds
         self._max_deliveries = max_deliveries
         self._choice = choice or LaneChoice()
-        self._with_consumers: set[str] = set()
+        self._classes_with_consumers: set[str] = set()
         """Model classes whose consumers this queue has created."""
         self._inboxes: set[PullInbox] = set()
         self._closed = False
@@ -110,8 +110,8 @@ class JetStreamTicketQueue:
             except PullInboxClosed:
                 break
             except (PullLost, LogUnavailable, JetStreamApiError, *NO_ANSWER) as error:
-                logger.debug("asking for tickets again: %s", error)
-                self._with_consumers.clear()
+                logger.debug("requesting tickets again: %s", error)
+                self._classes_with_consumers.clear()
                 await asyncio.sleep(RETRY_SECONDS)
             finally:
                 inbox.close(self._inboxes.discard)
@@ -127,13 +127,13 @@ class JetStreamTicketQueue:
     async def _next_ticket(
         self, inbox: PullInbox, model_classes: Sequence[str]
     ) -> JetStreamHeldTicket | None:
-        """Return a ticket; None if it is time to ask the lanes again. Raises `PullLost`, `PullInboxClosed`."""
+        """Return a ticket; None if the lanes must be tried again. Raises `PullLost`, `PullInboxClosed`."""
         for model_class in model_classes:
             await self._create_consumers(model_class)
         message = await self._waiting_message(inbox, model_classes)
         if message is None:
             message = await self._next_message(inbox, model_classes)
-        return await self._held(message) if message is not None else None
+        return await self._held_ticket(message) if message is not None else None
 
     async def _waiting_message(self, inbox: PullInbox, model_classes: Sequence[str]) -> Msg | None:
         """Return a ticket that waits now, from the lane whose turn it is; None if no lane has one."""
@@ -145,7 +145,7 @@ class JetStreamTicketQueue:
                     raise PullLost("no answer")
                 if not pull_status(message):
                     return message
-            self._choice.found_empty(lane, time.monotonic())
+            self._choice.record_empty(lane, time.monotonic())
         return None
 
     async def _next_message(self, inbox: PullInbox, model_classes: Sequence[str]) -> Msg | None:
@@ -156,8 +156,9 @@ class JetStreamTicketQueue:
         message = await inbox.next_reply()
         return None if pull_status(message) else message
 
-    async def _held(self, message: Msg) -> JetStreamHeldTicket | None:
-        self._choice.served(_LANE_OF_TOKEN[message.subject.split(".")[2]], time.monotonic())
+    async def _held_ticket(self, message: Msg) -> JetStreamHeldTicket | None:
+        """Return the delivered ticket; None, after terminating the message, if it is not a ticket."""
+        self._choice.record_served(_LANE_OF_TOKEN[message.subject.split(".")[2]], time.monotonic())
         try:
             return JetStreamHeldTicket(ticket_in(message.subject, message.data), message)
         except DecodeError:
@@ -167,7 +168,7 @@ class JetStreamTicketQueue:
 
     async def _create_consumers(self, model_class: str) -> None:
         """Create the consumers of a model class, unless this queue has done so."""
-        if model_class in self._with_consumers:
+        if model_class in self._classes_with_consumers:
             return
         for token in _LANE_OF_TOKEN:
             await create_durable_consumer(
@@ -180,4 +181,4 @@ class JetStreamTicketQueue:
                 max_ack_pending=MAX_HELD,
                 max_waiting=MAX_WAITING,
             )
-        self._with_consumers.add(model_class)
+        self._classes_with_consumers.add(model_class)
