@@ -92,18 +92,12 @@ async def rendering(inference: ScriptedInference, job: RenderJob) -> AsyncGenera
             continue
         yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=scene.index)
         for step in range(1, job.steps + 1):
-            fraction = step / job.steps
-            count = len(job.scenes)
             yield StepMessage(
                 job_id=job.job_id,
                 stage="denoise",
                 scene=scene.index,
-                scenes=count,
                 step=step,
                 steps=job.steps,
-                fraction=fraction,
-                step_seconds=0.1,
-                eta_seconds=None,
             )
         yield StageFinishedMessage(job_id=job.job_id, stage="denoise", seconds=1.0, scene=scene.index)
         path = job.folder / f"scene-{scene.index}.mp4"
@@ -129,9 +123,7 @@ def finished(job: RenderJob) -> FinishedMessage:
                 size_bytes=len(kind),
             )
         )
-    return FinishedMessage(
-        job_id=job.job_id, media=MEDIA, files=tuple(files), device_seconds=2.5, seconds=3.0
-    )
+    return FinishedMessage(job_id=job.job_id, media=MEDIA, files=tuple(files), device_seconds=2.5)
 
 
 async def endless(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:

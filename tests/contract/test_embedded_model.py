@@ -46,7 +46,7 @@ def renderer() -> Iterator[DiffusersRenderer]:
     renderer.close()
 
 
-def drawn(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
+def rendered(renderer: DiffusersRenderer, request: SceneRequest) -> Frames:
     """Return the clip: uint8 [frames, 64, 64, 3]."""
     return np.concatenate(list(renderer.render(request, lambda report: None, lambda: False)))
 
@@ -59,7 +59,7 @@ def nearest(frames: Frames, names: tuple[str, ...]) -> npt.NDArray[np.intp]:
     return closest
 
 
-def parts(frames: Frames, shape: str, background: str) -> float:
+def object_share(frames: Frames, shape: str, background: str) -> float:
     """Return the share of the middle frame that has the object's colour rather than the background's."""
     return float((nearest(frames[len(frames) // 2], (shape, background)) == 0).mean())
 
@@ -79,8 +79,8 @@ def test_objects_and_backgrounds_have_their_colours(
 ) -> None:
     """An object of the requested colour and of plausible size is on a background of the requested colour."""
     prompt = f"a {shape} square standing still on a {background} background"
-    frames = drawn(renderer, replace(REQUEST, prompt=prompt))
-    assert 0.02 < parts(frames, shape, background) < 0.5
+    frames = rendered(renderer, replace(REQUEST, prompt=prompt))
+    assert 0.02 < object_share(frames, shape, background) < 0.5
     corner = np.median(frames[:, :4, :4].reshape(-1, 3), axis=0)
     assert np.linalg.norm(corner - PAINTS[background]) < 70
 
@@ -92,53 +92,55 @@ def test_objects_and_backgrounds_have_their_colours(
 def test_objects_move_as_requested(renderer: DiffusersRenderer, motion: str, axis: int, sign: int) -> None:
     """From the first to the last frame the object has moved in the requested direction, and hardly sideways."""
     prompt = f"a red circle {motion} on a white background"
-    path = centres(drawn(renderer, replace(REQUEST, prompt=prompt)), "red", "white")
-    gone = path[-1] - path[0]
-    assert gone[axis] * sign > 8
-    assert abs(gone[1 - axis]) < 6
+    path = centres(rendered(renderer, replace(REQUEST, prompt=prompt)), "red", "white")
+    displacement = path[-1] - path[0]
+    assert displacement[axis] * sign > 8
+    assert abs(displacement[1 - axis]) < 6
 
 
 def test_the_seed_decides_what_the_prompt_leaves_open(renderer: DiffusersRenderer) -> None:
     """Another seed gives another position in the same colour; the same seed draws the same clip."""
     prompt = "a red star standing still on a white background"
-    clips = [drawn(renderer, replace(REQUEST, prompt=prompt, seed=seed)) for seed in (1, 2, 3, 4)]
+    clips = [rendered(renderer, replace(REQUEST, prompt=prompt, seed=seed)) for seed in (1, 2, 3, 4)]
     places = np.array([centres(clip, "red", "white")[0] for clip in clips])
     assert np.ptp(places, axis=0).max() > 6
-    assert all(0.01 < parts(clip, "red", "white") < 0.5 for clip in clips)
-    assert (drawn(renderer, replace(REQUEST, prompt=prompt, seed=1)) == clips[0]).all()
+    assert all(0.01 < object_share(clip, "red", "white") < 0.5 for clip in clips)
+    assert (rendered(renderer, replace(REQUEST, prompt=prompt, seed=1)) == clips[0]).all()
 
 
 def test_more_steps_come_closer_to_the_end(renderer: DiffusersRenderer) -> None:
     """Twenty steps are closer to forty than three are."""
-    few, some, many = (drawn(renderer, replace(REQUEST, steps=steps)).astype(float) for steps in (3, 20, 40))
+    few, some, many = (
+        rendered(renderer, replace(REQUEST, steps=steps)).astype(float) for steps in (3, 20, 40)
+    )
     assert np.abs(some - many).mean() < 0.5 * np.abs(few - many).mean()
 
 
 def test_guidance_strengthens_the_prompt(renderer: DiffusersRenderer) -> None:
     """With guidance the clips of two prompts differ more than without."""
 
-    def apart(guidance: float) -> float:
+    def difference(guidance: float) -> float:
         clips = [
-            drawn(renderer, replace(REQUEST, prompt=prompt, guidance=guidance, seed=seed)).astype(float)
+            rendered(renderer, replace(REQUEST, prompt=prompt, guidance=guidance, seed=seed)).astype(float)
             for seed in (1, 2)
             for prompt in ("a small shape", "a big shape")
         ]
         return float(np.abs(clips[0] - clips[1]).mean() + np.abs(clips[2] - clips[3]).mean())
 
-    assert apart(3.0) > apart(1.0)
+    assert difference(3.0) > difference(1.0)
 
 
 def test_a_negative_prompt_changes_the_clip(renderer: DiffusersRenderer) -> None:
     """A negative prompt changes what the seed chooses."""
     open_ended = replace(REQUEST, prompt="a circle standing still on a white background")
-    without = drawn(renderer, open_ended)
-    against = drawn(renderer, replace(open_ended, negative_prompt="a red circle on a white background"))
+    without = rendered(renderer, open_ended)
+    against = rendered(renderer, replace(open_ended, negative_prompt="a red circle on a white background"))
     assert (without != against).any()
 
 
 def test_any_prompt_gives_a_clip(renderer: DiffusersRenderer) -> None:
     """A prompt without known words gives a clean clip: an object on an even background."""
-    frames = drawn(renderer, replace(REQUEST, prompt="Zwölf Boxkämpfer jagen Viktor"))
+    frames = rendered(renderer, replace(REQUEST, prompt="Zwölf Boxkämpfer jagen Viktor"))
     border = np.concatenate([frames[:, 0].reshape(-1, 3), frames[:, :, 0].reshape(-1, 3)]).astype(float)
     assert np.median(np.abs(border - np.median(border, axis=0))) < 12
     assert frames.std() > 5

@@ -136,11 +136,11 @@ def test_the_seed_matters(renderer: Renderer) -> None:
     assert (_drawn(renderer, REQUEST) != _drawn(renderer, replace(REQUEST, seed=12))).any()
 
 
-def test_a_prefetched_prompt_changes_nothing_but_is_known(renderer: Renderer) -> None:
-    """Encoding a prompt beforehand gives the same frames."""
+def test_a_prefetched_prompt_is_cached_and_changes_nothing(renderer: Renderer) -> None:
+    """A prompt that was encoded before is cached and gives the same frames."""
     request = replace(REQUEST, prompt="a prompt that was not seen before", seed=3)
     renderer.encode_prompt(request)
-    assert renderer.encode_prompt(request).known
+    assert renderer.encode_prompt(request).cached
     first = _drawn(renderer, request)
     assert (_drawn(renderer, request) == first).all()
 

@@ -235,7 +235,7 @@ def test_a_pipeline_that_needs_a_picture_is_refused(wan: Path, tmp_path: Path) -
 
 
 def test_nothing_is_downloaded_unless_allowed(tmp_path: Path) -> None:
-    """A hub name that is not on this machine is refused without asking the hub."""
+    """A hub name that is not on this machine is refused without a request to the hub."""
     source = ModelSource("far", "nobody/nothing", cache_folder=tmp_path)
     with pytest.raises(RenderFailed, match="allows no download") as refusal:
         DiffusersRenderer().load(source, "cpu")

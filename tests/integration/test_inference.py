@@ -93,7 +93,7 @@ async def test_a_job_becomes_a_verified_video(process: InferenceProcess, tmp_pat
 
 
 async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) -> None:
-    """Stages start and finish in order, steps count up, progress never decreases, and one message closes the run."""
+    """Stages start and finish in order, steps count up, and one message closes the run."""
     messages = await _all(process, _job(tmp_path))
     stages = [
         (message.stage, message.scene, isinstance(message, StageStartedMessage))
@@ -107,10 +107,6 @@ async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) 
     assert isinstance(messages[1], LoadedMessage)
     steps = [message for message in messages if isinstance(message, StepMessage)]
     assert [step.step for step in steps if step.stage == "denoise"] == [1, 2, 3, 4, 5] * 2
-    fractions = [step.fraction for step in steps]
-    assert fractions == sorted(fractions)
-    assert 0 < fractions[0] < fractions[-1] == 1.0
-    assert all(step.eta_seconds is not None and step.eta_seconds >= 0 for step in steps)
     assert len(_only(messages, PreviewMessage)) >= 1
     assert [
         type(message) for message in messages if isinstance(message, FinishedMessage | FailedMessage)
@@ -223,7 +219,7 @@ async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_
         ({"raise_at_step": 2}, "RENDER_FAILED", True),
     ],
 )
-async def test_failures_have_codes_and_keep_the_prompt(
+async def test_failures_have_codes_and_do_not_quote_the_prompt(
     process: InferenceProcess,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],

@@ -61,12 +61,12 @@ async def test_the_history_of_a_job(workers: RunningWorkers) -> None:
     job_id = await workers.submit("A star. A ring.")
     await workers.ended(job_id)
     events = await workers.events(job_id)
-    began = [(event.stage, event.scene) for event in events if isinstance(event, e.StageStarted)]
-    ended = [(event.stage, event.scene) for event in events if isinstance(event, e.StageFinished)]
+    started = [(event.stage, event.scene) for event in events if isinstance(event, e.StageStarted)]
+    finished = [(event.stage, event.scene) for event in events if isinstance(event, e.StageFinished)]
     of_scene = [Stage.ENCODE_PROMPT, Stage.DENOISE, Stage.DECODE]
     assert (
-        began
-        == ended
+        started
+        == finished
         == [
             (Stage.STORYBOARD, None),
             (Stage.PREFETCH, None),
@@ -88,15 +88,15 @@ async def test_progress_of_a_job(workers: RunningWorkers) -> None:
     job_id = await workers.submit("A purple unicorn whispers.", steps=20)
     await workers.ended(job_id)
 
-    async def a_preview_has_come() -> bool:
+    async def has_preview() -> bool:
         return any(isinstance(update, PreviewImage) for update in await workers.progress.recent(job_id))
 
-    await until(a_preview_has_come, "a preview has come")
-    weather = await workers.progress.recent(job_id)
-    percents = [part.percent for part in weather if isinstance(part, Progress)]
+    await until(has_preview, "a preview is published")
+    updates = await workers.progress.recent(job_id)
+    percents = [update.percent for update in updates if isinstance(update, Progress)]
     assert percents == sorted(percents)
     assert 0 < percents[-1] < 100
-    lines = [part.message for part in weather if isinstance(part, LogLine)]
+    lines = [update.message for update in updates if isinstance(update, LogLine)]
     assert "rendered scene 1" in " ".join(lines)
     assert "unicorn" not in " ".join(lines) + workers.processes[0].log
 
@@ -269,8 +269,8 @@ async def test_prefetch(workers: RunningWorkers) -> None:
     await workers.ended(blocking)
     await workers.ended(job_id)
     events = await workers.events(job_id)
-    warmed = [event for event in events if isinstance(event, e.PrefetchFinished)]
-    assert [event.worker for event in warmed] == [worker.name]
+    finished = [event for event in events if isinstance(event, e.PrefetchFinished)]
+    assert [event.worker for event in finished] == [worker.name]
 
 
 async def test_a_worker_reports_itself(workers: RunningWorkers) -> None:

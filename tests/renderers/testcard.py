@@ -62,12 +62,12 @@ class TestcardRenderer:
         )
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
-        known = request.prompt in self._encoded
+        cached = request.prompt in self._encoded
         self._encoded.add(request.prompt)
-        return EncodedPrompt(known)
+        return EncodedPrompt(cached)
 
     def render(self, request: SceneRequest, observe: Observe, should_stop: ShouldStop) -> Iterator[Frames]:
-        canvas = canvas_for(request, multiple=2, temporal=1)
+        canvas = canvas_for(request, size_multiple=2, frame_multiple=1)
         bars = np.random.default_rng(request.seed).integers(0, 256, size=(8, 3), dtype=np.uint8)
         for step in range(1, request.steps + 1):
             time.sleep(self._number("step_seconds"))

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 NAME = "worker"
 
 
-def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
+def _served_models(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
     """Return the names of the models to serve. Raises `CannotStart` for an unknown name."""
     unknown = [name for name in settings.worker_models if name not in catalogue.names]
     if unknown:
@@ -57,7 +57,7 @@ def _served(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
 async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[WorkerDependencies]:
     """Connect and check the dependencies. Raises `CannotStart` and the errors that `main` reports."""
     catalogue = load_catalogue(settings)
-    served = _served(settings, catalogue)
+    served = _served_models(settings, catalogue)
     artifacts = configured_artifacts(settings.artifacts_url)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
@@ -68,8 +68,8 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
         keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         progress = JetStreamProgressFeed(client)
         workers = JetStreamWorkerRegistry(client)
-        for part in (store, keys, progress, workers):
-            stack.push_async_callback(part.close)
+        for adapter in (store, keys, progress, workers):
+            stack.push_async_callback(adapter.close)
         root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
         yield WorkerDependencies(
             worker=name,

@@ -131,7 +131,7 @@ class Supervisor:
             await held.extend()
 
     async def _shutdown_deadline(self) -> None:
-        """Wait for shutdown, stop the running attempt after the grace period, and return when it has to be over."""
+        """Wait for shutdown, stop the running attempt after the grace period, and return when it must have ended."""
         await self._stop.wait()
         await asyncio.sleep(self._dependencies.timing.shutdown_grace_seconds)
         self._handler.stop()

@@ -50,10 +50,10 @@ async def test_a_job_is_completed_from_its_ticket(memory_worker: MemoryWorker) -
 async def test_the_render_job(memory_worker: MemoryWorker) -> None:
     """The render job holds the prompts in the clear, and everything else as it was submitted."""
     await memory_worker.work(await memory_worker.submit("A star. A ring."))
-    (order,) = memory_worker.inference.jobs
-    assert [scene.prompt for scene in order.scenes] == ["A star.", "A ring."]
-    assert (order.width, order.height, order.fps, order.steps) == (64, 48, 8, 4)
-    assert (order.model.name, order.model.location) == ("card", "embedded:card")
+    (render_job,) = memory_worker.inference.jobs
+    assert [scene.prompt for scene in render_job.scenes] == ["A star.", "A ring."]
+    assert (render_job.width, render_job.height, render_job.fps, render_job.steps) == (64, 48, 8, 4)
+    assert (render_job.model.name, render_job.model.location) == ("card", "embedded:card")
 
 
 async def test_scenes_follow_their_stages(memory_worker: MemoryWorker) -> None:
@@ -76,7 +76,9 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: Memory
     """A second attempt receives the scenes that the first one stored."""
     job_id = await memory_worker.submit()
 
-    async def dies_after_one(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    async def dies_after_one_scene(
+        inference: ScriptedInference, job: RenderJob
+    ) -> AsyncGenerator[Message, None]:
         async for message in rendering(inference, job):
             if isinstance(message, StageStartedMessage) and message.scene == 1:
                 break
@@ -84,7 +86,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: Memory
         async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
             yield message
 
-    memory_worker.inference.script = dies_after_one
+    memory_worker.inference.script = dies_after_one_scene
     job = await memory_worker.work(job_id)
     assert (job.status, [scene.artifact is not None for scene in job.scenes]) == (
         Status.QUEUED,
@@ -102,11 +104,11 @@ async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWork
     memory_worker.inference.script = failing("WORKER_CRASHED", retryable=True)
     await memory_worker.start_elsewhere(job_id)
     key = "sha256/00/" + "0" * 62 + ".mp4"
-    named = JobArtifact(
+    artifact = JobArtifact(
         kind=ArtifactKind.SCENE, key=key, sha256="0" * 64, size_bytes=3, media_type="video/mp4"
     )
     await memory_worker.send(
-        job_id, RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=0, artifact=named)
+        job_id, RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=0, artifact=artifact)
     )
     memory_worker.inference.script = rendering
     assert (await memory_worker.work(job_id)).status is Status.COMPLETED
@@ -246,12 +248,14 @@ async def test_a_scene_that_cannot_be_stored_harms_nothing(
 async def test_a_file_that_changes_before_it_is_stored(memory_worker: MemoryWorker) -> None:
     """A finished file without the renderer's hash fails the attempt."""
 
-    async def meddled(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    async def with_changed_video(
+        inference: ScriptedInference, job: RenderJob
+    ) -> AsyncGenerator[Message, None]:
         async for message in rendering(inference, job):
             (job.folder / "video.mp4").write_bytes(b"something else")
             yield message
 
-    memory_worker.inference.script = meddled
+    memory_worker.inference.script = with_changed_video
     job = await memory_worker.work(await memory_worker.submit())
     assert job.attempts[0].error is not None
     assert job.attempts[0].error.code == "STORE_FAILED"

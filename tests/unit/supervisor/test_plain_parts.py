@@ -132,7 +132,7 @@ async def test_progress_is_conflated(memory_worker: MemoryWorker) -> None:
     """Between two reports, only the latest progress and preview and the last log lines are published."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
-        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=recognisable_note
     )
     for number in range(MOST_LINES + 10):
         reporter.put_progress(
@@ -149,7 +149,7 @@ async def test_progress_is_conflated(memory_worker: MemoryWorker) -> None:
                 percent=1.0,
             )
         )
-        reporter.put_preview(0, number, b"jpeg")
+        reporter.put_preview(scene=0, step=number, jpeg=b"jpeg")
         reporter.put_log_line("WARNING" if number % 2 else "odd level", f"line {number}")
     running = asyncio.create_task(reporter.run())
     following = [update async for update in _first(feed, MOST_LINES + 2)]
@@ -165,19 +165,19 @@ async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
     """Words of the prompt are published in a sealed note, not in the message; other lines have no note."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
-        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=unsealed
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=recognisable_note
     )
     reporter.put_log_line("INFO", "one word is unknown", "fluffy")
     reporter.put_log_line("INFO", "weights loaded")
     await reporter.flush()
     lines = [one for one in await feed.recent("a" * 26) if isinstance(one, LogLine)]
     assert [(line.message, line.note) for line in lines] == [
-        ("one word is unknown", unsealed("fluffy")),
+        ("one word is unknown", recognisable_note("fluffy")),
         ("weights loaded", None),
     ]
 
 
-def unsealed(text: str) -> SealedNote:
+def recognisable_note(text: str) -> SealedNote:
     """Return a recognisable note instead of a sealed one."""
     return SealedNote("key", Sealed(nonce=b"nonce", ciphertext=text.encode()[::-1]))
 

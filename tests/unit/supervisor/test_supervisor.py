@@ -18,7 +18,7 @@ from tests.fixtures.waits import until, until_true
 
 @pytest.fixture
 def memory_worker(tmp_path: Path) -> MemoryWorker:
-    """A memory_worker whose worker gives running jobs no time when it is stopped."""
+    """A worker that gives running jobs no time when it is stopped."""
     memory_worker = MemoryWorker(tmp_path)
     memory_worker.set_timing(shutdown_grace_seconds=0.0, ack_extend_seconds=0.05)
     return memory_worker
@@ -37,7 +37,7 @@ async def issue(memory_worker: MemoryWorker, job_id: str) -> None:
     )
 
 
-async def finished(running: asyncio.Task[None]) -> None:
+async def wait_ended(running: asyncio.Task[None]) -> None:
     """Wait until the loop has ended without an error."""
     async with asyncio.timeout(30):
         await running
@@ -53,7 +53,7 @@ async def test_one_ticket_after_the_other(memory_worker: MemoryWorker) -> None:
     for job_id in job_ids:
         await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
     assert memory_worker.inference.killed.is_set()
     assert list(await memory_worker.workers.present_workers()) == []
 
@@ -71,7 +71,7 @@ async def test_a_ticket_is_extended_while_its_job_runs(memory_worker: MemoryWork
         async with asyncio.timeout(1.0):
             await memory_worker.issuer.queue().take(["tiny"])
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_stopping_ends_a_running_attempt(memory_worker: MemoryWorker) -> None:
@@ -83,7 +83,7 @@ async def test_stopping_ends_a_running_attempt(memory_worker: MemoryWorker) -> N
     await issue(memory_worker, job_id)
     await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
     job = await memory_worker.job(job_id)
     assert job.status is Status.QUEUED
     assert job.attempts[0].error is not None
@@ -95,7 +95,7 @@ async def test_stopping_an_idle_worker(memory_worker: MemoryWorker) -> None:
     supervisor = Supervisor(memory_worker.dependencies)
     running = asyncio.create_task(supervisor.run())
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryWorker) -> None:
@@ -109,7 +109,7 @@ async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryW
     assert memory_worker.dependencies.status.loaded_model == "card"
     assert memory_worker.dependencies.status.runtime("card").model_revision == FACTS.revision
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_a_model_that_cannot_be_loaded_does_not_stop_the_worker(
@@ -130,7 +130,7 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_worker(
     await issue(memory_worker, job_id)
     await memory_worker.until(job_id, lambda job: job.status.terminal)
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_an_inference_process_that_does_not_start_is_tried_again(
@@ -155,7 +155,7 @@ async def test_an_inference_process_that_does_not_start_is_tried_again(
     await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
     assert starts == 2
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
@@ -172,7 +172,7 @@ async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
     await until(reported_jobs, "the report", lambda found: found == [job_id])
     memory_worker.inference.cancelled.set()
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)
 
 
 async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_worker: MemoryWorker) -> None:
@@ -186,4 +186,4 @@ async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_w
     await until_true(lambda: memory_worker.inference.jobs, "the new process gets a job")
     assert memory_worker.inference.alive
     supervisor.stop()
-    await finished(running)
+    await wait_ended(running)

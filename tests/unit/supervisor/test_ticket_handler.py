@@ -96,11 +96,11 @@ async def test_appends_are_retried_during_an_outage_of_the_log(
         nonlocal calls
         calls += 1
         if calls % 3 == 0:
-            raise LogUnavailable("away before it was stored")
-        answer = await append(commit)  # type: ignore[arg-type]  # passed on as it came
+            raise LogUnavailable("no answer before it was stored")
+        appended = await append(commit)  # type: ignore[arg-type]  # passed on unchanged
         if calls % 5 == 0:
-            raise LogUnavailable("away after it was stored")
-        return answer
+            raise LogUnavailable("no answer after it was stored")
+        return appended
 
     job_id = await memory_worker.submit()
     held = await memory_worker.ticket(job_id)

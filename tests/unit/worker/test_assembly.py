@@ -62,8 +62,8 @@ def test_transitions_keep_the_length(tmp_path: Path, scenes: list[tuple[int, Tra
     """With any transitions the clip has as many frames as its scenes together."""
     parts = [_scene(tmp_path, index, frames, transition) for index, (frames, transition) in enumerate(scenes)]
     clip = _clip(tmp_path)
-    again = assemble(parts, clip, _never_stop)
-    assert again == all(transition is Transition.CUT for _, transition in scenes)
+    copied = assemble(parts, clip, _never_stop)
+    assert copied == all(transition is Transition.CUT for _, transition in scenes)
     _verified(clip, sum(frames for frames, _ in scenes))
 
 

@@ -20,7 +20,7 @@ _natives = st.sampled_from([0, 16, 64, 100])
 
 @given(_sides, _sides, st.integers(1, 60), _natives, _natives, st.sampled_from([1, 2, 4, 8]))
 def test_any_request_is_covered_exactly(
-    width: int, height: int, frames: int, native: int, native_frames: int, temporal: int
+    width: int, height: int, frames: int, native: int, native_frames: int, frame_multiple: int
 ) -> None:
     """The canvas follows the model's multiples; fitted, it has the requested size and at least the requested frames."""
     request = replace(
@@ -32,13 +32,13 @@ def test_any_request_is_covered_exactly(
         native_height=native,
         native_frames=native_frames,
     )
-    canvas = canvas_for(request, 16, temporal)
+    canvas = canvas_for(request, size_multiple=16, frame_multiple=frame_multiple)
     assert canvas.width % 16 == canvas.height % 16 == 0
-    assert canvas.frames % temporal == 1 % temporal
+    assert canvas.frames % frame_multiple == 1 % frame_multiple
     drawn = np.zeros((canvas.frames, canvas.height, canvas.width, 3), np.uint8)
     fitted = fit(drawn, canvas, request)
     assert fitted.shape[1:] == (height, width, 3)
-    assert frames <= len(fitted) < frames + canvas.repeat * (temporal + 1)
+    assert frames <= len(fitted) < frames + canvas.repeat * (frame_multiple + 1)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_a_small_model_draws_its_own_size(width: int, height: int, frames: int, 
         native_height=64,
         native_frames=33,
     )
-    assert canvas_for(request, 64, 2) == canvas
+    assert canvas_for(request, size_multiple=64, frame_multiple=2) == canvas
 
 
 def test_a_model_without_a_native_size_draws_the_requested_size() -> None:
     """Large models draw the requested size, rounded up to their multiples."""
-    assert canvas_for(replace(REQUEST, width=832, height=468, frames=80), 16, 4) == Canvas(
-        width=832, height=480, frames=81, scale=1, repeat=1
-    )
+    request = replace(REQUEST, width=832, height=468, frames=80)
+    canvas = canvas_for(request, size_multiple=16, frame_multiple=4)
+    assert canvas == Canvas(width=832, height=480, frames=81, scale=1, repeat=1)
 
 
 def test_the_middle_is_cut_out() -> None:

@@ -43,7 +43,7 @@ def _write(encoder: ClipEncoder | BackgroundEncoder, runs: list[Frames]) -> None
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 40), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
-def test_size_length_and_rate_are_kept(
+def test_size_length_and_rate_are_exact(
     tmp_path: Path, frames: int, fps: int, half_w: int, half_h: int
 ) -> None:
     """Any even size, any number of frames, at any rate: the file holds exactly that."""
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_video_is_refused(tmp_path: Path) -> None:
 def test_thumbnails_show_the_video(tmp_path: Path) -> None:
     """The thumbnail is the middle frame, and the preview lasts as long as the clip."""
     path = _encoded(tmp_path / "clip.mp4", _clip(17, 640, 480))
-    thumbnails = ThumbnailCollector(17, 8)
+    thumbnails = ThumbnailCollector(frames=17, fps=8)
     verify_video(path, ExpectedMedia(width=640, height=480, fps=8, frames=17), thumbnails.add_frame)
     thumbnail = Image.open(BytesIO(thumbnails.thumbnail_jpeg()))
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (320, 240))
@@ -184,7 +184,7 @@ def test_thumbnails_show_the_video(tmp_path: Path) -> None:
 def test_a_clip_of_one_frame_has_thumbnails(tmp_path: Path) -> None:
     """One frame is enough for a thumbnail and a preview."""
     path = _encoded(tmp_path / "clip.mp4", _clip(1))
-    thumbnails = ThumbnailCollector(1, 8)
+    thumbnails = ThumbnailCollector(frames=1, fps=8)
     verify_video(path, ExpectedMedia(width=64, height=48, fps=8, frames=1), thumbnails.add_frame)
     assert thumbnails.thumbnail_jpeg()
     assert thumbnails.preview_webp()

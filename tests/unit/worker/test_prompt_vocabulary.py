@@ -99,7 +99,7 @@ def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
 def test_any_text(text: str) -> None:
     """The result of any text holds known words only, and rewriting it again changes nothing."""
     vocabulary = PromptVocabulary(KNOWN)
-    kept, words = vocabulary.rewrite(text)
-    assert set(kept.split()) <= KNOWN
-    assert vocabulary.rewrite(kept) == (kept, VocabularyMatch())
+    rewritten, words = vocabulary.rewrite(text)
+    assert set(rewritten.split()) <= KNOWN
+    assert vocabulary.rewrite(rewritten) == (rewritten, VocabularyMatch())
     assert not KNOWN.intersection(words.dropped)

@@ -27,7 +27,7 @@ _seeds = st.integers(0, 2**63 - 1)
 
 
 @given(_prompts, _frames, _fps, _seeds)
-def test_frames_add_up_to_what_was_asked(prompt: str, frames: int, fps: int, seed: int) -> None:
+def test_frames_add_up_to_the_requested_number(prompt: str, frames: int, fps: int, seed: int) -> None:
     """The scenes together last exactly as long as the clip."""
     scenes = plan_storyboard(prompt, frames=frames, fps=fps, seed=seed)
     assert sum(scene.frames for scene in scenes) == frames

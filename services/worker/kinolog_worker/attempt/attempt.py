@@ -43,7 +43,7 @@ class RunningAttempt:
     """Renders a job whose attempt this worker has started, and ends the attempt in the log.
 
     Watching the log does not wait for the inference process, and rendering does not wait for the log: stages, scenes
-    and progress are recorded beside the work. `stop` ends the attempt early, so that another worker can continue.
+    and progress are recorded concurrently. `stop` ends the attempt early, so that another worker can continue.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class AttemptRecorder:
         self._scenes = len(job.scenes)
 
     def record(self, message: Message, model: str) -> SceneFile | None:
-        """Record a message. Return the file of a scene that was rendered just now: the caller stores it."""
+        """Record a message. Return the file of a newly rendered scene, which the caller stores."""
         match message:
             case LoadedMessage(facts=facts, cached=cached):
                 self._dependencies.status.model_loaded(model, facts)
@@ -73,7 +73,7 @@ class AttemptRecorder:
             case StepMessage():
                 self._record_step(message)
             case PreviewMessage(scene=scene, step=step, jpeg=jpeg):
-                self.progress.put_preview(scene, step, jpeg)
+                self.progress.put_preview(scene=scene, step=step, jpeg=jpeg)
             case LogLineMessage(level=level, text=text):
                 self.progress.put_log_line(level, text)
             case UnknownWordsMessage(scene=scene, words=words):

@@ -1,4 +1,4 @@
-"""When a failed job may be tried again. Pure: the same attempt of the same job always waits equally long."""
+"""When a failed job may be tried again. Pure: the delay of an attempt is always the same."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from kinolog.job.state import Job
 from kinolog.process.backoff import Backoff
 
 LONGEST_SECONDS = 600.0
+"""Longest delay before another attempt."""
 
 
 def retry_at(job: Job, now: datetime, first_seconds: float) -> datetime:
-    """Return the earliest start of the next attempt. The pause doubles with every attempt.
+    """Return the earliest start of the next attempt. The delay doubles with every attempt.
 
     Attempts are counted from the last submit or retry by a user.
     """

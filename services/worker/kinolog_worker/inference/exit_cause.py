@@ -1,4 +1,4 @@
-"""Why a process ended."""
+"""Causes of the exit of a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def out_of_memory_kills() -> int:
     return int(found[1]) if found else 0
 
 
-def exit_cause(exit_code: int, killed_for_memory: bool) -> tuple[str, str]:
+def exit_cause(exit_code: int, *, killed_for_memory: bool) -> tuple[str, str]:
     """Return error code and message for a process that ended by itself. A negative exit code is a signal."""
     if exit_code == -signal.SIGKILL and killed_for_memory:
         return "OUT_OF_MEMORY", "the inference process was killed because memory ran out"

@@ -26,7 +26,6 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.model_cache import ModelCache
-from kinolog_worker.inference.progress_meter import ProgressMeter
 from kinolog_worker.media.assembly import ClipTarget, SceneClip, assemble
 from kinolog_worker.media.encoder import BackgroundEncoder
 from kinolog_worker.media.thumbnails import ThumbnailCollector
@@ -62,16 +61,13 @@ class JobRenderer:
         self._cache = cache
         self._send = send
         self._should_stop = should_stop
-        self._meter = ProgressMeter(tuple(scene.frames for scene in job.scenes))
         self._stage: _RunningStage | None = None
-        self._scene_started = 0.0
         self._device_seconds = 0.0
         # The first steps show noise: the first preview waits a quarter of the interval.
         self._next_preview_at = perf_counter() + job.preview_interval_seconds / 4
 
     def execute(self) -> FinishedMessage:
         """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
-        started = perf_counter()
         self._job.folder.mkdir(parents=True, exist_ok=True)
         renderer = self._load_model()
         files = [self._scene_file(renderer, scene) for scene in self._job.scenes]
@@ -81,7 +77,6 @@ class JobRenderer:
             media=media,
             files=artifacts,
             device_seconds=self._device_seconds,
-            seconds=perf_counter() - started,
         )
 
     def _load_model(self) -> Renderer:
@@ -98,7 +93,6 @@ class JobRenderer:
         earlier = next((file for file in self._job.finished_scenes if file.index == scene.index), None)
         reused = earlier is not None and _is_intact(earlier, scene)
         if earlier is not None and reused:
-            self._meter.reuse_scene(scene.index)
             file, seconds = earlier, 0.0
         else:
             if earlier is not None:
@@ -111,29 +105,23 @@ class JobRenderer:
     def _render_scene(self, renderer: Renderer, scene: PlannedScene) -> SceneFile:
         job = self._job
         request = job.request(scene)
-        self._scene_started = perf_counter()
         self._start_stage("encode_prompt", scene.index)
         encoded = renderer.encode_prompt(request)
         if encoded.words.count:
             self._send(UnknownWordsMessage(job_id=job.job_id, scene=scene.index, words=encoded.words))
         self._device_seconds += self._finish_stage()
         path = job.folder / f"scene-{scene.index:04}.mp4"
-        partial = path.with_suffix(".part")
+        unfinished = path.with_suffix(".part")
         self._start_stage("denoise", scene.index)
-        denoise_seconds = 0.0
-        with BackgroundEncoder(partial, width=job.width, height=job.height, fps=job.fps) as encoder:
+        with BackgroundEncoder(unfinished, width=job.width, height=job.height, fps=job.fps) as encoder:
             frames = renderer.render(request, lambda report: self._observe(scene, report), self._should_stop)
             for run in frames:
-                if self._stage is not None and self._stage.name == "denoise":
-                    denoise_seconds = self._finish_stage()
-                    self._start_stage("decode", scene.index)
+                self._start_decode(scene)
                 encoder.write(run)
-        decode_seconds = self._finish_stage()
-        self._device_seconds += denoise_seconds + decode_seconds
-        self._meter.finish_scene(scene.index, denoise_seconds, decode_seconds)
+        self._device_seconds += self._finish_stage()
         if encoder.frames != scene.frames:
             raise RuntimeError(f"the renderer drew {encoder.frames} frames, not {scene.frames}")
-        partial.replace(path)
+        unfinished.replace(path)
         return SceneFile(
             index=scene.index,
             path=path,
@@ -143,27 +131,20 @@ class JobRenderer:
         )
 
     def _observe(self, scene: PlannedScene, report: StepReport) -> None:
-        """Send a step to the supervisor. The first step of decoding finishes the stage of denoising."""
-        if report.stage == "decode" and self._stage is not None and self._stage.name == "denoise":
-            self._device_seconds += self._finish_stage()
-            self._start_stage("decode", scene.index)
-        now = perf_counter()
-        stage_seconds = now - self._stage.started if self._stage is not None else 0.0
-        fraction = self._meter.fraction(scene.index, report.stage, report.step, report.steps)
+        """Send a step to the supervisor, and a preview if one is due."""
+        if report.stage == "decode":
+            self._start_decode(scene)
         self._send(
             StepMessage(
                 job_id=self._job.job_id,
                 stage=report.stage,
                 scene=scene.index,
-                scenes=len(self._job.scenes),
                 step=report.step,
                 steps=report.steps,
-                fraction=fraction,
-                step_seconds=stage_seconds / max(1, report.step),
-                eta_seconds=self._meter.eta_seconds(fraction, now - self._scene_started),
             )
         )
-        if report.preview is not None and now >= self._next_preview_at and report.step < report.steps:
+        due = perf_counter() >= self._next_preview_at and report.step < report.steps
+        if report.preview is not None and due:
             self._send_preview(scene, report, report.preview)
 
     def _send_preview(self, scene: PlannedScene, report: StepReport, draw: Callable[[], bytes]) -> None:
@@ -172,11 +153,7 @@ class JobRenderer:
         now = perf_counter()
         pause = max(self._job.preview_interval_seconds, _PREVIEW_COST_FACTOR * (now - started))
         self._next_preview_at = now + pause
-        self._send(
-            PreviewMessage(
-                job_id=self._job.job_id, scene=scene.index, step=report.step, steps=report.steps, jpeg=jpeg
-            )
-        )
+        self._send(PreviewMessage(job_id=self._job.job_id, scene=scene.index, step=report.step, jpeg=jpeg))
 
     def _assemble(self, files: list[SceneFile]) -> tuple[VerifiedMedia, tuple[ArtifactFile, ...]]:
         """Join the scenes into the clip, verify it, and make its thumbnail and preview."""
@@ -192,7 +169,7 @@ class JobRenderer:
         assemble(scenes, clip, self._raise_if_cancelled)
         frames = sum(file.frames for file in files)
         expected = ExpectedMedia(width=job.width, height=job.height, fps=job.fps, frames=frames)
-        thumbnails = ThumbnailCollector(frames, job.fps)
+        thumbnails = ThumbnailCollector(frames=frames, fps=job.fps)
         media = verify_video(video, expected, thumbnails.add_frame)
         artifacts = (
             ArtifactFile(
@@ -202,11 +179,27 @@ class JobRenderer:
                 sha256=media.sha256,
                 size_bytes=media.size_bytes,
             ),
-            _write_file(job.folder / "thumbnail.jpg", "thumbnail", "image/jpeg", thumbnails.thumbnail_jpeg()),
-            _write_file(job.folder / "preview.webp", "preview", "image/webp", thumbnails.preview_webp()),
+            _write_file(
+                job.folder / "thumbnail.jpg",
+                thumbnails.thumbnail_jpeg(),
+                kind="thumbnail",
+                media_type="image/jpeg",
+            ),
+            _write_file(
+                job.folder / "preview.webp",
+                thumbnails.preview_webp(),
+                kind="preview",
+                media_type="image/webp",
+            ),
         )
         self._finish_stage()
         return media, artifacts
+
+    def _start_decode(self, scene: PlannedScene) -> None:
+        """Finish denoising and start decoding, unless decoding runs already."""
+        if self._stage is not None and self._stage.name == "denoise":
+            self._device_seconds += self._finish_stage()
+            self._start_stage("decode", scene.index)
 
     def _start_stage(self, name: str, scene: int | None = None) -> None:
         self._stage = _RunningStage(name, scene, perf_counter())
@@ -235,7 +228,7 @@ def prefetch(job: RenderJob, cache: ModelCache) -> PrefetchedMessage:
     """Load the model and encode the prompts of all scenes. Raises RenderFailed."""
     started = perf_counter()
     model = cache.load(job.model)
-    embeddings = sum(not model.renderer.encode_prompt(job.request(scene)).known for scene in job.scenes)
+    embeddings = sum(not model.renderer.encode_prompt(job.request(scene)).cached for scene in job.scenes)
     return PrefetchedMessage(
         job_id=job.job_id,
         facts=model.facts,
@@ -254,7 +247,7 @@ def _digest(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _write_file(path: Path, kind: str, media_type: str, content: bytes) -> ArtifactFile:
+def _write_file(path: Path, content: bytes, *, kind: str, media_type: str) -> ArtifactFile:
     path.write_bytes(content)
     return ArtifactFile(
         kind=kind,

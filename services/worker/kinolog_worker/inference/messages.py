@@ -108,17 +108,13 @@ class StageFinishedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMessage:
-    """A step is done. `fraction` (0 to 1) is of the whole rendering, `eta_seconds` the time to its end, once known."""
+    """A step is done: `step` counts from 1 to `steps`, in denoising steps or in decoded frames."""
 
     job_id: str
     stage: str
     scene: int
-    scenes: int
     step: int
     steps: int
-    fraction: float
-    step_seconds: float
-    eta_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +124,6 @@ class PreviewMessage:
     job_id: str
     scene: int
     step: int
-    steps: int
     jpeg: bytes
 
 
@@ -168,7 +163,6 @@ class FinishedMessage:
     media: VerifiedMedia
     files: tuple[ArtifactFile, ...]
     device_seconds: float
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

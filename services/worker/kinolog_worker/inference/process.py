@@ -48,7 +48,7 @@ _PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """A command that is not completely answered."""
+    """A command whose closing message has not arrived, with the answers that wait to be read."""
 
     job_id: str
     answers: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
@@ -187,7 +187,7 @@ class InferenceProcess:
             self._deliver(answer)
         writer.close()
         exit_code = await _exit_code(process)
-        code, message = exit_cause(exit_code, out_of_memory_kills() > memory_kills)
+        code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)
         if self._killed:
             code, message = "WORKER_KILLED", "the inference process was stopped"
         for exchange in self._runs.values():

@@ -1,4 +1,4 @@
-"""Prefetch for a queued job: its model is loaded, and its prompts are encoded."""
+"""Prefetch for a queued job: load its model and encode its prompts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
-    """Prefetch and record it in the log. A failure is not retried: prefetch only saves time.
+    """Load the model of the ticket's job, encode its prompts, and record that in the log.
+
+    A failure is not retried: prefetch only saves time.
 
     Raises `LogUnavailable`, `UnsealFailed`.
     """

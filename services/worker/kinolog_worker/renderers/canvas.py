@@ -26,19 +26,19 @@ class Canvas:
     repeat: int
 
 
-def canvas_for(request: SceneRequest, multiple: int, temporal: int) -> Canvas:
+def canvas_for(request: SceneRequest, *, size_multiple: int, frame_multiple: int) -> Canvas:
     """Return the smallest canvas that covers the request.
 
-    Sizes become multiples of `multiple` pixels, frames `k * temporal + 1`. `scale` and `repeat` are the smallest
-    whole factors with which the model does not exceed its native size.
+    Sides become multiples of `size_multiple` pixels, frames `k * frame_multiple + 1`. `scale` and `repeat` are the
+    smallest whole factors with which the model does not exceed its native size.
     """
     scale = max(_factor(request.width, request.native_width), _factor(request.height, request.native_height))
     repeat = _factor(request.frames, request.native_frames)
     frames = ceil(request.frames / repeat)
     return Canvas(
-        width=_round_up(ceil(request.width / scale), multiple),
-        height=_round_up(ceil(request.height / scale), multiple),
-        frames=ceil((frames - 1) / temporal) * temporal + 1,
+        width=_round_up(ceil(request.width / scale), size_multiple),
+        height=_round_up(ceil(request.height / scale), size_multiple),
+        frames=ceil((frames - 1) / frame_multiple) * frame_multiple + 1,
         scale=scale,
         repeat=repeat,
     )

@@ -119,9 +119,9 @@ class VocabularyMatch:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPrompt:
-    """A prompt is encoded; `known` if its embedding was cached. `words` are those that the model does not know."""
+    """A prompt is encoded; `cached` if it was encoded before. `words` are those that the model does not know."""
 
-    known: bool
+    cached: bool
     words: VocabularyMatch = VocabularyMatch()
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 QUERY_SECONDS = 5.0
+"""Time limit of a query with nvidia-smi."""
 
 
 async def device_memory(device: str, pid: int | None) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def attempt_parts(
 
 
 class StageRates:
-    """Seconds per unit of work, by model and stage. Kept in memory: a worker learns again after a start."""
+    """Seconds per unit of work, by model and stage. Held in memory only: a worker learns again after a start."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, Stage], float] = {}

@@ -61,7 +61,7 @@ class ProgressReporter:
         self._progress = progress
         self._pending.set()
 
-    def put_preview(self, scene: int, step: int, jpeg: bytes) -> None:
+    def put_preview(self, *, scene: int, step: int, jpeg: bytes) -> None:
         """Publish this preview of a scene instead of any that is still pending."""
         self._preview = PreviewImage(
             job_id=self._job_id,
@@ -99,7 +99,7 @@ class ProgressReporter:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def flush(self) -> None:
-        """Publish what is pending; progress last, so that a reader of the newest update finds it."""
+        """Publish what is pending; progress last, so that it is the newest update."""
         self._pending.clear()
         updates: list[ProgressUpdate | None] = [*self._lines, self._preview, self._progress]
         self._lines.clear()

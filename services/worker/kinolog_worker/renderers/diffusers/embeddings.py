@@ -1,4 +1,4 @@
-"""Embeddings of prompts, cached: a prefetched prompt is not encoded again by the render that follows."""
+"""Embeddings of prompts, cached: a prompt that was prefetched is not encoded again when its scene is rendered."""
 
 from __future__ import annotations
 

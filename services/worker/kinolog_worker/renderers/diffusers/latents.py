@@ -2,8 +2,8 @@
 
 The Wan decoder is causal in time: it processes latent frames in order and carries what it needs of the past in a
 feature map. Driven here one latent frame at a time, it returns bit for bit what its own `decode` returns, but the first
-frames come after the first latent frame. This relies on private attributes of diffusers, whose version is pinned; a
-test compares both ways.
+frames are available after the first latent frame. This relies on private attributes of diffusers, whose version is
+pinned; a test compares both ways.
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def _check_index(folder: Path, pipeline_modules: frozenset[str]) -> None:
             library = value[0]
             if library not in _LIBRARIES and library not in pipeline_modules:
                 raise RenderFailed(
-                    "MODEL_UNSAFE", f"component {name} asks for the module {library}", retryable=False
+                    "MODEL_UNSAFE",
+                    f"component {name} needs the module {library}, which is not loaded",
+                    retryable=False,
                 )
 
 

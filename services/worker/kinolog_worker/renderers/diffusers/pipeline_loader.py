@@ -63,7 +63,7 @@ def load_pipeline(model: ModelSource, device_name: str) -> tuple[Any, LoadedFact
 
 
 def device_named(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the first GPU, or else the CPU. Raises RenderFailed."""
+    """Return the device of that name; `auto` is the first CUDA GPU, else `mps`, else the CPU. Raises RenderFailed."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda:0")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import lcm
 from typing import Any
 
+from kinolog_worker.renderers.canvas import Canvas
 from kinolog_worker.renderers.renderer import RenderFailed, SceneRequest
 
 _REQUIRED = {"prompt", "num_frames", "height", "width", "output_type"}
@@ -18,20 +19,21 @@ _SMALLEST_MULTIPLE = 16
 class PipelineSignature:
     """Names of the call's parameters, and what sizes are rounded to.
 
-    Sides are multiples of `multiple` pixels, frames `k * temporal + 1`, and prompts are padded to `text_tokens`.
+    Sides are multiples of `size_multiple` pixels, frames `k * frame_multiple + 1`, and prompts are padded to
+    `text_tokens`.
     """
 
     accepts: frozenset[str]
-    multiple: int
-    temporal: int
+    size_multiple: int
+    frame_multiple: int
     text_tokens: int | None
 
-    def arguments(self, request: SceneRequest, width: int, height: int, frames: int) -> dict[str, Any]:
-        """Return the arguments of the call for a scene without the prompt: those that the pipeline accepts."""
+    def arguments(self, request: SceneRequest, canvas: Canvas) -> dict[str, Any]:
+        """Return those arguments of the call for a scene that the pipeline accepts, without the prompts."""
         possible: dict[str, Any] = {
-            "width": width,
-            "height": height,
-            "num_frames": frames,
+            "width": canvas.width,
+            "height": canvas.height,
+            "num_frames": canvas.frames,
             "num_inference_steps": request.steps,
             "guidance_scale": request.guidance,
             "frame_rate": request.fps,
@@ -63,28 +65,31 @@ def signature_of(pipe: Any, *, text_tokens: object = None, size_multiple: object
         )
     return PipelineSignature(
         accepts=frozenset(parameters),
-        multiple=size_multiple
+        size_multiple=size_multiple
         if isinstance(size_multiple, int)
-        else lcm(_spatial(pipe) * _patch(pipe), _SMALLEST_MULTIPLE),
-        temporal=_temporal(pipe),
+        else lcm(_spatial_factor(pipe) * _patch_side(pipe), _SMALLEST_MULTIPLE),
+        frame_multiple=_temporal_factor(pipe),
         text_tokens=_text_tokens(pipe, parameters, text_tokens),
     )
 
 
-def _spatial(pipe: Any) -> int:
-    return _first(pipe, ("vae_scale_factor_spatial", "vae_spatial_compression_ratio", "vae_scale_factor"), 8)
+def _spatial_factor(pipe: Any) -> int:
+    return _first_factor(
+        pipe, ("vae_scale_factor_spatial", "vae_spatial_compression_ratio", "vae_scale_factor"), 8
+    )
 
 
-def _temporal(pipe: Any) -> int:
-    return _first(pipe, ("vae_scale_factor_temporal", "vae_temporal_compression_ratio"), 1)
+def _temporal_factor(pipe: Any) -> int:
+    return _first_factor(pipe, ("vae_scale_factor_temporal", "vae_temporal_compression_ratio"), 1)
 
 
-def _first(pipe: Any, names: tuple[str, ...], otherwise: int) -> int:
+def _first_factor(pipe: Any, names: tuple[str, ...], otherwise: int) -> int:
+    """Return the first of these attributes of the pipeline that is a positive number."""
     values = (getattr(pipe, name, None) for name in names)
     return next((value for value in values if isinstance(value, int) and value > 0), otherwise)
 
 
-def _patch(pipe: Any) -> int:
+def _patch_side(pipe: Any) -> int:
     """Return the number of latent pixels on a side of one token."""
     network = getattr(pipe, "transformer", None) or getattr(pipe, "transformer_2", None)
     size = getattr(getattr(network, "config", None), "patch_size", 1)

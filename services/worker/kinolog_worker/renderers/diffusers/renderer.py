@@ -85,7 +85,11 @@ class DiffusersRenderer:
         loaded = self._loaded_pipeline()
         if loaded.vocabulary is not None:
             request = loaded.vocabulary.rewrite_request(request)
-        canvas = canvas_for(request, loaded.signature.multiple, loaded.signature.temporal)
+        canvas = canvas_for(
+            request,
+            size_multiple=loaded.signature.size_multiple,
+            frame_multiple=loaded.signature.frame_multiple,
+        )
         _log_canvas(request, canvas)
         drawn = 0
         with _OutOfMemoryErrors():
@@ -120,10 +124,12 @@ class DiffusersRenderer:
         """Denoise, then yield frames of the canvas as they are decoded."""
         pipe, signature = loaded.pipe, loaded.signature
         streams = can_stream(pipe)
-        arguments = signature.arguments(request, canvas.width, canvas.height, canvas.frames)
+        arguments = signature.arguments(request, canvas)
         arguments |= loaded.prompts.arguments(request)
         if "callback_on_step_end" in signature.accepts:
-            arguments["callback_on_step_end"] = _step_observer(pipe, request, observe, should_stop, streams)
+            arguments["callback_on_step_end"] = _step_observer(
+                pipe, request, observe, should_stop, previews=streams
+            )
         if should_stop():
             raise RenderCancelled
         # On every device the generator is one of the CPU, so that a seed means the same noise everywhere.
@@ -137,7 +143,7 @@ class DiffusersRenderer:
 
 
 def _step_observer(
-    pipe: Any, request: SceneRequest, observe: Observe, should_stop: ShouldStop, previews: bool
+    pipe: Any, request: SceneRequest, observe: Observe, should_stop: ShouldStop, *, previews: bool
 ) -> Any:
     """Return the pipeline's callback. It reports each step, and ends the call with an exception if it is cancelled.
 
