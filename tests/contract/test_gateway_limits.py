@@ -41,7 +41,7 @@ EDGES: list[tuple[str, Any, Any]] = [
 ]
 
 
-def wrong(message: Message) -> list[str]:
+def violations_of(message: Message) -> list[str]:
     """Return the violations that the contract finds in a message."""
     return [violation.proto.message for violation in validator.collect_violations(message)]
 
@@ -49,12 +49,12 @@ def wrong(message: Message) -> list[str]:
 @pytest.mark.parametrize(("field", "inside", "outside"), EDGES)
 def test_limits_of_a_submission(field: str, inside: Any, outside: Any) -> None:
     """A value just inside a limit is accepted by both; one just outside, by neither."""
-    taken = GenerateRequest.model_validate({"prompt": "x", field: inside})
-    assert wrong(taken.to_proto(taken.request_id or "r")) == []
+    accepted = GenerateRequest.model_validate({"prompt": "x", field: inside})
+    assert violations_of(accepted.to_proto(accepted.request_id or "r")) == []
     with pytest.raises(ValidationError):
         GenerateRequest.model_validate({"prompt": "x", field: outside})
     loose = GenerateRequest.model_construct(**{**dict(GenerateRequest(prompt="x")), field: outside})
-    assert wrong(loose.to_proto(loose.request_id or "r"))
+    assert violations_of(loose.to_proto(loose.request_id or "r"))
 
 
 @pytest.mark.parametrize(
@@ -74,30 +74,30 @@ def test_limits_of_a_submission(field: str, inside: Any, outside: Any) -> None:
 )
 def test_limits_of_a_list(query: dict[str, Any]) -> None:
     """The widest query that the gateway accepts is one that the contract accepts."""
-    taken = JobsQuery.model_validate(query)
+    accepted = JobsQuery.model_validate(query)
     request = pb.ListJobsRequest(
-        filter=taken.to_proto(NOW),
-        order_by=f"{taken.sort} {taken.order}",
-        page_size=taken.limit,
-        page_token=taken.token,
-        offset=taken.offset,
+        filter=accepted.to_proto(NOW),
+        order_by=f"{accepted.sort} {accepted.order}",
+        page_size=accepted.limit,
+        page_token=accepted.page_token,
+        offset=accepted.offset,
     )
-    assert wrong(request) == []
+    assert violations_of(request) == []
 
 
 def test_limits_of_a_bulk_command() -> None:
     """A thousand jobs are accepted by both, one more by neither."""
     ids = ["a" * 26] * 1000
     assert BulkRequest.model_validate({"action": "cancel", "job_ids": ids}).job_ids == ids
-    assert wrong(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=ids))) == []
-    assert wrong(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=[*ids, ids[0]])))
+    assert violations_of(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=ids))) == []
+    assert violations_of(pb.BulkCancelJobsRequest(selection=pb.JobSelection(job_ids=[*ids, ids[0]])))
     with pytest.raises(ValidationError):
         BulkRequest.model_validate({"action": "cancel", "job_ids": [*ids, ids[0]]})
 
 
 def test_spans_of_charts() -> None:
     """Every named span is one that the contract accepts."""
-    for word in (
+    for name in (
         "today",
         "this_week",
         "this_month",
@@ -106,5 +106,5 @@ def test_spans_of_charts() -> None:
         "last_30_days",
         "all_time",
     ):
-        query = SeriesQuery.model_validate({"date_range": word, "bucket_seconds": 2_678_400})
-        assert wrong(query.to_proto(NOW)) == []
+        query = SeriesQuery.model_validate({"date_range": name, "bucket_seconds": 2_678_400})
+        assert violations_of(query.to_proto(NOW)) == []

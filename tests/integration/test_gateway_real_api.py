@@ -42,7 +42,7 @@ async def generate(gateway: RunningGateway, **fields: Any) -> dict[str, Any]:
 
 
 def progress(job_id: str, step: int) -> Progress:
-    """A denoising step that is finished."""
+    """Return the progress after a finished denoising step."""
     return Progress(
         job_id=job_id,
         attempt=1,
@@ -188,7 +188,7 @@ async def test_charts_and_catalogue(gateway: RunningGateway, api: RunningApi) ->
     assert "kinolog-tiny" in [model["name"] for model in models]
 
 
-async def hear_step(client: WsClient, step: int) -> dict[str, Any]:
+async def receive_step(client: WsClient, step: int) -> dict[str, Any]:
     """Return the progress of a step."""
     while (message := await client.receive_type("job_status_update"))["data"]["step"] != step:
         pass
@@ -205,7 +205,7 @@ async def test_a_job_live(gateway: RunningGateway, api: RunningApi) -> None:
         while "attempt_started" not in (await client.receive_type("job_status_update"))["data"]["events"]:
             pass
         await api.progress.publish(progress(job_id, 4))
-        message = await hear_step(client, 4)
+        message = await receive_step(client, 4)
         assert (message["data"]["stage"], message["data"]["percent"]) == ("denoise", 20.0)
         picture = PreviewImage(
             job_id=job_id, attempt=1, at=AT, scene=0, step=4, media_type="image/jpeg", image=b"\xff\xd8"
@@ -224,7 +224,7 @@ async def test_a_job_live(gateway: RunningGateway, api: RunningApi) -> None:
         assert (await client.receive())["data"]["message"] == "weights loaded"
 
 
-async def test_coming_back(gateway: RunningGateway, api: RunningApi) -> None:
+async def test_reconnecting(gateway: RunningGateway, api: RunningApi) -> None:
     """Clients that reconnect while jobs progress receive each end exactly once."""
     ids = [(await generate(gateway))["job_id"] for _ in range(20)]
     ended: list[str] = []

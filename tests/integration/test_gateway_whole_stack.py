@@ -20,13 +20,13 @@ ENDS = {"job_completed", "job_failed", "job_cancelled"}
 @pytest.fixture
 async def client(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the stack's gateway."""
-    async with httpx.AsyncClient(base_url=stack.addresses["gateway"], timeout=60) as made:
-        yield made
+    async with httpx.AsyncClient(base_url=stack.addresses["gateway"], timeout=60) as http_client:
+        yield http_client
 
 
 @pytest.fixture
 def ws_url(stack: Stack) -> str:
-    """Address of its WebSocket."""
+    """Return the address of the gateway's WebSocket."""
     return stack.addresses["gateway"].replace("http://", "ws://") + "/ws"
 
 
@@ -72,8 +72,8 @@ async def test_from_a_prompt_to_its_video(client: httpx.AsyncClient, ws_url: str
         assert len(whole.content) == artifact["size_bytes"]
         part = await client.get(link, headers={"Range": "bytes=-16"})
         assert (part.status_code, part.content) == (206, whole.content[-16:])
-        known = await client.get(link, headers={"If-None-Match": whole.headers["etag"]})
-        assert known.status_code == 304
+        cached = await client.get(link, headers={"If-None-Match": whole.headers["etag"]})
+        assert cached.status_code == 304
     assert result["media"]["codec"] == "h264"
 
 
@@ -133,7 +133,7 @@ async def test_a_running_job_live(client: httpx.AsyncClient, ws_url: str) -> Non
     assert (await client.get(f"/mcp/result/{job_id}")).status_code == 409
 
 
-async def test_many_clients_that_come_and_go(client: httpx.AsyncClient, ws_url: str) -> None:
+async def test_many_clients_that_reconnect(client: httpx.AsyncClient, ws_url: str) -> None:
     """Clients that reconnect after every few messages receive the end of each of many jobs exactly once."""
     responses = [await generate(client) for _ in range(8)]
     ids = {response["job_id"] for response in responses}

@@ -22,15 +22,16 @@ from kinolog_gateway.websocket.protocol import LiveProtocol
 
 NAME = "gateway"
 STOP_SECONDS = 5
-"""How long requests that are being answered may take to end when the gateway stops."""
+"""How long requests in progress may take to end when the gateway stops."""
 CLIENT_MESSAGE_BYTES = 65_536
+"""Longest message of a WebSocket client."""
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn, which says when it serves and ends with success when it is told to stop."""
+    """uvicorn that announces its address when it serves, and exits with status 0 after SIGTERM or SIGINT."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, then say so."""
+        """Start to serve, then announce the address."""
         await super().startup(sockets)
         if self.started and sockets:
             ready_line.announce(NAME, url=_url(sockets[0]))
@@ -54,7 +55,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises OSError, which says what is in the way."""
+    """Return a listening socket. Raises OSError if the address cannot be bound."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -70,7 +71,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
-    """The server of these settings. Raises BadKeyFileError."""
+    """Return the server for these settings. Raises BadKeyFileError."""
     keys = keys_for(settings.gateway_host, settings.api_key_file)
     app = create_app(lambda: Upstream(settings.api_target), keys, system_clock)
     return GatewayServer(

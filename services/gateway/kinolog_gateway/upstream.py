@@ -20,9 +20,11 @@ ResponseT = TypeVar("ResponseT")
 READ_SECONDS = 15.0
 """Timeout of a call. It includes waiting for a minimum position."""
 BULK_SECONDS = 60.0
+"""Timeout of a bulk command."""
 PROOF_SECONDS = 60.0
 """Timeout of a proof. It reads every file of a job completely."""
 HEALTH_SECONDS = 2.0
+"""Timeout of a health check."""
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
@@ -74,19 +76,18 @@ _BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
 
 def retry_pause_seconds(failures: int) -> float:
     """Return the pause after this many failures in a row, in seconds. Random, to spread the load of many clients."""
-    return _BACKOFF.seconds(failures) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+    return _BACKOFF.seconds(failures) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
 
 
 class Upstream:
     """One channel to the api, and the stubs of its services. Create it inside the event loop that uses it."""
 
     def __init__(self, target: str) -> None:
-        self.target = target
-        self.channel = aio.insecure_channel(target, options=list(OPTIONS))
-        self.jobs = job_service_pb2_grpc.JobServiceStub(self.channel)
-        self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self.channel)
-        self.audit = audit_service_pb2_grpc.AuditServiceStub(self.channel)
-        self._health = health_pb2_grpc.HealthStub(self.channel)
+        self._channel = aio.insecure_channel(target, options=list(OPTIONS))
+        self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
+        self.analytics = analytics_service_pb2_grpc.AnalyticsServiceStub(self._channel)
+        self.audit = audit_service_pb2_grpc.AuditServiceStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
 
     async def call(
         self,
@@ -98,7 +99,7 @@ class Upstream:
         """Make one unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""
         return await method(request, timeout=timeout_seconds, metadata=caller.metadata)
 
-    async def serving(self) -> bool:
+    async def is_serving(self) -> bool:
         """Return whether the api is ready to serve."""
         try:
             response = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
@@ -109,4 +110,4 @@ class Upstream:
 
     async def close(self) -> None:
         """Cancel every call and close the channel."""
-        await self.channel.close(None)
+        await self._channel.close(None)

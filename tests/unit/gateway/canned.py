@@ -41,7 +41,7 @@ def job(id: str, prompt: str = PROMPT, **fields: Any) -> pb.Job:  # noqa: A002 -
         seed=7,
         style="cinematic",
     )
-    given = {
+    values = {
         "tenant": "default",
         "actor": "ada",
         "request_id": "r1",
@@ -53,7 +53,7 @@ def job(id: str, prompt: str = PROMPT, **fields: Any) -> pb.Job:  # noqa: A002 -
         "scenes": [scene(0), scene(1)],
         **fields,
     }
-    return pb.Job(id=id, spec=spec, **given)
+    return pb.Job(id=id, spec=spec, **values)
 
 
 def scene(index: int) -> pb.Scene:

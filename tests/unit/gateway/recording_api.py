@@ -1,6 +1,6 @@
 """A gRPC api for the gateway's tests: a real server that records its requests.
 
-It keeps jobs in a dictionary and their commits in a list, validates requests by the rules of the contract, and streams
+It stores jobs in a dictionary and their commits in a list, validates requests by the rules of the contract, and streams
 like the real one: commits once and in order, progress after the commits that it belongs to.
 """
 
@@ -73,7 +73,7 @@ class RecordingApi:
         self.position = 0
         self._delayed: list[jobs.WatchJobsResponse] | None = None
         self._watchers: set[asyncio.Queue[jobs.WatchJobsResponse | None]] = set()
-        self._moved = asyncio.Condition()
+        self._streams_changed = asyncio.Condition()
         self._validator = protovalidate.Validator()
         self._server: aio.Server | None = None
         self.port = 0
@@ -81,8 +81,8 @@ class RecordingApi:
     async def start(self) -> str:
         """Serve, on the same port after a stop. Return the target."""
         server = aio.server()
-        for add in self._services:
-            add(self, server)
+        for add_service in self._services:
+            add_service(self, server)
         health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         await health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -125,8 +125,8 @@ class RecordingApi:
 
     async def wait_for_streams(self, streams: int = 1) -> None:
         """Wait until this many streams are open."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.open_streams == streams)
+        async with self._streams_changed:
+            await self._streams_changed.wait_for(lambda: self.open_streams == streams)
 
     def pause_streams(self) -> None:
         """Delay updates on all streams until `resume_streams`."""
@@ -187,6 +187,6 @@ class RecordingApi:
             await self._count_stream(-1)
 
     async def _count_stream(self, change: int) -> None:
-        async with self._moved:
+        async with self._streams_changed:
             self.open_streams += change
-            self._moved.notify_all()
+            self._streams_changed.notify_all()

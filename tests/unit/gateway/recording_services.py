@@ -35,7 +35,7 @@ def _unary(respond: Callable[..., Any]) -> Any:
     return method
 
 
-def _moves(response: type[Any], status: pb.Status.ValueType | None, *events: str) -> Callable[..., Any]:
+def _command(response: type[Any], status: pb.Status.ValueType | None, *events: str) -> Callable[..., Any]:
     def respond(api: RecordingApi, request: Any) -> Any:
         job = api.get(request.job_id)
         changed = pb.Job()
@@ -159,7 +159,7 @@ def _bulk(response: type[Any], status: pb.Status.ValueType, event: str) -> Calla
 
 
 def _not_offered(api: RecordingApi, request: Any) -> Any:
-    raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_OFFERED", "the gateway does not ask for this")
+    raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_OFFERED", "the gateway does not call this")
 
 
 def _named(name: str, respond: Callable[..., Any]) -> Any:
@@ -181,12 +181,12 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     ListModels = _unary(ListModels)
     ListWorkers = _unary(ListWorkers)
     CancelJob = _named(
-        "CancelJob", _moves(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled")
+        "CancelJob", _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled")
     )
-    RetryJob = _named("RetryJob", _moves(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"))
-    ReprioritizeJob = _named("ReprioritizeJob", _moves(jobs.ReprioritizeJobResponse, None, "reprioritized"))
-    PrefetchJob = _named("PrefetchJob", _moves(jobs.PrefetchJobResponse, None, "prefetch_requested"))
-    EraseJob = _named("EraseJob", _moves(jobs.EraseJobResponse, None, "erased"))
+    RetryJob = _named("RetryJob", _command(jobs.RetryJobResponse, pb.STATUS_QUEUED, "retried", "queued"))
+    ReprioritizeJob = _named("ReprioritizeJob", _command(jobs.ReprioritizeJobResponse, None, "reprioritized"))
+    PrefetchJob = _named("PrefetchJob", _command(jobs.PrefetchJobResponse, None, "prefetch_requested"))
+    EraseJob = _named("EraseJob", _command(jobs.EraseJobResponse, None, "erased"))
     BulkCancelJobs = _named(
         "BulkCancelJobs", _bulk(jobs.BulkCancelJobsResponse, pb.STATUS_CANCELLED, "cancelled")
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
-SECRET = "a private prompt that nobody may repeat"
+SECRET = "a private prompt that no text may repeat"
 ID = "a" * 26
 
 BODIES: list[tuple[dict[str, Any], str]] = [

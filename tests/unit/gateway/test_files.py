@@ -84,7 +84,7 @@ async def test_a_part_of_the_video(
     assert api.read_bytes == last - first + 1
 
 
-async def test_a_range_behind_the_end(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_range_after_the_end(gateway: RunningGateway, api: RecordingApi) -> None:
     """A range after the end is refused with the size of the file."""
     job = finished(api)
     response = await gateway.client.get(f"/mcp/result/{job.id}/video", headers={"Range": "bytes=256000-"})
@@ -163,7 +163,7 @@ async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: Recordin
     assert problem["reason"] == "ARTIFACT_MISSING"
 
 
-async def test_a_download_that_is_given_up(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_download_that_is_abandoned(gateway: RunningGateway, api: RecordingApi) -> None:
     """A file is read from the api only as fast as the client reads it, and no further after the client leaves."""
     large = bytes(64 * 1024 * 1024)
     job = api.commit(canned.completed(api.add_job(), canned.artifact(data=large)), "completed")

@@ -18,9 +18,9 @@ ADA, BOB = "ada-0123456789abcdef", "bob-0123456789abcdef"
 
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
-    """A file with two keys, each of another tenant."""
+    """A file with two keys of different tenants."""
     path = tmp_path / "keys"
-    path.write_text(f"# who may come in\n{ADA} studio ada\n\n{BOB} lab  # the night shift\n")
+    path.write_text(f"# accepted keys\n{ADA} studio ada\n\n{BOB} lab  # the night shift\n")
     return path
 
 
@@ -127,7 +127,7 @@ def test_other_addresses_need_keys(key_file: Path) -> None:
     assert keys_for("0.0.0.0", key_file)
 
 
-def test_who_a_key_is_for(key_file: Path) -> None:
+def test_the_tenant_of_a_key(key_file: Path) -> None:
     """A key belongs to its tenant; callers of one tenant have equal tenant keys."""
     keys = read_keys(key_file)
     ada = keys.identify(ADA)

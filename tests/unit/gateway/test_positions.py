@@ -77,7 +77,7 @@ async def test_two_channels_that_catch_up(gateway: RunningGateway, api: Recordin
 
 
 @pytest.mark.parametrize("with_all_jobs", [False, True])
-async def test_channels_that_catch_up_together(
+async def test_several_channels_that_catch_up(
     gateway: RunningGateway, api: RecordingApi, with_all_jobs: bool
 ) -> None:
     """Several channels that resume receive their missed commits in the order of the log, each once."""

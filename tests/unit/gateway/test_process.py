@@ -16,12 +16,12 @@ from kinolog.process import ready_line
 
 
 def start(**environment: str) -> subprocess.Popen[str]:
-    """The gateway with these settings."""
+    """Start a gateway process with these settings."""
     settings = {f"KINOLOG_{name.upper()}": value for name, value in environment.items()}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
     return subprocess.Popen(
         [sys.executable, "-m", "kinolog_gateway.app"],
-        env=kept | settings,
+        env=inherited | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -65,7 +65,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert "KINOLOG_GATEWAY_PORT" in err
 
 
-def test_a_port_that_is_none() -> None:
+def test_an_invalid_port() -> None:
     """An invalid setting is named."""
     with start(gateway_port="99999") as process:
         _, err = process.communicate(timeout=20)

@@ -66,7 +66,7 @@ async def test_a_list_with_filters(gateway: RunningGateway, api: RecordingApi) -
     assert [job["status"] for job in body["jobs"]] == ["queued"]
 
 
-async def test_a_cursor_is_handed_on(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_cursor_is_passed_on(gateway: RunningGateway, api: RecordingApi) -> None:
     """The cursor of a page is the token of the next one."""
     for _ in range(3):
         api.add_job()

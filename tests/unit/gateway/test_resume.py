@@ -1,4 +1,4 @@
-"""The WebSocket: resuming, slow clients, an api that goes away, a gateway that stops."""
+"""The WebSocket: resuming, slow clients, an api that restarts, a gateway that stops."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from kinolog_gateway.websocket import client as live_client
+from kinolog_gateway.websocket import client as websocket_client
 from kinolog_gateway.websocket import tenant_broadcast
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -20,14 +20,16 @@ from tests.unit.gateway.ws_client import WsClient, commits, connected, positions
 
 
 @pytest.fixture
-async def short_memory(api: RecordingApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningGateway]:
+async def forgetful_gateway(
+    api: RecordingApi, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RunningGateway]:
     """A gateway that remembers no commits, so that clients catch up from the api itself."""
     monkeypatch.setattr(tenant_broadcast, "LOOK_BACK", 0)
     async with running_gateway(f"127.0.0.1:{api.port}") as running:
         yield running
 
 
-async def test_coming_back_to_what_the_gateway_remembers(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_resuming_from_remembered_commits(gateway: RunningGateway, api: RecordingApi) -> None:
     """After a reconnect, missed commits come first, then live ones, each once and in order."""
     for _ in range(10):
         api.add_job()
@@ -40,11 +42,11 @@ async def test_coming_back_to_what_the_gateway_remembers(gateway: RunningGateway
     assert len(api.requests("WatchJobs")) == 1
 
 
-async def test_coming_back_after_a_long_time(short_memory: RunningGateway, api: RecordingApi) -> None:
+async def test_resuming_after_a_long_time(forgetful_gateway: RunningGateway, api: RecordingApi) -> None:
     """Commits that the gateway does not remember are read from the api, and joined with live ones."""
     for _ in range(50):
         api.add_job()
-    async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
+    async with connected(forgetful_gateway.ws_url) as watcher, connected(forgetful_gateway.ws_url) as client:
         await watcher.subscribe("jobs")
         await api.wait_for_streams()
         await client.send(type="subscribe", channel="jobs", after=10)
@@ -55,18 +57,17 @@ async def test_coming_back_after_a_long_time(short_memory: RunningGateway, api: 
         await watcher.receive_until(55)
         assert positions(client.received) == list(range(11, 56))
         assert positions(watcher.received) == list(range(51, 56))
-        await api.wait_for_streams(
-            1
-        )  # the stream of its own is closed once the client has joined the shared one
+        # The client's own stream is closed when it has joined the shared one.
+        await api.wait_for_streams(1)
         api.add_job()
         assert positions(await client.receive_until(56)) == [56]
 
 
-async def test_joining_on_an_idle_log(short_memory: RunningGateway, api: RecordingApi) -> None:
+async def test_joining_on_an_idle_log(forgetful_gateway: RunningGateway, api: RecordingApi) -> None:
     """A client that catches up on an idle log receives the next commit once."""
     for _ in range(5):
         api.add_job()
-    async with connected(short_memory.ws_url) as client:
+    async with connected(forgetful_gateway.ws_url) as client:
         await client.send(type="subscribe", channel="jobs", after=2)
         await client.receive_until(5)
         api.add_job()
@@ -75,14 +76,14 @@ async def test_joining_on_an_idle_log(short_memory: RunningGateway, api: Recordi
         assert positions(client.received) == [3, 4, 5, 6, 7]
 
 
-async def test_coming_back_to_one_job(short_memory: RunningGateway, api: RecordingApi) -> None:
+async def test_resuming_one_job(forgetful_gateway: RunningGateway, api: RecordingApi) -> None:
     """A job's channel resumed from a position sends only its later commits, its end included."""
     job = api.add_job()
     for _ in range(5):
         api.add_job()
     api.commit(canned.started(job), "attempt_started")
     done = api.commit(canned.completed(canned.started(job)), "completed")
-    async with connected(short_memory.ws_url) as client:
+    async with connected(forgetful_gateway.ws_url) as client:
         await client.send(type="subscribe", channel=f"job:{job.id}", after=1)
         received = await client.receive_until(done.position)
         assert positions(received) == [7, 8]
@@ -129,7 +130,7 @@ async def test_a_position_that_the_log_has_not_reached(gateway: RunningGateway, 
 
 
 async def test_an_api_that_restarts(gateway: RunningGateway, api: RecordingApi) -> None:
-    """When the api goes away and comes back, clients stay, receive an error, and miss nothing."""
+    """When the api restarts, clients stay connected, receive an error, and miss nothing."""
     async with connected(gateway.ws_url) as client:
         await client.subscribe("jobs")
         await api.wait_for_streams()
@@ -188,7 +189,7 @@ async def test_many_restarts_under_load(gateway: RunningGateway, api: RecordingA
 
 
 async def _small_socket(url: str) -> sockets.socket:
-    """A connection with a small receive buffer."""
+    """Return a connection with a small receive buffer."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
     raw.setblocking(False)
@@ -220,21 +221,21 @@ async def test_a_slow_client(gateway: RunningGateway, api: RecordingApi) -> None
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1013
     after = max(message["position"] for message in slow.received)
-    async with connected(gateway.ws_url) as back:
-        await back.send(type="subscribe", channel="jobs", after=after)
-        await back.receive_until(jobs[-1].position)
-    together = sorted({*positions(slow.received), *positions(back.received)})
+    async with connected(gateway.ws_url) as resumed:
+        await resumed.send(type="subscribe", channel="jobs", after=after)
+        await resumed.receive_until(jobs[-1].position)
+    together = sorted({*positions(slow.received), *positions(resumed.received)})
     assert together == [job.position for job in jobs]
 
 
-async def test_what_is_held_is_bounded(
-    short_memory: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
+async def test_held_commits_are_bounded(
+    forgetful_gateway: RunningGateway, api: RecordingApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client far behind on a busy log receives everything once although few commits are held for it."""
-    monkeypatch.setattr(live_client, "MAX_HELD", 5)
+    monkeypatch.setattr(websocket_client, "MAX_HELD", 5)
     for _ in range(400):
         api.add_job()
-    async with connected(short_memory.ws_url) as watcher, connected(short_memory.ws_url) as client:
+    async with connected(forgetful_gateway.ws_url) as watcher, connected(forgetful_gateway.ws_url) as client:
         await watcher.subscribe("jobs")
         await api.wait_for_streams()
         await client.send(type="subscribe", channel="jobs", after=1)
@@ -259,7 +260,7 @@ async def test_a_gateway_that_stops(api: RecordingApi) -> None:
 
 
 async def test_lists_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Live updates continue while the read model is away."""
+    """Live updates continue while the read model does not answer."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", "away")
     api.add_job()
     async with connected(gateway.ws_url) as client:
@@ -272,7 +273,7 @@ async def test_lists_that_cannot_be_read(gateway: RunningGateway, api: Recording
         assert (await client.receive_type("queue_updated"))["data"]["queued"] == 2
 
 
-async def test_a_key_that_the_api_does_not_take(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_key_that_the_api_refuses(gateway: RunningGateway, api: RecordingApi) -> None:
     """A client whose key the api refuses is closed with 1008; once it is accepted, a new connection is served."""
     api.failures["SummarizeJobs"] = Refusal(grpc.StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", "no")
     async with connected(gateway.ws_url) as client:
@@ -286,7 +287,7 @@ async def test_a_key_that_the_api_does_not_take(gateway: RunningGateway, api: Re
         await api.wait_for_streams()
 
 
-async def test_another_log_behind_the_api(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_an_api_with_another_log(gateway: RunningGateway, api: RecordingApi) -> None:
     """When the log was replaced by a shorter one, clients are closed with 1012 and start again."""
     for _ in range(3):
         api.add_job()

@@ -72,7 +72,7 @@ async def test_codes(
     assert ("www-authenticate" in response.headers) == (status == 401)
 
 
-async def test_an_api_that_is_away() -> None:
+async def test_an_unreachable_api() -> None:
     """Without an api the gateway runs, is not ready, and responds with 503 and Retry-After."""
     async with running_gateway("127.0.0.1:1") as gateway:
         assert (await gateway.client.get("/health")).json() == {"status": "ok"}

@@ -26,7 +26,7 @@ class WsClient:
         await self.socket.send(json.dumps(message))
 
     async def subscribe(self, channel: str, after: int | None = None) -> None:
-        """Subscribe, and wait until the gateway has done it."""
+        """Subscribe, and wait until the gateway has carried it out."""
         await self.send(type="subscribe", channel=channel, **({} if after is None else {"after": after}))
         await self.settle()
 
@@ -67,7 +67,7 @@ class WsClient:
 
 
 def commits(messages: list[Json]) -> list[Json]:
-    """Return those of a commit, or of a job's current state."""
+    """Return the messages of a commit or of a job's current state."""
     return [message for message in messages if (message.get("data") or {}).get("job") is not None]
 
 

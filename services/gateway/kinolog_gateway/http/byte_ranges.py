@@ -33,7 +33,7 @@ class ByteRange:
 
 
 def requested_range(headers: Mapping[str, str], etag: str, size: int) -> ByteRange | None:
-    """Return the range that a request asks for, or None for the whole file.
+    """Return the range that a request names, or None for the whole file.
 
     Several ranges at once and units other than bytes give None, which RFC 9110 allows. Raises RangeNotSatisfiable.
     """

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem details, one shape for every route.
 
-A problem never quotes the request. It names the field and states what to do.
+A problem never quotes the request. It names the field and what to do.
 """
 
 from __future__ import annotations

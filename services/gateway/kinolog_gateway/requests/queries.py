@@ -45,7 +45,7 @@ class JobsQuery(JobFilterQuery):
     min_position: MinPosition = Field(0, description="Wait until the read model has reached this position.")
 
     @property
-    def token(self) -> str:
+    def page_token(self) -> str:
         """The api's page token in the cursor."""
         return (self.cursor or "").partition(CURSOR_SEPARATOR)[0]
 
@@ -59,12 +59,12 @@ class JobsQuery(JobFilterQuery):
         except (ValueError, OverflowError, OSError):
             raise invalid("cursor", "must be the next_cursor of the previous page") from None
 
-    def next_cursor(self, token: str, now: datetime) -> str | None:
-        """Return the cursor of the next page; None after the last."""
+    def next_cursor(self, page_token: str, now: datetime) -> str | None:
+        """Return the cursor for the page of the api's `page_token`; None after the last page."""
         start, _ = self.bounds(now)
-        if not token or self.date_range is None or start is None:
-            return token or None
-        return f"{token}{CURSOR_SEPARATOR}{_base36(round(start.timestamp() * 1_000_000))}"
+        if not page_token or self.date_range is None or start is None:
+            return page_token or None
+        return f"{page_token}{CURSOR_SEPARATOR}{_base36(round(start.timestamp() * 1_000_000))}"
 
     @field_validator("cursor")
     @classmethod

@@ -108,7 +108,7 @@ def _event(event: events.Event) -> EventView:
 def json_values(message: Message) -> dict[str, Any]:
     """Return a message as JSON values: enums as names, bytes in hexadecimal, without sealed texts.
 
-    Numbers that are 0 are included; empty texts, lists and messages are omitted.
+    Zeros are included; empty texts, lists and messages are omitted.
     """
     values: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:

@@ -48,85 +48,93 @@ class JobReader:
     read: Callable[[pb.Job], object]
 
 
-def read(reader: Callable[[pb.Job], object], description: str | None = None, example: Any = None) -> Any:
-    """Return a model field that is read from the api's job with `reader`."""
+def job_field(read: Callable[[pb.Job], object], description: str | None = None, example: Any = None) -> Any:
+    """Return a model field whose value `read` returns from the api's job."""
     field: Any = Field(description=description, examples=None if example is None else [example])
-    field.metadata = [*field.metadata, JobReader(reader)]
+    field.metadata = [*field.metadata, JobReader(read)]
     return field
 
 
 class JobView(ResponseModel):
     """A job in a list."""
 
-    job_id: str = read(lambda job: job.id, "26 lower-case letters and digits.", "abcdefghijklmnopqrstuvwxyz")
-    status: StatusName = read(lambda job: status_name(job.status))
-    priority: PriorityName = read(lambda job: priority_name(job.priority))
-    percent: float = read(lambda job: job.percent, "Progress of the whole job, 0 to 100.")
-    stage: StageName | None = read(lambda job: stage_name(job.stage), "The current or last stage.")
-    scene: int | None = read(running_scene, "The current scene, from 0, if the stage works on scenes.")
-    scenes: int = read(lambda job: len(job.scenes), "Number of scenes; 0 in lists.")
-    attempt: int = read(lambda job: job.attempt, "The current or last attempt, from 1; 0 before the first.")
-    worker: str | None = read(lambda job: job.worker or None, "The worker of the current or last attempt.")
-    queue_position: int | None = read(
+    job_id: str = job_field(
+        lambda job: job.id, "26 lower-case letters and digits.", "abcdefghijklmnopqrstuvwxyz"
+    )
+    status: StatusName = job_field(lambda job: status_name(job.status))
+    priority: PriorityName = job_field(lambda job: priority_name(job.priority))
+    percent: float = job_field(lambda job: job.percent, "Progress of the whole job, 0 to 100.")
+    stage: StageName | None = job_field(lambda job: stage_name(job.stage), "The current or last stage.")
+    scene: int | None = job_field(running_scene, "The current scene, from 0, if the stage works on scenes.")
+    scenes: int = job_field(lambda job: len(job.scenes), "Number of scenes; 0 in lists.")
+    attempt: int = job_field(
+        lambda job: job.attempt, "The current or last attempt, from 1; 0 before the first."
+    )
+    worker: str | None = job_field(
+        lambda job: job.worker or None, "The worker of the current or last attempt."
+    )
+    queue_position: int | None = job_field(
         lambda job: optional_field(job, "queue_position"), "Jobs before it in the queue; 0 is next."
     )
-    eta_seconds: float | None = read(
+    eta_seconds: float | None = job_field(
         lambda job: optional_field(job, "eta_seconds"), "Estimated seconds until it ends."
     )
-    prompt: str | None = read(
+    prompt: str | None = job_field(
         lambda job: job.spec.prompt or None, "Description of the video; null once the job is erased."
     )
-    negative_prompt: str | None = read(lambda job: job.spec.negative_prompt or None)
-    model: str = read(lambda job: job.spec.model)
-    style: str | None = read(lambda job: job.spec.style or None)
-    size: str = read(
+    negative_prompt: str | None = job_field(lambda job: job.spec.negative_prompt or None)
+    model: str = job_field(lambda job: job.spec.model)
+    style: str | None = job_field(lambda job: job.spec.style or None)
+    size: str = job_field(
         lambda job: f"{job.spec.width}x{job.spec.height}", "Width and height in pixels.", "256x256"
     )
-    width: int = read(lambda job: job.spec.width)
-    height: int = read(lambda job: job.spec.height)
-    duration: float = read(lambda job: duration_seconds(job.spec), "Requested length in seconds.")
-    frames: int = read(lambda job: job.spec.frames)
-    fps: int = read(lambda job: job.spec.fps)
-    steps: int = read(lambda job: job.spec.steps)
-    guidance: float = read(lambda job: job.spec.guidance)
-    seed: int = read(lambda job: job.spec.seed)
-    cancel_requested: bool = read(lambda job: job.cancel_requested, "Whether a cancellation was requested.")
-    erased: bool = read(lambda job: job.erased, "Whether its prompts and files are erased.")
-    error: ErrorView | None = read(ErrorView.of_job, "Why it failed, if it did.")
-    actor: str = read(lambda job: job.actor, "Who submitted it.")
-    tenant: str = read(lambda job: job.tenant, "The tenant that owns it.")
-    request_id: str = read(lambda job: job.request_id)
-    created_at: datetime = read(lambda job: to_datetime(job.created_at))
-    updated_at: datetime = read(lambda job: to_datetime(job.updated_at))
-    started_at: datetime | None = read(
+    width: int = job_field(lambda job: job.spec.width)
+    height: int = job_field(lambda job: job.spec.height)
+    duration: float = job_field(lambda job: duration_seconds(job.spec), "Requested length in seconds.")
+    frames: int = job_field(lambda job: job.spec.frames)
+    fps: int = job_field(lambda job: job.spec.fps)
+    steps: int = job_field(lambda job: job.spec.steps)
+    guidance: float = job_field(lambda job: job.spec.guidance)
+    seed: int = job_field(lambda job: job.spec.seed)
+    cancel_requested: bool = job_field(
+        lambda job: job.cancel_requested, "Whether a cancellation was requested."
+    )
+    erased: bool = job_field(lambda job: job.erased, "Whether its prompts and files are erased.")
+    error: ErrorView | None = job_field(ErrorView.of, "Why it failed, if it did.")
+    actor: str = job_field(lambda job: job.actor, "Who submitted it.")
+    tenant: str = job_field(lambda job: job.tenant, "The tenant that owns it.")
+    request_id: str = job_field(lambda job: job.request_id)
+    created_at: datetime = job_field(lambda job: to_datetime(job.created_at))
+    updated_at: datetime = job_field(lambda job: to_datetime(job.updated_at))
+    started_at: datetime | None = job_field(
         lambda job: time_field(job, "started_at"), "Start of its first attempt."
     )
-    finished_at: datetime | None = read(lambda job: time_field(job, "finished_at"))
-    not_before: datetime | None = read(
+    finished_at: datetime | None = job_field(lambda job: time_field(job, "finished_at"))
+    not_before: datetime | None = job_field(
         lambda job: time_field(job, "not_before"), "It does not start before this time."
     )
-    gpu_seconds: float = read(lambda job: job.gpu_seconds, "Device time spent on it.")
-    version: int = read(lambda job: job.version, "Number of events in its history.")
-    position: int = read(lambda job: job.position, "Position of its last commit in the log.")
+    gpu_seconds: float = job_field(lambda job: job.gpu_seconds, "Device time spent on it.")
+    version: int = job_field(lambda job: job.version, "Number of events in its history.")
+    position: int = job_field(lambda job: job.position, "Position of its last commit in the log.")
 
 
 class JobDetail(JobView):
     """A job with all its details."""
 
-    stages: list[StageView] = read(
+    stages: list[StageView] = job_field(
         lambda job: [StageView.of(stage) for stage in job.stages],
         "The stages of the current or last attempt, in order.",
     )
-    attempts: list[AttemptView] = read(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
-    artifacts: list[ArtifactView] = read(
+    attempts: list[AttemptView] = job_field(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
+    artifacts: list[ArtifactView] = job_field(
         lambda job: [ArtifactView.of(artifact) for artifact in job.artifacts]
     )
-    media: MediaView | None = read(
+    media: MediaView | None = job_field(
         lambda job: MediaView.of(job.media) if job.HasField("media") else None,
         "Facts of the finished video.",
     )
-    timings: TimingsView = read(TimingsView.of)
-    links: JobLinks = read(
+    timings: TimingsView = job_field(TimingsView.of)
+    links: JobLinks = job_field(
         lambda job: job_links(
             job.id, job.artifacts, completed=job.status == pb.STATUS_COMPLETED and not job.erased
         )

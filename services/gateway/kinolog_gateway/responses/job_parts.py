@@ -32,11 +32,11 @@ class ErrorView(ResponseModel):
     retryable: bool = Field(description="Whether a retry may succeed.")
 
     @classmethod
-    def of_job(cls, job: pb.Job | pb.Attempt) -> ErrorView | None:
+    def of(cls, failed: pb.Job | pb.Attempt) -> ErrorView | None:
         """Return the error of a job or an attempt, if it has one."""
-        if not job.HasField("error"):
+        if not failed.HasField("error"):
             return None
-        error = job.error
+        error = failed.error
         return cls(code=error.code, message=error.message, retryable=error.retryable)
 
 
@@ -84,7 +84,7 @@ class AttemptView(ResponseModel):
             libraries=dict(attempt.libraries),
             started_at=time_field(attempt, "started_at"),
             ended_at=time_field(attempt, "ended_at"),
-            error=ErrorView.of_job(attempt),
+            error=ErrorView.of(attempt),
         )
 
 
@@ -187,7 +187,7 @@ def job_links(job_id: str, artifacts: Iterable[pb.Artifact], *, completed: bool)
 
 
 def duration_seconds(spec: pb.JobSpec) -> float:
-    """Return the length of the video that a spec asks for, in seconds."""
+    """Return the length of the video that a spec requests, in seconds."""
     return spec.frames / spec.fps if spec.fps else 0.0
 
 

@@ -22,7 +22,10 @@ POSITION_HEADER = "X-Kinolog-Position"
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "The request is wrong; the problem states how.", "content": {MEDIA_TYPE: {}}},
-    "5XX": {"description": "The api or a service behind it does not answer.", "content": {MEDIA_TYPE: {}}},
+    "5XX": {
+        "description": "The api or a service that it needs does not answer.",
+        "content": {MEDIA_TYPE: {}},
+    },
 }
 """Every route can respond with a problem."""
 
@@ -79,7 +82,7 @@ def json_response(
     position: int | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the JSON response for a model. `position` is added as a header, for later reads to wait for."""
+    """Return the JSON response for a model. `position` is added as a header, so that later reads can wait for it."""
     extra = dict(headers or {})
     extra["Cache-Control"] = "no-store"
     if position is not None:

@@ -34,7 +34,7 @@ from kinolog_gateway.routes.dependencies import (
 
 router = APIRouter(prefix="/mcp", tags=["jobs"], responses=PROBLEMS)
 
-_instant: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
+_time_adapter: TypeAdapter[datetime] = TypeAdapter(Rfc3339Time)
 
 
 @router.get("/status/{job_id}", response_model=JobDetail, summary="Read a job")
@@ -54,7 +54,7 @@ async def jobs(
         filter=query.to_proto(now),
         order_by=f"{query.sort} {query.order}",
         page_size=query.limit,
-        page_token=query.token,
+        page_token=query.page_token,
         offset=query.offset,
         min_position=position,
     )
@@ -115,7 +115,7 @@ async def events(
         request.position = int(as_of)
     elif as_of is not None:
         try:
-            time = to_timestamp(_instant.validate_python(as_of))
+            time = to_timestamp(_time_adapter.validate_python(as_of))
         except ValidationError:
             raise invalid("as_of", "must be a position, or a time such as 2026-11-22T15:00:00Z") from None
         request.time.CopyFrom(time)  # type: ignore[arg-type]  # None only for None

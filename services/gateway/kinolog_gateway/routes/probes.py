@@ -37,7 +37,7 @@ async def health() -> Response:
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
 async def ready(api: Api) -> Response:
     """Return 200 if the api is ready, else 503."""
-    if not await api.serving():
+    if not await api.is_serving():
         raise HttpProblemError(
             503,
             "API_UNAVAILABLE",

@@ -11,7 +11,8 @@ from grpc.aio import UnaryStreamCall
 from starlette.responses import Response, StreamingResponse
 
 from kinolog.v1 import audit_service_pb2 as audit
-from kinolog.v1 import job_pb2, job_service_pb2
+from kinolog.v1 import job_pb2
+from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http.byte_ranges import ByteRange, RangeNotSatisfiable, not_modified, requested_range
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.problems import HttpProblemError
@@ -20,8 +21,6 @@ from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, JobIdPath
 from kinolog_gateway.upstream import Upstream
 
 router = APIRouter(prefix="/mcp/result", tags=["results"], responses=PROBLEMS)
-
-pb = job_service_pb2
 
 _EXTENSIONS = {
     "video/mp4": "mp4",
@@ -65,7 +64,7 @@ async def _result_file(
     response = await api.call(api.jobs.GetResult, pb.GetResultRequest(job_id=job_id), caller)
     for artifact in response.artifacts:
         if artifact.kind == kind:
-            return await _file(request, api, caller, artifact, job_id)
+            return await _file_response(request, api, caller, artifact, job_id)
     raise HttpProblemError(
         404, "ARTIFACT_NOT_FOUND", "this job has no such file; its links name the files that it has"
     )
@@ -109,11 +108,11 @@ async def scene(
     storyboard = await api.call(api.jobs.GetStoryboard, pb.GetStoryboardRequest(job_id=job_id), caller)
     for rendered in storyboard.scenes:
         if rendered.index == index and rendered.HasField("artifact"):
-            return await _file(request, api, caller, rendered.artifact, job_id, index)
+            return await _file_response(request, api, caller, rendered.artifact, job_id, index)
     raise HttpProblemError(404, "ARTIFACT_NOT_FOUND", "the job has no such scene, or it is not rendered yet")
 
 
-async def _file(
+async def _file_response(
     request: Request,
     api: Upstream,
     caller: HttpCaller,
@@ -123,7 +122,7 @@ async def _file(
 ) -> Response:
     """Return the response with a file, a range of it, or only its headers."""
     etag = f'"{artifact.sha256}"'
-    headers = _file_headers(artifact, etag, f"{job_id}-{index}" if index else job_id)
+    headers = _file_headers(artifact, etag, name=f"{job_id}-{index}" if index else job_id)
     if not_modified(request.headers, etag):
         return Response(status_code=304, headers=headers)
     try:
@@ -148,7 +147,7 @@ async def _file(
     )
 
 
-def _file_headers(artifact: job_pb2.Artifact, etag: str, name: str) -> dict[str, str]:
+def _file_headers(artifact: job_pb2.Artifact, etag: str, *, name: str) -> dict[str, str]:
     extension = _EXTENSIONS.get(artifact.media_type, "bin")
     return {
         "ETag": etag,

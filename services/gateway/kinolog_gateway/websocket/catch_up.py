@@ -54,7 +54,7 @@ class CatchUp:
         return self._client.subscriptions.get(subscription.channel) is subscription
 
     async def _catch_up(self, subscription: ChannelSubscription) -> None:
-        """Read what is missing. Retry while the api is away; end the subscription if the api refuses it."""
+        """Read what is missing. Retry while the api does not answer; end the subscription if the api refuses it."""
         failures = 0
         while self._is_active(subscription):
             try:
@@ -97,7 +97,7 @@ class CatchUp:
             else:
                 client.send_commit(outgoing_message.commit(job.position, job, []))
         elif job.position <= subscription.floor:
-            # Nothing was missed. Whatever `after` the client gave, the next commit comes after the job's last one.
+            # Nothing was missed. Whatever the client's `after`, the next commit comes after the job's last one.
             subscription.floor = job.position
         elif _reaches(subscription.floor, client.held_after) or client.replay(subscription):
             return

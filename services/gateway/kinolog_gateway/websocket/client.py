@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 MAX_SUBSCRIPTIONS = 1_000
 MAX_HELD = 5_000
+"""Live commits that are held back at most; beyond that they are read from the api."""
 REMEMBERED_JOBS = 2_000
+"""Jobs whose last sent position is remembered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,7 +80,7 @@ class WebSocketClient:
         self.send_queue.put(outgoing_message.error(reason, message, str(channel) if channel else None))
 
     def request_close(self, code: int, reason: str) -> None:
-        """Have the connection closed. The first code and reason count."""
+        """Request that the connection is closed. The first code and reason count."""
         if not self.close_requested.done():
             self.close_requested.set_result((code, reason))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from kinolog_gateway.websocket.outgoing_message import OutgoingMessage
 
 SIZE = 2_000
+"""Commits that are remembered at most."""
 
 
 class RecentCommits:
@@ -16,7 +17,7 @@ class RecentCommits:
     def __init__(self) -> None:
         self._commits: deque[OutgoingMessage] = deque()
         self.floor: int | None = None
-        """Position from which the stream is complete; None until it is known."""
+        """Position after which the commits are complete; None until it is known."""
 
     def clear(self, floor: int | None) -> None:
         """Drop all commits and start after `floor`."""

@@ -31,13 +31,16 @@ from kinolog_gateway.websocket.recent_commits import RecentCommits
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1
+"""Shortest time between two flushes of progress and previews."""
 LOOK_BACK = 1_000
 """Positions before the end of the log at which a new broadcast starts, for clients that reconnect."""
 KNOWN_JOBS = 5_000
+"""Jobs whose state after the last commit is remembered."""
 REMEMBERED_LINES = 2_000
 POLICY_VIOLATION = 1008
+"""Close code for a client whose key the api refuses."""
 SERVICE_RESTART = 1012
-"""Codes with which a WebSocket is closed."""
+"""Close code when the log was replaced."""
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 STEADY_SECONDS = 5.0
 """A stream that lasted this long resets the count of failures."""
@@ -52,7 +55,7 @@ class TenantBroadcast:
         self.counts = counts
         self.recent_commits = RecentCommits()
         self.position = 0
-        """Every commit up to here was given to the clients."""
+        """Every commit up to here was passed to the clients."""
         self.refusal: AioRpcError | None = None
         """Why the api refuses this caller, if it does."""
         self.recent_lines: deque[OutgoingMessage] = deque(maxlen=REMEMBERED_LINES)
@@ -120,7 +123,7 @@ class TenantBroadcast:
         self._started.set()
 
     async def _read_log_end(self) -> None:
-        """Read where the log ends, the first time. If the read model is away, the stream starts at now."""
+        """Read the end of the log, once. If the read model does not answer, the stream starts with the next commit."""
         if self._started.is_set():
             return
         try:
@@ -173,7 +176,7 @@ class TenantBroadcast:
             client.request_close(code, reason)
 
     def _publish(self, update: pb.WatchJobsResponse) -> None:
-        """Give one message of the stream to the clients that want it."""
+        """Pass one message of the stream to the clients that want it."""
         kind = update.WhichOneof("update")
         position = max(self.position, update.position)
         if kind == "job":

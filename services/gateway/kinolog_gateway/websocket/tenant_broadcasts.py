@@ -1,4 +1,4 @@
-"""The broadcasts of this gateway: one per tenant, kept for a while after its last client left."""
+"""The broadcasts of this gateway: one per tenant, closed some time after its last client left."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TenantBroadcasts:
         self.counts.clients += 1
 
     def remove_client(self, client: WebSocketClient) -> None:
-        """Remove a client. Without clients its broadcast closes after a while."""
+        """Remove a client. Its broadcast closes `LINGER_SECONDS` after the last one left."""
         broadcast = client.broadcast
         client.leave()
         broadcast.clients.discard(client)
