@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -49,6 +50,17 @@ async def test_history_as_of_a_position_or_time(api: RunningApi) -> None:
     before = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id, time=Timestamp(seconds=1)))
     assert not before.commits
     assert not before.HasField("job")
+
+
+async def test_history_as_of_a_time_when_clocks_differ(api: RunningApi) -> None:
+    """A commit with an earlier time than its predecessor is not returned without it."""
+    job_id = await api.submit()
+    api.clock.now -= timedelta(minutes=1)
+    await api.start_attempt(job_id)
+    whole = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
+    assert whole.commits[1].at.ToDatetime() < whole.commits[0].at.ToDatetime()
+    before = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id, time=whole.commits[1].at))
+    assert not before.commits
 
 
 async def test_replay_yields_stored_commits(api: RunningApi) -> None:

@@ -26,14 +26,14 @@ async def api() -> AsyncIterator[RunningApi]:
 
 
 async def check_results(api: RunningApi, job_id: str) -> dict[str, tuple[bool, str]]:
-    """The results of the checks of a job, by name."""
+    """Return the results of the checks of a job, by name."""
     answer = await api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id))
     assert answer.valid == all(check.holds for check in answer.checks)
     return {check.name: (check.holds, check.detail) for check in answer.checks}
 
 
 async def failed_checks(api: RunningApi, job_id: str) -> dict[str, str]:
-    """The failed checks with their details."""
+    """Return the failed checks with their details."""
     return {name: detail for name, (holds, detail) in (await check_results(api, job_id)).items() if not holds}
 
 
@@ -116,12 +116,12 @@ async def test_an_erased_job_holds_without_its_files(api: RunningApi) -> None:
     found = await check_results(api, job_id)
     assert found["artifacts"] == (
         True,
-        "erased; 0 of 1 file deleted; 1 kept, because other jobs list the same",
+        "erased; 0 of 1 file deleted; 1 not deleted, because other jobs list the same",
     )
 
 
 async def test_an_unfinished_erasure(api: RunningApi) -> None:
-    """For an erased job whose key still exists the details say what to do."""
+    """For an erased job whose key still exists the details name what to do."""
     job_id = await api.submit()
     await api.fail(job_id)
     await api.work(job_id, c.Erase(id="e1", actor="ada"))

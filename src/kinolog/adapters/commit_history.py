@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kinolog.job.commit import Commit, RecordedCommit
-from kinolog.job.evolve import fold
+from kinolog.job.evolve import fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.event_store import DamagedLog, LoadedJob
 
@@ -27,9 +27,7 @@ def loaded_job(tail: RecordedCommit, job: Job | None = None) -> LoadedJob:
 
 def fold_history(job_id: str, history: Iterable[RecordedCommit]) -> Job:
     """Return the fold of a job's commits, oldest first. Raises `DamagedLog` without any."""
-    job: Job | None = None
-    for recorded in history:
-        job = fold(job, job_id, recorded.commit.events, recorded.commit.command.id)
+    job = fold_commits(recorded.commit for recorded in history)
     if job is None:
         raise DamagedLog(f"job {job_id} has no history")
     return job

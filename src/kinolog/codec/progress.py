@@ -75,9 +75,12 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
     `sequence` is the position of the message in the feed; log lines carry it.
     """
     try:
-        wire = ev.ProgressMessage.FromString(raw)
-    except DecodeError:
+        return _update_from_proto(ev.ProgressMessage.FromString(raw), sequence)
+    except (DecodeError, KeyError):  # a KeyError is a stage or level of a later version
         return None
+
+
+def _update_from_proto(wire: ev.ProgressMessage, sequence: int) -> ProgressUpdate | None:
     match wire.WhichOneof("kind"):
         case "progress":
             return _progress_from_proto(wire.progress)

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import TypeAlias
 
 from kinolog.job import events as e
+from kinolog.job.commit import Commit
 from kinolog.job.state import REMEMBERED_COMMANDS, Job
 from kinolog.job.values import Attempt, JobError, Scene, StageState, Status
 
@@ -37,6 +38,14 @@ def fold(job: Job | None, job_id: str, events: Iterable[e.Event], command_id: st
         raise BrokenHistory(f"a commit of job {job_id} has no events")
     _assign(draft, {"applied_commands": (*draft.applied_commands, command_id)[-REMEMBERED_COMMANDS:]})
     return draft
+
+
+def fold_commits(commits: Iterable[Commit]) -> Job | None:
+    """Return the job after its commits, from the first on; None for no commits. Raises as `fold`."""
+    job: Job | None = None
+    for commit in commits:
+        job = fold(job, commit.job_id, commit.events, commit.command.id)
+    return job
 
 
 def evolve(job: Job, event: e.Event) -> Changes:

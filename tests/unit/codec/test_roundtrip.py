@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
 from kinolog.codec.events import UnknownEvent, event_from_proto, event_to_proto
+from kinolog.codec.progress import decode_progress_update
 from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Submit
 from kinolog.job.events import Event
-from kinolog.v1 import event_pb2
+from kinolog.v1 import event_pb2, job_pb2
 from tests.strategies import START, events, submits
+
+LATER: Any = 99
+"""A number that is in no enum."""
 
 
 @given(events)
@@ -30,6 +36,19 @@ def test_a_changed_byte_is_found(submit: Submit, place: int, change: int) -> Non
     raw[place % len(raw)] ^= change
     with pytest.raises(DamagedCommit):
         parse_commit(bytes(raw))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        event_pb2.ProgressMessage(progress=job_pb2.Progress(job_id="job", stage=LATER)),
+        event_pb2.ProgressMessage(log=job_pb2.LogEntry(job_id="job", level=LATER)),
+        event_pb2.ProgressMessage(),
+    ],
+)
+def test_progress_of_a_later_version_is_skipped(message: event_pb2.ProgressMessage) -> None:
+    """An update with an unknown kind, stage or level is None, so that it does not end a follower."""
+    assert decode_progress_update(message.SerializeToString()) is None
 
 
 def test_an_event_of_a_later_version_is_refused() -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.job.commit import RecordedCommit
-from kinolog.job.decide import Refused
 from kinolog.job.events import TERMINAL, Completed, Retried, SceneRendered
-from kinolog.job.evolve import BrokenHistory, fold
+from kinolog.job.evolve import BrokenHistory, fold, fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.job.values import Artifact
 
@@ -73,7 +72,7 @@ def check_fold(history: Sequence[RecordedCommit]) -> RecordCheck:
         commit = recorded.commit
         try:
             job = fold(job, commit.job_id, commit.events, commit.command.id)
-        except (BrokenHistory, Refused) as error:
+        except BrokenHistory as error:
             return RecordCheck("fold", False, f"position {recorded.position}: {error}")
         if commit.fold_version == FOLD_VERSION:
             compared += 1
@@ -146,29 +145,20 @@ def check_erased_files(files: Sequence[Artifact], remaining: Sequence[str], shar
         return RecordCheck("artifacts", False, f"erased, but still stored: {_shortened(remaining)}")
     if not files:
         return RecordCheck("artifacts", True, "erased; the job made no files")
-    kept = f"; {shared} kept, because other jobs list the same" if shared else ""
+    rest = f"; {shared} not deleted, because other jobs list the same" if shared else ""
     deleted = len(files) - shared
     return RecordCheck(
-        "artifacts", True, f"erased; {deleted} of {_counted(len(files), 'file')} deleted{kept}"
+        "artifacts", True, f"erased; {deleted} of {_counted(len(files), 'file')} deleted{rest}"
     )
 
 
 def folded_state(history: Sequence[RecordedCommit]) -> Job:
     """Return the job as folded from its events; the state in its last commit if they cannot be folded."""
     try:
-        job = fold_all(history)
-    except (BrokenHistory, Refused):
+        job = fold_commits(recorded.commit for recorded in history)
+    except BrokenHistory:
         job = None
     return job or history[-1].commit.state
-
-
-def fold_all(history: Iterable[RecordedCommit]) -> Job | None:
-    """Return the job as folded from all its events; None for no commits. Raises `BrokenHistory` and `Refused`."""
-    job: Job | None = None
-    for recorded in history:
-        commit = recorded.commit
-        job = fold(job, commit.job_id, commit.events, commit.command.id)
-    return job
 
 
 def listed_artifacts(job: Job) -> list[Artifact]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
+from itertools import takewhile
 
 from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
 from kinolog.codec.times import time_to_proto
 from kinolog.job.commit import RecordedCommit
+from kinolog.job.evolve import fold_commits
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
-from kinolog_api.audit.checks import fold_all
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
@@ -29,11 +30,14 @@ class JobHistory:
         self._keys = keys
 
     async def get_history(self, request: pb.GetHistoryRequest, call: RpcCall) -> pb.GetHistoryResponse:
-        """GetHistory: return the commits up to a time or position, and the job as it was then."""
+        """GetHistory: return the commits up to a time or position, and the job as it was then.
+
+        Clocks of two machines differ: commits after the first that is too late are left out, whatever their time.
+        """
         is_included = _inclusion(request)
-        history = [r for r in await self._history(request.job_id, call) if is_included(r)]
+        history = list(takewhile(is_included, await self._history(request.job_id, call)))
         wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
-        job = fold_all(history)
+        job = fold_commits(recorded.commit for recorded in history)
         if job is not None:
             key = await self._keys.get(job.sealing_key_id)
             wire.job.CopyFrom(public_job(job, history[-1].position, unseal_job(job, key)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.job.commit import RecordedCommit
-from kinolog.job.evolve import fold
+from kinolog.job.evolve import fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
@@ -16,7 +16,7 @@ from kinolog.privacy.sealer import Sealer
 
 @dataclass(frozen=True, slots=True)
 class JobPrompts:
-    """Prompts of a job in the clear; None without a prompt or without a key."""
+    """Prompts of a job in plain text; None without a prompt or without a key."""
 
     prompt: str | None
     negative_prompt: str | None
@@ -86,11 +86,8 @@ class BatchPreparer:
     async def _state(self, job_id: str, tail: RecordedCommit) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:
             return tail.commit.state
-        job: Job | None = None
-        async for recorded in self._store.history(job_id):
-            if recorded.position > tail.position:
-                break
-            job = fold(job, job_id, recorded.commit.events, recorded.commit.command.id)
+        commits = [r.commit async for r in self._store.history(job_id) if r.position <= tail.position]
+        job = fold_commits(commits)
         if job is None:
             raise DamagedLog(f"the log has no history of job {job_id}")
         return job
