@@ -82,16 +82,16 @@ def test_objects_stay_inside_the_frame(frames: int) -> None:
     assert (scene.y + scene.radius)[shown].max() <= SIDE
 
 
-def test_training_captions_never_ask_for_held_out_combinations() -> None:
+def test_training_captions_have_no_held_out_combinations() -> None:
     """Held-out combinations appear in held-out captions only, in wordings of their own."""
     trained = [spec for spec, _ in itertools.islice(caption_stream(1, held=False), 2000)]
-    kept = [spec for spec, _ in itertools.islice(caption_stream(1, held=True, doubles=0.0), 200)]
+    held = [spec for spec, _ in itertools.islice(caption_stream(1, held=True, doubles=0.0), 200)]
     assert not any(held_out(item) for spec in trained for item in spec.objects)
-    assert all(held_out(spec.objects[0]) for spec in kept)
+    assert all(held_out(spec.objects[0]) for spec in held)
 
 
-def test_scenes_fill_silence_without_held_out_combinations() -> None:
-    """Unspecified attributes never become a held-out combination."""
+def test_round_shapes_never_spin() -> None:
+    """Unspecified attributes never become a spinning circle or ring."""
     open_spec = ClipSpec((ObjectSpec(-1, -1),))
     scene = draw_scene(pack([open_spec] * 500), 17, torch.Generator().manual_seed(3))
     spinning_round = (scene.angle[:, 0].std(1) > 0) & ((scene.shape[:, 0] == 0) | (scene.shape[:, 0] == 4))

@@ -6,10 +6,12 @@ An unspecified attribute is -1: the caption does not mention it, and the scene c
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from kinolog_training.captions import vocabulary as words
 
 UNSPECIFIED = -1
+HELD_OUT_CLASS = 3
 STILL = words.MOTIONS.index("still")
 SPINNING = words.MOTIONS.index("spinning")
 ROUND = frozenset(words.SHAPE_NAMES.index(name) for name in words.ROUND_SHAPES)
@@ -35,18 +37,23 @@ class ClipSpec:
     twins: bool = field(default=False)  # worded as "two red circles"
 
 
+def combination_class(shape: Any, colour: Any, motion: Any) -> Any:
+    """Return the class of combinations, 0 to 11, of numbers or tensors. About one in twelve has `HELD_OUT_CLASS`."""
+    return (5 * shape + 7 * colour + 11 * motion) % 12
+
+
 def held_out(item: ObjectSpec) -> bool:
-    """Return True if this combination is held out of training, as about one in twelve are."""
+    """Return True if the combination of shape, colour and motion is held out of training."""
     if UNSPECIFIED in (item.shape, item.colour, item.motion):
         return False
-    return (5 * item.shape + 7 * item.colour + 11 * item.motion) % 12 == 3
+    return bool(combination_class(item.shape, item.colour, item.motion) == HELD_OUT_CLASS)
 
 
 def _pick(rng: random.Random, count: int, mention_rate: float) -> int:
     return rng.randrange(count) if rng.random() < mention_rate else UNSPECIFIED
 
 
-def _thing(rng: random.Random, mention_rate: float) -> ObjectSpec:
+def _random_object(rng: random.Random, mention_rate: float) -> ObjectSpec:
     """Return a random object. `mention_rate` scales how often optional attributes are mentioned."""
     while True:
         motion = _pick(rng, len(words.MOTIONS), 0.93)
@@ -69,7 +76,7 @@ def _thing(rng: random.Random, mention_rate: float) -> ObjectSpec:
 def draw_spec(rng: random.Random, *, held: bool, doubles: float = 0.3, mention_rate: float = 1.0) -> ClipSpec:
     """Return a random spec: only held-out combinations if `held`, none of them otherwise."""
     while True:
-        first = _thing(rng, mention_rate)
+        first = _random_object(rng, mention_rate)
         ground = _pick(rng, len(words.COLOUR_NAMES), 1.0 if held else 0.92)
         if held and UNSPECIFIED in (first.shape, first.colour, first.motion):
             continue
@@ -79,7 +86,7 @@ def draw_spec(rng: random.Random, *, held: bool, doubles: float = 0.3, mention_r
             return ClipSpec((first,), ground)
         if rng.random() < 0.25:
             return ClipSpec((first, first), ground, twins=True)
-        second = _thing(rng, mention_rate)
+        second = _random_object(rng, mention_rate)
         if (held_out(second) and not held) or (ground != UNSPECIFIED and ground == second.colour):
             continue
         if (second.shape, second.colour) != (first.shape, first.colour) and second.shape != UNSPECIFIED:
@@ -215,12 +222,12 @@ def write_caption(rng: random.Random, spec: ClipSpec, *, held: bool) -> str:
         if len(spec.objects) == 1
         else _double(rng, spec, held)
     )
-    spoken = text.replace(" .", ".").replace(" ,", ",").split()
+    tokens = text.replace(" .", ".").replace(" ,", ",").split()
     if not held and rng.random() < 0.3:
         for _ in range(rng.randint(1, 3)):
-            at = rng.randint(0, len(spoken))
-            spoken.insert(at, rng.choice(words.FILLERS) if rng.random() < 0.7 else "[UNK]")
-    return " ".join(spoken).strip(" ,.")
+            at = rng.randint(0, len(tokens))
+            tokens.insert(at, rng.choice(words.FILLERS) if rng.random() < 0.7 else "[UNK]")
+    return " ".join(tokens).strip(" ,.")
 
 
 def caption_stream(seed: int, *, held: bool, doubles: float = 0.3) -> Iterator[tuple[ClipSpec, str]]:

@@ -121,9 +121,8 @@ class FlatDecoder(nn.Module):
             .permute(0, 1, 4, 3, 5, 2)
             .reshape(-1, 3, side * PATCH, side * PATCH)
         )
-        return x[: 2 * n].unflatten(0, (n, 2)).clone(), x[
-            2 * n :
-        ].clone()  # no shared storage, which torch.compile cannot handle
+        # The clones share no storage, which torch.compile cannot handle.
+        return x[: 2 * n].unflatten(0, (n, 2)).clone(), x[2 * n :].clone()
 
 
 @torch.no_grad()

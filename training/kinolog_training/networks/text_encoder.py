@@ -105,14 +105,14 @@ class AttributeHeads(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heads = nn.ModuleList([nn.Linear(TEXT_DIM, answer.classes) for answer in QUESTIONS])
+        self.heads = nn.ModuleList([nn.Linear(TEXT_DIM, question.classes) for question in QUESTIONS])
 
     def forward(self, hidden: Tensor, packed: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean cross entropy and which answers are right [batch, answers]. hidden is [batch, LENGTH, 64]."""
         losses, right = [], []
-        for head, answer in zip(self.heads, QUESTIONS, strict=True):
-            logits = head(hidden[:, answer.token])
-            truth = packed[:, answer.column].long() + 2
+        for head, question in zip(self.heads, QUESTIONS, strict=True):
+            logits = head(hidden[:, question.token])
+            truth = packed[:, question.column].long() + 2
             losses.append(nn.functional.cross_entropy(logits, truth))
             right.append(logits.argmax(1) == truth)
         return torch.stack(losses).mean(), torch.stack(right, 1)

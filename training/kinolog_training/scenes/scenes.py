@@ -12,7 +12,14 @@ import torch
 from torch import Tensor
 
 from kinolog_training.captions import vocabulary as words
-from kinolog_training.captions.captions import ROUND, SPINNING, UNSPECIFIED, ClipSpec
+from kinolog_training.captions.captions import (
+    HELD_OUT_CLASS,
+    ROUND,
+    SPINNING,
+    UNSPECIFIED,
+    ClipSpec,
+    combination_class,
+)
 
 SIDE = 64
 SLOTS = 2
@@ -77,18 +84,14 @@ def _fill(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:
     filled = _fill_once(packed, dice)
     for _ in range(6):
         _, shape, colour, _, motion, _ = filled
-        again = (held_out_values(shape, colour, motion) & (packed[:, 2 :: len(FIELDS)] != -2)).any(1)
+        held_out = combination_class(shape, colour, motion) == HELD_OUT_CLASS
+        again = (held_out & (packed[:, 2 :: len(FIELDS)] != -2)).any(1)
         fresh = _fill_once(packed, dice)
         filled = tuple(
             torch.where(again if old.dim() == 1 else again[:, None], new, old)
             for old, new in zip(filled, fresh, strict=True)
         )
     return filled
-
-
-def held_out_values(shape: Tensor, colour: Tensor, motion: Tensor) -> Tensor:
-    """Return `captions.held_out` of tensors of values."""
-    return (5 * shape + 7 * colour + 11 * motion) % 12 == 3
 
 
 def _fill_once(packed: Tensor, dice: _Dice) -> tuple[Tensor, ...]:

@@ -32,9 +32,9 @@ def _open_specs(count: int) -> Tensor:
 
 
 def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw states [n, 48, 2] (a first frame, then a pair) and their pictures [n, 3, 3, 64, 64], in -1..1, with weights.
+    """Draw states [n, 48, 2] (a first frame, then a pair) and their pictures [n, 3, 4, 64, 64].
 
-    Returns the states and the pictures with a fourth channel: how much an error there counts.
+    The first three channels of a picture are its colours in -1..1, the fourth is the weight of an error there.
     """
     packed = packed.clone()
     unsized = torch.randint(3, packed[:, [4, 9]].shape, generator=generator, device=packed.device).to(
@@ -43,9 +43,8 @@ def sample(packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     packed[:, [4, 9]] = torch.where(packed[:, [4, 9]] == -1, unsized, packed[:, [4, 9]])
     speeds = torch.randint(3, unsized.shape, generator=generator, device=packed.device).to(packed.dtype)
     packed[:, [6, 11]] = torch.where(packed[:, [6, 11]] == -1, speeds, packed[:, [6, 11]])
-    turned = (
-        torch.rand(unsized.shape, generator=generator, device=packed.device) < 0.35
-    )  # rotations need the most training
+    # Rotations need the most training.
+    turned = torch.rand(unsized.shape, generator=generator, device=packed.device) < 0.35
     packed[:, [5, 10]] = torch.where(turned & (packed[:, [5, 10]] == -1), SPINNING, packed[:, [5, 10]]).to(
         packed.dtype
     )

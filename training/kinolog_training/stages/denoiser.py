@@ -35,11 +35,11 @@ def draw_length(generator: torch.Generator) -> int:
 
 def dropped(ids: Tensor, packed: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Drop some captions for guidance. Their scenes keep the number of objects and leave everything else open."""
-    silent, _ = with_empty_captions(ids, packed, DROPPED, generator)
-    gone = (silent != ids).any(1, keepdim=True)
+    emptied, _ = with_empty_captions(ids, packed, DROPPED, generator)
+    is_dropped = (emptied != ids).any(1, keepdim=True)
     open_spec = torch.where(packed == -2, -2, -1).to(packed.dtype)
     open_spec[:, 1] = packed[:, 1]
-    return silent, torch.where(gone, open_spec, packed)
+    return emptied, torch.where(is_dropped, open_spec, packed)
 
 
 def losses(prediction: Tensor, states: Tensor, times: Tensor, weights: Tensor) -> Tensor:
