@@ -51,7 +51,7 @@ walls: setup ## Check who imports whom
 
 buf: setup ## Lint, format and breaking changes of the wire contract
 	$(BIN)/buf lint
-	$(BIN)/buf format --diff --exit-code 
+	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf breaking --against $(BASE_IMAGE)
 
 gen: setup ## Generate the code of the wire contract
