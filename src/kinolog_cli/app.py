@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog_cli.lazy_commands import LazyCommands
 
 COMMANDS = {
@@ -86,6 +87,7 @@ def main_options(
 
 def main() -> None:
     """Entry point of the console script."""
+    collect_garbage_rarely(CollectionRate.REQUESTS)  # collections while modules are imported find nothing
     app()
 
 

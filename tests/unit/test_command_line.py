@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 from kinolog_cli.app import COMMANDS, app
 from kinolog_cli.exit_codes import ExitCode
 
-HEAVY = ("httpx", "pydantic", "websockets", "rich", "kinolog_client", "kinolog_stack", "kinolog.process")
+HEAVY = (
+    "httpx",
+    "pydantic",
+    "websockets",
+    "rich",
+    "kinolog_client",
+    "kinolog_stack",
+    "kinolog.process.settings",
+)
 IMPORTS = """
 import sys
 from kinolog_cli.app import app

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from kinolog_client.http.operation import (
     API_PREFIX,
@@ -33,7 +33,7 @@ PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
 BULK_SECONDS = 90.0
 
-_document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
 
 def _job(kind: type[M], route: str, job_id: str, params: dict[str, str] | None = None) -> Operation[M]:

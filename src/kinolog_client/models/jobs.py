@@ -135,8 +135,8 @@ class JobInfo(ClientModel):
     attempts: tuple[AttemptInfo, ...] = ()
     artifacts: tuple[ArtifactInfo, ...] = ()
     media: MediaInfo | None = None
-    timings: TimingsInfo = TimingsInfo()
-    links: LinksInfo = LinksInfo()
+    timings: TimingsInfo = Field(default_factory=TimingsInfo)
+    links: LinksInfo = Field(default_factory=LinksInfo)
 
     @property
     def ended(self) -> bool:

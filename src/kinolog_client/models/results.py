@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import Field
+
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.jobs import ArtifactInfo, AttemptInfo, LinksInfo, MediaInfo
 
@@ -18,7 +20,7 @@ class ResultInfo(ClientModel):
     gpu_seconds: float = 0.0
     media: MediaInfo
     artifacts: tuple[ArtifactInfo, ...] = ()
-    links: LinksInfo = LinksInfo()
+    links: LinksInfo = Field(default_factory=LinksInfo)
 
 
 class SpecInfo(ClientModel):
