@@ -25,7 +25,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
-    """The api behind the gateway."""
+    """The api that the gateway calls."""
     recording = RecordingApi(serve_all)
     await recording.start()
     yield recording
@@ -144,7 +144,7 @@ def finished_job(api: RecordingApi) -> pb.Job:
     return api.commit(job, "completed")
 
 
-async def test_every_answer_fits_its_schema(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_every_response_fits_its_schema(gateway: RunningGateway, api: RecordingApi) -> None:
     """The response of each route validates against its schema in the OpenAPI document."""
     document = (await gateway.client.get("/openapi.json")).json()
     job = finished_job(api)
@@ -183,7 +183,7 @@ async def test_the_served_document_is_the_page(gateway: RunningGateway) -> None:
     )
 
 
-def test_references_of_the_document_lead_somewhere() -> None:
+def test_references_of_the_document_resolve() -> None:
     """Every $ref of the AsyncAPI document resolves, and every example fits its message."""
     document = asyncapi_document()
     text = str(document)

@@ -56,7 +56,7 @@ def renderer(wan: Path) -> Iterator[DiffusersRenderer]:
 
 @pytest.fixture(scope="session")
 def bare(wan: Path) -> Any:
-    """The bare pipeline, loaded as its documentation says."""
+    """The bare pipeline, loaded as documented by diffusers."""
     pipe = _library.WanPipeline.from_pretrained(wan, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     return pipe
@@ -203,7 +203,7 @@ def test_code_in_a_folder_is_refused(wan: Path, tmp_path: Path) -> None:
 def test_an_index_that_names_other_modules_is_refused(
     wan: Path, tmp_path: Path, change: dict[str, list[str]]
 ) -> None:
-    """Components come from diffusers and transformers, whatever the index says."""
+    """Components come from diffusers and transformers, whatever the index names."""
     folder = shutil.copytree(wan, tmp_path / "model")
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps({**index, **change}))

@@ -47,7 +47,7 @@ async def running_gateway(api_target: str, key_file: Path | None = None) -> Asyn
     """Run a gateway on a free port, in this event loop."""
     settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
     server = server_for(settings)
-    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the test keeps its signals
+    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the test handles its own signals
     listener = listen(settings.gateway_host, 0)
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -62,7 +62,7 @@ async def running_gateway(api_target: str, key_file: Path | None = None) -> Asyn
 
 @pytest.fixture
 async def api() -> AsyncIterator[RecordingApi]:
-    """The api behind the gateway."""
+    """The api that the gateway calls."""
     recording = RecordingApi(serve_all)
     await recording.start()
     yield recording

@@ -49,7 +49,7 @@ def schema(reference: str) -> dict[str, Any]:
 
 
 def test_every_message_requires_a_position() -> None:
-    """The schema of every server message requires a position of at least 0 and says what it means."""
+    """The schema of every server message requires a position of at least 0 and describes it."""
     for name, reference in server_messages().items():
         assert "position" in schema(reference)["required"], name
         position = schema(reference)["properties"]["position"]
@@ -58,7 +58,7 @@ def test_every_message_requires_a_position() -> None:
 
 
 def test_the_page_names_every_message() -> None:
-    """docs/websocket.md names every message, and says for each server message what its position is."""
+    """docs/websocket.md names every message, and describes the position of each server message."""
     page = PAGE.read_text()
     table = page.partition("## What `position` means")[2].partition("\n## ")[0]
     for name in asyncapi_document()["components"]["messages"]:

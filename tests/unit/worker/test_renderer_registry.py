@@ -37,7 +37,7 @@ def test_a_package_can_add_a_renderer(monkeypatch: pytest.MonkeyPatch, tmp_path:
     ("name", "words"), [("nowhere", "there is no renderer nowhere"), ("broken", "reinstall")]
 )
 def test_a_missing_renderer_is_not_retryable(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
-    """A renderer that is not installed or cannot be imported is refused; the message says what to do."""
+    """A renderer that is not installed or cannot be imported is refused; the message states what to do."""
     monkeypatch.syspath_prepend(DISTRIBUTION)
     with pytest.raises(RenderFailed, match=f"(?i){words}") as refusal:
         renderer_named(name)

@@ -136,7 +136,7 @@ def test_prompts_are_cut_where_a_reader_would(prompt: str, scenes: list[str]) ->
 
 
 def test_the_tail_joins_the_last_scene() -> None:
-    """A clip too short for all scenes keeps the words of the ones it has no room for."""
+    """In a clip too short for all scenes the last one has the words of those that have no room."""
     scenes = plan_storyboard("A star. A ring. A ball. A cat.", frames=33, fps=16, seed=0)
     assert [scene.prompt for scene in scenes] == ["A star.", "A ring. A ball. A cat."]
 

@@ -79,7 +79,7 @@ class RequestMiddleware:
     """Refuses requests without a key, from a foreign web page, or with a body that no route takes.
 
     A gateway without keys serves only this machine. It also refuses foreign host names, because a foreign web page can
-    point its own name at this machine (DNS rebinding).
+    make its own host name resolve to this machine (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:

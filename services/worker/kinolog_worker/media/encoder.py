@@ -32,7 +32,7 @@ _QUEUED_RUNS = 4
 
 
 class EncodingFailed(Exception):
-    """The clip cannot be encoded; the message says why."""
+    """The clip cannot be encoded; the message states why."""
 
 
 class ClipEncoder:

@@ -21,7 +21,7 @@ class _Hash(Protocol):
 
 
 class MediaInvalid(Exception):
-    """The file is not the expected video; the message says why."""
+    """The file is not the expected video; the message states why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,5 +60,5 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
             partial(dependencies.handler.handle, job_id, command), f"job {job_id}"
         )
     except Refused as refused:
-        logger.info("prefetch for job %s came too late: %s", job_id, refused.message)
+        logger.info("prefetch for job %s was too late: %s", job_id, refused.message)
     await held.acknowledge()
