@@ -24,9 +24,9 @@ from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
-from kinolog_api.server import ApiServer, ListenFailed
+from kinolog_api.server import ApiServer, ListenFailed, listen_address
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NAME = "api"
 GRACE_SECONDS = 5.0
@@ -74,13 +74,11 @@ async def serve(settings: ApiSettings) -> None:
         server = ApiServer(dependencies)
         port = await server.start(settings.api_host, settings.api_port)
         collect_garbage_rarely(CollectionRate.REQUESTS)
-        target = (
-            f"[{settings.api_host}]:{port}" if ":" in settings.api_host else f"{settings.api_host}:{port}"
-        )
-        log.info("serving", extra=logs.fields("serving", target=target))
+        target = listen_address(settings.api_host, port)
+        logger.info("serving", extra=logs.fields("serving", target=target))
         ready_line.announce(NAME, target=target)
         await stopping.wait()
-        log.info("stopping", extra=logs.fields("stopping"))
+        logger.info("stopping", extra=logs.fields("stopping"))
         await server.stop(GRACE_SECONDS)
 
 

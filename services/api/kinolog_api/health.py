@@ -18,7 +18,7 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.read_model import ReadModel
 from kinolog.process.logs import fields
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL_SECONDS = 2.0
 
@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 2.0
 """A dependency that takes longer counts as unavailable."""
 
 LOG, DATABASE = "log", "database"
-NEEDS = {
+DEPENDENCIES_OF = {
     "kinolog.v1.JobService": (LOG, DATABASE),
     "kinolog.v1.AnalyticsService": (DATABASE,),
     "kinolog.v1.AuditService": (LOG, DATABASE),
@@ -59,15 +59,15 @@ class HealthMonitor:
             name for name, is_available in zip((LOG, DATABASE), answers, strict=True) if not is_available
         )
         for name in unavailable - self._unavailable:
-            log.warning(
+            logger.warning(
                 "the %s does not answer", name, extra=fields("dependency_unavailable", dependency=name)
             )
         for name in self._unavailable - unavailable:
-            log.info("the %s answers again", name, extra=fields("dependency_available", dependency=name))
+            logger.info("the %s answers again", name, extra=fields("dependency_available", dependency=name))
         self._unavailable = unavailable
-        for service, needs in NEEDS.items():
+        for service, dependencies in DEPENDENCIES_OF.items():
             status = health_pb2.HealthCheckResponse.SERVING
-            if unavailable.intersection(needs):
+            if unavailable.intersection(dependencies):
                 status = health_pb2.HealthCheckResponse.NOT_SERVING
             await self._health.set(service, status)
 
@@ -78,7 +78,7 @@ async def _answers(name: str, request: Awaitable[int]) -> bool:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await request
     except Exception as error:  # any error means that the dependency cannot be used
-        log.debug("the %s does not answer: %s", name, type(error).__name__)
+        logger.debug("the %s does not answer: %s", name, type(error).__name__)
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""A bounded map that keeps the entries written last."""
+"""A bounded map of the entries written last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class RecentEntries(OrderedDict[K, V]):
-    """Keeps at most `limit` entries; a write beyond that removes the entry written longest ago."""
+    """Holds at most `limit` entries; a write beyond that removes the entry written longest ago."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()

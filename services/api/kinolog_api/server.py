@@ -37,6 +37,11 @@ OPTIONS = (
 )
 
 
+def listen_address(host: str, port: int) -> str:
+    """Return `host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class ListenFailed(OSError):
     """The server cannot listen on the address. The message gives the cause and what to do."""
 
@@ -71,7 +76,7 @@ class ApiServer:
 
     async def start(self, host: str, port: int) -> int:
         """Listen. Return the port, which the system selects if `port` is 0. Raises `ListenFailed`."""
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = listen_address(host, port)
         try:
             bound = self._server.add_insecure_port(address)
         except RuntimeError as error:

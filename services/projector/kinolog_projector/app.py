@@ -55,8 +55,8 @@ from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, mig
 
 DAMAGED = 3
 """Exit status when the log is damaged."""
-REACTOR, POISON = "reactor", "poison"
-"""Names of the durable consumers. They are storage: the server keeps them."""
+DISPATCHER_CONSUMER, POISON_CONSUMER = "reactor", "poison"
+"""Names of the durable consumers. They are storage: the server stores them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
 
 
 async def run(settings: ProjectorSettings) -> None:
-    """Keep the read models and the queue until SIGTERM or SIGINT."""
+    """Keep the read models and the queue up to date until SIGTERM or SIGINT."""
     stopping = stop_requested()
     async with log_connection(settings) as log:
         progress = JetStreamProgressFeed(log.client)
@@ -94,15 +94,15 @@ async def run(settings: ProjectorSettings) -> None:
         log.stack.push_async_callback(issuer.close)
         workers = JetStreamWorkerRegistry(log.client)
         log.stack.push_async_callback(workers.close)
-        commits = JetStreamCommitFeed(log.client, REACTOR, kinds=TICKET_EVENTS)
+        commits = JetStreamCommitFeed(log.client, DISPATCHER_CONSUMER, kinds=TICKET_EVENTS)
         log.stack.push_async_callback(commits.close)
-        advisories = JetStreamAdvisoryFeed(log.client, POISON)
+        advisories = JetStreamAdvisoryFeed(log.client, POISON_CONSUMER)
         log.stack.push_async_callback(advisories.close)
         database_url = settings.database_url.get_secret_value()
         pool = reader_pool(database_url, 2, "kinolog-reconciler")
         await log.stack.enter_async_context(pool)
         projector = Projector(database_url, log.store, log.keys, progress, settings.projector_batch_size)
-        keep = partial(
+        dispatch = partial(
             run_dispatch,
             Dispatcher(commits, log.store, issuer, system_clock),
             Reconciler(ReadModelUnfinishedJobs(pool), log.store, issuer, workers, system_clock),
@@ -116,7 +116,7 @@ async def run(settings: ProjectorSettings) -> None:
             missing=projector.missing,
             metrics=(lambda: metrics_text(projector.metrics()),),
         )
-        await serve(projector, keep, probe, stopping)
+        await serve(projector, dispatch, probe, stopping)
 
 
 async def migrate(settings: ProjectorSettings) -> int:
@@ -125,7 +125,7 @@ async def migrate(settings: ProjectorSettings) -> int:
     revision = await asyncio.to_thread(migrate_permanent_schema, database_url)
     async with await writer_connection(database_url, "kinolog-migrate") as connection:
         version = await ensure_projection(connection)
-    _say(f"the database is at revision {revision}, the read models are of version {version}")
+    _print_line(f"the database is at revision {revision}, the read models are of version {version}")
     return version
 
 
@@ -140,7 +140,9 @@ async def rebuild(settings: ProjectorSettings) -> None:
     async with log_connection(settings) as log:
         database_url = settings.database_url.get_secret_value()
         rebuilt = await Rebuild(database_url, log.store, log.keys, settings.projector_batch_size).run()
-        _say(f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}")
+        _print_line(
+            f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}"
+        )
 
 
 async def print_hashes(settings: ProjectorSettings) -> None:
@@ -148,7 +150,7 @@ async def print_hashes(settings: ProjectorSettings) -> None:
     database_url = settings.database_url.get_secret_value()
     async with await writer_connection(database_url, "kinolog-hash") as connection:
         for table, hashed in (await table_hashes(connection)).items():
-            _say(f"{table:<12} {hashed}")
+            _print_line(f"{table:<12} {hashed}")
 
 
 async def restore_log(settings: ProjectorSettings) -> None:
@@ -157,7 +159,7 @@ async def restore_log(settings: ProjectorSettings) -> None:
         database_url = settings.database_url.get_secret_value()
         async with await writer_connection(database_url, "kinolog-restore") as connection:
             restored = await restore(log.client, read_archive(connection))
-        _say(f"restored {restored} commits from the archive")
+        _print_line(f"restored {restored} commits from the archive")
 
 
 COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[object]]] = {
@@ -194,7 +196,7 @@ async def _run_command(
         raise CannotStart(f"Postgres: {str(error).strip().splitlines()[0]}") from error
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -73,7 +73,7 @@ class ArtifactStore(Protocol):
         """Move staged content to its address; `suffix` is a file ending such as `.mp4`.
 
         Content that is already there is not changed. Raises `ArtifactDamaged` if it has another size,
-        `ArtifactMissing` if the staged content is gone (swept, or committed under another suffix).
+        `ArtifactMissing` if the staged content no longer exists (swept, or committed under another suffix).
         """
         ...
 

@@ -1,7 +1,7 @@
 """Logging of every process: one line per event on standard error, as text or JSON.
 
-    log = logging.getLogger(__name__)
-    log.info("job accepted", extra=fields("submit", job=job_id, position=position))
+    logger = logging.getLogger(__name__)
+    logger.info("job accepted", extra=fields("submit", job=job_id, position=position))
 
 `action` is a stable name to search for; the other fields are ids and measurements. Prompts and secrets are never
 logged: the value of a field with such a name is withheld.

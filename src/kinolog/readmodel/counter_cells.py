@@ -1,8 +1,8 @@
-"""Cells: how a job deep in a list is found without walking to it. Pure. See decision 31.
+"""Cells, by which a page deep in a list is found without a scan of the jobs before it. Pure. See decision 31.
 
 Each order of the list divides its jobs into consecutive cells, and 64 cells make a coarser one. `counters` holds the
 number of jobs of each kind in each cell of each level. The job at any offset of the list is found by adding up some
-hundred counters and walking one cell.
+hundred counters and scanning one cell.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ALL = LEVELS
 
 LEVEL_BITS = 6
 NUMBER_BITS = 14
-"""A finest cell of equal values holds the jobs whose first commits lie in 16,384 positions of the log."""
+"""A finest cell of equal values holds the jobs whose first commits are in a range of 16,384 positions of the log."""
 SECOND_BITS = 12
 """A finest cell of times is 4,096 seconds long."""
 
@@ -44,7 +44,7 @@ class Cell(NamedTuple):
 
 
 class JobKind(NamedTuple):
-    """What counters count jobs by, besides tenant and cell."""
+    """The properties that counters count jobs by, besides tenant and cell."""
 
     status: str
     priority_order: int

@@ -32,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_READS = 5
-"""How often a read is done when a swap of the projection keeps interrupting it."""
+"""Maximum number of tries of a read that swaps of the projection interrupt."""
 
 
 class PostgresReadModel:

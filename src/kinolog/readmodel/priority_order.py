@@ -8,7 +8,7 @@ from __future__ import annotations
 from kinolog.job.values import Priority
 
 ALL_PRIORITIES = -1
-"""Stored in place of a number in counters that cover all priorities, models and styles together."""
+"""Stored instead of a number in counters of all priorities, models and styles together."""
 
 _ORDERS = {priority: len(Priority) - 1 - priority.rank for priority in Priority}
 _PRIORITIES = {order: priority for priority, order in _ORDERS.items()}

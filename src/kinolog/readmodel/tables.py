@@ -2,7 +2,7 @@
 
 They follow from the log alone and are rebuilt from it. The exception are live columns (`jobs.percent`,
 `jobs.eta_seconds`), which come from running workers. The permanent tables are in kinolog.readmodel.permanent_tables.
-docs/read-models.md explains the whole.
+docs/read-models.md describes them.
 
 This is the only place that lists columns. Rows are mappings keyed by column; kinolog_projector.projection.rows makes
 them, and kinolog.readmodel.queries.job_rows reads them.
@@ -166,7 +166,7 @@ prompts = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
 )
-"""Prompts in the clear, apart from the columns that change often. NULL once the job is erased.
+"""Prompts in plain text, separate from the columns that change often. NULL once the job is erased.
 
 The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
 """

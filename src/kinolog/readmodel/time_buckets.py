@@ -47,7 +47,7 @@ BINS = DurationBins(16)
 
 
 def micros(seconds: float) -> int:
-    """Return whole microseconds, at least 0 and at most a year: no figure of a worker may stop the projector."""
+    """Return whole microseconds, at least 0 and at most a year, so that no duration of a worker stops the projector."""
     if 0.0 <= seconds <= YEAR_SECONDS:
         return round(seconds * 1_000_000)
     return round(YEAR_SECONDS * 1_000_000) if seconds > YEAR_SECONDS else 0
@@ -111,11 +111,11 @@ def percentile_seconds(counts: Mapping[int, int], share: float) -> float | None:
     total = sum(counts.values())
     if total == 0:
         return None
-    wanted, seen, number = share * total, 0, 0
+    target, counted, number = share * total, 0, 0
     for number in sorted(counts):
-        if seen + counts[number] >= wanted:
+        if counted + counts[number] >= target:
             break
-        seen += counts[number]
+        counted += counts[number]
     lower, upper = BINS.bounds_us(number)
     width = (upper or lower) - lower
-    return (lower + width * (wanted - seen) / counts[number]) / 1_000_000
+    return (lower + width * (target - counted) / counts[number]) / 1_000_000

@@ -24,7 +24,7 @@ from tests.adapters.memory.progress import MemoryProgressFeed
 from tests.builders.jobs import sealed_spec, submit
 from tests.builders.running_api import ANSWER_SECONDS, TickingClock
 
-ALL = WatchFilter("default")
+ALL = WatchFilter(tenant="default")
 
 
 class BroadcastHarness:
@@ -128,8 +128,8 @@ async def test_a_watcher_that_attaches_while_a_batch_is_unsealed(
     job_id = await harness.submit()
     await unsealing.wait()
     position = harness.broadcast.position
-    second = await harness.broadcast.attach(WatchFilter("default", job_id))
-    other = await harness.broadcast.attach(WatchFilter("other"))
+    second = await harness.broadcast.attach(WatchFilter(tenant="default", job_id=job_id))
+    other = await harness.broadcast.attach(WatchFilter(tenant="other"))
     proceed.set()
     for watcher in (first, second):
         assert [message.position for message in await harness.received(watcher, 1)] == [position + 1]
@@ -150,7 +150,7 @@ async def test_the_readers_run_while_a_watcher_is_attached(harness: BroadcastHar
     assert [message.position for message in await harness.received(later, 1)] == [3]
 
 
-def test_names_of_events_are_the_logs() -> None:
+def test_events_have_their_stored_names() -> None:
     """Events have the names of the stored contract."""
     kinds = pb.DESCRIPTOR.pool.FindMessageTypeByName("kinolog.v1.Event").oneofs_by_name["kind"].fields
     names = {stored_name(kind) for kind in e.Event.__args__}

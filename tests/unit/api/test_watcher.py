@@ -23,7 +23,7 @@ JOB = "a" * 26
 
 
 def commit(position: int, *, terminal: bool = False) -> EncodedCommit:
-    """A commit of the job."""
+    """Return a commit of the job."""
     return EncodedCommit(
         position=position,
         previous_position=position - 1,
@@ -34,19 +34,19 @@ def commit(position: int, *, terminal: bool = False) -> EncodedCommit:
 
 
 def update(kind: ProgressKind, encoded: bytes, job_id: str = JOB) -> EncodedProgress:
-    """A progress update of the job."""
+    """Return a progress update of the job."""
     return EncodedProgress(position=1, kind=kind, job_id=job_id, encoded=encoded)
 
 
 def pending_updates(watcher: Watcher) -> list[bytes]:
-    """The pending progress updates."""
+    """Return the pending progress updates."""
     return [message.encoded for message in watcher.take_now().updates]
 
 
 @pytest.fixture
 def watcher() -> Watcher:
     """A watcher of all jobs of a tenant."""
-    return Watcher(WatchFilter("default"))
+    return Watcher(WatchFilter(tenant="default"))
 
 
 def test_only_the_latest_progress_is_pending(watcher: Watcher) -> None:
@@ -70,7 +70,7 @@ def test_an_ended_job_has_no_progress(watcher: Watcher) -> None:
     assert [message.encoded for message in pending.updates] == [b"line"]
 
 
-def test_log_lines_are_bounded(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_lines_are_bounded(watcher: Watcher) -> None:
     """The last log lines are pending, in order."""
     for number in range(watcher_module.MAX_PENDING_LINES + 3):
         watcher.put_progress(update(ProgressKind.LOG, b"%d" % number))
@@ -105,7 +105,7 @@ def test_overflow_while_catching_up(watcher: Watcher, monkeypatch: pytest.Monkey
 
 def test_positions_of_progress_never_decrease() -> None:
     """A watcher that was sent a later commit gets progress with that position, otherwise unchanged."""
-    feed = Progress(
+    progress = Progress(
         job_id=JOB,
         attempt=1,
         at=datetime(2026, 5, 1, tzinfo=UTC),
@@ -117,7 +117,7 @@ def test_positions_of_progress_never_decrease() -> None:
         steps=10,
         percent=40.0,
     )
-    message = encode_progress_message(5, ProgressKind.PROGRESS, feed)
+    message = encode_progress_message(5, ProgressKind.PROGRESS, progress)
     same = pb.WatchJobsResponse.FromString(message.encoded_after(5))
     later = pb.WatchJobsResponse.FromString(message.encoded_after(9))
     assert (same.position, later.position) == (5, 9)

@@ -1,4 +1,4 @@
-"""Commands that users give to existing jobs: cancel, retry, reprioritize and prefetch, one or many at a time."""
+"""Commands of clients to existing jobs: cancel, retry, reprioritize and prefetch, one or many at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
 
 MAX_SELECTED_JOBS = 1_000
-"""Jobs that the filter of a bulk command selects at most."""
+"""Maximum number of jobs that the filter of a bulk command selects."""
 
 CONCURRENT_COMMANDS = 32
 """Commands of one bulk call that run at the same time."""

@@ -1,4 +1,4 @@
-"""Erasing a job permanently: its key, its files and its progress. The rest of its history stays.
+"""Erase the key, the files and the progress of jobs permanently. Their history stays.
 
 The event is appended first: from then on no response shows the job's prompts or files, and the read model deletes
 them. The key is deleted last, so that an existing key marks an interrupted erasure; `finish_interrupted` finds those.
@@ -24,7 +24,7 @@ from kinolog_api.audit.checks import artifacts_ever_made
 from kinolog_api.jobs.commands import JobCommands, command_id, max_position
 from kinolog_api.rpc.calls import RpcCall
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 RECOVERY_COMMITS = 10_000
 """Commits at the end of the log that a starting api searches for interrupted erasures."""
@@ -82,7 +82,7 @@ class EraseJob:
                     await self._delete_data(job_id, key_id)
             except Exception as error:
                 extra = fields("erase_unfinished", error=type(error).__name__, jobs=len(self._unfinished))
-                log.warning("an erasure is not finished; retrying", extra=extra)
+                logger.warning("an erasure is not finished; retrying", extra=extra)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _erase(self, call: RpcCall, job_id: str, command: c.Erase) -> HandledCommand:
@@ -102,7 +102,7 @@ class EraseJob:
         await self._progress.erase(job_id)
         await self._keys.erase(key_id)
         self._unfinished.pop(job_id, None)
-        log.info("job erased", extra=fields("erase", job=job_id))
+        logger.info("job erased", extra=fields("erase", job=job_id))
 
     async def _artifact_keys(self, job_id: str) -> list[str]:
         """Return the artifact keys of all files that the job ever made, scenes of earlier attempts included."""

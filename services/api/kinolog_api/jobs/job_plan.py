@@ -54,12 +54,12 @@ def plan_job(request: pb.SubmitJobRequest, catalogue: Catalogue, draw_seed: Call
 
 
 def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: Callable[[], int]) -> JobPlan:
-    given = request.HasField
+    has = request.HasField
     defaults = model.defaults
-    fps = request.fps if given("fps") else defaults.fps
-    if given("frames"):
+    fps = request.fps if has("fps") else defaults.fps
+    if has("frames"):
         frames = request.frames
-    elif given("duration_seconds"):
+    elif has("duration_seconds"):
         frames = max(1, round(request.duration_seconds * fps))
     else:
         frames = defaults.frames
@@ -68,17 +68,17 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         model_class=model.model_class,
         prompt=request.prompt,
         negative_prompt=request.negative_prompt or defaults.negative_prompt,
-        width=request.width if given("width") else defaults.width,
-        height=request.height if given("height") else defaults.height,
+        width=request.width if has("width") else defaults.width,
+        height=request.height if has("height") else defaults.height,
         frames=frames,
         fps=fps,
-        steps=request.steps if given("steps") else defaults.steps,
-        guidance=request.guidance if given("guidance") else defaults.guidance,
-        seed=request.seed if given("seed") else draw_seed(),
+        steps=request.steps if has("steps") else defaults.steps,
+        guidance=request.guidance if has("guidance") else defaults.guidance,
+        seed=request.seed if has("seed") else draw_seed(),
         style=request.style.strip().lower(),
         webhook=request.webhook,
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
-        max_attempts=request.max_attempts if given("max_attempts") else DEFAULT_MAX_ATTEMPTS,
+        max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,
     )
 
 
@@ -92,8 +92,8 @@ def _violations(request: pb.SubmitJobRequest, plan: JobPlan, model: ModelEntry) 
     if plan.frames > model.max_frames:
         field = "frames" if request.HasField("frames") else "duration_seconds"
         seconds = model.max_frames / plan.fps
-        most = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
-        found.append(RequestViolation(field, f"{model.name} renders {most}"))
+        limit = f"at most {model.max_frames} frames, {seconds:g} seconds at {plan.fps} frames per second"
+        found.append(RequestViolation(field, f"{model.name} renders {limit}"))
     if plan.steps > model.max_steps:
         found.append(RequestViolation("steps", f"{model.name} takes at most {model.max_steps} steps"))
     if plan.style and plan.style not in _lower_case(model.styles):

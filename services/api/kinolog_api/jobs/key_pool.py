@@ -17,7 +17,7 @@ from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealer import new_key
 from kinolog.process.logs import fields
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MIN_SIZE = 128
 """Keys in the pool at low demand."""
@@ -104,7 +104,7 @@ class KeyPool:
                 await self._store.discard([key.id for key in unused])
         except Exception as error:
             extra = fields("keys_left", error=type(error).__name__, keys=len(unused))
-            log.warning("unused keys could not be deleted; they seal nothing", extra=extra)
+            logger.warning("unused keys could not be deleted; they seal nothing", extra=extra)
 
     @property
     def _keys_waited_for(self) -> int:
@@ -124,7 +124,7 @@ class KeyPool:
                 missing = self._size + self._keys_waited_for - len(self._ready)
                 await self._store_keys(min(missing, self._batch_size()))
         except Exception as error:
-            log.warning("cannot store keys", extra=fields("no_keys", error=type(error).__name__))
+            logger.warning("cannot store keys", extra=fields("no_keys", error=type(error).__name__))
             self._fail_waiters(error)
         finally:
             self._refilling = None

@@ -11,7 +11,7 @@ from kinolog.privacy.sealed_fields import unseal_log_line
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 async def unseal_log_lines(lines: Sequence[LogLine], keys: KeyStore) -> list[LogLine]:
@@ -27,5 +27,5 @@ def _unsealed(line: LogLine, key: bytes | None) -> LogLine:
     try:
         return unseal_log_line(line, key)
     except UnsealFailed as error:
-        log.error("cannot unseal a note: %s", error, extra=fields("seal_broken", job=line.job_id))
+        logger.error("cannot unseal a note: %s", error, extra=fields("seal_broken", job=line.job_id))
         return unseal_log_line(line, None)

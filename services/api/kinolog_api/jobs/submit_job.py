@@ -1,4 +1,4 @@
-"""Submitting jobs, one or many. Each is sealed under a key that is already stored, so a submit waits for one write."""
+"""Submit jobs, one or many. Each is sealed under a key that is already stored, so a submit waits for one write."""
 
 from __future__ import annotations
 

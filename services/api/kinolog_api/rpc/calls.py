@@ -26,7 +26,7 @@ from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.rpc.errors import RpcError, translate_error
 from kinolog_api.rpc.validation import RequestRules
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 DETAILS_KEY = "grpc-status-details-bin"
 RESPONSE_SECONDS = 0.05
@@ -95,7 +95,7 @@ def _internal_error(error: Exception, method: str) -> RpcError:
     """Log an unexpected exception without its text, which may quote the request."""
     reference = new_id()[:10]
     frames = "".join(traceback.format_tb(error.__traceback__))
-    log.error(
+    logger.error(
         "a call failed unexpectedly: %s\n%s",
         type(error).__name__,
         frames,

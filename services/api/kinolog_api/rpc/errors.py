@@ -90,7 +90,7 @@ def _packed(message: Message) -> Any:
 
 
 def invalid_argument(violations: Sequence[RequestViolation], reason: str = "INVALID_FIELDS") -> RpcError:
-    """Fields are wrong. The message names the first of them and the allowed values."""
+    """Return the error for wrong fields. The message names the first of them and the allowed values."""
     shown = [f"{v.field}: {v.description}" if v.field else v.description for v in violations]
     more = len(shown) - MAX_VIOLATIONS_IN_MESSAGE
     message = "; ".join(shown[:MAX_VIOLATIONS_IN_MESSAGE]) + (f"; and {more} more" if more > 0 else "")
@@ -98,20 +98,20 @@ def invalid_argument(violations: Sequence[RequestViolation], reason: str = "INVA
 
 
 def job_not_found(job_id: str) -> RpcError:
-    """The job does not exist, or it belongs to another tenant: callers cannot distinguish the two."""
+    """Return the error for a job that does not exist or is another tenant's: callers cannot distinguish the two."""
     return RpcError(
         StatusCode.NOT_FOUND, "JOB_NOT_FOUND", f"there is no job {job_id}", metadata={"job_id": job_id}
     )
 
 
 def job_erased(job_id: str) -> RpcError:
-    """The requested data was erased with the job."""
+    """Return the error for data that was erased with its job."""
     message = f"job {job_id} is erased: its prompts and files are deleted, its history stays"
     return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", message, metadata={"job_id": job_id})
 
 
 def request_id_of_erased_job(request_id: str, job_id: str) -> RpcError:
-    """A repeated submit of an erased job. The job is not created again, and its request can no longer be compared."""
+    """Return the error for a repeated submit of an erased job, whose request can no longer be compared."""
     message = f"request_id {request_id} made job {job_id}, which is erased; use a new id for a new request"
     return RpcError(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", message, metadata={"job_id": job_id})
 

@@ -36,7 +36,7 @@ from kinolog_api.watch.encoded_messages import (
 from kinolog_api.watch.subscriptions import Subscriptions
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CACHED_JOBS = 5_000
 """Jobs whose latest progress, or whose end, is cached."""
@@ -124,7 +124,7 @@ class WatchBroadcast:
                 await read()
             except Exception as error:
                 extra = fields("follow_failed", feed=name, error=type(error).__name__)
-                log.exception("reading the %s failed; retrying", name, extra=extra)
+                logger.exception("reading the %s failed; retrying", name, extra=extra)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _read_log(self) -> None:
@@ -213,7 +213,7 @@ def _unsealed_or_empty(job: Job, key: bytes | None) -> UnsealedFields:
     try:
         return unseal_job(job, key)
     except UnsealFailed as error:
-        log.error("cannot unseal a job: %s", error, extra=fields("seal_broken", job=job.id))
+        logger.error("cannot unseal a job: %s", error, extra=fields("seal_broken", job=job.id))
         return UnsealedFields()
 
 

@@ -26,7 +26,9 @@ class WatchJobs:
         """WatchJob. Ends after the terminal commit of the job."""
         kinds = _kinds(progress=True, previews=request.previews, logs=request.logs)
         after = await self._resume_position(request)
-        watcher = await self._broadcast.attach(WatchFilter(call.tenant, request.job_id, kinds))
+        watcher = await self._broadcast.attach(
+            WatchFilter(tenant=call.tenant, job_id=request.job_id, kinds=kinds)
+        )
         try:
             loaded = await self._queries.load(call.tenant, request.job_id)
             ended = loaded.job.status.terminal
@@ -46,7 +48,7 @@ class WatchJobs:
         """WatchJobs. Runs until the client cancels."""
         kinds = _kinds(progress=request.progress, previews=request.previews, logs=request.logs)
         after = await self._resume_position(request)
-        watcher = await self._broadcast.attach(WatchFilter(call.tenant, None, kinds))
+        watcher = await self._broadcast.attach(WatchFilter(tenant=call.tenant, kinds=kinds))
         try:
             after = self._broadcast.position if after is None else after
             async for message in self._catch_up(watcher, after):

@@ -1,7 +1,8 @@
 """The bounded send queue of one watch stream.
 
-Commits are never dropped: a watcher with too many pending commits ends with an error that says where to resume. Of
-progress and previews only the latest per job is pending, of log lines the last few hundred.
+Commits are never dropped: a watcher with too many pending commits ends with an error, and the client resumes after
+the last position that it has received. Of progress and previews only the latest per job is pending, of log lines the
+last few hundred.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MAX_PENDING_UPDATES = 1_000
 """Jobs whose latest progress or preview is pending. A slower watcher misses updates."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchFilter:
     """Which messages a watcher receives: those of one job, or without a job id those of all jobs of the tenant."""
 

@@ -37,7 +37,7 @@ class Dispatcher:
         self._issuer = issuer
         self._clock = clock
         self.position = 0
-        """The last position that was dispatched since this process started; 0 before the first."""
+        """The greatest position that this process has dispatched; 0 before the first."""
 
     async def run(self) -> None:
         """Dispatch commits until cancelled. Raises `DamagedLog`."""

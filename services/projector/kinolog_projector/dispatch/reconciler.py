@@ -23,7 +23,7 @@ UnfinishedJobs: TypeAlias = Callable[[datetime], Awaitable[Sequence[str]]]
 
 INTERVAL_SECONDS = 30.0
 OVERDUE_SECONDS = 60.0
-"""A job that has not changed for this long should have a ticket. The ticket of another may still be on its way."""
+"""A job that has not changed for this long should have a ticket. That of a later change may not be issued yet."""
 
 MAX_CONCURRENT = 16
 

@@ -1,4 +1,4 @@
-"""Which changes of the ticket queue a commit requires. Pure.
+"""Rules: the changes of the ticket queue that a commit requires. Pure.
 
 A ticket is a hint; the log decides. The commit alone decides only the simple case: a job that was just submitted gets
 its first ticket. Any other commit that affects a ticket requires loading the job, because later commits may already

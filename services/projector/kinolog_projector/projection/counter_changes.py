@@ -1,4 +1,4 @@
-"""What a batch adds to counters, rollups and timings: sums of integers, so that batches may be split anywhere."""
+"""Changes of counters, rollups and timings by a batch: sums of integers, so that batches may be split anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the read model holds of a job before a batch."""
+"""The row of a job in the read model before a batch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class CurrentRow:
             duration_us=self.duration_us,
             priority_order=self.urgency,
         )
-        return CountedJob(keys, JobKind(self.status, self.urgency, self.model, self.style))
+        return CountedJob(
+            keys, JobKind(status=self.status, priority_order=self.urgency, model=self.model, style=self.style)
+        )
 
 
 CURRENT_COLUMNS = tuple(field.name for field in fields(CurrentRow))

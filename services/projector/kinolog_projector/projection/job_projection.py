@@ -153,12 +153,12 @@ class _JobProjection:
             raise DamagedLog(
                 f"position {self.position} names attempt {attempt} of job {self.state.id}, which has none"
             )
-        facts = self.state.attempts[attempt - 1]
-        totals = self.projected.workers.get(facts.worker)
+        started = self.state.attempts[attempt - 1]
+        totals = self.projected.workers.get(started.worker)
         if totals is None:
-            totals = self.projected.workers[facts.worker] = WorkerTotals(
-                worker=facts.worker,
-                hardware=facts.runtime.hardware,
+            totals = self.projected.workers[started.worker] = WorkerTotals(
+                worker=started.worker,
+                hardware=started.runtime.hardware,
                 first_position=self.position,
                 last_position=self.position,
             )
@@ -166,7 +166,7 @@ class _JobProjection:
         totals.last_position = max(totals.last_position, self.position)
         return totals
 
-    def change_attempt(self, attempt: int) -> None:
+    def mark_attempt_changed(self, attempt: int) -> None:
         """Mark an attempt as changed; the later ones are written too."""
         if attempt and (self.first_changed_attempt is None or attempt < self.first_changed_attempt):
             self.first_changed_attempt = attempt
@@ -216,12 +216,12 @@ def _attempt_started(job: _JobProjection, event: e.AttemptStarted) -> None:
     if event.attempt == 1:
         job.add_duration("wait", event.at, micros_between(job.state.created_at, event.at))
     job.change_status(event, Status.PROCESSING)
-    job.change_attempt(event.attempt)
+    job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).attempts += 1
 
 
 def _attempt_failed(job: _JobProjection, event: e.AttemptFailed) -> None:
-    job.change_attempt(event.attempt)
+    job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).failed += 1
 
 
@@ -241,7 +241,7 @@ def _stage_finished(job: _JobProjection, event: e.StageFinished) -> None:
 
 def _completed(job: _JobProjection, event: e.Completed) -> None:
     job.completed = True
-    job.change_attempt(event.attempt)
+    job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).completed += 1
     if job.state.started_at is not None:
         job.add_duration("run", event.at, micros_between(job.state.started_at, event.at))
@@ -255,12 +255,12 @@ def _completed(job: _JobProjection, event: e.Completed) -> None:
 
 
 def _failed(job: _JobProjection, event: e.Failed) -> None:
-    job.change_attempt(event.attempt)
+    job.mark_attempt_changed(event.attempt)
     job.change_status(event, Status.FAILED, failed=1)
 
 
 def _cancelled(job: _JobProjection, event: e.Cancelled) -> None:
-    job.change_attempt(event.attempt)
+    job.mark_attempt_changed(event.attempt)
     job.change_status(event, Status.CANCELLED, cancelled=1)
 
 

@@ -36,7 +36,7 @@ RETRY_SECONDS = 2.0
 MAX_LINES = 20_000
 """Log lines that wait to be written; beyond these the oldest are dropped."""
 MAX_JOBS = 10_000
-"""Jobs whose newest percentage waits to be written: a process that stands by writes none."""
+"""Jobs whose newest percentage waits to be written; a process that stands by writes none."""
 BACKFILL_JOBS = 500
 
 RECENT_JOBS = sql.SQL(
@@ -87,14 +87,14 @@ class LiveProgressWriter:
         try:
             await write_live_progress(writer, list(progress.values()), lines)
         except BaseException:
-            # Keep it for the next flush: newer progress wins, and lines are identified by their sequence.
+            # Put them back for the next flush: newer progress wins, and lines are identified by their sequence.
             self._progress = progress | self._progress
             self._lines = lines + self._lines
             self._arrived.set()
             raise
 
     async def backfill(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
-        """After catching up with the log, read the feed's recent updates: perhaps no process followed it."""
+        """After catching up with the log, read recent updates of the feed, which no process may have followed."""
         await caught_up.wait()
         for job_id in await writer.ids(RECENT_JOBS, [BACKFILL_JOBS]):
             try:

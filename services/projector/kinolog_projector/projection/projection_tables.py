@@ -88,14 +88,14 @@ class ProjectionTables:
 
     async def write(self, connection: Connection, projected: ProjectedRows) -> None:
         """Write the rows of every table."""
-        copied = len(projected.new.jobs) >= COPY_MIN_JOBS
-        if copied:
+        use_copy = len(projected.new.jobs) >= COPY_MIN_JOBS
+        if use_copy:
             for table, rows in projected.new.by_table():
                 await self._copies[table].write(connection, rows)
             await self._copies["activity"].write(connection, projected.activity)
         changes = projected.counter_changes
         async with connection.pipeline():
-            if not copied:
+            if not use_copy:
                 await self._upsert_jobs(connection, projected.new)
                 await _send(connection, self._activity, projected.activity)
             await self._upsert_jobs(connection, projected.known)

@@ -26,7 +26,7 @@ from kinolog_projector.schema.migrate import check_schema
 logger = logging.getLogger(__name__)
 
 LEADER_LOCK = 0x6B696E6F6C6F67
-"""Advisory lock of the process that writes. It saves the others work; the checkpoint is what keeps rows exact."""
+"""Advisory lock of the process that writes. It saves the others work; the checkpoint makes rows exact."""
 
 STAND_BY_SECONDS = 1.0
 RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)

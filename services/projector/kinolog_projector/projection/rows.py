@@ -46,7 +46,10 @@ def counted_job(state: Job, number: int, before: CurrentRow | None) -> CountedJo
         duration_us=duration_us,
         priority_order=order,
     )
-    return CountedJob(keys, JobKind(state.status.value, order, state.spec.model, state.spec.style))
+    kind = JobKind(
+        status=state.status.value, priority_order=order, model=state.spec.model, style=state.spec.style
+    )
+    return CountedJob(keys, kind)
 
 
 def _percent(state: Job, before: CurrentRow | None) -> float:

@@ -27,7 +27,7 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
 
 
 def raise_if_cancelled() -> None:
-    """Raise `CancelledError` if this task was cancelled, whatever other error that led to."""
+    """Raise `CancelledError` if this task was cancelled, whatever error the cancellation has caused."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

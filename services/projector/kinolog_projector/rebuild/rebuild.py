@@ -42,7 +42,7 @@ FRESH_SCHEMA = "projection_fresh"
 RETIRED_SCHEMA = "projection_retired"
 REBUILD_LOCK = 0x6B696E6F72
 LAST_COMMITS = 500
-"""At most so many commits are left to apply while the live projector waits."""
+"""At most this many commits are left to apply while the live projector waits."""
 DROP_AFTER_SECONDS = 1.0
 
 LIVE_COLUMNS = sql.SQL(

@@ -93,8 +93,8 @@ async def success_rates(snapshot: Snapshot, tenant: str, span: TimeRange) -> tup
     rates = []
     for priority in Priority:
         amounts = ends.get(priority_order(priority), dict.fromkeys(ENDS, 0))
-        judged = amounts["completed"] + amounts["failed"]
-        rate = amounts["completed"] / judged if judged else None
+        finished = amounts["completed"] + amounts["failed"]
+        rate = amounts["completed"] / finished if finished else None
         rates.append(SuccessRate(priority=priority, rate=rate, **amounts))
     return tuple(rates)
 

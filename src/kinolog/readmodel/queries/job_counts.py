@@ -1,4 +1,4 @@
-"""Counts jobs by adding up counters, and finds an offset of a list without walking to it."""
+"""Counts jobs by adding up counters, and finds an offset of a list without a scan of the jobs before it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Counts = dict[str, int]
 """Numbers of jobs by status. A status without jobs may be missing."""
 
 SIDES = ("early", "late")
-CELL = timedelta(seconds=1 << SECOND_BITS)
+CELL_WIDTH = timedelta(seconds=1 << SECOND_BITS)
 FIRST_CELL, LAST_CELL = -(1 << 40), 1 << 40
 """Cells before and after all times."""
 
@@ -124,8 +124,8 @@ def _span(start: datetime | None, end: datetime | None) -> dict[str, Any]:
     """Return the values of `_count_between`: whole cells for counters, the times around them for the jobs."""
     if start is not None and end is not None:
         end = max(start, end)
-    first = FIRST_CELL if start is None else -((EPOCH - start) // CELL)
-    last = LAST_CELL if end is None else (end - EPOCH) // CELL
+    first = FIRST_CELL if start is None else -((EPOCH - start) // CELL_WIDTH)
+    last = LAST_CELL if end is None else (end - EPOCH) // CELL_WIDTH
     values: dict[str, Any] = {f"{side}_{level}_{name}": 0 for level, side in _RANGES for name in _ENDS}
     edges = {f"{side}_{name}": EPOCH for side in SIDES for name in _ENDS}
     if first <= last:
@@ -147,7 +147,7 @@ _ENDS = ("start", "end")
 def _time(cell: int) -> datetime:
     """Return the start of a cell, or the earliest or latest time for a cell beyond it."""
     try:
-        return EPOCH + cell * CELL
+        return EPOCH + cell * CELL_WIDTH
     except OverflowError:
         return (datetime.min if cell < 0 else datetime.max).replace(tzinfo=UTC)
 

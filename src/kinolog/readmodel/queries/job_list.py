@@ -28,7 +28,7 @@ SHALLOW_OFFSET = 500
 """Offsets up to here are walked in an index."""
 
 SORTED_JOBS = 100_000
-"""Up to so many jobs of a span of time are sorted in another order. With more, an index scan soon meets a match."""
+"""Up to this many jobs of a span of time are sorted in another order. With more, an index scan soon finds a match."""
 
 POSITION = PreparedQuery(select(checkpoint.c.position), generic_plan=True)
 
@@ -79,10 +79,10 @@ class JobListQuery:
         if self._may_be_rare() and self._is_rare(counts, more[0]):
             self._shape = replace(self._shape, method=SORT_MATCHES)
         if self._is_deep():
-            place = job_counts.cell_in(more[-1])
-            if place is None:
+            cell_offset = job_counts.cell_in(more[-1])
+            if cell_offset is None:
                 return self._answer(position_in(position_rows), counts, [])
-            self._start_within(place)
+            self._start_within(cell_offset)
         (rows,) = await self._snapshot.run(self._page_query(), last=True)
         return self._answer(position_in(position_rows), counts, rows)
 
@@ -119,8 +119,8 @@ class JobListQuery:
         self._shape = replace(self._shape, start=AFTER_JOB)
         self._values |= {"after_value": after.value, "after_number": after.number}
 
-    def _start_within(self, place: job_counts.CellOffset) -> None:
-        bounds = bounds_of(self._query.order.field, place.cell)
+    def _start_within(self, cell_offset: job_counts.CellOffset) -> None:
+        bounds = bounds_of(self._query.order.field, cell_offset.cell)
         lower, upper = bounds.lower, bounds.upper
         self._shape = replace(
             self._shape, start=WITHIN_CELL, lower=lower is not None, upper=upper is not None
@@ -128,7 +128,10 @@ class JobListQuery:
         for name, bound in (("lower", lower), ("upper", upper)):
             if bound is not None:
                 self._values |= {f"{name}_value": bound[0], f"{name}_number": bound[1]}
-        self._values |= {"skipped": place.skip, "skipped_reach": place.skip + 1} | self._limits(0)
+        self._values |= {
+            "skipped": cell_offset.skip,
+            "skipped_reach": cell_offset.skip + 1,
+        } | self._limits(0)
 
     def _limits(self, skip: int) -> dict[str, Any]:
         limit = self._query.page_size + 1
@@ -164,8 +167,8 @@ class JobListQuery:
         return JobFilter(created_from=job_filter.created_from, created_before=job_filter.created_before)
 
     def _is_rare(self, counts: list[ResultRow], same_dates: list[ResultRow]) -> bool:
-        """Return whether sorting all matching jobs is cheaper than looking for them along the order."""
-        total, among = (sum(job_counts.counts_in(rows).values()) for rows in (counts, same_dates))
+        """Return whether sorting all matching jobs is cheaper than an index scan in the order of the list."""
+        matching, dated = (sum(job_counts.counts_in(rows).values()) for rows in (counts, same_dates))
         if self._has_dates_in_other_order():
-            return among <= SORTED_JOBS
-        return total * total < (self._query.page_size + 1) * among
+            return dated <= SORTED_JOBS
+        return matching * matching < (self._query.page_size + 1) * dated

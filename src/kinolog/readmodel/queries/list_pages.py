@@ -58,7 +58,7 @@ Selection = Callable[[list[Condition]], Select[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ListShape:
-    """What the statement of a page depends on, its parameters aside.
+    """The properties of a list that determine the statement of a page; values are its parameters.
 
     `start` is empty for the beginning of the list, `AFTER_JOB` or `WITHIN_CELL`; `lower` and `upper` are whether the
     cell has those bounds; `method` is `SCAN_INDEX`, `SORT_MATCHES` or `PROBE_TEXT`.
@@ -82,19 +82,19 @@ def page(shape: ListShape) -> PreparedQuery:
     """
     key = SORT_COLUMNS[shape.order.field]
 
-    def whole(more: list[Condition]) -> Select[Any]:
+    def all_columns(more: list[Condition]) -> Select[Any]:
         conditions = _start_conditions(shape, key, jobs.c.number)
         return select(*JOB_COLUMNS, key.label("key"), jobs.c.number).where(*more, *conditions)
 
-    def thin(more: list[Condition]) -> Select[Any]:
+    def keys_only(more: list[Condition]) -> Select[Any]:
         return select(jobs.c.id, key.label("key"), jobs.c.number).where(*more)
 
     if shape.method == SORT_MATCHES:
         # Many may match: sort them by id and key alone, then read the few rows of the page by id.
-        found = _limited(_sorted_matches(shape, thin))
+        found = _limited(_sorted_matches(shape, keys_only))
         rows = select(*JOB_COLUMNS).select_from(found.join(jobs, jobs.c.id == found.c.id))
     else:
-        found = _limited((_probed if shape.method == PROBE_TEXT else _index_scan)(shape, whole))
+        found = _limited((_probed if shape.method == PROBE_TEXT else _index_scan)(shape, all_columns))
         rows = select(*(found.c[column.name] for column in JOB_COLUMNS))
     return PreparedQuery(
         rows.outerjoin(prompts, prompts.c.number == found.c.number)
@@ -122,25 +122,25 @@ def _start_conditions(
     if shape.start == WITHIN_CELL:
         first = _first_job(shape).c
         columns = [first.number] if _has_one_value(shape) else [first.key, first.number]
-        there = select(*columns).scalar_subquery()
+        start = select(*columns).scalar_subquery()
     else:
-        there = _position_parameter(shape, "after")
-    here = _sort_position(shape, key, number)
+        start = _position_parameter(shape, "after")
+    position = _sort_position(shape, key, number)
     if shape.start == WITHIN_CELL:
-        return [here <= there if shape.order.descending else here >= there]
-    return [here < there if shape.order.descending else here > there]
+        return [position <= start if shape.order.descending else position >= start]
+    return [position < start if shape.order.descending else position > start]
 
 
 @lru_cache(maxsize=1024)  # all parts of a statement must refer to the same CTE
 def _first_job(shape: ListShape) -> CTE:
     """Return key and number of the job after `skipped` others of a cell, whatever its date; an index-only scan."""
     key = SORT_COLUMNS[shape.order.field]
-    here = _sort_position(shape, key, jobs.c.number)
+    position = _sort_position(shape, key, jobs.c.number)
     bounds: list[Condition] = []
     if shape.lower:
-        bounds.append(here >= _position_parameter(shape, "lower"))
+        bounds.append(position >= _position_parameter(shape, "lower"))
     if shape.upper:
-        bounds.append(here < _position_parameter(shape, "upper"))
+        bounds.append(position < _position_parameter(shape, "upper"))
 
     def selection(more: list[Condition]) -> Select[Any]:
         return select(key.label("key"), jobs.c.number).where(*more, *bounds)

@@ -1,4 +1,4 @@
-"""The chart of waiting and running jobs over time."""
+"""The chart of queued and running jobs over time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _DEPTH = _depth_query()
 
 
 async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_seconds: int) -> QueueDepth:
-    """Return how many jobs waited and ran: the depth before the span plus the changes since."""
+    """Return how many jobs were queued and running: the depth before the span plus the changes since."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
     before = await _CHANGES.rows(snapshot, span_values(tenant, EPOCH, start))

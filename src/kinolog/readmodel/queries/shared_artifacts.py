@@ -1,4 +1,4 @@
-"""Which files in the artifact store belong to more than one job."""
+"""Finds files in the artifact store that other jobs list too."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ GENERIC_PLANS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-"""For statements that read an index in its order. The planner does not choose that where it cannot see the limit."""
+"""For statements that scan an index in its order. The planner does not choose that if it does not know the limit."""
 CUSTOM_PLANS = dict.fromkeys(GENERIC_PLANS, "on") | {"plan_cache_mode": "force_custom_plan"}
 """A plan for the given values: some statuses have a thousand times as many jobs as others."""
 

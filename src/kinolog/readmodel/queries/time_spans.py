@@ -23,12 +23,12 @@ from kinolog.readmodel.time_buckets import (
 CHOICES_SECONDS = (60, 300, 900, 3_600, 3 * 3_600, 6 * 3_600, 86_400, 7 * 86_400, 28 * 86_400)
 """Buckets that a chart chooses from."""
 CHOSEN_POINTS = 200
-"""A chart chooses the shortest bucket that gives at most so many points."""
+"""A chart chooses the shortest bucket that gives at most this many points."""
 MAX_POINTS = 1_500
 
 
 def _max_bucket_spans(lengths: tuple[int, ...]) -> int:
-    """Return how many bucket spans cover a span at most: the longest in the middle, the others on both sides."""
+    """Return the maximum number of bucket spans of a span: the longest in the middle, the others on both sides."""
     return 2 * len(lengths) - 1
 
 

@@ -38,7 +38,7 @@ The tail may be the message itself, stored by an earlier attempt whose answer wa
 """
 
 
-class TailBehind(LogUnavailable):
+class MissingPredecessor(LogUnavailable):
     """The tail of a subject is before the position that a message builds on: an acknowledged message is missing."""
 
 
@@ -57,7 +57,7 @@ class Appender:
     retry_timeout_seconds: float
 
     async def store(self, message: OutgoingWrite) -> Outcome:
-        """Store one message. Raises `LogUnavailable`, `TailBehind`."""
+        """Store one message. Raises `LogUnavailable`, `MissingPredecessor`."""
         return await retry_until_answered(partial(self._store, message), self.retry_timeout_seconds)
 
     async def store_first(self, messages: Sequence[OutgoingWrite]) -> list[Outcome]:
@@ -90,7 +90,7 @@ class Appender:
         tail = await self.tail(message.subject)
         if tail is None or tail.position < message.expected:
             where = tail.position if tail else 0
-            raise TailBehind(f"the tail of {message.subject} is {where}, not {message.expected}")
+            raise MissingPredecessor(f"the tail of {message.subject} is {where}, not {message.expected}")
         return tail
 
     async def _store_distinct(self, messages: list[OutgoingWrite]) -> dict[str, Outcome]:

@@ -127,7 +127,7 @@ class PullInbox:
         await self._client.publish(subject, json.dumps(request).encode(), self._inbox)
 
     def _check_alive(self) -> None:
-        """Raise `PullLost` if the server may have forgotten the pull requests."""
+        """Raise `PullLost` if the server may have dropped the pull requests."""
         if not self._client.is_connected or self._client.stats["reconnects"] != self._reconnects:
             raise PullLost("the connection was lost")
         if time.monotonic() - self._last_received > 2.5 * HEARTBEAT_SECONDS:

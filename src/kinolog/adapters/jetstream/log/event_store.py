@@ -15,7 +15,7 @@ from kinolog.adapters.commit_history import (
     may_hold_repeat,
 )
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.appender import LIMITS, Appender, Outcome, TailBehind
+from kinolog.adapters.jetstream.client.appender import LIMITS, Appender, MissingPredecessor, Outcome
 from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
@@ -70,8 +70,8 @@ class JetStreamEventStore:
             return await self._appended(commit, encoded, await self._first_commits.submit(message))
         try:
             outcome = await self._appender.store(message)
-        except TailBehind as behind:
-            raise DamagedLog(str(behind)) from behind
+        except MissingPredecessor as missing:
+            raise DamagedLog(str(missing)) from missing
         return await self._appended(commit, encoded, outcome)
 
     async def append_first(self, commits: Sequence[Commit]) -> list[Appended | AppendConflict]:
