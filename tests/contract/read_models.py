@@ -36,7 +36,7 @@ class KnownJob:
 
 @dataclass(frozen=True, slots=True)
 class KnownLog:
-    """The log of all read models of a test module, and what they must answer from it."""
+    """The log of all read models of a test module, and the results that they must return."""
 
     jobs: MemoryJobs
     known: dict[str, KnownJob] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class KnownLog:
 
     @property
     def position(self) -> int:
-        """The last position."""
+        """Position of the last commit."""
         return self.commits[-1].position
 
     @property
@@ -54,7 +54,7 @@ class KnownLog:
         return self.lines[0].job_id
 
     def of_tenant(self, tenant: str = "default") -> list[RecordedCommit]:
-        """The commits of a tenant."""
+        """Return the commits of a tenant."""
         return [one for one in self.commits if one.commit.state.tenant == tenant]
 
 

@@ -95,8 +95,8 @@ async def test_a_key_identifies_the_caller(locked: RunningApi) -> None:
     request = pb.SubmitJobRequest(prompt=PROMPT)
     team = (await locked.jobs.SubmitJob(request, metadata=bearer(TEAM, (ACTOR_KEY, "eve")))).job
     assert (team.tenant, team.actor) == ("team", "robot")
-    passed_on = (await locked.jobs.SubmitJob(request, metadata=bearer(GATEWAY, *OTHER))).job
-    assert (passed_on.tenant, passed_on.actor) == ("other", "eve")
+    via_gateway = (await locked.jobs.SubmitJob(request, metadata=bearer(GATEWAY, *OTHER))).job
+    assert (via_gateway.tenant, via_gateway.actor) == ("other", "eve")
     problem = await refused(locked.jobs.SubmitJob(request, metadata=bearer(TEAM, *OTHER)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.PERMISSION_DENIED, "OTHER_TENANT")
 

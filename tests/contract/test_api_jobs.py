@@ -68,7 +68,7 @@ async def test_request_id_with_another_body_is_refused(api: RunningApi) -> None:
 
 
 async def test_get_job_reads_the_log(api: RunningApi) -> None:
-    """A job can be read immediately after the submit, however far the read model has come."""
+    """A job can be read immediately after the submit, whatever position the read model has reached."""
     api.read_model.held_at = 0
     job_id = await api.submit("A heron wades. Then it flies off over the reeds.", duration_seconds=6)
     job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
@@ -198,7 +198,7 @@ async def test_bulk_commands_by_filter(api: RunningApi) -> None:
     assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=other))).job.status == job_pb2.STATUS_QUEUED
 
 
-async def test_result_once_it_is_there(api: RunningApi) -> None:
+async def test_result_of_a_completed_job(api: RunningApi) -> None:
     """The result is refused until the job is completed; then it has the files and media facts."""
     job_id = await api.submit()
     problem = await refused(api.jobs.GetResult(pb.GetResultRequest(job_id=job_id)))

@@ -72,8 +72,8 @@ async def test_filters_and_orders(api: RunningApi) -> None:
         ]
     styled = await api.jobs.ListJobs(pb.ListJobsRequest(filter=job_pb2.JobFilter(styles=["Noir"])))
     assert [job.spec.style for job in styled.jobs] == ["noir"]
-    passed_over = await api.jobs.ListJobs(pb.ListJobsRequest(offset=1))
-    assert [job.id for job in passed_over.jobs] == [low]
+    with_offset = await api.jobs.ListJobs(pb.ListJobsRequest(offset=1))
+    assert [job.id for job in with_offset.jobs] == [low]
 
 
 async def test_summary_counts_by_status(api: RunningApi) -> None:

@@ -176,7 +176,7 @@ async def test_tenants_do_not_see_each_other(api: RunningApi) -> None:
     stream.cancel()
 
 
-async def test_weather_reaches_who_asked_for_it(api: RunningApi) -> None:
+async def test_progress_is_sent_to_streams_that_request_it(api: RunningApi) -> None:
     """Progress, log lines and previews are sent to streams that request them, with the latest position."""
     job_id = await api.submit()
     await api.start_attempt(job_id)

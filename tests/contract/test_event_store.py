@@ -49,7 +49,7 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventStore]:
 
 @asynccontextmanager
 async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[Sequence[RecordedCommit]]]:
-    """A follower that is stopped at the end."""
+    """Yield a follower, and stop it at the end."""
     batches = log.follow(after)
     assert isinstance(batches, AsyncGenerator)
     try:
@@ -61,7 +61,7 @@ async def following(log: EventStore, after: int) -> AsyncIterator[AsyncIterator[
 # --- one job ---------------------------------------------------------------------------------------------
 
 
-async def test_no_job_lies_in_an_empty_log(log: EventStore) -> None:
+async def test_an_empty_log_holds_no_job(log: EventStore) -> None:
     """Nothing is loaded, listed or counted before the first append."""
     assert await log.load(job_name()) is None
     assert [recorded async for recorded in log.history(job_name())] == []
@@ -106,7 +106,7 @@ async def test_what_is_stored_is_what_was_encoded(log: EventStore) -> None:
     assert decode_commit(1, recorded.raw).commit == commit
 
 
-async def test_state_of_another_fold_is_folded_anew(log: EventStore) -> None:
+async def test_state_of_another_fold_is_folded_again(log: EventStore) -> None:
     """Given a tail whose state an older fold wrote, loading folds the history and takes nothing from that state."""
     job_id = await given_job(log)
     loaded = await log.load(job_id)
@@ -132,7 +132,7 @@ async def test_positions_are_contiguous_from_one(log: EventStore) -> None:
     assert await log.last_position() == 45
 
 
-async def test_a_commit_appended_again_lies_where_it_lay(log: EventStore) -> None:
+async def test_a_commit_appended_again_keeps_its_position(log: EventStore) -> None:
     """Given a commit, appending it again, as after a lost answer, stores nothing and returns its position."""
     commit = first_commit(job_name())
     first = await log.append(commit)
@@ -140,7 +140,7 @@ async def test_a_commit_appended_again_lies_where_it_lay(log: EventStore) -> Non
     assert await log.last_position() == 1
 
 
-async def test_a_commit_decided_again_lies_where_it_lay(log: EventStore) -> None:
+async def test_a_commit_decided_again_keeps_its_position(log: EventStore) -> None:
     """Given a commit, one of the same command from a later time is recognised and returns the hash of the first."""
     job_id = job_name()
     first = await log.append(first_commit(job_id))
@@ -158,7 +158,7 @@ async def test_an_overtaken_commit_is_found_in_the_history(log: EventStore) -> N
     assert await log.append(commit) == first
 
 
-async def test_a_commit_behind_an_old_tail_conflicts(log: EventStore) -> None:
+async def test_a_commit_on_an_old_tail_conflicts(log: EventStore) -> None:
     """Given a job that has changed, a commit that builds on its old tail is refused and leaves nothing."""
     job_id = await given_job(log)
     old = await log.load(job_id)
@@ -223,7 +223,7 @@ async def test_many_first_commits_are_answered_in_order(log: EventStore) -> None
         assert answer == Appended(recorded.position, recorded.digest)
 
 
-async def test_a_taken_id_sinks_no_other(log: EventStore) -> None:
+async def test_a_taken_id_affects_no_other(log: EventStore) -> None:
     """Given a taken id and a repeat among many first commits, one conflicts, one is recognised, the rest are stored."""
     taken = await given_job(log)
     repeated = first_commit(job_name())
@@ -247,7 +247,7 @@ async def test_one_id_twice_among_many(log: EventStore) -> None:
     assert await log.last_position() == 12
 
 
-async def test_no_first_commits_need_no_answer(log: EventStore) -> None:
+async def test_no_first_commits_have_no_results(log: EventStore) -> None:
     """Storing no commits returns no results."""
     assert await log.append_first([]) == []
 
@@ -263,7 +263,7 @@ async def test_concurrent_first_commits_are_each_stored_once(log: EventStore) ->
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-async def test_reading_starts_and_stops_where_asked(log: EventStore) -> None:
+async def test_reading_has_a_first_and_a_last_position(log: EventStore) -> None:
     """Given ten commits, a read yields those after `after` up to `until`, and no more than there are."""
     await given_jobs(log, 10)
     assert [r.position for r in await all_of(log.read(3, 7))] == [4, 5, 6, 7]
@@ -282,7 +282,7 @@ async def test_a_log_that_ends_too_early_is_damaged(log: EventStore) -> None:
         await anext(aiter(log.follow(3)))
 
 
-async def test_building_on_what_was_lost_is_damage(log: EventStore) -> None:
+async def test_building_on_a_lost_commit_is_damage(log: EventStore) -> None:
     """Given a commit that builds on a position which its job's history does not reach, the append raises DamagedLog."""
     job_id = await given_job(log)
     tail = await log.load(job_id)
@@ -292,7 +292,7 @@ async def test_building_on_what_was_lost_is_damage(log: EventStore) -> None:
         await log.append(commit)
 
 
-async def test_following_gives_the_past_and_then_what_comes(log: EventStore) -> None:
+async def test_following_yields_past_and_new_commits(log: EventStore) -> None:
     """Given commits before and while following, all arrive, in order and once."""
     await given_jobs(log, 20)
     seen: list[int] = []

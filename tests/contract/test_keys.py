@@ -56,16 +56,16 @@ async def test_racing_creators_agree(keys: KeyStore) -> None:
     """Given forty creators for one id at once, all get the same key, and it is the stored one."""
     key_id = key_name()
     answers = await asyncio.gather(*(keys.create({key_id: new_key()}) for _ in range(40)))
-    holding = await keys.get(key_id)
-    assert holding is not None
-    assert answers == [{key_id: holding}] * 40
+    stored = await keys.get(key_id)
+    assert stored is not None
+    assert answers == [{key_id: stored}] * 40
 
 
 async def test_many_keys_at_once(keys: KeyStore) -> None:
     """Given more keys than one batch holds, all are stored, and read in one call."""
-    wanted = {key_name(): new_key() for _ in range(1200)}
-    assert await keys.create(wanted) == wanted
-    assert await keys.get_many(list(wanted)) == wanted
+    created = {key_name(): new_key() for _ in range(1200)}
+    assert await keys.create(created) == created
+    assert await keys.get_many(list(created)) == created
 
 
 async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
@@ -83,16 +83,16 @@ async def test_an_erased_key_is_gone_for_good(keys: KeyStore) -> None:
 
 async def test_erasing_twice_is_no_error(keys: KeyStore) -> None:
     """Erasing again, or an unknown id, changes nothing; other keys stay."""
-    kept, key_id = key_name(), key_name()
+    other, key_id = key_name(), key_name()
     key = new_key()
-    await keys.create({kept: key, key_id: new_key()})
+    await keys.create({other: key, key_id: new_key()})
     await asyncio.gather(keys.erase(key_id), keys.erase(key_id))
     await keys.erase(key_id)
     await keys.erase(key_name())
-    assert await keys.get_many([kept, key_id]) == {kept: key}
+    assert await keys.get_many([other, key_id]) == {other: key}
 
 
-async def test_erasing_beats_creating(keys: KeyStore) -> None:
+async def test_erasing_prevails_over_creating(keys: KeyStore) -> None:
     """Given creators and an eraser at once, no key is left."""
     key_id = key_name()
     await asyncio.gather(
@@ -106,11 +106,11 @@ async def test_erasing_beats_creating(keys: KeyStore) -> None:
 async def test_discarded_keys_are_gone(keys: KeyStore) -> None:
     """Keys that sealed nothing are deleted, others stay; ids without a key, and erased ones, are no error."""
     unused = {key_name(): new_key() for _ in range(70)}
-    kept, erased = key_name(), key_name()
+    used, erased = key_name(), key_name()
     key = new_key()
-    await keys.create({**unused, kept: key, erased: new_key()})
+    await keys.create({**unused, used: key, erased: new_key()})
     await keys.erase(erased)
     await keys.discard([*unused, erased, key_name()])
-    assert await keys.get_many([*unused, kept, erased]) == {kept: key}
+    assert await keys.get_many([*unused, used, erased]) == {used: key}
     await keys.discard([])
     assert await keys.create({erased: new_key()}) == {}

@@ -25,7 +25,7 @@ AT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 
 
 def progress(job_id: str, step: int = 1, attempt: int = 1) -> Progress:
-    """Progress of a job."""
+    """Return progress of a job."""
     return Progress(
         job_id=job_id,
         attempt=attempt,
@@ -42,7 +42,7 @@ def progress(job_id: str, step: int = 1, attempt: int = 1) -> Progress:
 
 
 def line(job_id: str, message: str = "the model is loaded") -> LogLine:
-    """A log line of a job."""
+    """Return a log line of a job."""
     return LogLine(job_id=job_id, attempt=1, at=AT, level=LogLevel.WARNING, message=message)
 
 
@@ -50,19 +50,19 @@ def line(job_id: str, message: str = "the model is loaded") -> LogLine:
 class Feeds:
     """The feed of workers and the feed of readers."""
 
-    sending: ProgressFeed
-    watching: ProgressFeed
+    worker_feed: ProgressFeed
+    reader_feed: ProgressFeed
 
     async def recent(
         self, job_id: str, met: Callable[[Sequence[ProgressUpdate]], bool]
     ) -> list[ProgressUpdate]:
-        """Wait for the wanted updates: they are published without waiting."""
-        found = await until(partial(self.watching.recent, job_id), "the messages of a job", met)
+        """Wait until the updates of a job are as required: they are published without waiting."""
+        found = await until(partial(self.reader_feed.recent, job_id), "the messages of a job", met)
         return list(found)
 
     async def last(self, job_id: str, attempt: int, expected: Progress) -> None:
         """Wait until the newest progress is as expected: the replica that answers may lag."""
-        read = partial(self.watching.last_progress, job_id, attempt)
+        read = partial(self.reader_feed.last_progress, job_id, attempt)
         await until(read, "the newest progress", lambda found: found == expected)
 
 
@@ -81,13 +81,13 @@ async def feeds(request: pytest.FixtureRequest) -> AsyncIterator[Feeds]:
         worker = await stack.enter_async_context(connected(server, Service.WORKER))
         api = await stack.enter_async_context(connected(server, Service.API))
         await provision(admin, settings_of(server, Service.ADMIN).nats_replicas)
-        sending, watching = JetStreamProgressFeed(worker), JetStreamProgressFeed(api)
-        stack.push_async_callback(sending.close)
-        stack.push_async_callback(watching.close)
-        yield Feeds(sending, watching)
+        worker_feed, reader_feed = JetStreamProgressFeed(worker), JetStreamProgressFeed(api)
+        stack.push_async_callback(worker_feed.close)
+        stack.push_async_callback(reader_feed.close)
+        yield Feeds(worker_feed, reader_feed)
 
 
-async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
+async def test_updates_are_read_back_in_order(feeds: Feeds) -> None:
     """Progress, log lines and previews are read as they were published, oldest first; log lines get a sequence."""
     job_id = new_id()
     preview = PreviewImage(
@@ -99,8 +99,8 @@ async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
         preview,
         replace(progress(job_id, 6), eta_seconds=3.5),
     ]
-    for weather in sent:
-        await feeds.sending.publish(weather)
+    for update in sent:
+        await feeds.worker_feed.publish(update)
     found = await feeds.recent(job_id, lambda found: len(found) == 4)
     read = found[1]
     assert isinstance(read, LogLine)
@@ -111,18 +111,18 @@ async def test_what_was_published_is_read_back_in_order(feeds: Feeds) -> None:
 async def test_sequences_of_log_lines_grow(feeds: Feeds) -> None:
     """A later log line of a job has a higher sequence, in a later attempt too."""
     job_id = new_id()
-    await feeds.sending.publish(line(job_id, "one"))
-    await feeds.sending.publish(replace(line(job_id, "two"), attempt=2))
+    await feeds.worker_feed.publish(line(job_id, "one"))
+    await feeds.worker_feed.publish(replace(line(job_id, "two"), attempt=2))
     found = await feeds.recent(job_id, lambda found: len(found) == 2)
-    sequences = [weather.sequence for weather in found if isinstance(weather, LogLine)]
+    sequences = [update.sequence for update in found if isinstance(update, LogLine)]
     assert sequences[0] < sequences[1]
 
 
-async def test_only_the_newest_are_kept(feeds: Feeds) -> None:
-    """Of one attempt the feed keeps the last five hundred updates."""
+async def test_only_the_newest_are_stored(feeds: Feeds) -> None:
+    """Of one attempt the feed stores the last five hundred updates."""
     job_id = new_id()
     for step in range(1, 511):
-        await feeds.sending.publish(progress(job_id, step))
+        await feeds.worker_feed.publish(progress(job_id, step))
     found = await feeds.recent(job_id, lambda found: bool(found) and found[-1] == progress(job_id, 510))
     assert found == [progress(job_id, step) for step in range(11, 511)]
 
@@ -130,56 +130,56 @@ async def test_only_the_newest_are_kept(feeds: Feeds) -> None:
 async def test_the_newest_progress_of_an_attempt(feeds: Feeds) -> None:
     """The last progress of an attempt is found after log lines, and apart from other attempts."""
     job_id = new_id()
-    assert await feeds.watching.last_progress(job_id, 1) is None
-    await feeds.sending.publish(progress(job_id, 3))
-    await feeds.sending.publish(progress(job_id, 4))
-    await feeds.sending.publish(line(job_id))
-    await feeds.sending.publish(progress(job_id, 1, attempt=2))
+    assert await feeds.reader_feed.last_progress(job_id, 1) is None
+    await feeds.worker_feed.publish(progress(job_id, 3))
+    await feeds.worker_feed.publish(progress(job_id, 4))
+    await feeds.worker_feed.publish(line(job_id))
+    await feeds.worker_feed.publish(progress(job_id, 1, attempt=2))
     await feeds.recent(job_id, lambda found: len(found) == 4)
     await feeds.last(job_id, 1, progress(job_id, 4))
     await feeds.last(job_id, 2, progress(job_id, 1, attempt=2))
-    assert await feeds.watching.last_progress(job_id, 3) is None
+    assert await feeds.reader_feed.last_progress(job_id, 3) is None
 
 
 async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> None:
     """A follower of a job reads its updates in order, and none of other jobs."""
     job_id, other = new_id(), new_id()
-    await feeds.sending.publish(progress(job_id, 1))
+    await feeds.worker_feed.publish(progress(job_id, 1))
     await feeds.recent(job_id, bool)
-    async with aclosing(feeds.watching.follow(job_id)) as following:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(feeds.reader_feed.follow(job_id)) as following:  # type: ignore[type-var]  # it is a generator
         seen = await _first(feeds, following, job_id)
         assert seen != progress(job_id, 1)
-        await feeds.sending.publish(progress(other, 9))
-        await feeds.sending.publish(line(job_id, "last"))
+        await feeds.worker_feed.publish(progress(other, 9))
+        await feeds.worker_feed.publish(line(job_id, "last"))
         async with asyncio.timeout(20):
-            async for weather in following:
-                assert weather.job_id == job_id
-                if isinstance(weather, LogLine):
-                    assert weather.sequence > 0
+            async for update in following:
+                assert update.job_id == job_id
+                if isinstance(update, LogLine):
+                    assert update.sequence > 0
                     break
 
 
 async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
     """A follower of all jobs reads the updates of each."""
     one, other = new_id(), new_id()
-    async with aclosing(feeds.watching.follow()) as following:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(feeds.reader_feed.follow()) as following:  # type: ignore[type-var]  # it is a generator
         await _first(feeds, following, one)
-        await feeds.sending.publish(progress(other, 2))
+        await feeds.worker_feed.publish(progress(other, 2))
         async with asyncio.timeout(20):
-            async for weather in following:
-                if weather.job_id == other:
+            async for update in following:
+                if update.job_id == other:
                     break
-        assert weather == progress(other, 2)
+        assert update == progress(other, 2)
 
 
-async def test_erasing_forgets_a_job(feeds: Feeds) -> None:
+async def test_erasing_deletes_the_updates_of_a_job(feeds: Feeds) -> None:
     """After erasing, nothing of the job is left, and other jobs keep theirs; erasing nothing is no error."""
     job_id, other = new_id(), new_id()
-    await feeds.watching.erase(job_id)
-    for weather in (progress(job_id), line(job_id), progress(job_id, 1, attempt=2), progress(other)):
-        await feeds.sending.publish(weather)
+    await feeds.reader_feed.erase(job_id)
+    for update in (progress(job_id), line(job_id), progress(job_id, 1, attempt=2), progress(other)):
+        await feeds.worker_feed.publish(update)
     await feeds.recent(other, lambda found: len(found) == 1)
-    await feeds.watching.erase(job_id)
+    await feeds.reader_feed.erase(job_id)
     await feeds.recent(job_id, lambda found: not found)
     await feeds.recent(other, lambda found: len(found) == 1)
 
@@ -189,14 +189,14 @@ async def _first(feeds: Feeds, following: AsyncIterator[ProgressUpdate], job_id:
 
     async def publish() -> None:
         for step in range(2, 10_000):
-            await feeds.sending.publish(progress(job_id, step))
+            await feeds.worker_feed.publish(progress(job_id, step))
             await asyncio.sleep(0.01)
 
     publishing = asyncio.create_task(publish())
     async with asyncio.timeout(20):
-        async for weather in following:
-            if weather.job_id == job_id:
+        async for update in following:
+            if update.job_id == job_id:
                 break
     publishing.cancel()
     await asyncio.gather(publishing, return_exceptions=True)
-    return weather
+    return update

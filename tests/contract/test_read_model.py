@@ -1,4 +1,4 @@
-"""What every read model answers about lists, feeds and positions. test_read_model_charts.py has the charts."""
+"""Conformance of the read models: lists, feeds and positions. test_read_model_charts.py has the charts."""
 
 from __future__ import annotations
 
@@ -338,9 +338,9 @@ async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) ->
     keys = {job_id: (await jobs.job(job_id)).artifacts[0].key for job_id in (mine, other, erased)}
     await jobs.erase(erased)
     await growing.project()
-    asked = [*keys.values(), "sha256/00/none.mp4"]
-    assert await growing.model.artifacts_in_use(asked, excluding=mine) == {keys[other]}
-    assert await growing.model.artifacts_in_use(asked, excluding="nobody") == {keys[mine], keys[other]}
+    requested = [*keys.values(), "sha256/00/none.mp4"]
+    assert await growing.model.artifacts_in_use(requested, excluding=mine) == {keys[other]}
+    assert await growing.model.artifacts_in_use(requested, excluding="nobody") == {keys[mine], keys[other]}
     assert await growing.model.artifacts_in_use([], excluding=mine) == set()
 
 

@@ -1,4 +1,4 @@
-"""What every read model answers about charts, against what the whole log holds."""
+"""Conformance of the read models: charts, compared with figures from the whole log."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ async def test_success_rates_by_priority(case: ReadModelCase) -> None:
         )
         assert {rate.priority: getattr(rate, name) for rate in rates} == {p: expected[p] for p in Priority}
     for rate in rates:
-        judged = rate.completed + rate.failed
-        assert rate.rate == (rate.completed / judged if judged else None)
+        finished = rate.completed + rate.failed
+        assert rate.rate == (rate.completed / finished if finished else None)
 
 
 async def test_stage_times(case: ReadModelCase) -> None:
@@ -199,7 +199,7 @@ async def test_peaks_are_those_of_the_minutes(case: ReadModelCase, bucket_second
         assert point.peak_processing == max(depth[Status.PROCESSING] for depth in depths)
 
 
-async def test_charts_choose_buckets_that_a_screen_can_show(case: ReadModelCase) -> None:
+async def test_charts_choose_their_buckets(case: ReadModelCase) -> None:
     """A long span gets wide buckets, a short one minutes; a bucket that gives too many points is widened."""
     chosen = await case.model.trends("default", ALL)
     assert chosen.bucket_seconds == 7 * 86_400

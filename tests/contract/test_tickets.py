@@ -37,21 +37,21 @@ class TicketSetup:
     model_class: str
 
     def ticket(self, **changes: Any) -> Ticket:
-        """A ticket of a new job."""
+        """Return a ticket of a new job."""
         ticket = Ticket(
             job_id=new_id(), position=7, attempt=1, model_class=self.model_class, priority=Priority.MEDIUM
         )
         return replace(ticket, **changes)
 
     async def take(self, queue: TicketQueue) -> HeldTicket:
-        """The next ticket, which must arrive."""
+        """Return the next ticket, which must arrive within `SOON_SECONDS`."""
         async with asyncio.timeout(SOON_SECONDS):
             return await queue.take([self.model_class])
 
     async def expect_outstanding(self, *expected: Ticket) -> None:
         """Wait until the queue holds exactly these tickets of this test: the replica that answers may lag."""
-        wanted = {ticket.job_id: ticket for ticket in expected}
-        await until(self._outstanding, f"the tickets are {wanted}", lambda found: found == wanted)
+        by_job = {ticket.job_id: ticket for ticket in expected}
+        await until(self._outstanding, f"the tickets are {by_job}", lambda found: found == by_job)
 
     async def _outstanding(self) -> dict[str, Ticket]:
         found = await self.issuer.outstanding()
@@ -126,7 +126,7 @@ async def test_two_waiting_workers_share(setup: TicketSetup) -> None:
     assert {h.ticket.job_id for h in held} == {ticket.job_id for ticket in tickets}
 
 
-async def test_done_removes_a_ticket(setup: TicketSetup) -> None:
+async def test_acknowledging_removes_a_ticket(setup: TicketSetup) -> None:
     """A ticket is in the queue, held or not, until it is acknowledged."""
     ticket = setup.ticket()
     await setup.issuer.issue(ticket, first=True)
@@ -136,7 +136,7 @@ async def test_done_removes_a_ticket(setup: TicketSetup) -> None:
     await setup.expect_outstanding()
 
 
-async def test_a_ticket_that_was_given_back_comes_again(setup: TicketSetup) -> None:
+async def test_a_released_ticket_is_delivered_again(setup: TicketSetup) -> None:
     """A released ticket is delivered again, and counts its deliveries."""
     await setup.issuer.issue(setup.ticket(), first=True)
     queue = setup.queue()
@@ -144,7 +144,7 @@ async def test_a_ticket_that_was_given_back_comes_again(setup: TicketSetup) -> N
     assert (await setup.take(queue)).deliveries == 2
 
 
-async def test_a_ticket_can_be_put_off(setup: TicketSetup) -> None:
+async def test_a_ticket_can_be_released_with_a_delay(setup: TicketSetup) -> None:
     """A ticket that is released with a delay is delivered after others that were issued later."""
     late, soon = setup.ticket(), setup.ticket()
     await setup.issuer.issue(late, first=True)
@@ -156,23 +156,23 @@ async def test_a_ticket_can_be_put_off(setup: TicketSetup) -> None:
 
 async def test_a_silent_worker_loses_its_ticket(setup: TicketSetup) -> None:
     """A ticket that is neither extended nor acknowledged is delivered to another worker; an extended one is not."""
-    quiet, kept = setup.ticket(), setup.ticket()
+    silent, extended = setup.ticket(), setup.ticket()
     one, other = setup.queue(), setup.queue()
-    await setup.issuer.issue(kept, first=True)
-    keeper = await setup.take(one)
+    await setup.issuer.issue(extended, first=True)
+    held = await setup.take(one)
 
-    async def keep() -> None:
+    async def extend() -> None:
         while True:
-            await keeper.extend()
+            await held.extend()
             await asyncio.sleep(ACK_WAIT_SECONDS / 5)
 
-    async with background_task(keep()):
-        await setup.issuer.issue(quiet, first=True)
-        assert (await setup.take(one)).ticket == quiet
+    async with background_task(extend()):
+        await setup.issuer.issue(silent, first=True)
+        assert (await setup.take(one)).ticket == silent
         again = await setup.take(other)
-        assert (again.ticket, again.deliveries) == (quiet, 2)
-    await keeper.acknowledge()
-    await setup.expect_outstanding(quiet)
+        assert (again.ticket, again.deliveries) == (silent, 2)
+    await held.acknowledge()
+    await setup.expect_outstanding(silent)
 
 
 async def test_issuing_again_has_no_effect(setup: TicketSetup) -> None:
@@ -301,12 +301,12 @@ async def test_a_worker_takes_only_what_it_can_run(setup: TicketSetup) -> None:
     assert held.ticket == foreign
 
 
-async def test_warming_up_has_a_ticket_of_its_own(setup: TicketSetup) -> None:
+async def test_a_prefetch_has_its_own_ticket(setup: TicketSetup) -> None:
     """A prefetch ticket is in the queue beside the job's own, and is not among the outstanding ones."""
     ticket = setup.ticket()
-    warm = replace(ticket, position=8, prefetch=True)
+    prefetch = replace(ticket, position=8, prefetch=True)
     await setup.issuer.issue(ticket, first=True)
-    await setup.issuer.issue(warm)
+    await setup.issuer.issue(prefetch)
     await setup.expect_outstanding(ticket)
     queue = setup.queue()
     taken = [(await setup.take(queue)).ticket for _ in range(2)]

@@ -48,14 +48,14 @@ BUSY = replace(
 class Registries:
     """The registry of workers and the registry of readers."""
 
-    reporting: WorkerRegistry
-    asking: WorkerRegistry
+    worker_registry: WorkerRegistry
+    reader_registry: WorkerRegistry
 
     async def until(self, met: Callable[[list[WorkerReport]], bool]) -> list[WorkerReport]:
-        """Read until the reports are as wanted: a report is published without waiting."""
+        """Read until the reports are as required: a report is published without waiting."""
 
         async def present() -> list[WorkerReport]:
-            return list(await self.asking.present_workers())
+            return list(await self.reader_registry.present_workers())
 
         return await until(present, "the workers", met)
 
@@ -74,45 +74,45 @@ async def registries(request: pytest.FixtureRequest) -> AsyncIterator[Registries
     async with AsyncExitStack() as stack:
         worker = await stack.enter_async_context(connected(server, Service.WORKER))
         api = await stack.enter_async_context(connected(server, Service.API))
-        reporting, asking = JetStreamWorkerRegistry(worker), JetStreamWorkerRegistry(api)
-        stack.push_async_callback(reporting.close)
-        stack.push_async_callback(asking.close)
-        yield Registries(reporting, asking)
+        worker_registry, reader_registry = JetStreamWorkerRegistry(worker), JetStreamWorkerRegistry(api)
+        stack.push_async_callback(worker_registry.close)
+        stack.push_async_callback(reader_registry.close)
+        yield Registries(worker_registry, reader_registry)
 
 
-async def test_nobody_is_there_at_first(registries: Registries) -> None:
+async def test_an_empty_registry_has_no_workers(registries: Registries) -> None:
     """A registry without reports has no workers."""
-    assert list(await registries.asking.present_workers()) == []
+    assert list(await registries.reader_registry.present_workers()) == []
 
 
 async def test_reports_are_read_as_they_were_made(registries: Registries) -> None:
     """All fields of reports are read back, ordered by name."""
-    await registries.reporting.report(BUSY)
-    await registries.reporting.report(IDLE)
+    await registries.worker_registry.report(BUSY)
+    await registries.worker_registry.report(IDLE)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
 
 
 async def test_the_last_report_counts(registries: Registries) -> None:
     """A later report of a worker replaces the earlier one."""
     later = replace(IDLE, seen_at=AT + timedelta(seconds=5), job_id="b" * 26)
-    await registries.reporting.report(IDLE)
-    await registries.reporting.report(later)
+    await registries.worker_registry.report(IDLE)
+    await registries.worker_registry.report(later)
     assert await registries.until(lambda found: later in found) == [later]
 
 
-async def test_who_leaves_is_gone(registries: Registries) -> None:
+async def test_a_deregistered_worker_is_not_present(registries: Registries) -> None:
     """A deregistered worker is not present; deregistering twice is no error, and it can report again."""
-    await registries.reporting.report(IDLE)
-    await registries.reporting.report(BUSY)
+    await registries.worker_registry.report(IDLE)
+    await registries.worker_registry.report(BUSY)
     await registries.until(lambda found: len(found) == 2)
-    await registries.reporting.deregister(BUSY.name)
-    await registries.reporting.deregister(BUSY.name)
+    await registries.worker_registry.deregister(BUSY.name)
+    await registries.worker_registry.deregister(BUSY.name)
     assert await registries.until(lambda found: len(found) == 1) == [IDLE]
-    await registries.reporting.report(BUSY)
+    await registries.worker_registry.report(BUSY)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
 
 
-async def test_who_falls_silent_disappears() -> None:
+async def test_a_silent_worker_is_removed() -> None:
     """A worker whose last report is half a minute old is not present."""
     now = 100.0
     registry = MemoryWorkerRegistry(now=lambda: now)

@@ -50,13 +50,13 @@ class Load:
         """Append two commits per job, without end."""
         while not self.stopped:
             job_id = job_name()
-            await self._note(await self.log.append(first_commit(job_id)))
+            await self._record(await self.log.append(first_commit(job_id)))
             tail = await self.log.load(job_id)
-            await self._note(
+            await self._record(
                 await self.log.append(commit_of(job_id, tail, Prefetch(id="prefetch", actor="tester")))
             )
 
-    async def _note(self, appended: Appended) -> None:
+    async def _record(self, appended: Appended) -> None:
         async with self.grown:
             assert appended.position not in self.acknowledged
             self.acknowledged[appended.position] = appended.digest
@@ -75,7 +75,7 @@ async def under_load(log: EventStore) -> AsyncIterator[Load]:
 
 
 async def positions_until(log: EventStore, quiet: asyncio.Event) -> list[int]:
-    """The commits that a follower reads from the beginning, until `quiet` is set and it has read the last position."""
+    """Return the positions that a follower reads until `quiet` is set and it has read the last one."""
     seen: list[int] = []
     async for batch in log.follow(0):
         seen.extend(recorded.position for recorded in batch)
@@ -85,7 +85,7 @@ async def positions_until(log: EventStore, quiet: asyncio.Event) -> list[int]:
 
 
 async def check(log: EventStore, load: Load) -> None:
-    """Every acknowledged commit is at its acknowledged position, and positions have no gap."""
+    """Check that every acknowledged commit is at its position, and that positions have no gap."""
     stored = await all_of(log.read(0))
     assert [recorded.position for recorded in stored] == list(range(1, len(stored) + 1))
     digests = {recorded.position: recorded.digest for recorded in stored}
@@ -123,7 +123,7 @@ def own_cluster(tmp_path: Path) -> NatsCluster:
 
 
 async def leader_of_events(cluster: Server) -> str:
-    """Name of the server that leads the stream."""
+    """Return the name of the server that leads the stream."""
     async with connected(cluster, Service.ADMIN) as client:
         info = await api_request(client, f"$JS.API.STREAM.INFO.{EVENTS}")
         return str(info["cluster"]["leader"])
@@ -158,7 +158,7 @@ async def test_a_killed_leader_loses_nothing_acknowledged(own_cluster: NatsClust
         await asyncio.to_thread(own_cluster.stop)
 
 
-async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
+async def test_an_unreachable_log_raises(own_nats_server: NatsServer) -> None:
     """Given a stopped server, every call raises LogUnavailable after its retries."""
     await empty_streams(own_nats_server)
     async with open_stores(own_nats_server, Service.API, retry_timeout_seconds=0.3) as stores:
@@ -180,7 +180,7 @@ async def test_an_unreachable_log_says_so(own_nats_server: NatsServer) -> None:
         assert [type(answer) for answer in answers] == [LogUnavailable] * len(calls)
 
 
-async def test_an_orderly_restart_is_ridden_out(own_nats_server: NatsServer) -> None:
+async def test_an_orderly_restart_is_retried(own_nats_server: NatsServer) -> None:
     """Given a server that is stopped and started in order, the same connection continues."""
     await empty_streams(own_nats_server)
     async with open_stores(own_nats_server, Service.WORKER, retry_timeout_seconds=30) as stores:

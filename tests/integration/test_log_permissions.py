@@ -72,7 +72,7 @@ async def test_each_service_can_use_the_log(
 
 
 @pytest.mark.parametrize("service", [Service.PROJECTOR, Service.WORKER])
-async def test_only_the_api_makes_and_erases_keys(
+async def test_only_the_api_creates_and_erases_keys(
     own_nats_server: NatsServer, service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Other services read keys; their attempts to create or erase one fail."""
@@ -107,7 +107,7 @@ async def test_only_the_api_makes_and_erases_keys(
         f"{inbox_prefix(Service.ADMIN)}.forged",
     ],
 )
-async def test_nobody_but_the_administrator_may_change_the_log(
+async def test_only_the_administrator_may_change_the_log(
     nats_server: NatsServer, service: Service, subject: str, errors: ErrorLog
 ) -> None:
     """A service that tries an administrator's request is refused, and the refusal is logged as an error."""
@@ -119,7 +119,7 @@ async def test_nobody_but_the_administrator_may_change_the_log(
     assert service.value in error
 
 
-async def test_no_service_hears_the_answers_to_another(nats_server: NatsServer, errors: ErrorLog) -> None:
+async def test_no_service_receives_the_replies_to_another(nats_server: NatsServer, errors: ErrorLog) -> None:
     """Subscribing to another service's inbox is refused."""
     async with connected(nats_server, Service.WORKER) as client:
         await client.subscribe(f"{inbox_prefix(Service.API)}.>")
@@ -127,7 +127,7 @@ async def test_no_service_hears_the_answers_to_another(nats_server: NatsServer, 
             assert "permissions violation for subscription" in await errors.messages.get()
 
 
-async def test_a_wrong_password_is_told_at_once(own_nats_server: NatsServer) -> None:
+async def test_a_wrong_password_is_reported_at_once(own_nats_server: NatsServer) -> None:
     """A user that the server refuses gets an error that names the user and no password."""
     settings = LogSettings.model_validate(
         settings_of(own_nats_server, Service.API).model_dump() | {"nats_password": "guessed"}
@@ -137,7 +137,7 @@ async def test_a_wrong_password_is_told_at_once(own_nats_server: NatsServer) -> 
     assert "guessed" not in str(refused.value)
 
 
-async def test_a_server_that_is_not_there_is_told_in_time() -> None:
+async def test_an_unreachable_server_is_reported_in_time() -> None:
     """Connecting fails if no server answers in the given time."""
     settings = LogSettings.model_validate({"nats_url": "nats://127.0.0.1:1"})
     with pytest.raises(LogUnavailable, match=r"no answer in 0.2 s"):

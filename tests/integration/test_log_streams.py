@@ -160,16 +160,16 @@ async def test_a_commit_that_is_too_large_is_refused(own_nats_server: NatsServer
 async def test_an_erased_key_leaves_the_disk(own_nats_server: NatsServer) -> None:
     """Given an erased key, none of the server's files contains its bytes."""
     await empty_streams(own_nats_server)
-    erased, kept = new_key(), new_key()
+    erased, other = new_key(), new_key()
     job_id = job_name()
     async with open_stores(own_nats_server, Service.API) as stores:
-        await stores.keys.create({job_id: erased, job_name(): kept})
+        await stores.keys.create({job_id: erased, job_name(): other})
         await stores.keys.create({job_name(): new_key() for _ in range(30)})
         assert _on_disk(own_nats_server.folder, erased)
         await stores.keys.erase(job_id)
     await asyncio.to_thread(own_nats_server.stop)
     assert not _on_disk(own_nats_server.folder, erased)
-    assert _on_disk(own_nats_server.folder, kept)
+    assert _on_disk(own_nats_server.folder, other)
 
 
 def _on_disk(folder: Path, content: bytes) -> bool:
@@ -209,7 +209,7 @@ async def test_an_archive_refills_an_empty_log(own_nats_server: NatsServer) -> N
         assert await stores.log.last_position() == 1104
 
 
-async def test_an_interrupted_restore_goes_on(own_nats_server: NatsServer) -> None:
+async def test_an_interrupted_restore_continues(own_nats_server: NatsServer) -> None:
     """Given a log that holds the beginning of the archive, only the rest is stored; a complete one is not changed."""
     _, rows = await _archived(own_nats_server)
     await empty_streams(own_nats_server)

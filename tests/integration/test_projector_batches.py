@@ -1,4 +1,4 @@
-"""What the projector writes: the same rows for any batches, whole batches or nothing, no commit twice."""
+"""The writes of the projector: the same rows for any batches, whole batches or nothing, no commit twice."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ async def memory_jobs() -> MemoryJobs:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Projected]:
     """An empty read model."""
-    async with projected(database_url) as its:
-        yield its
+    async with projected(database_url) as database:
+        yield database
 
 
 async def _commits(store: MemoryEventStore) -> list[RecordedCommit]:

@@ -40,8 +40,8 @@ class Feed:
         self.waiting: asyncio.Queue[ProgressUpdate] = asyncio.Queue()
         self.held: list[ProgressUpdate] = []
 
-    async def publish(self, weather: ProgressUpdate) -> None:
-        self.waiting.put_nowait(weather)
+    async def publish(self, update: ProgressUpdate) -> None:
+        self.waiting.put_nowait(update)
 
     async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
         while True:
@@ -118,7 +118,7 @@ async def test_one_leads_and_another_takes_over(
             assert summary.position == await memory_jobs.store.last_position()
 
 
-async def test_a_database_that_is_killed_is_waited_for(
+async def test_the_projector_waits_for_a_killed_database(
     memory_jobs: MemoryJobs, own_postgres_server: PostgresServer
 ) -> None:
     """When Postgres is killed, the projector continues after its restart and misses no commit."""
@@ -161,7 +161,7 @@ async def test_a_cancelled_projector_ends_at_once(
         async with asyncio.timeout(20):
             await projector.checked.wait()
         await memory_jobs.many(2)
-        for _ in range(number * 4):  # so many turns of the event loop, to stop at another point each time
+        for _ in range(number * 4):  # turns of the event loop, to stop at another point each time
             await asyncio.sleep(0)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -209,7 +209,7 @@ async def test_another_log_stops_the_projector(
             await projector.run()
 
 
-class HoledStore(MemoryEventStore):
+class StoreWithGap(MemoryEventStore):
     """A log from which one commit is missing."""
 
     async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
@@ -219,7 +219,7 @@ class HoledStore(MemoryEventStore):
 
 async def test_a_gap_in_the_log_stops_the_projector(database_url: str, read_model: PostgresReadModel) -> None:
     """A missing commit stops the projector; it is not skipped."""
-    memory_jobs = MemoryJobs(store=HoledStore())
+    memory_jobs = MemoryJobs(store=StoreWithGap())
     await memory_jobs.many(10)
     projector = Projector(database_url, memory_jobs.store, memory_jobs.keys, Feed())
     with pytest.raises(DamagedLog, match="from position 6 to 8"):
@@ -228,7 +228,7 @@ async def test_a_gap_in_the_log_stops_the_projector(database_url: str, read_mode
     assert await read_model.position() == 0
 
 
-class AwayKeys(MemoryKeyStore):
+class UnavailableKeys(MemoryKeyStore):
     """Keys that are unavailable at first."""
 
     refusals = 2
@@ -240,9 +240,11 @@ class AwayKeys(MemoryKeyStore):
         return await super().get_many(job_ids)
 
 
-async def test_unavailable_keys_are_waited_for(database_url: str, read_model: PostgresReadModel) -> None:
+async def test_the_projector_waits_for_unavailable_keys(
+    database_url: str, read_model: PostgresReadModel
+) -> None:
     """While keys are unavailable the projector waits: it writes no prompt without its key."""
-    memory_jobs = MemoryJobs(keys=AwayKeys())
+    memory_jobs = MemoryJobs(keys=UnavailableKeys())
     await memory_jobs.submit("worth waiting for")
     async with projecting(database_url, memory_jobs):
         await read_model.wait_for(1, 20)

@@ -81,13 +81,13 @@ async def running(env: Env) -> AsyncIterator[Running]:
     )
     assert process.stdout is not None
     assert process.stderr is not None
-    its = Running(process)
-    reading = asyncio.create_task(_read(process.stderr, its.errors))
+    projector = Running(process)
+    reading = asyncio.create_task(_read(process.stderr, projector.errors))
     try:
         async with asyncio.timeout(60):
             line = await process.stdout.readline()
-        assert parse(line.decode()), its.errors
-        yield its
+        assert parse(line.decode()), projector.errors
+        yield projector
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
@@ -115,7 +115,7 @@ async def submit(server: NatsServer, count: int) -> int:
         return await stores.log.last_position()
 
 
-async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
+async def test_the_commands_of_the_process(own_nats_server: NatsServer, env: Env, database_url: str) -> None:
     """It refuses an unmigrated database, migrates, follows, continues after a kill, and rebuilds to equal hashes."""
     status, _, errors = await command(env)
     assert (status, "kinolog-projector migrate" in errors) == (2, True)
@@ -128,15 +128,15 @@ async def test_a_life_of_the_process(own_nats_server: NatsServer, env: Env, data
     model = await PostgresReadModel.connect(database_url, 2)
     probe = free_port("127.0.0.1")
     with_probe = {**env, "KINOLOG_PROJECTOR_PROBE_PORT": str(probe)}
-    async with running(with_probe) as its:
+    async with running(with_probe) as projector:
         last = await submit(own_nats_server, 9)
         assert await model.wait_for(last, 30) == last
         async with httpx.AsyncClient() as http:
             assert (await http.get(f"http://127.0.0.1:{probe}/ready")).json()["status"] == "ready"
             metrics = (await http.get(f"http://127.0.0.1:{probe}/metrics")).text
         assert f"kinolog_projector_position {last}\n" in metrics
-        its.process.kill()
-        await its.ended()
+        projector.process.kill()
+        await projector.ended()
     async with running(env):
         page = await model.list_jobs("default", JobQuery())
         assert (page.total, page.position) == (9, last)
@@ -193,7 +193,7 @@ async def test_a_lost_log_is_restored_from_the_archive(
         assert await submit(own_nats_server, 5) >= last
 
 
-@pytest.mark.parametrize("arguments", [["unheard-of"], ["run", "twice"]])
+@pytest.mark.parametrize("arguments", [["unknown"], ["run", "twice"]])
 async def test_an_unknown_command_prints_the_usage(env: Env, arguments: list[str]) -> None:
     """The usage goes to standard error, and the status is 2."""
     status, output, errors = await command(env, *arguments)
@@ -207,14 +207,14 @@ async def test_no_prompt_and_no_password_is_logged(
     """Logs have no prompt and no password, in normal operation and when the database is unavailable."""
     await command(env, "migrate")
     model = await PostgresReadModel.connect(database_url, 2)
-    async with running({**env, "KINOLOG_LOG_LEVEL": "DEBUG"}) as its:
+    async with running({**env, "KINOLOG_LOG_LEVEL": "DEBUG"}) as projector:
         await model.wait_for(await submit(own_nats_server, 3), 30)
     await model.close()
-    said = "".join(its.errors)
-    assert "updating the read models" in said
+    logged = "".join(projector.errors)
+    assert "updating the read models" in logged
     password = database_url.split(":")[2].split("@")[0]
-    assert "prompt 1" not in said
-    assert password not in said
+    assert "prompt 1" not in logged
+    assert password not in logged
     status, _, errors = await command({**env, "KINOLOG_DATABASE_URL": database_url + "_gone"}, "migrate")
     assert status == 2
     assert password not in errors

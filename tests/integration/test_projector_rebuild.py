@@ -25,8 +25,8 @@ SPAN = TimeRange(start=START, end=START.replace(day=2))
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Projected]:
     """An empty read model."""
-    async with projected(database_url) as its:
-        yield its
+    async with projected(database_url) as database:
+        yield database
 
 
 async def test_a_rebuild_ends_with_the_same_rows(database: Projected) -> None:
@@ -63,7 +63,7 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
     job_id = await memory_jobs.submit()
     attempt = await memory_jobs.start(job_id)
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
-    said = Progress(
+    reported = Progress(
         job_id=job_id,
         attempt=attempt,
         at=memory_jobs.now,
@@ -76,14 +76,13 @@ async def test_percentages_of_running_jobs_survive_a_rebuild(database: Projected
         percent=42.0,
         eta_seconds=3.5,
     )
-    await write_live_progress(database.writer, [said], [])
+    await write_live_progress(database.writer, [reported], [])
     await Rebuild(database.url, memory_jobs.store, memory_jobs.keys).run()
     cursor = await database.connection.execute("SELECT percent, eta_seconds FROM projection.jobs")
     assert await cursor.fetchone() == (42.0, 3.5)
     await memory_jobs.record_stages(job_id, attempt)
-    await database.catch_up(
-        memory_jobs.store, memory_jobs.keys
-    )  # the counters would go below zero were they not moved
+    # The counters would go below zero if the rebuild had not moved them.
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
 async def test_no_read_fails_while_a_rebuild_is_swapped_in(

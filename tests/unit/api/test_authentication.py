@@ -11,7 +11,7 @@ KEY = "0123456789abcdef"
 
 
 def test_other_addresses_need_keys(tmp_path: Path) -> None:
-    """Listening on an address that other machines can reach needs a key file. The error says what to set."""
+    """Listening on an address that other machines can reach needs a key file. The error names the settings."""
     for host in ("0.0.0.0", "::", "192.0.2.7", "kinolog.example"):
         with pytest.raises(InvalidKeyFile, match=r"KINOLOG_API_KEY_FILE.*KINOLOG_API_HOST"):
             authenticator_for(host, None, "default")

@@ -39,8 +39,8 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("error", "code", "reason", "passes"), CASES)
-def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: str, passes: bool) -> None:
+@pytest.mark.parametrize(("error", "code", "reason", "transient"), CASES)
+def test_each_failure_has_one_code(error: Exception, code: StatusCode, reason: str, transient: bool) -> None:
     """Each failure has one code and reason. Transient failures say when to try again."""
     answer = translate_error(error)
     assert answer is not None
@@ -49,10 +49,10 @@ def test_each_failure_has_its_code(error: Exception, code: StatusCode, reason: s
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     assert (info.reason, info.domain) == (reason, "kinolog")
-    assert any(part.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for part in status.details) == passes
+    assert any(part.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for part in status.details) == transient
 
 
-def test_what_nobody_foresaw_is_not_translate_error() -> None:
+def test_programming_errors_are_not_translated() -> None:
     """A programming error is not translated."""
     assert translate_error(KeyError("x")) is None
 

@@ -62,9 +62,9 @@ async def test_every_key_is_stored_and_handed_out_once(keys: CountingKeys, pool:
     counts = [1, 7, 300, 1, 1_200, *[1] * 64, 40]
     taken = await asyncio.gather(*map(pool.take, counts))
     assert [len(each) for each in taken] == counts
-    given = [key for each in taken for key in each]
-    assert len({key.id for key in given}) == len({key.secret for key in given}) == sum(counts)
-    assert await keys.get_many([key.id for key in given]) == {key.id: key.secret for key in given}
+    keys_taken = [key for each in taken for key in each]
+    assert len({key.id for key in keys_taken}) == len({key.secret for key in keys_taken}) == sum(counts)
+    assert await keys.get_many([key.id for key in keys_taken]) == {key.id: key.secret for key in keys_taken}
 
 
 async def test_one_caller_causes_no_write(keys: CountingKeys, pool: KeyPool) -> None:

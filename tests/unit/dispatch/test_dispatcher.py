@@ -49,7 +49,7 @@ async def test_queued_jobs_get_tickets_as_they_come(dispatch: MemoryDispatch) ->
     running.cancel()
 
 
-async def test_reacting_twice_is_reacting_once(dispatch: MemoryDispatch) -> None:
+async def test_dispatching_twice_changes_nothing(dispatch: MemoryDispatch) -> None:
     """Dispatching commits again does not change the queue, whatever its state."""
     job_id = await dispatch.submit()
     await dispatched(dispatch, job_id)
@@ -132,7 +132,7 @@ async def test_a_prefetch_request_issues_a_second_ticket(dispatch: MemoryDispatc
     assert await dispatched(dispatch, job_id) == {}
 
 
-async def test_an_outage_is_waited_out(dispatch: MemoryDispatch, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_outage_is_retried(dispatch: MemoryDispatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the queue is unavailable the dispatcher retries, and loses nothing."""
     issue = dispatch.issuer.issue
     outages = 2
@@ -161,17 +161,17 @@ def reconciler(dispatch: MemoryDispatch, *overdue: str) -> Reconciler:
 
 async def test_a_missing_ticket_is_issued_again(dispatch: MemoryDispatch) -> None:
     """A queued job without a ticket gets one; a job that has one, and one that has ended, do not."""
-    lost, well, ended = [await dispatch.submit() for _ in range(3)]
-    await dispatched(dispatch, well)
+    lost, present, ended = [await dispatch.submit() for _ in range(3)]
+    await dispatched(dispatch, present)
     before = dict(dispatch.issuer.queued)
     await dispatch.send(ended, Cancel(id=new_id(), actor="ann"))
-    assert await reconciler(dispatch, lost, well, ended, new_id()).reconcile() == [lost]
-    assert set(await dispatch.issuer.outstanding()) == {lost, well}
-    assert all(dispatch.issuer.queued[place] is entry for place, entry in before.items())
+    assert await reconciler(dispatch, lost, present, ended, new_id()).reconcile() == [lost]
+    assert set(await dispatch.issuer.outstanding()) == {lost, present}
+    assert all(dispatch.issuer.queued[key] is entry for key, entry in before.items())
 
 
 async def test_a_job_of_a_lost_worker_gets_a_ticket(dispatch: MemoryDispatch) -> None:
-    """A processing job without a ticket gets one if its worker is gone, and none while it is present."""
+    """A processing job without a ticket gets one if its worker is not present, and none while it is present."""
     lost, held = await dispatch.submit(), await dispatch.submit()
     await dispatch.start(lost, "worker-1")
     await dispatch.start(held, "worker-2")

@@ -1,4 +1,4 @@
-"""Which changes of the ticket queue commits require."""
+"""Rules: the changes of the ticket queue that commits require."""
 
 from __future__ import annotations
 

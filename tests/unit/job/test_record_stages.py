@@ -26,7 +26,7 @@ def running() -> LoadedJob:
 
 
 def record(*marks: c.StageMark, worker: str = "worker-1") -> c.RecordStages:
-    """The command of the first attempt with these marks."""
+    """Return the command of the first attempt with these marks."""
     return c.RecordStages(id=new_id(), actor=worker, attempt=1, marks=marks)
 
 

@@ -17,7 +17,7 @@ BROKEN = JobError(code="RENDER_FAILED", message="it broke", retryable=True)
 
 
 def after(errors: list[JobError]) -> LoadedJob:
-    """A job whose attempts ended with these errors, one after the other."""
+    """Return a job whose attempts ended with these errors, one after the other."""
     _, loaded = decided(None, submit(), START)
     for number, error in enumerate(errors, 1):
         at = START + timedelta(hours=number)
@@ -29,23 +29,23 @@ def after(errors: list[JobError]) -> LoadedJob:
 
 def test_stopping_workers_costs_no_attempt() -> None:
     """However often its workers are stopped, a job is queued again, and still has all its attempts."""
-    most = after([]).job.max_attempts
-    job = after([STOPPED] * (most + 3)).job
+    max_attempts = after([]).job.max_attempts
+    job = after([STOPPED] * (max_attempts + 3)).job
     assert job.status is Status.QUEUED
-    assert job.last_attempt - job.attempt == most
-    assert [attempt.error for attempt in job.attempts] == [STOPPED] * (most + 3)
+    assert job.last_attempt - job.attempt == max_attempts
+    assert [attempt.error for attempt in job.attempts] == [STOPPED] * (max_attempts + 3)
 
 
 def test_failures_count() -> None:
     """A job that failed as often as it may has failed, whether or not workers were stopped in between."""
-    most = after([]).job.max_attempts
-    assert after([STOPPED] + [BROKEN] * (most - 1)).job.status is Status.QUEUED
-    assert after([STOPPED] + [BROKEN] * most).job.status is Status.FAILED
-    assert after([BROKEN] * (most - 1) + [STOPPED, BROKEN]).job.status is Status.FAILED
+    max_attempts = after([]).job.max_attempts
+    assert after([STOPPED] + [BROKEN] * (max_attempts - 1)).job.status is Status.QUEUED
+    assert after([STOPPED] + [BROKEN] * max_attempts).job.status is Status.FAILED
+    assert after([BROKEN] * (max_attempts - 1) + [STOPPED, BROKEN]).job.status is Status.FAILED
 
 
 def test_a_stopped_worker_at_the_last_attempt() -> None:
     """A worker that is stopped during the last attempt leaves the job in the queue."""
-    most = after([]).job.max_attempts
-    job = after([BROKEN] * (most - 1) + [STOPPED]).job
+    max_attempts = after([]).job.max_attempts
+    job = after([BROKEN] * (max_attempts - 1) + [STOPPED]).job
     assert (job.status, job.last_attempt - job.attempt) == (Status.QUEUED, 1)

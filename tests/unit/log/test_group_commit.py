@@ -11,11 +11,11 @@ from kinolog.adapters.jetstream.client.group_commit import GroupCommit, GroupLim
 
 
 class Writer:
-    """Records the writes, and blocks each until `gate` is set."""
+    """Records the writes, and blocks each until `released` is set."""
 
     def __init__(self) -> None:
         self.writes: list[list[int]] = []
-        self.gate = asyncio.Event()
+        self.released = asyncio.Event()
         self.started = asyncio.Event()
         self.fails = False
 
@@ -25,7 +25,7 @@ class Writer:
     async def group(self, items: Sequence[int]) -> list[str]:
         self.writes.append(list(items))
         self.started.set()
-        await self.gate.wait()
+        await self.released.wait()
         if self.fails:
             raise OSError("the disk is full")
         return [f"wrote {item}" for item in items]
@@ -38,7 +38,7 @@ def _submit(group_commit: GroupCommit[int, str], items: Sequence[int]) -> list[a
 async def test_a_lone_item_is_written_at_once() -> None:
     """A lone item is written at once."""
     writer = Writer()
-    writer.gate.set()
+    writer.released.set()
     group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=10))
     assert await group_commit.submit(1) == "wrote 1"
     assert writer.writes == [[1]]
@@ -50,7 +50,7 @@ async def test_what_waits_is_written_together() -> None:
     group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=2, max_group_size=5))
     tasks = _submit(group_commit, range(10))
     await writer.started.wait()
-    writer.gate.set()
+    writer.released.set()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(10)]
     assert writer.writes == [[0], [1], [2, 3, 4, 5, 6], [7, 8, 9]]
 
@@ -62,7 +62,7 @@ async def test_a_failed_group_fails_its_members() -> None:
     tasks = _submit(group_commit, range(3))
     await writer.started.wait()
     writer.fails = True
-    writer.gate.set()
+    writer.released.set()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [OSError] * 3
     writer.fails = False
@@ -77,7 +77,7 @@ async def test_a_cancelled_caller_delays_no_other() -> None:
     await writer.started.wait()
     second.cancel()
     first.cancel()
-    writer.gate.set()
+    writer.released.set()
     assert await third == "wrote 2"
     with pytest.raises(asyncio.CancelledError):
         await second
@@ -92,7 +92,7 @@ async def test_closing_waits_for_what_is_being_written() -> None:
     group_commit = GroupCommit(writer.one, writer.group, GroupLimits(max_single_writes=1, max_group_size=2))
     tasks = _submit(group_commit, range(5))
     await writer.started.wait()
-    writer.gate.set()
+    writer.released.set()
     await tasks[0]
     await group_commit.close()
     assert await asyncio.gather(*tasks) == [f"wrote {number}" for number in range(5)]
@@ -103,11 +103,11 @@ async def _crowd(group_commit: GroupCommit[int, str], writer: Writer, items: int
     """Submit items while the first of them is being written."""
     tasks = _submit(group_commit, range(items))
     await writer.started.wait()
-    writer.gate.set()
+    writer.released.set()
     await asyncio.gather(*tasks)
 
 
-async def test_in_a_crowd_the_next_group_is_gathered() -> None:
+async def test_after_a_large_group_the_next_one_is_collected() -> None:
     """After a large group the items of the next moment are written together, later ones singly again."""
     writer = Writer()
     group_commit = GroupCommit(
@@ -119,7 +119,7 @@ async def test_in_a_crowd_the_next_group_is_gathered() -> None:
     assert writer.writes == [[0], [1, 2, 3, 4, 5], [10, 11, 12], [20], [21]]
 
 
-async def test_closing_writes_what_is_being_gathered() -> None:
+async def test_closing_writes_what_is_being_collected() -> None:
     """Items that are being collected are written on close."""
     writer = Writer()
     limits = GroupLimits(max_single_writes=1, max_group_size=9, crowd_size=2, collection_seconds=60)

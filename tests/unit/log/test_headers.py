@@ -1,4 +1,4 @@
-"""The faster header methods of the connection work as those of the client."""
+"""The faster header methods of the connection give the same results as those of the client."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from kinolog.privacy.sealer import NONCE_BYTES, Sealer, UnsealFailed, new_key
 
 
 @given(st.text(max_size=200))
-def test_what_is_sealed_opens(text: str) -> None:
+def test_sealed_text_is_unsealed(text: str) -> None:
     """Any text is unsealed unchanged, and its ciphertext is as long as the text and a tag."""
     sealer = Sealer("job", new_key())
     sealed = sealer.seal(text, "prompt")
@@ -28,7 +28,7 @@ def test_sealing_twice_differs() -> None:
     assert sealer.seal("same", "prompt") != sealer.seal("same", "prompt")
 
 
-def test_it_opens_nowhere_else() -> None:
+def test_it_unseals_nowhere_else() -> None:
     """Another job, another purpose, another key and a changed byte are all refused, without showing the text."""
     key = new_key()
     sealed = Sealer("job", key).seal("a secret", "prompt")
@@ -58,8 +58,8 @@ def test_without_a_key_nothing_works() -> None:
         erased.body_hash(b"body")
 
 
-def test_body_hash_tells_equal_bodies_under_one_key() -> None:
-    """Equal bodies hash alike, others do not, and another key gives other hashes."""
+def test_equal_bodies_have_one_hash_under_one_key() -> None:
+    """Equal bodies have the same hash, others do not, and another key gives other hashes."""
     sealer = Sealer("job", new_key())
     assert sealer.body_hash(b"body") == sealer.body_hash(b"body") != sealer.body_hash(b"other")
     assert len(sealer.body_hash(b"body")) == 32

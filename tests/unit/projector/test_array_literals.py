@@ -30,7 +30,7 @@ def test_characters_that_postgres_cannot_store_are_left_out() -> None:
     assert "\\u0000" not in json_element({"message": "a\0b"})
 
 
-def test_the_name_of_a_character_is_not_taken_for_it() -> None:
+def test_an_escaped_character_is_not_the_character() -> None:
     """A text with the escape of NUL keeps its characters, and stays valid JSON."""
     assert json.loads(json_text({"spelled\0": ["\\u0000", "\0"]})) == {"spelled": ["\\u0000", ""]}
 

@@ -39,9 +39,9 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
     }
     written = {table.name: table for table in tables.projection.sorted_tables if table.name != "checkpoint"}
     assert set(rows) == set(written)
-    for name, its_rows in rows.items():
-        assert its_rows, name
-        for row in its_rows:
+    for name, table_rows in rows.items():
+        assert table_rows, name
+        for row in table_rows:
             assert set(row) == set(written[name].columns.keys()), name
 
 

@@ -43,7 +43,7 @@ def test_bucket_spans_cover_a_span_once(lengths: tuple[int, ...], one: datetime,
 
 
 @given(st.integers(0, 10**13))
-def test_a_duration_lies_in_its_bin(duration_us: int) -> None:
+def test_a_duration_is_in_its_bin(duration_us: int) -> None:
     """The bounds of a bin contain its durations, and are close together."""
     lower, upper = BINS.bounds_us(BINS.of(duration_us))
     assert lower <= duration_us

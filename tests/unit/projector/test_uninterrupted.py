@@ -9,8 +9,8 @@ from kinolog_projector.projection import uninterrupted as module
 from kinolog_projector.projection.uninterrupted import uninterrupted
 
 
-async def test_the_answer_and_the_error_come_through() -> None:
-    """Without a cancellation the result and the error of the work come through."""
+async def test_results_and_errors_are_passed_on() -> None:
+    """Without a cancellation the result or the error of the work is that of the call."""
 
     async def answer() -> int:
         return 7
@@ -25,12 +25,12 @@ async def test_the_answer_and_the_error_come_through() -> None:
 
 async def test_a_cancellation_waits_for_the_end() -> None:
     """The work finishes, and then the cancellation is raised."""
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    begun, proceed = asyncio.Event(), asyncio.Event()
     finished = []
 
     async def work() -> None:
         begun.set()
-        await go_on.wait()
+        await proceed.wait()
         finished.append(True)
 
     task = asyncio.create_task(uninterrupted(work()))
@@ -38,7 +38,7 @@ async def test_a_cancellation_waits_for_the_end() -> None:
     task.cancel()
     await asyncio.sleep(0)
     assert not task.done()
-    go_on.set()
+    proceed.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert finished == [True]
