@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 from kinolog_worker.media.frames import Frames
+from kinolog_worker.renderers.diffusers.embedded_model import FOLDER, embedded_folder
 from kinolog_worker.renderers.diffusers.latents import can_stream, decode_runs
 from kinolog_worker.renderers.diffusers.pipeline_loader import device_named
 from kinolog_worker.renderers.diffusers.renderer import DiffusersRenderer
-from kinolog_worker.renderers.embedded_model import FOLDER, embedded_folder
 from kinolog_worker.renderers.renderer import ModelSource, RenderFailed, SceneRequest, StepReport
 from PIL import Image
 

@@ -1,1 +1,1 @@
-"""The renderer port, its adapters (named by what they drive), and the embedded model."""
+"""The renderer port, and its adapters, named by what they drive."""

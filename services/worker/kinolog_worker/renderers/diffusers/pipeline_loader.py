@@ -16,8 +16,8 @@ import torch
 import transformers
 
 from kinolog.models.renderers import EMBEDDED
+from kinolog_worker.renderers.diffusers.embedded_model import embedded_folder
 from kinolog_worker.renderers.diffusers.model_folder import check_folder, revision_of, weights_of
-from kinolog_worker.renderers.embedded_model import embedded_folder
 from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, RenderFailed
 
 _library: Any = diffusers  # untyped in part, as is transformers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kinolog_worker.renderers.diffusers.model_folder import INDEX
 from kinolog_worker.renderers.renderer import RenderFailed
 
-FOLDER = Path(__file__).parents[1] / "models" / "kinolog-tiny"
-INDEX = "model_index.json"
+FOLDER = Path(__file__).parents[2] / "models" / "kinolog-tiny"
 
 
 def embedded_folder(folder: Path = FOLDER) -> Path:
