@@ -114,7 +114,7 @@ class AsyncKinologClient:
         page_size: int = 100,
         min_position: int = 0,
     ) -> AsyncIterator[JobInfo]:
-        """Yield every job that a filter finds, page by page; see `jobs`."""
+        """Yield every job that matches the selection, page by page; see `jobs`."""
         cursor: str | None = None
         while True:
             page = await self.jobs(
@@ -129,7 +129,7 @@ class AsyncKinologClient:
     def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
 
-        A lost connection is taken up where it broke off.
+        A lost connection is resumed at the byte where it broke.
         """
         return self._transport.read_file(self._transfer(job_id, file, scene))
 
@@ -163,11 +163,12 @@ class AsyncKinologClient:
         after: int | None = None,
         on_link: Callable[[LinkState], object] | None = None,
     ) -> AsyncGenerator[LiveUpdate, None]:
-        """Yield what happens to a job until it ends, or to every job without end.
+        """Yield the updates of a job until it ends, or of every job without end.
 
-        One job begins as it stands, with `logs` also with its last lines; all jobs begin with what happens next. With
-        `after`, a position, both begin with what happened after it. A lost connection is resumed without a gap and
-        without a commit twice; while there is none, REST is read. `on_link` is called whenever that changes.
+        The first update of one job is its current state, with `logs` followed by its last log lines. Of all jobs only
+        new updates are yielded. With `after`, a position, both yield every commit after it. A lost connection is
+        resumed without a gap and without a commit twice. Without a connection, REST is polled. `on_link` is called when
+        the state of the connection changes.
         """
         session = LiveSession()
         flow = LiveFlow(session, watch_for(session, job_id, logs=logs, after=after), self._live)
@@ -179,7 +180,7 @@ class AsyncKinologClient:
                     on_link(event)
 
     def live_feed(self, settings: LiveSettings | None = None) -> AsyncLiveFeed:
-        """Return the messages of every job as they come, for a screen that also shows how it is connected."""
+        """Return a feed of the messages of every job and the state of the connection, for a screen."""
         session = LiveSession()
         flow = LiveFlow(session, FeedWatch(session), settings or self._live)
         return AsyncLiveFeed(self._transport, session, flow)

@@ -114,7 +114,7 @@ class KinologClient:
         page_size: int = 100,
         min_position: int = 0,
     ) -> Iterator[JobInfo]:
-        """Yield every job that a filter finds, page by page; see `jobs`."""
+        """Yield every job that matches the selection, page by page; see `jobs`."""
         cursor: str | None = None
         while True:
             page = self.jobs(
@@ -128,7 +128,7 @@ class KinologClient:
     def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
 
-        A lost connection is taken up where it broke off.
+        A lost connection is resumed at the byte where it broke.
         """
         return self._transport.read_file(self._transfer(job_id, file, scene))
 
@@ -162,11 +162,12 @@ class KinologClient:
         after: int | None = None,
         on_link: Callable[[LinkState], object] | None = None,
     ) -> Generator[LiveUpdate, None, None]:
-        """Yield what happens to a job until it ends, or to every job without end.
+        """Yield the updates of a job until it ends, or of every job without end.
 
-        One job begins as it stands, with `logs` also with its last lines; all jobs begin with what happens next. With
-        `after`, a position, both begin with what happened after it. A lost connection is resumed without a gap and
-        without a commit twice; while there is none, REST is read. `on_link` is called whenever that changes.
+        The first update of one job is its current state, with `logs` followed by its last log lines. Of all jobs only
+        new updates are yielded. With `after`, a position, both yield every commit after it. A lost connection is
+        resumed without a gap and without a commit twice. Without a connection, REST is polled. `on_link` is called when
+        the state of the connection changes.
         """
         session = LiveSession()
         flow = LiveFlow(session, watch_for(session, job_id, logs=logs, after=after), self._live)

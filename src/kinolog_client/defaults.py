@@ -1,4 +1,4 @@
-"""Values of a client that is given none."""
+"""Default arguments of both clients."""
 
 from __future__ import annotations
 

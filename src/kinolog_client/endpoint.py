@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 class Endpoint:
     """The address of a gateway, the API key, and whether proxies of the environment are used.
 
-    `trust_env` None: use the proxies of the environment, except for a gateway on this machine. A proxy that somebody
-    set for the web cannot reach a loopback address, and NO_PROXY seldom lists it.
+    `trust_env` None: use the proxies of the environment, except for a gateway on this machine. A proxy that
+    is set for the web cannot reach a loopback address, and NO_PROXY seldom lists it.
     """
 
     url: str
@@ -38,7 +38,7 @@ class Endpoint:
 
     @property
     def needs_certificates(self) -> bool:
-        """False if no TLS connection can come of it. Loading the trusted certificates takes tens of milliseconds."""
+        """False if no TLS connection is possible. Loading the trusted certificates takes tens of milliseconds."""
         return self.uses_environment or not self.url.startswith("http://")
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class GatewayError(Exception):
-    """A request was not done. The text names the cause and what to do."""
+    """A request failed. The text names the cause and what to do."""
 
     status: int | None = None
     """HTTP status of the answer. None if no answer came."""
@@ -29,7 +29,7 @@ class GatewayUnreachable(GatewayError):
 
 
 class UnexpectedAnswer(GatewayError):
-    """An answer that has not the form of the gateway's. `detail` names the place in it."""
+    """An answer that the client cannot read. `detail` names the invalid field."""
 
     def __init__(self, url: str, detail: str, status: int | None = None) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class FieldViolation:
 
 
 class ProblemError(GatewayError):
-    """An RFC 9457 problem. `problem` is the JSON object as it came."""
+    """A refusal, as an RFC 9457 problem. `problem` is the JSON object as received."""
 
     def __init__(
         self, status: int, problem: Mapping[str, Any], retry_after_seconds: float | None = None
@@ -62,7 +62,7 @@ class ProblemError(GatewayError):
         self.reason = str(problem.get("reason") or "")
         self.violations = tuple(_violations(problem.get("violations")))
         self.retry_after_seconds = retry_after_seconds
-        """When to try again, in seconds. None if the gateway does not say."""
+        """When to try again, in seconds. None if the answer has no Retry-After."""
         super().__init__(self.detail)
 
 
@@ -79,7 +79,7 @@ class Forbidden(ProblemError):
 
 
 class NotFound(ProblemError):
-    """There is no such job, file or route (404, 405). `reason` says which."""
+    """There is no such job, file or route (404, 405). `reason` names which."""
 
 
 class Conflict(ProblemError):

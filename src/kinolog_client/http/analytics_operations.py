@@ -53,9 +53,9 @@ def status_distribution(
     *,
     min_position: int = 0,
 ) -> Operation[DistributionInfo]:
-    """Return numbers of jobs by status, of all jobs or of those that a filter finds.
+    """Return numbers of jobs by status, of all jobs or of those that match the selection.
 
-    They count every commit up to `min_position`: the gateway waits for that.
+    They include every commit up to `min_position`: the gateway waits for it.
     """
     params = (selection or JobSelection()).params()
     params |= {"min_position": str(min_position)} if min_position else {}

@@ -1,4 +1,4 @@
-"""One download of a result's file: which bytes to ask for next. Pure; the transports move the bytes."""
+"""One download of a result's file: which bytes to request next. Pure; the transports move the bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 16
 def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileInfo]:
     """Return the operation that reads a file. Raises ValueError for a kind of file that no job makes.
 
-    Its result is the facts in the headers; the bytes are read by `FileTransfer`.
+    Its result has the facts of the headers. The bytes are read by `FileTransfer`.
     """
     if file not in FILES or (file == "scene") is (scene is None):
         raise ValueError(f"file must be one of {', '.join(FILES)}, and scene its index with scene alone")
@@ -61,7 +61,7 @@ class FileTransfer:
         self.operation = operation
         self.received_bytes = 0
         self.size_bytes: int | None = None
-        """Size of the whole file. None until the gateway says."""
+        """Size of the whole file. None before the first answer."""
         self._url = url
         self._policy = policy
         self._tag: str | None = None
@@ -90,6 +90,6 @@ class FileTransfer:
         self._failures = 0
 
     def pause_seconds(self, error: Exception) -> float | None:
-        """Return the pause before the download is resumed, in seconds. None to give it up."""
+        """Return the pause before the download is resumed, in seconds. None to give up."""
         self._failures += 1
         return self._policy.pause_seconds(error, self._failures, repeatable=True)

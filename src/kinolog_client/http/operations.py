@@ -129,7 +129,7 @@ def reprioritize(job_id: str, priority: str, *, request_id: str | None = None) -
 
 
 def prefetch(job_id: str, *, request_id: str | None = None) -> Operation[CommandInfo]:
-    """Warm what a queued job needs: weights and the prompt's embedding."""
+    """Prefetch a queued job: load its model and encode its prompts before it starts."""
     return _command("POST", "/prefetch/{job_id}", job_id, request_id)
 
 
@@ -146,9 +146,9 @@ def bulk(
     priority: str | None = None,
     reason: str | None = None,
 ) -> Operation[BulkInfo]:
-    """Cancel, retry, reprioritize or erase many jobs: by ids, or the first 1,000 that a filter finds.
+    """Cancel, retry, reprioritize or erase many jobs: by ids, or the first 1,000 that match the selection.
 
-    A job that is refused does not hold up the others. The request has no id, so it is sent once only.
+    A refused job does not affect the others. The request has no id, so it is sent once only.
     """
     body = {
         "action": action,
@@ -202,7 +202,10 @@ def storyboard(job_id: str) -> Operation[StoryboardInfo]:
 def logs(
     job_id: str, *, limit: int = 20, after: int | None = None, level: str | None = None
 ) -> Operation[LogPageInfo]:
-    """Return the last `limit` log lines, or the first ones after a sequence. `level` is the least severe."""
+    """Return the last `limit` log lines, or the first ones after the sequence number `after`.
+
+    `level` is the least severe one to return.
+    """
     params = {"limit": str(limit)}
     params |= {} if after is None else {"after": str(after)}
     params |= {"level": level} if level else {}
@@ -210,7 +213,7 @@ def logs(
 
 
 def history(job_id: str, *, as_of: int | datetime | str | None = None) -> Operation[HistoryInfo]:
-    """Return the commits of a job, and its state after the last; `as_of` a position or a time, or else all."""
+    """Return the commits of a job, and its state after the last; `as_of` a position or a time; without it, all."""
     moment = as_of.isoformat() if isinstance(as_of, datetime) else as_of
     return _job(HistoryInfo, "/events/{job_id}", job_id, {} if moment is None else {"as_of": str(moment)})
 
@@ -232,7 +235,7 @@ def result(job_id: str) -> Operation[ResultInfo]:
 
 
 def manifest(job_id: str) -> Operation[ManifestInfo]:
-    """Return what it takes to check a video against the log, and to make it again."""
+    """Return what is needed to check a video against the log, and to make it again."""
     return _job(ManifestInfo, "/result/{job_id}/manifest", job_id)
 
 
@@ -242,7 +245,7 @@ def models() -> Operation[ModelListInfo]:
 
 
 def workers() -> Operation[WorkerListInfo]:
-    """Return the workers that reported lately."""
+    """Return the workers that reported recently."""
     return Operation(method="GET", route=f"{API_PREFIX}/workers", read=model_of(WorkerListInfo))
 
 
@@ -268,7 +271,7 @@ def health() -> Operation[HealthInfo]:
 
 
 def ready() -> Operation[bool]:
-    """Return whether the gateway and the api behind it serve."""
+    """Return whether the gateway and its api serve."""
     return Operation(
         method="GET",
         route="/ready",

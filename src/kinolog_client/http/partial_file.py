@@ -1,4 +1,4 @@
-"""A file that is there whole or not at all."""
+"""A file that appears when it is complete."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 @contextmanager
 def partial_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write beside `path`, which takes its place at the end of the block. Raises OSError.
+    """Yield a file to write beside `path`. It replaces `path` at the end of the block. Raises `OSError`.
 
-    An error in the block leaves what was at `path`, and removes what was written.
+    An error in the block leaves `path` as it was, and removes the partial file.
     """
     partial = path.with_name(f".{path.name}.part")
     try:

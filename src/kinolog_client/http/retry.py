@@ -1,4 +1,4 @@
-"""When a request is sent again after the network failed. Pure."""
+"""When to send a request again after a network error. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
 class RetryPolicy:
     """At most `retries` more tries.
 
-    A request that was never sent is always sent again; one that broke off only if it is repeatable. What takes too
-    long is not tried again, and neither is what the gateway refused.
+    If no connection was made, the request is sent again. If the connection broke, only a repeatable request is sent
+    again. Timeouts and refusals are not retried.
     """
 
     retries: int = 2
@@ -35,5 +35,5 @@ class RetryPolicy:
 
 
 def unreachable(url: str, error: Exception) -> GatewayUnreachable:
-    """Return the client's error for one of the network."""
+    """Return the client's error for a network error."""
     return GatewayUnreachable(url, str(error) or type(error).__name__)

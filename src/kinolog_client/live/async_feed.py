@@ -30,7 +30,7 @@ from kinolog_client.live.steps import (
 
 
 class AsyncLiveFeed:
-    """Live events of one flow, and what a screen changes while it runs."""
+    """Live events of one flow, whose channels may change while it runs."""
 
     def __init__(self, transport: AsyncTransport, session: LiveSession, flow: LiveFlow) -> None:
         self._transport = transport
@@ -45,16 +45,16 @@ class AsyncLiveFeed:
         return self._session.position
 
     def reconnect_now(self) -> None:
-        """Cut the pause before the next try short."""
+        """End the pause before the next try."""
         self._reconnect.set()
 
     async def subscribe(self, channel: str, sequence: int | None = None) -> None:
-        """Bring another channel too. For `logs:<id>`, `sequence` is that of the last line that is known."""
+        """Subscribe to another channel. For `logs:<id>`, `sequence` is that of the last known line."""
         self._session.subscribe(channel, sequence)
         await self._send_outgoing()
 
     async def unsubscribe(self, channel: str) -> None:
-        """Bring a channel no longer."""
+        """Unsubscribe from a channel."""
         self._session.unsubscribe(channel)
         await self._send_outgoing()
 
@@ -106,7 +106,7 @@ class AsyncLiveFeed:
         return None
 
     async def _send_outgoing(self) -> None:
-        """Send what a change of channels asks for; a connection that is lost gets it when it is back."""
+        """Send the queued messages. After a lost connection, the session queues its subscriptions again."""
         if self._socket is not None:
             with suppress(WebSocketException, OSError):
                 for text in self._session.take_outgoing():

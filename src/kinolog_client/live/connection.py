@@ -1,4 +1,4 @@
-"""How both loops open the WebSocket and name what is wrong with it."""
+"""Options and error texts of the WebSocket, the same for both loops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kinolog_client.endpoint import Endpoint
 
 MOST_MESSAGE_BYTES = 4 << 20
 WAITING_MESSAGES = 16
-"""Messages that wait for a caller who takes them slowly. Then the gateway conflates, and at last closes."""
+"""Messages that wait for a slow caller. When it is full the gateway conflates, and finally closes the connection."""
 
 
 def connect_options(endpoint: Endpoint, open_seconds: float) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def connect_options(endpoint: Endpoint, open_seconds: float) -> dict[str, Any]:
 
 
 def loss_text(error: Exception) -> str:
-    """Return why a connection is lost."""
+    """Return why a connection was lost."""
     if isinstance(error, InvalidStatus):
         return f"it answers HTTP {error.response.status_code}"
     if isinstance(error, ConnectionClosedOK):

@@ -1,4 +1,4 @@
-"""The course of a watch: live while it can be, polling while it cannot, and back. Pure; a loop runs the steps."""
+"""The flow of a watch: live while a WebSocket works, else polling. Pure; a loop performs its steps."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class LiveSettings:
     open_seconds: float = 5.0
     """How long opening the connection may take."""
     silence_seconds: float = 15.0
-    """A connection that is silent for so long is asked for a sign of life."""
+    """A connection without a message for this long is pinged."""
     pong_seconds: float = 10.0
-    """How long the sign of life may take. Then the connection counts as broken."""
+    """How long the answer to a ping may take. Then the connection counts as broken."""
     stable_seconds: float = 10.0
     """A connection that ends earlier counts as one more failure in a row."""
     poll_seconds: float = 1.0
     """Time between two reads over REST while there is no live connection."""
     give_up_seconds: float | None = 30.0
-    """How long neither WebSocket nor REST may answer until the error is raised. None: for any time."""
+    """How long neither WebSocket nor REST may answer until the error is raised. None waits without a limit."""
     reconnect: Backoff = _RECONNECT
     """Pauses before the connection is tried again."""
 
@@ -75,7 +75,7 @@ class LiveFlow:
             try:
                 yield Connect(self._settings.open_seconds)
                 stable_at = self._clock() + self._settings.stable_seconds
-                yield from self._converse()
+                yield from self._receive()
             except ConnectionLost as error:
                 cause = str(error)
             self._session.on_disconnected()
@@ -85,37 +85,37 @@ class LiveFlow:
             self._failures += 1
             yield from self._poll_until_reconnect(cause)
 
-    def _converse(self) -> Flow[None]:
+    def _receive(self) -> Flow[None]:
         """Receive until the watch ends. Raises `ConnectionLost`."""
         settings, session = self._settings, self._session
         session.on_connected()
         yield from self._transmit()
-        works, pinged, silent_seconds = False, True, 0.0
+        answered, pinged, silent_seconds = False, True, 0.0
         while not self._watch.ended:
             limit = settings.pong_seconds if pinged else settings.silence_seconds
             seconds = limit - silent_seconds
-            doubtful = not works and self._failures > 0
+            doubtful = not answered and self._failures > 0
             if doubtful:
                 seconds = min(seconds, settings.poll_seconds)
             text = yield Receive(seconds)
             if text is not None:
                 pinged, silent_seconds = False, 0.0
-                if not works:
-                    works, self._away_since = True, None
+                if not answered:
+                    answered, self._away_since = True, None
                     yield Emit(LinkState("live"))
-                yield from self._take(text)
+                yield from self._process(text)
                 continue
             silent_seconds += seconds
             if silent_seconds >= limit - ROUNDING_SECONDS:
                 if pinged:
-                    raise ConnectionLost(f"no sign of life for {settings.pong_seconds:g} s")
+                    raise ConnectionLost(f"no answer to a ping for {settings.pong_seconds:g} s")
                 session.ping()
                 yield from self._transmit()
                 pinged, silent_seconds = True, 0.0
             elif doubtful:
-                yield from self._poll("no sign of life yet")
+                yield from self._poll("no answer to the first ping yet")
 
-    def _take(self, text: str | bytes) -> Flow[None]:
+    def _process(self, text: str | bytes) -> Flow[None]:
         message = self._session.on_text(text)
         yield from self._transmit()
         if message is not None:
@@ -145,7 +145,7 @@ class LiveFlow:
         try:
             events = yield from self._watch.poll()
         except GatewayError as error:
-            if self._watch.is_fatal(error) or self._gives_up():
+            if self._watch.is_fatal(error) or self._away_too_long():
                 raise
             yield Emit(LinkState("offline", cause, error))
         else:
@@ -154,7 +154,7 @@ class LiveFlow:
         yield from self._emit(events)
         yield Emit(PollDue())
 
-    def _gives_up(self) -> bool:
+    def _away_too_long(self) -> bool:
         now, limit = self._clock(), self._settings.give_up_seconds
         if self._away_since is None:
             self._away_since = now

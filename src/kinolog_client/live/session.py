@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 POSITION_AHEAD = "POSITION_AHEAD"
-"""Reason of the error for a position behind the end of the log: the log was replaced."""
+"""Reason of the error for a position beyond the end of the log: the log was replaced."""
 _POSITIONED = frozenset(
     {"job_status_update", "job_completed", "job_failed", "job_cancelled", "job_preview", "queue_updated"}
 )
@@ -66,7 +66,7 @@ class LiveSession:
         self._outgoing.clear()
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Queue a ping."""
         self._enqueue(type="ping", id=str(next(self._ping_ids)))
 
     def take_outgoing(self) -> list[str]:
@@ -75,7 +75,7 @@ class LiveSession:
         return outgoing
 
     def on_text(self, text: str | bytes) -> dict[str, Any] | None:
-        """Note the position of a received message and return it. None for pongs and what is no message."""
+        """Note the position of a received message and return it. None for pongs and texts that are no message."""
         try:
             message = json.loads(text)
         except ValueError:
@@ -86,7 +86,7 @@ class LiveSession:
         facts = data if isinstance(data, dict) else {}
         kind, position = str(message.get("type")), message.get("position")
         if kind == "error" and facts.get("reason") == POSITION_AHEAD:
-            self._begin_again(facts.get("channel"))
+            self._subscribe_without_position(facts.get("channel"))
         elif kind in _POSITIONED and isinstance(position, int):
             self.advance(position)
         elif kind == "job_log_entry" and isinstance(facts.get("sequence"), int):
@@ -95,8 +95,8 @@ class LiveSession:
                 self.advance_log(channel, facts["sequence"])
         return message
 
-    def _begin_again(self, channel: str | None) -> None:
-        """The log was replaced: subscribe without a position."""
+    def _subscribe_without_position(self, channel: str | None) -> None:
+        """Forget the position, because the log was replaced, and subscribe to new updates."""
         self.position = None
         if channel in self._channels:
             self._enqueue_subscribe(channel)

@@ -1,4 +1,4 @@
-"""The steps that a live flow asks of the loop that runs it, and the events that it emits.
+"""The steps that a live flow has its loop perform, and the events that it emits.
 
 A flow is a generator: it yields a step, and is sent the step's result. It does no input or output itself, so that one
 flow serves the blocking client and the client of an event loop.
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How the updates come: `connecting`, `live` (WebSocket), `polling` (REST) or `offline` (neither).
+    """The state of the connection: `connecting`, `live` (WebSocket), `polling` (REST) or `offline` (neither).
 
     `cause` is why the connection is not live; `error` is the error of REST while offline.
     """
@@ -38,7 +38,7 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class PollDue:
-    """The connection is not live: read again what is shown."""
+    """The connection is not live: a screen should load again what it shows."""
 
 
 LiveEvent: TypeAlias = LinkState | MessageReceived | PollDue | LiveUpdate
@@ -83,14 +83,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait; the loop may cut it short."""
+    """Wait for `seconds`; the loop may end it earlier."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Hand an event to the caller."""
+    """Yield an event to the caller."""
 
     event: LiveEvent
 

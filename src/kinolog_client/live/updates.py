@@ -20,8 +20,8 @@ UNREADABLE = "UNREADABLE_MESSAGE"
 
 
 class JobState(ClientModel):
-    """How a job stands. After a commit `events` names what happened and `job` is the whole job; for mere progress
-    `events` is empty and `job` is None. `percent` is 0 to 100.
+    """The state of a job in an update. After a commit `events` has the types of its events and `job` is the whole job;
+    for progress `events` is empty and `job` is None. `percent` is 0 to 100.
     """
 
     status: str
@@ -42,7 +42,7 @@ class JobState(ClientModel):
 
     @classmethod
     def of(cls, job: JobInfo) -> JobState:
-        """Return how a job stands that was read over REST."""
+        """Return the state of a job that was read over REST."""
         return cls(
             status=job.status,
             percent=job.percent,
@@ -64,7 +64,7 @@ class JobState(ClientModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobUpdated:
-    """A job moved on."""
+    """A job has a commit or progress."""
 
     position: int
     job_id: str
@@ -77,7 +77,7 @@ class JobUpdated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnded:
-    """A job is completed, failed or cancelled; `state.status` says which."""
+    """A job is completed, failed or cancelled; `state.status` is which."""
 
     position: int
     job_id: str
@@ -103,7 +103,7 @@ class LogLineReceived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewReceived:
-    """What a running job looks like so far. `image` is a file of `media_type`."""
+    """A preview of a running job. `image` is a file of `media_type`."""
 
     position: int
     job_id: str
@@ -134,7 +134,7 @@ class QueueCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveError:
-    """Something did not work; the updates go on. `channel` is not subscribed to any more, if it is named."""
+    """An error that does not end the updates. `channel`, if it is not None, is no longer subscribed to."""
 
     position: int
     reason: str
@@ -162,7 +162,7 @@ def update_of_job(job: JobInfo) -> JobUpdated | JobEnded:
 
 
 def parse_update(message: Json) -> LiveUpdate | None:
-    """Return a message as an update; None for a type that is not known here, or that is no update.
+    """Return a message as an update; None for an unknown type and for a type that is no update.
 
     A message of a known type that cannot be read becomes a `LiveError` with the reason UNREADABLE_MESSAGE.
     """

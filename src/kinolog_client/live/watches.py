@@ -29,7 +29,7 @@ POLLED_JOBS = 100
 
 
 class Watch(Protocol):
-    """What a flow watches. `start`, `receive` and `poll` return the events to emit, in order."""
+    """The target of a flow. `start`, `receive` and `poll` return the events to emit, in order."""
 
     ended: bool
     """Whether nothing follows the last event that was returned."""
@@ -38,7 +38,7 @@ class Watch(Protocol):
         """Read where to begin, and subscribe. Raises `GatewayError`."""
 
     def receive(self, message: Json) -> list[LiveEvent]:
-        """Take a message. Raises `ConnectionLost` if the channel is refused."""
+        """Process a message. Raises `ConnectionLost` if the channel is refused."""
 
     def poll(self) -> Flow[list[LiveEvent]]:
         """Read over REST what has changed. Raises `GatewayError`."""
@@ -48,12 +48,12 @@ class Watch(Protocol):
 
 
 def is_fatal(error: GatewayError) -> bool:
-    """Return whether an error stays however often one tries."""
+    """Return whether a retry cannot help."""
     return not isinstance(error, GatewayUnreachable | ServerError | TooManyRequests)
 
 
 class JobWatch:
-    """One job until it ends. Log lines come along on request."""
+    """One job until it ends, with `logs` also its log lines."""
 
     def __init__(
         self, session: LiveSession, job_id: str, *, logs: bool = False, after: int | None = None
@@ -85,7 +85,7 @@ class JobWatch:
         """Return an update, until the end of the job."""
         update = parse_update(message)
         if isinstance(update, LiveError) and update.channel == self._channel:
-            if update.reason != POSITION_AHEAD:  # REST has the error that says why
+            if update.reason != POSITION_AHEAD:  # REST returns the error with its cause
                 raise ConnectionLost(update.message)
             self._known = (0, 0.0)
         elif isinstance(update, JobUpdated | JobEnded):
@@ -192,7 +192,7 @@ class FeedWatch:
         return [MessageReceived(message)]
 
     def poll(self) -> Flow[list[LiveEvent]]:
-        """Try whether REST answers."""
+        """Check that REST answers. Return nothing."""
         yield Call(analytics_operations.status_distribution())
         return []
 

@@ -1,1 +1,1 @@
-"""What the gateway answers, and what it is asked for."""
+"""Models of requests and answers."""

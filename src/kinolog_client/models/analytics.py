@@ -1,4 +1,4 @@
-"""Jobs over time, and what happened lately."""
+"""Numbers of jobs over time, and the latest events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class DistributionInfo(JobCountsInfo):
 
 
 class OverviewInfo(ClientModel):
-    """The numbers of a span of time. None where nothing ended; `success_rate` is 0 to 1."""
+    """The numbers of a span of time. Rates and times are None if no job ended in it; `success_rate` is 0 to 1."""
 
     submitted: int
     completed: int

@@ -1,4 +1,4 @@
-"""What every model of an answer shares."""
+"""The base of all models of answers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 class ClientModel(BaseModel):
     """A piece of an answer. Immutable.
 
-    A field that this version does not know changes nothing: it is kept aside, for `to_json`. A field that an answer
-    may lack has a default.
+    Fields that this version does not know are stored for `to_json` only. A field that an answer may lack has a
+    default.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)

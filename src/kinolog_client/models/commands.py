@@ -20,7 +20,7 @@ class CommandInfo(ClientModel):
 
 
 class BulkResultInfo(ClientModel):
-    """What became of one job of a bulk command. `error` is the problem of a job that was refused."""
+    """The result for one job of a bulk command. `error` is the problem of a job that was refused."""
 
     job_id: str
     ok: bool

@@ -78,7 +78,7 @@ class TimingsInfo(ClientModel):
 
 
 class LinksInfo(ClientModel):
-    """Paths of what more there is about a job. None where there is nothing."""
+    """Paths of the files of a job. None for a file that does not exist."""
 
     video: str | None = None
     thumbnail: str | None = None
@@ -87,7 +87,7 @@ class LinksInfo(ClientModel):
 
 
 class JobInfo(ClientModel):
-    """A job. What only the answer about one job holds is empty in lists.
+    """A job. In lists, the fields that only the answer about one job has are empty.
 
     `percent` is 0 to 100; `scene` counts from 0; `attempt` is 0 before the first; `queue_position` 0 is next;
     `position` is that of the job's last commit in the log.

@@ -24,7 +24,7 @@ class ResultInfo(ClientModel):
 
 
 class SpecInfo(ClientModel):
-    """What a job asks for, without the prompts."""
+    """The specification of a job, without the prompts."""
 
     model: str
     size: str
@@ -59,7 +59,7 @@ class ManifestInfo(ClientModel):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """Facts of a file before it is downloaded. `sha256` is in hexadecimal; None if the gateway does not say."""
+    """Facts of a file before it is downloaded. `sha256` is in hexadecimal; None if the gateway sends no ETag."""
 
     size_bytes: int | None
     sha256: str | None

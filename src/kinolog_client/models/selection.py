@@ -1,4 +1,4 @@
-"""What the gateway is asked for: which jobs, which span of time, which video."""
+"""Arguments of operations: a span of time, a selection of jobs, a video to make."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class TimeSpan:
 
     def params(self) -> dict[str, str]:
         """Return the parameters of a query, without those that are empty."""
-        given = {"date_range": self.date_range, "from": _time(self.start), "to": _time(self.end)}
-        return {name: value for name, value in given.items() if value}
+        values = {"date_range": self.date_range, "from": _time(self.start), "to": _time(self.end)}
+        return {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSelection:
-    """Which jobs. Fields narrow each other, several values in one field widen it; an empty field narrows nothing.
+    """Which jobs. A job must match every field that is not empty, and one of the values of that field.
 
-    `text` is looked for in prompts and ids. `span` is about the time of submission.
+    `text` is searched in prompts and ids. `span` applies to the time of submission.
     """
 
     statuses: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class JobSelection:
 
     def body(self) -> dict[str, str | list[str]]:
         """Return the filter of a bulk command."""
-        given: dict[str, str | list[str]] = {
+        values: dict[str, str | list[str]] = {
             "status": list(self.statuses),
             "priority": list(self.priorities),
             "model": list(self.models),
@@ -59,7 +59,7 @@ class JobSelection:
             "text": self.text,
             **self.span.params(),
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,6 @@ class VideoRequest:
     webhook: str | None = None
 
     def body(self) -> dict[str, Any]:
-        """Return the body of the request, without what is left to the model."""
+        """Return the body of the request, without the fields that are None."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in values if value is not None}

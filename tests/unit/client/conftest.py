@@ -15,7 +15,7 @@ __all__ = ["api", "gateway"]  # fixtures
 
 @pytest.fixture(params=["blocking", "async"])
 async def client(request: pytest.FixtureRequest, gateway: RunningGateway) -> AsyncIterator[EitherClient]:
-    """The blocking client, then the other."""
+    """The blocking client, then the async one."""
     either = EitherClient(request.param, gateway.url, live=FAST)
     yield either
     await either.close()
@@ -32,7 +32,7 @@ async def network(gateway: RunningGateway) -> AsyncIterator[UnreliableNetwork]:
 
 @pytest.fixture(params=["blocking", "async"])
 async def distant(request: pytest.FixtureRequest, network: UnreliableNetwork) -> AsyncIterator[EitherClient]:
-    """Either client behind that network."""
+    """Each client in turn, connected through that network."""
     either = EitherClient(request.param, network.url, live=FAST)
     yield either
     await either.close()

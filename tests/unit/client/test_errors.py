@@ -57,7 +57,7 @@ async def test_missing_jobs_and_wrong_states(client: EitherClient, api: Recordin
 
 
 async def test_errors_of_the_services_behind_it(client: EitherClient, api: RecordingApi) -> None:
-    """An overload says when to try again; an api that is away is unavailable."""
+    """The error of an overload has the time to try again; an api that is away is unavailable."""
     busy = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait")
     api.failures["SubmitJob"] = busy
     with pytest.raises(TooManyRequests) as raised:
@@ -78,21 +78,21 @@ async def test_keys(flavour: str, tmp_path: Path, api: RecordingApi) -> None:
     file.write_text(f"{KEY}\n")
     async with running_gateway(f"127.0.0.1:{api.port}", file) as gateway:
         for key in (None, "a-wrong-key-of-some-length"):
-            stranger = EitherClient(flavour, gateway.url, key)
+            unknown = EitherClient(flavour, gateway.url, key)
             with pytest.raises(Unauthorized):
-                await stranger.call("jobs")
+                await unknown.call("jobs")
             with pytest.raises(Unauthorized):
-                await stranger.items("watch")
-            await stranger.close()
-        friend = EitherClient(flavour, gateway.url, KEY)
+                await unknown.items("watch")
+            await unknown.close()
+        known = EitherClient(flavour, gateway.url, KEY)
         job = api.add_job()
-        assert await friend.call("requires_key") is True
-        assert (await friend.call("jobs")).total == 1
-        async for update in friend.each("watch"):
+        assert await known.call("requires_key") is True
+        assert (await known.call("jobs")).total == 1
+        async for update in known.each("watch"):
             assert update.counts.total == 1
             break
         api.commit(job, "cancelled")
-        await friend.close()
+        await known.close()
 
 
 @pytest.mark.parametrize("flavour", ["blocking", "async"])
@@ -150,7 +150,7 @@ def test_statuses_have_their_errors() -> None:
 
 
 def test_an_answer_of_another_form_says_where() -> None:
-    """A missing fact is named by its place; facts that are not known here are kept aside."""
+    """A missing fact is named by its place; unknown fields are stored for `to_json`."""
     with pytest.raises(UnexpectedAnswer, match=r"GET /mcp/status/a: created_at: Field required"):
         status("a").result(
             "http://x", HttpAnswer(200, {}, b'{"job_id": "a", "status": "x", "priority": "y"}')

@@ -1,4 +1,4 @@
-"""Every example of docs/client.md runs."""
+"""Every Python example of docs/client.md and README.md runs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
-PAGE = Path(__file__).parents[3] / "docs" / "client.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-ADDRESS = "http://127.0.0.1:8085"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = [
+    example
+    for page in ("docs/client.md", "README.md")
+    for example in re.findall(
+        r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+]
+ADDRESSES = ("http://127.0.0.1:8085", "http://localhost:8085")
 
 
 async def complete_jobs(api: RecordingApi) -> None:
@@ -37,9 +43,9 @@ async def worker(api: RecordingApi) -> AsyncIterator[None]:
     working.cancel()
 
 
-def test_the_page_has_examples() -> None:
-    """The page shows both clients, lists, errors, resuming and what happens without a WebSocket."""
-    assert len(EXAMPLES) >= 7
+def test_the_pages_have_examples() -> None:
+    """The pages show both clients, lists, errors, resuming and polling."""
+    assert len(EXAMPLES) >= 8
 
 
 @pytest.mark.usefixtures("worker")
@@ -50,7 +56,7 @@ async def test_an_example(
     """The example ends without an error against a gateway that serves."""
     monkeypatch.chdir(tmp_path)
     code = EXAMPLES[number].replace("KinologClient()", f'KinologClient("{gateway.url}")')
-    code = code.replace("KinologClient(live=", f'KinologClient("{gateway.url}", live=').replace(
-        ADDRESS, gateway.url
-    )
+    code = code.replace("KinologClient(live=", f'KinologClient("{gateway.url}", live=')
+    for address in ADDRESSES:
+        code = code.replace(address, gateway.url)
     await asyncio.to_thread(exec, compile(code, f"example {number}", "exec"), {"__name__": "__main__"})

@@ -19,7 +19,7 @@ from tests.unit.gateway.recording_api import RecordingApi
 
 
 async def test_every_kind_of_file(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
-    """Video, thumbnail, preview and a scene are saved under the name that is given."""
+    """Video, thumbnail, preview and a scene are saved at the path of the argument."""
     job = completed_job(api)
     for file, scene, content in (
         ("video", None, canned.VIDEO),
@@ -45,7 +45,7 @@ async def test_progress_is_reported(client: EitherClient, api: RecordingApi, tmp
     assert seen == sorted(seen)
 
 
-async def test_what_cannot_be_had_leaves_the_old_file(
+async def test_a_failed_download_leaves_the_old_file(
     client: EitherClient, api: RecordingApi, tmp_path: Path
 ) -> None:
     """A refused download changes nothing; a place that cannot be written is an error of the system."""
@@ -63,7 +63,7 @@ async def test_what_cannot_be_had_leaves_the_old_file(
         await client.call("download", "a", old, file="poster")
 
 
-async def test_a_broken_download_goes_on_where_it_was(
+async def test_a_broken_download_is_resumed(
     distant: EitherClient, network: UnreliableNetwork, api: RecordingApi, tmp_path: Path
 ) -> None:
     """A connection that is lost in the middle is resumed by range, and the file is whole."""

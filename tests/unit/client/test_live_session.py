@@ -28,7 +28,7 @@ def test_a_new_connection_begins_after_the_greatest_position() -> None:
     session.subscribe("jobs")
     session.subscribe(f"logs:{JOB}")
     session.on_connected()
-    assert [("after" in wanted) for wanted in sent(session)] == [False, False]
+    assert [("after" in message) for message in sent(session)] == [False, False]
     session.on_text(message("job_status_update", 7))
     session.on_text(message("job_status_update", 5))
     session.on_text(message("job_log_entry", 9, sequence=3))
@@ -36,7 +36,7 @@ def test_a_new_connection_begins_after_the_greatest_position() -> None:
     assert session.on_text(message("pong", 12)) is None
     session.on_disconnected()
     session.on_connected()
-    assert [wanted["after"] for wanted in sent(session)] == [7, 3]
+    assert [message["after"] for message in sent(session)] == [7, 3]
 
 
 def test_a_replaced_log_begins_without_a_position() -> None:
@@ -78,7 +78,7 @@ def test_what_is_no_message_is_passed_over() -> None:
 
 
 def test_a_message_of_another_form_is_an_error() -> None:
-    """A known type that cannot be read says so, instead of being lost."""
+    """A known type that cannot be read becomes an error instead of being lost."""
     for kind, data in (("job_completed", {}), ("queue_updated", None), ("job_preview", {"image": "%"})):
         update = parse_update({"type": kind, "position": 1, "data": data})
         assert isinstance(update, LiveError)

@@ -74,7 +74,7 @@ async def test_the_same_request_id_makes_one_job(client: EitherClient) -> None:
 async def test_commands_carry_a_request_id(
     client: EitherClient, api: RecordingApi, method: str, called: str, status: str
 ) -> None:
-    """A command has the request id that it is given, else one of its own."""
+    """A command has the request id of the argument, else one of its own."""
     job = api.add_job()
     done = await client.call(method, job.id)
     await client.call(method, job.id, request_id="k")
@@ -195,7 +195,7 @@ async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) ->
 
 
 async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> None:
-    """Health, readiness, whether it wants keys, and its documents."""
+    """Health, readiness, whether it requires keys, and its documents."""
     assert (await client.call("health")).status == "ok"
     assert await client.call("ready") is True
     assert await client.call("requires_key") is False

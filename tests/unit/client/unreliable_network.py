@@ -11,9 +11,9 @@ CHUNK_BYTES = 1 << 16
 
 
 class UnreliableNetwork:
-    """Relays connections. `live` says what becomes of a new WebSocket: `works`, `refused`, `broken` or `silent`.
+    """Relays connections. `live` is the fate of each new WebSocket: `works`, `refused`, `broken` or `silent`.
 
-    Broken ones end after the handshake; silent ones stay, but nothing comes through.
+    Broken ones end after the handshake; silent ones stay open, but transmit nothing.
     """
 
     def __init__(self, port: int) -> None:
@@ -30,7 +30,7 @@ class UnreliableNetwork:
 
     @property
     def url(self) -> str:
-        """Where the gateway seems to be."""
+        """The address of the relay."""
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
@@ -53,7 +53,7 @@ class UnreliableNetwork:
             writer.transport.abort()
 
     def mute_live(self) -> None:
-        """Let nothing more come through the WebSockets that are open."""
+        """Drop everything that the gateway sends over the open WebSockets."""
         self._muted |= self._live_writers
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
