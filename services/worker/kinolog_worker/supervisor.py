@@ -178,6 +178,8 @@ class Supervisor:
         result = await dependencies.inference.prefetch(job)
         if isinstance(result, FailedMessage):
             logger.error("%s cannot be loaded: %s: %s", entry.name, result.code, result.message)
+            if not dependencies.inference.alive:
+                raise RuntimeError(f"it ended while it loaded {entry.name}: {result.message}")
             return
         dependencies.status.model_loaded(entry.name, result.facts)
         facts = fields("loaded", model=entry.name, seconds=result.seconds, device=result.facts.device)

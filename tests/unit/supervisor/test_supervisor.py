@@ -187,3 +187,38 @@ async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_w
     assert memory_worker.inference.alive
     supervisor.stop()
     await wait_ended(running)
+
+
+async def test_an_inference_process_that_dies_while_it_loads_is_started_again_after_a_pause(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that loading kills, for lack of memory for example, does not make the worker ready."""
+    inference = memory_worker.inference
+    prefetch = inference.prefetch
+    supervisor = Supervisor(memory_worker.dependencies)
+    ready_after_death: list[bool] = []
+
+    async def die_once(job: RenderJob) -> PrefetchedMessage | FailedMessage:
+        if ready_after_death:
+            return await prefetch(job)
+        inference.alive = False
+        ready_after_death.append(supervisor.ready.is_set())
+        return FailedMessage(job_id=job.job_id, code="OUT_OF_MEMORY", message="killed", retryable=True)
+
+    inference.alive = False
+    monkeypatch.setattr(inference, "prefetch", die_once)
+    starts: list[bool] = []
+    start = inference.start
+
+    async def count_start() -> None:
+        starts.append(supervisor.ready.is_set())
+        await start()
+
+    monkeypatch.setattr(inference, "start", count_start)
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(30):
+        await supervisor.ready.wait()
+    assert starts == [False, False]
+    assert ready_after_death == [False]
+    supervisor.stop()
+    await wait_ended(running)
