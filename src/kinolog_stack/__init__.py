@@ -1,1 +1,1 @@
-"""Everything on one machine: `kinolog up` and `kinolog doctor`."""
+"""All processes of kinolog on one machine: start, supervision, stop and checks."""

@@ -37,7 +37,7 @@ WAITING = "not ready, waits for: "
 STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorCheck:
     """Result of one check. `status` is `ok`, `warning` (it works, but needs attention) or `wrong`."""
 
@@ -74,34 +74,46 @@ def _tolerate_start(check: DoctorCheck, running: RunningStack) -> DoctorCheck:
         return check
     if (datetime.now(UTC) - datetime.fromisoformat(since)).total_seconds() > LOADING_SECONDS:
         return check
-    return DoctorCheck(check.name, WARNING, check.found, "Wait a moment and run the check again.")
+    return DoctorCheck(
+        name=check.name, status=WARNING, found=check.found, remedy="Wait a moment and run the check again."
+    )
 
 
 def _folder(folder: DataFolder) -> DoctorCheck:
     path = folder.path
     if not path.exists():
-        return DoctorCheck("data folder", WARNING, f"{path} does not exist yet", "kinolog up creates it.")
+        return DoctorCheck(
+            name="data folder",
+            status=WARNING,
+            found=f"{path} does not exist yet",
+            remedy="kinolog up creates it.",
+        )
     if not os.access(path, os.W_OK | os.X_OK):
         remedy = "Change its owner or mode, or choose another with --data (KINOLOG_DATA)."
-        return DoctorCheck("data folder", WRONG, f"{path} cannot be written", remedy)
+        return DoctorCheck(name="data folder", status=WRONG, found=f"{path} cannot be written", remedy=remedy)
     try:
         folder.check_layout()
     except StartError as error:
-        return DoctorCheck("data folder", WRONG, error.problem, error.remedy)
-    return DoctorCheck("data folder", OK, str(path))
+        return DoctorCheck(name="data folder", status=WRONG, found=error.problem, remedy=error.remedy)
+    return DoctorCheck(name="data folder", status=OK, found=str(path))
 
 
 def _disk(folder: DataFolder) -> DoctorCheck:
-    there = next(parent for parent in (folder.path, *folder.path.parents) if parent.exists())
-    free_bytes = shutil.disk_usage(there).free
+    existing = next(parent for parent in (folder.path, *folder.path.parents) if parent.exists())
+    free_bytes = shutil.disk_usage(existing).free
     found = f"{free_bytes / 1024**3:.1f} GiB free"
     if free_bytes < TOO_FEW_BYTES:
         return DoctorCheck(
-            "disk", WRONG, found, f"Make room on the disk of {there}: the log refuses writes when it is full."
+            name="disk",
+            status=WRONG,
+            found=found,
+            remedy=f"Make room on the disk of {existing}: the log refuses writes when it is full.",
         )
     if free_bytes < SCARCE_BYTES:
-        return DoctorCheck("disk", WARNING, found, f"Make room on the disk of {there} soon.")
-    return DoctorCheck("disk", OK, found)
+        return DoctorCheck(
+            name="disk", status=WARNING, found=found, remedy=f"Make room on the disk of {existing} soon."
+        )
+    return DoctorCheck(name="disk", status=OK, found=found)
 
 
 def _programs() -> DoctorCheck:
@@ -109,8 +121,8 @@ def _programs() -> DoctorCheck:
         nats_server_binary()
         postgres_binary("postgres")
     except StartError as error:
-        return DoctorCheck("programs", WRONG, error.problem, error.remedy)
-    return DoctorCheck("programs", OK, "nats-server and Postgres are installed")
+        return DoctorCheck(name="programs", status=WRONG, found=error.problem, remedy=error.remedy)
+    return DoctorCheck(name="programs", status=OK, found="nats-server and Postgres are installed")
 
 
 def _models() -> DoctorCheck:
@@ -118,7 +130,10 @@ def _models() -> DoctorCheck:
         catalogue = load_catalogue(CatalogueSettings())
     except (CatalogueError, OSError) as error:
         return DoctorCheck(
-            "models", WRONG, str(error), "Correct KINOLOG_CATALOGUE or KINOLOG_MODEL (docs/models.md)."
+            name="models",
+            status=WRONG,
+            found=str(error),
+            remedy="Correct KINOLOG_CATALOGUE or KINOLOG_MODEL (docs/models.md).",
         )
     entries = list(catalogue)
     missing = [
@@ -128,25 +143,30 @@ def _models() -> DoctorCheck:
     ]
     if missing:
         return DoctorCheck(
-            "models",
-            WRONG,
-            f"no folder for {', '.join(missing)}",
-            "Put the weights there, or correct the path.",
+            name="models",
+            status=WRONG,
+            found=f"no folder for {', '.join(missing)}",
+            remedy="Put the weights there, or correct the path.",
         )
-    return DoctorCheck("models", OK, ", ".join(entry.name for entry in entries))
+    return DoctorCheck(name="models", status=OK, found=", ".join(entry.name for entry in entries))
 
 
 def _stack(folder: DataFolder, running: RunningStack | None) -> DoctorCheck:
     if running is None:
-        return DoctorCheck("stack", WRONG, f"no stack runs on {folder.path}", "Start it with: kinolog up")
+        return DoctorCheck(
+            name="stack",
+            status=WRONG,
+            found=f"no stack runs on {folder.path}",
+            remedy="Start it with: kinolog up",
+        )
     if running.state != "running":
         return DoctorCheck(
-            "stack",
-            WARNING,
-            f"process {running.pid} is {running.state}",
-            "Wait a moment and run the check again.",
+            name="stack",
+            status=WARNING,
+            found=f"process {running.pid} is {running.state}",
+            remedy="Wait a moment and run the check again.",
         )
-    return DoctorCheck("stack", OK, f"process {running.pid}, since {running.started_at}")
+    return DoctorCheck(name="stack", status=OK, found=f"process {running.pid}, since {running.started_at}")
 
 
 def _processes(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
@@ -155,14 +175,23 @@ def _processes(folder: DataFolder, running: RunningStack) -> list[DoctorCheck]:
         starts = int(about.get("starts", 0))
         if about.get("state") != "running":
             problem = f"{about.get('state')}: {about.get('problem') or 'no reason known'}"
-            checks.append(DoctorCheck(f"process {name}", WRONG, problem, f"Read {folder.log(name)}."))
+            checks.append(
+                DoctorCheck(
+                    name=f"process {name}", status=WRONG, found=problem, remedy=f"Read {folder.log(name)}."
+                )
+            )
         elif starts > 1:
             found = f"process {about.get('pid')}, started {starts} times"
             checks.append(
-                DoctorCheck(f"process {name}", WARNING, found, f"Read {folder.log(name)} for the reason.")
+                DoctorCheck(
+                    name=f"process {name}",
+                    status=WARNING,
+                    found=found,
+                    remedy=f"Read {folder.log(name)} for the reason.",
+                )
             )
         else:
-            checks.append(DoctorCheck(f"process {name}", OK, f"process {about.get('pid')}"))
+            checks.append(DoctorCheck(name=f"process {name}", status=OK, found=f"process {about.get('pid')}"))
     return checks
 
 
@@ -170,14 +199,16 @@ def _nats(folder: DataFolder, monitor: str) -> DoctorCheck:
     page = _fetch_json(f"{monitor}/healthz")
     if isinstance(page, str) or page.get("status") != "ok":
         found = page if isinstance(page, str) else str(page.get("error"))
-        return DoctorCheck("nats-server", WRONG, found, f"Read {folder.log('nats-server')}.")
-    return DoctorCheck("nats-server", OK, "healthy")
+        return DoctorCheck(
+            name="nats-server", status=WRONG, found=found, remedy=f"Read {folder.log('nats-server')}."
+        )
+    return DoctorCheck(name="nats-server", status=OK, found="healthy")
 
 
 def _streams(monitor: str) -> DoctorCheck:
     page = _fetch_json(f"{monitor}/jsz?accounts=true&streams=true")
     if isinstance(page, str):
-        return DoctorCheck("streams", WRONG, page, "See nats-server above.")
+        return DoctorCheck(name="streams", status=WRONG, found=page, remedy="See nats-server above.")
     details = [
         stream for account in page.get("account_details", []) for stream in account.get("stream_detail", [])
     ]
@@ -185,12 +216,14 @@ def _streams(monitor: str) -> DoctorCheck:
     missing = [name for name in STREAMS if name not in last]
     if missing:
         return DoctorCheck(
-            "streams",
-            WRONG,
-            f"missing: {', '.join(missing)}",
-            "Restart kinolog: it creates them.",
+            name="streams",
+            status=WRONG,
+            found=f"missing: {', '.join(missing)}",
+            remedy="Restart kinolog: it creates them.",
         )
-    return DoctorCheck("streams", OK, f"{len(STREAMS)} streams, the log is at position {last[EVENTS]}")
+    return DoctorCheck(
+        name="streams", status=OK, found=f"{len(STREAMS)} streams, the log is at position {last[EVENTS]}"
+    )
 
 
 def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
@@ -201,29 +234,39 @@ def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
             row = connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL").fetchone()
             if row is None or not row[0]:
                 return DoctorCheck(
-                    "postgres",
-                    WRONG,
-                    "no migrations have run",
-                    "Restart kinolog: it runs them.",
+                    name="postgres",
+                    status=WRONG,
+                    found="no migrations have run",
+                    remedy="Restart kinolog: it runs them.",
                 )
             row = connection.execute("SELECT version_num FROM kinolog.schema_version").fetchone()
     except (psycopg.Error, StartError) as error:
         return DoctorCheck(
-            "postgres", WRONG, str(error).strip().splitlines()[0], f"Read {folder.log('postgres')}."
+            name="postgres",
+            status=WRONG,
+            found=str(error).strip().splitlines()[0],
+            remedy=f"Read {folder.log('postgres')}.",
         )
-    return DoctorCheck("postgres", OK, f"answers, schema {row[0] if row else 'unknown'}")
+    return DoctorCheck(name="postgres", status=OK, found=f"answers, schema {row[0] if row else 'unknown'}")
 
 
 def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
     page = _fetch_json(url)
     remedy = f"Read {folder.log(name)}."
     if isinstance(page, str):
-        return DoctorCheck(name, WRONG, page, remedy)
+        return DoctorCheck(name=name, status=WRONG, found=page, remedy=remedy)
     if missing := page.get("missing"):
-        return DoctorCheck(name, WRONG, f"{WAITING}{', '.join(map(str, missing))}", remedy)
+        return DoctorCheck(
+            name=name, status=WRONG, found=f"{WAITING}{', '.join(map(str, missing))}", remedy=remedy
+        )
     if page.get("status") != "ready":
-        return DoctorCheck(name, WRONG, str(page.get("detail") or page.get("status") or "not ready"), remedy)
-    return DoctorCheck(name, OK, "ready")
+        return DoctorCheck(
+            name=name,
+            status=WRONG,
+            found=str(page.get("detail") or page.get("status") or "not ready"),
+            remedy=remedy,
+        )
+    return DoctorCheck(name=name, status=OK, found="ready")
 
 
 def _api(folder: DataFolder, target: str) -> DoctorCheck:
@@ -232,7 +275,10 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
         from grpc_health.v1 import health_pb2, health_pb2_grpc
     except ImportError:
         return DoctorCheck(
-            "api", WARNING, "grpc is not installed here", "Install it with: pip install 'kinolog[api]'"
+            name="api",
+            status=WARNING,
+            found="grpc is not installed here",
+            remedy="Install it with: pip install 'kinolog[api]'",
         )
     with grpc.insecure_channel(target) as channel:
         try:
@@ -241,14 +287,19 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
             )
         except grpc.RpcError as error:
             return DoctorCheck(
-                "api", WRONG, f"does not answer: {error.code().name}", f"Read {folder.log('api')}."
+                name="api",
+                status=WRONG,
+                found=f"does not answer: {error.code().name}",
+                remedy=f"Read {folder.log('api')}.",
             )
     serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    return DoctorCheck("api", OK if serving else WRONG, "serving" if serving else "not serving")
+    return DoctorCheck(
+        name="api", status=OK if serving else WRONG, found="serving" if serving else "not serving"
+    )
 
 
 def _fetch_json(url: str) -> dict[str, Any] | str:
-    """Return the JSON object at `url`, whatever the HTTP status, or a sentence that says why there is none."""
+    """Return the JSON object at `url`, whatever the HTTP status, or a sentence with the reason why there is none."""
     try:
         page = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False).json()
     except (httpx.HTTPError, ValueError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class StartError(Exception):
-    """A process of the stack cannot start. `problem` says which and why, `remedy` what to do."""
+    """A process of the stack cannot start. `problem` names it and the cause, `remedy` is what to do."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(f"{problem}\n{remedy}" if remedy else problem)
@@ -13,11 +13,11 @@ class StartError(Exception):
 
 
 class PortError(StartError):
-    """A configured port is not available."""
+    """A configured port is not available. `setting` is the environment variable that changes it."""
 
-    def __init__(self, part: str, host: str, port: int, setting: str, reason: str) -> None:
+    def __init__(self, *, program: str, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
-            f"{part} cannot listen on {host}:{port}: {reason}.",
+            f"{program} cannot listen on {host}:{port}: {reason}.",
             f"Stop the program that uses it, or choose another port with {setting} (0 picks a free one).",
         )
         self.port = port

@@ -34,7 +34,7 @@ def rotate_when_large(log_path: Path, largest_bytes: int = LARGEST_BYTES, files:
 
 
 class StackLog:
-    """Log of the stack itself, in a file beside those of its processes."""
+    """The log of the stack itself, in a file beside those of its processes."""
 
     def __init__(self, log_path: Path) -> None:
         self._log_path = log_path

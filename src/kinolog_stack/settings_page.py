@@ -45,7 +45,7 @@ on, fills in addresses and passwords, and reads those of `up` itself: see [runni
 
 
 def render() -> str:
-    """The page."""
+    """Return the text of the page."""
     readers: dict[str, list[str]] = {}
     fields: dict[str, FieldInfo] = {}
     for process, settings in READERS.items():

@@ -102,8 +102,8 @@ class Stack:
     def abort(self) -> None:
         """Kill every process now: for a second Ctrl-C while `stop` waits."""
         self._stopping.set()
-        supervised = [process.part for process in self.processes.values()]
-        for child in (part.child for part in [*supervised, *self._one_shots]):
+        supervised = [process.program for process in self.processes.values()]
+        for child in (program.child for program in [*supervised, *self._one_shots]):
             if child is not None:
                 child.signal(signal.SIGKILL)
 
@@ -153,10 +153,10 @@ class Stack:
         self._write_state()
         threading.Thread(target=self._rotate_logs, name="rotate-logs", daemon=True).start()
 
-    def _start_wave(self, parts: Mapping[str, Supervisable]) -> None:
-        for name in parts:
+    def _start_wave(self, programs: Mapping[str, Supervisable]) -> None:
+        for name in programs:
             rotate_at_start(self.folder.log(name))
-        wave = [SupervisedProcess(name, part, self._changed) for name, part in parts.items()]
+        wave = [SupervisedProcess(name, program, self._changed) for name, program in programs.items()]
         self._waves.append(wave)
         run_together([process.start for process in wave], [process.stop for process in wave])
 
@@ -164,20 +164,19 @@ class Stack:
         for spec in specs:
             rotate_at_start(self.folder.log(spec.name))
         self._one_shots = [OneShotProcess(spec, self.folder.log(spec.name)) for spec in specs]
-        steps = self._one_shots
-        run_together([step.start for step in steps], [step.stop for step in steps])
+        run_together([one.start for one in self._one_shots], [one.stop for one in self._one_shots])
 
     def _check_ports(self) -> None:
         """Raise `PortError` for a port that is taken, before anything is started."""
-        wanted = (
+        configured = (
             ("the gateway", self.settings.gateway_host, self.settings.gateway_port, "KINOLOG_GATEWAY_PORT"),
             ("the api", self.settings.api_host, self.settings.api_port, "KINOLOG_API_PORT"),
             ("nats-server", "127.0.0.1", self.settings.nats_port, "KINOLOG_NATS_PORT"),
             ("Postgres", "127.0.0.1", self.settings.postgres_port, "KINOLOG_POSTGRES_PORT"),
         )
-        for part, host, port, setting in wanted:
+        for program, host, port, setting in configured:
             if port and (reason := listen_error(host, port)):
-                raise PortError(part, host, port, setting, reason)
+                raise PortError(program=program, host=host, port=port, setting=setting, reason=reason)
 
     def _choose_ports(self) -> StackPorts:
         return StackPorts(
@@ -222,7 +221,13 @@ class Stack:
                 for name, process in self.processes.items()
             }
             self.folder.write_state(
-                RunningStack(os.getpid(), self._state, self.addresses, processes, self._started_at)
+                RunningStack(
+                    pid=os.getpid(),
+                    state=self._state,
+                    addresses=self.addresses,
+                    processes=processes,
+                    started_at=self._started_at,
+                )
             )
 
     def _rotate_logs(self) -> None:

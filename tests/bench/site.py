@@ -48,10 +48,10 @@ def running(services: Collection[str]) -> Iterator[Stack]:
 
 def nats_of(stack: Stack) -> NatsServer:
     """Return the nats-server of a stack."""
-    part = stack.process("nats-server").part
-    if not isinstance(part, NatsServer):
-        raise TypeError(f"nats-server is a {type(part).__name__}")
-    return part
+    server = stack.process("nats-server").program
+    if not isinstance(server, NatsServer):
+        raise TypeError(f"nats-server is a {type(server).__name__}")
+    return server
 
 
 def log_settings(stack: Stack, service: Service) -> LogSettings:
@@ -61,10 +61,10 @@ def log_settings(stack: Stack, service: Service) -> LogSettings:
 
 def postgres_of(stack: Stack) -> PostgresServer:
     """Return the Postgres of a stack."""
-    part = stack.process("postgres").part
-    if not isinstance(part, PostgresServer):
-        raise TypeError(f"postgres is a {type(part).__name__}")
-    return part
+    server = stack.process("postgres").program
+    if not isinstance(server, PostgresServer):
+        raise TypeError(f"postgres is a {type(server).__name__}")
+    return server
 
 
 @contextmanager

@@ -25,9 +25,9 @@ async def _stored(url: str, add: bool) -> int:
     try:
         stream = client.jetstream()
         if add:
-            await stream.add_stream(name="KEPT", subjects=["kept.>"])
-            await stream.publish("kept.one", b"1")
-        return int((await stream.stream_info("KEPT")).state.messages)
+            await stream.add_stream(name="STORED", subjects=["stored.>"])
+            await stream.publish("stored.one", b"1")
+        return int((await stream.stream_info("STORED")).state.messages)
     finally:
         await client.close()
 
@@ -80,13 +80,13 @@ def test_cluster_agrees_on_a_leader(nats_cluster: NatsCluster) -> None:
 
 def _insert(server: PostgresServer) -> None:
     with psycopg.connect(server.url()) as connection:
-        connection.execute("CREATE TABLE kept (number int)")
-        connection.execute("INSERT INTO kept VALUES (7)")
+        connection.execute("CREATE TABLE stored (number int)")
+        connection.execute("INSERT INTO stored VALUES (7)")
 
 
 def _rows(server: PostgresServer) -> list[tuple[int]]:
     with psycopg.connect(server.url()) as connection:
-        return connection.execute("SELECT number FROM kept").fetchall()
+        return connection.execute("SELECT number FROM stored").fetchall()
 
 
 def test_postgres_recovers_from_kill(own_postgres_server: PostgresServer) -> None:
@@ -100,7 +100,7 @@ def test_postgres_recovers_from_kill(own_postgres_server: PostgresServer) -> Non
     assert _rows(own_postgres_server) == [(7,)]
 
 
-def test_postgres_ignores_the_pid_file_of_a_stranger(own_postgres_server: PostgresServer) -> None:
+def test_postgres_ignores_a_pid_file_of_another_program(own_postgres_server: PostgresServer) -> None:
     """A pid file that names a living process which is not this Postgres does not keep it from starting."""
     own_postgres_server.kill()
     pid_file = own_postgres_server.folder / "postmaster.pid"
@@ -111,7 +111,7 @@ def test_postgres_ignores_the_pid_file_of_a_stranger(own_postgres_server: Postgr
 
 
 def test_postgres_is_not_root_and_asks_for_a_password(own_postgres_server: PostgresServer) -> None:
-    """The server runs as an unprivileged user, and nobody logs in without the password."""
+    """The server runs as an unprivileged user, and refuses a login without the password."""
     assert own_postgres_server.child is not None
     assert Path(f"/proc/{own_postgres_server.child.pid}").stat().st_uid != 0
     with pytest.raises(psycopg.OperationalError, match="password"):

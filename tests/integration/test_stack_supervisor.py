@@ -68,21 +68,21 @@ def test_everything_runs_at_the_addresses_of_stack_json(stack: Stack) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_killed_process_is_restarted(stack: Stack, name: str) -> None:
     """A killed process is started again at the same address."""
-    kept = stack.process(name)
-    before, starts = kept.pid, kept.starts
-    kept.kill()
-    assert kept.wait_started(starts + 1)
-    assert kept.pid not in (None, before)
+    supervised = stack.process(name)
+    before, starts = supervised.pid, supervised.starts
+    supervised.kill()
+    assert supervised.wait_started(starts + 1)
+    assert supervised.pid not in (None, before)
     assert httpx.get(stack.addresses["gateway"]).status_code == 501
 
 
 def test_children_of_a_killed_process_are_ended(stack: Stack) -> None:
     """Children of a killed process are ended before it is started again."""
-    kept = stack.process("worker-1")
-    announced: Callable[[], str] = lambda: kept.part.announced["grandchild"]  # type: ignore[attr-defined] # noqa: E731
-    grandchild, starts = psutil.Process(int(announced())), kept.starts
-    kept.kill()
-    assert kept.wait_started(starts + 1)
+    supervised = stack.process("worker-1")
+    announced: Callable[[], str] = lambda: supervised.program.announced["grandchild"]  # type: ignore[attr-defined] # noqa: E731
+    grandchild, starts = psutil.Process(int(announced())), supervised.starts
+    supervised.kill()
+    assert supervised.wait_started(starts + 1)
     assert psutil.wait_procs([grandchild], timeout=10)[1] == []
 
 
@@ -107,14 +107,14 @@ def test_stop_leaves_nothing_and_data_survives(data_folder: Path) -> None:
     password = json.loads((data_folder / "passwords.json").read_text())["postgres"]
     url = f"postgresql://postgres:{password}@{first.addresses['postgres']}/kinolog"
     with psycopg.connect(url) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
+        connection.execute("CREATE TABLE stored AS SELECT 1 AS number")
     first.stop()
     assert _gone(settings.data)
     assert not (settings.data / "stack.json").exists()
     with Stack(settings, make_plan=small_plan) as second:
         url = f"postgresql://postgres:{password}@{second.addresses['postgres']}/kinolog"
         with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT number FROM kept").fetchall() == [(1,)]
+            assert connection.execute("SELECT number FROM stored").fetchall() == [(1,)]
     assert (settings.data / "logs/api.log.1").exists()
 
 
@@ -148,17 +148,18 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "says"), [('{"layout": 99}', "newer kinolog"), ("{", "damaged"), ('{"layout": []}', "damaged")]
+    ("layout", "reason"),
+    [('{"layout": 99}', "newer kinolog"), ("{", "damaged"), ('{"layout": []}', "damaged")],
 )
-def test_unknown_layout_is_refused(tmp_path: Path, layout: str, says: str) -> None:
+def test_unknown_layout_is_refused(tmp_path: Path, layout: str, reason: str) -> None:
     """A folder of a newer layout, or with an unreadable one, is refused with the reason."""
     (tmp_path / "layout.json").write_text(layout)
-    with pytest.raises(StartError, match=says):
+    with pytest.raises(StartError, match=reason):
         Stack(small_settings(tmp_path), make_plan=small_plan).start()
 
 
 def test_unwritable_folder_is_refused() -> None:
-    """A folder that nobody can write to is named together with what to do."""
+    """A folder that cannot be written is named together with what to do."""
     with pytest.raises(StartError, match=r"(?s)/proc/kinolog cannot be used.*--data"):
         Stack(small_settings(Path("/proc/kinolog")), make_plan=small_plan).start()
 
@@ -210,12 +211,12 @@ def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
         assert httpx.get(again.addresses["gateway"]).status_code == 501
 
 
-def test_start_ends_what_an_earlier_run_left(data_folder: Path) -> None:
+def test_start_ends_orphans_of_an_earlier_run(data_folder: Path) -> None:
     """A process of an earlier run on the folder is ended before anything else starts."""
     env = os.environ | {STACK_MARK: str(data_folder)}
     with (
-        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as left,
+        subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as orphan,
         Stack(small_settings(data_folder), make_plan=small_plan) as stack,
     ):
-        assert left.pid not in [process.pid for process in _marked(data_folder)]
+        assert orphan.pid not in [process.pid for process in _marked(data_folder)]
         assert stack.process("gateway").pid is not None

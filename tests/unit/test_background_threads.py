@@ -63,13 +63,13 @@ def test_a_thread_that_hangs_shows_where() -> None:
 
 
 def test_the_block_stops_its_thread() -> None:
-    """The end of a block tells its thread to stop."""
+    """The end of a block stops its thread."""
     with background_thread(lambda stopping: stopping.wait(30), "waiter") as thread:
         thread.check_runs()
 
 
-async def test_waits_have_an_end() -> None:
-    """A condition that never holds ends the wait with what was wanted and what was found."""
+async def test_waits_time_out() -> None:
+    """A condition that never holds ends the wait with its name and the last value."""
     with pytest.raises(AssertionError, match="a row: not within 0 s, but 0"):
         wait_until(lambda: 0, "a row", seconds=0)
 

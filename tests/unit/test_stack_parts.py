@@ -21,7 +21,7 @@ from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 
 
 def test_passwords_are_made_once(tmp_path: Path) -> None:
-    """Servers that start side by side agree on the passwords, and nobody's is lost."""
+    """Servers that start concurrently agree on the passwords, and none is lost."""
     path = tmp_path / "passwords.json"
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda number: load_passwords(path, [f"user-{number % 4}"]), range(32)))
@@ -32,7 +32,7 @@ def test_passwords_are_made_once(tmp_path: Path) -> None:
 
 
 def test_damaged_passwords_are_not_replaced(tmp_path: Path) -> None:
-    """A password file that cannot be read stops the start; a new one would lock everybody out."""
+    """A password file that cannot be read stops the start; with a new one the servers would refuse every process."""
     path = tmp_path / "passwords.json"
     path.write_text("{")
     with pytest.raises(StartError, match="cannot be used"):
@@ -40,8 +40,8 @@ def test_damaged_passwords_are_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "{"
 
 
-def test_logs_turn_over_and_the_oldest_goes(tmp_path: Path) -> None:
-    """Each start moves the logs on by one, and keeps as many as it should."""
+def test_logs_are_rotated_and_the_oldest_is_deleted(tmp_path: Path) -> None:
+    """Each start shifts the numbers of the logs by one. No more than the configured number stay."""
     log = tmp_path / "api.log"
     for number in range(5):
         log.write_text(str(number))
@@ -51,8 +51,8 @@ def test_logs_turn_over_and_the_oldest_goes(tmp_path: Path) -> None:
     assert not log.exists()
 
 
-def test_a_growing_log_is_cut_under_its_writer(tmp_path: Path) -> None:
-    """A log that grew too large moves away while its process goes on writing to it."""
+def test_a_large_log_is_rotated_while_it_is_written(tmp_path: Path) -> None:
+    """A log that is too large is copied and truncated; its process goes on appending to it."""
     log = tmp_path / "api.log"
     with log.open("ab", buffering=0) as writer:
         writer.write(b"before\n")
@@ -62,8 +62,8 @@ def test_a_growing_log_is_cut_under_its_writer(tmp_path: Path) -> None:
     assert (tmp_path / "api.log.1").read_text() == "before\n"
 
 
-def test_follower_hands_out_whole_lines_once(tmp_path: Path) -> None:
-    """Lines come once and complete, also when a file is cut or appears late."""
+def test_the_follower_emits_whole_lines_once(tmp_path: Path) -> None:
+    """Each line is emitted once and complete, also if a file is truncated or appears late."""
     seen: list[tuple[str, str]] = []
     log = tmp_path / "api.log"
     follower = LogFileFollower([log], lambda name, line: seen.append((name, line)))
@@ -78,15 +78,15 @@ def test_follower_hands_out_whole_lines_once(tmp_path: Path) -> None:
     assert seen == [("api", "one"), ("api", "two"), ("api", "3")]
 
 
-def test_workers_take_devices_in_turn() -> None:
-    """One worker per device unless a number is asked for; more workers than devices share them."""
+def test_devices_are_assigned_round_robin() -> None:
+    """There is one worker per device unless a number is set; more workers than devices share them."""
     assert assign_devices(None, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1"]
     assert assign_devices(3, ["cuda:0", "cuda:1"]) == ["cuda:0", "cuda:1", "cuda:0"]
     assert assign_devices(0, ["cpu"]) == []
 
 
-def test_devices_follow_what_cuda_may_see(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """GPUs are counted from what the process may see, else from what the driver lists; without any it is the CPU."""
+def test_visible_cuda_devices_are_detected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """CUDA_VISIBLE_DEVICES is counted, else the GPUs that the driver lists; without any, the CPU is used."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
     assert detect_devices() == ["cuda:0", "cuda:1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -98,35 +98,35 @@ def test_devices_follow_what_cuda_may_see(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert detect_devices() == ["cuda:0"]
 
 
-def test_free_ports_lie_below_those_of_clients() -> None:
-    """A chosen port is free, and no client is given it by the system while its server is away."""
+def test_free_ports_are_below_the_ephemeral_range() -> None:
+    """A chosen port is free, and the system assigns it to no client while its server restarts."""
     port = free_port()
     assert port_is_free("127.0.0.1", port)
     assert 16_000 <= port < 32_768
 
 
-def test_why_a_port_cannot_be_had() -> None:
-    """A taken port and a foreign address are told apart."""
+def test_listen_errors() -> None:
+    """A taken port and an address of another machine have different reasons."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert listen_error("127.0.0.1", other.getsockname()[1]) == "the port is taken"
     assert listen_error("192.0.2.1", 0) == "this machine has no such address"
 
 
-def test_children_do_not_inherit_other_processes_secrets(tmp_path: Path) -> None:
+def test_children_do_not_inherit_credentials(tmp_path: Path) -> None:
     """Log and database credentials of the surrounding environment reach no child; other settings do."""
-    around = {
+    environ = {
         "KINOLOG_NATS_PASSWORD": "x",
         "KINOLOG_DATABASE_URL": "y",
         "KINOLOG_MODEL": "/m",
         "PATH": "/bin",
     }
-    env = base_env(DataFolder(tmp_path), "run", around)
+    env = base_env(DataFolder(tmp_path), "run", environ)
     assert env["KINOLOG_MODEL"] == "/m"
     assert env["PATH"] == "/bin"
     assert not {"x", "y"} & set(env.values())
 
 
-def test_data_goes_where_the_user_keeps_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_default_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An ordinary user's data folder follows XDG_DATA_HOME; root's is the system's."""
     monkeypatch.delenv("KINOLOG_DATA", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
@@ -137,15 +137,15 @@ def test_data_goes_where_the_user_keeps_data(monkeypatch: pytest.MonkeyPatch, tm
     assert StackSettings().data == Path("/var/lib/kinolog")
 
 
-def test_a_folder_tells_what_runs_on_it_while_it_runs(tmp_path: Path) -> None:
-    """Clients read addresses while the lock is held, and nothing from what a dead stack left behind."""
+def test_stack_json_is_read_only_while_the_lock_is_held(tmp_path: Path) -> None:
+    """Clients read the addresses while the lock is held; a file that a dead stack left counts as none."""
     folder = DataFolder(tmp_path)
     folder.open()
     try:
         assert DataFolder(tmp_path).running() == RunningStack(os.getpid(), "starting")
-        said = RunningStack(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
-        folder.write_state(said)
-        assert DataFolder(tmp_path).running() == said
+        state = RunningStack(os.getpid(), "running", {"gateway": "http://127.0.0.1:1"}, started_at="now")
+        folder.write_state(state)
+        assert DataFolder(tmp_path).running() == state
     finally:
         folder.close()
     assert DataFolder(tmp_path).running() is None

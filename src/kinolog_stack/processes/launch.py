@@ -2,7 +2,7 @@
 
 `python -I -S launch.py <signal> <parent pid> <uid:gid or -> <program> [argument ...]`
 
-It changes to `uid:gid` if one is given, asks the kernel to send `signal` to this process when the parent dies (on
+It changes to `uid:gid` if one is given, has the kernel send `signal` to this process when the parent dies (on
 Linux), and then executes `program`. It is a program of its own because code between fork and exec in a threaded
 process can deadlock, and because the kernel resets the death signal when the user changes. It uses the standard
 library only. See decision 11.

@@ -1,4 +1,4 @@
-"""Orphans of a killed supervisor: found by what they do, not by name, and ended."""
+"""Orphans of a killed supervisor: found by their working folder or environment, and ended."""
 
 from __future__ import annotations
 

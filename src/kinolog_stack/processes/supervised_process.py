@@ -34,16 +34,16 @@ class Supervisable(Protocol):
 
 
 class SupervisedProcess:
-    """A process and the thread that restarts it. `kill` simulates a crash: the process comes back by itself."""
+    """A process and the thread that restarts it. `since` is when it last began to run, in ISO format."""
 
     def __init__(
         self,
         name: str,
-        part: Supervisable,
+        program: Supervisable,
         on_change: Callable[[SupervisedProcess], None] = lambda process: None,
     ) -> None:
         self.name = name
-        self.part = part
+        self.program = program
         self.state = "stopped"
         self.problem = ""
         self.starts = 0
@@ -56,7 +56,7 @@ class SupervisedProcess:
     @property
     def pid(self) -> int | None:
         """Process id while it runs."""
-        child = self.part.child
+        child = self.program.child
         return child.pid if child is not None and child.running else None
 
     def start(self) -> None:
@@ -64,7 +64,7 @@ class SupervisedProcess:
         self._stopping.clear()
         self._set("starting")
         try:
-            self.part.start()
+            self.program.start()
         except BaseException:
             self._set("stopped")
             raise
@@ -75,17 +75,17 @@ class SupervisedProcess:
     def stop(self) -> None:
         """Stop for good, also during a restart."""
         self._stopping.set()
-        self.part.stop()
+        self.program.stop()
         while self.state == "starting" or (self._thread is not None and self._thread.is_alive()):
-            self.part.stop()
+            self.program.stop()
             with self._changed:
                 self._changed.wait(0.05)
-        self.part.stop()
+        self.program.stop()
         self._set("stopped")
 
     def kill(self) -> None:
-        """Send SIGKILL, as a crash would end it, and wait for the end."""
-        child = self.part.child
+        """Send SIGKILL and wait for the end. The process is restarted, as after a crash."""
+        child = self.program.child
         if child is not None:
             child.signal(signal.SIGKILL)
             child.wait()
@@ -100,7 +100,7 @@ class SupervisedProcess:
     def _supervise(self) -> None:
         failures = 0
         while True:
-            child, since = self.part.child, time.monotonic()
+            child, since = self.program.child, time.monotonic()
             if child is not None:
                 child.wait()
                 child.reap()
@@ -108,7 +108,8 @@ class SupervisedProcess:
                 return
             status = child.process.returncode if child is not None else None
             log.warning(
-                "a process ended and is restarted", extra=fields("restart", part=self.name, status=status)
+                "a process ended and is restarted",
+                extra=fields("restart", part=self.name, status=status),
             )
             if time.monotonic() - since > STEADY_SECONDS:
                 failures = 0
@@ -123,8 +124,8 @@ class SupervisedProcess:
         while not self._stopping.wait(BACKOFF.seconds(failures + 1)):
             failures += 1
             try:
-                self.part.start()
-            except Exception as error:  # any error: the process is wanted, so try again
+                self.program.start()
+            except Exception as error:  # any error: try again until `stop` is called
                 if not self._stopping.is_set():
                     log.error(
                         "a process does not start",

@@ -133,7 +133,7 @@ class NatsServer:
         return page if isinstance(page, dict) else {}
 
     def stop(self) -> None:
-        """Stop in an orderly way. Does nothing if it does not run."""
+        """Stop the server and wait for its end. Does nothing if it does not run."""
         child, self.child = self.child, None
         if child is not None:
             child.stop()
@@ -177,7 +177,13 @@ class NatsServer:
         if self.port == 0:
             self.port = free_port(self.host)
         elif not self._picks_port and (reason := listen_error(self.host, self.port)):
-            raise PortError("nats-server", self.host, self.port, "KINOLOG_NATS_PORT", reason)
+            raise PortError(
+                program="nats-server",
+                host=self.host,
+                port=self.port,
+                setting="KINOLOG_NATS_PORT",
+                reason=reason,
+            )
         if self.monitor_port == 0 or not port_is_free(self.host, self.monitor_port):
             self.monitor_port = free_port(self.host)
 

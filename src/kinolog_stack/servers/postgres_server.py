@@ -269,7 +269,13 @@ class PostgresServer:
         if self.port == 0:
             self.port = free_port(self.host)
         elif not self._picks_port and (reason := listen_error(self.host, self.port)):
-            raise PortError("Postgres", self.host, self.port, "KINOLOG_POSTGRES_PORT", reason)
+            raise PortError(
+                program="Postgres",
+                host=self.host,
+                port=self.port,
+                setting="KINOLOG_POSTGRES_PORT",
+                reason=reason,
+            )
 
     def _explain(self, error: StartError | psycopg.Error) -> StartError:
         if "password authentication failed" in self._last_error:
