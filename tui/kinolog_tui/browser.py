@@ -12,7 +12,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 HOST = "127.0.0.1"
-"""Only this machine has access: whoever sees the dashboard may do all that its key may do."""
+"""Only this machine has access: a person who sees the dashboard may do all that its key permits."""
 NAMES = (HOST, "localhost")
 NO_EMBEDDING = "frame-ancestors 'none'"
 """No other page may embed it. With `default-src`, nothing is fetched from other hosts, fonts neither."""

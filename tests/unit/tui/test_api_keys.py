@@ -36,7 +36,7 @@ async def test_a_real_gateway_without_and_with_keys(tmp_path: Path) -> None:
         assert (answer.policy, answer.keys) == (offer, ())
 
 
-async def test_no_keys_are_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_a_server_that_issues_no_keys(gateway: Replay, pilot: Pilot[None]) -> None:
     """Settings shows that an open server is open to everyone, and who has the keys of a closed one."""
     await press(pilot, "5")
     words = " ".join(text(pilot).split())
@@ -47,7 +47,7 @@ async def test_no_keys_are_given_out(gateway: Replay, pilot: Pilot[None]) -> Non
     assert len(app_of(pilot)._notifications) == 0
 
 
-async def test_keys_that_were_given_out(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_issued_keys_are_listed(gateway: Replay, pilot: Pilot[None]) -> None:
     """Each issued key is a line: its name or id, its date, its last use, or when it was revoked."""
     offer_keys(
         gateway,
@@ -73,7 +73,7 @@ async def test_keys_that_were_given_out(gateway: Replay, pilot: Pilot[None]) -> 
     assert "this server has given out no key yet" in text(pilot)
 
 
-async def test_keys_that_may_not_be_seen(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_a_refused_list_of_keys(gateway: Replay, pilot: Pilot[None]) -> None:
     """If the list is refused, the reason is shown in its place; the rest of Settings works."""
     offer_keys(gateway)
     gateway.problems["/mcp/keys"] = {"status": 403, "detail": "this key may not see keys"}

@@ -30,12 +30,12 @@ def model() -> ModelInfo:
         (Draft(prompt="x", size="large"), "size"),
     ],
 )
-def test_what_the_model_does_not_take_is_named(draft: Draft, field: str, model: ModelInfo) -> None:
+def test_values_beyond_the_limits_are_named(draft: Draft, field: str, model: ModelInfo) -> None:
     """A draft outside the model's limits has an error in that field and in no other."""
     assert list(check_draft(draft, model).errors) == [field]
 
 
-def test_what_is_left_out_is_left_to_the_model(model: ModelInfo) -> None:
+def test_empty_fields_have_the_defaults_of_the_model(model: ModelInfo) -> None:
     """Only typed fields are sent; the checked draft has the model's defaults for the rest."""
     checked = check_draft(Draft(prompt=" a ball ", seed="7"), model)
     assert checked.request.body() == {"prompt": "a ball", "model": model.name, "seed": 7}

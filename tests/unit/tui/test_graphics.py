@@ -43,8 +43,8 @@ def sixel_pixels(written: str) -> list[list[int]]:
     return pixels[:height]
 
 
-def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
-    """The joined and decompressed chunks of a picture are its pixels; it covers the cells it was given."""
+def test_kitty_gets_every_pixel_in_chunks() -> None:
+    """The joined and decompressed chunks of a picture are its pixels; it covers the cells of its box."""
     box = PixelBox(60, 20, CELL, enlarge=False)
     picture = decode(FILM, box).pictures[5]
     pieces = kitty_pieces(kitty.encode(picture, 1, *box.cells(picture)))
@@ -63,7 +63,7 @@ def test_kitty_gets_every_pixel_in_pieces_it_takes() -> None:
     assert removal["i"] != keys["i"]
 
 
-def test_kitty_shows_the_next_picture_before_the_former_goes() -> None:
+def test_kitty_shows_the_next_picture_before_it_deletes_the_last() -> None:
     """Two ids alternate; at the end both are deleted."""
     picture = Picture(2, 2, bytes(12))
     first, second = (kitty_pieces(kitty.encode(picture, number, 1, 1)) for number in (1, 2))
@@ -96,12 +96,12 @@ def test_the_colours_of_sixels_are_near_the_pixels() -> None:
     assert "#162;2;60;100;0" in written
 
 
-def test_long_runs_are_said_once() -> None:
+def test_long_runs_are_compressed() -> None:
     """A row of one colour is a count and a character."""
     assert "!500@" in sixel.encode(Picture(500, 1, bytes(500)))
 
 
-def test_a_terminal_is_believed_what_it_says() -> None:
+def test_capabilities_in_responses() -> None:
     """kitty's graphics precede sixel, sixel precedes blocks; the size of a cell is read if it is reported."""
     cell, kind = "\x1b[6;21;9t", "\x1b[?62;4;22c"
     assert parse_response("\x1b_Gi=31;OK\x1b\\" + cell + kind) == TerminalCapabilities("kitty", (9, 21))
@@ -110,7 +110,7 @@ def test_a_terminal_is_believed_what_it_says() -> None:
     assert parse_response("\x1b_Gi=31;ENOTSUPPORTED\x1b\\\x1b[?62c").kind == "blocks"
 
 
-def test_tmux_is_not_asked_what_it_would_take_for_a_title() -> None:
+def test_tmux_gets_no_query_that_it_takes_for_a_title() -> None:
     """tmux and screen are sent only queries that they respond to; a terminal without support is sent none."""
     assert "\x1b_G" in capability_queries({"TERM": "xterm-kitty"})
     assert "\x1b_G" not in capability_queries({"TERM": "xterm-256color", "TMUX": "/tmp/tmux"})

@@ -28,36 +28,36 @@ def owners() -> Iterator[tuple[str, Binding]]:
         for owner in vars(importlib.import_module(module.name)).values():
             if isinstance(owner, type) and issubclass(owner, DOMNode) and owner.__module__ == module.name:
                 for binding in vars(owner).get("BINDINGS", ()):
-                    assert isinstance(binding, Binding), f"{owner.__name__}: {binding} has no name"
+                    assert isinstance(binding, Binding), f"{owner.__name__}: {binding} has no id"
                     yield owner.__name__, binding
 
 
-def test_every_binding_has_a_name_that_the_help_tells() -> None:
+def test_every_binding_has_an_id_and_a_description() -> None:
     """Every binding has an id, a key and a description, and every id has a binding."""
     found = {binding.id or f"{owner}: {binding.key}": binding.key for owner, binding in owners()}
     assert found == {key.id: key.keys for key in KEYS.values()}
     assert all(row.description for part in KEY_GROUPS for row in part.rows)
 
 
-def test_a_name_is_one_thing() -> None:
+def test_ids_are_unique() -> None:
     """Ids are unique; only bindings of the group `everywhere` are defined in several classes."""
     names = [key.id for part in KEY_GROUPS for key in part.keys]
     assert len(names) == len(set(names)) == len(KEYS)
     places = defaultdict(set)
     for owner, binding in owners():
         places[binding.id].add(owner)
-    assert {name for name, those in places.items() if len(those) > 1} <= {
+    assert {name for name, found in places.items() if len(found) > 1} <= {
         name for name in KEYS if name.startswith("everywhere.")
     }
 
 
-def test_names_are_as_they_were_kept() -> None:
+def test_no_stored_id_is_renamed() -> None:
     """Ids that settings files may contain; a removed id would lose its key there."""
     stored = (Path(__file__).parent / "key_names.txt").read_text(encoding="utf-8").split()
     assert [key.id for key in KEYS.values() if not key.fixed] == stored
 
 
-def test_keys_that_come_along_do_not_clash() -> None:
+def test_default_keys_do_not_conflict() -> None:
     """No default key conflicts with another binding."""
     wrong = {
         key.id: key_conflict(key.id, one, {})
@@ -85,14 +85,14 @@ def test_keys_that_come_along_do_not_clash() -> None:
         ("generate.submit", "f2", ""),
     ],
 )
-def test_a_key_that_another_has_is_refused(name: str, key: str, text: str) -> None:
+def test_a_taken_key_is_refused(name: str, key: str, text: str) -> None:
     """The conflicting binding is named; keys of other pages and free keys are accepted."""
     conflict = key_conflict(name, key, {})
     assert conflict.startswith(text)
     assert bool(conflict) is bool(text)
 
 
-def test_keys_may_change_places() -> None:
+def test_two_bindings_may_swap_keys() -> None:
     """The former key of a changed binding is free, and its new key is not."""
     assert key_conflict("jobs.sort", "f", {"jobs.filter": "F"}) == ""
     assert "“filter”" in key_conflict("jobs.sort", "F", {"jobs.filter": "F"})
@@ -116,7 +116,7 @@ def test_keys_read_as_people_write_them() -> None:
     ]
 
 
-def test_what_cannot_hold_is_left_out(tmp_path: Path) -> None:
+def test_invalid_keys_are_ignored(tmp_path: Path) -> None:
     """Valid keys of the file are applied; invalid ones are ignored and do not affect other preferences."""
     store = PreferenceStore(tmp_path / "tui.json")
     store.file.write_text(
@@ -132,7 +132,7 @@ def test_what_cannot_hold_is_left_out(tmp_path: Path) -> None:
     assert store.load() == Preferences()
 
 
-def test_what_works_everywhere_clashes_everywhere() -> None:
+def test_global_bindings_conflict_with_every_group() -> None:
     """No key of any group is free for a binding of the group `everywhere`."""
     for part in KEY_GROUPS:
         for key in part.keys:

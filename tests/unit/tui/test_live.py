@@ -105,7 +105,7 @@ async def test_of_progress_only_the_newest_is_told(gateway: Replay, feed: LiveFe
     await events.aclose()
 
 
-async def test_a_replaced_log_is_begun_anew(gateway: Replay, feed: LiveFeed) -> None:
+async def test_a_replaced_log_is_followed_without_a_position(gateway: Replay, feed: LiveFeed) -> None:
     """If the position is ahead of the log, the feed subscribes without one."""
     events = feed.events()
     await until(events, "live")

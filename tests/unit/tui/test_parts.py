@@ -30,7 +30,7 @@ def test_bars_fill_to_an_eighth_of_a_cell() -> None:
     assert bar(3.125, 4) == "▏░░░"
 
 
-def test_preferences_come_back_as_they_were_saved(tmp_path: Path) -> None:
+def test_preferences_are_loaded_as_they_were_saved(tmp_path: Path) -> None:
     """Saved preferences are loaded from a file that only its owner can read; reset deletes it."""
     store = PreferenceStore(tmp_path / "config" / "tui.json")
     chosen = Preferences(url="http://x:1", api_key="k", theme="nord", refresh_seconds=5, bell=True)
@@ -41,7 +41,7 @@ def test_preferences_come_back_as_they_were_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"theme": 5, "bell": "yes", "unknown": 1}'])
-def test_a_damaged_file_of_preferences_counts_as_none(content: str, tmp_path: Path) -> None:
+def test_a_damaged_file_has_the_defaults(content: str, tmp_path: Path) -> None:
     """A damaged file has the defaults."""
     store = PreferenceStore(tmp_path / "tui.json")
     store.file.write_text(content)
@@ -59,15 +59,15 @@ def test_a_video_becomes_pictures_that_fit() -> None:
     assert len(set(picture.pixels)) > 1
 
 
-def test_what_is_no_video_is_said_so(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video(tmp_path: Path) -> None:
     """A file that cannot be decoded raises `DecodeFailed` with a text."""
     (tmp_path / "x.mp4").write_bytes(b"not a video")
     with pytest.raises(DecodeFailed, match="opens it"):
         decode(tmp_path / "x.mp4", PixelBox(40, 10))
 
 
-def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without PyAV the error says how to install it."""
+def test_a_missing_decoder_is_named_with_its_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyAV the error names the command that installs it."""
     real = builtins.__import__
 
     def without(name: str, *args: Any) -> Any:
@@ -80,7 +80,7 @@ def test_without_the_decoder_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPa
         decode(FILM, PixelBox(40, 10))
 
 
-def test_one_failing_server_is_said_once() -> None:
+def test_a_failing_server_is_shown_once() -> None:
     """Server errors are shown once in ten seconds; refusals once for the same text."""
     now = [0.0]
     errors = ErrorThrottle(lambda: now[0])

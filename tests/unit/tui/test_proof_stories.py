@@ -68,7 +68,7 @@ async def test_the_hash_goes_along_with_the_slider(gateway: Replay, pilot: Pilot
 
 
 async def test_keys_work_while_a_record_is_checked(gateway: Replay, pilot: Pilot[None]) -> None:
-    """While the check runs, its panel says so and the slider moves; a result after esc opens nothing."""
+    """While the check runs, its panel shows it and the slider moves; a result after esc opens nothing."""
     history = await history_of(pilot, MADE)
     gateway.held[PROOF] = asyncio.Event()
     await pilot.press("v")
@@ -99,7 +99,7 @@ async def test_a_record_that_does_not_hold(gateway: Replay, pilot: Pilot[None]) 
     assert text(pilot).count("✔") == len(NAMES) - 1
 
 
-async def test_a_proof_that_is_not_to_be_had(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_a_proof_that_fails(gateway: Replay, pilot: Pilot[None]) -> None:
     """A server without the route is called too old; other failures show their text. Neither is a toast."""
     await history_of(pilot, MADE)
     before = gateway.answers.pop(PROOF)

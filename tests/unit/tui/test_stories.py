@@ -69,7 +69,7 @@ async def test_days_of_a_filter_are_checked_while_they_are_typed(gateway: Replay
     assert "from" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
 
 
-async def test_a_page_that_is_not_to_be_had_is_not_gone_to(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_a_page_that_fails_to_load_is_not_shown(gateway: Replay, pilot: Pilot[None]) -> None:
     """If the next page fails, the list stays; another try goes there, and back returns."""
     gateway.answers["/mcp/jobs?limit=50"]["next_cursor"] = "abc"
     await press(pilot, "2")
@@ -103,12 +103,11 @@ async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[
 
 
 async def test_a_row_moves_while_the_job_does(gateway: Replay, pilot: Pilot[None]) -> None:
-    """Progress that the feed tells is in the row at once, without asking for the page again; one that is behind it
-    does not take it back."""
+    """Progress of the feed is in the row at once, without another request. An older page does not revert it."""
     await press(pilot, "2")
     before = len(requests_of(gateway, "GET", "/mcp/jobs"))
-    facts = {"status": "processing", "percent": 77.0, "stage": "decode", "attempt": 1}
-    moved = facts | {"events": [], "job": None}
+    progress = {"status": "processing", "percent": 77.0, "stage": "decode", "attempt": 1}
+    moved = progress | {"events": [], "job": None}
     await gateway.send("job_status_update", 1, moved, RUNNING)
     await until_text(pilot, "77%")
     assert "decode" in text(pilot)
@@ -165,7 +164,7 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
     assert pilot.app.screen.query_one("#prompt", TextArea).text == ""
 
 
-async def test_errors_are_said_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
+async def test_errors_are_shown_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
     """A refusal becomes a toast with the cause and the next step, and the page stays."""
     problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
     async with dashboard(gateway.url, tmp_path) as pilot:
@@ -275,17 +274,17 @@ async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) 
     assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
 
 
-async def test_an_ended_job_is_told_as_the_person_wants(gateway: Replay, pilot: Pilot[None]) -> None:
+async def test_an_ended_job_is_announced_as_configured(gateway: Replay, pilot: Pilot[None]) -> None:
     """An ended job is a toast by default; the preferences add the bell and remove the toast."""
-    rung: list[bool] = []
+    bells: list[bool] = []
     app = app_of(pilot)
-    app.bell = lambda: rung.append(True)  # type: ignore[method-assign]
+    app.bell = lambda: bells.append(True)  # type: ignore[method-assign]
     ended = {"status": "failed", "percent": 40.0, "events": ["failed"], "job": None}
     await gateway.send("job_failed", 1, ended, RUNNING)
     await until(pilot, lambda: len(app._notifications) == 1)
     assert next(iter(app._notifications)).severity == "error"
-    assert rung == []
+    assert bells == []
     app.apply_preferences(replace(app.preferences, bell=True, toasts=False))
     await gateway.send("job_failed", 2, ended, RUNNING)
-    await until(pilot, lambda: rung)
+    await until(pilot, lambda: bells)
     assert len(app._notifications) == 1

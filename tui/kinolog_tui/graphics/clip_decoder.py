@@ -31,7 +31,7 @@ class PixelBox:
     enlarge: bool = True
 
     def cells(self, picture: Picture) -> tuple[int, int]:
-        """Return the columns and rows of a picture scaled to fill this box with its shape kept."""
+        """Return the columns and rows of a picture scaled to fill this box with its aspect ratio."""
         across, down = self.cell
         scale = _scale(picture.width, picture.height, self)
         columns, rows = picture.width * scale / across, picture.height * scale / down

@@ -1,7 +1,7 @@
 """Every key: the id of its binding, its default key, and its description.
 
-Pages and widgets make their bindings from this with `bound`; the help, Settings and the dialog that changes keys show
-it. The names are kept in people's settings: add to them, never rename one.
+Pages and widgets make their bindings from this with `key_binding`; the help, Settings and the dialog that changes keys
+show it. Settings files store the ids: add new ones, never rename one.
 """
 
 from __future__ import annotations

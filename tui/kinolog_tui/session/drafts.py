@@ -55,7 +55,7 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
     steps = int(parse("steps", default=defaults.steps, minimum=1, maximum=model.max_steps, whole=True))
     seed = int(parse("seed", default=0, minimum=0, maximum=MAX_SEED, whole=True))
     width, height = _parse_size(draft.size, model, errors)
-    given = bool(draft.duration)
+    has_duration = bool(draft.duration)
     request = VideoRequest(
         prompt=draft.prompt.strip(),
         negative_prompt=draft.negative_prompt or None,
@@ -63,11 +63,11 @@ def check_draft(draft: Draft, model: ModelInfo) -> CheckedDraft:
         style=draft.style or None,
         model=model.name,
         size=draft.size.lower() or None,
-        duration=float(duration) if given else None,
+        duration=float(duration) if has_duration else None,
         steps=steps if draft.steps else None,
         seed=seed if draft.seed else None,
     )
-    frames = max(1, round(duration * defaults.fps)) if given else defaults.frames
+    frames = max(1, round(duration * defaults.fps)) if has_duration else defaults.frames
     return CheckedDraft(
         request=request,
         frames=frames,

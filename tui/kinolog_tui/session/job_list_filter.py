@@ -1,4 +1,4 @@
-"""Which jobs the list shows, and in which order, as the person chose it. Pure."""
+"""The filter and the sort order of the job list. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a live update changes a job. Pure."""
+"""The change of a job by a live update. Pure."""
 
 from __future__ import annotations
 

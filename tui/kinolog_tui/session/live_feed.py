@@ -1,4 +1,4 @@
-"""The client's live events for the screens: gathered, and of progress only the newest."""
+"""The client's live events for the screens, in batches with only the newest progress of each job."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ from kinolog_tui.session.request_failure import RequestFailure
 GATHER_SECONDS = 0.4
 """Messages that arrive within this time become one batch."""
 MAX_WAITING = 1_000
-"""Messages that wait for the screens. Then the gateway conflates."""
-PASSING = frozenset({"queue_updated", "job_preview"})
+"""Messages that wait for the screens. When it is full nothing is received, and the gateway conflates."""
+CONFLATED = frozenset({"queue_updated", "job_preview"})
+"""Types of messages of which only the newest is shown."""
 SETTINGS = LiveSettings(poll_seconds=8.0, reconnect=Backoff(first_seconds=0.5, longest_seconds=8.0))
 
 
 @dataclass(frozen=True, slots=True)
 class LiveUpdates:
-    """The updates of a moment, in order, with only the newest of progress, pictures and counts."""
+    """A batch of updates in order, with only the newest progress, previews and counts."""
 
     messages: tuple[LiveUpdate, ...]
 
@@ -41,16 +42,16 @@ FeedEvent: TypeAlias = LinkState | LiveUpdates | PollDue
 
 
 class LiveFeed:
-    """Live events of every job, and log lines and pictures of the one that is watched."""
+    """Live events of every job, and log lines and previews of the watched one."""
 
     def __init__(self, client: AsyncKinologClient, settings: LiveSettings = SETTINGS) -> None:
         self._feed = client.live_feed(settings)
         self._watched: str | None = None
         self._waiting: list[LiveEvent] = []
         self._ready = asyncio.Event()
-        """Something waits, or nothing more comes."""
+        """An event waits, or the feed ended."""
         self._urgent = asyncio.Event()
-        """Something waits that must not be gathered."""
+        """An event waits that must not be delayed, or the feed ended."""
         self._room = asyncio.Event()
 
     @property
@@ -59,7 +60,7 @@ class LiveFeed:
         return self._feed.position or 0
 
     async def watch(self, job_id: str | None, line: int = 0) -> None:
-        """Bring the log lines after `line` and the pictures of this job too; of no job if None."""
+        """Subscribe to the log lines after `line` and the previews of this job; None unsubscribes."""
         before, self._watched = self._watched, job_id
         if before is not None:
             for channel in (f"job:{before}", f"logs:{before}"):
@@ -69,7 +70,7 @@ class LiveFeed:
             await self._feed.subscribe(f"logs:{job_id}", line or None)
 
     def reconnect_now(self) -> None:
-        """Cut the pause before the next try short."""
+        """End the pause before the next try."""
         self._feed.reconnect_now()
 
     async def events(self) -> AsyncGenerator[FeedEvent, None]:
@@ -128,23 +129,23 @@ def _gathered(events: list[LiveEvent]) -> Iterator[FeedEvent]:
 
 
 def _with_cause(link: LinkState) -> LinkState:
-    """Return the state with the error in the words of the dashboard."""
+    """Return the state with the error as a text for the screen."""
     return link if link.error is None else replace(link, cause=RequestFailure.of(link.error).text)
 
 
 def _newest(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the messages without progress, pictures and counts that a later message of their kind replaces."""
+    """Return the messages without progress, previews and counts that a later message replaces."""
     newest: list[dict[str, Any]] = []
     seen: set[tuple[str, str]] = set()
     for message in reversed(messages):
         kind, data = str(message.get("type")), message.get("data") or {}
-        is_passing = kind in PASSING or (
+        is_conflated = kind in CONFLATED or (
             kind == "job_status_update" and not data.get("events") and data.get("job") is None
         )
         key = (kind, str(message.get("job_id") or ""))
-        if is_passing and key in seen:
+        if is_conflated and key in seen:
             continue
-        if is_passing:
+        if is_conflated:
             seen.add(key)
         newest.append(message)
     return newest[::-1]

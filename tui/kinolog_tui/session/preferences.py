@@ -35,8 +35,8 @@ class Preferences:
 
 def preferences_file() -> Path:
     """Return the file: KINOLOG_TUI_SETTINGS, else in the platform's config folder."""
-    given = os.environ.get("KINOLOG_TUI_SETTINGS")
-    return Path(given) if given else user_config_path("kinolog") / "tui.json"
+    path = os.environ.get("KINOLOG_TUI_SETTINGS")
+    return Path(path) if path else user_config_path("kinolog") / "tui.json"
 
 
 class PreferenceStore:
@@ -69,11 +69,11 @@ class PreferenceStore:
 
 
 def _merged(defaults: Preferences, saved: dict[str, Any]) -> Preferences:
-    known = {
+    valid = {
         each.name: saved[each.name]
         for each in fields(defaults)
         if each.name in saved and type(saved[each.name]) is type(getattr(defaults, each.name))
     }
-    chosen = replace(defaults, **known)
+    chosen = replace(defaults, **valid)
     chosen = replace(chosen, keys=valid_keymap(chosen.keys)) if chosen.keys else chosen
     return chosen if chosen.pictures in PICTURES else replace(chosen, pictures=defaults.pictures)

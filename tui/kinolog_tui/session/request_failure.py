@@ -1,4 +1,4 @@
-"""Why a request was not done, in the words of the dashboard, with the keys that help."""
+"""Why a request failed and what to do, as texts for the screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEXT_STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class RequestFailure:
-    """What went wrong, and what to do. `status` is None if no answer came, and 0 if nothing was sent."""
+    """The cause and the next step. `status` is the HTTP status: None without an answer, 0 for an error of a file."""
 
     text: str
     next_step: str

@@ -15,33 +15,33 @@ class InvalidTime(Exception):
 
 def start_of(typed: str) -> datetime:
     """Return the start of a day or minute in UTC. Raises `InvalidTime`."""
-    return _read(typed)[0].astimezone().astimezone(UTC)
+    return _parse(typed)[0].astimezone().astimezone(UTC)
 
 
 def end_of(typed: str) -> datetime:
     """Return the end of a day or minute in UTC, exclusive. Raises `InvalidTime`."""
-    begins, lasts = _read(typed)
-    return (begins + lasts).astimezone().astimezone(UTC)
+    start, duration = _parse(typed)
+    return (start + duration).astimezone().astimezone(UTC)
 
 
-def wrong_with(since: str, until: str) -> dict[str, str]:
+def date_errors(since: str, until: str) -> dict[str, str]:
     """Return an error text for each invalid field of a date range. Either end may be empty."""
-    wrong: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for name, typed in (("from", since), ("to", until)):
         try:
             if typed:
                 start_of(typed)
         except InvalidTime as error:
-            wrong[name] = str(error)
-    if not wrong and since and until and end_of(until) <= start_of(since):
-        wrong["to"] = "must not be before from"
-    return wrong
+            errors[name] = str(error)
+    if not errors and since and until and end_of(until) <= start_of(since):
+        errors["to"] = "must not be before from"
+    return errors
 
 
-def _read(typed: str) -> tuple[datetime, timedelta]:
-    for form, lasts in FORMS:
+def _parse(typed: str) -> tuple[datetime, timedelta]:
+    for form, duration in FORMS:
         try:
-            return datetime.strptime(" ".join(typed.split()), form), lasts
+            return datetime.strptime(" ".join(typed.split()), form), duration
         except (ValueError, OverflowError):
             continue
     raise InvalidTime(f"must be like {EXAMPLE}")

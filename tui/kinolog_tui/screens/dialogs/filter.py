@@ -16,7 +16,7 @@ from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.job_list_filter import RANGES, JobListFilter
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import SPAN_WORDS, SYMBOLS
-from kinolog_tui.text.local_days import EXAMPLE, wrong_with
+from kinolog_tui.text.local_days import EXAMPLE, date_errors
 from kinolog_tui.widgets.check_list import CheckList
 
 
@@ -78,14 +78,14 @@ class FilterDialog(ModalScreen[JobListFilter | None]):
     def _check(self) -> bool:
         """Show errors in the dates. Return False if there are any. Dates replace the date range."""
         since, until = self._typed("from"), self._typed("to")
-        wrong = wrong_with(since, until)
+        errors = date_errors(since, until)
         for name in ("from", "to"):
-            self.query_one(f"#{name}", Input).set_class(name in wrong, "-wrong")
+            self.query_one(f"#{name}", Input).set_class(name in errors, "-wrong")
         self.query_one("#wrong", Static).update(
-            "\n".join(f"✖ {name} {words}" for name, words in wrong.items())
+            "\n".join(f"✖ {name} {words}" for name, words in errors.items())
         )
         self.query_one("#span", Select).disabled = bool(since or until)
-        return not wrong
+        return not errors
 
     def _typed(self, name: str) -> str:
         return " ".join(self.query_one(f"#{name}", Input).value.split())

@@ -153,7 +153,9 @@ class KeysDialog(ModalScreen[None]):
         if key is None:
             return
         self._capture(None)
-        wrong = [words for came in keys_for(key.id, {}) if (words := key_conflict(key.id, came, chosen))]
+        wrong = [
+            words for default in keys_for(key.id, {}) if (words := key_conflict(key.id, default, chosen))
+        ]
         if wrong:
             self._show_message(f"{wrong[0]} Change that first.", wrong=True)
         else:

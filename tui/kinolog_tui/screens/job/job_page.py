@@ -70,8 +70,8 @@ class JobPage(JobActions, Page):
         self.set_interval(THROTTLE_SECONDS, self._load_stale_tabs)
 
     @on(ScreenResume)
-    def _subscribe(self) -> None:
-        """Have the feed bring log lines and previews. The base's handler of this event runs as well."""
+    def _subscribe_to_job(self) -> None:
+        """Subscribe to the job's log lines and previews. The base's handler of this event runs as well."""
         self.kinolog.watch_job(self.job_id, self.query_one(LogTab).last_sequence)
 
     def on_screen_suspend(self) -> None:

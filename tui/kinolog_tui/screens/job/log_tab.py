@@ -31,7 +31,7 @@ class LogTab(JobTab):
         return self._lines.last
 
     def on_mount(self) -> None:
-        """Hide the search field until it is wanted."""
+        """Hide the search field until a search starts."""
         self._search.display = False
 
     def load(self) -> None:

@@ -97,8 +97,8 @@ class JobTable(ScrollView, can_focus=True):
             return
         self._ids = ids
         self.lay_out()
-        wanted = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
-        self.cursor_row = max(0, min(wanted, len(ids) - 1))
+        row = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
+        self.cursor_row = max(0, min(row, len(ids) - 1))
         self._reveal()
 
     def patch(self, job_id: str, state: JobState) -> bool:
