@@ -1,4 +1,4 @@
-"""SIGKILL to every process while jobs run: nothing accepted is lost, nothing ends twice, everybody is told once."""
+"""SIGKILL to every process while jobs run: no accepted job is lost, none ends twice, clients receive each end once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _until_accepted(client: KinologClient, number: int) -> str:
 
 
 class EndCounter:
-    """A WebSocket client that comes back with its position whenever it is cut off, and counts the ends it sees."""
+    """A WebSocket client that resumes after its last position, and counts the ends that it receives."""
 
     def __init__(self, url: str) -> None:
         self.ends: Counter[str] = Counter()

@@ -113,8 +113,8 @@ def test_malformed_json_is_refused(http: httpx.Client, text: str) -> None:
     assert SECRET not in answer.text
 
 
-def test_ids_that_are_none_or_nobodys(http: httpx.Client) -> None:
-    """A malformed id is a bad request, a well-formed one that is nobody's is not found; both as problems."""
+def test_malformed_and_unknown_ids(http: httpx.Client) -> None:
+    """A malformed id is a bad request, an unknown one is not found; both answers are problems."""
     with http:
         for path in ("status", "storyboard", "logs", "events", "audit"):
             assert http.get(f"/mcp/{path}/not-an-id").status_code == 400, path
@@ -125,7 +125,7 @@ def test_ids_that_are_none_or_nobodys(http: httpx.Client) -> None:
         assert http.get("/no/such/route").headers["content-type"].startswith("application/problem+json")
 
 
-def test_the_command_line_says_the_same(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_refuses_the_same(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """`kinolog` ends with the exit code for the mistake, names the field, and shows no traceback."""
     monkeypatch.setenv("KINOLOG_URL", stack.addresses["gateway"])
     runner = CliRunner()
@@ -155,8 +155,8 @@ def test_the_command_line_says_the_same(stack: Stack, monkeypatch: pytest.Monkey
         assert SECRET not in done.output
 
 
-def test_an_unreachable_service_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nobody at the address, the command says so and how to start one."""
+def test_an_unreachable_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If nothing listens at the address, the command names `kinolog up`."""
     monkeypatch.setenv("KINOLOG_URL", "http://127.0.0.1:9")
     done = CliRunner().invoke(app, ["jobs"])
     assert done.exit_code == ExitCode.UNREACHABLE
@@ -164,7 +164,7 @@ def test_an_unreachable_service_is_said_plainly(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_malformed_protobuf_is_refused(stack: Stack) -> None:
-    """Bytes that are no message do not harm the api, which says so and goes on."""
+    """Bytes that are no message are refused, and the api goes on."""
 
     async def call() -> grpc.StatusCode:
         async with grpc.aio.insecure_channel(stack.addresses["api"]) as channel:
@@ -202,7 +202,9 @@ def test_a_wrong_live_message_is_answered(stack: Stack, text: str) -> None:
         assert json.loads(socket.recv(timeout=30))["type"] == "pong"
 
 
-def test_nothing_of_it_was_stored_or_logged(stack: Stack, gateway: KinologClient, http: httpx.Client) -> None:
+def test_bad_input_is_neither_stored_nor_logged(
+    stack: Stack, gateway: KinologClient, http: httpx.Client
+) -> None:
     """After every kind of bad input there is no job more than before, and no log holds the prompt."""
     before = _total(gateway)
     with http:

@@ -25,7 +25,7 @@ PROMPT = "a red circle moving right on a blue background"
 
 
 def kinolog(stack: Stack, *arguments: str) -> tuple[int, str, str]:
-    """Run the command against the stack; exit code, output, and what it told the person."""
+    """Run the command against the stack; return exit code, standard output and standard error."""
     env = dict(os.environ) | {
         "KINOLOG_URL": stack.addresses["gateway"],
         "KINOLOG_DATA": str(stack.folder.path),
@@ -52,8 +52,8 @@ def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, P
     return final["job_id"], video
 
 
-def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: KinologClient) -> None:
-    """The MP4 is H.264 in yuv420p with the size, frames and rate that the job says it was asked for."""
+def test_the_video_has_the_requested_format(made: tuple[str, Path], gateway: KinologClient) -> None:
+    """The MP4 is H.264 in yuv420p with the size, frames and rate of the job's request."""
     job = gateway.status(made[0])
     assert job.media is not None
     with av.open(str(made[1])) as file:
@@ -65,7 +65,7 @@ def test_the_video_is_what_was_asked_for(made: tuple[str, Path], gateway: Kinolo
         assert frames == job.frames == job.media.frames
 
 
-def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
+def test_the_video_shows_the_prompt(made: tuple[str, Path]) -> None:
     """The pixels of the MP4: a red thing that moves to the right over blue."""
     with av.open(str(made[1])) as file:
         frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in file.decode(video=0)]
@@ -80,14 +80,14 @@ def test_the_video_shows_what_the_prompt_said(made: tuple[str, Path]) -> None:
     assert places[1] > places[0] + 25
 
 
-def test_words_that_the_model_does_not_know_are_told(stack: Stack, gateway: KinologClient) -> None:
-    """A prompt of strange words gives a clip, and its owner reads in the log what became of which words."""
+def test_unknown_words_of_the_prompt_are_logged(stack: Stack, gateway: KinologClient) -> None:
+    """A prompt with unknown words gives a clip; the job's log names the words and their replacements."""
     code, out, err = kinolog(stack, "--json", "generate", "a flurried crimsn star on a blue sky", "--watch")
     assert code == ExitCode.OK, err
     final = json.loads(out.splitlines()[-1])
     assert final["status"] == "completed"
-    wanted = "the model does not know 2 words of the prompt: crimsn taken for crimson; left out flurried"
-    wait_until(lambda: wanted in _log_of(final["job_id"], gateway), wanted)
+    line = "the model does not know 2 words of the prompt: crimsn taken for crimson; left out flurried"
+    wait_until(lambda: line in _log_of(final["job_id"], gateway), line)
     for path in stack.folder.logs.iterdir():
         assert b"flurried" not in path.read_bytes()
 
@@ -137,7 +137,7 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
 
 
 def test_live_progress_ends_with_the_end(stack: Stack, gateway: KinologClient) -> None:
-    """Who follows a job sees it go through its stages, never backwards, and its end exactly once."""
+    """A watch of a job yields rising progress through its stages, and its end exactly once."""
     job = gateway.generate("bars", model="slow-card", steps=20)
     updates = list(gateway.watch(job.job_id))
     ends = [update for update in updates if isinstance(update, JobEnded)]
@@ -196,7 +196,7 @@ def test_the_lists_and_counts_know_the_jobs(
 
 
 def test_erasing_takes_the_prompt_out_of_everything(stack: Stack, gateway: KinologClient) -> None:
-    """After an erasure neither the job, nor lists, nor its files tell what was asked; its history stays."""
+    """After an erasure neither the job, nor lists, nor its files contain the prompt; its history stays."""
     secret = "an unmistakable zebrafinch in a teacup"
     job_id = gateway.generate(secret, model="card").job_id
     for _ in gateway.watch(job_id):
@@ -261,7 +261,7 @@ def _hashes(stack: Stack) -> str:
 
 
 def test_doctor_finds_nothing_wrong(stack: Stack) -> None:
-    """On a healthy stack `kinolog doctor` says so of every part and exits with 0."""
+    """On a healthy stack every check of `kinolog doctor` is ok, and it exits with 0."""
     code, out, err = kinolog(stack, "doctor", "--json")
     assert code == 0, out + err
     assert json.loads(out)["healthy"]

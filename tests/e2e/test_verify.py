@@ -1,4 +1,4 @@
-"""`kinolog verify` against a running kinolog: records that hold, and files that were altered behind its back."""
+"""`kinolog verify` against a running kinolog: records that hold, and files that were altered outside of it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def proof(job_id: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_completed_job_holds(completed: str) -> None:
-    """A table with every check, a sentence that says so, exit code 0; the same as JSON."""
+    """A table with every check, a sentence with the verdict, exit code 0; the same as JSON."""
     done = verify(completed)
     assert done.exit_code == ExitCode.OK, done.output
     lines = done.stdout.splitlines()
@@ -84,12 +84,12 @@ def test_an_altered_video_is_named(completed: str, video: Path) -> None:
 
 
 def test_a_truncated_and_a_deleted_video_are_named(completed: str, video: Path) -> None:
-    """A video that was cut off is told with both sizes, one that is gone as not stored."""
+    """A truncated video is named with both sizes, a deleted one as not stored."""
     whole = video.read_bytes()
     video.write_bytes(whole[:1000])
     _, answer = proof(completed)
-    told = f"video {_key(video)} was changed: 1000 bytes instead of {len(whole)}"
-    assert answer["checks"][-1]["detail"] == told
+    expected = f"video {_key(video)} was changed: 1000 bytes instead of {len(whole)}"
+    assert answer["checks"][-1]["detail"] == expected
     video.unlink()
     code, answer = proof(completed)
     assert code == ExitCode.FAILED
@@ -114,7 +114,7 @@ def test_a_running_and_an_erased_job_hold(gateway: KinologClient, completed: str
 
 
 def test_a_server_without_the_route(stack: Stack) -> None:
-    """Where nothing proves records, the command says that the server is too old, not that there is no such job."""
+    """If the route is missing, the command reports a server that is too old, not a missing job."""
     url = stack.addresses["gateway"] + "/elsewhere"
     done = CliRunner().invoke(app, ["--url", url, "verify", "a" * 26])
     assert done.exit_code == ExitCode.UNREACHABLE

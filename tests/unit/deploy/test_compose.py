@@ -54,8 +54,8 @@ def test_the_file_is_valid_by_the_compose_specification(compose: dict[str, Any])
 def test_every_setting_is_one_that_the_service_reads(compose: dict[str, Any], name: str) -> None:
     """A misspelt or superfluous KINOLOG_ variable of a service is found."""
     known = {f"KINOLOG_{field.upper()}" for field in READS[name].model_fields}
-    given = compose["services"][name]["environment"]
-    assert set(given) <= known
+    set_here = compose["services"][name]["environment"]
+    assert set(set_here) <= known
 
 
 @pytest.mark.parametrize("name", READS)
@@ -69,7 +69,7 @@ def test_the_settings_are_accepted(
 
 
 def test_long_running_services_have_health_checks_and_are_waited_for(compose: dict[str, Any]) -> None:
-    """Every service that stays up has a health check, and nobody waits for a mere start."""
+    """Every service that stays up has a health check, and its dependents wait until it is healthy."""
     for name, service in compose["services"].items():
         if service.get("restart") != "no":
             assert "healthcheck" in service, name
@@ -88,12 +88,12 @@ def test_every_image_is_built_from_a_dockerfile_that_is_there(compose: dict[str,
 
 
 def test_the_gpu_worker_is_behind_its_profile(compose: dict[str, Any]) -> None:
-    """Only the gpu profile asks for a GPU."""
-    wants = {n for n, s in compose["services"].items() if "devices" in str(s.get("deploy", ""))}
-    assert wants == {"worker-gpu"}
+    """Only the gpu profile reserves a GPU."""
+    reserving = {n for n, s in compose["services"].items() if "devices" in str(s.get("deploy", ""))}
+    assert reserving == {"worker-gpu"}
     assert compose["services"]["worker-gpu"]["profiles"] == ["gpu"]
 
 
 def test_the_brokers_users_may_do_what_the_services_need() -> None:
-    """deploy/nats.conf says what the code says; `python -m kinolog_stack.servers.nats_conf` writes it anew."""
+    """deploy/nats.conf is what `python -m kinolog_stack.servers.nats_conf` writes."""
     assert (ROOT / "deploy" / "nats.conf").read_text(encoding="utf-8") == render()
