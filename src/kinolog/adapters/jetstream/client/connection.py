@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
@@ -97,6 +97,12 @@ class Connection(Client):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
+    async def _connect_to_server(self, s: Srv) -> None:
+        """Connect to a server. The client forgets the socket of a handshake that failed; it is closed here."""
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
+        await super()._connect_to_server(s)
+
     closed_by_us = False
     """Whether this process closed the connection."""
 
@@ -135,16 +141,18 @@ async def connect(
             closed_cb=events.closed,
         )
     )
+    connected = False
     try:
         outcomes: list[asyncio.Future[Any]] = [connecting, events.refused]
         await asyncio.wait(outcomes, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done() and not connecting.cancelled():
             connecting.result()
+            connected = True  # although it may be lost again by now; then the client reconnects
             return client
         why = events.refused.result() if events.refused.done() else f"no answer in {connect_seconds:g} s"
         raise LogUnavailable(f"cannot connect to NATS as {service.value}: {why}")
     finally:
-        if not client.is_connected:
+        if not connected:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
             await client.close()
