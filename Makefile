@@ -5,9 +5,9 @@ BIN    := $(VENV)/bin
 PROMPT ?= a red circle moving right on a blue background
 OUT    ?= kinolog-demo.mp4
 BASE_IMAGE := proto/kinolog.v1.image.binpb
-# Tests run in two processes: mostly they wait for servers. Files stay together, and so do tests of one whole stack.
+# Tests run in several processes: mostly they wait. Files stay together, and so do the tests of one whole stack.
 PROCESSES  ?= 2
-PYTEST     := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
+PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -32,7 +32,7 @@ up: setup ## Start everything on this machine and leave it running; Ctrl-C stops
 	$(BIN)/kinolog up
 
 test: setup ## The whole suite
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -n $(PROCESSES) $(ARGS)
 
 check: verify ## Everything before a push: format, lint, types, walls, contract, unit tests
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit types fmt lint walls buf
@@ -63,7 +63,7 @@ verify: gen ## Generated code is up to date
 	git diff --exit-code --stat -- src/kinolog/v1 src/buf
 
 unit: setup ## Unit and contract tests without servers
-	$(PYTEST) -q tests/unit -m "not slow"
+	$(PYTEST) -n 3 -q tests/unit -m "not slow"
 
 image: setup ## Record the wire contract that later changes must not break (at a release)
 	$(BIN)/buf build -o $(BASE_IMAGE)
