@@ -58,9 +58,7 @@ def up(
     try:
         from kinolog_stack.stack import Stack
     except ImportError as error:
-        _print_line(f"kinolog up needs more than is installed ({error}).")
-        _print_line("Install it with: pip install 'kinolog[all]'")
-        raise typer.Exit(int(ExitCode.FAILED)) from error
+        raise _missing_library("up", error) from error
     stack = Stack(_settings(options), on_change=_print_change)
     signals = _StopSignals(stack)
     for which in SIGNALS:
@@ -88,12 +86,22 @@ def up(
     _print_line("kinolog has stopped.")
 
 
+def _missing_library(command: str, error: ImportError) -> typer.Exit:
+    """Print what to install for a command. Return the exit of the command."""
+    _print_line(f"kinolog {command} needs more than is installed ({error}).")
+    _print_line("Install it with: pip install 'kinolog[all]'")
+    return typer.Exit(int(ExitCode.FAILED))
+
+
 def doctor(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every part, print what is wrong and what to do about it. Exit code 1 when something is wrong."""
-    from kinolog_stack.doctor import run_checks
+    try:
+        from kinolog_stack.doctor import run_checks
+    except ImportError as error:
+        raise _missing_library("doctor", error) from error
 
     folder = DataFolder(_settings({"data": data}).data)
     checks = run_checks(folder)

@@ -69,8 +69,8 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
 
 async def serve(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the calls in progress."""
-    stopping = stop_requested()
     async with connected_dependencies(settings) as dependencies:
+        stopping = stop_requested()
         server = ApiServer(dependencies)
         port = await server.start(settings.api_host, settings.api_port)
         collect_garbage_rarely(CollectionRate.REQUESTS)

@@ -86,8 +86,8 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
 
 async def run(settings: ProjectorSettings) -> None:
     """Keep the read models and the queue up to date until SIGTERM or SIGINT."""
-    stopping = stop_requested()
     async with log_connection(settings) as log:
+        stopping = stop_requested()
         progress = JetStreamProgressFeed(log.client)
         log.stack.push_async_callback(progress.close)
         issuer = JetStreamTicketIssuer(log.client)

@@ -104,8 +104,8 @@ def _timing(settings: WorkerSettings) -> Timing:
 
 async def serve(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then finish the running job or return it to the queue."""
-    stopping = stop_requested()
     async with connected_dependencies(settings) as dependencies:
+        stopping = stop_requested()
         supervisor = Supervisor(dependencies)
         probe = Probe(
             settings.worker_probe_port,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeVar
 
 import uvloop
@@ -16,6 +17,8 @@ from kinolog.process.settings import ProcessSettings, describe_invalid_setting
 
 CANNOT_START = 2
 """Exit status of a process that cannot start."""
+INTERRUPTED = 130
+"""Exit status after Ctrl-C before the process serves."""
 
 S = TypeVar("S", bound=ProcessSettings)
 
@@ -50,6 +53,19 @@ def run_process(
         exit_with(name, str(error), error.status)
     except start_errors as error:
         exit_with(name, str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def needs_extra(name: str) -> Iterator[None]:
+    """Import the app of a process inside. A library that is missing ends the process with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("kinolog"):
+            raise
+        exit_with(name, f"{error.name} is not installed; install it with: pip install 'kinolog[{name}]'")
 
 
 def exit_with(name: str, why: str, status: int = CANNOT_START) -> NoReturn:

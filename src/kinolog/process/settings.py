@@ -9,13 +9,63 @@ from __future__ import annotations
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "KINOLOG_"
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+NATS_SCHEMES = ("nats", "tls", "ws", "wss")
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+GRPC_SCHEMES = ("dns:", "unix:", "ipv4:", "ipv6:", "xds:")
+
+
+def _log_level(value: str) -> str:
+    level = value.upper()
+    if level not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
+def _has_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """Return whether a URL has one of these schemes, a host and a valid port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _nats_url(value: str) -> str:
+    urls = [url.strip() for url in value.split(",") if url.strip()]
+    with_scheme = [url if "://" in url else f"nats://{url}" for url in urls]
+    if not urls or not all(_has_address(url, NATS_SCHEMES) for url in with_scheme):
+        raise ValueError("must be one or more URLs such as nats://host:4222, separated by commas")
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if not url.startswith(tuple(f"{scheme}://" for scheme in POSTGRES_SCHEMES)):
+        raise ValueError("must be a URL such as postgresql://user:password@host:5432/database")
+    return value
+
+
+def _grpc_target(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    plain = bool(host) and "/" not in value and port.isdigit() and 0 < int(port) <= 65535
+    if not plain and not value.startswith(GRPC_SCHEMES):
+        raise ValueError("must be host:port, such as 127.0.0.1:50051")
+    return value
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
+LogLevelName = Annotated[str, AfterValidator(_log_level)]
+NatsUrl = Annotated[str, AfterValidator(_nats_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+GrpcTarget = Annotated[str, AfterValidator(_grpc_target)]
 
 
 class ProcessSettings(BaseSettings):
@@ -23,7 +73,7 @@ class ProcessSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    log_level: str = Field(
+    log_level: LogLevelName = Field(
         "INFO", description="Least severe level that is logged: DEBUG, INFO, WARNING, ERROR."
     )
     log_format: str = Field(
@@ -34,7 +84,7 @@ class ProcessSettings(BaseSettings):
 class LogSettings(ProcessSettings):
     """The connection to the event log (NATS JetStream)."""
 
-    nats_url: str = Field(
+    nats_url: NatsUrl = Field(
         "nats://127.0.0.1:4222", description="One or more nats:// URLs, separated by commas."
     )
     nats_user: str | None = Field(None, description="NATS user of this process.")
@@ -45,7 +95,7 @@ class LogSettings(ProcessSettings):
 class DatabaseSettings(ProcessSettings):
     """The connection to the read models (Postgres)."""
 
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         SecretStr("postgresql://postgres@127.0.0.1:5432/kinolog"), description="A postgresql:// URL."
     )
     database_pool_size: int = Field(
@@ -137,7 +187,7 @@ class GatewaySettings(ProcessSettings):
 
     gateway_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
     gateway_port: Port = Field(8085, description="Port of REST and WebSocket.")
-    api_target: str = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
+    api_target: GrpcTarget = Field("127.0.0.1:50051", description="host:port of the gRPC api.")
     api_key_file: Path | None = Field(None, description="File with one API key per line.")
 
 
@@ -156,7 +206,16 @@ def describe_invalid_setting(error: ValidationError) -> str:
     """Return one line that names the first invalid setting and what is wrong with it, without its value."""
     first = error.errors()[0]
     name = "_".join(str(part) for part in first["loc"]).upper()
-    return f"{name if name.startswith(PREFIX) else PREFIX + name}: {first['msg']}"
+    return (
+        f"{name if name.startswith(PREFIX) else PREFIX + name}: {first['msg'].removeprefix('Value error, ')}"
+    )
+
+
+def without_credentials(url: str) -> str:
+    """Return a URL without user and password, for messages."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}" if separator else url
 
 
 def is_loopback(host: str) -> bool:

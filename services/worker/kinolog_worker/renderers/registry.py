@@ -12,7 +12,8 @@ from kinolog_worker.renderers.renderer import Renderer, RenderFailed
 def renderer_named(name: str) -> Renderer:
     """Return a new renderer of the class that the entry point names.
 
-    Raises `RenderFailed` with `RENDERER_NOT_FOUND` if no such renderer is installed or its import fails.
+    Raises `RenderFailed` with `RENDERER_NOT_FOUND` if no such renderer is installed, or if its import or its
+    constructor fails.
     """
     found = tuple(entry_points(group=RENDERER_GROUP, name=name))
     if not found:
@@ -25,10 +26,11 @@ def renderer_named(name: str) -> Renderer:
         )
     try:
         renderer = found[0].load()()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a renderer of another package may fail in any way
         raise RenderFailed(
             "RENDERER_NOT_FOUND",
-            f"the renderer {name} ({found[0].value}) cannot be imported: {error}. Reinstall its package",
+            f"the renderer {name} ({found[0].value}) cannot be loaded: {type(error).__name__}: {error}. "
+            "Reinstall or repair its package",
             retryable=False,
         ) from error
     return cast(Renderer, renderer)

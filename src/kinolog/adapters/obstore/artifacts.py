@@ -32,6 +32,7 @@ from kinolog.ports.artifacts import (
     address,
     digest_in,
 )
+from kinolog.process.settings import without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -157,8 +158,10 @@ def configured_artifacts(url: str) -> ObstoreArtifacts:
     """Return the store of the setting KINOLOG_ARTIFACTS_URL. Raises `ArtifactStoreUnusable`."""
     try:
         return artifacts_at(url)
-    except (OSError, ValueError) as error:
-        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {url}: {error}") from error
+    except (OSError, ValueError, BaseError) as error:
+        shown = without_credentials(url)
+        reason = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown)
+        raise ArtifactStoreUnusable(f"KINOLOG_ARTIFACTS_URL: cannot use {shown}: {reason}") from None
 
 
 def artifacts_at(url: str) -> ObstoreArtifacts:

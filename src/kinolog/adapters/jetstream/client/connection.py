@@ -12,7 +12,7 @@ from nats.aio.client import Client, Srv
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.process.settings import LogSettings
+from kinolog.process.settings import LogSettings, without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,8 @@ async def connect(
             connected = True  # although it may be lost again by now; then the client reconnects
             return client
         why = events.refused.result() if events.refused.done() else f"no answer in {connect_seconds:g} s"
-        raise LogUnavailable(f"cannot connect to NATS as {service.value}: {why}")
+        servers = ", ".join(without_credentials(url.strip()) for url in settings.nats_url.split(","))
+        raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}")
     finally:
         if not connected:
             connecting.cancel()

@@ -1,0 +1,16 @@
+"""`python -m kinolog_projector`, or `kinolog-projector`: the projector process."""
+
+from __future__ import annotations
+
+from kinolog.process.main import needs_extra
+
+
+def main() -> None:
+    """Run the process. If a library is missing, exit with status 2 and what to install."""
+    with needs_extra("projector"):
+        from kinolog_projector import app
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""`python -m kinolog_worker`, or `kinolog-worker`: the worker process."""
+
+from __future__ import annotations
+
+from kinolog.process.main import needs_extra
+
+
+def main() -> None:
+    """Run the process. If a library is missing, exit with status 2 and what to install."""
+    with needs_extra("worker"):
+        from kinolog_worker import app
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

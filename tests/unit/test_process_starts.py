@@ -1,0 +1,76 @@
+"""What keeps a process from starting is one line on standard error, without a secret, and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SECRET = "s3cr3t"
+PROCESSES = ("api", "projector", "worker", "gateway")
+
+
+def _start(process: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a process with these settings, and no others, to its end."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
+    return subprocess.run(
+        [sys.executable, "-m", f"kinolog_{process}"],
+        env=inherited | {f"KINOLOG_{name}": value for name, value in settings.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def _assert_one_line(done: subprocess.CompletedProcess[str], process: str, text: str) -> None:
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr.startswith(f"kinolog-{process}: "), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert text in done.stderr
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_an_unknown_log_level(process: str) -> None:
+    """The setting and the possible values are named."""
+    _assert_one_line(_start(process, LOG_LEVEL="LOUD"), process, "KINOLOG_LOG_LEVEL: must be one of DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("process", "name", "value"),
+    [
+        ("api", "NATS_URL", f"nats://u:{SECRET}@host:99999"),
+        ("worker", "NATS_URL", f"http://u:{SECRET}@host:4222"),
+        ("projector", "DATABASE_URL", f"mysql://u:{SECRET}@host/kinolog"),
+        ("gateway", "API_TARGET", "http://host:1"),
+        ("gateway", "API_TARGET", "nonsense"),
+        ("api", "API_PORT", "99999"),
+    ],
+)
+def test_an_address_that_cannot_be(process: str, name: str, value: str) -> None:
+    """An address of another form is refused before anything is connected."""
+    _assert_one_line(_start(process, **{name: value}), process, f"KINOLOG_{name}: ")
+
+
+@pytest.mark.parametrize("process", ["api", "worker"])
+def test_an_artifact_store_that_cannot_be_used(process: str) -> None:
+    """The message has the URL without its password."""
+    done = _start(process, ARTIFACTS_URL=f"ftp://u:{SECRET}@host/path")
+    _assert_one_line(done, process, "KINOLOG_ARTIFACTS_URL: cannot use ftp://host/path")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_missing_library(process: str) -> None:
+    """A process whose extra is not installed says what to install."""
+    blocked = {"api": "grpc", "projector": "alembic", "worker": "av", "gateway": "uvicorn"}[process]
+    program = (
+        f"import sys; sys.modules[{blocked!r}] = None; import runpy; "
+        f"runpy.run_module('kinolog_{process}', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    _assert_one_line(done, process, f"pip install 'kinolog[{process}]'")
