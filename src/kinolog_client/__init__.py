@@ -11,10 +11,11 @@
 `KinologClient` and `AsyncKinologClient` have the same methods with the same arguments; one method per route of the
 gateway, and `iterate_jobs`, `stream`, `download` and `watch` on top. Answers are immutable models (`JobInfo`, ...):
 fields that this version does not know are ignored, fields that a gateway leaves out have defaults. Every error is a
-`GatewayError`: `GatewayUnreachable` if no answer comes, a `ProblemError` such as `NotFound` if the gateway refuses,
-`UnexpectedAnswer` if the client cannot read the answer. A command carries a request id of its own, so that sending it
-again after a lost connection has one effect. `watch` yields a `LiveUpdate` for each change, resumes a lost connection
-by position, and polls REST while there is no WebSocket.
+`GatewayError`: `InvalidSettings` if no client can be created, `GatewayUnreachable` if no answer comes, a
+`ProblemError` such as `NotFound` if the gateway refuses, `UnexpectedAnswer` if the client cannot read the answer. A
+command carries a request id of its own, so that sending it again after a lost connection has one effect. `watch`
+yields a `LiveUpdate` for each change, resumes a lost connection by position, and polls REST while there is no
+WebSocket.
 
 Names are loaded when they are first used, so that `import kinolog_client` takes no time.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         GatewayError,
         GatewayUnreachable,
         InvalidRequest,
+        InvalidSettings,
         NotFound,
         ProblemError,
         ServerError,
@@ -144,6 +146,7 @@ __all__ = [
     "HealthInfo",
     "HistoryInfo",
     "InvalidRequest",
+    "InvalidSettings",
     "JobCountsInfo",
     "JobEnded",
     "JobInfo",

@@ -33,7 +33,7 @@ class KinologClient:
 
     `timeout_seconds` is how long an answer may take. `retries` is how often a request is sent again after the network
     failed; a command has one effect however often it is sent. `trust_env` None uses the proxies of the environment,
-    except for a gateway on this machine.
+    except for a gateway on this machine. Raises `InvalidSettings` for an address, key or proxy that cannot be used.
     """
 
     def __init__(
@@ -128,7 +128,8 @@ class KinologClient:
     def stream(self, job_id: str, *, file: str = "video", scene: int | None = None) -> Iterator[bytes]:
         """Yield the bytes of a file of a job: its video, thumbnail or preview, or a scene by its index.
 
-        A lost connection is resumed at the byte where it broke.
+        A lost connection is resumed at the byte where it broke. Raises `UnexpectedAnswer` if the answer is neither
+        video nor image, or, after the last byte, if the gateway's ETag is a hash and the bytes have another.
         """
         return self._transport.read_file(self._transfer(job_id, file, scene))
 
@@ -141,7 +142,7 @@ class KinologClient:
         scene: int | None = None,
         on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Path:
-        """Save a file of a job under `to`, whole or not at all; return the path. See `stream`.
+        """Save a file of a job under `to`, whole and checked or not at all; return the path. See `stream`.
 
         `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
         file cannot be written.

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
+
+from kinolog_client.errors import InvalidSettings
+
+_NO_SPACES = re.compile(r"[^\s\x00-\x1f\x7f]+")
+_KEY = re.compile(r"[!-~]([ -~]*[!-~])?")
+_USER_INFO = re.compile(r"^(\w+://)?.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,12 +19,23 @@ class Endpoint:
     """The address of a gateway, the API key, and whether proxies of the environment are used.
 
     `trust_env` None: use the proxies of the environment, except for a gateway on this machine. A proxy that
-    is set for the web cannot reach a loopback address, and NO_PROXY seldom lists it.
+    is set for the web cannot reach a loopback address, and NO_PROXY seldom lists it. Raises `InvalidSettings`
+    for an address or a key that cannot be used; its text contains neither a password nor the key.
     """
 
     url: str
     api_key: str | None = field(default=None, repr=False)
     trust_env: bool | None = None
+
+    def __post_init__(self) -> None:
+        problem = _url_problem(self.url)
+        if problem:
+            shown = _USER_INFO.sub(r"\1", self.url)
+            raise InvalidSettings(f"{shown!r} is not the address of a gateway: {problem}")
+        if self.api_key and not _KEY.fullmatch(self.api_key):
+            raise InvalidSettings(
+                "the API key must be printable ASCII without spaces around it; is it copied whole?"
+            )
 
     @property
     def headers(self) -> dict[str, str]:
@@ -34,7 +52,7 @@ class Endpoint:
     @property
     def uses_environment(self) -> bool:
         """Whether proxies and certificate settings of the environment apply."""
-        return not self._is_loopback if self.trust_env is None else self.trust_env
+        return not self.is_loopback if self.trust_env is None else self.trust_env
 
     @property
     def needs_certificates(self) -> bool:
@@ -42,14 +60,31 @@ class Endpoint:
         return self.uses_environment or not self.url.startswith("http://")
 
     @property
-    def _is_loopback(self) -> bool:
-        try:
-            host = urlsplit(self.url).hostname or ""
-        except ValueError:
-            return False
+    def is_loopback(self) -> bool:
+        """Whether the address is on this machine."""
+        host = urlsplit(self.url).hostname or ""
         if host == "localhost" or host.endswith(".localhost"):
             return True
         try:
             return ip_address(host).is_loopback
         except ValueError:
             return False
+
+
+def _url_problem(url: str) -> str:
+    """Return why a URL cannot be the address of a gateway. Empty if it can."""
+    form = "it must look like http://127.0.0.1:8085"
+    if not _NO_SPACES.fullmatch(url):
+        return form
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return form
+    if parts.scheme not in ("http", "https") or not has_host:
+        return form
+    if "@" in parts.netloc:
+        return "it must not contain a user and a password; give the API key by itself"
+    if parts.query or parts.fragment:
+        return "it must end with its path, without ? and #"
+    return ""

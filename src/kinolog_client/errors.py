@@ -17,15 +17,26 @@ class GatewayError(Exception):
     """The gateway's constant for programs, such as `JOB_NOT_FOUND`. Empty if it gave none."""
 
 
-class GatewayUnreachable(GatewayError):
-    """No answer came from `url`. `cause` is the text of the network error."""
+class InvalidSettings(GatewayError, ValueError):
+    """The client cannot be created with this address, API key, or proxy of the environment. Nothing was sent."""
 
-    def __init__(self, url: str, cause: str) -> None:
-        super().__init__(
-            f"cannot reach kinolog at {url} ({cause}); start it with `kinolog up`, or give another address"
+
+class GatewayUnreachable(GatewayError):
+    """No answer came from `url`. `cause` is the text of the network error.
+
+    `not_running`: the address is on this machine, and nothing listens at it.
+    """
+
+    def __init__(self, url: str, cause: str, *, not_running: bool = False) -> None:
+        advice = (
+            "start it with `kinolog up`, or give another address"
+            if not_running
+            else "check the address and the network"
         )
+        super().__init__(f"cannot reach kinolog at {url} ({cause}); {advice}")
         self.url = url
         self.cause = cause
+        self.not_running = not_running
 
 
 class UnexpectedAnswer(GatewayError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Callable, Mapping
 
 from kinolog_client.errors import UnexpectedAnswer
 from kinolog_client.http.operation import API_PREFIX, HttpAnswer, Operation
@@ -11,6 +13,11 @@ from kinolog_client.models.results import FileInfo
 
 FILES = ("video", "thumbnail", "preview", "scene")
 CHUNK_BYTES = 1 << 16
+_MEDIA_TYPES = {"video": ("video/",), "thumbnail": ("image/",), "preview": ("image/",)}
+"""How the media type of a file begins."""
+_SCENE_TYPES = ("video/", "image/")
+_HASH_TAG = re.compile(r'"([0-9a-f]{64})"')
+_FIRST_BYTE = re.compile(r"bytes (\d+)-")
 
 
 def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileInfo]:
@@ -27,7 +34,7 @@ def file_operation(job_id: str, file: str, scene: int | None) -> Operation[FileI
         route=f"{API_PREFIX}/result/{{job_id}}/{tail}",
         path_values=values,
         headers={"Accept-Encoding": "identity"},
-        read=_read_facts,
+        read=_facts_reader(file),
     )
 
 
@@ -38,16 +45,25 @@ def video_info(job_id: str) -> Operation[FileInfo]:
         route=f"{API_PREFIX}/result/{{job_id}}/video",
         path_values={"job_id": job_id},
         headers={"Accept-Encoding": "identity"},
-        read=_read_facts,
+        read=_facts_reader("video"),
     )
 
 
-def _read_facts(answer: HttpAnswer) -> FileInfo:
-    return FileInfo(
-        size_bytes=_number(answer.headers.get("content-length")),
-        sha256=(answer.headers.get("etag") or "").strip('"') or None,
-        media_type=answer.headers.get("content-type", ""),
-    )
+def _facts_reader(file: str) -> Callable[[HttpAnswer], FileInfo]:
+    """Return a function that reads the headers of a file. It raises ValueError for another media type."""
+
+    def read(answer: HttpAnswer) -> FileInfo:
+        media_type = answer.headers.get("content-type", "")
+        if answer.status not in (200, 206) or not media_type.startswith(_MEDIA_TYPES.get(file, _SCENE_TYPES)):
+            raise ValueError(f"HTTP {answer.status} with {media_type or 'no media type'} is no file")
+        tag = _HASH_TAG.fullmatch(answer.headers.get("etag", ""))
+        return FileInfo(
+            size_bytes=_number(answer.headers.get("content-length")),
+            sha256=tag[1] if tag else None,
+            media_type=media_type,
+        )
+
+    return read
 
 
 def _number(text: str | None) -> int | None:
@@ -55,7 +71,7 @@ def _number(text: str | None) -> int | None:
 
 
 class FileTransfer:
-    """Counts the bytes of a download, and resumes it after a lost connection where it broke off."""
+    """Counts and hashes the bytes of a download, and resumes it after a lost connection where it broke off."""
 
     def __init__(self, url: str, operation: Operation[FileInfo], policy: RetryPolicy) -> None:
         self.operation = operation
@@ -65,6 +81,8 @@ class FileTransfer:
         self._url = url
         self._policy = policy
         self._tag: str | None = None
+        self._hash = hashlib.sha256()
+        self._expected_hash: str | None = None
         self._failures = 0
 
     def headers(self) -> dict[str, str]:
@@ -75,19 +93,34 @@ class FileTransfer:
         return {**self.operation.headers, "Range": f"bytes={self.received_bytes}-", **condition}
 
     def on_answer(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take the head of a successful answer. Raises `UnexpectedAnswer` if it is of another file than before."""
-        if status not in (200, 206):
-            raise UnexpectedAnswer(self._url, f"{self.operation.path} is no file", status)
-        if self.received_bytes and status != 206:
+        """Take the head of a successful answer.
+
+        Raises `UnexpectedAnswer` for another media type, for another file than before, and for other bytes than those
+        that are missing.
+        """
+        facts = self.operation.result(self._url, HttpAnswer(status, headers, b""))
+        tag = headers.get("etag")
+        if self.received_bytes and (status != 206 or tag != self._tag):
             raise UnexpectedAnswer(self._url, f"{self.operation.path} changed while it was read", status)
-        length = _number(headers.get("content-length"))
+        first = _FIRST_BYTE.match(headers.get("content-range", ""))
+        if status == 206 and (first is None or int(first[1]) != self.received_bytes):
+            raise UnexpectedAnswer(self._url, f"{self.operation.path} begins at another byte", status)
+        length = facts.size_bytes
         self.size_bytes = None if length is None else self.received_bytes + length
-        self._tag = headers.get("etag")
+        self._tag, self._expected_hash = tag, facts.sha256
 
     def on_chunk(self, chunk: bytes) -> None:
-        """Count a chunk."""
+        """Count and hash a chunk."""
         self.received_bytes += len(chunk)
+        self._hash.update(chunk)
         self._failures = 0
+
+    def on_end(self) -> None:
+        """Check the whole file. Raises `UnexpectedAnswer` if its hash is not that of the gateway's ETag."""
+        if self._expected_hash not in (None, self._hash.hexdigest()):
+            raise UnexpectedAnswer(
+                self._url, f"{self.operation.path} arrived with another hash than its ETag"
+            )
 
     def pause_seconds(self, error: Exception) -> float | None:
         """Return the pause before the download is resumed, in seconds. None to give up."""

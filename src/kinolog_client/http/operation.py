@@ -33,7 +33,8 @@ class HttpAnswer:
 class Operation(Generic[T]):
     """One request. `route` is the path with parameters in braces, as the OpenAPI document spells it.
 
-    `repeatable`: sent twice, it has one effect. `accepted` are statuses of 400 or more that `read` understands.
+    `read` raises ValueError for an answer of another form. `repeatable`: sent twice, it has one effect. `accepted` are
+    statuses of 400 or more that `read` understands.
     """
 
     method: str
@@ -66,6 +67,8 @@ class Operation(Generic[T]):
             place = ".".join(str(part) for part in first["loc"]) or "the body"
             detail = f"{self.method} {self.path}: {place}: {first['msg']}"
             raise UnexpectedAnswer(url, detail, answer.status) from error
+        except ValueError as error:
+            raise UnexpectedAnswer(url, f"{self.method} {self.path}: {error}", answer.status) from error
 
 
 def model_of(kind: type[M]) -> Callable[[HttpAnswer], M]:

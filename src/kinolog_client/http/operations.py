@@ -32,6 +32,8 @@ from kinolog_client.models.selection import JobSelection, VideoRequest
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
 BULK_SECONDS = 90.0
+PROBLEM_TYPE = "application/problem+json"
+"""Media type of every refusal of the gateway."""
 
 _document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
@@ -182,7 +184,8 @@ def jobs(
     cursor: str | None = None,
     min_position: int = 0,
 ) -> Operation[JobPageInfo]:
-    """Return a page of jobs, 1 to 100. `cursor` is the `next_cursor` of the page before.
+    """Return a page of 1 to 100 jobs. `limit` is the size of the page, which `iterate_jobs` calls `page_size`. `cursor`
+    is the `next_cursor` of the page before.
 
     `sort` is created_at, updated_at, progress, duration (how long a job ran) or priority; `order` is asc or desc. The
     page holds every commit up to `min_position`: the gateway waits for that.
@@ -259,7 +262,7 @@ def requires_key() -> Operation[bool]:
     return Operation(
         method="GET",
         route=f"{API_PREFIX}/keys",
-        read=lambda answer: answer.status == 401,
+        read=_read_requires_key,
         with_key=False,
         accepted=frozenset({401, 403, 404, 405}),
     )
@@ -275,7 +278,7 @@ def ready() -> Operation[bool]:
     return Operation(
         method="GET",
         route="/ready",
-        read=lambda answer: answer.status == 200,
+        read=_read_ready,
         accepted=frozenset({503}),
     )
 
@@ -288,6 +291,18 @@ def openapi() -> Operation[dict[str, Any]]:
 def asyncapi() -> Operation[dict[str, Any]]:
     """Return the AsyncAPI document of the gateway's WebSocket."""
     return Operation(method="GET", route="/asyncapi.json", read=_read_document)
+
+
+def _read_requires_key(answer: HttpAnswer) -> bool:
+    if answer.status < 400:
+        ApiKeyListInfo.model_validate_json(answer.content)
+    elif not answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
+        raise ValueError(f"HTTP {answer.status} without a problem")
+    return answer.status == 401
+
+
+def _read_ready(answer: HttpAnswer) -> bool:
+    return answer.status == 200 and HealthInfo.model_validate_json(answer.content).status == "ready"
 
 
 def _read_document(answer: HttpAnswer) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import httpx
 
 from kinolog.process.backoff import Backoff
-from kinolog_client.errors import GatewayUnreachable
 
 _BACKOFF = Backoff(first_seconds=0.1, longest_seconds=2.0)
 
@@ -32,8 +31,3 @@ class RetryPolicy:
         if never_sent or (broke_off and repeatable):
             return self.backoff.seconds(failures)
         return None
-
-
-def unreachable(url: str, error: Exception) -> GatewayUnreachable:
-    """Return the client's error for a network error."""
-    return GatewayUnreachable(url, str(error) or type(error).__name__)

@@ -9,8 +9,9 @@ import httpx
 
 from kinolog_client.endpoint import Endpoint
 from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
+from kinolog_client.http.network_errors import proxy_errors, unreachable
 from kinolog_client.http.operation import HttpAnswer, Operation, T
-from kinolog_client.http.retry import RetryPolicy, unreachable
+from kinolog_client.http.retry import RetryPolicy
 
 
 class SyncTransport:
@@ -20,7 +21,8 @@ class SyncTransport:
         self.endpoint = endpoint
         self.policy = policy
         self._timeout_seconds = timeout_seconds
-        self._http = httpx.Client(verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment)
+        with proxy_errors():
+            self._http = httpx.Client(verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment)
 
     def close(self) -> None:
         """Close the connections."""
@@ -29,6 +31,7 @@ class SyncTransport:
     def send(self, operation: Operation[T]) -> T:
         """Perform an operation. Raises `GatewayError`."""
         url, failures = self.endpoint.url, 0
+        timeout_seconds = operation.timeout_seconds or self._timeout_seconds
         while True:
             try:
                 answer = self._http.request(
@@ -37,13 +40,13 @@ class SyncTransport:
                     params=operation.params or None,
                     json=operation.body,
                     headers=(self.endpoint.headers if operation.with_key else {}) | dict(operation.headers),
-                    timeout=operation.timeout_seconds or self._timeout_seconds,
+                    timeout=timeout_seconds,
                 )
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failures += 1
                 pause = self.policy.pause_seconds(error, failures, repeatable=operation.repeatable)
                 if pause is None:
-                    raise unreachable(url, error) from error
+                    raise unreachable(self.endpoint, error, timeout_seconds) from error
                 time.sleep(pause)
             else:
                 return operation.result(url, HttpAnswer(answer.status_code, answer.headers, answer.content))
@@ -69,7 +72,8 @@ class SyncTransport:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 pause = transfer.pause_seconds(error)
                 if pause is None:
-                    raise unreachable(url, error) from error
+                    raise unreachable(self.endpoint, error, self._timeout_seconds) from error
                 time.sleep(pause)
             else:
+                transfer.on_end()
                 return

@@ -77,7 +77,7 @@ class AsyncLiveFeed:
                     result = await self._perform(step)
                 except GatewayError as failure:
                     error = failure
-                except (WebSocketException, OSError, ValueError) as failure:
+                except (WebSocketException, OSError, ValueError, ImportError) as failure:
                     error = ConnectionLost(loss_text(failure))
         finally:
             flow.close()

@@ -30,6 +30,8 @@ def loss_text(error: Exception) -> str:
     """Return why a connection was lost."""
     if isinstance(error, InvalidStatus):
         return f"it answers HTTP {error.response.status_code}"
+    if isinstance(error, ImportError):
+        return "a SOCKS proxy needs `pip install python-socks` for live updates"
     if isinstance(error, ConnectionClosedOK):
         return "the connection ended"
     return str(error) or type(error).__name__

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.history import LogLineInfo
@@ -15,6 +15,7 @@ from kinolog_client.models.jobs import TERMINAL, JobCountsInfo, JobInfo, StageIn
 
 Json: TypeAlias = dict[str, Any]
 
+_TIME: TypeAdapter[datetime | None] = TypeAdapter(datetime | None, config=ConfigDict(defer_build=True))
 UNREADABLE = "UNREADABLE_MESSAGE"
 """Reason of the error for a message that this version cannot read."""
 
@@ -63,94 +64,99 @@ class JobState(ClientModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobUpdated:
+class _Update:
+    """What every update has. `received` is the message that it was read from; None if it was read over REST."""
+
+    position: int
+    received: Json | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> Json:
+        """Return the message as the WebSocket sends it, with the fields that this version does not know."""
+        return self._message() if self.received is None else dict(self.received)
+
+    def _message(self) -> Json:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobUpdated(_Update):
     """A job has a commit or progress."""
 
-    position: int
     job_id: str
     state: JobState
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
-        return _message("job_status_update", self.position, self.state.to_json(), self.job_id)
+    def _message(self) -> Json:
+        return _json_message("job_status_update", self.position, self.state.to_json(), self.job_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEnded:
+class JobEnded(_Update):
     """A job is completed, failed or cancelled; `state.status` is which."""
 
-    position: int
     job_id: str
     state: JobState
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
-        return _message(f"job_{self.state.status}", self.position, self.state.to_json(), self.job_id)
+    def _message(self) -> Json:
+        return _json_message(f"job_{self.state.status}", self.position, self.state.to_json(), self.job_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogLineReceived:
+class LogLineReceived(_Update):
     """A worker wrote a line about a job."""
 
-    position: int
     job_id: str
     line: LogLineInfo
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
-        return _message("job_log_entry", self.position, self.line.to_json(), self.job_id)
+    def _message(self) -> Json:
+        return _json_message("job_log_entry", self.position, self.line.to_json(), self.job_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewReceived:
-    """A preview of a running job. `image` is a file of `media_type`."""
+class PreviewReceived(_Update):
+    """A preview of a running job. `image` is a file of `media_type`; `at` is when it was made, None if unknown."""
 
-    position: int
     job_id: str
     attempt: int
     scene: int
     step: int
     media_type: str
     image: bytes
+    at: datetime | None = None
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
+    def _message(self) -> Json:
         facts = {name: getattr(self, name) for name in ("attempt", "scene", "step", "media_type")}
-        image = {"image": b64encode(self.image).decode("ascii")}
-        return _message("job_preview", self.position, facts | image, self.job_id)
+        facts["image"] = b64encode(self.image).decode("ascii")
+        facts["at"] = _TIME.dump_python(self.at, mode="json")
+        return _json_message("job_preview", self.position, facts, self.job_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueCounted:
+class QueueCounted(_Update):
     """The numbers of jobs by status changed."""
 
-    position: int
     counts: JobCountsInfo
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
-        return _message("queue_updated", self.position, self.counts.to_json())
+    def _message(self) -> Json:
+        return _json_message("queue_updated", self.position, self.counts.to_json())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveError:
+class LiveError(_Update):
     """An error that does not end the updates. `channel`, if it is not None, is no longer subscribed to."""
 
-    position: int
     reason: str
     message: str
     channel: str | None
 
-    def to_json(self) -> Json:
-        """Return the message as the WebSocket sends it."""
+    def _message(self) -> Json:
         facts = {"reason": self.reason, "message": self.message, "channel": self.channel}
-        return _message("error", self.position, facts)
+        return _json_message("error", self.position, facts)
 
 
 LiveUpdate: TypeAlias = JobUpdated | JobEnded | LogLineReceived | PreviewReceived | QueueCounted | LiveError
 
 
-def _message(kind: str, position: int, data: Json, job_id: str | None = None) -> Json:
+def _json_message(kind: str, position: int, data: Json, job_id: str | None = None) -> Json:
     about = {} if job_id is None else {"job_id": job_id}
     return {"type": kind, "position": position, **about, "data": data}
 
@@ -174,29 +180,31 @@ def parse_update(message: Json) -> LiveUpdate | None:
 
 
 def _parse(message: Json) -> LiveUpdate | None:
-    position, data, job_id = int(message["position"]), message["data"], message.get("job_id", "")
+    data, job_id = message["data"], message.get("job_id", "")
+    common: Json = {"position": int(message["position"]), "received": message}
     match message["type"]:
         case "job_status_update":
-            return JobUpdated(position=position, job_id=job_id, state=JobState.model_validate(data))
+            return JobUpdated(**common, job_id=job_id, state=JobState.model_validate(data))
         case "job_completed" | "job_failed" | "job_cancelled":
-            return JobEnded(position=position, job_id=job_id, state=JobState.model_validate(data))
+            return JobEnded(**common, job_id=job_id, state=JobState.model_validate(data))
         case "job_log_entry":
-            return LogLineReceived(position=position, job_id=job_id, line=LogLineInfo.model_validate(data))
+            return LogLineReceived(**common, job_id=job_id, line=LogLineInfo.model_validate(data))
         case "job_preview":
             return PreviewReceived(
-                position=position,
+                **common,
                 job_id=job_id,
                 attempt=data.get("attempt", 0),
                 scene=data["scene"],
                 step=data["step"],
                 media_type=data["media_type"],
                 image=b64decode(data["image"]),
+                at=_TIME.validate_python(data.get("at")),
             )
         case "queue_updated":
-            return QueueCounted(position=position, counts=JobCountsInfo.model_validate(data))
+            return QueueCounted(**common, counts=JobCountsInfo.model_validate(data))
         case "error":
             return LiveError(
-                position=position,
+                **common,
                 reason=data["reason"],
                 message=data["message"],
                 channel=data.get("channel"),

@@ -59,7 +59,7 @@ class ManifestInfo(ClientModel):
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """Facts of a file before it is downloaded. `sha256` is in hexadecimal; None if the gateway sends no ETag."""
+    """Facts of a file before it is downloaded. `sha256` is in hexadecimal; None if the ETag is no hash."""
 
     size_bytes: int | None
     sha256: str | None

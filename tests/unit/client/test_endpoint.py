@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from kinolog_client import GatewayUnreachable
+from kinolog_client import (
+    AsyncKinologClient,
+    GatewayError,
+    GatewayUnreachable,
+    InvalidSettings,
+    KinologClient,
+)
 from kinolog_client.endpoint import Endpoint
+from kinolog_client.live.connection import loss_text
 from kinolog_stack.tcp_ports import free_port
 from tests.unit.client.either_client import FAST, EitherClient
 from tests.unit.gateway.conftest import RunningGateway
@@ -40,6 +49,7 @@ async def test_a_proxy_does_not_stand_before_this_machine(
         ("http://[::1]:8085", "ws://[::1]:8085/ws", False),
         ("https://films.example/kinolog", "wss://films.example/kinolog/ws", True),
         ("http://10.0.0.7:8085", "ws://10.0.0.7:8085/ws", True),
+        ("http://bücher.example", "ws://bücher.example/ws", True),
     ],
 )
 def test_addresses(url: str, live: str, uses_environment: bool) -> None:
@@ -54,3 +64,87 @@ def test_the_key_is_not_shown() -> None:
     endpoint = Endpoint("http://127.0.0.1:8085", "a-secret-key")
     assert endpoint.headers == {"Authorization": "Bearer a-secret-key"}
     assert "secret" not in repr(endpoint)
+
+
+@pytest.mark.parametrize("client", [KinologClient, AsyncKinologClient])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "127.0.0.1:8085",
+        "localhost:8085",
+        "http://",
+        "http://[",
+        "http://here:port",
+        "ftp://films.example",
+        "http://films.example\n",
+        "http://films.example/?x=1",
+        "http://films.example/#x",
+    ],
+)
+def test_what_is_no_address_is_refused(client: type[KinologClient | AsyncKinologClient], url: str) -> None:
+    """An address that no request can go to is refused before any is sent, as both kinds of error."""
+    for kind in (GatewayError, ValueError):
+        with pytest.raises(kind, match="not the address of a gateway") as raised:
+            client(url)
+        assert isinstance(raised.value, InvalidSettings)
+        assert "kinolog up" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:s3cr3t@films.example",
+        "https://s3cr3t@films.example:8085/kinolog",
+        "http://user:s3/cr3t@films.example",
+        "user:s3cr3t@films.example",
+        "http://user:s3cr3t@films.example:port",
+    ],
+)
+def test_a_password_in_the_address_is_refused_and_not_shown(url: str) -> None:
+    """User and password would replace the API key; the text of the error has neither."""
+    with pytest.raises(InvalidSettings, match=r"films\.example") as raised:
+        Endpoint(url)
+    assert "cr3t" not in str(raised.value)
+    assert "user:" not in str(raised.value)
+
+
+@pytest.mark.parametrize("client", [KinologClient, AsyncKinologClient])
+@pytest.mark.parametrize(
+    "key", ["s3cr3t-é", "s3cr3t\n", "s3cr3t\r\nX-Evil: 1", " s3cr3t", "s3cr3t\x00", "s3cr3t\u200b"]
+)
+def test_a_key_that_no_header_can_have_is_refused(
+    client: type[KinologClient | AsyncKinologClient], key: str
+) -> None:
+    """Such a key is refused before a request is sent, and is in no text."""
+    with pytest.raises(InvalidSettings, match="printable ASCII") as raised:
+        client("http://127.0.0.1:8085", key)
+    assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("client", [KinologClient, AsyncKinologClient])
+def test_a_proxy_that_cannot_be_used_is_named(
+    client: type[KinologClient | AsyncKinologClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A SOCKS proxy without its library, and a proxy of another scheme, are an error of the client."""
+    for name in (
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "NO_PROXY",
+        "no_proxy",
+        "ALL_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("all_proxy", "socks5://proxy.example:1080")
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(InvalidSettings, match=r"httpx\[socks\].*trust_env=False"):
+        client("http://films.example")
+    client("http://films.example", trust_env=False)
+    client("http://127.0.0.1:8085")
+    monkeypatch.setenv("all_proxy", "gopher://proxy.example")
+    with pytest.raises(InvalidSettings, match="trust_env=False"):
+        client("http://films.example")
+    assert "python-socks" in loss_text(ImportError("python-socks is required to use a SOCKS proxy"))

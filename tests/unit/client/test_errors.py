@@ -24,6 +24,7 @@ from kinolog_client.errors import Forbidden, problem_error
 from kinolog_client.http.operation import HttpAnswer
 from kinolog_client.http.operations import status
 from kinolog_stack.tcp_ports import free_port
+from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway.conftest import running_gateway
@@ -97,16 +98,50 @@ async def test_keys(flavour: str, tmp_path: Path, api: RecordingApi) -> None:
 
 @pytest.mark.parametrize("flavour", ["blocking", "async"])
 async def test_no_answer(flavour: str) -> None:
-    """An address where nothing listens, and one that is none, are named with what to do."""
-    for url in (f"http://127.0.0.1:{free_port()}", "http://[", "nonsense"):
-        lost = EitherClient(flavour, url, retries=0)
-        with pytest.raises(GatewayUnreachable, match="kinolog up") as raised:
-            await lost.call("jobs", JobSelection())
-        assert raised.value.status is None
-        assert url in str(raised.value)
-        with pytest.raises(GatewayUnreachable):
-            await lost.items("watch", "z" * 26)
-        await lost.close()
+    """An address where nothing listens is named with what to do."""
+    url = f"http://127.0.0.1:{free_port()}"
+    lost = EitherClient(flavour, url, retries=0)
+    with pytest.raises(GatewayUnreachable, match="kinolog up") as raised:
+        await lost.call("jobs", JobSelection())
+    assert (raised.value.status, raised.value.not_running) == (None, True)
+    assert url in str(raised.value)
+    with pytest.raises(GatewayUnreachable):
+        await lost.items("watch", "z" * 26)
+    await lost.close()
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_a_gateway_that_hangs_is_not_to_be_started(flavour: str, tmp_path: Path) -> None:
+    """The text of a timeout has the time that ran out; only a refused connection here asks for a start."""
+    async with canned_server(0, b"") as url:
+        slow = EitherClient(flavour, url, retries=0, timeout_seconds=0.2)
+        for method, arguments in (("jobs", ()), ("download", ("a" * 26, tmp_path / "v"))):
+            with pytest.raises(GatewayUnreachable, match=r"did not answer within 0\.2 s") as raised:
+                await slow.call(method, *arguments)
+            assert "kinolog up" not in str(raised.value)
+        await slow.close()
+    for url in ("http://no.such.host.invalid", f"http://127.0.0.1.invalid:{free_port()}"):
+        away = EitherClient(flavour, url, retries=0, trust_env=False)
+        with pytest.raises(GatewayUnreachable, match="check the address") as raised:
+            await away.call("jobs")
+        assert "kinolog up" not in str(raised.value)
+        await away.close()
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_a_page_of_another_server_is_no_yes(flavour: str) -> None:
+    """An HTML page is neither readiness, nor a demand for a key, nor a permission without one."""
+    for code, methods in (
+        (200, ("ready", "requires_key")),
+        (401, ("requires_key",)),
+        (404, ("requires_key",)),
+    ):
+        async with canned_server(code, b"<html>", Content_Type="text/html") as url:
+            other = EitherClient(flavour, url, retries=0)
+            for method in methods:
+                with pytest.raises(UnexpectedAnswer):
+                    await other.call(method)
+            await other.close()
 
 
 async def test_a_command_has_one_effect_however_often_it_is_sent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from kinolog.v1 import job_pb2 as pb
 from kinolog_client import Conflict, NotFound, UnexpectedAnswer
 from kinolog_client.http.file_transfer import FileTransfer, file_operation
 from kinolog_client.http.retry import RetryPolicy
+from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.test_operations import completed_job
 from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi
+
+JOB = "a" * 26
 
 
 async def test_every_kind_of_file(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
@@ -79,14 +83,63 @@ async def test_a_broken_download_is_resumed(
 def test_a_file_that_changed_meanwhile_is_refused() -> None:
     """A resumed download that is answered from the beginning is not appended."""
     transfer = FileTransfer("http://x", file_operation("a", "video", None), RetryPolicy())
-    transfer.on_answer(200, {"content-length": "10", "etag": '"t"'})
+    transfer.on_answer(200, {"content-length": "10", "etag": '"t"', "content-type": "video/mp4"})
     transfer.on_chunk(b"1234")
     assert transfer.headers()["Range"] == "bytes=4-"
     assert transfer.headers()["If-Range"] == '"t"'
     with pytest.raises(UnexpectedAnswer, match="changed"):
-        transfer.on_answer(200, {"content-length": "12"})
+        transfer.on_answer(200, {"content-length": "12", "etag": '"t"', "content-type": "video/mp4"})
+    resumed = {"content-length": "6", "content-type": "video/mp4"}
+    with pytest.raises(UnexpectedAnswer, match="changed"):
+        transfer.on_answer(206, resumed | {"etag": '"u"', "content-range": "bytes 4-9/10"})
+    with pytest.raises(UnexpectedAnswer, match="another byte"):
+        transfer.on_answer(206, resumed | {"etag": '"t"', "content-range": "bytes 3-9/10"})
+    transfer.on_answer(206, resumed | {"etag": '"t"', "content-range": "bytes 4-9/10"})
+    assert transfer.size_bytes == 10
     with pytest.raises(UnexpectedAnswer, match="no file"):
         transfer.on_answer(302, {})
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+@pytest.mark.parametrize("file", ["video", "thumbnail", "preview", "scene"])
+async def test_a_page_is_not_saved_as_a_file(flavour: str, file: str, tmp_path: Path) -> None:
+    """A server that answers everything with a page, or a video with a picture, is not the gateway."""
+    scene = 0 if file == "scene" else None
+    for media_type in ("text/html; charset=utf-8", "application/json"):
+        async with canned_server(200, b"<html>", Content_Type=media_type) as url:
+            other = EitherClient(flavour, url, retries=0)
+            with pytest.raises(UnexpectedAnswer, match="no file"):
+                await other.call("download", JOB, tmp_path / "v", file=file, scene=scene)
+            with pytest.raises(UnexpectedAnswer, match="no file"):
+                await other.call("video_info", JOB)
+            await other.close()
+    async with canned_server(200, b"x", Content_Type="image/png") as url:
+        other = EitherClient(flavour, url, retries=0)
+        with pytest.raises(UnexpectedAnswer, match="image/png is no file"):
+            await other.call("download", JOB, tmp_path / "v")
+        await other.close()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("flavour", ["blocking", "async"])
+async def test_other_bytes_are_not_saved(flavour: str, tmp_path: Path) -> None:
+    """Where the ETag is a hash, the file must have it; the file of before stays. Other ETags are not compared."""
+    right, wrong = hashlib.sha256(b"film").hexdigest(), hashlib.sha256(b"other").hexdigest()
+    place = tmp_path / "v"
+    for tag in (f'"{right}"', '"v1"', f'W/"{wrong}"'):
+        async with canned_server(200, b"film", Content_Type="video/mp4", ETag=tag) as url:
+            either = EitherClient(flavour, url, retries=0)
+            assert (await either.call("download", JOB, place)).read_bytes() == b"film"
+            await either.close()
+    async with canned_server(200, b"film!", Content_Type="video/mp4", ETag=f'"{right}"') as url:
+        either = EitherClient(flavour, url, retries=0)
+        with pytest.raises(UnexpectedAnswer, match="another hash"):
+            await either.call("download", JOB, place)
+        with pytest.raises(UnexpectedAnswer, match="another hash"):
+            await either.items("stream", JOB)
+        await either.close()
+    assert place.read_bytes() == b"film"
+    assert os.listdir(tmp_path) == ["v"]
 
 
 async def test_every_job_page_by_page(client: EitherClient, api: RecordingApi) -> None:
