@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kinolog_cli.exit_codes import BY_HTTP_STATUS, ExitCode
-from kinolog_client import GatewayError, GatewayUnreachable, ProblemError
+from kinolog_client import GatewayError, GatewayUnreachable, InvalidSettings, ProblemError
 
 
 class CommandFailed(Exception):
@@ -20,6 +20,8 @@ def exit_code_of(error: GatewayError | CommandFailed) -> ExitCode:
     """Return the exit code for an error. No answer and an unexpected answer count as unreachable."""
     if isinstance(error, CommandFailed):
         return error.exit_code
+    if isinstance(error, InvalidSettings):
+        return ExitCode.USAGE
     if isinstance(error, ProblemError):
         return BY_HTTP_STATUS.get(error.status, ExitCode.UNREACHABLE)
     return ExitCode.UNREACHABLE
@@ -27,7 +29,7 @@ def exit_code_of(error: GatewayError | CommandFailed) -> ExitCode:
 
 def error_lines(error: GatewayError | CommandFailed) -> list[str]:
     """Return the lines for a person: the cause, and one per field where several are wrong."""
-    if isinstance(error, GatewayUnreachable):
+    if isinstance(error, GatewayUnreachable) and error.not_running:
         cause = f"cannot reach kinolog at {error.url} ({error.cause})"
         return [f"{cause}; start it with `kinolog up`, or give its --url"]
     if isinstance(error, ProblemError) and len(error.violations) > 1:

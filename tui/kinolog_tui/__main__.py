@@ -7,6 +7,7 @@ import argparse
 from pydantic import ValidationError
 
 from kinolog.process.settings import ClientSettings, describe_invalid_setting
+from kinolog_client import InvalidSettings
 from kinolog_tui.start import run
 
 
@@ -21,7 +22,10 @@ def main() -> None:
     except ValidationError as error:
         parser.error(describe_invalid_setting(error))
     key = options.api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
-    run(options.url or settings.url, key)
+    try:
+        run(options.url or settings.url, key)
+    except InvalidSettings as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

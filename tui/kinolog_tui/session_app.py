@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.theme import Theme
 
-from kinolog_client import AsyncKinologClient, JobEnded, LinkState, LiveSettings
+from kinolog_client import AsyncKinologClient, GatewayError, JobEnded, LinkState, LiveSettings
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -60,11 +60,20 @@ class SessionApp(KeymapApp):
         return Path(self._temporary_folder.name)
 
     def _connect(self) -> None:
-        key = self.preferences.api_key or self._default_key
-        self.client = AsyncKinologClient(
-            self.preferences.url or self.default_url, key, timeout_seconds=TIMEOUT_SECONDS, retries=0
-        )
+        """Connect to the server of the preferences; if they cannot be used, to that of the command line."""
+        url, key = self.preferences.url or self.default_url, self.preferences.api_key or self._default_key
+        self._refusal = ""
+        try:
+            self.client = _client(url, key)
+        except GatewayError as error:
+            self._refusal = f"{error}; the dashboard shows {self.default_url}"
+            self.client = _client(self.default_url, self._default_key)
         self.feed = LiveFeed(self.client, self.FEED_SETTINGS)
+
+    def _show_refusal(self) -> None:
+        """Show why the server of the preferences is not used."""
+        if self._refusal:
+            self.notify(self._refusal, severity="error", timeout=10, markup=False)
 
     def on_mount(self) -> None:
         """Apply the preferred theme and keys, and start the feed."""
@@ -74,6 +83,7 @@ class SessionApp(KeymapApp):
             self.theme = self.preferences.theme
         self.theme_changed_signal.subscribe(self, self._refresh_theme)
         self._start_feed()
+        self._show_refusal()
 
     def _refresh_theme(self, _: Theme) -> None:
         for screen in self.screen_stack:
@@ -128,8 +138,13 @@ class SessionApp(KeymapApp):
             old = self.client
             self._connect()
             self._start_feed()
+            self._show_refusal()
             start_work(self, old.close, "closing")
 
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
         """Subscribe to the log lines after `line` and the previews of a job; None unsubscribes."""
         start_work(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)
+
+
+def _client(url: str, key: str | None) -> AsyncKinologClient:
+    return AsyncKinologClient(url, key, timeout_seconds=TIMEOUT_SECONDS, retries=0)

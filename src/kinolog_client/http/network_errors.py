@@ -30,12 +30,12 @@ def proxy_errors() -> Iterator[None]:
     except ImportError as error:
         raise InvalidSettings(
             "the environment names a SOCKS proxy, which needs `pip install 'httpx[socks]'`; "
-            "install it, or give trust_env=False to use no proxy"
+            "install it, unset ALL_PROXY, or give trust_env=False"
         ) from error
     except (ValueError, httpx.InvalidURL) as error:
         raise InvalidSettings(
             "the environment names a proxy that cannot be used; correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, "
-            "or give trust_env=False to use no proxy"
+            "or give trust_env=False"
         ) from error
 
 

@@ -32,8 +32,6 @@ from kinolog_client.models.selection import JobSelection, VideoRequest
 PROOF_SECONDS = 90.0
 """How long a proof may take: the service reads every file of the job to its end."""
 BULK_SECONDS = 90.0
-PROBLEM_TYPE = "application/problem+json"
-"""Media type of every refusal of the gateway."""
 
 _document: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any], config=ConfigDict(defer_build=True))
 
@@ -296,8 +294,8 @@ def asyncapi() -> Operation[dict[str, Any]]:
 def _read_requires_key(answer: HttpAnswer) -> bool:
     if answer.status < 400:
         ApiKeyListInfo.model_validate_json(answer.content)
-    elif not answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
-        raise ValueError(f"HTTP {answer.status} without a problem")
+    else:
+        _document.validate_json(answer.content)  # the problem of a refusal
     return answer.status == 401
 
 

@@ -215,6 +215,19 @@ async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
     assert app.theme == "textual-dark"
 
 
+async def test_a_server_that_is_no_address_is_reported(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A toast has the cause, the dashboard stays with the server of the command line, and the form can be corrected."""
+    app = app_of(pilot)
+    await press(pilot, "5")
+    pilot.app.screen.query_one("#url").value = "nonsense"  # type: ignore[attr-defined]  # an input
+    await press(pilot, "ctrl+s")
+    assert any("not the address of a gateway" in toast.message for toast in app._notifications)
+    assert app.client.url == gateway.url
+    pilot.app.screen.query_one("#url").value = f"{gateway.url}/"  # type: ignore[attr-defined]  # an input
+    await press(pilot, "ctrl+s")
+    assert (app.client.url, app.store.load().url) == (gateway.url, f"{gateway.url}/")
+
+
 async def test_settings_that_cannot_be_written_are_reported(pilot: Pilot[None]) -> None:
     """If the settings file cannot be written, a toast has the cause and the dashboard goes on."""
     app = app_of(pilot)

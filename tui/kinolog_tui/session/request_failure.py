@@ -31,10 +31,9 @@ class RequestFailure:
     def of(cls, error: GatewayError) -> RequestFailure:
         """Return the failure for an error of the client."""
         match error:
-            case GatewayUnreachable(url=url, cause=cause):
-                return cls(
-                    f"Cannot reach {url} ({cause}).", "Start it with `kinolog up`, or change the server."
-                )
+            case GatewayUnreachable(url=url, cause=cause, not_running=not_running):
+                step = "Start it with `kinolog up`" if not_running else "Check the network"
+                return cls(f"Cannot reach {url} ({cause}).", f"{step}, or change the server.")
             case UnexpectedAnswer(url=url):
                 return cls(f"{url} answers, but not as kinolog does.", "Is the address right?")
             case ProblemError(status=status, violations=violations):
