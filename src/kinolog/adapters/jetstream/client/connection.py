@@ -108,7 +108,9 @@ class Connection(Client):
 
     async def close(self) -> None:
         self.closed_by_us = True
-        if not self.is_connected:  # the client would write it to the lost socket; from Python 3.12 on that raises
+        if (
+            not self.is_connected
+        ):  # the client would write it to the lost socket; from Python 3.12 on that raises
             self._pending = []
             self._pending_data_size = 0
         with contextlib.suppress(OSError):
