@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -20,6 +21,8 @@ from tests.snapshot.replay import recorded
 NARROW, WIDE = (80, 24), (120, 40)
 LASTING = ("feed",)
 """Groups of workers that run as long as the dashboard."""
+LONGEST_WAIT_SECONDS = 100.0
+"""Shorter than the time limit of a test, so that a wait that does not end shows the screen."""
 
 
 @asynccontextmanager
@@ -48,12 +51,26 @@ def app_of(pilot: Pilot[None]) -> KinologApp:
     return pilot.app
 
 
+@asynccontextmanager
+async def _bounded(pilot: Pilot[None], what: str) -> AsyncIterator[None]:
+    """End a wait that lasts too long with what is on the screen and which requests are open."""
+    try:
+        async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+            yield
+    except TimeoutError as error:
+        workers = [f"{worker.group} {worker.state.name}" for worker in pilot.app.workers]
+        raise AssertionError(
+            f"{what} did not happen; workers {workers}; the screen:\n{text(pilot)}"
+        ) from error
+
+
 async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     """Wait for a condition. Raises the error of a dashboard that failed."""
-    while not condition():
-        await pilot.pause(0.02)
-        if pilot.app._exception is not None:
-            raise pilot.app._exception
+    async with _bounded(pilot, "a condition"):
+        while not condition():
+            await pilot.pause(0.02)
+            if pilot.app._exception is not None:
+                raise pilot.app._exception
 
 
 async def linked(pilot: Pilot[None], state: str) -> None:
@@ -64,14 +81,15 @@ async def linked(pilot: Pilot[None], state: str) -> None:
 async def settled(pilot: Pilot[None]) -> None:
     """Wait until every request is answered and shown."""
     quiet = 0
-    while quiet < 3:
-        active = [
-            worker
-            for worker in pilot.app.workers
-            if worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
-        ]
-        quiet = 0 if active else quiet + 1
-        await pilot.pause(0.01 if active else None)
+    async with _bounded(pilot, "the end of all requests"):
+        while quiet < 3:
+            active = [
+                worker
+                for worker in pilot.app.workers
+                if worker.group not in LASTING and worker.state in (WorkerState.PENDING, WorkerState.RUNNING)
+            ]
+            quiet = 0 if active else quiet + 1
+            await pilot.pause(0.01 if active else None)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
