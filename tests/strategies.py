@@ -111,7 +111,7 @@ submits = st.builds(
     key_id=words,
 )
 
-events = st.one_of(
+kinds_of_event = (
     st.builds(
         e.Submitted,
         at=times,
@@ -154,3 +154,5 @@ events = st.one_of(
     st.builds(e.Retried, at=times, actor=words),
     st.builds(e.Erased, at=times, actor=words),
 )
+"""One strategy for each member of the union `Event`."""
+events = st.one_of(*kinds_of_event)

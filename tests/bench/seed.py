@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
@@ -30,7 +30,6 @@ from kinolog.job.values import (
     MediaFacts,
     Priority,
     Runtime,
-    Spec,
     Stage,
     Status,
 )
@@ -41,6 +40,7 @@ from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import writer_connection
 from tests.bench.database_copies import grow
+from tests.builders.jobs import SPEC
 
 OLDEST = datetime(2026, 4, 1, tzinfo=UTC)
 PACE = timedelta(days=90) / 1_000_000
@@ -120,17 +120,15 @@ class GeneratedLog:
         model = random.choices(("kinolog-tiny", "wan-1.3b"), (70, 30))[0]
         style = random.choice(STYLES)
         seed = random.randrange(1 << 31)
-        spec = Spec(
+        spec = replace(
+            SPEC,
             prompt=sealed,
-            negative_prompt=None,
             model=model,
             model_class=model,
             width=480,
             height=320,
             frames=32,
-            fps=8,
             steps=20,
-            guidance=5.0,
             seed=seed,
             style=style,
         )

@@ -1,4 +1,4 @@
-"""Conformance of the read models: lists, feeds and positions. test_read_model_charts.py has the charts."""
+"""Conformance of the read models: lists, feeds and positions. Charts are in test_read_model_charts.py."""
 
 from __future__ import annotations
 
@@ -27,13 +27,11 @@ from kinolog.readmodel.queries import job_list
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.builders.memory_jobs import START
 from tests.contract.read_models import (
-    GrowingCase,
     Kind,
     KnownJob,
     KnownLog,
     ReadModelCase,
     fill_database,
-    growing_read_model,
     make_log,
     read_model_of,
 )
@@ -129,13 +127,6 @@ async def case(
         monkeypatch.setattr(job_list, "SHALLOW_OFFSET", 0)
     kind: Kind = "memory" if request.param == "memory" else "postgres"
     async with read_model_of(log, kind, filled_url) as made:
-        yield made
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def growing(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[GrowingCase]:
-    """Each read model of an empty log."""
-    async with growing_read_model(request.param, database_url) as made:
         yield made
 
 
@@ -263,17 +254,6 @@ async def test_queue_positions_have_the_order_of_the_queue(case: ReadModelCase) 
     assert await case.model.queue_position("nobody") is None
 
 
-async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCase) -> None:
-    """After a failed attempt a job comes after those that were queued earlier; other model classes do not count."""
-    jobs = growing.jobs
-    first, second = await jobs.submit(), await jobs.submit()
-    await jobs.fail(first, retryable=True)
-    urgent = await jobs.submit(priority=Priority.CRITICAL)
-    await growing.project()
-    positions = [await growing.model.queue_position(job_id) for job_id in (urgent, second, first)]
-    assert positions == [0, 1, 2]
-
-
 async def test_activity_lists_what_users_read(case: ReadModelCase) -> None:
     """The feed of a tenant, newest first, holds its submissions, attempts, commands and ends, and no stages."""
     entries = await case.model.list_activity("default", limit=10_000)
@@ -329,32 +309,6 @@ async def test_the_archive_holds_the_commits_of_a_job(case: ReadModelCase) -> No
     assert list(await case.model.archived_commits("nobody")) == []
 
 
-async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) -> None:
-    """Results and rendered scenes of jobs of any tenant count, except those of the named job and of erased jobs."""
-    jobs = growing.jobs
-    mine, other, erased = await jobs.submit(), await jobs.submit(tenant="other"), await jobs.submit()
-    for job_id in (mine, other, erased):
-        await jobs.complete(job_id)
-    keys = {job_id: (await jobs.job(job_id)).artifacts[0].key for job_id in (mine, other, erased)}
-    await jobs.erase(erased)
-    await growing.project()
-    requested = [*keys.values(), "sha256/00/none.mp4"]
-    assert await growing.model.artifacts_in_use(requested, excluding=mine) == {keys[other]}
-    assert await growing.model.artifacts_in_use(requested, excluding="nobody") == {keys[mine], keys[other]}
-    assert await growing.model.artifacts_in_use([], excluding=mine) == set()
-
-
-async def test_waiting_for_a_position_returns_when_it_is_reached(growing: GrowingCase) -> None:
-    """A wait for a later position ends once the read model contains it."""
-    assert await growing.model.wait_for(0) == 0
-    waiting = asyncio.create_task(growing.model.wait_for(1, timeout_seconds=30))
-    await asyncio.sleep(0)
-    await growing.jobs.submit()
-    await growing.project()
-    assert await waiting >= 1
-    assert await growing.model.position() == await growing.jobs.store.last_position()
-
-
 async def test_waiting_for_a_position_that_does_not_come(case: ReadModelCase) -> None:
     """Waits time out with the required and the reached position."""
     reached = await case.model.position()
@@ -364,13 +318,3 @@ async def test_waiting_for_a_position_that_does_not_come(case: ReadModelCase) ->
     for outcome in await asyncio.gather(*waits, return_exceptions=True):
         assert isinstance(outcome, PositionNotReached)
         assert (outcome.required, outcome.reached) == (reached + 1, reached)
-
-
-async def test_an_empty_read_model_answers(growing: GrowingCase) -> None:
-    """Before the first commit every list is empty, and the position is 0."""
-    page = await growing.model.list_jobs("default", JobQuery())
-    assert (page.rows, page.next_cursor, page.total, page.position) == ((), "", 0, 0)
-    assert (await growing.model.summarize("default", JobFilter())).total == 0
-    assert await growing.model.select_ids("default", JobFilter()) == []
-    assert await growing.model.list_activity("default") == ()
-    assert await growing.model.position() == 0

@@ -100,8 +100,9 @@ def test_no_folder_is_crowded() -> None:
 
 
 def test_no_module_is_long() -> None:
-    """A module of the product has at most 350 lines."""
-    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in _product_modules()}
+    """A module of the product or its tests has at most 350 lines."""
+    modules = _modules(*PRODUCT, "tests")
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
     assert not [f"{path}: {length}" for path, length in lengths.items() if length > MOST_LINES]
 
 

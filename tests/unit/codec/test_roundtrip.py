@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
@@ -15,10 +15,16 @@ from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Submit
 from kinolog.job.events import Event
 from kinolog.v1 import event_pb2, job_pb2
-from tests.strategies import START, events, submits
+from tests.strategies import START, events, kinds_of_event, submits
 
 LATER: Any = 99
 """A number that is in no enum."""
+
+
+def test_every_type_of_event_is_generated() -> None:
+    """The strategies have one for each member of the union, so that no event type goes untested."""
+    generated = [type(find(kind, lambda event: True)) for kind in kinds_of_event]
+    assert sorted(generated, key=str) == sorted(get_args(Event), key=str)
 
 
 @given(events)

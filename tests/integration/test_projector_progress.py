@@ -1,0 +1,132 @@
+"""Live progress and log lines that the projector writes."""
+
+from __future__ import annotations
+
+from kinolog.job.values import Sealed, Stage, Status
+from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, SealedNote
+from kinolog.ports.read_model import (
+    JobFilter,
+    JobQuery,
+    SortField,
+    SortOrder,
+)
+from kinolog.readmodel.postgres import PostgresReadModel
+from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.waits import until
+from tests.integration.running_projector import Feed, projecting
+
+
+async def test_progress_and_log_lines_reach_the_lists(
+    database_url: str, read_model: PostgresReadModel
+) -> None:
+    """The percentage of a running job moves it in the order by progress; each log line is stored once."""
+    memory_jobs, feed = MemoryJobs(), Feed()
+    waiting, running = await memory_jobs.submit(), await memory_jobs.submit()
+    attempt = await memory_jobs.start(running)
+    at = memory_jobs.now
+
+    def line(number: int, level: LogLevel) -> LogLine:
+        note = SealedNote("key", Sealed(nonce=b"nonce", ciphertext=b"\x00\xff")) if number == 2 else None
+        text = f'line {number} with "quotes", \\ and {{braces}}'
+        return LogLine(
+            job_id=running, attempt=attempt, at=at, level=level, message=text, sequence=number, note=note
+        )
+
+    feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
+    async with projecting(database_url, memory_jobs, feed):
+        await read_model.wait_for(3, 20)
+        for percent in (10.0, 20.5, 37.25):
+            await feed.publish(
+                Progress(
+                    job_id=running,
+                    attempt=attempt,
+                    at=at,
+                    worker="worker-1",
+                    stage=Stage.DENOISE,
+                    scene=0,
+                    scenes=1,
+                    step=3,
+                    steps=10,
+                    percent=percent,
+                    eta_seconds=12.5,
+                )
+            )
+        await feed.publish(
+            Progress(
+                job_id=running,
+                attempt=9,
+                at=at,
+                worker="worker-9",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=99.0,
+            )
+        )
+        await feed.publish(
+            Progress(
+                job_id=waiting,
+                attempt=1,
+                at=at,
+                worker="worker-1",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=50.0,
+            )
+        )
+        await feed.publish(
+            PreviewImage(
+                job_id=running,
+                attempt=attempt,
+                at=at,
+                scene=0,
+                step=1,
+                media_type="image/webp",
+                image=b"picture",
+            )
+        )
+        await feed.publish(
+            Progress(
+                job_id=running,
+                attempt=attempt,
+                at=at,
+                worker="worker-1",
+                stage=Stage.DENOISE,
+                scene=0,
+                scenes=1,
+                step=3,
+                steps=10,
+                percent=37.25,
+                eta_seconds=12.5,
+            )
+        )
+        for number in (2, 3, 3):
+            await feed.publish(line(number, LogLevel.DEBUG if number == 3 else LogLevel.WARNING))
+        await _until_written(read_model, running)
+    by_progress = await read_model.list_jobs("default", JobQuery(order=SortOrder(SortField.PROGRESS)))
+    assert [(row.id, row.percent, row.eta_seconds) for row in by_progress.rows] == [
+        (running, 37.25, 12.5),
+        (waiting, 0.0, None),
+    ]
+    lines = await read_model.list_log_entries(running, min_level=LogLevel.INFO)
+    assert lines == (line(1, LogLevel.INFO), line(2, LogLevel.WARNING))
+    assert [one.sequence for one in await read_model.list_log_entries(running, 1)] == [3]
+    assert [one.sequence for one in await read_model.list_log_entries(running, 5, after_sequence=1)] == [2, 3]
+
+
+async def _until_written(read_model: PostgresReadModel, running: str) -> None:
+    """Wait until the last update is written; only the tables show it."""
+
+    async def written() -> bool:
+        lines = await read_model.list_log_entries(running)
+        page = await read_model.list_jobs(
+            "default", JobQuery(filter=JobFilter(statuses=(Status.PROCESSING,)))
+        )
+        return len(lines) == 3 and bool(page.rows) and page.rows[0].percent == 37.25
+
+    await until(written, "the progress is written")
