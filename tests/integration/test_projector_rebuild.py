@@ -17,7 +17,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.queries import job_list
 from tests.builders.memory_jobs import START, MemoryJobs
 from tests.integration.readmodel_database import Projected, projected
-from tests.integration.test_projector_follows import projecting
+from tests.integration.running_projector import projecting
 
 SPAN = TimeRange(start=START, end=START.replace(day=2))
 
