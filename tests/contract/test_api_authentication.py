@@ -8,9 +8,10 @@ from hashlib import sha256
 
 import grpc
 import pytest
-from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Authenticator, KeyHolder
+from kinolog_api.rpc.authentication import ACTOR_KEY, TENANT_KEY, Authenticator
 
 from kinolog.ports.workers import WorkerReport
+from kinolog.process.api_keys import KeyHolder
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api

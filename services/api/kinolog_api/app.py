@@ -18,12 +18,13 @@ from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
+from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import run_process, stop_requested
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.dependencies import ApiDependencies
-from kinolog_api.rpc.authentication import InvalidKeyFile, authenticator_for
+from kinolog_api.rpc.authentication import authenticator_for
 from kinolog_api.server import ApiServer, ListenFailed, listen_address
 
 logger = logging.getLogger(__name__)

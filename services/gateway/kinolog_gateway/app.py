@@ -13,9 +13,10 @@ import uvicorn
 
 from kinolog.ports.clock import system_clock
 from kinolog.process import ready_line
+from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.main import CannotStart, run_process
 from kinolog.process.settings import GatewaySettings
-from kinolog_gateway.http.credentials import BadKeyFileError, keys_for
+from kinolog_gateway.http.credentials import keys_for
 from kinolog_gateway.upstream import Upstream
 from kinolog_gateway.web_app import create_app
 from kinolog_gateway.websocket.protocol import LiveProtocol
@@ -71,7 +72,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_for(settings: GatewaySettings) -> GatewayServer:
-    """Return the server for these settings. Raises BadKeyFileError."""
+    """Return the server for these settings. Raises InvalidKeyFile."""
     keys = keys_for(settings.gateway_host, settings.api_key_file)
     app = create_app(lambda: Upstream(settings.api_target), keys, system_clock)
     return GatewayServer(
@@ -106,7 +107,7 @@ async def serve(settings: GatewaySettings) -> None:
 def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the gateway cannot start."""
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
-    run_process(NAME, GatewaySettings, serve, (BadKeyFileError,))
+    run_process(NAME, GatewaySettings, serve, (InvalidKeyFile,))
 
 
 if __name__ == "__main__":

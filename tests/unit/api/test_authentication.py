@@ -1,11 +1,13 @@
-"""Authentication: key files, and addresses that need one."""
+"""Authentication: the callers of a key file, and addresses that need one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from kinolog_api.rpc.authentication import Caller, InvalidKeyFile, authenticator_for, read_keys
+from kinolog_api.rpc.authentication import Caller, authenticator_for
+
+from kinolog.process.api_keys import InvalidKeyFile
 
 KEY = "0123456789abcdef"
 
@@ -37,15 +39,3 @@ def test_lines_of_a_key_file(tmp_path: Path) -> None:
         Caller(tenant="team", actor="anonymous"),
         Caller(tenant="team", actor="Jo Doe"),
     ]
-
-
-@pytest.mark.parametrize("text", ["", "# nothing\n", "short-key", "\xff"])
-def test_key_files_that_cannot_be_used(tmp_path: Path, text: str) -> None:
-    """A file without keys, with a short key, or that is not text is refused. The error never repeats a key."""
-    file = tmp_path / "keys"
-    file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(InvalidKeyFile) as refusal:
-        read_keys(file)
-    assert "short-key" not in str(refusal.value)
-    with pytest.raises(InvalidKeyFile, match="cannot read"):
-        read_keys(tmp_path / "missing")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinolog_gateway.http.credentials import BadKeyFileError, HttpCaller, keys_for, presented_key, read_keys
+from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, keys_for, presented_key
 from websockets.exceptions import InvalidStatus
 
+from kinolog.process.api_keys import InvalidKeyFile, read_keys
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.test_bad_input import problem_of
@@ -102,26 +103,11 @@ async def test_metrics(gateway: RunningGateway, api: RecordingApi) -> None:
     assert job.id not in page
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("", "holds no key"), ("# nothing\n", "holds no key"), ("short\n", "line 1: a key needs at least 16")],
-)
-def test_key_files_that_cannot_be_used(tmp_path: Path, text: str, words: str) -> None:
-    """A key file without usable keys is refused with the line, never with the key."""
-    path = tmp_path / "keys"
-    path.write_text(text)
-    with pytest.raises(BadKeyFileError, match=words) as refused:
-        read_keys(path)
-    assert "short" not in str(refused.value)
-    with pytest.raises(BadKeyFileError, match="cannot read"):
-        read_keys(tmp_path / "missing")
-
-
 def test_other_addresses_need_keys(key_file: Path) -> None:
     """An address that other machines can reach needs a key file; loopback does not."""
-    with pytest.raises(BadKeyFileError, match="KINOLOG_API_KEY_FILE"):
+    with pytest.raises(InvalidKeyFile, match="KINOLOG_API_KEY_FILE"):
         keys_for("0.0.0.0", None)
-    with pytest.raises(BadKeyFileError):
+    with pytest.raises(InvalidKeyFile):
         keys_for("gateway.example", None)
     assert not keys_for("127.0.0.1", None)
     assert keys_for("0.0.0.0", key_file)
@@ -129,7 +115,7 @@ def test_other_addresses_need_keys(key_file: Path) -> None:
 
 def test_the_tenant_of_a_key(key_file: Path) -> None:
     """A key belongs to its tenant; callers of one tenant have equal tenant keys."""
-    keys = read_keys(key_file)
+    keys = ApiKeys(read_keys(key_file))
     ada = keys.identify(ADA)
     assert ada == HttpCaller(key=ADA, tenant="studio")
     assert keys.identify(None) is None

@@ -2,9 +2,7 @@
 
 Without a key file the api listens on loopback only and takes both from the metadata that the gateway sends
 (`x-kinolog-tenant`, `x-kinolog-actor`). With a key file every call needs a key (`authorization: Bearer KEY`).
-
-A line of the key file is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`; `#` starts a comment. A key without a tenant
-is valid for every tenant: it is the gateway's.
+kinolog.process.api_keys describes the file.
 """
 
 from __future__ import annotations
@@ -12,27 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from grpc import StatusCode
 
+from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, key_digest, read_keys
 from kinolog.process.settings import is_loopback
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
 TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
 ANONYMOUS = "anonymous"
-MIN_KEY_CHARACTERS = 16
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}")
 
 Metadata = Iterable[tuple[str, str | bytes]]
-
-
-class InvalidKeyFile(ValueError):
-    """The key file cannot be used, or none is configured where one is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +34,6 @@ class Caller:
 
     tenant: str
     actor: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyHolder:
-    """The tenant and actor of a key; empty where the metadata gives them."""
-
-    tenant: str = ""
-    actor: str = ""
 
 
 class Authenticator:
@@ -78,7 +63,7 @@ class Authenticator:
         scheme, _, key = authorization.partition(" ")
         holder = None
         if self._keys is not None and scheme.lower() == "bearer":
-            holder = self._keys.get(_digest(key.strip()))
+            holder = self._keys.get(key_digest(key.strip()))
         if holder is None:
             message = "send an API key in the metadata: authorization: Bearer KEY"
             raise RpcError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
@@ -105,28 +90,6 @@ def _merge(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:
     return holder.tenant or tenant, holder.actor or actor
 
 
-def read_keys(path: Path) -> dict[bytes, KeyHolder]:
-    """Return key holders by SHA-256 of the key. Raises `InvalidKeyFile`, which names the line but never the key."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidKeyFile(f"cannot read the API key file {path}: {error}") from error
-    keys: dict[bytes, KeyHolder] = {}
-    for number, line in enumerate(lines, 1):
-        key, *owner = line.partition("#")[0].split(maxsplit=2) or [""]
-        if not key:
-            continue
-        if len(key) < MIN_KEY_CHARACTERS:
-            raise InvalidKeyFile(
-                f"{path}, line {number}: a key must have at least {MIN_KEY_CHARACTERS} characters"
-            )
-        tenant, actor = (*owner, "", "")[:2]
-        keys[_digest(key)] = KeyHolder(tenant=tenant, actor=actor.strip())
-    if not keys:
-        raise InvalidKeyFile(f"the API key file {path} has no key; write one per line")
-    return keys
-
-
 def authenticator_for(host: str, key_file: Path | None, default_tenant: str) -> Authenticator:
     """Return the authenticator of an api that listens on `host`.
 
@@ -140,7 +103,3 @@ def authenticator_for(host: str, key_file: Path | None, default_tenant: str) -> 
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_API_HOST to 127.0.0.1"
         )
     return Authenticator(default_tenant)
-
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode()).digest()

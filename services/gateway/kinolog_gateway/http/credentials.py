@@ -1,24 +1,18 @@
 """API keys from a file, and the caller of a request.
 
-The file is the same as the api's: a line is `KEY`, `KEY TENANT` or `KEY TENANT ACTOR`, and `#` starts a comment. The
-gateway checks the key of a request and passes it on. The api decides which actor a key stands for.
+The file is the same as the api's (kinolog.process.api_keys). The gateway checks the key of a request and passes it on.
+The api decides which actor a key stands for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 
+from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, key_digest, read_keys
 from kinolog.process.settings import is_loopback
-
-SHORTEST_KEY = 16
-
-
-class BadKeyFileError(ValueError):
-    """A key file that is not valid, or is missing where one is needed. The text states what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,55 +36,33 @@ class HttpCaller:
 class ApiKeys:
     """The keys that the gateway accepts, by hash, with the tenant of each. Without keys it accepts every request."""
 
-    def __init__(self, tenants: Mapping[bytes, str] | None = None) -> None:
-        self._tenants = dict(tenants or {})
+    def __init__(self, holders: Mapping[bytes, KeyHolder] | None = None) -> None:
+        self._holders = dict(holders or {})
 
     def __bool__(self) -> bool:
-        return bool(self._tenants)
+        return bool(self._holders)
 
     def identify(self, key: str | None) -> HttpCaller | None:
         """Return the caller that presents `key`, or None if it is not one of the keys. Takes constant time."""
-        if not self._tenants:
+        if not self._holders:
             return HttpCaller(key=key)
-        digest = sha256((key or "").encode()).digest()
+        digest = key_digest(key or "")
         found: HttpCaller | None = None
-        for known, tenant in self._tenants.items():
+        for known, holder in self._holders.items():
             if compare_digest(known, digest):
-                found = HttpCaller(key=key, tenant=tenant)
+                found = HttpCaller(key=key, tenant=holder.tenant)
         return found
-
-
-def read_keys(path: Path) -> ApiKeys:
-    """Read the keys in a file. Raises BadKeyFileError, which names the line but never the key."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadKeyFileError(f"cannot read the API key file {path}: {error}") from error
-    tenants: dict[bytes, str] = {}
-    for number, line in enumerate(lines, 1):
-        columns = line.partition("#")[0].split(maxsplit=2)
-        if not columns:
-            continue
-        key, *names = columns
-        if len(key) < SHORTEST_KEY or not key.isascii():
-            raise BadKeyFileError(
-                f"{path}, line {number}: a key needs at least {SHORTEST_KEY} ASCII characters"
-            )
-        tenants[sha256(key.encode()).digest()] = names[0] if names else ""
-    if not tenants:
-        raise BadKeyFileError(f"the API key file {path} holds no key; write one per line")
-    return ApiKeys(tenants)
 
 
 def keys_for(host: str, key_file: Path | None) -> ApiKeys:
     """Return the keys of a gateway that listens on `host`.
 
-    Raises BadKeyFileError if other machines could call without a key, or if the file is not valid.
+    Raises InvalidKeyFile if other machines could call without a key, or if the file is not valid.
     """
     if key_file is not None:
-        return read_keys(key_file)
+        return ApiKeys(read_keys(key_file))
     if not is_loopback(host):
-        raise BadKeyFileError(
+        raise InvalidKeyFile(
             f"the gateway would listen on {host}, which other machines can reach, without keys: set "
             "KINOLOG_API_KEY_FILE to a file with one key per line, or KINOLOG_GATEWAY_HOST to 127.0.0.1"
         )
