@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     )
     from kinolog_client.models.base import ClientModel
     from kinolog_client.models.catalogue import (
+        AlarmInfo,
+        AlarmListInfo,
         ApiKeyInfo,
         ApiKeyListInfo,
         HealthInfo,
@@ -121,6 +123,8 @@ __all__ = [
     "TERMINAL",
     "ActivityEntryInfo",
     "ActivityInfo",
+    "AlarmInfo",
+    "AlarmListInfo",
     "ApiKeyInfo",
     "ApiKeyListInfo",
     "ArtifactInfo",

@@ -98,6 +98,7 @@ class AsyncKinologClient:
 
     models = awaitable(operations.models)
     workers = awaitable(operations.workers)
+    alarms = awaitable(operations.alarms)
     api_keys = awaitable(operations.api_keys)
     requires_key = awaitable(operations.requires_key)
     health = awaitable(operations.health)

@@ -98,6 +98,7 @@ class KinologClient:
 
     models = blocking(operations.models)
     workers = blocking(operations.workers)
+    alarms = blocking(operations.alarms)
     api_keys = blocking(operations.api_keys)
     requires_key = blocking(operations.requires_key)
     health = blocking(operations.health)

@@ -64,6 +64,7 @@ def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     probes = [name for name in addresses if name.endswith("-probe")]
     checks += [_ready(folder, name.removesuffix("-probe"), f"{addresses[name]}/ready") for name in probes]
     checks += [_api(folder, addresses["api"]), _ready(folder, "gateway", f"{addresses['gateway']}/ready")]
+    checks += _alarms(f"{addresses['gateway']}/ready")
     return [_tolerate_start(check, running) for check in checks]
 
 
@@ -267,6 +268,21 @@ def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
             remedy=remedy,
         )
     return DoctorCheck(name=name, status=OK, found="ready")
+
+
+def _alarms(url: str) -> list[DoctorCheck]:
+    """Return one check per alarm that the gateway lists."""
+    page = _fetch_json(url)
+    alarms = [] if isinstance(page, str) else page.get("alarms", [])
+    return [
+        DoctorCheck(
+            name=f"alarm {alarm['name']}",
+            status=WRONG if alarm.get("severity") == "refuse_writes" else WARNING,
+            found=str(alarm.get("text")),
+            remedy=f"Reported by {alarm.get('source')}, since {alarm.get('since')}.",
+        )
+        for alarm in alarms
+    ]
 
 
 def _api(folder: DataFolder, target: str) -> DoctorCheck:

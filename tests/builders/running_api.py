@@ -26,6 +26,7 @@ from kinolog.job.values import Artifact, ArtifactKind, JobError, MediaFacts, Run
 from kinolog.models.catalogue import TINY, Catalogue, ModelEntry, RenderDefaults
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
+from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
@@ -128,6 +129,7 @@ class RunningApi:
     keys: MemoryKeyStore
     progress: MemoryProgressFeed
     workers: MemoryWorkerRegistry
+    alarms: MemoryAlarms
     artifacts: MemoryArtifacts
     read_model: MemoryReadModel
     clock: TickingClock
@@ -222,6 +224,7 @@ async def running_api(
     keys = stores_of.keys if stores_of else MemoryKeyStore()
     artifacts = stores_of.artifacts if stores_of else MemoryArtifacts()
     clock, progress, workers = TickingClock(), MemoryProgressFeed(), MemoryWorkerRegistry()
+    alarms = MemoryAlarms()
     read_model = MemoryReadModel(store, keys)
     server = ApiServer(
         ApiDependencies(
@@ -229,6 +232,7 @@ async def running_api(
             keys=keys,
             progress=progress,
             workers=workers,
+            alarms=alarms,
             artifacts=artifacts,
             read_model=read_model,
             catalogue=CATALOGUE,
@@ -241,7 +245,17 @@ async def running_api(
     try:
         async with aio.insecure_channel(target) as channel:
             yield RunningApi(
-                server, channel, target, store, keys, progress, workers, artifacts, read_model, clock
+                server,
+                channel,
+                target,
+                store,
+                keys,
+                progress,
+                workers,
+                alarms,
+                artifacts,
+                read_model,
+                clock,
             )
     finally:
         await server.stop(grace_seconds=1.0)

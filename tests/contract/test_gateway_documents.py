@@ -81,6 +81,7 @@ def test_the_routes_are_those_of_the_contract() -> None:
         ("GET", "/mcp/analytics/trends"),
         ("GET", "/mcp/models"),
         ("GET", "/mcp/workers"),
+        ("GET", "/mcp/alarms"),
         ("GET", "/health"),
         ("GET", "/ready"),
         ("GET", "/metrics"),

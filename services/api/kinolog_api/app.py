@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
@@ -52,6 +53,9 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         stack.push_async_callback(progress.close)
         workers = JetStreamWorkerRegistry(client)
         stack.push_async_callback(workers.close)
+        alarms = NatsAlarms(client, NAME)
+        stack.push_async_callback(alarms.close)
+        await alarms.open()
         database_url = settings.database_url.get_secret_value()
         read_model = await PostgresReadModel.connect(database_url, settings.database_pool_size, "kinolog-api")
         stack.push_async_callback(read_model.close)
@@ -60,6 +64,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
             keys=keys,
             progress=progress,
             workers=workers,
+            alarms=alarms,
             artifacts=artifacts,
             read_model=read_model,
             catalogue=catalogue,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kinolog.models.catalogue import Catalogue
+from kinolog.ports.alarms import Alarms
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
@@ -23,6 +24,7 @@ class ApiDependencies:
     keys: KeyStore
     progress: ProgressFeed
     workers: WorkerRegistry
+    alarms: Alarms
     artifacts: ArtifactStore
     read_model: ReadModel
     catalogue: Catalogue

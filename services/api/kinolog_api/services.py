@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kinolog.command_handler import CommandHandler
 from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
+from kinolog_api.alarms.list_alarms import ListAlarms
+from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
@@ -34,13 +36,15 @@ class JobService:
         d = dependencies
         tenants = TenantLookup(d.store)
         handler = CommandHandler(d.store, d.clock)
+        write_guard = WriteGuard(d.alarms)
         self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model)
-        self._commands = JobCommands(handler, self._queries, d.read_model)
+        self._commands = JobCommands(handler, self._queries, d.read_model, write_guard)
         self._lists = ListJobs(d.store, d.read_model)
         self._artifacts = ReadArtifact(self._queries, d.artifacts)
         self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)
+        self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
-        self._submit = SubmitJob(d.store, d.keys, self.key_pool, handler, d.catalogue, rules)
+        self._submit = SubmitJob(d.store, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard)
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self._queries)
@@ -70,6 +74,7 @@ class JobService:
             "WatchJobs": self._watch.watch_jobs,
             "ListModels": self._catalogue.list_models,
             "ListWorkers": self._catalogue.list_workers,
+            "ListAlarms": self._alarms.list_alarms,
         }
 
 

@@ -15,6 +15,7 @@ StageName: TypeAlias = Literal[
     "storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store"
 ]
 ArtifactKindName: TypeAlias = Literal["video", "thumbnail", "preview", "scene"]
+AlarmSeverityName: TypeAlias = Literal["warning", "refuse_writes"]
 LogLevelName: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED})
@@ -30,12 +31,14 @@ PRIORITY_NUMBERS = _numbers(PriorityName, "PRIORITY", pb.Priority)
 STAGE_NUMBERS = _numbers(StageName, "STAGE", pb.Stage)
 ARTIFACT_KIND_NUMBERS = _numbers(ArtifactKindName, "ARTIFACT_KIND", pb.ArtifactKind)
 LOG_LEVEL_NUMBERS = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
+ALARM_SEVERITY_NUMBERS = _numbers(AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity)
 
 _STATUSES = {number: name for name, number in STATUS_NUMBERS.items()}
 _PRIORITIES = {number: name for name, number in PRIORITY_NUMBERS.items()}
 _STAGES = {number: name for name, number in STAGE_NUMBERS.items()}
 _KINDS = {number: name for name, number in ARTIFACT_KIND_NUMBERS.items()}
 _LEVELS = {number: name for name, number in LOG_LEVEL_NUMBERS.items()}
+_ALARM_SEVERITIES = {number: name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 
 
 def status_name(number: int) -> StatusName:
@@ -61,6 +64,11 @@ def artifact_kind_name(number: int) -> ArtifactKindName:
 def log_level_name(number: int) -> LogLevelName:
     """Return the name of a log level; info if there is none."""
     return cast(LogLevelName, _LEVELS.get(number, "info"))
+
+
+def alarm_severity_name(number: int) -> AlarmSeverityName:
+    """Return the name of an alarm's severity; warning if this gateway does not know it."""
+    return cast(AlarmSeverityName, _ALARM_SEVERITIES.get(number, "warning"))
 
 
 def time_field(message: Any, field: str) -> datetime | None:

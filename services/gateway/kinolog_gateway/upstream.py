@@ -12,6 +12,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kinolog.process.backoff import Backoff
 from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_service_pb2_grpc
+from kinolog.v1 import job_pb2 as pb
+from kinolog.v1.job_service_pb2 import ListAlarmsRequest
 from kinolog_gateway.http.credentials import HttpCaller
 
 RequestT = TypeVar("RequestT")
@@ -29,7 +31,7 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
     "BatchSubmitJobs SubmitJob CancelJob RetryJob ReprioritizeJob PrefetchJob EraseJob GetJob ListJobs SummarizeJobs",
-    "GetStoryboard GetResult ListLogEntries ListModels ListWorkers",
+    "GetStoryboard GetResult ListLogEntries ListModels ListWorkers ListAlarms",
 ]
 _RETRY_POLICY = {
     "maxAttempts": 4,
@@ -107,6 +109,14 @@ class Upstream:
             # An api without a health service is ready if it answers at all.
             return error.code() is grpc.StatusCode.UNIMPLEMENTED
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def alarms(self) -> list[pb.Alarm]:
+        """Return the alarms that the api knows; none if it does not answer or is too old to know any."""
+        try:
+            response = await self.jobs.ListAlarms(ListAlarmsRequest(), timeout=HEALTH_SECONDS)
+        except aio.AioRpcError:
+            return []
+        return list(response.alarms)
 
     async def close(self) -> None:
         """Cancel every call and close the channel."""

@@ -200,6 +200,30 @@ LOG_LEVEL_ERROR: LogLevel.ValueType  # 4
 """An error."""
 Global___LogLevel: _TypeAlias = LogLevel  # noqa: Y015
 
+class _AlarmSeverity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmSeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmSeverity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_SEVERITY_UNSPECIFIED: _AlarmSeverity.ValueType  # 0
+    """Not set."""
+    ALARM_SEVERITY_WARNING: _AlarmSeverity.ValueType  # 1
+    """The service works, but needs attention."""
+    ALARM_SEVERITY_REFUSE_WRITES: _AlarmSeverity.ValueType  # 2
+    """The service refuses new work until the alarm is over."""
+
+class AlarmSeverity(_AlarmSeverity, metaclass=_AlarmSeverityEnumTypeWrapper):
+    """What an alarm means for the service."""
+
+ALARM_SEVERITY_UNSPECIFIED: AlarmSeverity.ValueType  # 0
+"""Not set."""
+ALARM_SEVERITY_WARNING: AlarmSeverity.ValueType  # 1
+"""The service works, but needs attention."""
+ALARM_SEVERITY_REFUSE_WRITES: AlarmSeverity.ValueType  # 2
+"""The service refuses new work until the alarm is over."""
+Global___AlarmSeverity: _TypeAlias = AlarmSeverity  # noqa: Y015
+
 @_typing.final
 class JobSpec(_message.Message):
     """What a job renders, with defaults filled in."""
@@ -1127,3 +1151,43 @@ class Worker(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Worker: _TypeAlias = Worker  # noqa: Y015
+
+@_typing.final
+class Alarm(_message.Message):
+    """A trouble of the service that stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its kind, such as storage-full."""
+    severity: Global___AlarmSeverity.ValueType
+    """What it means for the service."""
+    text: _builtins.str
+    """What is wrong and what to do."""
+    source: _builtins.str
+    """The process that found it."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it stands."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        severity: Global___AlarmSeverity.ValueType = ...,
+        text: _builtins.str = ...,
+        source: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "severity", b"severity", "since", b"since", "source", b"source", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alarm: _TypeAlias = Alarm  # noqa: Y015

@@ -149,6 +149,11 @@ class JobServiceStub:
                 request_serializer=kinolog_dot_v1_dot_job__service__pb2.ListWorkersRequest.SerializeToString,
                 response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListWorkersResponse.FromString,
                 _registered_method=True)
+        self.ListAlarms = channel.unary_unary(
+                '/kinolog.v1.JobService/ListAlarms',
+                request_serializer=kinolog_dot_v1_dot_job__service__pb2.ListAlarmsRequest.SerializeToString,
+                response_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListAlarmsResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -314,6 +319,13 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAlarms(self, request, context):
+        """Lists the troubles of the service that stand. Needs no key, like the health service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -426,6 +438,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.ListWorkers,
                     request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListWorkersRequest.FromString,
                     response_serializer=kinolog_dot_v1_dot_job__service__pb2.ListWorkersResponse.SerializeToString,
+            ),
+            'ListAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAlarms,
+                    request_deserializer=kinolog_dot_v1_dot_job__service__pb2.ListAlarmsRequest.FromString,
+                    response_serializer=kinolog_dot_v1_dot_job__service__pb2.ListAlarmsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1027,6 +1044,33 @@ class JobService:
             '/kinolog.v1.JobService/ListWorkers',
             kinolog_dot_v1_dot_job__service__pb2.ListWorkersRequest.SerializeToString,
             kinolog_dot_v1_dot_job__service__pb2.ListWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kinolog.v1.JobService/ListAlarms',
+            kinolog_dot_v1_dot_job__service__pb2.ListAlarmsRequest.SerializeToString,
+            kinolog_dot_v1_dot_job__service__pb2.ListAlarmsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -84,6 +84,8 @@ class JobServiceStub:
     """Lists the models of the catalogue."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListWorkersRequest, _job_service_pb2.ListWorkersResponse]
     """Lists the workers that reported recently."""
+    ListAlarms: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListAlarmsRequest, _job_service_pb2.ListAlarmsResponse]
+    """Lists the troubles of the service that stand. Needs no key, like the health service."""
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
@@ -141,6 +143,8 @@ class JobServiceAsyncStub(JobServiceStub):
     """Lists the models of the catalogue."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListWorkersRequest, _job_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers that reported recently."""
+    ListAlarms: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListAlarmsRequest, _job_service_pb2.ListAlarmsResponse]  # type: ignore[assignment]
+    """Lists the troubles of the service that stand. Needs no key, like the health service."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """JobService: submit, command, query and watch jobs.
@@ -327,5 +331,13 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.ListWorkersResponse, _abc.Awaitable[_job_service_pb2.ListWorkersResponse]]:
         """Lists the workers that reported recently."""
+
+    @_abc_1.abstractmethod
+    def ListAlarms(
+        self,
+        request: _job_service_pb2.ListAlarmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListAlarmsResponse, _abc.Awaitable[_job_service_pb2.ListAlarmsResponse]]:
+        """Lists the troubles of the service that stand. Needs no key, like the health service."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

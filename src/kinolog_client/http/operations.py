@@ -22,7 +22,13 @@ from kinolog_client.http.operation import (
     Operation,
     model_of,
 )
-from kinolog_client.models.catalogue import ApiKeyListInfo, HealthInfo, ModelListInfo, WorkerListInfo
+from kinolog_client.models.catalogue import (
+    AlarmListInfo,
+    ApiKeyListInfo,
+    HealthInfo,
+    ModelListInfo,
+    WorkerListInfo,
+)
 from kinolog_client.models.commands import BulkInfo, CommandInfo
 from kinolog_client.models.history import HistoryInfo, LogPageInfo, ProofInfo
 from kinolog_client.models.jobs import JobInfo, JobPageInfo, StoryboardInfo
@@ -248,6 +254,11 @@ def models() -> Operation[ModelListInfo]:
 def workers() -> Operation[WorkerListInfo]:
     """Return the workers that reported recently."""
     return Operation(method="GET", route=f"{API_PREFIX}/workers", read=model_of(WorkerListInfo))
+
+
+def alarms() -> Operation[AlarmListInfo]:
+    """Return the troubles of the service that stand, such as a full disk."""
+    return Operation(method="GET", route=f"{API_PREFIX}/alarms", read=model_of(AlarmListInfo))
 
 
 def api_keys() -> Operation[ApiKeyListInfo]:

@@ -1,4 +1,4 @@
-"""Models, workers, API keys, and the state of the gateway."""
+"""Models, workers, alarms, API keys, and the state of the gateway."""
 
 from __future__ import annotations
 
@@ -67,6 +67,22 @@ class WorkerListInfo(ClientModel):
     """The workers, by name."""
 
     workers: tuple[WorkerInfo, ...]
+
+
+class AlarmInfo(ClientModel):
+    """A trouble of the service that stands. `severity` is `warning`, or `refuse_writes` while no job is accepted."""
+
+    name: str
+    severity: str = "warning"
+    text: str
+    source: str = ""
+    since: datetime | None = None
+
+
+class AlarmListInfo(ClientModel):
+    """The alarms, those that refuse writes first."""
+
+    alarms: tuple[AlarmInfo, ...] = ()
 
 
 class ApiKeyInfo(ClientModel):

@@ -192,6 +192,9 @@ async def test_numbers_and_catalogue(client: EitherClient, api: RecordingApi) ->
     assert (await client.call("activity", limit=5, before=9)).next_before == 9
     assert (await client.call("models")).models[0].defaults.size == "256x256"
     assert (await client.call("workers")).workers[0].memory_total_bytes == 8_000_000_000
+    api.alarms.append(canned.alarm())
+    (alarm,) = (await client.call("alarms")).alarms
+    assert (alarm.name, alarm.severity, alarm.text) == ("storage-full", "refuse_writes", "make room")
 
 
 async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> None:
@@ -201,5 +204,8 @@ async def test_the_gateway_itself(client: EitherClient, api: RecordingApi) -> No
     assert await client.call("requires_key") is False
     assert "/mcp/jobs" in (await client.call("openapi"))["paths"]
     assert (await client.call("asyncapi"))["asyncapi"].startswith("3")
+    api.alarms.append(canned.alarm())
+    assert await client.call("ready") is False
+    api.alarms.clear()
     await api.stop()
     assert await client.call("ready") is False

@@ -246,6 +246,13 @@ def worker() -> pb.Worker:
     )
 
 
+def alarm(severity: pb.AlarmSeverity.ValueType = pb.ALARM_SEVERITY_REFUSE_WRITES) -> pb.Alarm:
+    """An alarm; by default one that refuses writes."""
+    return pb.Alarm(
+        name="storage-full", severity=severity, text="make room", source="kinolog up", since=at(0)
+    )
+
+
 def overview() -> analytics.GetOverviewResponse:
     """Numbers without completed jobs."""
     return analytics.GetOverviewResponse(

@@ -69,6 +69,7 @@ class RecordingApi:
         self.read_bytes = 0
         self.downloads_done = 0
         self.download_ended = asyncio.Event()
+        self.alarms: list[pb.Alarm] = []
         self.open_streams = 0
         self.position = 0
         self._delayed: list[jobs.WatchJobsResponse] | None = None

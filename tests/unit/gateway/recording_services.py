@@ -125,6 +125,11 @@ def ListWorkers(api: RecordingApi, request: jobs.ListWorkersRequest) -> jobs.Lis
     return jobs.ListWorkersResponse(workers=[canned.worker()])
 
 
+def ListAlarms(api: RecordingApi, request: jobs.ListAlarmsRequest) -> jobs.ListAlarmsResponse:  # noqa: N802
+    """Return the alarms."""
+    return jobs.ListAlarmsResponse(alarms=api.alarms)
+
+
 def GetHistory(api: RecordingApi, request: audit.GetHistoryRequest) -> audit.GetHistoryResponse:  # noqa: N802
     """Return the commits of a job up to a position."""
     api.get(request.job_id)
@@ -180,6 +185,7 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
     ListLogEntries = _unary(ListLogEntries)
     ListModels = _unary(ListModels)
     ListWorkers = _unary(ListWorkers)
+    ListAlarms = _unary(ListAlarms)
     CancelJob = _named(
         "CancelJob", _command(jobs.CancelJobResponse, pb.STATUS_CANCELLED, "cancel_requested", "cancelled")
     )

@@ -219,3 +219,30 @@ async def test_the_catalogue(gateway: RunningGateway, api: RecordingApi) -> None
     assert (model["defaults"]["size"], model["defaults"]["duration"]) == ("256x256", 17 / 8)
     (worker,) = (await gateway.client.get("/mcp/workers")).json()["workers"]
     assert (worker["name"], worker["stage"], worker["step"]) == ("worker-1", "denoise", 3)
+
+
+async def test_alarms_are_listed(gateway: RunningGateway, api: RecordingApi) -> None:
+    """Alarms have a name, a severity, a text, a source and a start."""
+    assert (await gateway.client.get("/mcp/alarms")).json() == {"alarms": []}
+    api.alarms.append(canned.alarm())
+    (alarm,) = (await gateway.client.get("/mcp/alarms")).json()["alarms"]
+    assert alarm == {
+        "name": "storage-full",
+        "severity": "refuse_writes",
+        "text": "make room",
+        "source": "kinolog up",
+        "since": "2026-11-22T15:00:00Z",
+    }
+
+
+async def test_ready_tells_the_alarms(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A warning leaves the gateway ready; an alarm that refuses writes does not, and the body says why."""
+    api.alarms.append(canned.alarm(pb.ALARM_SEVERITY_WARNING))
+    response = await gateway.client.get("/ready")
+    assert (response.status_code, response.json()["status"]) == (200, "ready")
+    assert [alarm["name"] for alarm in response.json()["alarms"]] == ["storage-full"]
+    api.alarms[:] = [canned.alarm()]
+    response = await gateway.client.get("/ready")
+    assert (response.status_code, response.json()["status"]) == (503, "refusing writes")
+    assert response.json()["detail"] == "make room"
+    assert response.headers["retry-after"] == "10"

@@ -72,6 +72,17 @@ async def test_codes(
     assert ("www-authenticate" in response.headers) == (status == 401)
 
 
+async def test_a_full_disk_is_507(gateway: RunningGateway, api: RecordingApi) -> None:
+    """The api's answer to a submit while a disk is full is Insufficient Storage."""
+    api.failures["SubmitJob"] = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL", "make room")
+    problem = problem_of(await gateway.client.post("/mcp/generate", json={"prompt": "x"}), 507)
+    assert (problem["reason"], problem["detail"], problem["title"]) == (
+        "STORAGE_FULL",
+        "make room",
+        "Insufficient Storage",
+    )
+
+
 async def test_an_unreachable_api() -> None:
     """Without an api the gateway runs, is not ready, and responds with 503 and Retry-After."""
     async with running_gateway("127.0.0.1:1") as gateway:

@@ -13,6 +13,7 @@ from kinolog.job import commands as c
 from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.read_model import ReadModel
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
@@ -44,13 +45,22 @@ def command_id(name: str, request_id: str) -> str:
 class JobCommands:
     """CancelJob, RetryJob, ReprioritizeJob, PrefetchJob, and the bulk variants of the first three."""
 
-    def __init__(self, handler: CommandHandler, queries: JobQueries, read_model: ReadModel) -> None:
+    def __init__(
+        self, handler: CommandHandler, queries: JobQueries, read_model: ReadModel, write_guard: WriteGuard
+    ) -> None:
         self._handler = handler
         self._queries = queries
         self._read_model = read_model
+        self._write_guard = write_guard
 
     async def apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
-        """Apply a command to a job of the caller. Raises `Refused`, and NOT_FOUND for another tenant's job."""
+        """Apply a command to a job of the caller.
+
+        Raises `Refused`, NOT_FOUND for another tenant's job, and the error of an alarm that refuses writes.
+        """
+        if isinstance(command, c.Retry):
+            await self._write_guard.check_new_job()
+        await self._write_guard.check_command()
 
         async def load(job_id: str) -> LoadedJob:
             return await self._queries.load(call.tenant, job_id)

@@ -18,6 +18,7 @@ from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogU
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
@@ -61,6 +62,7 @@ class SubmitJob:
         handler: CommandHandler,
         catalogue: Catalogue,
         rules: RequestRules,
+        write_guard: WriteGuard,
     ) -> None:
         self._store = store
         self._keys = keys
@@ -68,10 +70,12 @@ class SubmitJob:
         self._handler = handler
         self._catalogue = catalogue
         self._rules = rules
+        self._write_guard = write_guard
 
     async def submit(self, request: pb.SubmitJobRequest, call: RpcCall) -> pb.SubmitJobResponse:
         """SubmitJob."""
         item = self._planned(request, call)
+        await self._write_guard.check_new_job()
         (key,) = await self._pool.take()
         accepted = await self._store_one(item, key, call)
         return pb.SubmitJobResponse(
@@ -84,6 +88,7 @@ class SubmitJob:
         self, request: pb.BatchSubmitJobsRequest, call: RpcCall
     ) -> pb.BatchSubmitJobsResponse:
         """BatchSubmitJobs. An error in one job does not affect the others."""
+        await self._write_guard.check_new_job()
         results: list[pb.BatchSubmitResult] = [pb.BatchSubmitResult() for _ in request.requests]
         chunk = _Chunk()
         async with asyncio.TaskGroup() as group:

@@ -29,6 +29,9 @@ from kinolog_api.rpc.validation import RequestRules
 logger = logging.getLogger(__name__)
 
 DETAILS_KEY = "grpc-status-details-bin"
+OPEN_METHODS = frozenset({"ListAlarms"})
+"""Methods that need no key: probes of operators have none."""
+
 RESPONSE_SECONDS = 0.05
 """Part of the caller's deadline that is reserved for sending the response."""
 
@@ -68,15 +71,23 @@ class CallGuard:
     def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
         caller = self._authenticator.identify(context.invocation_metadata() or ())
-        try:
-            request = kind.FromString(raw)
-        except DecodeError:
-            message = f"the bytes are not a {kind.DESCRIPTOR.name}"
-            raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
+        request = _parsed(kind, raw)
         self._rules.check(request)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, deadline=deadline)
+
+    def admit_anyone(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
+        """Return the parsed request of a caller who is not identified. Raises `RpcError` if it is not acceptable."""
+        return _parsed(kind, raw), RpcCall(tenant="", actor="")
+
+
+def _parsed(kind: type[Message], raw: bytes) -> Message:
+    try:
+        return kind.FromString(raw)
+    except DecodeError:
+        message = f"the bytes are not a {kind.DESCRIPTOR.name}"
+        raise RpcError(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from None
 
 
 async def abort(context: Context, error: Exception, method: str) -> None:
@@ -126,9 +137,11 @@ def _handler(method: MethodDescriptor, guard: CallGuard, function: Any) -> grpc.
 def _unary_handler(
     name: str, kind: type[Message], guard: CallGuard, function: UnaryMethod
 ) -> Callable[..., Any]:
+    admit = guard.admit_anyone if name in OPEN_METHODS else guard.admit
+
     async def handle(raw: bytes, context: Context) -> bytes:
         try:
-            request, call = guard.admit(kind, raw, context)
+            request, call = admit(kind, raw, context)
             return (await function(request, call)).SerializeToString()
         except Exception as error:
             await abort(context, error, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from http import HTTPStatus
 from math import ceil
 
 import grpc
@@ -36,6 +37,9 @@ _HTTP = {
     grpc.StatusCode.DATA_LOSS: 500,
     grpc.StatusCode.UNAUTHENTICATED: 401,
 }
+_HTTP_BY_REASON = {"STORAGE_FULL": 507}
+"""Statuses of reasons that HTTP knows more exactly than gRPC."""
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _FALLBACK_DETAILS = {
     grpc.StatusCode.UNAVAILABLE: "the api cannot be reached or is not ready; try again in a moment",
@@ -110,7 +114,7 @@ def from_call(error: grpc.aio.AioRpcError) -> HttpProblemError:
         detail = _FALLBACK_DETAILS.get(code) or error.details() or code.name
         status = status_pb2.Status(code=code.value[0], message=detail)
     problem = from_rpc_status(status)
-    if problem.status >= 500:
+    if problem.status >= 500 and problem.status != HTTPStatus.INSUFFICIENT_STORAGE:
         log.warning("call to the api failed", extra=fields("upstream", code=code.name, reason=problem.reason))
     return HttpProblemError(
         problem.status, problem.reason, problem.detail, tuple(problem.violations), _headers(problem, status)
@@ -144,4 +148,6 @@ def from_rpc_status(status: status_pb2.Status) -> Problem:
     message = _with_rest_names(status.message) or _FALLBACK_DETAILS.get(code, code.name)
     if violations:
         message = "; ".join(f"{v.field} {v.message}" for v in violations[:SHOWN_VIOLATIONS])
-    return make_problem(_HTTP.get(code, 500), reason, message, tuple(violations))
+    return make_problem(
+        _HTTP_BY_REASON.get(reason) or _HTTP.get(code, 500), reason, message, tuple(violations)
+    )

@@ -1,4 +1,4 @@
-"""Routes of the model catalogue and the workers."""
+"""Routes of the model catalogue, the workers and the alarms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_gateway.responses.alarms import AlarmsView, alarms_view
 from kinolog_gateway.responses.catalogue import ModelsView, WorkersView, models_view, workers_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, Caller, json_response
 
@@ -22,3 +23,10 @@ async def models(api: Api, caller: Caller) -> Response:
 async def workers(api: Api, caller: Caller) -> Response:
     """List the workers that reported recently, with their current jobs."""
     return json_response(workers_view(await api.call(api.jobs.ListWorkers, pb.ListWorkersRequest(), caller)))
+
+
+@router.get("/alarms", response_model=AlarmsView, summary="List alarms")
+async def alarms(api: Api, caller: Caller) -> Response:
+    """List the troubles of the service that stand, such as a full disk."""
+    response = await api.call(api.jobs.ListAlarms, pb.ListAlarmsRequest(), caller)
+    return json_response(alarms_view(response.alarms))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from kinolog_gateway.http.metrics import CONTENT_TYPE, Metrics
 from kinolog_gateway.http.problems import HttpProblemError
+from kinolog_gateway.responses.alarms import AlarmView, alarms_view
 from kinolog_gateway.routes.dependencies import PROBLEMS, Api, json_response
 from kinolog_gateway.websocket.asyncapi import asyncapi_document
 
@@ -23,9 +24,11 @@ class HealthView(BaseModel):
 
 
 class ReadyView(BaseModel):
-    """Requests can be served."""
+    """Whether requests can be served, and the troubles that stand. Reads are served while it refuses writes."""
 
-    status: Literal["ready"] = "ready"
+    status: Literal["ready", "refusing writes"] = "ready"
+    detail: str = Field("", description="Why writes are refused, and what to do.")
+    alarms: list[AlarmView] = Field(default_factory=list)
 
 
 @router.get("/health", response_model=HealthView, summary="Does the process run?")
@@ -36,7 +39,7 @@ async def health() -> Response:
 
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
 async def ready(api: Api) -> Response:
-    """Return 200 if the api is ready, else 503."""
+    """Return 200 if the api is ready and accepts new jobs, else 503."""
     if not await api.is_serving():
         raise HttpProblemError(
             503,
@@ -44,7 +47,15 @@ async def ready(api: Api) -> Response:
             "the api is not ready yet",
             headers={"Retry-After": "1"},
         )
-    return json_response(ReadyView())
+    found = alarms_view(await api.alarms()).alarms
+    refusing = [alarm.text for alarm in found if alarm.severity == "refuse_writes"]
+    if not refusing:
+        return json_response(ReadyView(alarms=found))
+    view = ReadyView(status="refusing writes", detail=" ".join(refusing), alarms=found)
+    response = json_response(view)
+    response.status_code = 503
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 @router.get(

@@ -26,6 +26,12 @@ ADVISORY_SUBJECTS = (
     "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.WORK.*",
 )
 
+ALARM_SUBJECTS = "alarms.*"
+ALARMS_RAISED = "alarms.raised"
+ALARMS_CLEARED = "alarms.cleared"
+ALARMS_REQUESTED = "alarms.requested"
+"""A process that starts requests on this subject that all others announce their alarms."""
+
 
 def events(job_id: str) -> str:
     """Subject of a job's history."""
@@ -129,6 +135,7 @@ def permissions(service: Service) -> Permissions:
         case Service.API:
             publish = (
                 "evt.job.*",
+                ALARM_SUBJECTS,
                 key_values,
                 f"$JS.API.STREAM.MSG.DELETE.{KEYS_STREAM}",
                 f"$JS.API.STREAM.PURGE.{WORK}",
@@ -141,12 +148,14 @@ def permissions(service: Service) -> Permissions:
                 *_get(WORK),
             )
             return Permissions(
-                publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>")
+                publish=publish,
+                subscribe=(inbox, LIVE_SUBJECTS, "prg.>", f"$KV.{WORKERS_BUCKET}.>", ALARM_SUBJECTS),
             )
         case Service.PROJECTOR:
             publish = (
                 "evt.job.*",
                 "work.>",
+                ALARM_SUBJECTS,
                 f"$JS.API.STREAM.PURGE.{WORK}",
                 *_get(EVENTS),
                 *_consume(EVENTS),
@@ -159,11 +168,12 @@ def permissions(service: Service) -> Permissions:
                 *_get(KEYS_STREAM),
                 *_get(WORKERS_STREAM),
             )
-            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>"))
+            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS, "prg.>", ALARM_SUBJECTS))
         case Service.WORKER:
             publish = (
                 "evt.job.*",
                 "prg.>",
+                ALARM_SUBJECTS,
                 f"$KV.{WORKERS_BUCKET}.>",
                 f"$JS.API.STREAM.INFO.{PROGRESS}",
                 *_get(EVENTS),
@@ -172,4 +182,4 @@ def permissions(service: Service) -> Permissions:
                 *_consume(WORK),
                 *_get(WORKERS_STREAM),
             )
-            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS))
+            return Permissions(publish=publish, subscribe=(inbox, LIVE_SUBJECTS, ALARM_SUBJECTS))

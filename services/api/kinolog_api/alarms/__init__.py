@@ -1,0 +1,1 @@
+"""Alarms: list them, and refuse work while one says so."""

@@ -1,0 +1,39 @@
+"""Alarms in memory, for tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from kinolog.ports.alarms import KNOWN_SECONDS, Alarm, in_order
+
+Board = dict[tuple[str, str], tuple[float, Alarm]]
+"""Alarms by source and name, with the time of their last announcement."""
+
+
+class MemoryAlarms:
+    """The alarms of one process on a board that processes share (`now` in seconds)."""
+
+    def __init__(
+        self, source: str = "test", board: Board | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._source = source
+        self._board = {} if board is None else board
+        self._now = now
+
+    @property
+    def source(self) -> str:
+        return self._source
+
+    async def raise_alarm(self, alarm: Alarm) -> None:
+        key = (self._source, alarm.name)
+        since = self._board[key][1].since if key in self._board else alarm.since
+        self._board[key] = (self._now(), replace(alarm, source=self._source, since=since))
+
+    async def clear(self, name: str) -> None:
+        self._board.pop((self._source, name), None)
+
+    async def current(self) -> tuple[Alarm, ...]:
+        oldest = self._now() - KNOWN_SECONDS
+        return in_order([alarm for at, alarm in self._board.values() if at > oldest])

@@ -1,0 +1,101 @@
+"""The api refuses work while an alarm says so, and lists the alarms."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import grpc
+import pytest
+from grpc import aio
+from kinolog_api.rpc.authentication import Authenticator
+
+from kinolog.ports.alarms import LOG_DAMAGED, STORAGE_FULL, Alarm, AlarmSeverity
+from kinolog.process.api_keys import KeyHolder, key_digest
+from kinolog.v1 import job_pb2, job_service_pb2_grpc
+from kinolog.v1 import job_service_pb2 as pb
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+
+AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[RunningApi]:
+    """An api over memory."""
+    async with running_api() as running:
+        yield running
+
+
+async def given_alarm(
+    api: RunningApi, name: str, severity: AlarmSeverity = AlarmSeverity.REFUSE_WRITES
+) -> None:
+    """Raise an alarm."""
+    await api.alarms.raise_alarm(
+        Alarm(name=name, severity=severity, text="the disk is full; make room", source="", since=AT)
+    )
+
+
+async def test_alarms_are_listed(api: RunningApi) -> None:
+    """An alarm is listed with all that is known of it."""
+    assert not (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
+    await given_alarm(api, STORAGE_FULL)
+    (alarm,) = (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
+    assert (alarm.name, alarm.severity) == (STORAGE_FULL, job_pb2.ALARM_SEVERITY_REFUSE_WRITES)
+    assert (alarm.text, alarm.source) == ("the disk is full; make room", "test")
+    assert alarm.since.ToDatetime(UTC) == AT
+
+
+async def test_alarms_need_no_key() -> None:
+    """A probe has no API key; nothing else is served without one."""
+    keys = {key_digest("k" * 32): KeyHolder(tenant="t", actor="a")}
+    async with (
+        running_api(Authenticator("default", keys)) as api,
+        aio.insecure_channel(api.target) as channel,
+    ):
+        jobs = job_service_pb2_grpc.JobServiceStub(channel)
+        await given_alarm(api, STORAGE_FULL)
+        assert len((await jobs.ListAlarms(pb.ListAlarmsRequest())).alarms) == 1
+        assert (
+            await refused(jobs.ListWorkers(pb.ListWorkersRequest()))
+        ).code is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_full_disk_refuses_new_jobs(api: RunningApi) -> None:
+    """Submits, batches and retries are refused with what to do; other commands and reads are served."""
+    job_id, failed = await api.submit(), await api.submit()
+    await api.fail(failed)
+    await given_alarm(api, f"{STORAGE_FULL}-log")
+    batch = pb.BatchSubmitJobsRequest(requests=[pb.SubmitJobRequest(prompt=PROMPT)])
+    for call in (
+        api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)),
+        api.jobs.BatchSubmitJobs(batch),
+        api.jobs.RetryJob(pb.RetryJobRequest(job_id=failed)),
+    ):
+        problem = await refused(call)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
+        assert problem.message == "the disk is full; make room"
+        assert problem.retry_seconds
+    await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))
+    await api.alarms.clear(f"{STORAGE_FULL}-log")
+    await api.submit()
+
+
+async def test_a_damaged_log_refuses_every_command(api: RunningApi) -> None:
+    """Nothing is written to a log that differs from its archive; reads are served."""
+    job_id = await api.submit()
+    await given_alarm(api, LOG_DAMAGED)
+    for call in (
+        api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)),
+        api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id)),
+        api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id)),
+    ):
+        problem = await refused(call)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.DATA_LOSS, "LOG_DAMAGED")
+    await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))
+
+
+async def test_a_warning_refuses_nothing(api: RunningApi) -> None:
+    """A warning is only told."""
+    await given_alarm(api, STORAGE_FULL, AlarmSeverity.WARNING)
+    await api.submit()
