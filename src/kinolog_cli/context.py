@@ -65,6 +65,12 @@ def current_context(as_json: bool) -> CliContext:
     return context
 
 
+def wants_json(as_json: bool) -> bool:
+    """Return whether a command that needs no gateway prints JSON: by its own option, or by the one before its name."""
+    context = CURRENT.get(None)
+    return as_json or (context is not None and context.as_json)
+
+
 def set_context(*, url: str | None, api_key: str | None, as_json: bool) -> None:
     """Set the context from the options, else KINOLOG_URL and KINOLOG_API_KEY, else the stack that runs here.
 

@@ -14,10 +14,11 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
 from kinolog_cli.job_commands import error_message
 from kinolog_cli.job_queries import save_video, watch_job
+from kinolog_cli.stop_signals import StopSignals
 from kinolog_cli.terminal_output import history_outline
 from kinolog_client import HistoryInfo, JobInfo
 from kinolog_stack.data_folder import DataFolder
-from kinolog_stack.errors import StartError
+from kinolog_stack.errors import SettingError, StartError
 from kinolog_stack.settings import StackSettings
 
 if TYPE_CHECKING:  # what it imports is not installed everywhere
@@ -81,10 +82,12 @@ def gateway_of_stack(context: CliContext, settings: StackSettings) -> Iterator[s
     context.err.print("starting kinolog …", style="dim")
     try:
         stack = Stack(settings, on_change=print_change)
+        StopSignals(stack).install()
         stack.start()
     except StartError as error:
         text = f"kinolog did not start: {error.problem} {error.remedy}"
-        raise CommandFailed(ExitCode.UNREACHABLE, text) from error
+        code = ExitCode.USAGE if isinstance(error, SettingError) else ExitCode.UNREACHABLE
+        raise CommandFailed(code, text) from error
     try:
         yield stack.addresses["gateway"]
     finally:

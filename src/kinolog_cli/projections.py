@@ -15,10 +15,11 @@ from typing import Annotated
 import typer
 
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog_cli.context import command
+from kinolog_cli.context import command, wants_json
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.environment import service_environment
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
 
@@ -65,7 +66,8 @@ def restore(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
 
 def _projector(verb: str, data: Path | None, as_json: bool) -> ExitCode:
     """Run the projector's program. Its output goes through."""
-    argv = [sys.executable, "-m", "kinolog_projector.app", verb, *(["--json"] if as_json else [])]
+    options = ["--json"] if wants_json(as_json) else []
+    argv = [sys.executable, "-P", "-m", "kinolog_projector.app", verb, *options]
     done = subprocess.run(argv, env=_environment(verb, data), check=False)  # noqa: S603  (our own program)
     return ExitCode.OK if done.returncode == 0 else ExitCode.FAILED
 
@@ -87,7 +89,7 @@ def _environment(verb: str, data: Path | None) -> dict[str, str]:
     user = Service.ADMIN if verb == "restore" else Service.PROJECTOR
     passwords = load_passwords(folder.passwords, [user.value, SUPERUSER])
     database = f"postgresql://{SUPERUSER}:{passwords[SUPERUSER]}@{running.addresses['postgres']}/{DATABASE}"
-    return dict(os.environ) | {
+    return service_environment(os.environ) | {
         "KINOLOG_NATS_URL": running.addresses["nats"],
         "KINOLOG_NATS_USER": user.value,
         "KINOLOG_NATS_PASSWORD": passwords[user.value],

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from kinolog.process.settings import describe_invalid_setting
+from kinolog_cli.context import wants_json
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.stop_signals import StopSignals
 from kinolog_stack.data_folder import DataFolder
-from kinolog_stack.errors import StartError
+from kinolog_stack.errors import SettingError, StartError
 from kinolog_stack.log_files import LogFileFollower
 from kinolog_stack.settings import StackSettings
 
@@ -26,7 +26,14 @@ if TYPE_CHECKING:  # what they import is not installed everywhere, and takes tim
     from kinolog_stack.stack import Stack
 
 FOLLOW_SECONDS = 0.3
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+OPTIONS = {
+    "data": "--data",
+    "gateway_port": "--port",
+    "api_port": "--api-port",
+    "workers": "--workers",
+    "worker_devices": "--devices",
+}
+"""Options of `kinolog up` by the setting that they stand for."""
 MARKS = {"ok": "ok     ", "warning": "warning", "wrong": "WRONG  "}
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Data folder (KINOLOG_DATA).")]
@@ -48,41 +55,39 @@ def up(
     ] = False,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
-    options: dict[str, object] = {
-        "data": data,
-        "gateway_port": gateway_port,
-        "api_port": api_port,
-        "workers": workers,
-        "worker_devices": devices,
-    }
+    as_json = wants_json(as_json)
+    values = (data, gateway_port, api_port, workers, devices)
+    options: dict[str, object] = dict(zip(OPTIONS, values, strict=True))
     try:
         from kinolog_stack.stack import Stack
     except ImportError as error:
         raise _missing_library("up", error) from error
     stack = Stack(_settings(options), on_change=_print_change)
-    signals = _StopSignals(stack)
-    for which in SIGNALS:
-        if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:  # as nohup leaves it
-            signal.signal(which, signals.on_signal)
+    signals = StopSignals(stack)
+    signals.install()
     try:
         stack.start()
-        signals.starting = False
+        signals.interrupts = False
         _welcome(stack, as_json)
         _wait(stack, signals.stopping, verbose)
     except StartError as error:
         _print_line(f"kinolog did not start: {error.problem}")
         if error.remedy:
             _print_line(error.remedy)
-        raise typer.Exit(int(ExitCode.FAILED)) from error
+        raise typer.Exit(
+            int(ExitCode.USAGE if isinstance(error, SettingError) else ExitCode.FAILED)
+        ) from error
     except OSError as error:
         _print_line(f"kinolog did not start: {error}")
         raise typer.Exit(int(ExitCode.FAILED)) from error
     except KeyboardInterrupt:
         raise typer.Exit(int(ExitCode.INTERRUPTED)) from None
     finally:
-        signals.starting = False
+        signals.interrupts = False
         signals.stopping.set()
         stack.stop()
+    if signals.aborted:
+        raise typer.Exit(int(ExitCode.INTERRUPTED))
     _print_line("kinolog has stopped.")
 
 
@@ -98,6 +103,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every part, print what is wrong and what to do about it. Exit code 1 when something is wrong."""
+    as_json = wants_json(as_json)
     try:
         from kinolog_stack.doctor import run_checks
     except ImportError as error:
@@ -118,32 +124,20 @@ def doctor(
     raise typer.Exit(int(ExitCode.OK if healthy else ExitCode.FAILED))
 
 
-class _StopSignals:
-    """Stops the stack at the first signal in order, at the second one at once."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.starting = True
-        self.stopping = threading.Event()
-        self._stack = stack
-
-    def on_signal(self, which: int, frame: FrameType | None) -> None:
-        """Handle SIGINT, SIGTERM and SIGHUP."""
-        if self.stopping.is_set():
-            self._stack.abort()
-            return
-        self.stopping.set()
-        _print_line("stopping …")
-        if self.starting:
-            raise KeyboardInterrupt
-
-
 def _settings(options: dict[str, object]) -> StackSettings:
     """Return the settings of the environment and of the options that are not None. Raises `typer.Exit`."""
+    given = {name: value for name, value in options.items() if value is not None}
     try:
-        return StackSettings(**{name: value for name, value in options.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks them
+        return StackSettings(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        _print_line(describe_invalid_setting(error))
+        _print_line(_describe_invalid(error, given))
         raise typer.Exit(int(ExitCode.USAGE)) from error
+
+
+def _describe_invalid(error: ValidationError, given: dict[str, object]) -> str:
+    """Return the line for an invalid setting. One that was given as an option is named as the option."""
+    text, name = describe_invalid_setting(error), str(error.errors()[0]["loc"][0])
+    return f"{OPTIONS[name]}: {text.partition(': ')[2]}" if name in given else text
 
 
 def _print_change(process: SupervisedProcess) -> None:

@@ -10,6 +10,15 @@ from pathlib import Path
 NVIDIA_DEVICES = Path("/proc/driver/nvidia/gpus")
 
 
+GPU_INTERFACES = (NVIDIA_DEVICES, Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
+"""What a driver of NVIDIA, of Windows' subsystem for Linux or of AMD makes."""
+
+
+def gpus_can_be_counted() -> bool:
+    """Return whether `detect_devices` knows every GPU: there are none, or NVIDIA's driver lists them."""
+    return NVIDIA_DEVICES.is_dir() or not any(path.exists() for path in GPU_INTERFACES)
+
+
 def detect_devices() -> list[str]:
     """Return the torch names of all GPUs, or of the CPU if there is none."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -6,7 +6,6 @@ import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +23,8 @@ from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.errors import StartError
+from kinolog_stack.machine import missing_folders
+from kinolog_stack.servers.libpq import connect
 from kinolog_stack.servers.nats_server import nats_server_binary
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.postgres_server import DATABASE, SUPERUSER, postgres_binary
@@ -136,20 +137,15 @@ def _models() -> DoctorCheck:
             found=str(error),
             remedy="Correct KINOLOG_CATALOGUE or KINOLOG_MODEL (docs/models.md).",
         )
-    entries = list(catalogue)
-    missing = [
-        entry.name
-        for entry in entries
-        if entry.source.startswith(("/", ".")) and not Path(entry.source).is_dir()
-    ]
+    missing = missing_folders(catalogue)
     if missing:
         return DoctorCheck(
             name="models",
             status=WRONG,
-            found=f"no folder for {', '.join(missing)}",
+            found=f"there is no folder {', '.join(missing)}",
             remedy="Put the weights there, or correct the path.",
         )
-    return DoctorCheck(name="models", status=OK, found=", ".join(entry.name for entry in entries))
+    return DoctorCheck(name="models", status=OK, found=", ".join(catalogue.names))
 
 
 def _stack(folder: DataFolder, running: RunningStack | None) -> DoctorCheck:
@@ -231,7 +227,7 @@ def _postgres(folder: DataFolder, address: str) -> DoctorCheck:
     try:
         password = load_passwords(folder.passwords, [SUPERUSER])[SUPERUSER]
         url = f"postgresql://{SUPERUSER}:{password}@{address}/{DATABASE}"
-        with psycopg.connect(url, connect_timeout=int(ANSWER_SECONDS)) as connection:
+        with connect(url, connect_timeout=int(ANSWER_SECONDS)) as connection:
             row = connection.execute("SELECT to_regclass('kinolog.schema_version') IS NOT NULL").fetchone()
             if row is None or not row[0]:
                 return DoctorCheck(
@@ -296,7 +292,8 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
             found="grpc is not installed here",
             remedy="Install it with: pip install 'kinolog[api]'",
         )
-    with grpc.insecure_channel(target) as channel:
+    # No proxy of the shell stands before a process of this machine.
+    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS

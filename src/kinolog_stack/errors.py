@@ -12,6 +12,10 @@ class StartError(Exception):
         self.remedy = remedy
 
 
+class SettingError(StartError):
+    """A setting or an option is wrong. Nothing was started."""
+
+
 class PortError(StartError):
     """A configured port is not available. `setting` is the environment variable that changes it."""
 

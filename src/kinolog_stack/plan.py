@@ -20,7 +20,6 @@ from kinolog_stack.settings import StackSettings
 
 UPDATE_SECONDS = 3_600.0
 STACK_MARK = "KINOLOG_STACK"
-SCOPED_SETTINGS = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class StackSite:
-    """Input of a plan: settings, data folder, servers, ports and the base environment."""
+    """Input of a plan: settings, data folder, servers, ports, the base environment, and the proxies of the shell."""
 
     settings: StackSettings
     folder: DataFolder
@@ -51,6 +50,7 @@ class StackSite:
     postgres: PostgresServer
     ports: StackPorts
     env: Mapping[str, str] = field(repr=False)
+    proxies: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
 def plan_stack(site: StackSite) -> StackPlan:
@@ -73,12 +73,9 @@ def plan_stack(site: StackSite) -> StackPlan:
     return StackPlan(set_up, ((projector,), serving))
 
 
-def base_env(folder: DataFolder, run: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment that every child inherits: without settings that only some of them may know, and
-    with the marks by which the processes of a stack, and of one run of it, are found.
-    """
-    inherited = {name: value for name, value in environ.items() if not name.startswith(SCOPED_SETTINGS)}
-    return inherited | {STACK_MARK: str(folder.path), RUN_MARK: run, "PYTHONUNBUFFERED": "1"}
+def run_marks(folder: DataFolder, run: str) -> dict[str, str]:
+    """Return the variables by which the processes of a stack, and of one run of it, are found."""
+    return {STACK_MARK: str(folder.path), RUN_MARK: run}
 
 
 def worker_devices(settings: StackSettings) -> list[str]:
@@ -96,7 +93,7 @@ def _spec(
 ) -> ServiceSpec:
     environment = dict(site.env) | dict(env)
     return ServiceSpec(
-        name, (sys.executable, "-m", module, *arguments), environment, stop_seconds=stop_seconds
+        name, (sys.executable, "-P", "-m", module, *arguments), environment, stop_seconds=stop_seconds
     )
 
 
@@ -118,7 +115,7 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
     specs = []
     for number, device in enumerate(worker_devices(site.settings), start=1):
         name = f"worker-{number}"
-        env = site.nats.settings_env(Service.WORKER) | _artifacts(site)
+        env = dict(site.proxies) | site.nats.settings_env(Service.WORKER) | _artifacts(site)
         env |= {
             "KINOLOG_WORKER_NAME": name,
             "KINOLOG_WORKER_DEVICE": device,

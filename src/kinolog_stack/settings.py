@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,10 @@ def default_data() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "kinolog"
     stated = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(stated) if os.path.isabs(stated) else Path.home() / ".local" / "share") / "kinolog"
+    try:
+        return (Path(stated) if os.path.isabs(stated) else Path.home() / ".local" / "share") / "kinolog"
+    except RuntimeError:  # a user without a home, as in a container
+        return SYSTEM_DATA
 
 
 class StackSettings(ProcessSettings):
@@ -59,4 +63,9 @@ class StackSettings(ProcessSettings):
     @field_validator("data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        if any(unicodedata.category(character) == "Cc" for character in str(value)):
+            raise ValueError("must not contain control characters")
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"cannot be found: {error}") from error

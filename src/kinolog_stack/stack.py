@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -15,23 +14,27 @@ from uuid import uuid4
 
 from kinolog.process.logs import fields
 from kinolog_stack.data_folder import DataFolder, RunningStack
+from kinolog_stack.environment import proxy_environment, server_environment, service_environment
 from kinolog_stack.errors import PortError
 from kinolog_stack.log_files import StackLog, rotate_at_start, rotate_when_large
+from kinolog_stack.machine import check_devices, check_models
 from kinolog_stack.plan import (
     STACK_MARK,
     StackPlan,
     StackPorts,
     StackSite,
-    base_env,
     local_address,
     plan_stack,
+    run_marks,
     worker_devices,
 )
-from kinolog_stack.processes.orphan_reaper import OrphanReaper
+from kinolog_stack.processes.child_process import kill_marked
+from kinolog_stack.processes.orphan_reaper import RUN_MARK, OrphanReaper
 from kinolog_stack.processes.orphans import end_processes_with
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.processes.supervised_process import Supervisable, SupervisedProcess
 from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.postgres_account import user_name_variable
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.tcp_ports import free_port, listen_error
@@ -72,6 +75,8 @@ class Stack:
 
     def start(self) -> None:
         """Start all processes and return when all of them serve. Raises `StartError` and leaves nothing running."""
+        check_devices(self.settings.worker_devices)
+        check_models()
         self.folder.open()
         try:
             self._log.open()
@@ -100,12 +105,11 @@ class Stack:
             self.folder.close()
 
     def abort(self) -> None:
-        """Kill every process now: for a second Ctrl-C while `stop` waits."""
+        """Kill every process of this run now, and start none again: for a second Ctrl-C while `stop` waits."""
         self._stopping.set()
-        supervised = [process.program for process in self.processes.values()]
-        for child in (program.child for program in [*supervised, *self._one_shots]):
-            if child is not None:
-                child.signal(signal.SIGKILL)
+        for process in self.processes.values():
+            process.end_supervision()
+        kill_marked(RUN_MARK, self._run_id)
 
     @property
     def processes(self) -> Mapping[str, SupervisedProcess]:
@@ -126,13 +130,14 @@ class Stack:
         self.stop()
 
     def _start_all(self) -> None:
-        env = base_env(self.folder, self._run_id, os.environ)
+        marks = run_marks(self.folder, self._run_id)
+        server_env = server_environment(os.environ) | marks
         nats = NatsServer(
             self.folder.nats,
             port=self.settings.nats_port,
             passwords_path=self.folder.passwords,
             log_path=self.folder.log("nats-server"),
-            env=env,
+            env=server_env,
         )
         postgres = PostgresServer(
             self.folder.postgres,
@@ -140,12 +145,21 @@ class Stack:
             fsync=self.settings.postgres_fsync,
             passwords_path=self.folder.passwords,
             log_path=self.folder.log("postgres"),
-            env=env,
+            env=server_env,
         )
         self._start_wave({"nats-server": nats, "postgres": postgres})
         ports = self._choose_ports()
         self._set_addresses(nats, postgres, ports)
-        plan = self._make_plan(StackSite(self.settings, self.folder, nats, postgres, ports, env))
+        site = StackSite(
+            settings=self.settings,
+            folder=self.folder,
+            nats=nats,
+            postgres=postgres,
+            ports=ports,
+            env=user_name_variable() | service_environment(os.environ) | marks,
+            proxies=proxy_environment(os.environ),
+        )
+        plan = self._make_plan(site)
         self._set_up(plan.set_up)
         for wave in plan.waves:
             self._start_wave({spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave})

@@ -3,69 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-import psutil
 import pytest
 
-from kinolog_stack.plan import STACK_MARK
-
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = """
-import functools
-import kinolog_stack.stack as stack
-from kinolog_cli import stack_commands as commands
-from tests.fixtures.small_stack import small_plan
-import typer
-stack.Stack = functools.partial(stack.Stack, make_plan=small_plan)
-app = typer.Typer()
-app.command()(commands.up)
-app.command()(commands.doctor)
-app()
-"""
-
-
-@contextmanager
-def _up(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """`kinolog up` with tiny services in the place of the real ones; killed if the test leaves it running."""
-    argv = [sys.executable, "-c", COMMAND, "up", "--data", str(folder), "--workers", "1", *options]
-    env = os.environ | {"KINOLOG_POSTGRES_FSYNC": "false"}
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+from tests.fixtures.up_command import COMMAND, ROOT, all_gone, processes_of, up_command
 
 
 def _doctor(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", COMMAND, "doctor", "--data", str(folder), *options]
+    argv = [sys.executable, "-c", COMMAND, *options, "doctor", "--data", str(folder)]
     return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, check=False)
-
-
-def _alive(folder: Path) -> list[str]:
-    """Names of the processes that belong to the stack on `folder`."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(STACK_MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.name())
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
 
 
 def test_up_reports_runs_and_stops_on_ctrl_c(data_folder: Path) -> None:
     """`up --json` prints where everything is; Ctrl-C ends it with status 0 and no process left."""
-    with _up(data_folder, "--json", "--port", "0", "--api-port", "0") as up:
+    with up_command(data_folder, "--json", "--port", "0", "--api-port", "0") as up:
         assert up.stdout is not None
         report = json.loads(up.stdout.readline())
         assert report["state"] == "running"
@@ -78,22 +35,22 @@ def test_up_reports_runs_and_stops_on_ctrl_c(data_folder: Path) -> None:
     assert status["process worker-1"] == "ok"
     # The tiny services made neither streams nor tables, and the doctor sees it.
     assert (status["streams"], status["postgres"], found["healthy"]) == ("wrong", "wrong", False)
-    assert _alive(data_folder) == []
+    assert processes_of(data_folder) == []
 
 
 def test_ctrl_c_while_it_starts(data_folder: Path) -> None:
     """Ctrl-C in the middle of a start ends what was started, with status 130."""
-    with _up(data_folder, "--port", "0", "--api-port", "0") as up:
+    with up_command(data_folder, "--port", "0", "--api-port", "0") as up:
         assert up.stderr is not None
         assert "nats-server runs" in up.stderr.readline()
         up.send_signal(signal.SIGINT)
         assert up.wait(60) == 130
-    assert _alive(data_folder) == []
+    assert processes_of(data_folder) == []
 
 
 def test_verbose_shows_the_logs_of_all(data_folder: Path) -> None:
     """`up --verbose` passes on what the processes log, each line with its name."""
-    with _up(data_folder, "--verbose", "--port", "0", "--api-port", "0") as up:
+    with up_command(data_folder, "--verbose", "--port", "0", "--api-port", "0") as up:
         assert up.stderr is not None
         seen: set[str] = set()
         for line in up.stderr:
@@ -111,7 +68,7 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
     """A taken port ends `up` with status 1, and a sentence with the port and the setting."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        with _up(tmp_path, "--port", port) as up:
+        with up_command(tmp_path, "--port", port) as up:
             output = up.communicate(timeout=60)[1]
             assert up.returncode == 1
     assert port in output
@@ -119,14 +76,67 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize(("option", "value"), [("--workers", "65"), ("--port", "70000")])
-def test_impossible_settings_are_named(tmp_path: Path, option: str, value: str) -> None:
-    """A setting out of range ends `up` with status 2 and its name, before anything is made."""
-    with _up(tmp_path / "data", option, value) as up:
+@pytest.mark.parametrize(
+    ("option", "value", "named"),
+    [
+        ("--workers", "65", "--workers: "),
+        ("--port", "70000", "--port: "),
+        ("--api-port", "-1", "--api-port: "),
+        ("--devices", "toaster", "'toaster' is not a device"),
+        ("--devices", "cuda:99", "no device cuda:99"),
+    ],
+)
+def test_impossible_options_are_named(tmp_path: Path, option: str, value: str, named: str) -> None:
+    """A value that cannot work ends `up` with status 2 and the name of the option, before anything is made."""
+    with up_command(tmp_path / "data", option, value) as up:
         output = up.communicate(timeout=60)[1]
         assert up.returncode == 2
-    assert {"--workers": "KINOLOG_WORKERS: ", "--port": "KINOLOG_GATEWAY_PORT: "}[option] in output
+    assert named in output
     assert not (tmp_path / "data").exists()
+
+
+def test_a_model_without_its_folder_is_named(tmp_path: Path) -> None:
+    """A model folder that does not exist ends `up` with status 2 and the folder, before anything is made."""
+    env = {"KINOLOG_MODEL": str(tmp_path / "weights")}
+    with up_command(tmp_path / "data", env=env) as up:
+        output = up.communicate(timeout=60)[1]
+        assert up.returncode == 2
+    assert str(tmp_path / "weights") in output
+    assert not (tmp_path / "data").exists()
+
+
+STUBBORN = {"SMALL_STUBBORN": "api"}
+"""The small api ignores SIGTERM, and an orderly stop waits ten minutes for it."""
+
+
+def test_the_second_ctrl_c_kills_at_once(data_folder: Path) -> None:
+    """Of two Ctrl-C the second one waits for nobody: not while a process refuses to stop."""
+    with up_command(data_folder, "--json", "--port", "0", "--api-port", "0", env=STUBBORN) as up:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        up.stdout.readline()
+        up.send_signal(signal.SIGINT)
+        _read_until(up.stderr, "stopping")
+        up.send_signal(signal.SIGINT)
+        assert up.wait(60) == 130
+    assert all_gone(data_folder)
+
+
+def test_the_second_ctrl_c_while_it_starts(data_folder: Path) -> None:
+    """The second Ctrl-C kills also what was still starting."""
+    env = STUBBORN | {"SMALL_SILENT": "api"}
+    with up_command(data_folder, "--port", "0", "--api-port", "0", env=env) as up:
+        assert up.stderr is not None
+        _read_until(up.stderr, "projector runs")
+        up.send_signal(signal.SIGINT)
+        _read_until(up.stderr, "stopping")
+        up.send_signal(signal.SIGINT)
+        assert up.wait(60) == 130
+    assert all_gone(data_folder)
+
+
+def _read_until(lines: IO[str], text: str) -> None:
+    assert any(text in line for line in lines), f"{text!r} was not printed"
 
 
 def test_doctor_without_a_stack(tmp_path: Path) -> None:

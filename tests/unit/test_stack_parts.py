@@ -12,9 +12,9 @@ import pytest
 from kinolog_stack import devices
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.devices import assign_devices, detect_devices
+from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
 from kinolog_stack.log_files import LogFileFollower, rotate_at_start, rotate_when_large
-from kinolog_stack.plan import base_env
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
@@ -112,7 +112,7 @@ def test_listen_errors() -> None:
     assert listen_error("192.0.2.1", 0) == "this machine has no such address"
 
 
-def test_children_do_not_inherit_credentials(tmp_path: Path) -> None:
+def test_children_do_not_inherit_credentials() -> None:
     """Log and database credentials of the surrounding environment reach no child; other settings do."""
     environ = {
         "KINOLOG_NATS_PASSWORD": "x",
@@ -120,7 +120,7 @@ def test_children_do_not_inherit_credentials(tmp_path: Path) -> None:
         "KINOLOG_MODEL": "/m",
         "PATH": "/bin",
     }
-    env = base_env(DataFolder(tmp_path), "run", environ)
+    env = service_environment(environ)
     assert env["KINOLOG_MODEL"] == "/m"
     assert env["PATH"] == "/bin"
     assert not {"x", "y"} & set(env.values())

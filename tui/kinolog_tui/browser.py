@@ -24,7 +24,7 @@ class WebDashboard(Server):
     """Serves the dashboard to its own pages only: a page of another site must not open its WebSocket."""
 
     def __init__(self, port: int) -> None:
-        command = f"{shlex.quote(sys.executable)} -m kinolog_tui"
+        command = f"{shlex.quote(sys.executable)} -P -m kinolog_tui"
         super().__init__(command, host=HOST, port=port, title="kinolog")
 
     async def _make_app(self) -> web.Application:

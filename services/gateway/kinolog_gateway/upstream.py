@@ -61,6 +61,9 @@ _SERVICE_CONFIG = {
 
 OPTIONS: tuple[tuple[str, object], ...] = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+    # The api is beside the gateway, on this machine or in its network, and calls are not encrypted. A proxy of the
+    # environment is for the web, and would see every key and prompt.
+    ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 from kinolog_stack.errors import StartError
 
@@ -42,6 +43,9 @@ class ChildCommand:
     env: Mapping[str, str] | None = None
     cwd: Path | None = None
     account: ProcessAccount | None = None
+    """The user that it runs as; None for the user of this process."""
+    appears_as: int | None = None
+    """The user id that it takes for its own, while it runs as the user of this process."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     death_signal: signal.Signals = signal.SIGKILL
@@ -122,6 +126,8 @@ def _spawn(command: ChildCommand) -> ChildProcess:
     argv = [os.fspath(part) for part in command.argv]
     account = command.account
     user = f"{account.uid}:{account.gid}" if account else "-"
+    if command.appears_as is not None:
+        user = f"={command.appears_as}"
     launcher = [
         sys.executable,
         "-I",
@@ -144,8 +150,24 @@ def _spawn(command: ChildCommand) -> ChildProcess:
             )
     except OSError as error:
         raise StartError(f"{command.name} cannot be started: {error}") from error
-    return ChildProcess(command, process)
+    child = ChildProcess(command, process)
+    with _children_lock:
+        _children.add(child)
+    return child
 
+
+def kill_marked(name: str, value: str) -> None:
+    """Kill every child whose environment has `name=value`, with its process group, and wait for none of them."""
+    with _children_lock:
+        children = [child for child in _children if (child.command.env or {}).get(name) == value]
+    for child in children:
+        if child.running:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
+                os.killpg(child.pid, signal.SIGKILL)
+
+
+_children_lock = threading.RLock()  # a signal handler may interrupt its holder
+_children: WeakSet[ChildProcess] = WeakSet()
 
 _spawner_lock = threading.Lock()
 _spawner_pool: ThreadPoolExecutor | None = None

@@ -7,9 +7,11 @@ their children too, and works on systems without death signals.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+from kinolog_stack.environment import service_environment
 from kinolog_stack.processes.orphans import end_processes_with
 
 RUN_MARK = "KINOLOG_STACK_RUN"
@@ -26,7 +28,8 @@ class OrphanReaper:
     def start(self) -> None:
         """Start the reaper. It is ready at once: it also notices a supervisor that dies before it reads."""
         self._process = subprocess.Popen(  # noqa: S603 - fixed program and arguments
-            [sys.executable, "-m", "kinolog_stack.processes.orphan_reaper", self._run_id],
+            [sys.executable, "-P", "-m", "kinolog_stack.processes.orphan_reaper", self._run_id],
+            env=service_environment(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -83,6 +83,10 @@ class SupervisedProcess:
         self.program.stop()
         self._set("stopped")
 
+    def end_supervision(self) -> None:
+        """Restart the process no more. Does not wait, and leaves a process that runs as it is."""
+        self._stopping.set()
+
     def kill(self) -> None:
         """Send SIGKILL and wait for the end. The process is restarted, as after a crash."""
         child = self.program.child

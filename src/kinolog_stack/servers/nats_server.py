@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import signal
 import sysconfig
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service, permissions
+from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
 from kinolog_stack.processes.wait import wait_until_ready
@@ -61,7 +63,7 @@ class NatsServer:
         self.route = route
         self.log_path = log_path or folder / "nats-server.log"
         self.child: ChildProcess | None = None
-        self._env = env
+        self._env = server_environment(os.environ) if env is None else env
         self._picks_port = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
 
@@ -87,7 +89,7 @@ class NatsServer:
             self.log_path.parent.mkdir(parents=True, exist_ok=True)
             self._choose_ports()
             config = self.folder / "nats-server.conf"
-            write_private(config, json.dumps(self._config(), indent=1))
+            write_private(config, self._config_text())
         except OSError as error:
             raise StartError(
                 f"nats-server cannot write to {self.folder}: {error.strerror or error}",
@@ -186,6 +188,10 @@ class NatsServer:
             )
         if self.monitor_port == 0 or not port_is_free(self.host, self.monitor_port):
             self.monitor_port = free_port(self.host)
+
+    def _config_text(self) -> str:
+        """Return the configuration, which is JSON but for the escapes: nats-server knows no `\\u`, and reads UTF-8."""
+        return json.dumps(self._config(), indent=1, ensure_ascii=False)
 
     def _config(self) -> dict[str, object]:
         passwords = self._passwords()

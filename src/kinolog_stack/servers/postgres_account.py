@@ -44,6 +44,28 @@ def postgres_account(folder: Path) -> ProcessAccount | None:
     )
 
 
+def nameless_user() -> int | None:
+    """Return the user id of this process if it has no name, as in a container that runs under any id; else None."""
+    uid = os.geteuid()
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return uid
+    return None
+
+
+def user_name_variable() -> dict[str, str]:
+    """Return a variable with a name of the user if the system has none: libraries of the worker ask for one."""
+    return {} if nameless_user() is None else {"LOGNAME": ACCOUNT}
+
+
+def named_user() -> int | None:
+    """Return the id of a user that has a name and is not root: `nobody`, or the first. None if there is none."""
+    entries = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
+    preferred = [entry for entry in entries if entry.pw_name == FALLBACK]
+    return next((entry.pw_uid for entry in [*preferred, *entries]), None)
+
+
 def change_owner(folder: Path, account: ProcessAccount) -> None:
     """Make `account` the owner of `folder` and everything below it, and allow it to reach the folder."""
     if folder.stat().st_uid != account.uid:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.child_process import (
     ChildCommand,
@@ -25,11 +26,14 @@ from kinolog_stack.processes.child_process import (
 )
 from kinolog_stack.processes.orphans import end_postgres_on
 from kinolog_stack.processes.wait import wait_until_ready
-from kinolog_stack.servers.passwords import load_passwords
+from kinolog_stack.servers.libpq import connect
+from kinolog_stack.servers.passwords import load_passwords, write_private
 from kinolog_stack.servers.postgres_account import (
     allow_reading,
     allow_traversal,
     change_owner,
+    named_user,
+    nameless_user,
     postgres_account,
 )
 from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
@@ -84,7 +88,7 @@ class PostgresServer:
         self.port = port
         self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
         self.child: ChildProcess | None = None
-        self._env = env
+        self._env = server_environment(os.environ) if env is None else env
         self._picks_port = port == 0
         self._fsync = fsync
         self._passwords_path = passwords_path or self.folder.with_name(f"{self.folder.name}-passwords.json")
@@ -143,7 +147,7 @@ class PostgresServer:
     def answers(self) -> bool:
         """Return whether a client can log in and run a query."""
         try:
-            with psycopg.connect(self.url("postgres"), connect_timeout=5) as connection:
+            with connect(self.url("postgres"), connect_timeout=5) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as error:
             self._last_error = str(error)
@@ -152,7 +156,7 @@ class PostgresServer:
 
     def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
         """Create a database, as a copy of `template` if one is given."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with connect(self.url("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
             if known and exist_ok:
                 return
@@ -161,7 +165,7 @@ class PostgresServer:
 
     def drop_database(self, name: str) -> None:
         """Drop a database and end its connections. A missing one is no error."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
             )
@@ -210,17 +214,24 @@ class PostgresServer:
         unfinished.mkdir(mode=0o700)
         if account is not None:
             change_owner(unfinished, account)
-        password = load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER]
-        with tempfile.NamedTemporaryFile("w", dir=tempfile.gettempdir(), encoding="utf-8") as secret:
-            secret.write(password)
-            secret.flush()
+        secret = self.folder.with_name(f"{self.folder.name}.password")  # TMPDIR may be closed to `account`
+        try:
+            write_private(secret, load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER])
             if account is not None:
-                shutil.chown(secret.name, account.uid, account.gid)
-            child = spawn(self._initdb(unfinished, Path(secret.name), account))
+                shutil.chown(secret, account.uid, account.gid)
+            child = spawn(self._initdb(unfinished, secret, account))
             try:
                 status = child.wait(INIT_SECONDS)
             except subprocess.TimeoutExpired:
                 status = child.kill()
+        finally:
+            secret.unlink(missing_ok=True)
+        if status != 0 and (uid := nameless_user()) is not None:
+            raise StartError(
+                f"initdb failed with status {status}: it needs a name for user id {uid}, which /etc/passwd lacks.",
+                f"Add one (echo kinolog:x:{uid}:0::/:/bin/false >> /etc/passwd), run kinolog as a user with a "
+                f"name, or allow user namespaces. Its output:\n{last_lines(self.log_path)}",
+            )
         if status != 0:
             raise StartError(
                 f"initdb failed with status {status}.", f"Its output:\n{last_lines(self.log_path)}"
@@ -243,7 +254,17 @@ class PostgresServer:
             "--no-instructions",
         ]
         argv.append(f"--sync-method={SYNC_METHOD}" if self._fsync else "--no-sync")
-        return ChildCommand("initdb", argv, self.log_path, env=self._env, cwd=Path("/"), account=account)
+        # initdb looks up the name of its user. It finds one in a user namespace; its files belong to this user still.
+        appears_as = named_user() if nameless_user() is not None else None
+        return ChildCommand(
+            name="initdb",
+            argv=argv,
+            log_path=self.log_path,
+            env=self._env,
+            cwd=Path("/"),
+            account=account,
+            appears_as=appears_as,
+        )
 
     def _command(self, account: ProcessAccount | None) -> ChildCommand:
         settings = {

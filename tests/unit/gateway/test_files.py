@@ -123,6 +123,42 @@ async def test_heads(gateway: RunningGateway, api: RecordingApi) -> None:
     assert api.read_bytes == 0
 
 
+async def test_heads_of_every_file_and_probe(gateway: RunningGateway, api: RecordingApi) -> None:
+    """HEAD has the status and headers of GET and no body, wherever GET serves a file or a probe."""
+    job = canned.completed(
+        canned.started(api.add_job()),
+        canned.artifact(),
+        canned.artifact(pb.ARTIFACT_KIND_THUMBNAIL, THUMBNAIL),
+        canned.artifact(pb.ARTIFACT_KIND_PREVIEW, THUMBNAIL),
+    )
+    job.scenes[0].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
+    api.commit(job, "completed")
+    api.files[job.id, pb.ARTIFACT_KIND_VIDEO, 0] = canned.VIDEO
+    api.files[job.id, pb.ARTIFACT_KIND_THUMBNAIL, 0] = THUMBNAIL
+    api.files[job.id, pb.ARTIFACT_KIND_PREVIEW, 0] = THUMBNAIL
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
+    files = [
+        f"/mcp/result/{job.id}/{name}" for name in ("video", "thumbnail", "preview", "scenes/0", "manifest")
+    ]
+    probes = ["/health", "/ready", "/metrics", "/openapi.json", "/asyncapi.json"]
+    for path in [*files, *probes, f"/mcp/result/{'z' * 26}/thumbnail", f"/mcp/result/{job.id}/scenes/7"]:
+        whole = await gateway.client.get(path)
+        head = await gateway.client.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b""), path
+        for name in ("content-type", "etag", "content-disposition"):
+            assert head.headers.get(name) == whole.headers.get(name), (path, name)
+
+
+async def test_a_scene_has_a_name_of_its_own(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A browser saves the first scene and the video under two names."""
+    job = canned.started(api.add_job())
+    job.scenes[0].artifact.CopyFrom(canned.artifact(pb.ARTIFACT_KIND_SCENE, b"scene"))
+    api.commit(job, "scene_rendered")
+    api.files[job.id, pb.ARTIFACT_KIND_SCENE, 0] = b"scene"
+    response = await gateway.client.get(f"/mcp/result/{job.id}/scenes/0")
+    assert response.headers["content-disposition"] == f'inline; filename="{job.id}-scene-0.webp"'
+
+
 async def test_other_files(gateway: RunningGateway, api: RecordingApi) -> None:
     """A thumbnail has its own type; a file that the job did not produce is 404."""
     job = finished(api)

@@ -12,6 +12,18 @@ from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import ID, fields_of, problem_of
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy", "grpc_proxy", "HTTPS_PROXY"])
+async def test_no_proxy_stands_before_the_api(
+    api: RecordingApi, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A proxy of the shell or of Docker's configuration is for the web. The gateway calls its api directly."""
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with running_gateway(f"localhost:{api.port}") as gateway:
+        assert (await gateway.client.get("/mcp/models")).status_code == 200
+
+
 async def test_a_job_that_is_not_there(gateway: RunningGateway) -> None:
     """An unknown id is 404 on every route about one job."""
     for method, path in (

@@ -31,12 +31,14 @@ class ReadyView(BaseModel):
     alarms: list[AlarmView] = Field(default_factory=list)
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", response_model=HealthView, summary="Does the process run?")
 async def health() -> Response:
     """Return 200 while the process runs, whatever the state of the api."""
     return json_response(HealthView())
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
 async def ready(api: Api) -> Response:
     """Return 200 if the api is ready and accepts new jobs, else 503."""
@@ -58,6 +60,7 @@ async def ready(api: Api) -> Response:
     return response
 
 
+@router.head("/metrics", response_class=Response, include_in_schema=False)
 @router.get(
     "/metrics",
     response_class=Response,
@@ -70,6 +73,7 @@ async def metrics(request: Request) -> Response:
     return Response(metrics.page(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
+@router.head("/openapi.json", response_class=Response, include_in_schema=False)
 @router.get(
     "/openapi.json",
     response_class=JSONResponse,
@@ -81,6 +85,7 @@ async def openapi_document(request: Request) -> Response:
     return JSONResponse(request.app.openapi())
 
 
+@router.head("/asyncapi.json", response_class=Response, include_in_schema=False)
 @router.get(
     "/asyncapi.json",
     response_class=JSONResponse,

@@ -47,6 +47,7 @@ async def result(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     return json_response(result_view(job_id, response))
 
 
+@router.head("/{job_id}/manifest", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/manifest", response_model=ManifestView, summary="A result's manifest")
 async def manifest(job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read the facts to check the video against the log and to render it again."""
@@ -84,18 +85,21 @@ async def video_headers(request: Request, job_id: JobIdPath, api: Api, caller: C
     return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_VIDEO, api, caller)
 
 
+@router.head("/{job_id}/thumbnail", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/thumbnail", response_class=Response, responses=FILE_RESPONSES, summary="The thumbnail")
 async def thumbnail(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read one frame of the video as a small image."""
     return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_THUMBNAIL, api, caller)
 
 
+@router.head("/{job_id}/preview", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/preview", response_class=Response, responses=FILE_RESPONSES, summary="The preview")
 async def preview(request: Request, job_id: JobIdPath, api: Api, caller: Caller) -> Response:
     """Read a small animated image of the video."""
     return await _result_file(request, job_id, job_pb2.ARTIFACT_KIND_PREVIEW, api, caller)
 
 
+@router.head("/{job_id}/scenes/{index}", response_class=Response, include_in_schema=False)
 @router.get("/{job_id}/scenes/{index}", response_class=Response, responses=FILE_RESPONSES, summary="A scene")
 async def scene(
     request: Request,
@@ -118,11 +122,11 @@ async def _file_response(
     caller: HttpCaller,
     artifact: job_pb2.Artifact,
     job_id: str,
-    index: int = 0,
+    scene: int | None = None,
 ) -> Response:
-    """Return the response with a file, a range of it, or only its headers."""
+    """Return the response with a file, a range of it, or only its headers. `scene` is the index of a scene's file."""
     etag = f'"{artifact.sha256}"'
-    headers = _file_headers(artifact, etag, name=f"{job_id}-{index}" if index else job_id)
+    headers = _file_headers(artifact, etag, name=job_id if scene is None else f"{job_id}-scene-{scene}")
     if not_modified(request.headers, etag):
         return Response(status_code=304, headers=headers)
     try:
@@ -140,7 +144,7 @@ async def _file_response(
         headers["Content-Range"] = byte_range.content_range
     if request.method == "HEAD":
         return Response(status_code=status, media_type=artifact.media_type, headers=headers)
-    chunks = _read_artifact(api, caller, artifact, job_id, index, byte_range)
+    chunks = _read_artifact(api, caller, artifact, job_id, scene or 0, byte_range)
     first = await anext(chunks, b"")  # an error of the first read still becomes a problem
     return StreamingResponse(
         _chain(first, chunks), status_code=status, media_type=artifact.media_type, headers=headers
