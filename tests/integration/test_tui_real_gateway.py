@@ -15,7 +15,9 @@ from kinolog_tui.widgets.job.player import Player
 from textual.pilot import Pilot
 from textual.widgets import Select, TextArea
 
+from kinolog_client.models.catalogue import ModelListInfo
 from kinolog_stack.stack import Stack
+from tests.fixtures import waits
 from tests.snapshot.dashboard_pilot import app_of, linked, press, running, settled, text, until, until_text
 from tests.snapshot.environment import fixed_environment, settings_file
 
@@ -31,11 +33,15 @@ async def pilot(stack: Stack, tmp_path: Path) -> AsyncIterator[Pilot[None]]:
             yield connected
 
 
+def names_of(models: ModelListInfo) -> set[str]:
+    """Return the names of the models that a client may choose."""
+    return {model.name for model in models.models}
+
+
 async def submit(pilot: Pilot[None], prompt: str, model: str, steps: str = "") -> JobPage:
     """Write a prompt, choose a model once its worker has reported, submit. Return the page of the job."""
     rest = app_of(pilot).client
-    while model not in {offered.name for offered in (await rest.models()).models}:
-        await pilot.pause(0.05)
+    await waits.until(rest.models, f"a worker has reported {model}", lambda read: model in names_of(read))
     await press(pilot, "3")
     page = pilot.app.screen
     assert isinstance(page, GeneratePage)
