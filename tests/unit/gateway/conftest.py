@@ -53,7 +53,7 @@ async def running_gateway(api_target: str, key_file: Path | None = None) -> Asyn
     url = f"http://127.0.0.1:{port}"
     serving = asyncio.get_running_loop().create_task(server.serve([listener]))
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
             yield RunningGateway(url, client, server)
     finally:
         server.should_exit = True
