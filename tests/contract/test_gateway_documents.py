@@ -40,12 +40,12 @@ async def gateway(api: RecordingApi) -> AsyncIterator[RunningGateway]:
 
 
 def served() -> set[tuple[str, str]]:
-    """Return method and path of every route."""
+    """Return method and path of every route; HEAD of a file or a probe is described by its GET."""
     return {
         (method, route.path)
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.include_in_schema
         for method in route.methods or ()
     }
 
