@@ -186,7 +186,7 @@ async def test_a_lost_log_is_restored_from_the_archive(
     await model.close()
     await empty_streams(own_nats_server, [EVENTS])
     status, _, errors = await command(env)
-    assert (status, "kinolog-projector restore" in errors) == (3, True)
+    assert (status, "kinolog restore" in errors) == (3, True)
     status, output, errors = await command(env, "restore")
     assert (status, output) == (0, f"restored {last} commits from the archive\n"), errors
     async with running(env):

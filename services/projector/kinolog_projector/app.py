@@ -20,10 +20,12 @@ from functools import partial
 import psycopg
 import sqlalchemy.exc
 
+from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
@@ -46,6 +48,7 @@ from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import run_dispatch
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
+from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.projection.projector import Projector
@@ -101,7 +104,20 @@ async def run(settings: ProjectorSettings) -> None:
         database_url = settings.database_url.get_secret_value()
         pool = reader_pool(database_url, 2, "kinolog-reconciler")
         await log.stack.enter_async_context(pool)
-        projector = Projector(database_url, log.store, log.keys, progress, settings.projector_batch_size)
+        alarms = NatsAlarms(log.client, NAME)
+        log.stack.push_async_callback(alarms.close)
+        await alarms.open()
+        raw_log = JetStreamRawLog(log.client)
+        log.stack.push_async_callback(raw_log.close)
+        guard = LogGuard(database_url, raw_log, alarms, system_clock)
+        projector = Projector(
+            database_url,
+            log.store,
+            log.keys,
+            progress,
+            settings.projector_batch_size,
+            check_archive=guard.check_start,
+        )
         dispatch = partial(
             run_dispatch,
             Dispatcher(commits, log.store, issuer, system_clock),
@@ -113,10 +129,16 @@ async def run(settings: ProjectorSettings) -> None:
         probe = Probe(
             settings.projector_probe_port,
             host=settings.probe_host,
-            missing=projector.missing,
-            metrics=(lambda: metrics_text(projector.metrics()),),
+            missing=lambda: [*projector.missing(), *guard.missing()],
+            metrics=(lambda: metrics_text([*projector.metrics(), *guard.metrics()]),),
         )
-        await serve(projector, dispatch, probe, stopping)
+        try:
+            await serve(projector, partial(guard.beside, dispatch), probe, stopping)
+        except DamagedLog as damage:
+            await guard.report(
+                damage
+            )  # the other processes know it longer than this one takes to start again
+            raise
 
 
 async def migrate(settings: ProjectorSettings) -> int:

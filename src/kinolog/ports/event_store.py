@@ -36,6 +36,10 @@ class LogUnavailable(Exception):
     """The log did not answer. Whether a commit was stored is unknown until it does."""
 
 
+RESTORE = "Stop kinolog and run: kinolog restore"
+"""What to do about a damaged log. docs/running.md has the details."""
+
+
 class DamagedLog(Exception):
     """The log contradicts itself or the archive. Stop and restore it."""
 

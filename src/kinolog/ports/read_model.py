@@ -247,6 +247,10 @@ class ReadModelUnavailable(Exception):
     """The read model is unreachable, or its schema is not the one that this program reads."""
 
 
+class ReadModelDamaged(ReadModelUnavailable):
+    """Stored bytes of the database cannot be right. The message says what to do."""
+
+
 class ReadModel(Protocol):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from kinolog.ports.read_model import ReadModelUnavailable
+from kinolog.ports.event_store import RESTORE
+from kinolog.ports.read_model import ReadModelDamaged, ReadModelUnavailable
 
 Connection = AsyncConnection[Any]
 
@@ -105,3 +106,5 @@ async def reader_connection(pool: AsyncConnectionPool[Connection]) -> AsyncItera
         raise ReadModelUnavailable(
             "the database has no read models yet; run: kinolog-projector migrate"
         ) from error
+    except psycopg.InternalError as error:  # a page or an index whose bytes cannot be right
+        raise ReadModelDamaged(f"the database is damaged. {RESTORE}") from error

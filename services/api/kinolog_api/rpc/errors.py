@@ -24,7 +24,7 @@ from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased
-from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelUnavailable
+from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelDamaged, ReadModelUnavailable
 from kinolog.privacy.sealer import UnsealFailed
 
 DOMAIN = "kinolog"
@@ -146,6 +146,8 @@ def _translate_dependency_error(error: Exception) -> RpcError | None:
     match error:
         case LogUnavailable():
             return _unavailable("LOG_UNAVAILABLE", "the event log does not answer; try again in a moment")
+        case ReadModelDamaged():
+            return RpcError(StatusCode.DATA_LOSS, "DATA_DAMAGED", str(error))
         case ReadModelUnavailable():
             return _unavailable("READ_MODEL_UNAVAILABLE", "lists and charts cannot be read now; try again")
         case ArtifactsUnavailable():

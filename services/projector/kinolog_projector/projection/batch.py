@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.evolve import fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
-from kinolog.ports.event_store import DamagedLog, EventStore
+from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT
 from kinolog.privacy.sealer import Sealer
@@ -60,7 +60,7 @@ def check_contiguous(previous: int, commits: Sequence[RecordedCommit]) -> None:
         if recorded.position != expected:
             raise DamagedLog(
                 f"the log goes from position {expected - 1} to {recorded.position}: commits are missing. "
-                "Restore the stream from the archive (kinolog-projector restore) or from a backup"
+                f"{RESTORE}"
             )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 
 import psycopg
 
-from kinolog.ports.event_store import DamagedLog, EventStore, LogUnavailable
+from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.process.backoff import Backoff
@@ -42,8 +43,10 @@ class Projector:
         keys: KeyStore,
         progress: ProgressFeed,
         batch_size: int = 5_000,
+        check_archive: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._database_url = database_url
+        self._check_archive = check_archive
         self._store = store
         self._preparer = BatchPreparer(store, keys)
         self._live_progress = LiveProgressWriter(progress)
@@ -69,6 +72,10 @@ class Projector:
                     raise_if_cancelled()
                     self.problem = _first_line(error)
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                except psycopg.InternalError as error:
+                    raise_if_cancelled()
+                    self.problem = f"the database is damaged: {_first_line(error)}. {RESTORE}"
+                    logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except CheckpointConflict as conflict:
                     self.problem = str(conflict)
                     logger.warning("another projector was faster: %s", conflict, extra=fields("stand_by"))
@@ -116,6 +123,8 @@ class Projector:
             await check_schema(connection)
             writer = BatchWriter(connection)
             position = await check_log(writer, self._store)
+            if self._check_archive is not None:
+                await self._check_archive()
             self.leads, self.position, self.problem = True, position, ""
             self.checked.set()
             logger.info("updating the read models", extra=fields("lead", position=position))
@@ -176,14 +185,15 @@ async def check_log(writer: BatchWriter, store: EventStore) -> int:
     if last < position:
         raise DamagedLog(
             f"the log ends at position {last}, but commits up to {position} were archived: the log has lost "
-            "its end. Stop all services and restore it from the archive: kinolog-projector restore"
+            f"its end. {RESTORE}"
         )
     if position:
         async for commits in store.read(position - 1, position):
             if commits[0].digest != digest:
                 raise DamagedLog(
-                    f"the log holds another commit at position {position} than the archive: this is not the log "
-                    "that these read models were made from. Give each log a database of its own"
+                    f"the log holds another commit at position {position} than the archive. Either it is not the "
+                    "log that these read models were made from; then give each log a database of its own. Or it has "
+                    f"lost commits and was continued. {RESTORE}"
                 )
     return position
 

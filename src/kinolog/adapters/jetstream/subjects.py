@@ -38,6 +38,11 @@ def events(job_id: str) -> str:
     return f"evt.job.{job_id}"
 
 
+def job_of(subject: str) -> str:
+    """Return the job of a subject of its history; the subject itself if it is not one."""
+    return subject.removeprefix("evt.job.")
+
+
 def live(job_id: str) -> str:
     """Subject on which the server republishes a job's commits as they are stored."""
     return f"live.evt.job.{job_id}"

@@ -69,9 +69,9 @@ class StoredMessageReader:
                 remaining = [subject for subject in remaining if subject not in found] if batch.more else []
         return found
 
-    async def after(self, position: int) -> MessageBatch:
-        """Return the next messages after `position`, of all subjects."""
-        return await self._request({"seq": position + 1, "batch": BATCH_MESSAGES, "max_bytes": BATCH_BYTES})
+    async def after(self, position: int, limit: int = BATCH_MESSAGES) -> MessageBatch:
+        """Return the next messages after `position`, of all subjects, at most `limit`."""
+        return await self._request({"seq": position + 1, "batch": limit, "max_bytes": BATCH_BYTES})
 
     async def of_subject(self, subject: str, after: int = 0) -> MessageBatch:
         """Return the next messages of one subject after position `after`."""
