@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from kinolog_api.jobs import submit_job
+from kinolog_api.jobs.job_plan import plan_job
 
+from kinolog.storyboard.planner import plan_storyboard
+from kinolog.texts import is_blank, refusal
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, running_api
 
@@ -30,6 +37,55 @@ async def test_every_job_gets_a_result(api: RunningApi) -> None:
     assert [result.created for result in answer.results] == [True, False, False, True]
     assert answer.position == await api.store.last_position() == 2
     assert "prompt" in answer.results[1].error.message
+
+
+@pytest.mark.parametrize("prompt", ["\u3000", "\u200b\u2028", "a circle\x1b[2J", "\0", "x" * 4_001])
+async def test_one_wrong_text_keeps_no_other_back(api: RunningApi, prompt: str) -> None:
+    """A prompt that no job may have is the error of its job alone, and is never internal."""
+    requests = [
+        pb.SubmitJobRequest(prompt=PROMPT),
+        pb.SubmitJobRequest(prompt=prompt),
+        pb.SubmitJobRequest(prompt="another"),
+    ]
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    assert [bool(result.job_id) for result in answer.results] == [True, False, True]
+    assert answer.results[1].error.code == 3
+    assert "prompt" in answer.results[1].error.message
+
+
+async def test_a_job_that_cannot_be_planned_keeps_no_other_back(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unexpected error with one job is internal for that job; the others are stored."""
+
+    def failing_plan(request: pb.SubmitJobRequest, *others: Any) -> Any:
+        if request.prompt == "unexpected":
+            raise ZeroDivisionError
+        return plan_job(request, *others)
+
+    monkeypatch.setattr(submit_job, "plan_job", failing_plan)
+    requests = [pb.SubmitJobRequest(prompt=prompt) for prompt in (PROMPT, "unexpected", "another")]
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    assert [result.error.code for result in answer.results] == [0, 13, 0]
+    assert await api.store.last_position() == 2
+
+
+@given(text=st.text(max_size=200))
+@settings(deadline=None, max_examples=200)
+def test_every_text_is_planned_or_refused(text: str) -> None:
+    """A text that is not refused has shots; blank ones and those with control characters never come so far."""
+    assume(not is_blank(text) and not refusal(text, lines=True))
+    for frames in (1, 48, 480):
+        scenes = plan_storyboard(text, frames=frames, fps=8, seed=1)
+        assert sum(scene.frames for scene in scenes) == frames
+        assert all(scene.prompt for scene in scenes)
+
+
+async def test_blank_texts_count_as_empty(api: RunningApi) -> None:
+    """A negative prompt and a reason without a visible character are none."""
+    job_id = await api.submit(negative_prompt="\u3000 \u200b", style=" \u00a0")
+    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    assert (job.spec.negative_prompt, job.spec.style) == ("", "")
 
 
 async def test_a_thousand_jobs_in_order(api: RunningApi) -> None:

@@ -6,11 +6,17 @@ tenant: it is the gateway's own.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 MIN_KEY_CHARACTERS = 16
+
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TENANT_FORM = "must be 1 to 64 letters, digits and ._-"
+ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}")
+ACTOR_FORM = "must be 1 to 128 letters, digits, blanks and ._:@/+-"
 
 
 class InvalidKeyFile(ValueError):
@@ -41,6 +47,10 @@ def read_keys(path: Path) -> dict[bytes, KeyHolder]:
                 f"{path}, line {number}: a key must have at least {MIN_KEY_CHARACTERS} ASCII characters"
             )
         tenant, actor = (*owner, "", "")[:2]
+        if tenant and not TENANT.fullmatch(tenant):
+            raise InvalidKeyFile(f"{path}, line {number}: the tenant {TENANT_FORM}")
+        if actor.strip() and not ACTOR.fullmatch(actor.strip()):
+            raise InvalidKeyFile(f"{path}, line {number}: the actor {ACTOR_FORM}")
         keys[key_digest(key)] = KeyHolder(tenant=tenant, actor=actor.strip())
     if not keys:
         raise InvalidKeyFile(f"the API key file {path} has no key; write one per line")

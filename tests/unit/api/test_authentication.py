@@ -39,3 +39,15 @@ def test_lines_of_a_key_file(tmp_path: Path) -> None:
         Caller(tenant="team", actor="anonymous"),
         Caller(tenant="team", actor="Jo Doe"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "named"),
+    [("zürich", "tenant"), ("../up", "tenant"), ("team Jürgen", "actor"), ("team a\x1b[2J", "actor")],
+)
+def test_a_name_that_no_call_may_have_is_found_at_start(tmp_path: Path, owner: str, named: str) -> None:
+    """A tenant or actor that every call would be refused for is an error of the file, with its line."""
+    file = tmp_path / "keys"
+    file.write_text(f"{KEY}\n{KEY}1 {owner}\n")
+    with pytest.raises(InvalidKeyFile, match=f"line 2: the {named} must be"):
+        authenticator_for("127.0.0.1", file, "home")

@@ -12,6 +12,7 @@ from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.ports.event_store import LoadedJob
 from kinolog.ports.read_model import ReadModel
+from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.queries import JobQueries
@@ -95,7 +96,9 @@ class JobCommands:
     async def cancel(self, request: pb.CancelJobRequest, call: RpcCall) -> pb.CancelJobResponse:
         """CancelJob."""
         command = c.Cancel(
-            id=command_id("cancel", request.request_id), actor=call.actor, reason=request.reason
+            id=command_id("cancel", request.request_id),
+            actor=call.actor,
+            reason=blank_as_empty(request.reason),
         )
         return await self.respond(await self.apply(call, request.job_id, command), pb.CancelJobResponse)
 
@@ -126,7 +129,7 @@ class JobCommands:
         """BulkCancelJobs."""
 
         def cancel(job_id: str) -> Awaitable[HandledCommand]:
-            command = c.Cancel(id=new_id(), actor=call.actor, reason=request.reason)
+            command = c.Cancel(id=new_id(), actor=call.actor, reason=blank_as_empty(request.reason))
             return self.apply(call, job_id, command)
 
         results = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)

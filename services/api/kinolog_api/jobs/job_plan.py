@@ -9,6 +9,7 @@ from functools import lru_cache
 from kinolog.codec.enums import PRIORITY_FROM_PROTO
 from kinolog.job.values import Priority
 from kinolog.models.catalogue import Catalogue, ModelEntry
+from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
@@ -67,7 +68,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         model=model.name,
         model_class=model.model_class,
         prompt=request.prompt,
-        negative_prompt=request.negative_prompt or defaults.negative_prompt,
+        negative_prompt=blank_as_empty(request.negative_prompt) or defaults.negative_prompt,
         width=request.width if has("width") else defaults.width,
         height=request.height if has("height") else defaults.height,
         frames=frames,
@@ -75,7 +76,7 @@ def _with_defaults(request: pb.SubmitJobRequest, model: ModelEntry, draw_seed: C
         steps=request.steps if has("steps") else defaults.steps,
         guidance=request.guidance if has("guidance") else defaults.guidance,
         seed=request.seed if has("seed") else draw_seed(),
-        style=request.style.strip().lower(),
+        style=blank_as_empty(request.style).strip().lower(),
         webhook=request.webhook,
         priority=PRIORITY_FROM_PROTO.get(request.priority, Priority.MEDIUM),
         max_attempts=request.max_attempts if has("max_attempts") else DEFAULT_MAX_ATTEMPTS,

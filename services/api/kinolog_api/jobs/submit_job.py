@@ -23,7 +23,7 @@ from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
 from kinolog_api.rpc.calls import RpcCall, error_response
-from kinolog_api.rpc.errors import RpcError, invalid_argument, request_id_of_erased_job
+from kinolog_api.rpc.errors import invalid_argument, request_id_of_erased_job
 from kinolog_api.rpc.validation import RequestRules
 
 CHUNK_SIZE = 500
@@ -96,8 +96,8 @@ class SubmitJob:
                 try:
                     chunk.items.append(self._validated(single, call))
                     chunk.indexes.append(index)
-                except RpcError as error:
-                    results[index].error.CopyFrom(error.status())
+                except Exception as error:  # whatever is wrong with one job, the others are stored
+                    results[index].error.CopyFrom(error_response(error, "BatchSubmitJobs").status())
                 if len(chunk.items) == CHUNK_SIZE:
                     group.create_task(self._store_chunk(chunk, results, call))
                     chunk = _Chunk()

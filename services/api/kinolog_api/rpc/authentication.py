@@ -7,14 +7,22 @@ kinolog.process.api_keys describes the file.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from grpc import StatusCode
 
-from kinolog.process.api_keys import InvalidKeyFile, KeyHolder, key_digest, read_keys
+from kinolog.process.api_keys import (
+    ACTOR,
+    ACTOR_FORM,
+    TENANT,
+    TENANT_FORM,
+    InvalidKeyFile,
+    KeyHolder,
+    key_digest,
+    read_keys,
+)
 from kinolog.process.settings import is_loopback
 from kinolog_api.rpc.errors import RequestViolation, RpcError, invalid_argument
 
@@ -22,8 +30,6 @@ TENANT_KEY = "x-kinolog-tenant"
 ACTOR_KEY = "x-kinolog-actor"
 ANONYMOUS = "anonymous"
 
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+ -]{0,127}")
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -71,12 +77,10 @@ class Authenticator:
 
     def _validated(self, tenant: str, actor: str) -> Caller:
         violations = []
-        if not _TENANT.fullmatch(tenant):
-            violations.append(RequestViolation(TENANT_KEY, "must be 1 to 64 letters, digits and ._-"))
-        if not _ACTOR.fullmatch(actor):
-            violations.append(
-                RequestViolation(ACTOR_KEY, "must be 1 to 128 letters, digits, blanks and ._:@/+-")
-            )
+        if not TENANT.fullmatch(tenant):
+            violations.append(RequestViolation(TENANT_KEY, TENANT_FORM))
+        if not ACTOR.fullmatch(actor):
+            violations.append(RequestViolation(ACTOR_KEY, ACTOR_FORM))
         if violations:
             raise invalid_argument(violations)
         return Caller(tenant=tenant, actor=actor)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_FROM_PROTO
 from kinolog.ports.read_model import JobFilter, SortField, SortOrder, TimeRange
+from kinolog.texts import blank_as_empty
 from kinolog.v1 import analytics_service_pb2, job_pb2
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 from kinolog_api.rpc.validation import parse_time
@@ -19,14 +20,14 @@ def parse_filter(wire: job_pb2.JobFilter, path: str) -> JobFilter:
         statuses=tuple(STATUS_FROM_PROTO[value] for value in wire.statuses),
         priorities=tuple(PRIORITY_FROM_PROTO[value] for value in wire.priorities),
         models=tuple(wire.models),
-        styles=tuple(style.lower() for style in wire.styles),
+        styles=tuple(style.strip().lower() for style in wire.styles),
         created_from=parse_time(wire.created_from, f"{path}.created_from")
         if wire.HasField("created_from")
         else None,
         created_before=parse_time(wire.created_before, f"{path}.created_before")
         if wire.HasField("created_before")
         else None,
-        text=wire.text,
+        text=blank_as_empty(wire.text),
     )
 
 

@@ -1,15 +1,21 @@
-"""Validation of requests by the field rules in the proto files (protovalidate). See docs/decisions/0003."""
+"""Validation of requests: the field rules in the proto files (protovalidate), and the rule of free texts.
+
+See decision 3 and decision 51.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from protovalidate import Validator, Violation
 
 from kinolog.ids import JOB_ID_PATTERN
+from kinolog.texts import is_blank, refusal
 from kinolog_api.rpc.errors import RequestViolation, invalid_argument
 
 _FIELD_OF_MESSAGE_RULE = {
@@ -25,6 +31,14 @@ _PATTERN_DESCRIPTIONS = {
     "`^[A-Za-z0-9._:-]*$`": "may hold letters, digits and ._:- only",
 }
 """Descriptions of patterns, by the pattern as protovalidate quotes it."""
+
+_WITH_LINES = frozenset({"prompt", "negative_prompt", "reason", "text"})
+"""Fields that may have tabs and several lines."""
+
+_EACH_BY_ITSELF = frozenset({"kinolog.v1.BatchSubmitJobsRequest.requests"})
+"""Fields whose messages are validated one by one: a wrong one does not refuse the others."""
+
+_BLANK_PROMPT = "must hold 1 to 4,000 characters that are not all white space"
 
 _MIN_SECONDS = -62_135_596_800
 _MAX_SECONDS = 253_402_300_799
@@ -44,8 +58,31 @@ class RequestRules:
 
     def violations(self, request: Message) -> list[RequestViolation]:
         """Return the violations of a request; empty for a valid one."""
-        violations = self._validator.collect_violations(request)
-        return [_field_violation(violation, request.DESCRIPTOR) for violation in violations or ()]
+        found = [
+            _field_violation(violation, request.DESCRIPTOR)
+            for violation in self._validator.collect_violations(request) or ()
+        ]
+        named = {violation.field for violation in found}
+        return found + [violation for violation in _text_violations(request) if violation.field not in named]
+
+
+def _text_violations(message: Message, path: str = "") -> Iterator[RequestViolation]:
+    """Yield a violation for each text that holds a character that no text may hold, and for a blank prompt."""
+    for field, value in message.ListFields():
+        name = f"{path}{field.name}"
+        if field.type not in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE):
+            continue
+        if field.full_name in _EACH_BY_ITSELF:
+            continue
+        several = not isinstance(value, str | Message)
+        for index, item in enumerate(value if several else (value,)):
+            at = f"{name}[{index}]" if several else name
+            if isinstance(item, Message):
+                yield from _text_violations(item, f"{at}.")
+            elif problem := refusal(item, lines=field.name in _WITH_LINES):
+                yield RequestViolation(at, problem)
+            elif field.name == "prompt" and is_blank(item):
+                yield RequestViolation(at, _BLANK_PROMPT)
 
 
 def _field_violation(violation: Violation, descriptor: Any) -> RequestViolation:

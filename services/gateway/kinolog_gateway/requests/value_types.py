@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from kinolog.ids import JOB_ID_PATTERN
+from kinolog.texts import is_blank, refusal
 from kinolog_gateway.enum_names import PriorityName, StatusName
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
@@ -43,16 +44,20 @@ def _split_lower(value: Any) -> Any:
     return [_lower(name) for name in value] if isinstance(value, list) else value
 
 
-def _check_storable(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("must not contain NUL characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not contain lone surrogates")
+def _check_text(value: str) -> str:
+    if problem := refusal(value, lines=True):
+        raise ValueError(problem)
+    return value
+
+
+def _check_line(value: str) -> str:
+    if problem := refusal(value):
+        raise ValueError(problem)
     return value
 
 
 def _check_not_blank(value: str) -> str:
-    if not value.strip():
+    if is_blank(value):
         raise ValueError("must contain more than white space")
     return value
 
@@ -82,22 +87,18 @@ def _to_size(value: str) -> str:
 Priority = Annotated[PriorityName, BeforeValidator(_lower)]
 Statuses = Annotated[list[StatusName], BeforeValidator(_split_lower), Field(max_length=5)]
 Priorities = Annotated[list[PriorityName], BeforeValidator(_split_lower), Field(max_length=4)]
-Name = Annotated[str, AfterValidator(_check_storable), Field(min_length=1, max_length=200)]
+Name = Annotated[str, AfterValidator(_check_line), Field(min_length=1, max_length=200)]
 Style = Annotated[
-    str, BeforeValidator(_lower), AfterValidator(_check_storable), Field(min_length=1, max_length=50)
+    str, BeforeValidator(_lower), AfterValidator(_check_line), Field(min_length=1, max_length=50)
 ]
 Names = Annotated[list[Name], BeforeValidator(_split), Field(max_length=20)]
 Styles = Annotated[list[Style], BeforeValidator(_split_lower), Field(max_length=20)]
-Text = Annotated[str, AfterValidator(_check_storable), Field(max_length=4000)]
-Prompt = Annotated[
-    str, AfterValidator(_check_storable), AfterValidator(_check_not_blank), Field(max_length=4000)
-]
+Text = Annotated[str, AfterValidator(_check_text), Field(max_length=4000)]
+Prompt = Annotated[str, AfterValidator(_check_text), AfterValidator(_check_not_blank), Field(max_length=4000)]
 Rfc3339Time = Annotated[
     datetime, BeforeValidator(_to_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
-WebhookUrl = Annotated[
-    str, AfterValidator(_check_storable), Field(pattern=r"^https?://[^/ ]+", max_length=2000)
-]
+WebhookUrl = Annotated[str, AfterValidator(_check_line), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=128)]
