@@ -47,6 +47,11 @@ class StackSettings(ProcessSettings):
     postgres_fsync: bool = Field(
         True, description="False is for tests: read models do not survive a power failure."
     )
+    disk_reserve_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=0,
+        description="New jobs are refused while a disk of the data folder has less room, in bytes; 0 never refuses.",
+    )
     workers: int | None = Field(None, ge=0, le=64, description="Worker processes; without it one per device.")
     worker_devices: Annotated[list[str], NoDecode] = Field(
         default_factory=list,

@@ -14,6 +14,9 @@ from uuid import uuid4
 
 from kinolog.process.logs import fields
 from kinolog_stack.data_folder import DataFolder, RunningStack
+from kinolog_stack.disks.disk_space import Disk, check_room, disks_of, stored_parts
+from kinolog_stack.disks.disk_watch import DiskWatch
+from kinolog_stack.disks.stack_alarms import StackAlarms
 from kinolog_stack.environment import proxy_environment, server_environment, service_environment
 from kinolog_stack.errors import PortError
 from kinolog_stack.log_files import StackLog, rotate_at_start, rotate_when_large
@@ -68,6 +71,7 @@ class Stack:
         self._reaper = OrphanReaper(self._run_id)
         self._waves: list[list[SupervisedProcess]] = []
         self._one_shots: list[OneShotProcess] = []
+        self._alarms: StackAlarms | None = None
         self._stopping = threading.Event()
         self._state_lock = threading.Lock()
         self._state = "starting"
@@ -77,6 +81,7 @@ class Stack:
         """Start all processes and return when all of them serve. Raises `StartError` and leaves nothing running."""
         check_devices(self.settings.worker_devices)
         check_models()
+        check_room(self.folder, self.settings.disk_reserve_bytes)
         self.folder.open()
         try:
             self._log.open()
@@ -95,6 +100,8 @@ class Stack:
         """Stop all processes, last started first. Each is killed after its time limit."""
         self._stopping.set()
         self._state = "stopping"
+        if self._alarms is not None:
+            self._alarms.stop()
         while self._waves:
             run_together([process.stop for process in self._waves[-1]])
             self._waves.pop()
@@ -148,6 +155,7 @@ class Stack:
             env=server_env,
         )
         self._start_wave({"nats-server": nats, "postgres": postgres})
+        self._watch_disks(nats)
         ports = self._choose_ports()
         self._set_addresses(nats, postgres, ports)
         site = StackSite(
@@ -166,6 +174,22 @@ class Stack:
         self._state = "running"
         self._write_state()
         threading.Thread(target=self._rotate_logs, name="rotate-logs", daemon=True).start()
+
+    def _watch_disks(self, nats: NatsServer) -> None:
+        """Refuse new jobs while a disk is full, and heal the log when there is room again."""
+        alarms = self._alarms = StackAlarms(nats)
+        alarms.start()
+
+        def disks() -> list[Disk]:
+            return disks_of(stored_parts(self.folder))
+
+        def restart_log() -> None:
+            child = nats.child
+            if child is not None:
+                child.stop()  # its supervisor starts it again
+
+        watch = DiskWatch(disks, nats.write_error, restart_log, alarms, self.settings.disk_reserve_bytes)
+        threading.Thread(target=watch.run, args=(self._stopping,), name="watch-disks", daemon=True).start()
 
     def _start_wave(self, programs: Mapping[str, Supervisable]) -> None:
         for name in programs:

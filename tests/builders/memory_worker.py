@@ -15,6 +15,7 @@ from kinolog.ids import new_id
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.tickets import HeldTicket, Ticket
+from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -49,6 +50,7 @@ class MemoryWorker(JobDriver):
         self.issuer = MemoryTicketIssuer()
         self.progress = MemoryProgressFeed()
         self.workers = MemoryWorkerRegistry()
+        self.alarms = MemoryAlarms(ME)
         self.inference = ScriptedInference()
         self.dependencies = WorkerDependencies(
             worker=ME,
@@ -63,6 +65,7 @@ class MemoryWorker(JobDriver):
             workers=self.workers,
             notifier=MemoryCommitNotifier(self.store),
             artifacts=MemoryArtifacts(),
+            alarms=self.alarms,
             inference=self.inference,
             scratch=folder,
             status=WorkerStatus(ME, "cpu", ("card",), START),

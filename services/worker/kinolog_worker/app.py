@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 
+from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.commit_notifications import JetStreamCommitNotifier
@@ -68,8 +69,10 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
         keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         progress = JetStreamProgressFeed(client)
         workers = JetStreamWorkerRegistry(client)
-        for adapter in (store, keys, progress, workers):
+        alarms = NatsAlarms(client, name)
+        for adapter in (store, keys, progress, workers, alarms):
             stack.push_async_callback(adapter.close)
+        await alarms.open()
         root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
         yield WorkerDependencies(
             worker=name,
@@ -84,6 +87,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             workers=workers,
             notifier=JetStreamCommitNotifier(client),
             artifacts=artifacts,
+            alarms=alarms,
             inference=InferenceProcess(settings.worker_device, threads=settings.worker_threads),
             scratch=stack.enter_context(scratch_folder(root, name)),
             status=WorkerStatus(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue
+from kinolog.ports.alarms import Alarms
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.commit_notifications import CommitNotifier
@@ -62,6 +63,7 @@ class WorkerDependencies:
     workers: WorkerRegistry
     notifier: CommitNotifier
     artifacts: ArtifactStore
+    alarms: Alarms
     inference: InferenceClient
     scratch: Path
     status: WorkerStatus

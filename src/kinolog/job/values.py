@@ -133,6 +133,12 @@ class Scene:
 WORKER_STOPPED = "WORKER_STOPPED"
 """Error code of an attempt that ended because its worker was stopped."""
 
+SCRATCH_FULL = "SCRATCH_FULL"
+"""Error code of an attempt that ended because the disk of its temporary files was full."""
+
+NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL})
+"""Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobError:
@@ -145,7 +151,7 @@ class JobError:
     @property
     def counts(self) -> bool:
         """Whether the attempt that it ended counts towards the job's maximum."""
-        return self.code != WORKER_STOPPED
+        return self.code not in NOT_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

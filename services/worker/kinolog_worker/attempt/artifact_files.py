@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, StagedContent
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, ArtifactsUnavailable, StagedContent
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,13 @@ async def stage_file(store: ArtifactStore, path: Path, sha256: str) -> StagedCon
 
 
 async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
-    """Store a rendered scene for later attempts. Raises `StoredFileChanged`."""
+    """Store a rendered scene for later attempts. Raises `StoredFileChanged`, `ArtifactsUnavailable`."""
     staged = await stage_file(store, file.path, file.sha256)
-    stored = await store.commit(staged, file.path.suffix)
+    try:
+        stored = await store.commit(staged, file.path.suffix)
+    except ArtifactsUnavailable:
+        await store.discard(staged)
+        raise
     return Artifact(
         kind=ArtifactKind.SCENE,
         key=stored.key,
@@ -47,8 +51,19 @@ async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
 
 
 async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[StagedContent]:
-    """Write the finished files under temporary keys, each checked. Raises `StoredFileChanged`."""
-    return list(await asyncio.gather(*(stage_file(store, file.path, file.sha256) for file in files)))
+    """Write the finished files under temporary keys, each checked. Raises `StoredFileChanged`, `ArtifactsUnavailable`.
+
+    If one cannot be written, the others are removed: on a full disk every try would leave them behind.
+    """
+    found = await asyncio.gather(
+        *(stage_file(store, file.path, file.sha256) for file in files), return_exceptions=True
+    )
+    staged = [content for content in found if not isinstance(content, BaseException)]
+    for failure in found:
+        if isinstance(failure, BaseException):
+            await asyncio.gather(*map(store.discard, staged), return_exceptions=True)
+            raise failure
+    return staged
 
 
 async def commit_files(

@@ -22,6 +22,7 @@ from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.render_request import build_render_job
+from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import (
     CancelledMessage,
@@ -53,22 +54,22 @@ class RunningAttempt:
         entry: ModelEntry,
         unsealed: UnsealedFields,
         seal_note: SealNote,
+        room: ScratchRoom,
     ) -> None:
         self._dependencies = dependencies
         self._lease = lease
         self._entry = entry
         self._unsealed = unsealed
         self._recorder = AttemptRecorder(dependencies, lease, seal_note)
-        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder)
+        self._cancel = asyncio.Event()
+        self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"
         self._uploads: list[asyncio.Task[None]] = []
-        self._cancel = asyncio.Event()
-        self._stopping = False
         self._cancel_timeout_seconds = dependencies.timing.cancel_timeout_seconds
 
     def stop(self) -> None:
         """End the attempt as soon as the renderer stops, and put the job back into the queue."""
-        self._stopping = True
+        self._outcome.stopping = True
         self._cancel_timeout_seconds = min(self._cancel_timeout_seconds, SHUTDOWN_CANCEL_SECONDS)
         self._cancel.set()
 
@@ -84,7 +85,7 @@ class RunningAttempt:
                 watcher = group.create_task(self._watch_job())
                 outcome = await self._render(group)
                 await asyncio.gather(*self._uploads)
-                await self._outcome.record(outcome, watcher, stopping=self._stopping)
+                await self._outcome.record(outcome, watcher)
                 for task in background:
                     task.cancel()
         except BaseExceptionGroup as failures:

@@ -4,56 +4,91 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from time import perf_counter
+from typing import TypeVar
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
 from kinolog.job.decide import LeaseLost
-from kinolog.job.values import WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
+from kinolog.job.values import SCRATCH_FULL, WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
+from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
+from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
+from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import CancelledMessage, FailedMessage, FinishedMessage, Outcome
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STOPPED = JobError(
     code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
 )
 
 
+STORE_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=5.0)
+"""Pauses between tries to store files in a store that is full or does not answer."""
+
+ARTIFACTS_ALARM = f"{STORAGE_FULL}-artifacts"
+"""Name of the alarm while files of a finished job cannot be stored."""
+
+NO_ROOM = "the disk of the temporary files is full; the job waits for room"
+
+
+class _StoringInterrupted(Exception):
+    """The attempt has to end before its files are stored."""
+
+
 class OutcomeRecorder:
     """Stores the files of a rendered job and appends the commit that ends the attempt."""
 
-    def __init__(self, dependencies: WorkerDependencies, lease: Lease, recorder: AttemptRecorder) -> None:
+    def __init__(
+        self,
+        dependencies: WorkerDependencies,
+        lease: Lease,
+        recorder: AttemptRecorder,
+        room: ScratchRoom,
+        interrupted: asyncio.Event,
+    ) -> None:
         self._dependencies = dependencies
         self._lease = lease
         self._recorder = recorder
+        self._room = room
+        self._interrupted = interrupted
+        self.stopping = False
+        """Whether the worker shuts down. `interrupted` is set then, and when the job is to be cancelled."""
 
-    async def record(self, outcome: Outcome, watcher: asyncio.Task[None], *, stopping: bool) -> None:
+    async def record(self, outcome: Outcome, watcher: asyncio.Task[None]) -> None:
         """End the attempt with the outcome of its rendering.
 
-        `watcher` reacts to changes of the job; it is cancelled when the end is decided. `stopping` is true if the
-        worker shuts down. Raises `LeaseLost`.
+        `watcher` reacts to changes of the job; it is cancelled when the end is decided. Raises `LeaseLost`.
         """
-        command = await self._decide(outcome, stopping)
+        command = await self._decide(outcome)
         await self._recorder.stages.flush()
         await self._recorder.progress.flush()  # no progress is published after the end
         watcher.cancel()
         await self._lease.record(command)
         self._report(command)
 
-    async def _decide(self, outcome: Outcome, stopping: bool) -> Command:
+    async def _decide(self, outcome: Outcome) -> Command:
         worker, attempt = self._dependencies.worker, self._lease.attempt
         if isinstance(outcome, FinishedMessage):
             try:
                 artifacts = await self._store_files(outcome)
             except LeaseLost:
                 raise
+            except _StoringInterrupted:
+                outcome = CancelledMessage(job_id=outcome.job_id)
             except Exception as error:
                 logger.exception("the files of job %s cannot be stored", self._lease.job.id)
                 outcome = FailedMessage(
@@ -74,7 +109,11 @@ class OutcomeRecorder:
                     )
         if self._lease.job.cancel_requested:
             return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt)
-        job_error = _job_error(outcome, stopping)
+        if isinstance(outcome, FailedMessage) and outcome.retryable and self._room.is_out():
+            outcome = replace(outcome, code=SCRATCH_FULL, message=NO_ROOM)
+        job_error = _job_error(outcome, self.stopping)
+        if job_error.code == SCRATCH_FULL:
+            self._room.ran_out()
         return FailAttempt(
             id=new_id(), actor=worker, attempt=attempt, error=job_error, retry_at=self._retry_at(job_error)
         )
@@ -84,13 +123,62 @@ class OutcomeRecorder:
         recorder, store = self._recorder, self._dependencies.artifacts
         started = perf_counter()
         recorder.start_stage(Stage.SIGN)
-        staged = await stage_files(store, finished.files)
+        staged = await self._until_stored(partial(stage_files, store, finished.files))
         recorder.finish_stage(Stage.SIGN, perf_counter() - started)
         started = perf_counter()
         recorder.start_stage(Stage.STORE)
-        artifacts = await commit_files(store, finished.files, staged)
+        try:
+            artifacts = await self._until_stored(partial(commit_files, store, finished.files, staged))
+        except _StoringInterrupted:
+            await asyncio.gather(*map(store.discard, staged), return_exceptions=True)
+            raise
         recorder.finish_stage(Stage.STORE, perf_counter() - started)
         return artifacts
+
+    async def _until_stored(self, store: Callable[[], Awaitable[T]]) -> T:
+        """Return what `store` returns. Try again while the artifact store is full or does not answer: its trouble is
+        not the job's. Raises `_StoringInterrupted` if the attempt has to end first.
+        """
+        pauses, waits = STORE_BACKOFF.pauses(), False
+        try:
+            while True:
+                try:
+                    return await store()
+                except ArtifactsUnavailable as unavailable:
+                    if not waits:
+                        logger.warning(
+                            "job %s waits for the artifact store: %s", self._lease.job.id, unavailable
+                        )
+                        self._recorder.progress.put_log_line(
+                            "WARNING", "the store of videos does not accept the files; they are stored later"
+                        )
+                    waits = True
+                    await self._raise_alarm()
+                try:
+                    async with asyncio.timeout(next(pauses)):
+                        await self._interrupted.wait()
+                except TimeoutError:
+                    continue
+                raise _StoringInterrupted
+        finally:
+            if waits:
+                await self._dependencies.alarms.clear(ARTIFACTS_ALARM)
+
+    async def _raise_alarm(self) -> None:
+        alarms = self._dependencies.alarms
+        text = (
+            f"{alarms.source} cannot store the files of a finished job (KINOLOG_ARTIFACTS_URL). Make room in the "
+            "store, or make it reachable; the job waits and completes by itself."
+        )
+        await alarms.raise_alarm(
+            Alarm(
+                name=ARTIFACTS_ALARM,
+                severity=AlarmSeverity.WARNING,
+                text=text,
+                source=alarms.source,
+                since=self._dependencies.clock(),
+            )
+        )
 
     def _retry_at(self, error: JobError) -> datetime:
         now = self._dependencies.clock()
@@ -104,6 +192,7 @@ class OutcomeRecorder:
         facts = fields("attempt_ended", job=job.id, attempt=self._lease.attempt, status=job.status)
         match command:
             case Complete():
+                self._room.sufficed()
                 status.jobs_completed += 1
                 logger.info("job completed", extra=facts)
             case FailAttempt(error=error):

@@ -6,7 +6,6 @@ when its supervisor is gone. Everything else runs in the main thread, which some
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
@@ -18,6 +17,8 @@ from collections.abc import Callable
 from queue import Queue
 from threading import Lock, Thread
 
+from kinolog.job.values import SCRATCH_FULL
+from kinolog.process.full_disk import is_full
 from kinolog_worker.inference.framing import framed, read_command
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
 from kinolog_worker.inference.messages import (
@@ -42,6 +43,7 @@ from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
 _PRODUCT_LOG = "kinolog_worker"
+NO_ROOM = "the disk of the temporary files is full; the job waits for room"
 
 
 class InferenceLoop:
@@ -112,13 +114,15 @@ class InferenceLoop:
             code, message, retryable = failure.code, failure.message, failure.retryable
         except (EncodingFailed, MediaInvalid) as failure:
             code, message, retryable = "ENCODE_FAILED", str(failure), True
+            if is_full(failure):
+                code, message = SCRATCH_FULL, NO_ROOM
         except MemoryError:
             code, message, retryable = "OUT_OF_MEMORY", "the memory was not enough for this job", True
         except Exception as error:
             _print_trace(error)
-            disk_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-            code = "DISK_FULL" if disk_full else "RENDER_FAILED"
-            message, retryable = describe_error(error, job), True
+            code, message, retryable = "RENDER_FAILED", describe_error(error, job), True
+            if is_full(error):
+                code, message = SCRATCH_FULL, NO_ROOM
         if code == "OUT_OF_MEMORY":
             self._cache.clear()
         return FailedMessage(job_id=job.job_id, code=code, message=message, retryable=retryable)

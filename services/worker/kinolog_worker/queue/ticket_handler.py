@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 
@@ -10,30 +11,37 @@ from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
-from kinolog.job.values import JobError, Status
+from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, LoadedJob, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import seal_log_note, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
-from kinolog.process.log_retry import retry_until_log_available
+from kinolog.process.full_disk import is_full
+from kinolog.process.log_retry import BACKOFF, retry_until_log_available
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.attempt import RunningAttempt
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
+from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import Drop, Postpone, WorkerSituation, admit
 from kinolog_worker.queue.prefetch import prefetch
 
 logger = logging.getLogger(__name__)
 
-LOG_UNAVAILABLE_SECONDS = 1.0
-"""Delay of a released ticket whose job could not be read or started."""
+REFUSED_SECONDS = 1.0
+"""Delay of a released ticket whose job could not be started."""
 
 WORKER_ERROR_SECONDS = 10.0
 """Delay of a released ticket after an error of this worker."""
 
 ERASED = JobError(
     code="PROMPT_ERASED", message="the prompt was erased; nothing is left to render", retryable=False
+)
+NO_ROOM = JobError(
+    code=SCRATCH_FULL,
+    message="the disk of the temporary files is full; the job waits for room",
+    retryable=True,
 )
 UNREADABLE = JobError(
     code="PROMPT_UNREADABLE", message="the prompt does not unseal with the key of the job", retryable=False
@@ -45,6 +53,7 @@ class TicketHandler:
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
+        self._room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
         self._attempt: RunningAttempt | None = None
         self._stopping = False
 
@@ -55,18 +64,30 @@ class TicketHandler:
             self._attempt.stop()
 
     async def handle(self, held: HeldTicket) -> None:
-        """Do what a ticket requests. Raises nothing but `CancelledError`."""
+        """Do what a ticket requests. Raises nothing but `CancelledError`.
+
+        While the log cannot be read or written, the ticket is held: each release would count as a delivery, and a
+        ticket that is delivered too often is taken for one that ends workers.
+        """
         job_id = held.ticket.job_id
+        pauses, waited = BACKOFF.pauses(), False
         try:
-            if held.ticket.prefetch:
-                await prefetch(self._dependencies, held)
-            else:
-                await self._handle_job(held)
+            while True:
+                try:
+                    if held.ticket.prefetch:
+                        await prefetch(self._dependencies, held)
+                    else:
+                        await self._handle_job(held, waited=waited)
+                    return
+                except LogUnavailable as unavailable:
+                    logger.warning("job %s waits for the log: %s", job_id, unavailable)
+                if self._stopping:
+                    await held.release()
+                    return
+                waited = True
+                await asyncio.sleep(next(pauses))
         except LeaseLost as lost:
             logger.warning("dropping the attempt: %s", lost.message, extra=fields("lease_lost", job=job_id))
-        except LogUnavailable as unavailable:
-            logger.warning("job %s cannot be read: %s", job_id, unavailable)
-            await held.release(LOG_UNAVAILABLE_SECONDS)
         except Exception:
             logger.exception("error while handling the ticket of job %s", job_id)
             await held.release(WORKER_ERROR_SECONDS)
@@ -74,10 +95,18 @@ class TicketHandler:
             self._attempt = None
             self._dependencies.status.attempt_ended()
 
-    async def _handle_job(self, held: HeldTicket) -> None:
+    async def _handle_job(self, held: HeldTicket, *, waited: bool) -> None:
+        """Start an attempt, or drop or postpone the ticket.
+
+        `waited` is true if the ticket was held during an outage of the log. It may be void by then and the job that of
+        another worker, whose ticket must not be removed. Raises `LogUnavailable`.
+        """
         job_id = held.ticket.job_id
         loaded = await self._dependencies.store.load(job_id)
         while True:
+            if waited and loaded is not None and _is_held_by_another(loaded.job, self._dependencies.worker):
+                logger.info("ticket dropped: another worker started it", extra=fields("drop", job=job_id))
+                return
             admission = admit(loaded.job if loaded else None, await self._situation(held, loaded))
             match admission:
                 case Drop(reason=reason):
@@ -91,6 +120,9 @@ class TicketHandler:
                     pass
             if loaded is None:
                 raise AssertionError("a job that is not in the log is never started")
+            if loaded.job.status is Status.QUEUED and await self._waited_for_room():
+                loaded = await self._dependencies.store.load(job_id)
+                continue
             try:
                 await self._start_attempt(held, loaded)
                 return
@@ -100,8 +132,15 @@ class TicketHandler:
                 raise
             except Refused as refused:
                 logger.info("job %s cannot be started: %s", job_id, refused.message)
-                await held.release(LOG_UNAVAILABLE_SECONDS)
+                await held.release(REFUSED_SECONDS)
                 return
+
+    async def _waited_for_room(self) -> bool:
+        """Wait until a job has room for its temporary files. Return whether that took time."""
+        if self._room.suffices():
+            return False
+        await self._room.wait()
+        return True
 
     async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
         dependencies = self._dependencies
@@ -148,6 +187,9 @@ class TicketHandler:
                 message=f"the worker made an error ({type(error).__name__})",
                 retryable=True,
             )
+            if is_full(error) or self._room.is_out():
+                self._room.ran_out()
+                worker_error = NO_ROOM
             await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
 
@@ -167,7 +209,7 @@ class TicketHandler:
         else:
             key, texts = unsealed
             self._attempt = RunningAttempt(
-                self._dependencies, lease, entry, texts, partial(seal_log_note, job, key)
+                self._dependencies, lease, entry, texts, partial(seal_log_note, job, key), self._room
             )
             if self._stopping:
                 self._attempt.stop()
@@ -197,3 +239,7 @@ class TicketHandler:
             error=error,
             retry_at=retry_at(lease.job, dependencies.clock(), dependencies.timing.first_retry_seconds),
         )
+
+
+def _is_held_by_another(job: Job, worker: str) -> bool:
+    return job.status is Status.PROCESSING and job.worker != worker

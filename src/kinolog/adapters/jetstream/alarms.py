@@ -56,9 +56,9 @@ class NatsAlarms:
 
     async def open(self) -> None:
         """Subscribe, and request the alarms that stand. Raises the errors of `NO_ANSWER`."""
+        self._announcing = asyncio.create_task(self._announce_repeatedly())
         self._subscription = await self._client.subscribe(subjects.ALARM_SUBJECTS, cb=self._receive)
         await self._client.flush()
-        self._announcing = asyncio.create_task(self._announce_repeatedly())
         await self._publish(subjects.ALARMS_REQUESTED, b"")
 
     async def raise_alarm(self, alarm: Alarm) -> None:

@@ -51,24 +51,37 @@ class ObstoreArtifacts:
         digest = sha256()
         size_bytes = 0
 
+        unreadable: list[Exception] = []
+
         async def hashed() -> AsyncIterator[bytes]:
             nonlocal size_bytes
-            async for chunk in _chunks_of(content) if isinstance(content, Path) else content:
-                digest.update(chunk)
-                size_bytes += len(chunk)
-                yield chunk
+            try:
+                async for chunk in _chunks_of(content) if isinstance(content, Path) else content:
+                    digest.update(chunk)
+                    size_bytes += len(chunk)
+                    yield chunk
+            except Exception as error:  # obstore would report it as an error of the store
+                unreadable.append(error)
+                raise
 
         key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
-        await obstore.put_async(self._store, key, hashed())
+        try:
+            with _store_errors():
+                await obstore.put_async(self._store, key, hashed())
+        except Exception:
+            if unreadable:
+                raise unreadable[0] from None
+            raise
         return StagedContent(temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes)
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.sha256, suffix)
         created = True
         try:
-            if self._folder is not None:
-                await asyncio.to_thread(_flush, self._folder / staged.temporary_key)
-            await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
+            with _store_errors():
+                if self._folder is not None:
+                    await asyncio.to_thread(_flush, self._folder / staged.temporary_key)
+                await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
         except AlreadyExistsError:
             created = False
         except (NotFoundError, FileNotFoundError):
@@ -82,8 +95,9 @@ class ObstoreArtifacts:
             await self.discard(staged)
         if self._folder is not None:
             folder = (self._folder / key).parent
-            await asyncio.to_thread(_flush, folder)
-            await asyncio.to_thread(_flush, folder.parent)
+            with _store_errors():
+                await asyncio.to_thread(_flush, folder)
+                await asyncio.to_thread(_flush, folder.parent)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
     async def discard(self, staged: StagedContent) -> None:
@@ -139,12 +153,15 @@ class ObstoreArtifacts:
 
 @contextmanager
 def _store_errors() -> Iterator[None]:
-    """Raise `ArtifactsUnavailable` for an error of the store. `NotFoundError` passes through."""
+    """Raise `ArtifactsUnavailable` for an error of the store, such as a full disk.
+
+    That something is missing, or there already, passes through.
+    """
     try:
         yield
-    except NotFoundError:
+    except (NotFoundError, FileNotFoundError, AlreadyExistsError):
         raise
-    except BaseError as error:
+    except (BaseError, OSError) as error:
         why = str(error).partition("\n")[0]
         logger.warning("the artifact store failed: %s", why)
         raise ArtifactsUnavailable(why) from error

@@ -1,0 +1,131 @@
+"""Watches the disks of a stack: refuses new jobs before one is full, and restarts nats-server when there is room again.
+
+A stream of nats-server that could not be written stays closed for writes until the server is started again, however
+much room there is by then; /healthz says so. Postgres ends by itself, and its supervisor restarts it. See decision 19.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from kinolog.ports.alarms import STORAGE_FULL, AlarmSeverity
+from kinolog.process.backoff import Backoff
+from kinolog.process.logs import fields
+from kinolog_stack.disks.disk_space import MEBIBYTE, Disk, mebibytes
+
+LOOK_SECONDS = 1.0
+
+RESTART_BYTES = 8 * MEBIBYTE
+"""nats-server is not started again on a disk with less room: the first writes would close its streams again."""
+
+CLEAR_FACTOR = 1.25
+"""An alarm is cleared when this many times the reserve is free, so that it does not come and go."""
+
+RESTART_BACKOFF = Backoff(first_seconds=10.0, longest_seconds=300.0)
+"""Pauses between restarts that did not help."""
+
+log = logging.getLogger(__name__)
+
+
+class AlarmBoard(Protocol):
+    """Where alarms are raised."""
+
+    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str) -> None:
+        """Raise an alarm, or change its text."""
+
+    def clear(self, name: str) -> None:
+        """Clear an alarm, if it stands."""
+
+
+class DiskWatch:
+    """One look after the other, in a thread of its own.
+
+    `disks` returns the disks of the stack. `write_error` returns what nats-server says about a stream that it cannot
+    write, empty if there is none. `restart_log` starts nats-server again.
+    """
+
+    def __init__(
+        self,
+        disks: Callable[[], Sequence[Disk]],
+        write_error: Callable[[], str],
+        restart_log: Callable[[], None],
+        alarms: AlarmBoard,
+        reserve_bytes: int,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._disks = disks
+        self._write_error = write_error
+        self._restart_log = restart_log
+        self._alarms = alarms
+        self._reserve_bytes = reserve_bytes
+        self._now = now
+        self._standing: set[str] = set()
+        self._restarts = 0
+        self._next_restart_at = 0.0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Look at intervals until `stopping` is set. A look that fails is logged, and the next one follows."""
+        while not stopping.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:
+                log.exception("the disks could not be checked")
+
+    def look(self) -> None:
+        """Check every disk and the log once."""
+        disks = self._disks()
+        error = self._write_error()
+        for disk in disks:
+            holds_log = any(part.slug == "log" for part in disk.parts)
+            self._check(disk, error if holds_log else "")
+            if holds_log:
+                self._heal(disk, error)
+
+    def _check(self, disk: Disk, write_error: str) -> None:
+        name = f"{STORAGE_FULL}-{disk.slug}"
+        limit = self._reserve_bytes * (CLEAR_FACTOR if name in self._standing else 1.0)
+        if disk.free_bytes >= limit and not write_error:
+            if name in self._standing:
+                self._standing.discard(name)
+                self._alarms.clear(name)
+                log.info(
+                    "the disk has room again", extra=fields("disk", part=disk.slug, free=disk.free_bytes)
+                )
+            return
+        if name not in self._standing:
+            self._standing.add(name)
+            log.error("the disk is full", extra=fields("disk", part=disk.slug, free=disk.free_bytes))
+        self._alarms.raise_alarm(name, AlarmSeverity.REFUSE_WRITES, self._text(disk))
+
+    def _text(self, disk: Disk) -> str:
+        if disk.free_bytes >= self._reserve_bytes:
+            return (
+                "The event log cannot be written; it is started again as soon as its disk has room. No new jobs are "
+                "accepted until then; accepted ones wait and continue by themselves."
+            )
+        return (
+            f"The disk with {disk.text} has {mebibytes(disk.free_bytes)} free, less than the "
+            f"{mebibytes(self._reserve_bytes)} that are kept in reserve (KINOLOG_DISK_RESERVE_BYTES). No new jobs are "
+            "accepted; make room on it. Accepted jobs wait and continue by themselves."
+        )
+
+    def _heal(self, disk: Disk, write_error: str) -> None:
+        """Start nats-server again if it gave up writing and there is room."""
+        now = self._now()
+        if not write_error:
+            if now >= self._next_restart_at:
+                self._restarts = 0
+            return
+        if disk.free_bytes < RESTART_BYTES or now < self._next_restart_at:
+            return
+        self._restarts += 1
+        self._next_restart_at = now + RESTART_BACKOFF.seconds(self._restarts)
+        log.warning(
+            "nats-server gave up writing and there is room: it is started again",
+            extra=fields("log_restart", free=disk.free_bytes, problem=write_error),
+        )
+        self._restart_log()

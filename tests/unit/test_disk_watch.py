@@ -1,0 +1,125 @@
+"""The watch of the disks: when it raises and clears alarms, and when it starts nats-server again."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kinolog.ports.alarms import AlarmSeverity
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.disks.disk_space import Disk, StoredPart, check_room, disks_of, stored_parts
+from kinolog_stack.disks.disk_watch import RESTART_BYTES, DiskWatch
+from kinolog_stack.errors import StartError
+
+RESERVE = 100 << 20
+LOG = StoredPart("log", "the event log", Path("/log"))
+DATABASE = StoredPart("database", "the database", Path("/database"))
+WRITE_ERROR = "JetStream stream '$G > EVENTS' write error: write /log/1.blk: no space left on device"
+
+
+@dataclass
+class WatchedDisks:
+    """Two disks whose room the test sets, a log that may refuse writes, and what the watch does about it."""
+
+    free: dict[str, int] = field(default_factory=lambda: {"log": RESERVE, "database": RESERVE})
+    write_error: str = ""
+    alarms: dict[str, str] = field(default_factory=dict)
+    restarts: int = 0
+    seconds: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.watch = DiskWatch(
+            lambda: [Disk((part,), self.free[part.slug]) for part in (LOG, DATABASE)],
+            lambda: self.write_error,
+            self.restart,
+            self,
+            RESERVE,
+            lambda: self.seconds,
+        )
+
+    def restart(self) -> None:
+        """Count a restart of nats-server."""
+        self.restarts += 1
+
+    def raise_alarm(self, name: str, severity: AlarmSeverity, text: str) -> None:
+        """Note an alarm."""
+        assert severity is AlarmSeverity.REFUSE_WRITES
+        self.alarms[name] = text
+
+    def clear(self, name: str) -> None:
+        """Forget an alarm."""
+        del self.alarms[name]
+
+    def look(self, seconds: float = 1.0) -> set[str]:
+        """Let the watch look, so many seconds later. Return the alarms that stand."""
+        self.seconds += seconds
+        self.watch.look()
+        return set(self.alarms)
+
+
+def test_a_disk_below_its_reserve_refuses_jobs() -> None:
+    """Each disk has an alarm of its own, which says what to do, and is cleared only with some room to spare."""
+    disks = WatchedDisks()
+    assert disks.look() == set()
+    disks.free["database"] = RESERVE - 1
+    assert disks.look() == {"storage-full-database"}
+    assert "the database" in disks.alarms["storage-full-database"]
+    assert "make room" in disks.alarms["storage-full-database"]
+    disks.free["log"] = 0
+    assert disks.look() == {"storage-full-database", "storage-full-log"}
+    disks.free["database"] = disks.free["log"] = RESERVE
+    assert disks.look() == {"storage-full-database", "storage-full-log"}
+    disks.free["database"] = disks.free["log"] = 2 * RESERVE
+    assert disks.look() == set()
+    assert disks.restarts == 0
+
+
+def test_a_log_that_gave_up_is_started_again_when_there_is_room() -> None:
+    """nats-server is started again once, as soon as its disk has room, and its alarm stands until it writes again."""
+    disks = WatchedDisks()
+    disks.free["log"], disks.write_error = 0, WRITE_ERROR
+    for _ in range(30):
+        assert disks.look() == {"storage-full-log"}
+    assert disks.restarts == 0
+    disks.free["log"] = RESTART_BYTES
+    assert disks.look() == {"storage-full-log"}
+    assert disks.restarts == 1
+    disks.free["log"] = 2 * RESERVE
+    assert disks.look() == {"storage-full-log"}
+    assert "/log" not in disks.alarms["storage-full-log"]
+    disks.write_error = ""
+    assert disks.look() == set()
+    assert disks.restarts == 1
+
+
+def test_restarts_that_do_not_help_become_rare() -> None:
+    """A log that still cannot be written is started again after 10, 20, 40 … seconds."""
+    disks = WatchedDisks(write_error=WRITE_ERROR)
+    for _ in range(100):
+        disks.look(seconds=1.0)
+    assert disks.restarts == 4
+    disks.write_error = ""
+    disks.look(seconds=300.0)
+    disks.write_error = WRITE_ERROR
+    disks.look()
+    assert disks.restarts == 5
+
+
+def test_parts_on_one_file_system_are_one_disk(tmp_path: Path) -> None:
+    """Folders of the same file system share a disk, also before they exist."""
+    (disk,) = disks_of(stored_parts(DataFolder(tmp_path / "data")))
+    assert disk.slug == "log"
+    assert disk.text == "the event log, the database, the videos and the workers' temporary files"
+
+
+def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack does not start on a full disk; the error names the disk, the room and what to do."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=5 << 20))
+    with pytest.raises(StartError, match=r"is full: 5 MiB are free, and kinolog needs 64 MiB") as refused:
+        check_room(DataFolder(tmp_path / "data"), RESERVE)
+    assert "Make room" in refused.value.remedy
+    check_room(DataFolder(tmp_path / "data"), 1 << 20)
