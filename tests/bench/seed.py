@@ -9,7 +9,7 @@ The jobs are in no log and no archive: such a database is for reading only, and 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -77,7 +77,9 @@ class GeneratedLog:
     jobs: int
     tenant: str = "default"
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def read(
+        self, after: int, until: int | None = None
+    ) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         """Yield the commits after a position."""
         last = min(self.jobs, until or self.jobs)
         for start in range(after, last, COMMITS_PER_READ):

@@ -16,7 +16,7 @@ from kinolog.ports.event_store import EventStore
 from tests.adapters.memory.commit_feed import MemoryCommitFeed
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.fixtures.log import KINDS, Kind, connected, empty_streams, given_job, open_stores
-from tests.fixtures.waits import WAIT_SECONDS
+from tests.fixtures.waits import WAIT_SECONDS, until
 
 ACK_WAIT_SECONDS = 1.0
 
@@ -128,3 +128,18 @@ async def test_acknowledging_twice_and_closing_twice_do_no_harm(read_log: ReadLo
     await feed.acknowledge(batch)
     await feed.close()
     await feed.close()
+
+
+async def test_the_progress_of_a_reader(read_log: ReadLog) -> None:
+    """The progress names the position up to which all is acknowledged, and how many commits follow it."""
+    await given_job(read_log.log, 3)
+    feed = read_log.open_feed("progress")
+    batch = await feed.take()
+    while len(batch) < 3:
+        batch = [*batch, *await feed.take()]
+    await feed.acknowledge(batch[:2])
+    first = batch[0].position - 1
+    await until(feed.progress, "two are acknowledged", lambda at: at.position >= first + 2)
+    assert (await feed.progress()).waiting == 1
+    await feed.acknowledge(batch[2:])
+    await until(feed.progress, "all are acknowledged", lambda at: at.waiting == 0)

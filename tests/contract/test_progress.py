@@ -146,7 +146,7 @@ async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> No
     job_id, other = new_id(), new_id()
     await feeds.worker_feed.publish(progress(job_id, 1))
     await feeds.recent(job_id, bool)
-    async with aclosing(feeds.reader_feed.follow(job_id)) as following:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(feeds.reader_feed.follow(job_id)) as following:
         seen = await _first(feeds, following, job_id)
         assert seen != progress(job_id, 1)
         await feeds.worker_feed.publish(progress(other, 9))
@@ -162,7 +162,7 @@ async def test_a_follower_sees_what_is_published_from_now_on(feeds: Feeds) -> No
 async def test_all_jobs_can_be_followed(feeds: Feeds) -> None:
     """A follower of all jobs reads the updates of each."""
     one, other = new_id(), new_id()
-    async with aclosing(feeds.reader_feed.follow()) as following:  # type: ignore[type-var]  # it is a generator
+    async with aclosing(feeds.reader_feed.follow()) as following:
         await _first(feeds, following, one)
         await feeds.worker_feed.publish(progress(other, 2))
         async with asyncio.timeout(20):

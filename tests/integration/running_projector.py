@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from kinolog_projector.projection.projector import Projector
@@ -24,7 +24,7 @@ class Feed:
     async def publish(self, update: ProgressUpdate) -> None:
         self.waiting.put_nowait(update)
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
+    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
         while True:
             yield await self.waiting.get()
 

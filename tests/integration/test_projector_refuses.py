@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -50,7 +50,7 @@ async def test_another_log_stops_the_projector(
 class StoreWithGap(MemoryEventStore):
     """A log from which one commit is missing."""
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         async for batch in super().follow(after):
             yield [recorded for recorded in batch if recorded.position != 7]
 

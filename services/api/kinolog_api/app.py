@@ -21,7 +21,7 @@ from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
 from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import run_process, stop_requested
+from kinolog.process.main import end_this_process, run_process, stop_requested
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.dependencies import ApiDependencies
@@ -42,7 +42,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
     async with AsyncExitStack() as stack:
-        client = await connect(settings, Service.API)
+        client = await connect(settings, Service.API, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.API])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_reflection.v1alpha import reflection
 
+from kinolog.process.tasks import end_tasks
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import HealthMonitor
 from kinolog_api.rpc.calls import CallGuard, service_handler
@@ -95,9 +96,7 @@ class ApiServer:
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
         """Report NOT_SERVING, end the streams, let calls in progress finish within `grace_seconds`, then close."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         with contextlib.suppress(asyncio.CancelledError):
             await self._health.enter_graceful_shutdown()
         await self._job_service.broadcast.close()

@@ -8,13 +8,14 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
 from kinolog.ports.clock import system_clock
 from kinolog.process import ready_line
 from kinolog.process.api_keys import InvalidKeyFile
-from kinolog.process.main import CannotStart, run_process
+from kinolog.process.main import CannotStart, end_process_after, run_process
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import keys_for
 from kinolog_gateway.upstream import Upstream
@@ -36,6 +37,12 @@ class GatewayServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             ready_line.announce(NAME, url=_url(sockets[0]))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; the process ends in time, whatever a request waits for."""
+        if not self.should_exit:
+            end_process_after(STOP_SECONDS + 2.0)
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

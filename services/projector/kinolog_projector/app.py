@@ -37,8 +37,8 @@ from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
-from kinolog.process.probe import Probe, metrics_text
+from kinolog.process.main import CannotStart, end_this_process, exit_with, run_process, stop_requested
+from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ProjectorSettings
 from kinolog.readmodel.database import reader_pool, writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
@@ -46,7 +46,7 @@ from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
-from kinolog_projector.dispatch.run import run_dispatch
+from kinolog_projector.dispatch.run import GuardedDispatch, run_dispatch
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
@@ -77,7 +77,7 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
     """Connect to the log and check its streams. Raises `LogUnavailable`, `StreamMismatch`."""
     replicas = settings.nats_replicas
     async with AsyncExitStack() as stack:
-        client = await connect(settings, Service.PROJECTOR)
+        client = await connect(settings, Service.PROJECTOR, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, replicas, STREAMS_OF[Service.PROJECTOR])
         store = JetStreamEventStore(client, replicas=replicas)
@@ -126,14 +126,19 @@ async def run(settings: ProjectorSettings) -> None:
                 advisories, log.store, CommandHandler(log.store, system_clock), issuer, workers
             ),
         )
+        guarded = GuardedDispatch(dispatch, commits)
         probe = Probe(
             settings.projector_probe_port,
             host=settings.probe_host,
-            missing=lambda: [*projector.missing(), *guard.missing()],
-            metrics=(lambda: metrics_text([*projector.metrics(), *guard.metrics()]),),
+            missing=lambda: [*projector.missing(), *guarded.missing(), *guard.missing()],
+            metrics=(
+                lambda: metrics_text(
+                    [*projector.metrics(), *guarded.metrics(), *guard.metrics(), *process_metrics()]
+                ),
+            ),
         )
         try:
-            await serve(projector, partial(guard.beside, dispatch), probe, stopping)
+            await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
             await guard.report(
                 damage

@@ -10,6 +10,7 @@ from contextlib import suppress
 from kinolog.process import ready_line
 from kinolog.process.logs import fields
 from kinolog.process.probe import Probe
+from kinolog.process.tasks import end_tasks
 from kinolog_projector.projection.projector import Projector
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,7 @@ async def serve(
         logger.info("stopping", extra=fields("stopping", position=projector.position))
     finally:
         tasks = (projecting, dispatching, announcing, stop)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         await probe.stop()
 
 

@@ -27,7 +27,7 @@ from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process import logs, ready_line
-from kinolog.process.main import CannotStart, run_process, stop_requested
+from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog_worker.attempt.scratch_folder import scratch_folder
@@ -35,12 +35,14 @@ from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.worker_status import WorkerStatus
-from kinolog_worker.supervisor import Supervisor
+from kinolog_worker.supervisor import ABORT_SECONDS, Supervisor
 from kinolog_worker.worker_reports import metrics_of
 
 log = logging.getLogger(__name__)
 
 NAME = "worker"
+END_SECONDS = 3.0
+"""How long a worker whose attempt has ended may take to stop."""
 
 
 def _served_models(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[str]:
@@ -62,7 +64,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
     artifacts = configured_artifacts(settings.artifacts_url)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
-        client = await connect(settings, Service.WORKER)
+        client = await connect(settings, Service.WORKER, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.WORKER])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
@@ -109,7 +111,7 @@ def _timing(settings: WorkerSettings) -> Timing:
 async def serve(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then finish the running job or return it to the queue."""
     async with connected_dependencies(settings) as dependencies:
-        stopping = stop_requested()
+        stopping = stop_requested(settings.worker_grace_seconds + ABORT_SECONDS + END_SECONDS)
         supervisor = Supervisor(dependencies)
         probe = Probe(
             settings.worker_probe_port,

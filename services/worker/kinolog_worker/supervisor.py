@@ -11,6 +11,7 @@ from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.tickets import HeldTicket
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
@@ -64,9 +65,7 @@ class Supervisor:
                     await self._handle(held)
         finally:
             self.ready.clear()
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await end_tasks(background)
             await self._reporter.deregister()
             await dependencies.queue.close()
             await dependencies.inference.kill()
@@ -81,9 +80,7 @@ class Supervisor:
         try:
             await asyncio.wait([take, *interrupts], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (take, *interrupts):
-                task.cancel()
-            await asyncio.gather(take, *interrupts, return_exceptions=True)
+            await end_tasks((take, *interrupts))
         if take.cancelled():
             return None
         if self._stop.is_set():
@@ -114,16 +111,12 @@ class Supervisor:
             await asyncio.wait([handling, shutdown], return_when=asyncio.FIRST_COMPLETED)
             if not handling.done():
                 logger.warning("releasing the ticket of job %s before its attempt ended", held.ticket.job_id)
-                handling.cancel()
-                with suppress(asyncio.CancelledError):
-                    await handling
+                await end_tasks((handling,))
                 await held.release()
             else:
                 handling.result()
         finally:
-            for task in (extending, shutdown):
-                task.cancel()
-            await asyncio.gather(extending, shutdown, return_exceptions=True)
+            await end_tasks((extending, shutdown))
 
     async def _extend_ack_wait(self, held: HeldTicket) -> None:
         while True:
@@ -145,11 +138,8 @@ class Supervisor:
             loading = asyncio.create_task(self._load_preferred_model())
             stopping = asyncio.create_task(self._stop.wait())
             await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
-            if not loading.done():
-                loading.cancel()
-            await asyncio.gather(loading, stopping, return_exceptions=True)
-            if loading.cancelled():
+            await end_tasks((loading, stopping))
+            if not loading.done() or loading.cancelled():
                 break
             if loading.exception() is None:
                 return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.probe import Metric, metrics_text
+from kinolog.process.tasks import keep_running
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.reporting.device_memory import device_memory
 
@@ -21,15 +23,18 @@ class WorkerReporter:
 
     async def run(self) -> None:
         """Report until cancelled. A lost report is not repeated: the next one follows."""
+        await keep_running(
+            "reporting", self._report_changes, self._dependencies.timing.report_interval_seconds
+        )
+
+    async def _report_changes(self) -> None:
         changed = self._dependencies.status.changed
         while True:
             changed.clear()
             await self._report()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._dependencies.timing.report_interval_seconds):
                     await changed.wait()
-            except TimeoutError:
-                continue
 
     async def deregister(self) -> None:
         """Remove the worker from the registry."""

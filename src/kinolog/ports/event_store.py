@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,15 +71,18 @@ class EventStore(Protocol):
         """Yield the commits of one job, oldest first. Raises `LogUnavailable`, `DamagedLog`."""
         ...
 
-    def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
+    def read(self, after: int, until: int | None = None) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         """Yield the commits after `after` in batches, up to `until` or the position that is last now.
 
         Raises `DamagedLog` if the log ends before `after` or has a gap, `LogUnavailable`.
         """
         ...
 
-    def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
-        """Yield the commits after `after` in batches, without end and across reconnects. Raises `DamagedLog`."""
+    def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+        """Yield the commits after `after` in batches, without end and across reconnects. Raises `DamagedLog`.
+
+        Close it (`aclosing`) to stop following.
+        """
         ...
 
     async def last_position(self) -> int:

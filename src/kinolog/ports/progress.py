@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -88,8 +88,8 @@ class ProgressFeed(Protocol):
         """Publish an update without waiting until it is stored. It is dropped while the feed is unreachable."""
         ...
 
-    def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
-        """Yield the updates that are published from now on, of one job or all, without end."""
+    def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
+        """Yield the updates that are published from now on, of one job or all, without end. Close it (`aclosing`)."""
         ...
 
     async def recent(self, job_id: str) -> Sequence[ProgressUpdate]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import uvloop
@@ -19,6 +23,12 @@ CANNOT_START = 2
 """Exit status of a process that cannot start."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C before the process serves."""
+STOP_TIMED_OUT = 4
+"""Exit status of a process that was to stop and did not in time."""
+STOP_SECONDS = 9.0
+"""How long a process may take to stop. `kinolog up` and docker kill it after 10 s."""
+
+logger = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=ProcessSettings)
 
@@ -47,6 +57,8 @@ def run_process(
     except ValidationError as error:
         exit_with(name, describe_invalid_setting(error))
     logs.configure(name, settings.log_level, settings.log_format)
+    # Until the process serves. The first process of a container ignores a signal that it does not handle.
+    signal.signal(signal.SIGTERM, _end_at_once)
     try:
         uvloop.run(serve(settings))
     except CannotStart as error:
@@ -74,10 +86,46 @@ def exit_with(name: str, why: str, status: int = CANNOT_START) -> NoReturn:
     sys.exit(status)
 
 
-def stop_requested() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set. Call it in the running loop."""
+def stop_requested(limit_seconds: float = STOP_SECONDS) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set. Call it in the running loop.
+
+    The process ends `limit_seconds` after the first of them, whatever it waits for.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if not stopping.is_set():
+            stopping.set()
+            end_process_after(limit_seconds)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop)
     return stopping
+
+
+def end_process_after(limit_seconds: float) -> None:
+    """End this process after a time, unless it has ended before. Call it in the running loop, when it shall stop.
+
+    The log names the tasks that did not end. A thread does it: the event loop may be what does not go on.
+    """
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        waiting = sorted(str(task.get_coro()) for task in asyncio.all_tasks(loop))
+        extra = logs.fields("stop_timed_out", tasks="; ".join(waiting))
+        logger.critical("this process did not stop within %g s and is ended", limit_seconds, extra=extra)
+        os._exit(STOP_TIMED_OUT)
+
+    timer = threading.Timer(limit_seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def end_this_process() -> None:
+    """Stop this process as a request from outside would, so that its supervisor starts it again."""
+    signal.raise_signal(signal.SIGTERM)
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    os._exit(128 + number)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from kinolog.process.tasks import TaskCounts
+
 REQUEST_SECONDS = 5.0
 REQUEST_BYTES = 8_192
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -101,6 +103,18 @@ class Probe:
                 return HTTPStatus.OK, METRICS_TYPE, "".join(page() for page in self._metrics)
             case _:
                 return HTTPStatus.NOT_FOUND, "text/plain", "try /health, /ready or /metrics\n"
+
+
+def process_metrics() -> list[Metric]:
+    """Return the metrics that every process has."""
+    return [
+        Metric(
+            name="kinolog_abandoned_tasks_total",
+            value=TaskCounts.abandoned,
+            help="Tasks that did not end when they were cancelled.",
+            kind="counter",
+        )
+    ]
 
 
 def metrics_text(metrics: Iterable[Metric]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from kinolog.adapters.commit_history import fold_history, is_current, is_repeat, loaded_job
 from kinolog.codec.commits import DamagedCommit, decode_commit, encode_commit
@@ -58,14 +58,16 @@ class MemoryEventStore:
         for position in tuple(self._positions.get(job_id, ())):
             yield self._at(position)
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def read(
+        self, after: int, until: int | None = None
+    ) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         self._check_position(after)
         last = len(self._log) if until is None else min(until, len(self._log))
         for start in range(after, last, BATCH_SIZE):
             end = min(start + BATCH_SIZE, last)
             yield [self._at(position) for position in range(start + 1, end + 1)]
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         self._check_position(after)
         while True:
             async for batch in self.read(after):

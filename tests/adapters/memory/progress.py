@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from kinolog.ports.progress import LogLine, Progress, ProgressUpdate
@@ -43,7 +43,7 @@ class MemoryProgressFeed:
                 follower.unread.append(update)
                 follower.arrived.set()
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
+    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
         follower = _Follower()
         self._followers[follower] = job_id
         try:

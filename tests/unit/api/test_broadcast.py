@@ -141,8 +141,7 @@ async def test_the_readers_run_while_a_watcher_is_attached(harness: BroadcastHar
     watcher = await harness.broadcast.attach(ALL)
     await harness.submit()
     await harness.received(watcher, 1)
-    await harness.broadcast.detach(watcher)
-    assert not harness.broadcast._readers
+    harness.broadcast.detach(watcher)
     await harness.submit()
     later = await harness.broadcast.attach(ALL)
     assert harness.broadcast.position == 2

@@ -152,3 +152,20 @@ async def test_a_key_is_not_printed(pool: KeyPool) -> None:
     (key,) = await pool.take()
     assert key.id in repr(key)
     assert repr(key.secret) not in repr(key)
+
+
+async def test_a_closed_pool_lets_nobody_wait(keys: CountingKeys) -> None:
+    """Callers that wait when the pool closes, and those that come later, get an error instead of waiting for ever."""
+    pool = KeyPool(keys)
+    keys.open.clear()
+    waiting = asyncio.create_task(pool.take(5))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+    with pytest.raises(LogUnavailable, match="stopping"):
+        await pool.take()
+    keys.unavailable = True
+    keys.open.set()
+    await closing
+    with pytest.raises(LogUnavailable):
+        await waiting

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
-from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings
@@ -54,3 +56,49 @@ async def test_a_server_that_never_answers_is_reported() -> None:
         settings = LogSettings(nats_url=f"nats://127.0.0.1:{port}")
         with pytest.raises(LogUnavailable, match=r"no answer in 0\.1 s"):
             await connect(settings, Service.API, connect_seconds=0.1)
+
+
+async def test_a_cancellation_that_arrives_with_the_answer_is_not_lost() -> None:
+    """A request that is cancelled in the moment of its answer is cancelled, as is a flush at its pong."""
+    client = Connection()
+    client._resp_sub_prefix = bytearray(b"_INBOX.answers.")
+    client._resp_map = {}
+    sent: asyncio.Queue[asyncio.Future[object] | None] = asyncio.Queue()
+
+    async def publish(*_: object, **__: object) -> None:
+        sent.put_nowait(None)
+
+    async def send_ping(pong: asyncio.Future[object]) -> None:
+        sent.put_nowait(pong)
+
+    client.publish = publish  # type: ignore[method-assign]  # nothing is sent
+    client._send_ping = send_ping  # type: ignore[method-assign, assignment]  # nothing is sent
+    request = asyncio.create_task(client.request("subject", b"", timeout=WAIT_SECONDS))
+    await sent.get()
+    (answer,) = client._resp_map.values()
+    answer.set_result(Msg(_client=client))
+    request.cancel()
+    flush = asyncio.create_task(client.flush())
+    pong = await sent.get()
+    assert pong is not None
+    pong.set_result(None)
+    flush.cancel()
+    for task in (request, flush):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not client._resp_map
+
+
+async def test_a_connection_that_cannot_be_opened_again_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the client gives up, the owner is called: a process without a log must not go on and look well."""
+
+    async def fail(_: Client) -> None:
+        raise LookupError("an error that the client does not know")
+
+    monkeypatch.setattr(Client, "_attempt_reconnect", fail)
+    client, lost = Connection(), asyncio.Event()
+    client.on_lost = lost.set
+    await client._attempt_reconnect()
+    assert lost.is_set()

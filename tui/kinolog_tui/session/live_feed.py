@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from kinolog.process.backoff import Backoff
+from kinolog.process.tasks import end_tasks
 from kinolog_client import (
     AsyncKinologClient,
     LinkState,
@@ -86,8 +87,7 @@ class LiveFeed:
                         await self._urgent.wait()
             reader.result()
         finally:
-            reader.cancel()
-            await asyncio.wait([reader])
+            await end_tasks((reader,))
 
     async def _read(self) -> None:
         try:

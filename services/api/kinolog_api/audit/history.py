@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import datetime
 from itertools import takewhile
 
@@ -51,14 +52,15 @@ class JobHistory:
         batches = (
             self._store.read(request.after, last) if request.until_now else self._store.follow(request.after)
         )
-        async for batch in batches:
-            for recorded in batch:
-                if recorded.commit.state.tenant == call.tenant:
-                    yield pb.ReplayLogResponse(
-                        position=recorded.position,
-                        job_id=recorded.commit.job_id,
-                        stored_commit=recorded.raw,
-                    )
+        async with aclosing(batches):
+            async for batch in batches:
+                for recorded in batch:
+                    if recorded.commit.state.tenant == call.tenant:
+                        yield pb.ReplayLogResponse(
+                            position=recorded.position,
+                            job_id=recorded.commit.job_id,
+                            stored_commit=recorded.raw,
+                        )
 
     async def _history(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
         history = [recorded async for recorded in self._store.history(job_id)]

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kinolog.ids import new_id
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.sealer import new_key
 from kinolog.process.logs import fields
+from kinolog.process.tasks import finish
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ GROW_WITHIN_SECONDS = 1.0
 
 SHRINK_AFTER_SECONDS = 60.0
 """The pool halves if it lasts longer than this."""
+
+CLOSED = "this api is stopping: submit again"
 
 CLOSE_SECONDS = 5.0
 """How long a stopping api may take to delete its unused keys."""
@@ -73,7 +77,12 @@ class KeyPool:
         self._refill_if_low()
 
     async def take(self, count: int = 1) -> list[UnusedKey]:
-        """Return `count` keys that no other caller gets. Raises `LogUnavailable` if keys cannot be stored."""
+        """Return `count` keys that no other caller gets. Raises `LogUnavailable` if keys cannot be stored.
+
+        A pool that closes raises it too: nothing would ever answer a caller that waits for it.
+        """
+        if self._closed:
+            raise LogUnavailable(CLOSED)
         if count <= len(self._ready) and not self._waiters:
             taken = self._ready[:count]
             del self._ready[:count]
@@ -97,7 +106,8 @@ class KeyPool:
         """Delete the unused keys. Keys that cannot be deleted now stay stored and seal nothing."""
         self._closed = True
         if self._refilling is not None:
-            await asyncio.wait([self._refilling], timeout=CLOSE_SECONDS)
+            await finish(self._refilling, CLOSE_SECONDS)
+        self._fail_waiters(LogUnavailable(CLOSED))
         unused, self._ready = self._ready, []
         try:
             async with asyncio.timeout(CLOSE_SECONDS):

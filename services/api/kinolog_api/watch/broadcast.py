@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
+from functools import partial
 
 from grpc import StatusCode
 
@@ -22,6 +23,8 @@ from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpda
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
+from kinolog.process.standstill import Standstill
+from kinolog.process.tasks import BackgroundTasks, end_tasks, keep_running
 from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
 from kinolog_api.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
@@ -47,6 +50,15 @@ CACHED_PROMPTS = 1_000
 RETRY_SECONDS = 1.0
 """Pause before a failed reader starts again."""
 
+STANDSTILL_SECONDS = 10.0
+"""Readers that are behind the log and do not move for this long are started again."""
+
+
+class Reading:
+    """One run of the readers. Its identity shows whether a reader that does not end is still the current one."""
+
+    tasks: tuple[asyncio.Task[None], ...] = ()
+
 
 class WatchBroadcast:
     """Delivers commits and progress updates to watchers."""
@@ -59,44 +71,70 @@ class WatchBroadcast:
         self._progress = progress
         self._tenants = tenants
         self._subscriptions = Subscriptions()
-        self._lock = asyncio.Lock()
-        self._readers: list[asyncio.Task[None]] = []
+        self._reading: Reading | None = None
+        self._endings = BackgroundTasks()
+        self._standstill = Standstill(STANDSTILL_SECONDS)
         self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
         self._ended_jobs = RecentEntries[str, None](CACHED_JOBS)
         self._unsealed = RecentEntries[str, UnsealedFields](CACHED_PROMPTS)
         self._closed = False
         self.position = 0
         """Position of the last delivered commit."""
+        self.restarts = 0
+        """How often the readers were started again because they stood still."""
+        self.problem = ""
+        """Why live updates stand still; empty while they do not."""
+
+    @property
+    def watchers(self) -> int:
+        """Number of attached watchers."""
+        return len(self._subscriptions)
 
     async def attach(self, watch_filter: WatchFilter) -> Watcher:
-        """Return a watcher that receives everything after the current `position`. Raises `LogUnavailable`."""
-        async with self._lock:
+        """Return a watcher that receives everything after the current `position`. Raises `LogUnavailable`.
+
+        No lock is held while the log is read: a watcher that waits delays no other.
+        """
+        watcher = Watcher(watch_filter)
+        while self._reading is None:
             if self._closed:
                 raise _stopping()
-            if not self._readers:
-                self.position = await self._store.last_position()
-                self._readers = [
-                    asyncio.create_task(self._run("log", self._read_log)),
-                    asyncio.create_task(self._run("progress", self._read_progress)),
-                ]
-            watcher = Watcher(watch_filter)
-            self._subscriptions.add(watcher)
-            return watcher
+            position = await self._store.last_position()
+            if self._reading is None and not self._closed:
+                self.position = position
+                self._start()
+        self._subscriptions.add(watcher)
+        return watcher
 
-    async def detach(self, watcher: Watcher) -> None:
-        """Remove a watcher. The readers stop with the last one."""
+    def detach(self, watcher: Watcher) -> None:
+        """Remove a watcher. The readers stop with the last one; nobody waits for their end."""
         self._subscriptions.discard(watcher)
-        async with self._lock:
-            if not self._subscriptions:
-                await self._stop()
+        if not self._subscriptions:
+            self._stop()
 
     async def close(self) -> None:
         """End all watchers with UNAVAILABLE, so that clients resume at another api, and stop."""
         self._closed = True
         for watcher in self._subscriptions:
             watcher.end(_stopping())
-        async with self._lock:
-            await self._stop()
+        self._stop()
+        await self._endings.ended()
+
+    def observe(self, log_end: int) -> None:
+        """Compare the readers with the end of the log, and start them again if they stand still."""
+        if self._reading is None:
+            self._standstill.reset()
+            self.problem = ""
+            return
+        if not self._standstill.observe(self.position, log_end):
+            if not self._standstill.still_seconds:
+                self.problem = ""
+            return
+        self.problem = f"live updates stand still at position {self.position}, the log is at {log_end}"
+        logger.error("%s; reading it again", self.problem, extra=fields("standstill", part="live updates"))
+        self._stop()
+        self._start()
+        self.restarts += 1
 
     async def encode(self, recorded: RecordedCommit) -> EncodedCommit:
         """Encode a commit for a watcher that is catching up."""
@@ -108,30 +146,36 @@ class WatchBroadcast:
         unsealed = await self._unseal(batch)
         return [encode_commit_message(recorded, unsealed[recorded.commit.job_id], None) for recorded in batch]
 
-    async def _stop(self) -> None:
-        readers, self._readers = self._readers, []
-        for reader in readers:
-            reader.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
+    def _start(self) -> None:
+        """Start to read after the current position."""
+        reading = self._reading = Reading()
+        self._standstill.reset()
+        reading.tasks = (
+            asyncio.create_task(
+                keep_running("reading the log", partial(self._read_log, reading), RETRY_SECONDS),
+                name="live log",
+            ),
+            asyncio.create_task(
+                keep_running("reading the progress", partial(self._read_progress, reading), RETRY_SECONDS),
+                name="live progress",
+            ),
+        )
+
+    def _stop(self) -> None:
+        """Stop to read. What the readers still bring is dropped; they end in the background."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self._endings.start(end_tasks(reading.tasks))
         self._latest_progress.clear()
         self._ended_jobs.clear()
         self._unsealed.clear()
 
-    async def _run(self, name: str, read: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a reader until it is cancelled. After an error it continues where it failed."""
-        while True:
-            try:
-                await read()
-            except Exception as error:
-                extra = fields("follow_failed", feed=name, error=type(error).__name__)
-                logger.exception("reading the %s failed; retrying", name, extra=extra)
-            await asyncio.sleep(RETRY_SECONDS)
+    async def _read_log(self, reading: Reading) -> None:
+        async with aclosing(self._store.follow(self.position)) as batches:
+            async for batch in batches:
+                await self._deliver_commits(reading, batch)
 
-    async def _read_log(self) -> None:
-        async for batch in self._store.follow(self.position):
-            await self._deliver_commits(batch)
-
-    async def _deliver_commits(self, batch: Sequence[RecordedCommit]) -> None:
+    async def _deliver_commits(self, reading: Reading, batch: Sequence[RecordedCommit]) -> None:
         """Deliver a batch to all matching watchers.
 
         Nothing awaits after the last check for new watchers, so a watcher that attaches during the call either
@@ -140,6 +184,8 @@ class WatchBroadcast:
         unsealed: dict[str, UnsealedFields] = {}
         while missing := [r for r in batch if r.commit.job_id not in unsealed and self._is_watched(r)]:
             unsealed |= await self._unseal_cached(missing)
+        if reading is not self._reading:
+            return
         for recorded in batch:
             job = recorded.commit.state
             self._tenants.remember(job.id, job.tenant)
@@ -182,15 +228,18 @@ class WatchBroadcast:
         else:
             self._ended_jobs.pop(job_id, None)
 
-    async def _read_progress(self) -> None:
-        async for update in self._progress.follow():
-            await self._deliver_progress(update)
+    async def _read_progress(self, reading: Reading) -> None:
+        async with aclosing(self._progress.follow()) as updates:
+            async for update in updates:
+                await self._deliver_progress(reading, update)
 
-    async def _deliver_progress(self, update: ProgressUpdate) -> None:
+    async def _deliver_progress(self, reading: Reading, update: ProgressUpdate) -> None:
         """Deliver a progress update to all matching watchers, unless its job has ended."""
         kind = KIND_OF_UPDATE[type(update)]
         job_id = update.job_id
         tenant = await self._tenants.tenant_of(job_id)
+        if reading is not self._reading:
+            return
         if kind is not ProgressKind.LOG and job_id in self._ended_jobs:
             return
         if isinstance(update, Progress):

@@ -42,7 +42,7 @@ class WatchJobs:
             async for encoded in self._live(watcher, request.job_id, after, ended):
                 yield encoded
         finally:
-            await self._broadcast.detach(watcher)
+            self._broadcast.detach(watcher)
 
     async def watch_jobs(self, request: pb.WatchJobsRequest, call: RpcCall) -> AsyncGenerator[bytes, None]:
         """WatchJobs. Runs until the client cancels."""
@@ -63,7 +63,7 @@ class WatchJobs:
                 for update in pending.updates:
                     yield update.encoded_after(after)
         finally:
-            await self._broadcast.detach(watcher)
+            self._broadcast.detach(watcher)
 
     async def _resume_position(self, request: pb.WatchJobRequest | pb.WatchJobsRequest) -> int | None:
         """Return the position after which to resume, if given. Raises OUT_OF_RANGE if the log has not reached it."""

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks
 from kinolog_gateway.http.middleware import CALLER
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.catch_up import CatchUp
@@ -69,15 +70,13 @@ async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] 
         ending: list[asyncio.Future[Any]] = [*tasks, client.close_requested]
         await asyncio.wait(ending, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end_tasks(tasks)
     if client.close_requested.done():
         code, reason = client.close_requested.result()
         client.broadcast.counts.slow_clients_closed += code == TRY_AGAIN_LATER
         return code, reason
     for task in tasks:
-        error = None if task.cancelled() else task.exception()
+        error = task.exception() if task.done() and not task.cancelled() else None
         if error is not None and not isinstance(error, WebSocketDisconnect):
             # The error's text stays out of the log: it may quote a message.
             log.error("a client's task failed", extra=fields("ws_failed", error=type(error).__name__))

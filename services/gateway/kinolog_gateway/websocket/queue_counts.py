@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from grpc.aio import AioRpcError
 
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.channels import QUEUE
@@ -30,11 +31,13 @@ class QueueCounts:
         self._broadcast = broadcast
         self._counts: pb.SummarizeJobsResponse | None = None
         self._changed = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.create_task(
+            keep_running("reading the job counts", self._run, INTERVAL_SECONDS), name="job counts"
+        )
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop reading."""
-        self._task.cancel()
+        await end_tasks((self._task,))
 
     def on_commit(self) -> None:
         """Read the counts again if there is a subscriber: a commit may have changed them."""

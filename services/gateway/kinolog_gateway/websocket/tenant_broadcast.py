@@ -15,6 +15,7 @@ import grpc
 from grpc.aio import AioRpcError
 
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.http import grpc_errors
@@ -74,11 +75,10 @@ class TenantBroadcast:
 
     async def close(self) -> None:
         """Stop the stream and the counts."""
-        self.queue_counts.close()
         if self._flush_timer is not None:
             self._flush_timer.cancel()
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        await end_tasks((self._task,))
+        await self.queue_counts.close()
 
     async def wait_started(self) -> None:
         """Wait until the start of the stream is known, or the api refuses this caller."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from kinolog.process.tasks import BackgroundTasks
 from kinolog_gateway.http.credentials import HttpCaller
 from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.upstream import Upstream
@@ -21,7 +22,9 @@ class TenantBroadcasts:
         self.counts = counts
         self._upstream = upstream
         self._broadcasts: dict[str, TenantBroadcast] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._lingering: dict[TenantBroadcast, asyncio.TimerHandle] = {}
+        """Broadcasts without clients, each with the timer that closes it."""
+        self._closing = BackgroundTasks()
 
     def for_caller(self, caller: HttpCaller) -> TenantBroadcast:
         """Return the broadcast of this caller's tenant. One that the api refuses is replaced."""
@@ -33,28 +36,33 @@ class TenantBroadcasts:
 
     def add_client(self, client: WebSocketClient) -> None:
         """Register a connected client."""
+        if timer := self._lingering.pop(client.broadcast, None):
+            timer.cancel()
         client.broadcast.clients.add(client)
         self.counts.clients += 1
 
     def remove_client(self, client: WebSocketClient) -> None:
-        """Remove a client. Its broadcast closes `LINGER_SECONDS` after the last one left."""
+        """Remove a client. Its broadcast closes `LINGER_SECONDS` after the last one left, unless one comes back."""
         broadcast = client.broadcast
         client.leave()
         broadcast.clients.discard(client)
         self.counts.clients -= 1
         if not broadcast.clients:
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, self._close_idle, broadcast)
+            loop = asyncio.get_running_loop()
+            self._lingering[broadcast] = loop.call_later(LINGER_SECONDS, self._close_idle, broadcast)
 
     def _close_idle(self, broadcast: TenantBroadcast) -> None:
-        if broadcast.clients:
-            return
+        self._lingering.pop(broadcast, None)
         if self._broadcasts.get(broadcast.caller.tenant_key) is broadcast:
             del self._broadcasts[broadcast.caller.tenant_key]
-        task = asyncio.get_running_loop().create_task(broadcast.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._closing.start(broadcast.close())
 
     async def close(self) -> None:
         """Close every broadcast."""
-        broadcasts, self._broadcasts = list(self._broadcasts.values()), {}
-        await asyncio.gather(*(broadcast.close() for broadcast in broadcasts), *self._closing)
+        for timer in self._lingering.values():
+            timer.cancel()
+        broadcasts = {*self._broadcasts.values(), *self._lingering}
+        self._broadcasts, self._lingering = {}, {}
+        for broadcast in broadcasts:
+            self._closing.start(broadcast.close())
+        await self._closing.ended()

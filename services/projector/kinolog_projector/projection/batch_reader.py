@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from kinolog.job.commit import RecordedCommit
+from kinolog.process.tasks import end_tasks
 from kinolog_projector.projection.batch import BatchPreparer, CommitBatch
 
 READ_AHEAD_BATCHES = 2
@@ -39,9 +40,7 @@ class BatchReader:
                     raise batch
                 yield batch
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     async def _read(self, commits: AsyncIterator[Sequence[RecordedCommit]]) -> None:
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 
 from psycopg import sql
@@ -17,6 +18,7 @@ from psycopg import sql
 from kinolog.codec.progress import encode_note
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
+from kinolog.process.tasks import keep_running
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, log_lines
@@ -64,13 +66,12 @@ class LiveProgressWriter:
 
     async def collect(self) -> None:
         """Follow the feed until cancelled."""
-        while True:
-            try:
-                async for update in self._feed.follow():
-                    self._add(update)
-            except LogUnavailable as unavailable:
-                logger.warning("cannot follow the progress feed, trying again: %s", unavailable)
-            await asyncio.sleep(RETRY_SECONDS)
+        await keep_running("following the progress feed", self._follow, RETRY_SECONDS)
+
+    async def _follow(self) -> None:
+        async with aclosing(self._feed.follow()) as updates:
+            async for update in updates:
+                self._add(update)
 
     async def write(self, writer: BatchWriter) -> None:
         """Write what is collected, until cancelled."""

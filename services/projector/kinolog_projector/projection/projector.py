@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 import psycopg
 
@@ -15,12 +15,13 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
+from kinolog.process.standstill import Standstill
+from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
 from kinolog_projector.projection.projection_tables import CheckpointConflict
-from kinolog_projector.projection.uninterrupted import raise_if_cancelled
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.migrate import check_schema
 
@@ -31,6 +32,14 @@ LEADER_LOCK = 0x6B696E6F6C6F67
 
 STAND_BY_SECONDS = 1.0
 RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)
+CHECK_SECONDS = 2.0
+"""How often the position is compared with the end of the log."""
+STANDSTILL = Backoff(first_seconds=20.0, longest_seconds=600.0)
+"""How long the projection may make no step while it is behind. It doubles with each start that completed no batch."""
+
+
+class StoodStill(Exception):
+    """The projection was behind the log and did not move. The message says where."""
 
 
 class Projector:
@@ -55,48 +64,67 @@ class Projector:
         """Set when database and log have passed their checks, or another process leads."""
         self.leads = False
         self.position = 0
+        self.log_end = 0
+        """Last position of the log, as last read."""
         self.commits = 0
         self.batches = 0
+        self.restarts = 0
+        """How often the projection was started again because it stood still."""
         self.problem = "the read models have not been reached yet"
+        self._log_problem = ""
+        self._steps = 0
+        """Grows with everything that is completed: a start, a look of a process that stands by, a batch."""
+        self._connection: Connection | None = None
 
     async def run(self) -> None:
         """Update the read models until cancelled. Raises `DamagedLog` and `WrongSchema`, which need a person."""
-        pauses = RETRY.pauses()
-        collecting = asyncio.create_task(self._live_progress.collect())
+        pauses, limits = RETRY.pauses(), STANDSTILL.pauses()
+        collecting = asyncio.create_task(self._live_progress.collect(), name="live progress")
         try:
             while True:
                 before = self.batches
                 try:
-                    await self._lead_or_stand_by()
-                except (psycopg.OperationalError, LogUnavailable) as error:
-                    raise_if_cancelled()
+                    await self._lead_unless_still(next(limits))
+                except (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable) as error:
                     self.problem = _first_line(error)
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.InternalError as error:
-                    raise_if_cancelled()
                     self.problem = f"the database is damaged: {_first_line(error)}. {RESTORE}"
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                except StoodStill as still:
+                    self.problem = str(still)
+                    self.restarts += 1
+                    logger.error("%s; starting again", still, extra=fields("standstill", part="projection"))
                 except CheckpointConflict as conflict:
                     self.problem = str(conflict)
                     logger.warning("another projector was faster: %s", conflict, extra=fields("stand_by"))
                 self.leads = False
                 if self.batches > before:
-                    pauses = RETRY.pauses()
+                    pauses, limits = RETRY.pauses(), STANDSTILL.pauses()
                 await asyncio.sleep(next(pauses))
         finally:
-            collecting.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.gather(collecting, return_exceptions=True)
+            await end_tasks((collecting,))
 
     def missing(self) -> list[str]:
         """Return why this process is not ready; empty when it is."""
-        return [self.problem] if self.problem else []
+        return [problem for problem in (self.problem, self._log_problem) if problem]
 
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
         return [
             Metric(
                 name="kinolog_projector_position", value=self.position, help="Last position that was written."
+            ),
+            Metric(
+                name="kinolog_projector_log_position",
+                value=self.log_end,
+                help="Last position of the log, as last read.",
+            ),
+            Metric(
+                name="kinolog_projector_restarts_total",
+                value=self.restarts,
+                help="Starts of the projection after it stood still.",
+                kind="counter",
             ),
             Metric(
                 name="kinolog_projector_leads", value=float(self.leads), help="1 while this process writes."
@@ -115,10 +143,37 @@ class Projector:
             ),
         ]
 
+    async def _lead_unless_still(self, limit_seconds: float) -> None:
+        """Lead or stand by until that fails. Raises what it raises, or `StoodStill` after so long without a step."""
+        standstill = Standstill(limit_seconds)
+        leading = asyncio.create_task(self._lead_or_stand_by(), name="projection")
+        try:
+            while not (await asyncio.wait((leading,), timeout=CHECK_SECONDS))[0]:
+                await self._read_log_end()
+                is_behind = not self.leads or self.position < self.log_end
+                if standstill.observe(self._steps, self._steps + is_behind):
+                    raise StoodStill(
+                        f"the read models stand still at position {self.position}, the log is at {self.log_end}"
+                    )
+            leading.result()
+        finally:
+            await end_tasks((leading,))
+            if self._connection is not None:
+                await self._connection.close()
+
+    async def _read_log_end(self) -> None:
+        try:
+            self.log_end = await self._store.last_position()
+        except LogUnavailable as unavailable:
+            self._log_problem = f"the log does not answer: {_first_line(unavailable)}"
+        else:
+            self._log_problem = ""
+
     async def _lead_or_stand_by(self) -> None:
-        connection = await writer_connection(self._database_url, "kinolog-projector")
+        connection = self._connection = await writer_connection(self._database_url, "kinolog-projector")
         async with connection:
             await check_schema(connection)
+            self._steps += 1
             await self._wait_for_lead(connection)
             await check_schema(connection)
             writer = BatchWriter(connection)
@@ -126,6 +181,7 @@ class Projector:
             if self._check_archive is not None:
                 await self._check_archive()
             self.leads, self.position, self.problem = True, position, ""
+            self._steps += 1
             self.checked.set()
             logger.info("updating the read models", extra=fields("lead", position=position))
             await self._lead(writer, position)
@@ -138,6 +194,7 @@ class Projector:
         self.checked.set()
         while True:
             await asyncio.sleep(STAND_BY_SECONDS)
+            self._steps += 1
             if await _try_to_lead(connection):
                 return
 
@@ -153,9 +210,7 @@ class Projector:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     async def _write(self, writer: BatchWriter, position: int, caught_up: asyncio.Event) -> None:
         last = await self._store.last_position()
@@ -168,6 +223,7 @@ class Projector:
                 self.position = batch.last
                 self.commits += len(batch.commits)
                 self.batches += 1
+                self._steps += 1
                 if batch.last >= last:
                     caught_up.set()
 

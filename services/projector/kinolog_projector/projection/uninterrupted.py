@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from kinolog.process.tasks import finish
+
 T = TypeVar("T")
 
 MAX_WAIT_SECONDS = 10.0
+"""How long a cancellation waits. Whoever cancels must wait longer."""
 
 
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
@@ -20,14 +23,5 @@ async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait((task,), timeout=MAX_WAIT_SECONDS)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await finish(task, MAX_WAIT_SECONDS)
         raise
-
-
-def raise_if_cancelled() -> None:
-    """Raise `CancelledError` if this task was cancelled, whatever error the cancellation has caused."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 
+from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
 from kinolog_worker.inference.messages import (
@@ -30,8 +32,13 @@ from kinolog_worker.inference.messages import (
     RunCommand,
 )
 
+KILL_SECONDS = 10.0
+"""How long a killed process may take to exit."""
+
 EXIT_SECONDS = 1.0
 """How long a process may take to exit after it closed its connection."""
+
+logger = logging.getLogger(__name__)
 
 _QUIET = {
     "DIFFUSERS_VERBOSITY": "error",
@@ -127,11 +134,22 @@ class InferenceProcess:
         self._killed = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        await asyncio.shield(self._watcher)
+        await self._previous_exit()
+
+    async def _previous_exit(self) -> None:
+        """Wait until the exit of the process is reported, at most `KILL_SECONDS`: a hung driver holds a killed one."""
+        watcher = self._watcher
+        if watcher is None:
+            return
+        await asyncio.wait((watcher,), timeout=KILL_SECONDS)
+        if not watcher.done():
+            logger.error("the killed inference process does not exit and is left to the system")
+            self._end_exchanges("WORKER_KILLED", "the inference process was stopped and does not exit")
+            self._process = self._watcher = None
+            await end_tasks((watcher,))
 
     async def _start(self) -> None:
-        if self._watcher is not None:
-            await asyncio.shield(self._watcher)  # the exit of the previous process is reported first
+        await self._previous_exit()  # it is reported first
         ours, theirs = socket.socketpair()
         memory_kills = out_of_memory_kills()
         with theirs:
@@ -190,6 +208,10 @@ class InferenceProcess:
         code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)
         if self._killed:
             code, message = "WORKER_KILLED", "the inference process was stopped"
+        self._end_exchanges(code, message)
+
+    def _end_exchanges(self, code: str, message: str) -> None:
+        """End every unfinished job, and the wait for the start, with the cause of the exit."""
         for exchange in self._runs.values():
             failed = FailedMessage(job_id=exchange.job_id, code=code, message=message, retryable=True)
             exchange.answers.put_nowait(failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 
@@ -37,7 +38,9 @@ async def _gpu_memory(device: str) -> tuple[int, int]:
     except (TimeoutError, ValueError):
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            with contextlib.suppress(TimeoutError):  # a driver that hangs holds even a killed process
+                async with asyncio.timeout(QUERY_SECONDS):
+                    await process.wait()
         return 0, 0
     return used, total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import nats.errors
 from nats.aio.client import Client
@@ -39,7 +39,7 @@ class JetStreamProgressFeed:
         except (nats.errors.Error, *NO_ANSWER) as error:
             logger.debug("progress of job %s is lost: %s", update.job_id, error)
 
-    async def follow(self, job_id: str | None = None) -> AsyncIterator[ProgressUpdate]:
+    async def follow(self, job_id: str | None = None) -> AsyncGenerator[ProgressUpdate, None]:
         consumer = _FollowerConsumer(
             self._client, subjects.progress_of(job_id) if job_id else subjects.PROGRESS_SUBJECTS
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from kinolog.ports.read_model import PositionNotReached
+from kinolog.ports.read_model import PositionNotReached, ReadModelUnavailable
 from kinolog.process.backoff import Backoff
+from kinolog.process.tasks import end_tasks
 
 POLL = Backoff(first_seconds=0.002, longest_seconds=0.05, factor=1.5)
 
@@ -37,10 +38,10 @@ class PositionWatch:
             self._waiting.pop(future, None)
 
     async def close(self) -> None:
-        """Stop polling."""
+        """Stop polling. Callers that still wait get an error."""
+        self._fail(ReadModelUnavailable("the read models are closed: this process is stopping"))
         if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+            await end_tasks((self._polling,))
 
     async def _poll(self) -> None:
         pauses = POLL.pauses()

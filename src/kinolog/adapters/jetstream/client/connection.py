@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
+from secrets import token_hex
 from typing import Any
 
 import nats.errors
-from nats.aio.client import Client, Srv
+from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client, Srv
+from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings, without_credentials
+from kinolog.process.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +27,9 @@ PING_SECONDS = 5
 """A server that vanished is noticed after two of these."""
 
 RECONNECT_SECONDS = 0.25
+CLOSE_SECONDS = 3.0
+"""How long a close waits for a server that does not read what was sent to it."""
+
 LOGIN_REFUSALS = ("authorization violation", "authentication")
 """One of these is in the error of a server that refuses a user, in lower case."""
 
@@ -64,11 +71,12 @@ class _ConnectionEvents:
         if self._client.closed_by_us:
             logger.info("connection to NATS closed")
         else:  # the client closes on errors that it does not know
-            logger.critical("the connection to NATS is closed and is not opened again; restart this process")
+            logger.critical("the connection to NATS is closed and is not opened again; ending this process")
+            self._client.on_lost()
 
 
 class Connection(Client):
-    """The client with faster headers, and a close that succeeds without a server."""
+    """The client with faster headers, waits that lose no cancellation, and a close that succeeds without a server."""
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
@@ -97,6 +105,55 @@ class Connection(Client):
         if self._flush_queue is not None and self._flush_queue.empty():
             await self._flush_pending()
 
+    async def _request_new_style(
+        self,
+        subject: str,
+        payload: bytes,
+        timeout: float = 1,  # noqa: ASYNC109 - the client's signature
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """Return the answer to a request. The client's method loses a cancellation that arrives with the answer."""
+        if self.is_draining_pubs:
+            raise nats.errors.ConnectionDrainingError
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        prefix = (self._resp_sub_prefix or bytearray()).decode()
+        token = self._nuid.next().decode() + token_hex(2)
+        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._resp_map[token] = answer
+        try:
+            await self.publish(subject, payload, reply=prefix + token, headers=headers)
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            raise nats.errors.TimeoutError from None
+        finally:
+            self._resp_map.pop(token, None)
+
+    async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:  # noqa: ASYNC109 - the client's signature
+        """Wait until the server has read what was sent. The client's method loses cancellations too."""
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._send_ping(pong)
+                await pong
+        except TimeoutError:
+            raise nats.errors.FlushTimeoutError from None
+        finally:
+            pong.cancel()
+
+    async def _attempt_reconnect(self) -> None:
+        """Reconnect. The client would wait for ever if this task failed; the process is ended instead."""
+        try:
+            await super()._attempt_reconnect()
+        except Exception:
+            logger.critical(
+                "the connection to NATS cannot be opened again; ending this process", exc_info=True
+            )
+            self.on_lost()
+
     async def _connect_to_server(self, s: Srv) -> None:
         """Connect to a server. The client forgets the socket of a handshake that failed; it is closed here."""
         if self._transport is not None:
@@ -106,6 +163,9 @@ class Connection(Client):
     closed_by_us = False
     """Whether this process closed the connection."""
 
+    on_lost: Callable[[], None] = staticmethod(lambda: None)
+    """Called when the connection is closed and is not opened again."""
+
     async def close(self) -> None:
         self.closed_by_us = True
         if (
@@ -113,19 +173,28 @@ class Connection(Client):
         ):  # the client would write it to the lost socket; from Python 3.12 on that raises
             self._pending = []
             self._pending_data_size = 0
-        with contextlib.suppress(OSError):
-            await super().close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await super().close()
 
 
 async def connect(
-    settings: LogSettings, service: Service, *, connect_seconds: float = CONNECT_SECONDS
+    settings: LogSettings,
+    service: Service,
+    *,
+    connect_seconds: float = CONNECT_SECONDS,
+    on_lost: Callable[[], None] = lambda: None,
 ) -> Connection:
     """Return a connection as `service`. It reconnects without end; the caller closes it.
+
+    `on_lost` is called if it is closed by an error that the client does not recover from: end the process, so that
+    it is started again.
 
     Nothing is buffered while disconnected: a publish fails at once. A buffered one would time out for its caller and
     be stored later. Raises `LogUnavailable` if no server accepts the user within `connect_seconds`.
     """
     client = Connection()
+    client.on_lost = on_lost
     events = _ConnectionEvents(client, service)
     password = settings.nats_password
     connecting = asyncio.ensure_future(
@@ -159,6 +228,5 @@ async def connect(
         raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}")
     finally:
         if not connected:
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
+            await end_tasks((connecting,))
             await client.close()

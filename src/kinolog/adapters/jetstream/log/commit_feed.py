@@ -12,11 +12,14 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.consumers import acknowledge, create_durable_consumer
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessage
 from kinolog.adapters.jetstream.log.log_reader import decoded, event_kinds
 from kinolog.job.commit import RecordedCommit
+from kinolog.ports.commit_feed import FeedProgress
+from kinolog.ports.event_store import LogUnavailable
 
 ACK_WAIT_SECONDS = 30.0
 BATCH = 500
@@ -60,6 +63,14 @@ class JetStreamCommitFeed:
             message = self._unacknowledged.pop(recorded.position, None)
             if message is not None:
                 await acknowledge(message)
+
+    async def progress(self) -> FeedProgress:
+        try:
+            info = await api_request(self._client, f"$JS.API.CONSUMER.INFO.{subjects.EVENTS}.{self._name}")
+        except JetStreamApiError as error:
+            raise LogUnavailable(str(error)) from error
+        waiting = int(info["num_pending"]) + int(info["num_ack_pending"])
+        return FeedProgress(int(info["ack_floor"]["stream_seq"]), waiting)
 
     async def close(self) -> None:
         await self._pull.close()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from nats.aio.client import Client
 
@@ -95,14 +96,17 @@ class JetStreamEventStore:
             yield recorded
             previous = recorded
 
-    async def read(self, after: int, until: int | None = None) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def read(
+        self, after: int, until: int | None = None
+    ) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         last = await self._log.last_position(at_least=after)
         async for batch in self._log.between(after, last if until is None else min(until, last)):
             yield batch
 
-    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
-        async for batch in follow(self._client, self._log, after):
-            yield batch
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+        async with aclosing(follow(self._client, self._log, after)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def last_position(self) -> int:
         return await self._log.last_position()

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -63,15 +64,18 @@ class _LiveCopies:
         return list(map(decoded, copies)) if contiguous else None
 
 
-async def follow(client: Client, log: LogReader, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
+async def follow(
+    client: Client, log: LogReader, after: int
+) -> AsyncGenerator[Sequence[RecordedCommit], None]:
     """Yield all commits after `after` in batches, without end. Raises `DamagedLog` if the log ends before `after`."""
     live = _LiveCopies()
     subscription = await _subscribe(client, live)
     try:
         while True:
-            async for batch in _catch_up(log, after):
-                after = batch[-1].position
-                yield batch
+            async with aclosing(_catch_up(log, after)) as batches:
+                async for batch in batches:
+                    after = batch[-1].position
+                    yield batch
             while True:
                 await live.wait(CHECK_SECONDS)
                 copies = live.take_after(after)
@@ -91,10 +95,12 @@ async def _subscribe(client: Client, live: _LiveCopies) -> Subscription:
         raise log_unavailable("following the log", error) from error
 
 
-async def _catch_up(log: LogReader, after: int) -> AsyncIterator[Sequence[RecordedCommit]]:
+async def _catch_up(log: LogReader, after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
     """Yield what the stream holds after `after` now; nothing, after the retries, if the log is unavailable."""
     try:
-        async for batch in log.between(after, await log.last_position(at_least=after)):
-            yield batch
+        last = await log.last_position(at_least=after)
+        async with aclosing(log.between(after, last)) as batches:
+            async for batch in batches:
+                yield batch
     except LogUnavailable as unavailable:
         logger.warning("the log is unavailable, retrying: %s", unavailable)

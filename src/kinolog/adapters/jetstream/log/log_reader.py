@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from functools import partial
 
 from nats.aio.client import Client
@@ -17,6 +17,7 @@ from kinolog.adapters.jetstream.client.stored_messages import MessageBatch, Stor
 from kinolog.codec.commits import DamagedCommit, decode_commit, parse_commit
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
+from kinolog.process.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class LogReader:
                 after = stored.position
             more = batch.more
 
-    async def between(self, after: int, until: int) -> AsyncIterator[Sequence[RecordedCommit]]:
+    async def between(self, after: int, until: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
         """Yield the commits after `after` up to `until`; the log must hold them. Raises as `of_job`."""
         reading = self._start(after, until)
         try:
@@ -89,7 +90,7 @@ class LogReader:
                 yield list(map(decoded, messages))
         finally:
             if reading is not None:
-                reading.cancel()
+                await end_tasks((reading,))
 
     def _start(self, after: int, until: int) -> asyncio.Task[list[StoredMessage]] | None:
         """Request the batch after `after`; None if nothing is left to read."""

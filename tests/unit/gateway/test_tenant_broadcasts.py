@@ -1,0 +1,64 @@
+"""TenantBroadcasts: a broadcast lingers after its last client, and a client that comes back keeps it."""
+
+from __future__ import annotations
+
+import pytest
+from kinolog_gateway.websocket import tenant_broadcasts as module
+from kinolog_gateway.websocket.client import WebSocketClient
+from kinolog_gateway.websocket.send_queue import SendQueue
+from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
+
+from tests.fixtures.waits import until_true
+from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.ws_client import connected
+
+
+async def _discard(_: str) -> None:
+    """Send nothing."""
+
+
+def _come_and_go(broadcasts: TenantBroadcasts, client: WebSocketClient, times: int) -> None:
+    for _ in range(times):
+        broadcasts.add_client(client)
+        broadcasts.remove_client(client)
+
+
+async def test_quick_reconnects_leave_one_timer(gateway: RunningGateway) -> None:
+    """Each return of a client stops the timer of its last departure: only the last departure counts."""
+    broadcasts: TenantBroadcasts = gateway.state.broadcasts
+    async with connected(gateway.ws_url) as socket:
+        await socket.settle()
+        (broadcast,) = broadcasts._broadcasts.values()
+        client = WebSocketClient(broadcast, SendQueue(_discard, broadcasts.counts))
+        _come_and_go(broadcasts, client, 5)
+        assert not broadcasts._lingering
+    await until_true(lambda: broadcasts._lingering, "the broadcast lingers")
+    _come_and_go(broadcasts, client, 5)
+    (timer,) = broadcasts._lingering.values()
+    broadcasts.add_client(client)
+    assert timer.cancelled()
+    assert not broadcasts._lingering
+
+
+async def test_an_idle_broadcast_closes(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some time after the last client left the stream from the api ends."""
+    monkeypatch.setattr(module, "LINGER_SECONDS", 0.0)
+    broadcasts: TenantBroadcasts = gateway.state.broadcasts
+    async with connected(gateway.ws_url) as socket:
+        await socket.subscribe("jobs")
+        (broadcast,) = broadcasts._broadcasts.values()
+    await until_true(broadcast._task.done, "the broadcast has ended")
+    assert not broadcasts._broadcasts
+
+
+async def test_the_end_of_the_gateway_stops_the_timers(gateway: RunningGateway) -> None:
+    """A closed gateway leaves neither a timer nor a stream."""
+    broadcasts: TenantBroadcasts = gateway.state.broadcasts
+    async with connected(gateway.ws_url) as socket:
+        await socket.settle()
+        (broadcast,) = broadcasts._broadcasts.values()
+    await until_true(lambda: broadcasts._lingering, "the broadcast lingers")
+    (timer,) = broadcasts._lingering.values()
+    await broadcasts.close()
+    assert timer.cancelled()
+    assert broadcast._task.done()
