@@ -54,7 +54,7 @@ STANDSTILL_SECONDS = 10.0
 """Readers that are behind the log and do not move for this long are started again."""
 
 
-class Reading:
+class ReaderRun:
     """One run of the readers. Its identity shows whether a reader that does not end is still the current one."""
 
     tasks: tuple[asyncio.Task[None], ...] = ()
@@ -71,7 +71,7 @@ class WatchBroadcast:
         self._progress = progress
         self._tenants = tenants
         self._subscriptions = Subscriptions()
-        self._reading: Reading | None = None
+        self._reading: ReaderRun | None = None
         self._endings = BackgroundTasks()
         self._standstill = Standstill(STANDSTILL_SECONDS)
         self._latest_progress = RecentEntries[str, Progress](CACHED_JOBS)
@@ -148,7 +148,7 @@ class WatchBroadcast:
 
     def _start(self) -> None:
         """Start to read after the current position."""
-        reading = self._reading = Reading()
+        reading = self._reading = ReaderRun()
         self._standstill.reset()
         reading.tasks = (
             asyncio.create_task(
@@ -170,12 +170,12 @@ class WatchBroadcast:
         self._ended_jobs.clear()
         self._unsealed.clear()
 
-    async def _read_log(self, reading: Reading) -> None:
+    async def _read_log(self, reading: ReaderRun) -> None:
         async with aclosing(self._store.follow(self.position)) as batches:
             async for batch in batches:
                 await self._deliver_commits(reading, batch)
 
-    async def _deliver_commits(self, reading: Reading, batch: Sequence[RecordedCommit]) -> None:
+    async def _deliver_commits(self, reading: ReaderRun, batch: Sequence[RecordedCommit]) -> None:
         """Deliver a batch to all matching watchers.
 
         Nothing awaits after the last check for new watchers, so a watcher that attaches during the call either
@@ -228,12 +228,12 @@ class WatchBroadcast:
         else:
             self._ended_jobs.pop(job_id, None)
 
-    async def _read_progress(self, reading: Reading) -> None:
+    async def _read_progress(self, reading: ReaderRun) -> None:
         async with aclosing(self._progress.follow()) as updates:
             async for update in updates:
                 await self._deliver_progress(reading, update)
 
-    async def _deliver_progress(self, reading: Reading, update: ProgressUpdate) -> None:
+    async def _deliver_progress(self, reading: ReaderRun, update: ProgressUpdate) -> None:
         """Deliver a progress update to all matching watchers, unless its job has ended."""
         kind = KIND_OF_UPDATE[type(update)]
         job_id = update.job_id
