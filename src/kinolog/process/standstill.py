@@ -1,4 +1,7 @@
-"""Whether a part stands still: it is behind its goal and does not move. Pure; the caller asks at intervals."""
+"""Whether a part stands still: it is behind its goal and does not move. Pure; the caller asks at intervals.
+
+See docs/decisions/0006 for the parts that are observed.
+"""
 
 from __future__ import annotations
 
