@@ -81,6 +81,7 @@ def _environment(verb: str, data: Path | None) -> dict[str, str]:
     if running is None or "postgres" not in running.addresses:
         text = f"no kinolog runs on {folder.path}; start it, or set KINOLOG_DATABASE_URL and KINOLOG_NATS_URL"
         raise CommandFailed(ExitCode.UNREACHABLE, text)
+    from kinolog_stack.servers.master_key import master_key_env
     from kinolog_stack.servers.postgres_server import (  # its driver is not installed everywhere
         DATABASE,
         SUPERUSER,
@@ -89,9 +90,13 @@ def _environment(verb: str, data: Path | None) -> dict[str, str]:
     user = Service.ADMIN if verb == "restore" else Service.PROJECTOR
     passwords = load_passwords(folder.passwords, [user.value, SUPERUSER])
     database = f"postgresql://{SUPERUSER}:{passwords[SUPERUSER]}@{running.addresses['postgres']}/{DATABASE}"
-    return service_environment(os.environ) | {
-        "KINOLOG_NATS_URL": running.addresses["nats"],
-        "KINOLOG_NATS_USER": user.value,
-        "KINOLOG_NATS_PASSWORD": passwords[user.value],
-        "KINOLOG_DATABASE_URL": database,
-    }
+    return (
+        service_environment(os.environ)
+        | master_key_env(folder, os.environ)
+        | {
+            "KINOLOG_NATS_URL": running.addresses["nats"],
+            "KINOLOG_NATS_USER": user.value,
+            "KINOLOG_NATS_PASSWORD": passwords[user.value],
+            "KINOLOG_DATABASE_URL": database,
+        }
+    )

@@ -10,7 +10,10 @@ import os
 import re
 from collections.abc import Mapping
 
-SCOPED_SETTINGS = ("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET")
+SCOPED_SETTINGS = (
+    *("KINOLOG_NATS_", "KINOLOG_DATABASE_URL", "KINOLOG_ARTIFACTS_URL", "KINOLOG_API_TARGET"),
+    "KINOLOG_MASTER_KEY",
+)
 """Settings that the stack gives to some of its services, so that a shell must not give them to the others."""
 
 SERVER_VARIABLES = (

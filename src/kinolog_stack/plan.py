@@ -42,7 +42,10 @@ class StackPlan:
 
 @dataclass(frozen=True, slots=True)
 class StackSite:
-    """Input of a plan: settings, data folder, servers, ports, the base environment, and the proxies of the shell."""
+    """Input of a plan: settings, data folder, servers, ports, the base environment, and what only some processes get.
+
+    That is the proxies of the shell and the settings of the master key.
+    """
 
     settings: StackSettings
     folder: DataFolder
@@ -51,6 +54,7 @@ class StackSite:
     ports: StackPorts
     env: Mapping[str, str] = field(repr=False)
     proxies: Mapping[str, str] = field(repr=False, default_factory=dict)
+    master_key: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
 def plan_stack(site: StackSite) -> StackPlan:
@@ -103,12 +107,14 @@ def _artifacts(site: StackSite) -> dict[str, str]:
 
 def _projector_env(site: StackSite) -> dict[str, str]:
     probe = {"KINOLOG_PROJECTOR_PROBE_PORT": str(site.ports.projector_probe)}
-    return site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env() | probe
+    servers = site.nats.settings_env(Service.PROJECTOR) | site.postgres.settings_env()
+    return servers | dict(site.master_key) | probe
 
 
 def _api_env(site: StackSite) -> dict[str, str]:
     at = {"KINOLOG_API_HOST": site.settings.api_host, "KINOLOG_API_PORT": str(site.ports.api)}
-    return site.nats.settings_env(Service.API) | site.postgres.settings_env() | _artifacts(site) | at
+    servers = site.nats.settings_env(Service.API) | site.postgres.settings_env()
+    return servers | dict(site.master_key) | _artifacts(site) | at
 
 
 def _workers(site: StackSite) -> list[ServiceSpec]:
@@ -116,6 +122,7 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
     for number, device in enumerate(worker_devices(site.settings), start=1):
         name = f"worker-{number}"
         env = dict(site.proxies) | site.nats.settings_env(Service.WORKER) | _artifacts(site)
+        env |= site.master_key
         env |= {
             "KINOLOG_WORKER_NAME": name,
             "KINOLOG_WORKER_DEVICE": device,

@@ -36,6 +36,7 @@ from kinolog_stack.processes.orphan_reaper import RUN_MARK, OrphanReaper
 from kinolog_stack.processes.orphans import end_processes_with
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.processes.supervised_process import Supervisable, SupervisedProcess
+from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_account import user_name_variable
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -139,6 +140,7 @@ class Stack:
     def _start_all(self) -> None:
         marks = run_marks(self.folder, self._run_id)
         server_env = server_environment(os.environ) | marks
+        master_key = master_key_env(self.folder, os.environ)
         nats = NatsServer(
             self.folder.nats,
             port=self.settings.nats_port,
@@ -166,6 +168,7 @@ class Stack:
             ports=ports,
             env=user_name_variable() | service_environment(os.environ) | marks,
             proxies=proxy_environment(os.environ),
+            master_key=master_key,
         )
         plan = self._make_plan(site)
         self._set_up(plan.set_up)

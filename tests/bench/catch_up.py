@@ -18,6 +18,7 @@ from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.restore import Rows, restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
@@ -28,6 +29,7 @@ from tests.bench import site
 from tests.bench.figures import Aim, Figure, Pair, Result, interleaved, paired
 from tests.bench.lives import EVENTS_PER_JOB, lives
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.master_key import MASTER_KEYS
 
 TABLES = (
     (PERMANENT_SCHEMA, "archive"),
@@ -55,7 +57,7 @@ class _Bench:
 
     postgres: PostgresServer
     store: JetStreamEventStore
-    keys: JetStreamKeyStore
+    keys: WrappedKeyStore
     progress: JetStreamProgressFeed
     last: int
     databases: int = 0
@@ -92,7 +94,9 @@ async def _figures(stack: Stack, jobs: int, pairs: int) -> tuple[Figure, ...]:
     try:
         store = JetStreamEventStore(client)
         keys, progress = JetStreamKeyStore(client), JetStreamProgressFeed(client)
-        bench = _Bench(postgres, store, keys, progress, await store.last_position())
+        bench = _Bench(
+            postgres, store, WrappedKeyStore(keys, MASTER_KEYS), progress, await store.last_position()
+        )
         await bench.catch_up()
         async with await writer_connection(bench.newest, "bench") as connection:
             copies = await _copied_rows(connection)
@@ -124,7 +128,7 @@ async def _fill(stack: Stack, memory_jobs: MemoryJobs) -> None:
     try:
         await restore(client, rows())
         keys = JetStreamKeyStore(client)
-        await keys.create(await memory_jobs.keys.get_many(memory_jobs.job_ids))
+        await keys.create(await memory_jobs.keys.get_wrapped(memory_jobs.job_ids))
         await keys.close()
     finally:
         await client.close()

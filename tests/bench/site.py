@@ -13,6 +13,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.process.settings import LogSettings
 from kinolog_stack.plan import StackPlan, StackSite, plan_stack
 from kinolog_stack.processes.service_process import ServiceProcess, ServiceSpec
+from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
@@ -71,6 +72,7 @@ def postgres_of(stack: Stack) -> PostgresServer:
 def api_on(stack: Stack, database_url: str) -> Iterator[str]:
     """Run an api on the log of a stack and another database. Yield its address."""
     env = nats_of(stack).settings_env(Service.API) | {"KINOLOG_DATABASE_URL": database_url}
+    env |= master_key_env(stack.folder, os.environ)
     env |= {"KINOLOG_ARTIFACTS_URL": stack.folder.artifacts.as_uri(), "KINOLOG_API_PORT": "0"}
     with _process("api", ("kinolog_api.app",), env) as process:
         yield process.announced["target"]

@@ -1,4 +1,4 @@
-"""Conformance of the key stores. Runs in memory, on one nats-server and on three with three replicas."""
+"""Conformance of the key stores. Runs in memory, on one nats-server and on three, bare and wrapped."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from kinolog.adapters.jetstream.subjects import KEYS_STREAM, Service
 from kinolog.ids import new_id as key_name
 from kinolog.ports.keys import KeyErased, KeyStore
 from kinolog.privacy.sealer import Sealer, new_key
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from tests.fixtures.log import KINDS, Kind, empty_streams, memory_stores, open_stores
+from tests.fixtures.master_key import MASTER_KEYS
 
 
 @pytest.fixture(params=KINDS)
-async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
+async def stored(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
     """One of the key stores, empty, with the permissions of the api."""
     kind: Kind = request.param
     if kind == "memory":
@@ -25,6 +27,12 @@ async def keys(request: pytest.FixtureRequest) -> AsyncIterator[KeyStore]:
     await empty_streams(server, [KEYS_STREAM])
     async with open_stores(server, Service.API, retry_timeout_seconds=5) as stores:
         yield stores.keys
+
+
+@pytest.fixture(params=["bare", "wrapped"])
+def keys(request: pytest.FixtureRequest, stored: KeyStore) -> KeyStore:
+    """The store itself, and the store that wraps what it stores in it."""
+    return stored if request.param == "bare" else WrappedKeyStore(stored, MASTER_KEYS)
 
 
 async def test_a_key_is_found_again(keys: KeyStore) -> None:

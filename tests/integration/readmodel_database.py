@@ -12,7 +12,7 @@ from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
 
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.readmodel.database import Connection, writer_connection
 
 
@@ -24,7 +24,7 @@ class Projected:
     connection: Connection
     writer: BatchWriter
 
-    async def catch_up(self, store: EventStore, keys: KeyStore, batch_size: int = 500) -> int:
+    async def catch_up(self, store: EventStore, keys: ArchivableKeyStore, batch_size: int = 500) -> int:
         """Apply the rest of the log in batches of a size. Return the last position."""
         preparer = BatchPreparer(store, keys)
         position, _ = await self.writer.position()

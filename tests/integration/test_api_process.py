@@ -23,6 +23,7 @@ from kinolog.v1 import job_service_pb2 as pb
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_api import collected, refused
+from tests.fixtures.master_key import MASTER_KEY_ENV
 from tests.fixtures.waits import until
 
 PROMPT = "a heron named Quillfeather stands in a pond"
@@ -43,6 +44,7 @@ class Site:
         return {
             **os.environ,
             **self.nats.settings_env(service),
+            **MASTER_KEY_ENV,
             "KINOLOG_DATABASE_URL": self.database_url,
             "KINOLOG_ARTIFACTS_URL": (self.folder / "artifacts").as_uri(),
             "KINOLOG_API_PORT": "0",

@@ -17,6 +17,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import LOG_DAMAGED, AlarmSeverity
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import LogExtent
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.alarms import MemoryAlarms
@@ -24,6 +25,7 @@ from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import PARTS, Part, flip_in_log, flip_in_table
 from tests.fixtures.log import connected, empty_streams, given_job, given_jobs, open_stores
+from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until_true
 from tests.integration.readmodel_database import projected
@@ -48,7 +50,7 @@ async def archived_log(server: NatsServer, url: str) -> None:
         await given_jobs(stores.log, 27)
         await given_job(stores.log, 3)
         async with projected(url) as database:
-            assert await database.catch_up(stores.log, stores.keys) == 30
+            assert await database.catch_up(stores.log, WrappedKeyStore(stores.keys, MASTER_KEYS)) == 30
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog_client import JobEnded, KinologClient
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
+from tests.fixtures.master_key import MASTER_KEY_ENV
 from tests.fixtures.whole_stack import CATALOGUE
 from tests.renderers.installed import PYTHONPATH
 
@@ -57,13 +58,17 @@ def test_a_job_runs_on_servers_given_by_url(
     """With nothing but settings, the four services complete a job, and exit with status 0."""
     catalogue = tmp_path / "catalogue.toml"
     catalogue.write_text(CATALOGUE, encoding="utf-8")
-    shared = dict(os.environ) | {
-        "PYTHONPATH": PYTHONPATH,
-        "KINOLOG_CATALOGUE": str(catalogue),
-        "KINOLOG_LOG_FORMAT": "json",
-        "KINOLOG_ARTIFACTS_URL": (tmp_path / "artifacts").as_uri(),
-        "KINOLOG_WORKER_SCRATCH": str(tmp_path / "scratch"),
-    }
+    shared = (
+        dict(os.environ)
+        | MASTER_KEY_ENV
+        | {
+            "PYTHONPATH": PYTHONPATH,
+            "KINOLOG_CATALOGUE": str(catalogue),
+            "KINOLOG_LOG_FORMAT": "json",
+            "KINOLOG_ARTIFACTS_URL": (tmp_path / "artifacts").as_uri(),
+            "KINOLOG_WORKER_SCRATCH": str(tmp_path / "scratch"),
+        }
+    )
     database = {"KINOLOG_DATABASE_URL": database_url}
 
     def as_user(service: Service, **more: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.log import empty_streams, open_stores
+from tests.fixtures.master_key import MASTER_KEY_ENV
 
 Env = Mapping[str, str]
 
@@ -36,7 +37,7 @@ async def env(
     """The environment of a projector, with empty streams and an empty database."""
     await empty_streams(own_nats_server)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("KINOLOG_")}
-    return inherited | nats_env(Service.PROJECTOR) | {"KINOLOG_DATABASE_URL": database_url}
+    return inherited | nats_env(Service.PROJECTOR) | MASTER_KEY_ENV | {"KINOLOG_DATABASE_URL": database_url}
 
 
 async def command(env: Env, *arguments: str) -> tuple[int, str, str]:

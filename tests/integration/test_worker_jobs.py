@@ -20,7 +20,7 @@ from kinolog.ports.progress import LogLine, PreviewImage, Progress
 from kinolog.ports.workers import WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import RunningWorkers, running_workers
-from tests.fixtures.waits import until
+from tests.fixtures.waits import until, until_true
 
 
 @pytest.fixture
@@ -230,13 +230,18 @@ async def test_a_stopped_worker_finishes_what_is_nearly_done(workers: RunningWor
     assert (await workers.job(job_id)).status is Status.COMPLETED
 
 
-async def test_an_erased_key_ends_a_job_clearly(workers: RunningWorkers) -> None:
-    """A job whose key is erased fails with a code of its own."""
+async def test_a_job_waits_for_a_missing_key(workers: RunningWorkers) -> None:
+    """A job whose key is missing though it is not erased waits without an attempt, and completes with the key."""
     job_id = await workers.submit()
-    await workers.keys.erase(job_id)
-    await workers.start_worker()
+    key = await workers.keys.get(job_id)
+    assert key is not None
+    await workers.keys.discard([job_id])
+    worker = await workers.start_worker()
+    await until_true(lambda: "is missing although the job is not erased" in worker.log, "the worker waits")
+    assert (await workers.job(job_id)).attempt == 0
+    await workers.keys.create({job_id: key})
     job = await workers.ended(job_id)
-    assert (job.status, job.error and job.error.code) == (Status.FAILED, "PROMPT_ERASED")
+    assert (job.status, job.attempt) == (Status.COMPLETED, 1)
 
 
 async def test_an_unknown_model_ends_a_job_clearly(workers: RunningWorkers) -> None:

@@ -10,5 +10,7 @@ import os
 from pathlib import Path
 
 DISTRIBUTION = Path(__file__).parent / "distribution"
-PYTHONPATH = os.pathsep.join((str(Path(__file__).parents[2]), str(DISTRIBUTION)))
-"""For processes that use the renderers for tests: this repository and their entry points."""
+PYTHONPATH = os.pathsep.join(
+    filter(None, (str(Path(__file__).parents[2]), str(DISTRIBUTION), os.environ.get("PYTHONPATH")))
+)
+"""For processes that use the renderers for tests: this repository, their entry points, and what this process has."""

@@ -117,13 +117,14 @@ def test_children_do_not_inherit_credentials() -> None:
     environ = {
         "KINOLOG_NATS_PASSWORD": "x",
         "KINOLOG_DATABASE_URL": "y",
+        "KINOLOG_MASTER_KEY": "z",
         "KINOLOG_MODEL": "/m",
         "PATH": "/bin",
     }
     env = service_environment(environ)
     assert env["KINOLOG_MODEL"] == "/m"
     assert env["PATH"] == "/bin"
-    assert not {"x", "y"} & set(env.values())
+    assert not {"x", "y", "z"} & set(env.values())
 
 
 def test_the_default_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
@@ -18,6 +20,9 @@ from kinolog.adapters.obstore.artifacts import ArtifactStoreUnusable, configured
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.privacy.master_key_source import load_master_keys
+from kinolog.privacy.master_keys import MasterKeyUnusable
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
 from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
@@ -35,20 +40,30 @@ GRACE_SECONDS = 5.0
 """Time for calls in progress to finish when the api stops."""
 
 
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 @asynccontextmanager
 async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDependencies]:
     """Connect and check the dependencies. Raises `START_ERRORS`."""
     authenticator = authenticator_for(settings.api_host, settings.api_key_file, settings.tenant)
     catalogue = load_catalogue(settings)
     artifacts = configured_artifacts(settings.artifacts_url)
+    master_keys = load_master_keys(settings)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.API, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.API])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
         stack.push_async_callback(store.close)
-        keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
-        stack.push_async_callback(keys.close)
+        stored_keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
+        stack.push_async_callback(stored_keys.close)
+        keys = WrappedKeyStore(stored_keys, master_keys)
+        if not await keys.check():
+            rewrapping = asyncio.create_task(rewrap_until_done(stored_keys, master_keys))
+            stack.push_async_callback(_end, rewrapping)
         progress = JetStreamProgressFeed(client)
         stack.push_async_callback(progress.close)
         workers = JetStreamWorkerRegistry(client)
@@ -93,6 +108,7 @@ START_ERRORS = (
     CatalogueError,
     ListenFailed,
     ArtifactStoreUnusable,
+    MasterKeyUnusable,
     StreamMismatch,
     LogUnavailable,
 )

@@ -36,6 +36,9 @@ from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
+from kinolog.privacy.master_key_source import load_master_keys
+from kinolog.privacy.master_keys import MasterKeyUnusable
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, end_this_process, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
@@ -48,6 +51,7 @@ from kinolog_projector.dispatch.reconciler import Reconciler
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import GuardedDispatch, run_dispatch
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
+from kinolog_projector.erasure.key_audit import KeyAudit
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.projection.archive_reader import read_archive
@@ -68,22 +72,28 @@ class LogConnection:
 
     client: Connection
     store: JetStreamEventStore
-    keys: JetStreamKeyStore
+    keys: WrappedKeyStore
     stack: AsyncExitStack
 
 
 @asynccontextmanager
 async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnection]:
-    """Connect to the log and check its streams. Raises `LogUnavailable`, `StreamMismatch`."""
+    """Connect to the log, check its streams and the master key.
+
+    Raises `LogUnavailable`, `StreamMismatch`, `MasterKeyUnusable`.
+    """
     replicas = settings.nats_replicas
+    master_keys = load_master_keys(settings)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.PROJECTOR, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, replicas, STREAMS_OF[Service.PROJECTOR])
         store = JetStreamEventStore(client, replicas=replicas)
         stack.push_async_callback(store.close)
-        keys = JetStreamKeyStore(client, replicas=replicas)
-        stack.push_async_callback(keys.close)
+        stored_keys = JetStreamKeyStore(client, replicas=replicas)
+        stack.push_async_callback(stored_keys.close)
+        keys = WrappedKeyStore(stored_keys, master_keys)
+        await keys.check()
         yield LogConnection(client=client, store=store, keys=keys, stack=stack)
 
 
@@ -110,6 +120,9 @@ async def run(settings: ProjectorSettings) -> None:
         raw_log = JetStreamRawLog(log.client)
         log.stack.push_async_callback(raw_log.close)
         guard = LogGuard(database_url, raw_log, alarms, system_clock)
+        key_audit = KeyAudit(
+            database_url, log.store, log.keys, head=log.keys.head, alarms=alarms, clock=system_clock
+        )
         projector = Projector(
             database_url,
             log.store,
@@ -117,6 +130,7 @@ async def run(settings: ProjectorSettings) -> None:
             progress,
             settings.projector_batch_size,
             check_archive=guard.check_start,
+            companions=(key_audit.run,),
         )
         dispatch = partial(
             run_dispatch,
@@ -199,7 +213,7 @@ COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[object]]] = {
 }
 
 
-START_ERRORS = (WrongSchema, StreamMismatch, LogUnavailable, RebuildRunning, OSError)
+START_ERRORS = (WrongSchema, StreamMismatch, MasterKeyUnusable, LogUnavailable, RebuildRunning, OSError)
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ from kinolog.command_handler import CommandHandler
 from kinolog.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.privacy.master_key_source import load_master_keys
+from kinolog.privacy.master_keys import MasterKeyUnusable
+from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
 from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
 from kinolog.process.probe import Probe
@@ -62,19 +65,22 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
     catalogue = load_catalogue(settings)
     served = _served_models(settings, catalogue)
     artifacts = configured_artifacts(settings.artifacts_url)
+    master_keys = load_master_keys(settings)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.WORKER, on_lost=end_this_process)
         stack.push_async_callback(client.close)
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.WORKER])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
-        keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
+        stored_keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         progress = JetStreamProgressFeed(client)
         workers = JetStreamWorkerRegistry(client)
         alarms = NatsAlarms(client, name)
-        for adapter in (store, keys, progress, workers, alarms):
+        for adapter in (store, stored_keys, progress, workers, alarms):
             stack.push_async_callback(adapter.close)
         await alarms.open()
+        keys = WrappedKeyStore(stored_keys, master_keys)
+        await keys.check()
         root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
         yield WorkerDependencies(
             worker=name,
@@ -137,9 +143,12 @@ async def serve(settings: WorkerSettings) -> None:
             await probe.stop()
 
 
+START_ERRORS = (CatalogueError, MasterKeyUnusable, StreamMismatch, LogUnavailable, OSError)
+
+
 def main() -> None:
     """Work until SIGTERM or SIGINT. Exits with status 2 if the worker cannot start."""
-    run_process(NAME, WorkerSettings, serve, (CatalogueError, StreamMismatch, LogUnavailable, OSError))
+    run_process(NAME, WorkerSettings, serve, START_ERRORS)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from kinolog.ports.event_store import LogUnavailable
+
 
 class KeyErased(Exception):
     """The key of the job is erased, so what it sealed cannot be read."""
 
 
+class KeyMissing(LogUnavailable):
+    """The key store does not hold the key of a job that is not erased. The job waits until the key is restored."""
+
+    def __init__(self, job_id: str, key_id: str) -> None:
+        super().__init__(
+            f"the key {key_id} of job {job_id} is missing although the job is not erased: restore the keys "
+            "from the archive (docs/running.md, Keys are lost)"
+        )
+        self.job_id = job_id
+
+
 class KeyStore(Protocol):
-    """Stores keys of 32 bytes by id. A job names the key that seals its texts.
+    """Stores keys by id. A job names the key that seals its texts.
+
+    An adapter stores bytes of any length; kinolog.privacy.wrapped_keys wraps the keys, of 32 bytes, before.
 
     Every method raises `LogUnavailable` if the store does not answer. Every adapter passes tests/contract/test_keys.py.
     """
@@ -37,4 +52,16 @@ class KeyStore(Protocol):
 
     async def discard(self, key_ids: Sequence[str]) -> None:
         """Delete keys that have sealed nothing. Unlike after `erase`, their ids can be used again."""
+        ...
+
+
+class ArchivableKeyStore(KeyStore, Protocol):
+    """A key store whose keys can be copied without being revealed: for the archive and for backups."""
+
+    async def get_wrapped(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        """Return many keys by id, wrapped under a master key; missing and erased ones are left out."""
+        ...
+
+    def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
+        """Return the key in wrapped form. Raises `LogUnavailable` if no master key of this process wraps it."""
         ...

@@ -111,6 +111,22 @@ class ArtifactSettings(ProcessSettings):
     )
 
 
+class MasterKeySettings(ProcessSettings):
+    """Where the master keys are that wrap the keys of jobs. Exactly one of the three is set."""
+
+    master_key_file: Path | None = Field(
+        None,
+        description="File of master keys, one a line: 64 hexadecimal digits or base64 of 32 bytes. The first wraps.",
+    )
+    master_key: SecretStr | None = Field(
+        None, description="The master keys themselves, separated by commas; instead of the file."
+    )
+    master_key_command: str | None = Field(
+        None,
+        description="Command that prints the master keys, such as a call of a KMS or vault; instead of the file.",
+    )
+
+
 class CatalogueSettings(ProcessSettings):
     """The models of this installation."""
 
@@ -122,7 +138,7 @@ class CatalogueSettings(ProcessSettings):
     )
 
 
-class ApiSettings(LogSettings, DatabaseSettings, ArtifactSettings, CatalogueSettings):
+class ApiSettings(LogSettings, MasterKeySettings, DatabaseSettings, ArtifactSettings, CatalogueSettings):
     """The gRPC api process."""
 
     api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
@@ -140,14 +156,14 @@ class ProbeSettings(ProcessSettings):
     )
 
 
-class ProjectorSettings(LogSettings, DatabaseSettings, ProbeSettings):
+class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings):
     """The projector process."""
 
     projector_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
     projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
 
 
-class WorkerSettings(LogSettings, ArtifactSettings, CatalogueSettings, ProbeSettings):
+class WorkerSettings(LogSettings, MasterKeySettings, ArtifactSettings, CatalogueSettings, ProbeSettings):
     """One worker process: one device."""
 
     worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")

@@ -41,6 +41,16 @@ log_checkpoint = Table(
 )
 """One row: the last commit that is archived. Every writer moves or locks it first."""
 
+key_archive = Table(
+    "key_archive",
+    permanent,
+    Column("key_id", Key, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("position", BigInteger, nullable=False, comment="Of the job's first commit."),
+    Index("key_archive_by_position", "position"),
+)
+"""The keys of jobs that are not erased, wrapped under a master key: what a lost key store is restored from."""
+
 log_lines = Table(
     "log_lines",
     permanent,

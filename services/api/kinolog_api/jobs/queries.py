@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 from grpc import StatusCode
 
 from kinolog.codec.enums import LEVEL_FROM_PROTO
 from kinolog.codec.progress import log_line_to_proto
-from kinolog.codec.public_job import public_job
+from kinolog.codec.public_job import UnsealedFields, public_job
 from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import artifact_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import EventStore, LoadedJob, LogUnavailable
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.ports.progress import LogLevel, Progress, ProgressFeed
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
 from kinolog_api.rpc.positions import MAX_POSITION
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_LOG_LINES = 20
 """Log lines in a response to a request without a page size."""
@@ -51,10 +55,10 @@ class JobQueries:
     async def present(self, loaded: LoadedJob) -> job_pb2.Job:
         """Return a job for clients: unsealed, with its live progress and its position in the queue."""
         job = loaded.job
-        key, progress, queue_position = await asyncio.gather(
-            self._keys.get(job.sealing_key_id), self._last_progress(job), self._queue_position(job)
+        unsealed, progress, queue_position = await asyncio.gather(
+            self._unsealed_if_possible(job), self._last_progress(job), self._queue_position(job)
         )
-        wire = public_job(job, loaded.position, unseal_job(job, key), progress)
+        wire = public_job(job, loaded.position, unsealed, progress)
         if queue_position is not None:
             wire.queue_position = queue_position
         return wire
@@ -69,8 +73,7 @@ class JobQueries:
     ) -> pb.GetStoryboardResponse:
         """GetStoryboard."""
         loaded = await self.load(call.tenant, request.job_id)
-        key = await self._keys.get(loaded.job.sealing_key_id)
-        wire = public_job(loaded.job, loaded.position, unseal_job(loaded.job, key))
+        wire = public_job(loaded.job, loaded.position, await self._unsealed(loaded.job))
         spec = loaded.job.spec
         return pb.GetStoryboardResponse(scenes=wire.scenes, duration_seconds=spec.frames / spec.fps)
 
@@ -104,6 +107,25 @@ class JobQueries:
         )
         unsealed = await unseal_log_lines(lines, self._keys)
         return pb.ListLogEntriesResponse(entries=map(log_line_to_proto, unsealed))
+
+    async def _unsealed_if_possible(self, job: Job) -> UnsealedFields:
+        """Return the personal data of a job; empty if its key is missing, since its state is known all the same."""
+        try:
+            return await self._unsealed(job)
+        except KeyMissing as missing:
+            logger.error(
+                "a job is shown without its texts: %s", missing, extra=fields("key_missing", job=job.id)
+            )
+            return UnsealedFields()
+
+    async def _unsealed(self, job: Job) -> UnsealedFields:
+        """Return the personal data of a job; empty if it is erased, since it was loaded too. Raises `KeyMissing`."""
+        key = None if job.erased else await self._keys.get(job.sealing_key_id)
+        if key is None and not job.erased:
+            current = await self._store.load(job.id)
+            if current is not None and not current.job.erased:
+                raise KeyMissing(job.id, job.sealing_key_id)
+        return unseal_job(job, key)
 
     async def _last_progress(self, job: Job) -> Progress | None:
         """Return the latest progress of a running job. Progress is optional: None if the feed does not answer."""

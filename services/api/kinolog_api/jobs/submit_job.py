@@ -15,7 +15,7 @@ from kinolog.job.commit import Commit
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue
 from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogUnavailable
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
@@ -185,7 +185,7 @@ class SubmitJob:
     async def _existing_job(self, item: PlannedSubmit, unused: UnusedKey, call: RpcCall) -> AcceptedJob:
         """Return the job that an earlier request with this id created.
 
-        Raises `Refused` if that request had another body, ALREADY_EXISTS if the job is erased.
+        Raises `Refused` if that request had another body, ALREADY_EXISTS if the job is erased, `KeyMissing`.
         """
         loaded = await self._store.load(item.job_id)
         if loaded is None:
@@ -195,6 +195,9 @@ class SubmitJob:
             self._pool.give_back([unused])
         secret = None if loaded.job.erased else await self._keys.get(key_id)
         if secret is None:
+            current = await self._store.load(item.job_id)
+            if current is not None and not current.job.erased:
+                raise KeyMissing(item.job_id, key_id)
             raise request_id_of_erased_job(item.request_id, item.job_id)
         command, _ = sealed_submit(item, UnusedKey(key_id, secret), call)
         self._handler.decide_from(item.job_id, loaded, command)  # refuses another body

@@ -23,7 +23,7 @@ from kinolog.codec.events import UnknownEvent
 from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.ports.keys import KeyErased
+from kinolog.ports.keys import KeyErased, KeyMissing
 from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelDamaged, ReadModelUnavailable
 from kinolog.privacy.sealer import UnsealFailed
 
@@ -144,6 +144,9 @@ def translate_error(error: Exception) -> RpcError | None:
 def _translate_dependency_error(error: Exception) -> RpcError | None:
     """Return the error response when a dependency does not answer, or returns damaged data."""
     match error:
+        case KeyMissing(job_id=job_id):
+            message = f"the key of job {job_id} is missing, so its texts cannot be read until it is restored"
+            return _unavailable("KEY_MISSING", message, {"job_id": job_id})
         case LogUnavailable():
             return _unavailable("LOG_UNAVAILABLE", "the event log does not answer; try again in a moment")
         case ReadModelDamaged():

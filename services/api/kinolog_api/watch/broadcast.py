@@ -204,6 +204,12 @@ class WatchBroadcast:
         """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
+        for job in jobs.values():
+            if not job.erased and job.sealing_key_id not in keys:
+                extra = fields("key_missing", job=job.id)
+                logger.warning(
+                    "a job is shown without its texts: its key is missing, or it was erased", extra=extra
+                )
         return {job.id: _unsealed_or_empty(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
     async def _unseal_cached(self, batch: Sequence[RecordedCommit]) -> dict[str, UnsealedFields]:
@@ -214,7 +220,7 @@ class WatchBroadcast:
             unsealed |= await self._unseal(unknown)
         for recorded in batch:
             job = recorded.commit.state
-            if job.status.terminal:
+            if job.status.terminal or not unsealed[job.id].prompt:
                 self._unsealed.pop(job.id, None)
             else:
                 self._unsealed[job.id] = unsealed[job.id]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.job.commit import RecordedCommit
+from kinolog.job.events import Erased
 from kinolog.job.evolve import fold_commits
 from kinolog.job.state import FOLD_VERSION, Job
-from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore, LogUnavailable
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.privacy.sealed_fields import NEGATIVE_PROMPT, PROMPT
-from kinolog.privacy.sealer import Sealer
+from kinolog.privacy.sealer import Sealer, UnsealFailed
+from kinolog.process.logs import fields
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,15 @@ class JobCommits:
 
 @dataclass(frozen=True, slots=True)
 class CommitBatch:
-    """Contiguous commits, grouped by job as well, with the prompts of the jobs that begin among them."""
+    """Contiguous commits, grouped by job as well, with prompts and wrapped keys of the jobs that begin among them.
+
+    `wrapped_keys` has an entry per job whose key could be read, by the job's id.
+    """
 
     commits: Sequence[RecordedCommit]
     jobs: Mapping[str, JobCommits]
     prompts: Mapping[str, JobPrompts]
+    wrapped_keys: Mapping[str, bytes]
 
     @property
     def first(self) -> int:
@@ -52,6 +61,15 @@ class CommitBatch:
     def last(self) -> int:
         """Position of the last commit."""
         return self.commits[-1].position
+
+    @property
+    def erased_keys(self) -> list[str]:
+        """Ids of the keys of jobs that are erased in the batch."""
+        return [
+            self.jobs[recorded.commit.job_id].state.sealing_key_id
+            for recorded in self.commits
+            if any(isinstance(event, Erased) for event in recorded.commit.events)
+        ]
 
 
 def check_contiguous(previous: int, commits: Sequence[RecordedCommit]) -> None:
@@ -67,7 +85,7 @@ def check_contiguous(previous: int, commits: Sequence[RecordedCommit]) -> None:
 class BatchPreparer:
     """Prepares batches: groups commits by job, folds again what an older version folded, and unseals prompts."""
 
-    def __init__(self, store: EventStore, keys: KeyStore) -> None:
+    def __init__(self, store: EventStore, keys: ArchivableKeyStore) -> None:
         self._store = store
         self._keys = keys
 
@@ -81,7 +99,13 @@ class BatchPreparer:
         for job_id, job_commits in by_job.items():
             state = await self._state(job_id, job_commits[-1])
             jobs[job_id] = JobCommits(tuple(job_commits), state)
-        return CommitBatch(commits, jobs, await self._unseal(jobs))
+        wrapped = await self._wrapped_keys(jobs)
+        prompts = {
+            job_id: self._prompts(commits.state, wrapped.get(job_id))
+            for job_id, commits in jobs.items()
+            if commits.begins
+        }
+        return CommitBatch(commits, jobs, prompts, wrapped)
 
     async def _state(self, job_id: str, tail: RecordedCommit) -> Job:
         if tail.commit.fold_version == FOLD_VERSION:
@@ -92,17 +116,29 @@ class BatchPreparer:
             raise DamagedLog(f"the log has no history of job {job_id}")
         return job
 
-    async def _unseal(self, jobs: Mapping[str, JobCommits]) -> dict[str, JobPrompts]:
-        """Return the prompts of the jobs that begin in the batch, by id."""
-        new = {job_id: commits.state for job_id, commits in jobs.items() if commits.begins}
-        readable = [job.sealing_key_id for job in new.values() if not job.erased]
-        keys = await self._keys.get_many(readable) if readable else {}
-        return {job_id: _prompts(job, keys.get(job.sealing_key_id)) for job_id, job in new.items()}
+    async def _wrapped_keys(self, jobs: Mapping[str, JobCommits]) -> dict[str, bytes]:
+        """Return the wrapped keys of the jobs that begin in the batch, by the job's id.
+
+        A key may be missing because a later commit erases the job. The audit of the read models finds other causes.
+        """
+        new = [commits.state for commits in jobs.values() if commits.begins and not commits.state.erased]
+        wrapped = await self._keys.get_wrapped([job.sealing_key_id for job in new]) if new else {}
+        return {job.id: wrapped[job.sealing_key_id] for job in new if job.sealing_key_id in wrapped}
+
+    def _prompts(self, job: Job, wrapped: bytes | None) -> JobPrompts:
+        if wrapped is None or job.erased:
+            return JobPrompts(None, None)
+        try:
+            return unsealed_prompts(job, self._keys.unwrap(job.sealing_key_id, wrapped))
+        except (LogUnavailable, UnsealFailed) as error:
+            logger.error(
+                "the prompt of a job cannot be read: %s", error, extra=fields("unreadable", job=job.id)
+            )
+            return JobPrompts(None, None)
 
 
-def _prompts(job: Job, key: bytes | None) -> JobPrompts:
-    if key is None or job.erased:
-        return JobPrompts(None, None)
+def unsealed_prompts(job: Job, key: bytes) -> JobPrompts:
+    """Return the prompts of a job. Raises `UnsealFailed`."""
     sealer = Sealer(job.id, key)
     negative = job.spec.negative_prompt
     return JobPrompts(

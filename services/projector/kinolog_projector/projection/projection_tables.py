@@ -106,6 +106,10 @@ class ProjectionTables:
             await _send(connection, self._rollups, changes.rollup_rows())
             await _send(connection, self._timings, changes.timing_rows())
 
+    async def write_prompts(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Write rows of `prompts`."""
+        await _send(connection, self._upserts["prompts"], rows)
+
     async def _upsert_jobs(self, connection: Connection, job_rows: JobTableRows) -> None:
         for table, rows in job_rows.by_table():
             await _send(connection, self._upserts[table], rows)

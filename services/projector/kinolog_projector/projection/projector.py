@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from typing import Any, TypeAlias
 
 import psycopg
 
 from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore, LogUnavailable
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 LEADER_LOCK = 0x6B696E6F6C6F67
 """Advisory lock of the process that writes. It saves the others work; the checkpoint makes rows exact."""
+
+Companion: TypeAlias = Callable[[BatchWriter, asyncio.Event], Coroutine[Any, Any, None]]
+"""Runs beside the writes until it is cancelled. The event is set when the read models have caught up with the log."""
 
 STAND_BY_SECONDS = 1.0
 RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)
@@ -49,17 +53,20 @@ class Projector:
         self,
         database_url: str,
         store: EventStore,
-        keys: KeyStore,
+        keys: ArchivableKeyStore,
         progress: ProgressFeed,
         batch_size: int = 5_000,
         check_archive: Callable[[], Awaitable[None]] | None = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
+        """Take the dependencies. `companions` run beside the writes while this process leads."""
         self._database_url = database_url
         self._check_archive = check_archive
         self._store = store
         self._preparer = BatchPreparer(store, keys)
         self._live_progress = LiveProgressWriter(progress)
         self._batch_size = batch_size
+        self._companions = companions
         self.checked = asyncio.Event()
         """Set when database and log have passed their checks, or another process leads."""
         self.leads = False
@@ -204,6 +211,7 @@ class Projector:
             asyncio.create_task(self._write(writer, position, caught_up)),
             asyncio.create_task(self._live_progress.write(writer)),
             asyncio.create_task(self._live_progress.backfill(writer, caught_up)),
+            *(asyncio.create_task(run(writer, caught_up)) for run in self._companions),
         )
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

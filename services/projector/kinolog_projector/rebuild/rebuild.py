@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from kinolog.ports.event_store import DamagedLog, EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
@@ -68,7 +68,9 @@ class RebuildResult:
 class Rebuild:
     """One rebuild, from the first commit to the swap."""
 
-    def __init__(self, database_url: str, store: EventStore, keys: KeyStore, batch_size: int = 5_000) -> None:
+    def __init__(
+        self, database_url: str, store: EventStore, keys: ArchivableKeyStore, batch_size: int = 5_000
+    ) -> None:
         self._database_url = database_url
         self._store = store
         self._preparer = BatchPreparer(store, keys)

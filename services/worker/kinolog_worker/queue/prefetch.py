@@ -9,6 +9,7 @@ from kinolog.ids import new_id
 from kinolog.job.commands import FinishPrefetch
 from kinolog.job.decide import Refused
 from kinolog.job.values import Status
+from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.log_retry import retry_until_log_available
@@ -26,7 +27,7 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
 
     A failure is not retried: prefetch only saves time.
 
-    Raises `LogUnavailable`, `UnsealFailed`.
+    Raises `LogUnavailable`, `KeyMissing`, `UnsealFailed`.
     """
     job_id = held.ticket.job_id
     loaded = await dependencies.store.load(job_id)
@@ -39,9 +40,11 @@ async def prefetch(dependencies: WorkerDependencies, held: HeldTicket) -> None:
         await held.release(UNSERVED_MODEL_BACKOFF.seconds(held.deliveries))
         return
     key = await dependencies.keys.get(job.sealing_key_id)
-    if entry is None or key is None:
+    if entry is None:
         await held.acknowledge()
         return
+    if key is None:
+        raise KeyMissing(job_id, job.sealing_key_id)
     render_job = build_render_job(job, unseal_job(job, key), entry, dependencies.scratch)
     result = await dependencies.inference.prefetch(render_job)
     if isinstance(result, FailedMessage):

@@ -6,18 +6,18 @@ import asyncio
 import logging
 from functools import partial
 
-from kinolog.codec.public_job import UnsealedFields
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
 from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, LoadedJob, LogUnavailable
+from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import seal_log_note, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.full_disk import is_full
-from kinolog.process.log_retry import BACKOFF, retry_until_log_available
+from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.attempt import RunningAttempt
 from kinolog_worker.attempt.lease import Lease
@@ -32,12 +32,13 @@ logger = logging.getLogger(__name__)
 REFUSED_SECONDS = 1.0
 """Delay of a released ticket whose job could not be started."""
 
+KEY_MISSING_SECONDS = 5.0
+KEY_MISSING_DELIVERIES = 5
+"""Delay of a released ticket whose job waits for its key, and the delivery after which it is dropped instead."""
+
 WORKER_ERROR_SECONDS = 10.0
 """Delay of a released ticket after an error of this worker."""
 
-ERASED = JobError(
-    code="PROMPT_ERASED", message="the prompt was erased; nothing is left to render", retryable=False
-)
 NO_ROOM = JobError(
     code=SCRATCH_FULL,
     message="the disk of the temporary files is full; the job waits for room",
@@ -79,6 +80,8 @@ class TicketHandler:
                     else:
                         await self._handle_job(held, waited=waited)
                     return
+                except KeyMissing:
+                    raise
                 except LogUnavailable as unavailable:
                     logger.warning("job %s waits for the log: %s", job_id, unavailable)
                 if self._stopping:
@@ -88,6 +91,9 @@ class TicketHandler:
                 await asyncio.sleep(next(pauses))
         except LeaseLost as lost:
             logger.warning("dropping the attempt: %s", lost.message, extra=fields("lease_lost", job=job_id))
+        except KeyMissing as missing:
+            logger.error("job %s waits: %s", job_id, missing, extra=fields("key_missing", job=job_id))
+            await self._postpone_without_key(held)
         except Exception:
             logger.exception("error while handling the ticket of job %s", job_id)
             await held.release(WORKER_ERROR_SECONDS)
@@ -135,6 +141,16 @@ class TicketHandler:
                 await held.release(REFUSED_SECONDS)
                 return
 
+    async def _postpone_without_key(self, held: HeldTicket) -> None:
+        """Release a ticket whose job waits for its key. Before deliveries are too many, drop it.
+
+        The reconciler issues a new one, whose deliveries count from the start.
+        """
+        if held.deliveries < KEY_MISSING_DELIVERIES:
+            await held.release(KEY_MISSING_SECONDS)
+        else:
+            await held.acknowledge()
+
     async def _waited_for_room(self) -> bool:
         """Wait until a job has room for its temporary files. Return whether that took time."""
         if self._room.suffices():
@@ -157,8 +173,14 @@ class TicketHandler:
         )
 
     async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob) -> None:
-        """Append the start of an attempt and run it. Raises `AppendConflict` if the job has changed since."""
+        """Append the start of an attempt and run it.
+
+        Raises `AppendConflict` if the job has changed since, and `KeyMissing` before it starts an attempt.
+        """
         dependencies = self._dependencies
+        key = await dependencies.keys.get(loaded.job.sealing_key_id)
+        if key is None:
+            raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
         runtime = dependencies.status.runtime(loaded.job.spec.model)
         command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime)
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
@@ -177,7 +199,7 @@ class TicketHandler:
             attempt=job.attempt,
         )
         try:
-            await self._run_attempt(lease)
+            await self._run_attempt(lease, key)
         except (LeaseLost, AppendConflict):
             raise
         except Exception as error:
@@ -193,39 +215,28 @@ class TicketHandler:
             await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
 
-    async def _run_attempt(self, lease: Lease) -> None:
+    async def _run_attempt(self, lease: Lease, key: bytes) -> None:
         job = lease.job
-        unsealed = await self._unseal(job)
         entry = self._dependencies.catalogue.get(job.spec.model)
-        if isinstance(unsealed, JobError):
-            await lease.record(self._failure(lease, unsealed))
-        elif entry is None:
+        if entry is None:
             unknown = JobError(
                 code="MODEL_UNKNOWN",
                 message=f"this installation has no model {job.spec.model}",
                 retryable=False,
             )
             await lease.record(self._failure(lease, unknown))
-        else:
-            key, texts = unsealed
-            self._attempt = RunningAttempt(
-                self._dependencies, lease, entry, texts, partial(seal_log_note, job, key), self._room
-            )
-            if self._stopping:
-                self._attempt.stop()
-            await self._attempt.run()
-
-    async def _unseal(self, job: Job) -> tuple[bytes, UnsealedFields] | JobError:
-        """Return the job's key and its unsealed texts, or why there are none."""
-        key = await retry_until_log_available(
-            partial(self._dependencies.keys.get, job.sealing_key_id), f"the key of job {job.id}"
-        )
-        if key is None or job.erased:
-            return ERASED
+            return
         try:
-            return key, unseal_job(job, key)
+            texts = unseal_job(job, key)
         except UnsealFailed:
-            return UNREADABLE
+            await lease.record(self._failure(lease, UNREADABLE))
+            return
+        self._attempt = RunningAttempt(
+            self._dependencies, lease, entry, texts, partial(seal_log_note, job, key), self._room
+        )
+        if self._stopping:
+            self._attempt.stop()
+        await self._attempt.run()
 
     def _failure(self, lease: Lease, error: JobError) -> Command:
         """Count a failure and return the command that records it."""

@@ -1,0 +1,57 @@
+"""Wraps stored keys again under the first master key: bare keys of an earlier version, and all after a rotation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kinolog.adapters.jetstream.keys import JetStreamKeyStore
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.privacy.master_keys import KeyNotUnwrapped, MasterKeys
+from kinolog.privacy.wrapped_keys import MARK, WrappedKeyStore
+from kinolog.process.logs import fields
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 15.0
+"""Pause before an interrupted run starts again. What it has wrapped stays wrapped."""
+
+
+async def rewrap_keys(store: JetStreamKeyStore, master_keys: MasterKeys) -> int:
+    """Wrap every key under the first master key, the mark last. Return the number of changed keys.
+
+    Keys can be read and erased meanwhile, and several processes may do it at the same time. Raises `LogUnavailable`.
+    """
+
+    def rewrapped(key_id: str, stored: bytes) -> bytes | None:
+        if master_keys.is_current(stored):
+            return None
+        try:
+            return master_keys.wrap(key_id, master_keys.unwrap(key_id, stored))
+        except KeyNotUnwrapped as error:
+            logger.error("a key cannot be wrapped again: %s", error, extra=fields("key_unreadable"))
+            return None
+
+    changed = await store.replace(lambda key_id, data: None if key_id == MARK else rewrapped(key_id, data))
+    mark = await store.get(MARK)
+    if mark is not None and not master_keys.is_current(mark):
+        await store.replace(lambda key_id, data: rewrapped(key_id, data) if key_id == MARK else None)
+    await WrappedKeyStore(store, master_keys).mark()
+    return changed
+
+
+async def rewrap_until_done(store: JetStreamKeyStore, master_keys: MasterKeys) -> None:
+    """Wrap all keys under the first master key, however often the log is away. Runs beside the service."""
+    while True:
+        try:
+            changed = await rewrap_keys(store, master_keys)
+        except LogUnavailable as error:
+            logger.warning("the keys are not all wrapped yet; retrying: %s", error, extra=fields("retry"))
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            logger.info(
+                "all keys are wrapped under master key %s",
+                master_keys.ids[0],
+                extra=fields("wrapped", keys=changed),
+            )
+            return

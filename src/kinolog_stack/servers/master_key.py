@@ -1,0 +1,89 @@
+"""The master key of a stack: a file of its own that `kinolog up` makes, or whatever the settings name.
+
+It lies outside the folders of the servers, so that a copy of the broker's folder unseals nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kinolog.privacy.master_key_source import new_master_key, read_master_keys
+from kinolog.privacy.master_keys import MasterKey, MasterKeyUnusable
+from kinolog.process.settings import MasterKeySettings
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.errors import StartError
+from kinolog_stack.servers.passwords import write_private
+
+FILE_SETTING = "KINOLOG_MASTER_KEY_FILE"
+COMMAND_SETTING = "KINOLOG_MASTER_KEY_COMMAND"
+SETTINGS = (FILE_SETTING, "KINOLOG_MASTER_KEY", COMMAND_SETTING)
+_COMMENT = "# The master key of this kinolog. It wraps the key of every job: keep a copy in a safe place.\n"
+
+
+def master_key_env(folder: DataFolder, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with which a process of the stack reads the master keys.
+
+    Without a setting it is the file `secrets/master.key` of the data folder. A missing file is made, unless the data
+    folder has had a master key: then it is lost. Raises `StartError`.
+    """
+    given = {name: environ[name] for name in SETTINGS if environ.get(name)}
+    if not given:
+        given = {FILE_SETTING: str(folder.master_key)}
+    if FILE_SETTING in given:
+        path = Path(given[FILE_SETTING]).expanduser().absolute()
+        given[FILE_SETTING] = str(path)
+        if not path.exists():
+            _make(path, folder)
+    keys = _read(given)
+    _remember(folder, [key.id.hex() for key in keys])
+    if COMMAND_SETTING in given:
+        # It runs once, with everything that the shell gives it. The processes lack the proxies of the shell.
+        return {"KINOLOG_MASTER_KEY": ",".join(key.secret.hex() for key in keys)}
+    return given
+
+
+def _make(path: Path, folder: DataFolder) -> None:
+    if known := _known(folder):
+        raise StartError(
+            f"the master key {path} is missing; the keys of all jobs in {folder.path} are wrapped under "
+            f"master key {known}.",
+            f"Restore the file from its backup, or name its place with {FILE_SETTING}. Without it no prompt of these "
+            "jobs can be read again.",
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, f"{_COMMENT}{new_master_key()}\n")
+    except OSError as error:
+        raise StartError(
+            f"the master key {path} cannot be written: {error.strerror or error}.",
+            f"Name a place that you may write to with {FILE_SETTING}.",
+        ) from error
+
+
+def _read(given: Mapping[str, str]) -> list[MasterKey]:
+    """Return the configured master keys. Raises `StartError`."""
+    values = {name.removeprefix("KINOLOG_").lower(): given.get(name) for name in SETTINGS}
+    try:
+        return read_master_keys(MasterKeySettings.model_validate(values))
+    except MasterKeyUnusable as error:
+        raise StartError(
+            f"the master key cannot be used: {error}.", "See docs/running.md, The master key."
+        ) from error
+
+
+def _remember(folder: DataFolder, ids: Sequence[str]) -> None:
+    """Write the id of the first master key into the data folder. Raises `StartError` if the folder needs another."""
+    known = _known(folder)
+    if known and known not in ids:
+        raise StartError(
+            f"the keys of all jobs in {folder.path} are wrapped under master key {known}, which is not among the "
+            f"configured ones ({', '.join(ids)}).",
+            "Restore the master key from its backup. To rotate it, put the new key before the old one.",
+        )
+    folder.master_key_id.write_text(f"{ids[0]}\n", encoding="ascii")
+
+
+def _known(folder: DataFolder) -> str:
+    """Return the id of the master key that this data folder was last used with; empty for a new folder."""
+    return folder.master_key_id.read_text(encoding="ascii").strip() if folder.master_key_id.exists() else ""
