@@ -146,6 +146,7 @@ class AsyncKinologClient:
     ) -> Path:
         """Save a file of a job under `to`, whole and checked or not at all; return the path. See `stream`.
 
+        What is at `to` and is no plain file, such as a device or a pipe, is written into.
         `on_progress` is called with the bytes received and the size, None while it is unknown. Raises OSError if the
         file cannot be written.
         """

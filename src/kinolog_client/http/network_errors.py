@@ -24,13 +24,18 @@ def unreachable(endpoint: Endpoint, error: Exception, timeout_seconds: float) ->
 
 @contextmanager
 def proxy_errors() -> Iterator[None]:
-    """Raise `InvalidSettings` for a proxy of the environment that httpx refuses when a client is created."""
+    """Raise `InvalidSettings` for a proxy or certificates of the environment that httpx refuses."""
     try:
         yield
     except ImportError as error:
         raise InvalidSettings(
             "the environment names a SOCKS proxy, which needs `pip install 'httpx[socks]'`; "
             "install it, unset ALL_PROXY, or give trust_env=False"
+        ) from error
+    except OSError as error:
+        raise InvalidSettings(
+            f"the trusted certificates cannot be read ({error}); correct SSL_CERT_FILE and SSL_CERT_DIR, or give "
+            "trust_env=False"
         ) from error
     except (ValueError, httpx.InvalidURL) as error:
         raise InvalidSettings(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from kinolog_client.errors import UnexpectedAnswer, problem_error
+from kinolog_client.http.sendable import check_sendable
 from kinolog_client.models.base import ClientModel
 
 T = TypeVar("T")
@@ -17,7 +18,6 @@ M = TypeVar("M", bound=ClientModel)
 
 API_PREFIX = "/mcp"
 """Where the routes of jobs begin. Health and documents stand beside it."""
-IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class HttpAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation(Generic[T]):
     """One request. `route` is the path with parameters in braces, as the OpenAPI document spells it.
+
+    Raises `InvalidRequest` for values that cannot be sent, such as a text that is not UTF-8.
 
     `read` raises ValueError for an answer of another form. `repeatable`: sent twice, it has one effect. `accepted` are
     statuses of 400 or more that `read` understands.
@@ -48,6 +50,9 @@ class Operation(Generic[T]):
     with_key: bool = True
     timeout_seconds: float | None = None
     accepted: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_sendable({**self.path_values, **self.params, **(self.body or {})}, self.headers)
 
     @property
     def path(self) -> str:

@@ -16,12 +16,12 @@ from pydantic import ConfigDict, TypeAdapter
 
 from kinolog_client.http.operation import (
     API_PREFIX,
-    IDEMPOTENCY_HEADER,
     HttpAnswer,
     M,
     Operation,
     model_of,
 )
+from kinolog_client.http.sendable import IDEMPOTENCY_HEADER
 from kinolog_client.models.catalogue import (
     AlarmListInfo,
     ApiKeyListInfo,

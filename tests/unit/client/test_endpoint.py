@@ -127,7 +127,7 @@ def test_a_key_that_no_header_can_have_is_refused(
 def test_a_proxy_that_cannot_be_used_is_named(
     client: type[KinologClient | AsyncKinologClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A SOCKS proxy without its library, and a proxy of another scheme, are an error of the client."""
+    """A SOCKS proxy without its library, one of another scheme, and missing certificates are errors of the client."""
     for name in (
         "HTTP_PROXY",
         "http_proxy",
@@ -147,4 +147,9 @@ def test_a_proxy_that_cannot_be_used_is_named(
     monkeypatch.setenv("all_proxy", "gopher://proxy.example")
     with pytest.raises(InvalidSettings, match="trust_env=False"):
         client("http://films.example")
+    monkeypatch.delenv("all_proxy")
+    monkeypatch.setenv("SSL_CERT_FILE", "/missing/certificates.pem")
+    with pytest.raises(InvalidSettings, match="SSL_CERT_FILE"):
+        client("https://films.example")
+    client("http://127.0.0.1:8085")
     assert "python-socks" in loss_text(ImportError("python-socks is required to use a SOCKS proxy"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from tests.unit.client.either_client import EitherClient
 from tests.unit.client.test_operations import completed_job
 from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
 JOB = "a" * 26
@@ -65,6 +69,58 @@ async def test_a_failed_download_leaves_the_old_file(
         await client.call("download", completed_job(api).id, tmp_path / "no" / "v")
     with pytest.raises(ValueError, match="one of video"):
         await client.call("download", "a", old, file="poster")
+
+
+async def test_what_is_no_plain_file_is_written_into(
+    client: EitherClient, api: RecordingApi, tmp_path: Path
+) -> None:
+    """A device and a pipe stay what they are; the reader of the pipe gets the file."""
+    job = completed_job(api)
+    await client.call("download", job.id, "/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = asyncio.get_running_loop().run_in_executor(None, pipe.read_bytes)
+    await client.call("download", job.id, pipe)
+    assert await reading == canned.VIDEO
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+async def test_a_link_stays_a_link(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
+    """What a link points to is replaced, also where nothing is there yet."""
+    job = completed_job(api)
+    (tmp_path / "folder").mkdir()
+    for name in ("folder/old", "folder/new"):
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path / name)
+        (tmp_path / "folder/old").write_bytes(b"old")
+        await client.call("download", job.id, link)
+        assert link.is_symlink()
+        assert (tmp_path / name).read_bytes() == canned.VIDEO
+        link.unlink()
+    assert sorted(os.listdir(tmp_path / "folder")) == ["new", "old"]
+
+
+async def test_a_folder_is_no_place_for_a_file(
+    client: EitherClient, api: RecordingApi, tmp_path: Path
+) -> None:
+    """A folder is refused as such, and stays empty."""
+    with pytest.raises(IsADirectoryError):
+        await client.call("download", completed_job(api).id, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_standard_output_in_a_file(api: RecordingApi, gateway: RunningGateway, tmp_path: Path) -> None:
+    """A link to standard output writes where standard output goes, whatever that is."""
+    job = completed_job(api)
+    call = f"KinologClient({gateway.url!r}).download({job.id!r}, '/dev/stdout')"
+    code = f"from kinolog_client import KinologClient; {call}"
+    with (tmp_path / "out").open("wb") as out:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=out)
+        assert await process.wait() == 0
+    assert (tmp_path / "out").read_bytes() == canned.VIDEO
+    assert os.listdir(tmp_path) == ["out"]
 
 
 async def test_a_broken_download_is_resumed(
