@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_letters, digits
 
+from kinolog_tui.widgets.theme_styles import CONTRAST, least_contrast
 from rich.cells import cell_len
 from rich.style import Style
+from textual.color import Color
 from textual.strip import Strip
 
-LEAST_CONTRAST = 2.5
-"""Minimum contrast between text and its background; less is hard to read (WCAG requires 3 of large text)."""
 PIXELS = "▀"
 """The character of pictures, whose colours are not the theme's."""
 
@@ -49,19 +49,10 @@ def contrasts(strips: Sequence[Strip]) -> list[tuple[str, float]]:
             style = segment.style
             if style is None or not any(character.isalnum() for character in segment.text):
                 continue
-            if style.color is None or style.bgcolor is None:
+            if style.color is None or style.bgcolor is None or PIXELS in segment.text:
                 continue
-            front, back = (_brightness(*c.get_truecolor()) for c in (style.color, style.bgcolor))
-            contrast = (max(front, back) + 0.05) / (min(front, back) + 0.05)
-            if contrast < LEAST_CONTRAST:
+            front, back = (Color.from_rich_color(colour) for colour in (style.color, style.bgcolor))
+            contrast = least_contrast(front, [back])
+            if contrast < CONTRAST:
                 found.append((segment.text.strip(), contrast))
     return found
-
-
-def _brightness(*channels: int) -> float:
-    """Return the relative luminance as WCAG defines it, 0 to 1."""
-    red, green, blue = (
-        value / 255 / 12.92 if value / 255 <= 0.03928 else ((value / 255 + 0.055) / 1.055) ** 2.4
-        for value in channels
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -72,6 +72,11 @@ class Replay:
             await self._task
             self._server = self._task = None
 
+    def hold(self, path: str) -> asyncio.Event:
+        """Have the responses for a path wait for the event that is returned."""
+        self.held[path] = asyncio.Event()
+        return self.held[path]
+
     @property
     def port(self) -> int:
         """The port."""

@@ -15,6 +15,7 @@ from textual.widget import AwaitMount
 from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens import lazy_pages
+from kinolog_tui.screens.dialogs.confirm import ConfirmDialog
 from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -47,10 +48,12 @@ class KinologApp(SessionApp):
         key_binding("everywhere.help", "help", "Help"),
         key_binding("everywhere.renew", "renew", "Renew", show=False, priority=True),
         key_binding("everywhere.look", "light_or_dark", "Light or dark", show=False),
-        key_binding("everywhere.quit", "quit", "Quit"),
+        key_binding("everywhere.quit", "leave_dashboard", "Quit"),
     ]
     _visited_modes = frozenset({DEFAULT_MODE})
     _mode_is_built = False
+    has_unsent_prompt = False
+    """Whether the form of Generate has a prompt that was not submitted."""
 
     def switch_mode(self, mode: str) -> AwaitMount:
         """Go to another page. One that was visited before is shown at once, as it was."""
@@ -103,6 +106,19 @@ class KinologApp(SessionApp):
     def action_help(self) -> None:
         """Show every key."""
         self.push_screen(HelpDialog())
+
+    def action_leave_dashboard(self) -> None:
+        """Quit. A letter does not lose a prompt that was typed: then the person is asked."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit()
+
+        if self.has_unsent_prompt:
+            words = "The prompt on Generate is not sent. Jobs go on."
+            self.push_screen(ConfirmDialog("Quit the dashboard?", words, "Quit"), answered)
+        else:
+            self.exit()
 
     def action_renew(self) -> None:
         """Load the page again, and connect now instead of after the pause."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import ClassVar
 
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
-from kinolog_client import AsyncKinologClient, GatewayError, JobEnded, LinkState, LiveSettings
+from kinolog_client import TERMINAL, AsyncKinologClient, GatewayError, JobEnded, LinkState, LiveSettings
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -18,7 +22,11 @@ from kinolog_tui.session.keymap_app import KeymapApp
 from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
 from kinolog_tui.session.messages import FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
+from kinolog_tui.session.status_messages import StatusMessage, StatusMessages
+from kinolog_tui.widgets.control_filter import ControlFilter
+from kinolog_tui.widgets.theme_styles import readable_variables
 
+_CONTROL_FILTER = ControlFilter()
 TIMEOUT_SECONDS = 20.0
 """How long an answer may take. A page loads again by itself, so nothing is sent twice."""
 
@@ -39,6 +47,7 @@ class SessionApp(KeymapApp):
         super().__init__()
         self._capabilities = capabilities or TerminalCapabilities()
         self.errors = ErrorThrottle()
+        self.messages = StatusMessages()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
         self.default_url, self._default_key = url.rstrip("/"), api_key
@@ -59,6 +68,17 @@ class SessionApp(KeymapApp):
         """The folder for downloads. It is deleted when the dashboard ends."""
         return Path(self._temporary_folder.name)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what every line passes on its way to the terminal."""
+        return [_CONTROL_FILTER, *super().get_line_filters()]
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the variables of the theme, with text in shades that can be read."""
+        variables = super().get_css_variables()
+        readable = readable_variables(variables, dark=self.current_theme.dark)
+        self.theme_variables = variables | readable
+        return self.theme_variables
+
     def _connect(self) -> None:
         """Connect to the server of the preferences; if they cannot be used, to that of the command line."""
         url, key = self.preferences.url or self.default_url, self.preferences.api_key or self._default_key
@@ -73,7 +93,29 @@ class SessionApp(KeymapApp):
     def _show_refusal(self) -> None:
         """Show why the server of the preferences is not used."""
         if self._refusal:
-            self.notify(self._refusal, severity="error", timeout=10, markup=False)
+            self.notify(self._refusal, severity="error")
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a message in the status line. Textual's toasts would cover the list. `markup` is ignored."""
+        now = monotonic()
+        ends = self.messages.add(StatusMessage(message, title, severity), now, timeout)
+        self.set_timer(ends - now, self.show_message, name="status")
+        self.show_message()
+
+    def show_message(self) -> None:
+        """Show the message that is due on every page of the screen."""
+        message = self.messages.current(monotonic())
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.show_message(message)
 
     def on_mount(self) -> None:
         """Apply the preferred theme and keys, and start the feed."""
@@ -116,16 +158,19 @@ class SessionApp(KeymapApp):
                 screen.receive(event)
 
     def _announce_ended(self, batch: LiveUpdates) -> None:
-        ended = [message for message in batch.messages if isinstance(message, JobEnded)]
+        """Report jobs that ended with this batch. A later commit of an ended job, such as its erasure, is no end."""
+        ended = [
+            message
+            for message in batch.messages
+            if isinstance(message, JobEnded) and not TERMINAL.isdisjoint(message.state.events)
+        ]
         if ended and self.preferences.bell:
             self.bell()
         if ended and self.preferences.toasts:
             last = ended[-1]
             text = f"{last.job_id[:8]} is {last.state.status}"
             more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
-            self.notify(
-                text + more, severity="error" if last.state.status == "failed" else "information", timeout=4
-            )
+            self.notify(text + more, severity="error" if last.state.status == "failed" else "information")
 
     def apply_preferences(self, preferences: Preferences) -> None:
         """Apply preferences. Another server or API key opens another connection."""

@@ -92,12 +92,22 @@ async def test_a_signal_ends_it_as_leaving_does(
 
 
 async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> None:
-    """With NO_COLOR the terminal gets no graphics query, and every colour that is drawn is a grey."""
+    """With NO_COLOR every page and tab is drawn in greys, the video too, and the terminal gets no graphics query."""
 
     def look() -> Screen:
         with Terminal(COMMAND, env | {"NO_COLOR": "1"}) as terminal:
             terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+            terminal.press("4", lambda screen: "95 of 100" in screen.text())
+            terminal.press("5", lambda screen: "settings in" in screen.text())
             terminal.press("2", lambda screen: "created at" in screen.text())
+            terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
+            terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
+            terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))
+            terminal.press("]", lambda screen: "▒" in screen.text())
+            terminal.press("]", lambda screen: "the model draws" in screen.text())
+            terminal.press("]", lambda screen: "▒" in screen.text() and "2.0 s" in screen.text())
+            terminal.press("]", lambda screen: "state then" in screen.text())
+            terminal.press("q", lambda screen: "\x1b[?1049l" in screen.modes)
             return terminal.screen
 
     screen = await asyncio.to_thread(look)

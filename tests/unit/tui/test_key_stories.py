@@ -58,7 +58,7 @@ async def test_a_changed_key_holds_at_once_and_after_the_next_start(gateway: Rep
         assert "F Search" in line(pilot)
         await press(pilot, "F")
         assert pilot.app.screen.query_one("#search", Input).display
-        await press(pilot, "escape", "5", "ctrl+z", "2")
+        await press(pilot, "escape", "5", "ctrl+z", "y", "2")
         assert "/ Search" in line(pilot)
         await press(pilot, "slash")
         assert pilot.app.screen.query_one("#search", Input).display
@@ -159,9 +159,9 @@ async def test_a_field_gets_what_is_typed(pilot: Pilot[None]) -> None:
     await press(pilot, "escape", "3")
     assert str(pilot.app.screen.query_one("#submit", Button).label) == "Submit (ctrl+g)"
     await press(pilot, "e", "ctrl+s")
-    assert not pilot.app._notifications
+    assert app_of(pilot).messages.latest == []
     await press(pilot, "ctrl+g")
-    assert [toast.title for toast in pilot.app._notifications] == ["Not sent"]
+    assert [message.title for message in app_of(pilot).messages.latest] == ["Not sent"]
     await press(pilot, "Q", "q", "f2")
     assert "Qq" in text(pilot)
     await press(pilot, "escape", "q")

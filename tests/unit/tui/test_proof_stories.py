@@ -100,7 +100,7 @@ async def test_a_record_that_does_not_hold(gateway: Replay, pilot: Pilot[None]) 
 
 
 async def test_a_proof_that_fails(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A server without the route is called too old; other failures show their text. Neither is a toast."""
+    """A server without the route is called too old; other failures show their text. Neither is a message."""
     await history_of(pilot, MADE)
     before = gateway.answers.pop(PROOF)
     await press(pilot, "v")
@@ -112,7 +112,7 @@ async def test_a_proof_that_fails(gateway: Replay, pilot: Pilot[None]) -> None:
     gateway.problems[PROOF] = {"status": 404, "detail": "there is no such job", "reason": "JOB_NOT_FOUND"}
     await press(pilot, "v")
     assert "Not checked: there is no such job" in text(pilot)
-    assert len(app_of(pilot)._notifications) == 0
+    assert app_of(pilot).messages.latest == []
 
 
 async def test_from_any_tab_and_from_the_palette(gateway: Replay, pilot: Pilot[None]) -> None:

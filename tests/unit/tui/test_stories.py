@@ -96,7 +96,7 @@ async def test_marked_jobs_are_cancelled_together(gateway: Replay, pilot: Pilot[
     first = [job.job_id for job in table.jobs[:2]]
     assert requests_of(gateway, "POST", "/mcp/bulk") == [{"action": "cancel", "job_ids": sorted(first)}]
     assert table.marked == set()
-    await press(pilot, "g", "P", "enter")
+    await press(pilot, "g", "P", "up", "enter")
     assert requests_of(gateway, "POST", "/mcp/bulk")[-1]["action"] == "reprioritize"
     await press(pilot, "r")
     assert requests_of(gateway, "POST", "/mcp/bulk")[-1] == {"action": "retry", "job_ids": [first[0]]}
@@ -165,14 +165,14 @@ async def test_write_submit_and_watch(gateway: Replay, pilot: Pilot[None]) -> No
 
 
 async def test_errors_are_shown_with_the_next_step(gateway: Replay, tmp_path: Path) -> None:
-    """A refusal becomes a toast with the cause and the next step, and the page stays."""
+    """A refusal is a message with the cause and the next step, and the page stays."""
     problem = {"status": 409, "detail": "the job has ended", "title": "Conflict"}
     async with dashboard(gateway.url, tmp_path) as pilot:
         gateway.problems["/mcp/bulk"] = problem
         await press(pilot, "2", "r")
-        toast = next(iter(pilot.app._notifications))
-        assert "the job has ended" in toast.message
-        assert "ctrl+r" in toast.message
+        message = app_of(pilot).messages.latest[-1]
+        assert "the job has ended" in message.text
+        assert "ctrl+r" in message.text
         assert isinstance(pilot.app.screen, JobsPage)
 
 
@@ -183,7 +183,7 @@ async def test_charts_change_their_span_and_are_exported(
     await press(pilot, "4", "plus")
     assert requests_of(gateway, "GET", "/mcp/analytics/trends")[-1] == {
         "date_range": "last_7_days",
-        "bucket_seconds": "86400",
+        "bucket_seconds": "900",
     }
     await press(pilot, "z")
     assert pilot.app.screen.maximized is not None
@@ -210,18 +210,18 @@ async def test_settings_are_saved_and_reset(pilot: Pilot[None]) -> None:
     saved = app.store.load()
     assert (saved.bell, saved.theme, app.theme) == (True, "nord", "nord")
     assert saved.url == ""
-    await press(pilot, "ctrl+z")
+    await press(pilot, "ctrl+z", "y")
     assert not app.store.file.exists()
     assert app.theme == "textual-dark"
 
 
 async def test_a_server_that_is_no_address_is_reported(gateway: Replay, pilot: Pilot[None]) -> None:
-    """A toast has the cause, the dashboard stays with the server of the command line, and the form can be corrected."""
+    """The cause is shown, the dashboard stays with the server of the command line, and the form can be corrected."""
     app = app_of(pilot)
     await press(pilot, "5")
     pilot.app.screen.query_one("#url").value = "nonsense"  # type: ignore[attr-defined]  # an input
     await press(pilot, "ctrl+s")
-    assert any("not the address of a gateway" in toast.message for toast in app._notifications)
+    assert any("not the address of a gateway" in message.text for message in app.messages.latest)
     assert app.client.url == gateway.url
     pilot.app.screen.query_one("#url").value = f"{gateway.url}/"  # type: ignore[attr-defined]  # an input
     await press(pilot, "ctrl+s")
@@ -229,13 +229,13 @@ async def test_a_server_that_is_no_address_is_reported(gateway: Replay, pilot: P
 
 
 async def test_settings_that_cannot_be_written_are_reported(pilot: Pilot[None]) -> None:
-    """If the settings file cannot be written, a toast has the cause and the dashboard goes on."""
+    """If the settings file cannot be written, a message has the cause and the dashboard goes on."""
     app = app_of(pilot)
     app.store.file.parent.parent.write_text("a file where the folder should be")
     await press(pilot, "5", "ctrl+s")
-    toast = next(iter(app._notifications))
-    assert (toast.title, toast.severity) == ("Not done", "error")
-    assert "cannot be written" in toast.message
+    message = app.messages.latest[-1]
+    assert (message.title, message.severity) == ("Not done", "error")
+    assert "cannot be written" in message.text
 
 
 async def test_the_palette_finds_pages_and_jobs(pilot: Pilot[None]) -> None:
@@ -288,16 +288,16 @@ async def test_the_mouse_does_what_keys_do(gateway: Replay, pilot: Pilot[None]) 
 
 
 async def test_an_ended_job_is_announced_as_configured(gateway: Replay, pilot: Pilot[None]) -> None:
-    """An ended job is a toast by default; the preferences add the bell and remove the toast."""
+    """An ended job is a message by default; the preferences add the bell and remove the message."""
     bells: list[bool] = []
     app = app_of(pilot)
     app.bell = lambda: bells.append(True)  # type: ignore[method-assign]
     ended = {"status": "failed", "percent": 40.0, "events": ["failed"], "job": None}
     await gateway.send("job_failed", 1, ended, RUNNING)
-    await until(pilot, lambda: len(app._notifications) == 1)
-    assert next(iter(app._notifications)).severity == "error"
+    await until(pilot, lambda: len(app.messages.latest) == 1)
+    assert app.messages.latest[0].severity == "error"
     assert bells == []
     app.apply_preferences(replace(app.preferences, bell=True, toasts=False))
     await gateway.send("job_failed", 2, ended, RUNNING)
     await until(pilot, lambda: bells)
-    assert len(app._notifications) == 1
+    assert len(app.messages.latest) == 1

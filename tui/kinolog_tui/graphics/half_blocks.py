@@ -62,5 +62,5 @@ def shade_strips(picture: Picture) -> list[Strip]:
         upper, lower = _row(picture, row), _row(picture, row + 1)
         light = [sum(a) + sum(b) for a, b in zip(upper, lower, strict=True)]
         words = "".join(SHADES[min(4, value * 5 // (6 * 256))] for value in light)
-        strips.append(Strip([Segment(words)], picture.width))
+        strips.append(Strip([Segment(words, Style.null())], picture.width))
     return strips

@@ -34,11 +34,13 @@ from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
 from kinolog_tui.widgets.charts.overview import OverviewLine
 
 BUCKET_SECONDS = {
-    "last_24_hours": (0, 3_600, 900),
-    "last_7_days": (0, 86_400, 21_600, 3_600),
-    "last_30_days": (0, 86_400, 21_600),
+    "last_24_hours": (10_800, 3_600, 900, 300),
+    "last_7_days": (86_400, 21_600, 3_600, 900),
+    "last_30_days": (86_400, 21_600, 10_800, 3_600),
 }
-"""Bucket lengths in seconds for the zoom keys, coarse to fine. 0 is the gateway's default."""
+"""Bucket lengths in seconds for the zoom keys, coarse to fine."""
+FIRST_ZOOM = {"last_24_hours": 2, "last_7_days": 2, "last_30_days": 1}
+"""Index of the length that is shown first."""
 
 
 class AnalyticsPage(Page):
@@ -52,14 +54,18 @@ class AnalyticsPage(Page):
         key_binding("everywhere.next", "app.focus_next", "Chart", show=False),
         key_binding("analytics.enlarge", "maximise", "Enlarge"),
         key_binding("analytics.export", "export", "Export CSV"),
-        key_binding("everywhere.down", "scroll(1)", "Down", show=False),
-        key_binding("everywhere.up", "scroll(-1)", "Up", show=False),
+        key_binding("everywhere.down", "scroll('scroll_down')", "Down", show=False),
+        key_binding("everywhere.up", "scroll('scroll_up')", "Up", show=False),
+        key_binding("everywhere.first", "scroll('scroll_home')", "First", show=False),
+        key_binding("everywhere.last", "scroll('scroll_end')", "Last", show=False),
+        key_binding("everywhere.page_down", "scroll('page_down')", "Page on", show=False),
+        key_binding("everywhere.page_up", "scroll('page_up')", "Page back", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self.span = "last_7_days"
-        self._zoom = 0
+        self._zoom = FIRST_ZOOM[self.span]
         self._values: dict[str, list[ChartValue]] = {}
         """The numbers of each chart, for the export."""
         self._models: dict[str, DistributionInfo] = {}
@@ -237,7 +243,7 @@ class AnalyticsPage(Page):
     def action_span(self) -> None:
         """Choose the next date range."""
         self.span = CHART_RANGES[(CHART_RANGES.index(self.span) + 1) % len(CHART_RANGES)]
-        self._zoom = 0
+        self._zoom = FIRST_ZOOM[self.span]
         self._models = {}
         self.load()
 
@@ -255,9 +261,9 @@ class AnalyticsPage(Page):
         else:
             self.maximize(self.query_one("#trends"))
 
-    def action_scroll(self, step: int) -> None:
-        """Down or up."""
-        self.query_one("#scroll").scroll_relative(y=4 * step, animate=False)
+    def action_scroll(self, how: str) -> None:
+        """Scroll the charts by one of the actions of their area."""
+        getattr(self.query_one("#scroll"), f"action_{how}")()
 
     def action_export(self) -> None:
         """Export the numbers to a CSV file."""

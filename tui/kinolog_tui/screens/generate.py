@@ -28,6 +28,7 @@ from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, pla
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.draft_view import DraftView
+from kinolog_tui.widgets.scroll_area import ScrollArea
 
 PAST_JOBS = 20
 FIELDS = ("duration", "size", "steps", "seed")
@@ -50,6 +51,7 @@ class GeneratePage(Page):
         self._past_jobs: dict[str, tuple[JobInfo, ...]] = {}
         self._request_id = new_id()
         self._sending = False
+        self._sent_text = ""
 
     def body(self) -> ComposeResult:
         """The form beside the draft."""
@@ -76,7 +78,7 @@ class GeneratePage(Page):
                             yield Label({"duration": "seconds"}.get(name, name))
                             yield Input(id=name, compact=True)
                 yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
-            yield VerticalScroll(DraftView(), id="outlook", can_focus=False)
+            yield ScrollArea(DraftView(), id="outlook")
 
     def _submit_label(self) -> str:
         return f"Submit ({key_label(self.app, 'generate.submit')})"
@@ -108,15 +110,25 @@ class GeneratePage(Page):
                 self._past_jobs[message.key.removeprefix("past ")] = jobs
                 self._show_draft()
             case CommandInfo(job=job):
-                self._sending = False
-                self._request_id = new_id()
-                self.query_one("#prompt", TextArea).text = ""
-                self.set_focus(None)  # back from the job, the number keys go to pages
-                self.notify("It is in the queue.", title=job.job_id[:8], timeout=3)
-                self.kinolog.open_job(job.job_id)
+                self._show_sent(job)
+
+    def _show_sent(self, job: JobInfo) -> None:
+        """Open the job, unless another page is open. Empty the prompt, unless the person writes the next one already.
+
+        The prompt has the focus: back from the job, what is typed is text and no key.
+        """
+        self._sending = False
+        self._request_id = new_id()
+        prompt = self.query_one("#prompt", TextArea)
+        if prompt.text == self._sent_text:
+            prompt.text = ""
+            prompt.focus()
+        self.notify(f"{job.job_id[:8]} is in the queue")
+        if self.is_active:
+            self.kinolog.open_job(job.job_id)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Allow another try; the request id makes it one job. The base's handler shows the toast."""
+        """Allow another try; the request id makes it one job. The base's handler reports the failure."""
         self._sending = False
 
     def _show_models(self, models: Sequence[ModelInfo]) -> None:
@@ -154,6 +166,10 @@ class GeneratePage(Page):
         job_filter = JobSelection(statuses=("completed",), models=(model.name,))
         self.request(f"past {model.name}", partial(self.kinolog.client.jobs, job_filter, limit=PAST_JOBS))
         self._show_draft()
+
+    @on(TextArea.Changed, "#prompt")
+    def _remember_unsent(self, message: TextArea.Changed) -> None:
+        self.kinolog.has_unsent_prompt = bool(message.text_area.text.strip())
 
     @on(Input.Changed)
     @on(TextArea.Changed)
@@ -203,7 +219,7 @@ class GeneratePage(Page):
             self.notify(f"{field} {words}", title="Not sent", severity="warning", markup=False)
             self.query_one(f"#{field}").focus()
             return
-        self._sending = True
+        self._sending, self._sent_text = True, self.query_one("#prompt", TextArea).text
         submit = self.kinolog.client.submit
         self.request("submit", partial(submit, checked.request, request_id=self._request_id))
 

@@ -51,6 +51,10 @@ class JobActions(Page):
         """Return the one job that the person looks at."""
         raise NotImplementedError
 
+    def unseen_count(self, ids: Sequence[str]) -> int:
+        """Return how many of these jobs are not on the screen."""
+        return 0
+
     def after_action(self) -> None:
         """An action was sent for the selected jobs."""
 
@@ -59,8 +63,12 @@ class JobActions(Page):
         self._confirm("cancel", "Cancel", "What runs stops at its next step.")
 
     def action_retry_jobs(self) -> None:
-        """Queue the jobs again."""
-        self._send("retry", self.selected_job_ids())
+        """Queue the jobs again. Several ones after a confirmation: they may occupy the workers for hours."""
+        ids = self.selected_job_ids()
+        if len(ids) == 1:
+            self._send("retry", ids)
+        else:
+            self._confirm("retry", "Retry", "Each of them is rendered again.")
 
     def action_erase_jobs(self) -> None:
         """Erase, after a confirmation."""
@@ -68,14 +76,15 @@ class JobActions(Page):
 
     def action_reprioritize(self) -> None:
         """Choose another priority."""
-        ids = self.selected_job_ids()
+        ids, job = self.selected_job_ids(), self.selected_job()
+        before = job.priority if job is not None and ids == [job.job_id] else None
 
         def chosen(priority: str | None) -> None:
-            if priority is not None:
+            if priority not in (None, before):
                 self._send("reprioritize", ids, priority)
 
         if ids:
-            self.app.push_screen(PriorityDialog(len(ids)), chosen)
+            self.app.push_screen(PriorityDialog(len(ids), before or "medium"), chosen)
 
     def action_copy_id(self) -> None:
         """Copy the id to the clipboard of the terminal."""
@@ -93,7 +102,9 @@ class JobActions(Page):
 
         if ids:
             jobs = "this job" if len(ids) == 1 else f"these {len(ids)} jobs"
-            self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", consequence, verb), answered)
+            unseen = self.unseen_count(ids)
+            words = f"{consequence} {unseen} of them are not on this page." if unseen else consequence
+            self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", words, verb), answered)
 
     def _send(self, action: str, ids: list[str], priority: str | None = None) -> None:
         if not ids:
@@ -118,8 +129,8 @@ class JobActions(Page):
         done = result.jobs - refused
         if done:
             jobs = "1 job" if done == 1 else f"{done} jobs"
-            self.notify(f"{jobs} {DONE[result.action]}", timeout=3)
+            self.notify(f"{jobs} {DONE[result.action]}")
         if refused:
             key = key_label(self.app, "everywhere.renew")
             text = f"{refused} refused: {result.refusals[0]}\n{key} shows how things stand now."
-            self.notify(text, title="Not done", severity="warning", markup=False)
+            self.notify(text, title="Not done", severity="warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -138,7 +139,7 @@ class JobsPage(JobActions, Page):
                 self._stale = True
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Stay on the page that is shown. The base's handler shows the toast."""
+        """Stay on the page that is shown. The base's handler reports it."""
         if message.key == "page":
             self._requested, self._loading = self._position, False
             self._draw_footer()
@@ -190,6 +191,11 @@ class JobsPage(JobActions, Page):
     def selected_job(self) -> JobInfo | None:
         """Return the job under the cursor."""
         return self.query_one(JobTable).current
+
+    def unseen_count(self, ids: Sequence[str]) -> int:
+        """Return how many of the marked jobs are on other pages, or no longer match the filter."""
+        shown = {job.job_id for job in self.query_one(JobTable).jobs}
+        return sum(one not in shown for one in ids)
 
     def after_action(self) -> None:
         """Remove the marks."""

@@ -13,14 +13,16 @@ from kinolog_client import LinkState, PollDue
 from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.live_feed import FeedEvent, LiveUpdates
+from kinolog_tui.session.status_messages import StatusMessage
 from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
+from kinolog_tui.widgets.status_line import StatusLine
 
 WIDE_COLUMNS = 110
 
 
 class Page(RequestOwner, Screen[None]):
-    """A page: the bar on top, a banner when the connection is lost, the body, the keys at the bottom.
+    """A page: the bar on top, a banner when the connection is lost, the body, the status line, the keys.
 
     `load` requests everything that the page shows. It runs when the page is shown, when the feed is connected again,
     and at every poll while there is no feed.
@@ -32,6 +34,9 @@ class Page(RequestOwner, Screen[None]):
     AUTO_FOCUS = ""  # a focused field would take the number keys
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
+    unusable_actions: frozenset[str] = frozenset()
+    """Names of actions that would do nothing now. The bottom line leaves them out."""
+
     _drawn_theme = ""
     _drawn_keys: dict[str, str] | None = None
 
@@ -41,6 +46,7 @@ class Page(RequestOwner, Screen[None]):
         yield LinkBanner()
         with Vertical(id="body"):
             yield from self.body()
+        yield StatusLine()
         yield KeyLine()
 
     def body(self) -> ComposeResult:
@@ -60,6 +66,7 @@ class Page(RequestOwner, Screen[None]):
         """Show the page as it was, then load it. Styles are computed again only if the theme changed."""
         event.refresh_styles = event.refresh_styles and self._drawn_theme != self.app.theme
         self.show_link(self.kinolog.link)
+        self.kinolog.show_message()
         self.refresh_theme()
         self.refresh_key_names()
         self.call_after_refresh(self.load)
@@ -99,6 +106,11 @@ class Page(RequestOwner, Screen[None]):
                 self.show_link(event)
                 if event.state == "live":
                     self.load()
+
+    def show_message(self, message: StatusMessage | None) -> None:
+        """Show a message in the status line; None clears it."""
+        for line in self.query(StatusLine):
+            line.show(message)
 
     def show_link(self, link: LinkState) -> None:
         """Show whether the feed is connected."""

@@ -57,7 +57,7 @@ class RequestOwner(MessagePump):
         )
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Show a toast with the cause and the next step. While the server is away the banner shows it already."""
+        """Show a message with the cause and the next step. While the server is away the banner shows it already."""
         failure = message.failure
         if failure.status is None and self.kinolog.link.state != "live":
             return

@@ -14,6 +14,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Checkbox, Input, Label, Select, Static
 
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.screens.dialogs.confirm import ConfirmDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.issued_keys import IssuedKeys, read_issued_keys
 from kinolog_tui.session.job_list_filter import PAGE_SIZES
@@ -63,7 +64,9 @@ class SettingsPage(Page):
                 yield from self._line("job list", Select(sizes, allow_blank=False, id="rows", compact=True))
                 ways = [(PICTURE_MODES[way], way) for way in PICTURES]
                 yield from self._line("videos", Select(ways, allow_blank=False, id="pictures", compact=True))
-                yield from self._line("toasts", TickBox("a word when a job ends", id="toasts", compact=True))
+                yield from self._line(
+                    "messages", TickBox("a word when a job ends", id="toasts", compact=True)
+                )
                 yield from self._line("bell", TickBox("and a sound", id="bell", compact=True))
                 with Horizontal(classes="buttons"):
                     yield Button(self._save_label(), variant="primary", id="save", compact=True)
@@ -171,12 +174,17 @@ class SettingsPage(Page):
         self.request("save", save)
 
     def action_reset(self) -> None:
-        """Reset to the defaults."""
+        """Reset to the defaults, after a confirmation: address, API key and keys would have to be typed again."""
 
         async def reset() -> Preferences:
             return self.kinolog.store.reset()
 
-        self.request("reset", reset)
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.request("reset", reset)
+
+        words = f"Server, API key, theme and keys get their defaults; {short_path(self.kinolog.store.file)} is deleted."
+        self.app.push_screen(ConfirmDialog("Reset all settings?", words, "Reset"), answered)
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Report that the preferences were saved or reset, or show the server's keys."""
@@ -193,12 +201,12 @@ class SettingsPage(Page):
         text, title = (
             (short_path(self.kinolog.store.file), "Saved") if saved else ("as before any choice", "Reset")
         )
-        self.notify(text, title=title, markup=False, timeout=3)
+        self.notify(text, title=title)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Show why the server's keys cannot be listed. Other failures become a toast."""
+        """Show why the server's keys cannot be listed. Other failures become a message."""
         if message.key == "keys":
-            message.prevent_default()  # no toast
+            message.prevent_default()  # no message
             self.query_one(ApiKeyList).show_message(f"its keys cannot be listed: {message.failure.text}")
 
     def _apply(self, preferences: Preferences) -> None:

@@ -19,6 +19,8 @@ class CheckList(OptionList):
         key_binding("dialogs.tick", "select", "Tick", show=False),
         key_binding("everywhere.down", "cursor_down", "Down", show=False),
         key_binding("everywhere.up", "cursor_up", "Up", show=False),
+        key_binding("everywhere.first", "first", "First", show=False),
+        key_binding("everywhere.last", "last", "Last", show=False),
     ]
 
     def __init__(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import RenderResult
 from textual.binding import Binding
@@ -13,41 +16,72 @@ from textual.widgets import Static
 from kinolog_tui.widgets.theme_styles import style
 
 
+class ShownKey(NamedTuple):
+    """A key on the line. `is_global` marks those of the application, which always have their place."""
+
+    key: str
+    description: str
+    pressed: str
+    is_global: bool
+
+    @property
+    def cells(self) -> int:
+        """Cells that it takes."""
+        return cell_len(self.key) + cell_len(self.description) + 3
+
+
 class KeyLine(Static):
-    """Key and description of each visible binding. A click runs the binding."""
+    """Key and description of each visible binding: first those of the focused widget, last those of the application.
+
+    What would do nothing now is left out. If they do not fit, the last ones before the application's are left out.
+    A click runs the binding.
+    """
 
     def on_mount(self) -> None:
         """Draw again when the bindings change with the focus."""
         self._ends: list[tuple[int, str]] = []
-        self._shown: tuple[tuple[str, str, str], ...] = ()
+        self._shown: tuple[ShownKey, ...] = ()
         self.screen.bindings_updated_signal.subscribe(self, self._refresh_if_changed)
 
     def _refresh_if_changed(self, _: Screen[object]) -> None:
         if self._keys() != self._shown:
             self.refresh()
 
-    def _keys(self) -> tuple[tuple[str, str, str], ...]:
-        """Return displayed key, description and pressed key of each binding, each action once."""
-        found: dict[str, tuple[str, str, str]] = {}
-        for binding, enabled in self._bindings_in_order():
-            if binding.show and enabled and binding.action not in found:
+    def _keys(self) -> tuple[ShownKey, ...]:
+        """Return each action once, in order."""
+        found: dict[str, ShownKey] = {}
+        unusable: frozenset[str] = getattr(self.screen, "unusable_actions", frozenset())
+        for node, binding, enabled in self._bindings_in_order():
+            name = binding.action.partition("(")[0]
+            if binding.show and enabled and binding.action not in found and name not in unusable:
                 key = self.app.get_key_display(binding)
-                found[binding.action] = (key, binding.description, binding.key)
-        return tuple(found.values())
+                found[binding.action] = ShownKey(key, binding.description, binding.key, node is self.app)
+        return tuple(sorted(found.values(), key=lambda one: one.is_global))
 
-    def _bindings_in_order(self) -> list[tuple[Binding, bool]]:
+    def _bindings_in_order(self) -> list[tuple[DOMNode, Binding, bool]]:
         """Return the active bindings in their order of definition. Textual puts a binding with a changed key last."""
         active = [(one.node, one.binding, one.enabled) for one in self.screen.active_bindings.values()]
         if self.app._keymap:  # Textual has no public name for it
             nodes = list(dict.fromkeys(node for node, _, _ in active))
             active.sort(key=lambda one: (nodes.index(one[0]), _binding_index(one[0], one[1])))
-        return [(binding, enabled) for _, binding, enabled in active]
+        return active
+
+    def _fitting(self, width: int) -> list[ShownKey]:
+        """Return the keys that fit into `width` cells."""
+        last = [one for one in self._shown if one.is_global]
+        room = width - sum(one.cells for one in last)
+        fitting = []
+        for one in self._shown:
+            room -= 0 if one.is_global else one.cells
+            if one.is_global or room >= 0:
+                fitting.append(one)
+        return fitting
 
     def render(self) -> RenderResult:
-        """Render one line, cut at the width of the terminal."""
+        """Render one line."""
         self._shown, self._ends = self._keys(), []
         text = Text(no_wrap=True, overflow="ellipsis", end="")
-        for key, words, pressed in self._shown:
+        for key, words, pressed, _ in self._fitting(self.size.width):
             text.append(f" {key} ", style=style(self.app, "accent", bold=True))
             text.append(f"{words} ")
             self._ends.append((text.cell_len, pressed))

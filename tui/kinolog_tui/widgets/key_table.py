@@ -15,8 +15,9 @@ class KeyTable(Static):
     """Every key with its description."""
 
     def on_mount(self) -> None:
-        """Draw the table."""
+        """Draw the table, and again in the colours of another theme."""
         self.border_title = "keys"
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.redraw())
         self.redraw()
 
     def redraw(self) -> None:

@@ -18,7 +18,9 @@ from kinolog_tui.text.display_text import PRIORITY_MARKS
 
 
 class ConfirmDialog(ModalScreen[bool]):
-    """Asks for a confirmation. Keys answer too."""
+    """Asks for a confirmation. Keys answer too. `enter` answers no until the person moves to the other button."""
+
+    AUTO_FOCUS = "#no"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("dialogs.yes", "answer(True)", "Yes", show=False),
@@ -60,17 +62,27 @@ class PriorityDialog(ModalScreen[str | None]):
         key_binding("everywhere.back", "dismiss(None)", "Close", show=False),
         key_binding("everywhere.down", "step(1)", "Down", show=False),
         key_binding("everywhere.up", "step(-1)", "Up", show=False),
+        key_binding("everywhere.first", "end('first')", "First", show=False),
+        key_binding("everywhere.last", "end('last')", "Last", show=False),
     ]
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, current: str) -> None:
         super().__init__()
-        self._jobs = jobs
+        self._jobs, self._current = jobs, current
 
     def compose(self) -> ComposeResult:
         """The four priorities."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Priority" if self._jobs == 1 else f"Priority of {self._jobs} jobs"
             yield OptionList(*(Option(f"{PRIORITY_MARKS[word]:<3}{word}", id=word) for word in PRIORITIES))
+
+    def on_mount(self) -> None:
+        """Highlight the priority that the job has, so that `enter` alone changes nothing."""
+        self.query_one(OptionList).highlighted = PRIORITIES.index(self._current)
+
+    def action_end(self, how: str) -> None:
+        """Go to the first or the last one."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
 
     def action_step(self, step: int) -> None:
         """Down or up."""

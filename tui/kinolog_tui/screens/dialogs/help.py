@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.key_table import KeyTable
+from kinolog_tui.widgets.scroll_area import ScrollArea
 
 
 class HelpDialog(ModalScreen[None]):
@@ -22,18 +22,12 @@ class HelpDialog(ModalScreen[None]):
         key_binding("everywhere.help", "dismiss", "Close", show=False),
         key_binding("everywhere.quit", "dismiss", "Close", show=False),
         key_binding("everywhere.open", "dismiss", "Close", show=False),
-        key_binding("everywhere.down", "scroll(1)", "Down", show=False),
-        key_binding("everywhere.up", "scroll(-1)", "Up", show=False),
     ]
 
     def compose(self) -> ComposeResult:
         """The table, which scrolls where it does not fit."""
-        with VerticalScroll(classes="dialog help") as dialog:
+        with ScrollArea(classes="dialog help") as dialog:
             dialog.border_title = "Keys"
             down, up = key_label(self.app, "everywhere.down"), key_label(self.app, "everywhere.up")
             dialog.border_subtitle = f"{down} {up} scroll · esc closes"
             yield KeyTable()
-
-    def action_scroll(self, lines: int) -> None:
-        """Down or up."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines * 2, animate=False)

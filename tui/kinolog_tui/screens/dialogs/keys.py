@@ -56,14 +56,24 @@ class KeysDialog(ModalScreen[None]):
                 yield Button("Close (esc)", id="close", compact=True)
 
     def on_mount(self) -> None:
-        """Add a line for each key below the name of its group."""
+        """List the keys, and again in the colours of another theme."""
+        self._list_keys()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._list_keys())
+
+    def _list_keys(self) -> None:
+        """Add a line for each key below the name of its group. The cursor stays on its line."""
         options = self.query_one(OptionList)
+        at = options.highlighted
+        options.clear_options()
         for part in KEY_GROUPS:
             name = Text(part.name, style=style(self.app, "accent", bold=True))
             options.add_option(Option(name, disabled=True))
             options.add_options(Option(self._line(key), id=key.id) for key in part.keys if not key.fixed)
-        options.action_first()
-        options.focus()
+        if at is None:
+            options.action_first()
+            options.focus()
+        else:
+            options.highlighted = at
 
     def on_unmount(self) -> None:
         """Stop waiting for a key."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
@@ -30,7 +32,28 @@ class SaveDialog(ModalScreen[str | None]):
             dialog.border_title = self._dialog_title
             yield Label("Path, from the folder the dashboard was started in; enter saves, esc leaves it.")
             yield Input(self._file_name)
+            yield Label("", id="wrong")
+
+    def on_mount(self) -> None:
+        """Show the hint only when there is one."""
+        self._confirmed: Path | None = None
+        self.query_one("#wrong").display = False
+
+    def on_input_changed(self) -> None:
+        """Another path needs its own confirmation."""
+        self._confirmed = None
+        self.query_one("#wrong").display = False
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Dismiss with the path."""
-        self.dismiss(message.value.strip() or None)
+        """Dismiss with the path; in a folder, with the file's own name. A second enter replaces an existing file."""
+        typed = message.value.strip()
+        path = Path(typed).expanduser()
+        if typed and path.is_dir():
+            path = path / Path(self._file_name).name
+        if typed and path.exists() and path != self._confirmed:
+            self._confirmed = path
+            hint = self.query_one("#wrong", Label)
+            hint.update(Content(f"{path.name} exists already; enter again replaces it."))
+            hint.display = True
+            return
+        self.dismiss(str(path) if typed else None)

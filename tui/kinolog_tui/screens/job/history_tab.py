@@ -65,9 +65,9 @@ class HistoryTab(JobTab):
                 self._history.proof.show(proof, clock.now())
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Show why there is no verification in its panel. Other failures become a toast."""
+        """Show why there is no verification in its panel. Other failures become a message."""
         if message.key == "proof":
-            message.prevent_default()  # no toast
+            message.prevent_default()  # no message
             self._history.proof.show_message(self._why_not_verified(message.failure))
 
     def _why_not_verified(self, failure: RequestFailure) -> str:

@@ -28,6 +28,9 @@ from kinolog_tui.widgets.job.job_details import JobHead
 
 TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
+NOT_FOUND = 404
+RETRIED = ("failed", "cancelled")
+"""Statuses of jobs that can be queued again."""
 
 
 class JobPage(JobActions, Page):
@@ -38,19 +41,20 @@ class JobPage(JobActions, Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("everywhere.back", "back", "Back"),
         key_binding("job.next_tab", "tab(1)", "Tab"),
+        key_binding("job.video", "watch_video", "Play"),
+        key_binding("job.open", "open_outside", "Open"),
+        key_binding("job.save", "save_as", "Save"),
         key_binding("job.previous_tab", "tab(-1)", "Tab back", show=False),
         key_binding("job.search", "search", "Search log", show=False),
         key_binding("job.all_lines", "expand", "All lines", show=False),
-        key_binding("job.video", "watch_video", "Video", show=False),
-        key_binding("job.open", "open_outside", "Open", show=False),
-        key_binding("job.save", "save_as", "Save", show=False),
-        key_binding("job.verify", "verify", "Verify", show=False),
+        key_binding("job.verify", "verify", "Verify"),
     ]
 
     def __init__(self, job_id: str) -> None:
         super().__init__()
         self.job_id = job_id
         self.job: JobInfo | None = None
+        self._is_missing = False
         self._step: tuple[int, int] | None = None
         """The step that is rendered now, and the number of steps."""
 
@@ -73,6 +77,7 @@ class JobPage(JobActions, Page):
     def _subscribe_to_job(self) -> None:
         """Subscribe to the job's log lines and previews. The base's handler of this event runs as well."""
         self.kinolog.watch_job(self.job_id, self.query_one(LogTab).last_sequence)
+        self.query_one(VideoTab).fit()
 
     def on_screen_suspend(self) -> None:
         """Another screen covers the page: unsubscribe from log lines and previews."""
@@ -134,8 +139,14 @@ class JobPage(JobActions, Page):
                 self._show(job)
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Leave the page of a job that does not exist. The base's handler shows the toast."""
-        if message.key == "job" and self.job is None and message.failure.status is not None:
+        """Leave the page of a job that does not exist, once no dialog covers it. The base reports the failure."""
+        if message.key == "job" and self.job is None and message.failure.status == NOT_FOUND:
+            self._is_missing = True
+            self._leave_if_missing()
+
+    @on(ScreenResume)
+    def _leave_if_missing(self) -> None:
+        if self._is_missing and self.is_active:
             self.app.pop_screen()
 
     def _show(self, job: JobInfo) -> None:
@@ -145,6 +156,14 @@ class JobPage(JobActions, Page):
         head.show(job, self._step)
         for tab in self.query(JobTab):
             tab.show_job(job)
+        self._choose_keys()
+
+    def _choose_keys(self) -> None:
+        """Show the keys that do something for this job in this tab."""
+        unusable = _unusable_actions(self.job, self.query_one(TabbedContent).active)
+        if unusable != self.unusable_actions:
+            self.unusable_actions = unusable
+            self.refresh_bindings()
 
     def selected_job_ids(self) -> list[str]:
         """Return this job's id."""
@@ -156,8 +175,9 @@ class JobPage(JobActions, Page):
 
     def on_tabbed_content_tab_activated(self, message: TabbedContent.TabActivated) -> None:
         """Let the tab take the focus and fetch what it shows only while it is open."""
-        if isinstance(message.pane, JobTab):
+        if isinstance(message.pane, JobTab) and message.pane.is_open:  # another one may be by now
             message.pane.show_open()
+            self._choose_keys()
 
     def _open_tab(self, name: str) -> None:
         self.query_one(TabbedContent).active = name
@@ -197,3 +217,17 @@ class JobPage(JobActions, Page):
         """Verify the record, and show the result in the history."""
         self._open_tab("history")
         self.query_one(HistoryTab).verify()
+
+
+def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:
+    """Return the actions that would do nothing for a job; in the tab of the video, playing has another key."""
+    unusable = {"watch_video"} if tab == "video" else set()
+    if job is None or job.links.video is None:
+        unusable |= {"open_outside", "save_as", "play", "seek"}
+    if job is None or (job.ended and job.links.video is None):
+        unusable.add("watch_video")
+    if job is None or job.ended:
+        unusable |= {"cancel_jobs", "reprioritize"}
+    if job is None or job.status not in RETRIED or job.erased:
+        unusable.add("retry_jobs")
+    return frozenset(unusable)

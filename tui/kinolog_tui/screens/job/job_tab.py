@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual.events import DescendantFocus
 from textual.widget import Widget
 from textual.widgets import TabbedContent, TabPane
 
@@ -22,6 +23,11 @@ class JobTab(RequestOwner, TabPane):
         self.job_id = job_id
         self.job: JobInfo | None = None
         self._stale = False
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Do not have the focus open this tab, as Textual would: with quick keys it comes after another tab was opened,
+        and the tabs would change for ever."""
+        event.prevent_default()
 
     @property
     def is_open(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 
 from kinolog_client import JobInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.widgets.job.job_details import JobFacts, StageList
+from kinolog_tui.widgets.scroll_area import ScrollArea
 
 
 class ProgressTab(JobTab):
@@ -14,9 +15,12 @@ class ProgressTab(JobTab):
 
     def __init__(self, job_id: str) -> None:
         self._stages, self._facts = StageList(), JobFacts()
-        super().__init__(
-            job_id, "Progress", "progress", Horizontal(self._stages, VerticalScroll(self._facts))
-        )
+        self._scroll = ScrollArea(self._facts)
+        super().__init__(job_id, "Progress", "progress", Horizontal(self._stages, self._scroll))
+
+    def show_open(self) -> None:
+        """Focus the facts, which may be longer than the screen."""
+        self._scroll.focus()
 
     def show_job(self, job: JobInfo) -> None:
         """Show its stages and facts."""

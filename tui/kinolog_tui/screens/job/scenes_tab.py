@@ -6,14 +6,13 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from textual.containers import VerticalScroll
-
 from kinolog_client import GatewayError, SceneInfo, StoryboardInfo
 from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.scenes import THUMBNAIL, SceneList
+from kinolog_tui.widgets.scroll_area import ScrollArea
 
 MAX_THUMBNAILS = 40
 
@@ -33,14 +32,16 @@ class ScenesTab(JobTab):
 
     def __init__(self, job_id: str) -> None:
         self._scenes = SceneList()
-        super().__init__(job_id, "Scenes", "scenes", VerticalScroll(self._scenes))
+        self._scroll = ScrollArea(self._scenes)
+        super().__init__(job_id, "Scenes", "scenes", self._scroll)
 
     def load(self) -> None:
         """Request the storyboard."""
         self.request(self.LOAD_KEY, partial(self.kinolog.client.storyboard, self.job_id))
 
     def show_open(self) -> None:
-        """Fetch thumbnails that are missing."""
+        """Focus the scenes, and fetch thumbnails that are missing."""
+        self._scroll.focus()
         self._fetch_thumbnails()
 
     def on_request_answered(self, message: RequestAnswered) -> None:

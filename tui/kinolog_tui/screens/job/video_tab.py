@@ -39,6 +39,14 @@ class DownloadedVideo:
 
 
 @dataclass(frozen=True, slots=True)
+class FittedClip:
+    """The clip that is shown, decoded again for another box."""
+
+    clip: DecodedClip
+    box: PixelBox
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedPreview:
     """A preview of the running job, and the box that it was decoded for."""
 
@@ -55,6 +63,8 @@ class VideoTab(JobTab):
         self._video: str | None = None
         """Path of the video at the gateway; None while there is none."""
         self._shows_preview = False
+        self._preview = b""
+        """The last preview image."""
 
     def show_job(self, job: JobInfo) -> None:
         """Its video may exist now, or may be erased."""
@@ -70,6 +80,25 @@ class VideoTab(JobTab):
         self._player.focus()
         self.call_after_refresh(self._play)  # the player has its size then, and the video is decoded for it
 
+    def fit(self) -> None:
+        """Fit the video if the terminal or the kind of graphics changed meanwhile."""
+        if self.is_open:
+            self._player.check_box()
+
+    def on_player_box_changed(self) -> None:
+        """Decode what is shown for the new size. While a window is dragged, a newer size cancels an older one."""
+        source = self._preview if self._shows_preview else self._file
+        box = self._player.box()
+
+        async def work() -> None:
+            try:
+                clip = await asyncio.to_thread(decode, source, box)
+            except DecodeFailed:
+                return  # the clip for the old size stays
+            self.post_message(RequestAnswered("fit", FittedClip(clip, box)))
+
+        start_work(self, work, "fit")
+
     def hide_pixels(self) -> None:
         """Another screen covers the player."""
         self._player.clear_pixels()
@@ -77,6 +106,7 @@ class VideoTab(JobTab):
     def show_preview(self, image: bytes) -> None:
         """Decode and show a preview image of the running job."""
         box = self._player.box()
+        self._preview = image
 
         async def work() -> None:
             try:
@@ -95,8 +125,11 @@ class VideoTab(JobTab):
             case DecodedPreview(clip=clip, box=box) if self._video is None:
                 self._shows_preview = True
                 self._player.show(clip, box, play=False, label="the work so far")
+            case FittedClip(clip=clip, box=box) if self._player.clip is not None:
+                self._player.fit(clip, box)
             case DownloadedVideo(clip=DecodedClip() as clip, box=box):
                 self._player.show(clip, box, play=True)
+                self._player.check_box()
             case DownloadedVideo(file=file, purpose=purpose) if self.app.is_web:
                 self.app.deliver_binary(
                     file,
@@ -105,14 +138,14 @@ class VideoTab(JobTab):
                 )
             case DownloadedVideo(file=file, purpose="open"):
                 self.app.open_url(file.as_uri())
-                self.notify("Handed to the system's player.", title=file.name)
+                self.notify(f"{file.name} is handed to the system's player")
             case DownloadedVideo(file=file):
-                self.notify(short_path(file), title="Saved", markup=False)
+                self.notify(short_path(file), title="Saved")
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        """Show in the player why there is no video to play. Other failures become a toast."""
+        """Show in the player why there is no video to play. Other failures become a message."""
         if message.key == "play":
-            message.prevent_default()  # no toast
+            message.prevent_default()  # no message
             self._player.show_message(f"{message.failure.text} {{job.video}} tries again.")
 
     def open_elsewhere(self) -> None:
@@ -134,6 +167,10 @@ class VideoTab(JobTab):
         else:
             self.app.push_screen(SaveDialog("Save the video", f"{self.job_id}.mp4"), chosen)
 
+    @property
+    def _file(self) -> Path:
+        return self.kinolog.temporary_folder / f"{self.job_id}.mp4"
+
     def _has_video(self) -> bool:
         if self._video is None:
             self.notify("It has no video (yet).", severity="warning")
@@ -141,7 +178,7 @@ class VideoTab(JobTab):
 
     def _play(self) -> None:
         """Download and play the video, unless it is shown already."""
-        if self._video is not None and (self._player.clip is None or self._shows_preview):
+        if self.is_open and self._video is not None and (self._player.clip is None or self._shows_preview):
             self._shows_preview = False
             self._player.show_message("fetching the video …")
             self._download("play")
@@ -151,7 +188,7 @@ class VideoTab(JobTab):
         box = self._player.box()
         if self._video is None:
             return
-        file = target or self.kinolog.temporary_folder / f"{self.job_id}.mp4"
+        file = target or self._file
 
         async def work() -> None:
             try:

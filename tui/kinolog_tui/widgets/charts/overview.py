@@ -16,8 +16,16 @@ WIDE_COLUMNS = 110
 class OverviewLine(Static):
     """Success rate, durations and totals, in two or three lines."""
 
+    _shown: tuple[OverviewInfo, str] | None = None
+
+    def on_resize(self) -> None:
+        """Arrange the numbers for the new width."""
+        if self._shown is not None:
+            self.show(*self._shown)
+
     def show(self, overview: OverviewInfo, within: str) -> None:
         """Show these numbers."""
+        self._shown = (overview, within)
         rate = f"{100 * overview.success_rate:.1f}%" if overview.success_rate is not None else "–"
         facts = [
             ("span", SPAN_WORDS[within]),

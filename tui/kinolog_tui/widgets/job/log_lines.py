@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.table import Column, Table
 from rich.text import Text
+from textual.binding import BindingType
+from textual.events import Resize
 from textual.widgets import RichLog
 
 from kinolog_client import LogLineInfo
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
+from kinolog_tui.widgets.scroll_area import scroll_bindings
 from kinolog_tui.widgets.theme_styles import style
 
 LAST_LINES = 20
@@ -21,11 +25,14 @@ LEVEL_COLOURS = {"debug": "text-muted", "info": "foreground", "warning": "warnin
 class LogLines(RichLog):
     """Log lines in the order of their sequence. A line that arrives twice is shown once."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*scroll_bindings()]
+
     def __init__(self) -> None:
         super().__init__(wrap=True, auto_scroll=True, min_width=40)
         self._lines: dict[int, LogLineInfo] = {}
         self._text = ""
         self.expanded = False
+        self._wrapped_at = 0
 
     @property
     def last(self) -> int:
@@ -54,6 +61,12 @@ class LogLines(RichLog):
         """Show all lines, or the last twenty."""
         self.expanded = expanded
         self.redraw()
+
+    def on_resize(self, event: Resize) -> None:
+        """Wrap the lines for the new width."""
+        if self.size.width not in (0, self._wrapped_at):
+            self._wrapped_at = self.size.width
+            self.redraw()
 
     def redraw(self) -> None:
         """Write all visible lines again."""

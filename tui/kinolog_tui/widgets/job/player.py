@@ -10,6 +10,7 @@ from rich.segment import Segment
 from textual.binding import BindingType
 from textual.dom import NoScreen
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
@@ -29,6 +30,9 @@ SEEK_SECONDS = 1.0
 
 class Player(Widget, can_focus=True):
     """Plays a clip. Shows one line of text while there is none."""
+
+    class BoxChanged(Message):
+        """The clip was decoded for another box than it has now."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("video.play", "play", "Play"),
@@ -80,6 +84,24 @@ class Player(Widget, can_focus=True):
         if self.kind == "blocks":
             return PixelBox(columns, rows, HALF_BLOCKS)
         return PixelBox(columns, rows, cast("KinologApp", self.app).graphics.cell, self.kind == "sixel")
+
+    def on_resize(self) -> None:
+        """Have a clip of another size fitted."""
+        self.check_box()
+
+    def check_box(self) -> None:
+        """Report that the clip does not fit its box any more: the terminal or the kind of graphics changed."""
+        if self._clip is not None and self._box != self.box():
+            self.post_message(self.BoxChanged())
+
+    def fit(self, clip: DecodedClip, box: PixelBox) -> None:
+        """Replace the clip by the same one for another box. Time, label and whether it plays stay."""
+        before, playing, label = self._clip, self.playing, self._label
+        seconds = self.index / before.fps if before is not None else 0.0
+        self.show(clip, box, play=False, label=label)
+        self.action_step(round(seconds * clip.fps))
+        if playing:
+            self.action_play()
 
     def show(self, clip: DecodedClip, box: PixelBox, *, play: bool, label: str = "") -> None:
         """Show a clip from its start. It was decoded for `box`. Below it stands the label, else the time."""

@@ -8,16 +8,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from kinolog_client import ProofInfo
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text.display_text import time_of_day
+from kinolog_tui.widgets.scroll_area import ScrollArea
 from kinolog_tui.widgets.theme_styles import style
 
 
-class ProofPanel(VerticalScroll):
+class ProofPanel(ScrollArea):
     """Hidden until a verification starts. A result that arrives after it was closed does not open it."""
 
     def __init__(self) -> None:

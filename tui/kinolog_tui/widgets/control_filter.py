@@ -1,0 +1,26 @@
+"""The last step before the terminal: no line that a widget draws contains a control character."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.filter import LineFilter
+
+from kinolog_tui.text.control_characters import without_controls
+
+PLAIN = Style.null()
+
+
+class ControlFilter(LineFilter):
+    """Removes control characters from every line, and gives parts without a style one.
+
+    Prompts, names and log lines come from other people. Textual's filter of NO_COLOR fails on parts without a style.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the parts of a line as they may be written."""
+        return [
+            Segment(without_controls(text), PLAIN if style is None else style, control)
+            for text, style, control in segments
+        ]
