@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -62,9 +63,9 @@ def run_checks(folder: DataFolder) -> list[DoctorCheck]:
         _streams(addresses["nats-monitor"]),
         _postgres(folder, addresses["postgres"]),
     ]
-    probes = [name for name in addresses if name.endswith("-probe")]
+    probes = [name for name in addresses if name.endswith("-probe") and name != "api-probe"]
     checks += [_ready(folder, name.removesuffix("-probe"), f"{addresses[name]}/ready") for name in probes]
-    checks += [_api(folder, addresses["api"]), _ready(folder, "gateway", f"{addresses['gateway']}/ready")]
+    checks += [_api(folder, addresses), _ready(folder, "gateway", f"{addresses['gateway']}/ready")]
     checks += _alarms(f"{addresses['gateway']}/ready")
     return [_tolerate_start(check, running) for check in checks]
 
@@ -281,7 +282,7 @@ def _alarms(url: str) -> list[DoctorCheck]:
     ]
 
 
-def _api(folder: DataFolder, target: str) -> DoctorCheck:
+def _api(folder: DataFolder, addresses: Mapping[str, str]) -> DoctorCheck:
     try:
         import grpc
         from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -293,7 +294,7 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
             remedy="Install it with: pip install 'kinolog[api]'",
         )
     # No proxy of the shell stands before a process of this machine.
-    with grpc.insecure_channel(target, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    with grpc.insecure_channel(addresses["api"], options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
                 health_pb2.HealthCheckRequest(), timeout=ANSWER_SECONDS
@@ -305,10 +306,11 @@ def _api(folder: DataFolder, target: str) -> DoctorCheck:
                 found=f"does not answer: {error.code().name}",
                 remedy=f"Read {folder.log('api')}.",
             )
-    serving = answer.status == health_pb2.HealthCheckResponse.SERVING
-    return DoctorCheck(
-        name="api", status=OK if serving else WRONG, found="serving" if serving else "not serving"
-    )
+    if answer.status == health_pb2.HealthCheckResponse.SERVING:
+        return DoctorCheck(name="api", status=OK, found="serving")
+    probed = _ready(folder, "api", f"{addresses['api-probe']}/ready")
+    found = probed.found if probed.status == WRONG else "not serving"
+    return DoctorCheck(name="api", status=WRONG, found=found, remedy=f"Read {folder.log('api')}.")
 
 
 def _fetch_json(url: str) -> dict[str, Any] | str:

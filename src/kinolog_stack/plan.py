@@ -27,6 +27,7 @@ class StackPorts:
     """Ports of the services, chosen before they start so that a restart keeps them."""
 
     api: int
+    api_probe: int
     gateway: int
     projector_probe: int
     worker_probes: tuple[int, ...]
@@ -59,7 +60,10 @@ class StackSite:
 
 def plan_stack(site: StackSite) -> StackPlan:
     """Return the plan of the whole system."""
-    projector = _spec(site, "projector", "kinolog_projector.app", _projector_env(site))
+    projector = replace(
+        _spec(site, "projector", "kinolog_projector.app", _projector_env(site)),
+        health_url=_probe_url(site, site.ports.projector_probe),
+    )
     set_up = (
         _spec(site, "streams", "kinolog.adapters.jetstream.provision", site.nats.settings_env(Service.ADMIN)),
         # Read models of an earlier version are rebuilt from the log, which takes time in proportion to the log.
@@ -69,9 +73,15 @@ def plan_stack(site: StackSite) -> StackPlan:
         ),
     )
     serving = (
-        _spec(site, "api", "kinolog_api.app", _api_env(site)),
+        replace(
+            _spec(site, "api", "kinolog_api.app", _api_env(site)),
+            health_url=_probe_url(site, site.ports.api_probe),
+        ),
         *_workers(site),
-        _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
+        replace(
+            _spec(site, "gateway", "kinolog_gateway.app", _gateway_env(site), stop_seconds=8.0),
+            health_url=_health_url(site.settings.gateway_host, site.ports.gateway),
+        ),
     )
     # The projector refuses a log that lost its end. Nothing may be written before it has checked (decision 12).
     return StackPlan(set_up, ((projector,), serving))
@@ -112,7 +122,11 @@ def _projector_env(site: StackSite) -> dict[str, str]:
 
 
 def _api_env(site: StackSite) -> dict[str, str]:
-    at = {"KINOLOG_API_HOST": site.settings.api_host, "KINOLOG_API_PORT": str(site.ports.api)}
+    at = {
+        "KINOLOG_API_HOST": site.settings.api_host,
+        "KINOLOG_API_PORT": str(site.ports.api),
+        "KINOLOG_API_PROBE_PORT": str(site.ports.api_probe),
+    }
     servers = site.nats.settings_env(Service.API) | site.postgres.settings_env()
     return servers | dict(site.master_key) | _artifacts(site) | at
 
@@ -129,7 +143,8 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
             "KINOLOG_WORKER_SCRATCH": str(site.folder.scratch / name),
             "KINOLOG_WORKER_PROBE_PORT": str(site.ports.worker_probes[number - 1]),
         }
-        specs.append(_spec(site, name, "kinolog_worker.app", env, stop_seconds=15.0))
+        spec = _spec(site, name, "kinolog_worker.app", env, stop_seconds=15.0)
+        specs.append(replace(spec, health_url=_probe_url(site, site.ports.worker_probes[number - 1])))
     return specs
 
 
@@ -139,6 +154,18 @@ def _gateway_env(site: StackSite) -> dict[str, str]:
         "KINOLOG_GATEWAY_PORT": str(site.ports.gateway),
         "KINOLOG_API_TARGET": f"{local_address(site.settings.api_host)}:{site.ports.api}",
     }
+
+
+def _probe_url(site: StackSite, port: int) -> str:
+    """Return the address at which the probe of a process says that its event loop runs."""
+    return _health_url(site.env.get("KINOLOG_PROBE_HOST", "127.0.0.1"), port)
+
+
+def _health_url(host: str, port: int) -> str:
+    local = local_address(host)
+    if ":" in local and not local.startswith("["):
+        local = f"[{local}]"
+    return f"http://{local}:{port}/health"
 
 
 def local_address(host: str) -> str:

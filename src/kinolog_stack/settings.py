@@ -52,6 +52,11 @@ class StackSettings(ProcessSettings):
         ge=0,
         description="New jobs are refused while a disk of the data folder has less room, in bytes; 0 never refuses.",
     )
+    silent_seconds: float = Field(
+        10.0,
+        ge=0.0,
+        description="A process that runs but does not answer for this long is killed and started again; 0 for never.",
+    )
     workers: int | None = Field(None, ge=0, le=64, description="Worker processes; without it one per device.")
     worker_devices: Annotated[list[str], NoDecode] = Field(
         default_factory=list,

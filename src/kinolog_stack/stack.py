@@ -36,6 +36,7 @@ from kinolog_stack.processes.orphan_reaper import RUN_MARK, OrphanReaper
 from kinolog_stack.processes.orphans import end_processes_with
 from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
 from kinolog_stack.processes.supervised_process import Supervisable, SupervisedProcess
+from kinolog_stack.processes.watchdog import Watchdog
 from kinolog_stack.servers.master_key import master_key_env
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_account import user_name_variable
@@ -200,6 +201,11 @@ class Stack:
         wave = [SupervisedProcess(name, program, self._changed) for name, program in programs.items()]
         self._waves.append(wave)
         run_together([process.start for process in wave], [process.stop for process in wave])
+        if self.settings.silent_seconds:
+            for process in wave:
+                watchdog = Watchdog(process, self.settings.silent_seconds)
+                name = f"watch-{process.name}"
+                threading.Thread(target=watchdog.run, args=(self._stopping,), name=name, daemon=True).start()
 
     def _set_up(self, specs: Sequence[ServiceSpec]) -> None:
         for spec in specs:
@@ -222,6 +228,7 @@ class Stack:
     def _choose_ports(self) -> StackPorts:
         return StackPorts(
             api=self.settings.api_port or free_port(),
+            api_probe=free_port(),
             gateway=self.settings.gateway_port or free_port(),
             projector_probe=free_port(),
             worker_probes=tuple(free_port() for _ in worker_devices(self.settings)),
@@ -234,6 +241,7 @@ class Stack:
             "nats": f"nats://{nats.host}:{nats.port}",
             "nats-monitor": f"http://{nats.host}:{nats.monitor_port}",
             "postgres": f"{postgres.host}:{postgres.port}",
+            "api-probe": f"http://127.0.0.1:{ports.api_probe}",
             "projector-probe": f"http://127.0.0.1:{ports.projector_probe}",
         }
         for number, port in enumerate(ports.worker_probes, start=1):

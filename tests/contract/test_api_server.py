@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -14,12 +15,16 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from kinolog_api.rpc.authentication import TENANT_KEY
 from kinolog_api.server import ListenFailed
 
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
+from kinolog.process.probe import metrics_text
+from kinolog.process.standstill import Standstill
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+from tests.builders.running_api import PROMPT, RunningApi, collected, refused, running_api
+from tests.fixtures.waits import until_true
 
 SERVICES = ["", "kinolog.v1.JobService", "kinolog.v1.AnalyticsService", "kinolog.v1.AuditService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -43,7 +48,7 @@ async def test_health_follows_the_dependencies(api: RunningApi, monkeypatch: pyt
     """A service is SERVING while its dependencies answer, and again once they are back."""
     assert await health(api) == [SERVING] * 4
     api.read_model.unavailable = True
-    await api.server._health_monitor.check()
+    await api.server.health_monitor.check()
     assert await health(api) == [NOT_SERVING] * 4
     api.read_model.unavailable, api.read_model.held_at = False, 0
 
@@ -52,10 +57,45 @@ async def test_health_follows_the_dependencies(api: RunningApi, monkeypatch: pyt
 
     with monkeypatch.context() as patch:
         patch.setattr(api.store, "last_position", unavailable)
-        await api.server._health_monitor.check()
+        await api.server.health_monitor.check()
         assert await health(api) == [NOT_SERVING, NOT_SERVING, SERVING, NOT_SERVING]
-    await api.server._health_monitor.check()
+    await api.server.health_monitor.check()
     assert await health(api) == [SERVING] * 4
+
+
+async def test_live_updates_that_stand_still_are_named(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The health service, the probe and an alarm name the part. When it moves again all three are withdrawn."""
+    monitor = api.server.health_monitor
+    broadcast = api.server._job_service.broadcast
+
+    async def stuck(after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+        await asyncio.Event().wait()
+        yield []
+
+    async def live_updates() -> int:
+        stub = health_pb2_grpc.HealthStub(api.channel)
+        return int((await stub.Check(health_pb2.HealthCheckRequest(service="live updates"))).status)
+
+    monkeypatch.setattr(broadcast, "_standstill", Standstill(1e-9))
+    with monkeypatch.context() as patch:
+        patch.setattr(api.store, "follow", stuck)
+        stream = api.jobs.WatchJobs(pb.WatchJobsRequest(after=0))
+        await until_true(lambda: broadcast.watchers, "the stream is attached")
+        await api.submit()
+    for _ in range(2):
+        await monitor.check()
+    listed = await api.jobs.ListAlarms(pb.ListAlarmsRequest())
+    assert await live_updates() == NOT_SERVING
+    assert [alarm.name for alarm in listed.alarms] == ["standstill-live-updates"]
+    assert monitor.missing() == ["live updates stand still at position 0, the log is at 1"]
+    await collected(stream, 1)
+    await monitor.check()
+    listed = await api.jobs.ListAlarms(pb.ListAlarmsRequest())
+    assert (await live_updates(), list(listed.alarms), monitor.missing()) == (SERVING, [], [])
+    assert "kinolog_api_live_restarts_total 1" in metrics_text(monitor.metrics())
+    stream.cancel()
 
 
 async def test_health_of_an_unknown_service(api: RunningApi) -> None:

@@ -26,7 +26,8 @@ from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
 from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import end_this_process, run_process, stop_requested
+from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
+from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.dependencies import ApiDependencies
@@ -93,14 +94,35 @@ async def serve(settings: ApiSettings) -> None:
     async with connected_dependencies(settings) as dependencies:
         stopping = stop_requested()
         server = ApiServer(dependencies)
+        monitor = server.health_monitor
+        probe = Probe(
+            settings.api_probe_port,
+            host=settings.probe_host,
+            missing=monitor.missing,
+            metrics=(lambda: metrics_text([*monitor.metrics(), *process_metrics()]),),
+        )
         port = await server.start(settings.api_host, settings.api_port)
-        collect_garbage_rarely(CollectionRate.REQUESTS)
-        target = listen_address(settings.api_host, port)
-        logger.info("serving", extra=logs.fields("serving", target=target))
-        ready_line.announce(NAME, target=target)
-        await stopping.wait()
-        logger.info("stopping", extra=logs.fields("stopping"))
-        await server.stop(GRACE_SECONDS)
+        try:
+            await _start_probe(probe)
+            collect_garbage_rarely(CollectionRate.REQUESTS)
+            target = listen_address(settings.api_host, port)
+            logger.info("serving", extra=logs.fields("serving", target=target))
+            ready_line.announce(NAME, target=target, **({"probe": probe.url} if probe.url else {}))
+            await stopping.wait()
+            logger.info("stopping", extra=logs.fields("stopping"))
+        finally:
+            await server.stop(GRACE_SECONDS)
+            await probe.stop()
+
+
+async def _start_probe(probe: Probe) -> None:
+    try:
+        await probe.start()
+    except OSError as error:
+        raise CannotStart(
+            f"the probe cannot listen on {probe.host}:{probe.port}: {error.strerror or error}; set "
+            "KINOLOG_API_PROBE_PORT to a free port, or to 0 for none"
+        ) from error
 
 
 START_ERRORS = (

@@ -14,9 +14,11 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 
-from kinolog.ports.event_store import EventStore
-from kinolog.ports.read_model import ReadModel
 from kinolog.process.logs import fields
+from kinolog.process.probe import Metric
+from kinolog.process.standstill_alarm import StandstillAlarm
+from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.watch.broadcast import WatchBroadcast
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,9 @@ CHECK_INTERVAL_SECONDS = 2.0
 TIMEOUT_SECONDS = 2.0
 """A dependency that takes longer counts as unavailable."""
 
-LOG, DATABASE = "log", "database"
+LOG, DATABASE, LIVE_UPDATES = "log", "database", "live updates"
+"""Parts of the api. Each is also a service of the health protocol, so that others can tell which one is missing."""
+
 DEPENDENCIES_OF = {
     "kinolog.v1.JobService": (LOG, DATABASE),
     "kinolog.v1.AnalyticsService": (DATABASE,),
@@ -36,13 +40,18 @@ DEPENDENCIES_OF = {
 
 
 class HealthMonitor:
-    """Checks the dependencies and updates the health service."""
+    """Checks the dependencies and the live updates, and updates the health service."""
 
-    def __init__(self, health: health_aio.HealthServicer, store: EventStore, read_model: ReadModel) -> None:
+    def __init__(
+        self, health: health_aio.HealthServicer, dependencies: ApiDependencies, broadcast: WatchBroadcast
+    ) -> None:
         self._health = health
-        self._store = store
-        self._read_model = read_model
+        self._store = dependencies.store
+        self._read_model = dependencies.read_model
+        self._broadcast = broadcast
+        self._alarm = StandstillAlarm(dependencies.alarms, "live-updates", dependencies.clock)
         self._unavailable: frozenset[str] = frozenset()
+        self._log_end = 0
 
     async def run(self) -> None:
         """Check at intervals, until cancelled."""
@@ -52,12 +61,11 @@ class HealthMonitor:
 
     async def check(self) -> None:
         """Check all dependencies once and update the health of all services."""
-        answers = await asyncio.gather(
-            _answers(LOG, self._store.last_position()), _answers(DATABASE, self._read_model.position())
+        log_end, position = await asyncio.gather(
+            _answer(LOG, self._store.last_position()), _answer(DATABASE, self._read_model.position())
         )
-        unavailable = frozenset(
-            name for name, is_available in zip((LOG, DATABASE), answers, strict=True) if not is_available
-        )
+        answers = {LOG: log_end, DATABASE: position}
+        unavailable = frozenset(name for name, answer in answers.items() if answer is None)
         for name in unavailable - self._unavailable:
             logger.warning(
                 "the %s does not answer", name, extra=fields("dependency_unavailable", dependency=name)
@@ -65,22 +73,59 @@ class HealthMonitor:
         for name in self._unavailable - unavailable:
             logger.info("the %s answers again", name, extra=fields("dependency_available", dependency=name))
         self._unavailable = unavailable
+        if log_end is not None:
+            self._log_end = log_end
+            self._broadcast.observe(log_end)
+        await self._alarm.update(self._broadcast.problem)
+        await self._set(LIVE_UPDATES, is_serving=not self._broadcast.problem)
+        for name in answers:
+            await self._set(name, is_serving=name not in unavailable)
         for service, dependencies in DEPENDENCIES_OF.items():
-            status = health_pb2.HealthCheckResponse.SERVING
-            if unavailable.intersection(dependencies):
-                status = health_pb2.HealthCheckResponse.NOT_SERVING
-            await self._health.set(service, status)
+            await self._set(service, is_serving=not unavailable.intersection(dependencies))
+
+    def missing(self) -> list[str]:
+        """Return why the api is not ready; empty when it is."""
+        problems = [f"the {name} does not answer" for name in sorted(self._unavailable)]
+        return [*problems, *filter(None, [self._broadcast.problem])]
+
+    def metrics(self) -> list[Metric]:
+        """Return the metrics of the probe."""
+        broadcast = self._broadcast
+        return [
+            Metric(
+                name="kinolog_api_watchers", value=broadcast.watchers, help="Streams that watch jobs now."
+            ),
+            Metric(
+                name="kinolog_api_live_position",
+                value=broadcast.position,
+                help="Last position that was delivered to watchers.",
+            ),
+            Metric(
+                name="kinolog_api_log_position",
+                value=self._log_end,
+                help="Last position of the log, as last read.",
+            ),
+            Metric(
+                name="kinolog_api_live_restarts_total",
+                value=broadcast.restarts,
+                help="Starts of the readers of live updates after they stood still.",
+                kind="counter",
+            ),
+        ]
+
+    async def _set(self, service: str, *, is_serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        await self._health.set(service, status.SERVING if is_serving else status.NOT_SERVING)
 
 
-async def _answers(name: str, request: Awaitable[int]) -> bool:
-    """Return whether a dependency answers a request in time."""
+async def _answer(name: str, request: Awaitable[int]) -> int | None:
+    """Return what a dependency answers; None if it does not in time."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            await request
+            return await request
     except Exception as error:  # any error means that the dependency cannot be used
         logger.debug("the %s does not answer: %s", name, type(error).__name__)
-        return False
-    return True
+        return None
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 from grpc_reflection.v1alpha import reflection
 
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog_api.dependencies import ApiDependencies
-from kinolog_api.health import HealthMonitor
+from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.services import (
@@ -55,7 +55,7 @@ class ApiServer:
         guard = CallGuard(dependencies.authenticator, rules)
         self._job_service = JobService(dependencies, rules)
         self._health = health_aio.HealthServicer()
-        self._health_monitor = HealthMonitor(self._health, dependencies.store, dependencies.read_model)
+        self.health_monitor = HealthMonitor(self._health, dependencies, self._job_service.broadcast)
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers(
             (
@@ -86,11 +86,14 @@ class ApiServer:
                 "machine; set KINOLOG_API_PORT or KINOLOG_API_HOST"
             ) from error
         self._job_service.key_pool.open()
-        await self._health_monitor.check()
+        await self.health_monitor.check()
         await self._server.start()
         self._tasks = [
-            asyncio.create_task(self._health_monitor.run()),
-            asyncio.create_task(self._job_service.erase_job.finish_interrupted()),
+            asyncio.create_task(
+                keep_running("the check of the health", self.health_monitor.run, CHECK_INTERVAL_SECONDS),
+                name="health",
+            ),
+            asyncio.create_task(self._job_service.erase_job.finish_interrupted(), name="erasures"),
         ]
         return bound
 

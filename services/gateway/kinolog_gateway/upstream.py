@@ -27,6 +27,8 @@ PROOF_SECONDS = 60.0
 """Timeout of a proof. It reads every file of a job completely."""
 HEALTH_SECONDS = 2.0
 """Timeout of a health check."""
+PARTS = ("log", "database", "live updates")
+"""Parts of the api whose health it reports beside that of its services."""
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 _RETRIED_METHODS = [
@@ -112,6 +114,20 @@ class Upstream:
             # An api without a health service is ready if it answers at all.
             return error.code() is grpc.StatusCode.UNIMPLEMENTED
         return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def missing_parts(self) -> list[str]:
+        """Return the parts of the api that it reports as not serving, such as `log`; none if it does not answer."""
+        missing = []
+        for part in PARTS:
+            try:
+                response = await self._health.Check(
+                    health_pb2.HealthCheckRequest(service=part), timeout=HEALTH_SECONDS
+                )
+            except aio.AioRpcError:
+                continue
+            if response.status == health_pb2.HealthCheckResponse.NOT_SERVING:
+                missing.append(part)
+        return missing
 
     async def alarms(self) -> list[pb.Alarm]:
         """Return the alarms that the api knows; none if it does not answer or is too old to know any."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,8 @@ from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, end_this_process, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ProjectorSettings
+from kinolog.process.standstill_alarm import StandstillAlarm
+from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.database import reader_pool, writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_projector.dispatch.dispatcher import Dispatcher
@@ -55,7 +57,7 @@ from kinolog_projector.erasure.key_audit import KeyAudit
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.projection.archive_reader import read_archive
-from kinolog_projector.projection.projector import Projector
+from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
 from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
 from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_permanent_schema
@@ -141,6 +143,10 @@ async def run(settings: ProjectorSettings) -> None:
             ),
         )
         guarded = GuardedDispatch(dispatch, commits)
+        standstills = (
+            (StandstillAlarm(alarms, "projection", system_clock), lambda: projector.standstill),
+            (StandstillAlarm(alarms, "dispatch", system_clock), lambda: guarded.problem),
+        )
         probe = Probe(
             settings.projector_probe_port,
             host=settings.probe_host,
@@ -151,6 +157,7 @@ async def run(settings: ProjectorSettings) -> None:
                 ),
             ),
         )
+        announcing = asyncio.create_task(_announce(standstills), name="alarms")
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
@@ -158,6 +165,16 @@ async def run(settings: ProjectorSettings) -> None:
                 damage
             )  # the other processes know it longer than this one takes to start again
             raise
+        finally:
+            await end_tasks((announcing,))
+
+
+async def _announce(standstills: Iterable[tuple[StandstillAlarm, Callable[[], str]]]) -> None:
+    """Keep the alarms about parts that stand still as their problems are, until cancelled."""
+    while True:
+        for alarm, problem in standstills:
+            await alarm.update(problem())
+        await asyncio.sleep(CHECK_SECONDS)
 
 
 async def migrate(settings: ProjectorSettings) -> int:

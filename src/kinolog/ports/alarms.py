@@ -20,6 +20,10 @@ LOG_DAMAGED = "log-damaged"
 """Name of the alarm that refuses all commands because the log differs from its archive."""
 
 
+STANDSTILL = "standstill"
+"""Name of the alarm about a part that is behind and does not move. The part follows after a hyphen."""
+
+
 class AlarmSeverity(StrEnum):
     """What an alarm means for the service."""
 

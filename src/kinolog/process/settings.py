@@ -138,15 +138,6 @@ class CatalogueSettings(ProcessSettings):
     )
 
 
-class ApiSettings(LogSettings, MasterKeySettings, DatabaseSettings, ArtifactSettings, CatalogueSettings):
-    """The gRPC api process."""
-
-    api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
-    api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
-    api_key_file: Path | None = Field(None, description="File with one API key per line.")
-    tenant: str = Field("default", description="Tenant of callers without a key.")
-
-
 class ProbeSettings(ProcessSettings):
     """The address of /health, /ready and /metrics of a process without another HTTP server."""
 
@@ -154,6 +145,18 @@ class ProbeSettings(ProcessSettings):
         "127.0.0.1",
         description="Address that the probe listens on; 0.0.0.0 for all addresses of the machine.",
     )
+
+
+class ApiSettings(
+    LogSettings, MasterKeySettings, DatabaseSettings, ArtifactSettings, CatalogueSettings, ProbeSettings
+):
+    """The gRPC api process."""
+
+    api_host: str = Field("127.0.0.1", description="Address to listen on; only loopback needs no key.")
+    api_port: Port = Field(50051, description="Port to listen on; 0 picks a free one.")
+    api_probe_port: Port = Field(0, description="Port of /health, /ready and /metrics; 0 for none.")
+    api_key_file: Path | None = Field(None, description="File with one API key per line.")
+    tenant: str = Field("default", description="Tenant of callers without a key.")
 
 
 class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeSettings):

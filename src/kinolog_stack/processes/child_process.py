@@ -81,6 +81,7 @@ class ChildProcess:
     def stop(self) -> int:
         """Request a stop, wait, and kill the process after the time limit. Return the exit status."""
         self.signal(self.command.stop_signal)
+        self.signal(signal.SIGCONT)  # a stopped process handles no signal before
         try:
             self.process.wait(self.command.stop_seconds)
         except subprocess.TimeoutExpired:

@@ -36,6 +36,7 @@ def _end(belongs: Callable[[psutil.Process], bool], first: signal.Signals) -> li
         try:
             if belongs(process):
                 process.send_signal(first)
+                process.send_signal(signal.SIGCONT)  # a stopped process handles no signal before
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kinolog.process.ready_line import parse
 from kinolog_stack.errors import StartError
+from kinolog_stack.processes.answers import answers_http
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_excerpt, spawn
 
 
@@ -24,6 +25,8 @@ class ServiceSpec:
     env: Mapping[str, str] = field(repr=False)
     stop_seconds: float = 10.0
     ready_seconds: float = 180.0
+    health_url: str = ""
+    """An address that the process answers while it runs; empty if it has none."""
 
 
 class ServiceProcess:
@@ -58,6 +61,10 @@ class ServiceProcess:
         child, self.child = self.child, None
         if child is not None:
             child.stop()
+
+    def responds(self) -> bool:
+        """Return whether the process answers at its address. True if it has none."""
+        return not self.spec.health_url or answers_http(self.spec.health_url)
 
     def _read_output(self, child: ChildProcess, changed: threading.Event) -> None:
         """Read standard output to its end, so that the process never blocks on a full pipe."""

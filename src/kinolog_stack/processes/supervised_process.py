@@ -32,6 +32,9 @@ class Supervisable(Protocol):
     def stop(self) -> None:
         """Stop, also while it starts."""
 
+    def responds(self) -> bool:
+        """Return whether it answers now, within a few seconds. True if it cannot be asked."""
+
 
 class SupervisedProcess:
     """A process and the thread that restarts it. `since` is when it last began to run, in ISO format."""
@@ -52,6 +55,8 @@ class SupervisedProcess:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._silence = ""
+        """Why a watchdog killed the process; empty if it ended by itself."""
 
     @property
     def pid(self) -> int | None:
@@ -94,6 +99,14 @@ class SupervisedProcess:
             child.signal(signal.SIGKILL)
             child.wait()
 
+    def kill_silent(self, child: ChildProcess, why: str) -> None:
+        """Kill a child that does not answer, unless it has been replaced. `why` becomes the problem of its restart."""
+        with self._changed:
+            if self.program.child is not child or self._stopping.is_set():
+                return
+            self._silence = why
+        child.signal(signal.SIGKILL)
+
     def wait_started(self, starts: int, timeout_seconds: float = 60.0) -> bool:
         """Wait until it runs and was started `starts` times in all. Return False after the time limit."""
         with self._changed:
@@ -117,7 +130,8 @@ class SupervisedProcess:
             )
             if time.monotonic() - since > STEADY_SECONDS:
                 failures = 0
-            self._set("restarting", f"ended with status {status}")
+            why, self._silence = self._silence, ""
+            self._set("restarting", why or f"ended with status {status}")
             failures = self._restart(failures)
             if self._stopping.is_set():
                 return

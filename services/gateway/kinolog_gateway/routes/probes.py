@@ -43,10 +43,12 @@ async def health() -> Response:
 async def ready(api: Api) -> Response:
     """Return 200 if the api is ready and accepts new jobs, else 503."""
     if not await api.is_serving():
+        missing = await api.missing_parts()
+        cause = f": it waits for its {' and its '.join(missing)}" if missing else ""
         raise HttpProblemError(
             503,
             "API_UNAVAILABLE",
-            "the api is not ready yet",
+            f"the api is not ready yet{cause}",
             headers={"Retry-After": "1"},
         )
     found = alarms_view(await api.alarms()).alarms

@@ -78,6 +78,8 @@ class Projector:
         self.restarts = 0
         """How often the projection was started again because it stood still."""
         self.problem = "the read models have not been reached yet"
+        self.standstill = ""
+        """Where the projection stood still; empty once it has moved again."""
         self._log_problem = ""
         self._steps = 0
         """Grows with everything that is completed: a start, a look of a process that stands by, a batch."""
@@ -99,7 +101,7 @@ class Projector:
                     self.problem = f"the database is damaged: {_first_line(error)}. {RESTORE}"
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except StoodStill as still:
-                    self.problem = str(still)
+                    self.problem = self.standstill = str(still)
                     self.restarts += 1
                     logger.error("%s; starting again", still, extra=fields("standstill", part="projection"))
                 except CheckpointConflict as conflict:
@@ -157,6 +159,8 @@ class Projector:
         try:
             while not (await asyncio.wait((leading,), timeout=CHECK_SECONDS))[0]:
                 await self._read_log_end()
+                if self.leads and self.position >= self.log_end:
+                    self.standstill = ""
                 is_behind = not self.leads or self.position < self.log_end
                 if standstill.observe(self._steps, self._steps + is_behind):
                     raise StoodStill(
@@ -232,6 +236,7 @@ class Projector:
                 self.commits += len(batch.commits)
                 self.batches += 1
                 self._steps += 1
+                self.standstill = ""
                 if batch.last >= last:
                     caught_up.set()
 

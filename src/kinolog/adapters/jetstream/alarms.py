@@ -23,6 +23,7 @@ from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
 from kinolog.codec.alarms import alarm_to_proto, decode_alarm
 from kinolog.ports.alarms import KNOWN_SECONDS, MAX_ALARMS, Alarm, in_order
 from kinolog.process.logs import fields
+from kinolog.process.tasks import end_tasks, keep_running
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,8 @@ class NatsAlarms:
 
     async def open(self) -> None:
         """Subscribe, and request the alarms that stand. Raises the errors of `NO_ANSWER`."""
-        self._announcing = asyncio.create_task(self._announce_repeatedly())
+        announcing = keep_running("announcing alarms", self._announce_repeatedly, ANNOUNCE_SECONDS)
+        self._announcing = asyncio.create_task(announcing, name="alarms")
         self._subscription = await self._client.subscribe(subjects.ALARM_SUBJECTS, cb=self._receive)
         await self._client.flush()
         await self._publish(subjects.ALARMS_REQUESTED, b"")
@@ -87,8 +89,7 @@ class NatsAlarms:
     async def close(self) -> None:
         """Withdraw the alarms of this process and end the subscription."""
         if self._announcing is not None:
-            self._announcing.cancel()
-            await asyncio.wait([self._announcing])
+            await end_tasks((self._announcing,))
             self._announcing = None
         for name in list(self._own):
             await self.clear(name)
