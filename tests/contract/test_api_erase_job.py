@@ -81,11 +81,57 @@ async def test_a_request_id_does_not_bring_an_erased_job_back(api: RunningApi) -
     assert await api.key(job_id) is None
 
 
-async def test_files_that_another_job_lists_stay(api: RunningApi) -> None:
-    """Two jobs that made the same bytes share a file. It is deleted with the last of them."""
+async def test_erasing_leaves_the_files_of_others(api: RunningApi) -> None:
+    """Of two jobs that made the same bytes each has its own file. Erasing one deletes one, completed or not."""
+    first, second, third = [await api.submit() for _ in range(3)]
+    mine = await api.complete(first, b"the same bytes")
+    stored_before_its_event = await api.stored(second, b"the same bytes")
+    others = await api.complete(third, b"the same bytes")
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=first))
+    assert await api.artifacts.head(mine.key) is None
+    assert await api.artifacts.head(stored_before_its_event.key) is not None
+    assert await api.artifacts.head(others.key) is not None
+
+
+async def test_files_without_an_event_are_deleted(api: RunningApi) -> None:
+    """What a worker stored and never recorded is deleted with the job: at its address, or on the way there."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"half"
+
+    job_id = await api.submit()
+    await api.stored(job_id, b"a scene whose event was never written")
+    await api.artifacts.stage(chunks(), job_id)
+    await api.fail(job_id)
+    assert len(await api.artifacts.keys_of(job_id)) == 2
+    await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+    assert await api.artifacts.keys_of(job_id) == []
+
+
+async def test_a_file_that_is_stored_late_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a worker stores after the erasure is deleted too."""
+    monkeypatch.setattr(erase_job, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(erase_job, "SWEEP_SECONDS", (0.0,) * 1_000)
+    async with running_api() as api:
+        job_id = await api.submit()
+        await api.complete(job_id)
+        await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        await api.stored(job_id, b"late")
+        await until(lambda: api.artifacts.keys_of(job_id), "the late file is deleted", lambda keys: not keys)
+
+
+async def test_a_shared_file_of_an_earlier_version(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that jobs of an earlier version share is deleted with the last of them, and never on a lagging answer."""
+    monkeypatch.setattr(erase_job, "SHARED_FILES_SECONDS", 0.01)
     first, second = await api.submit(), await api.submit()
-    artifact = await api.complete(first, b"the same bytes")
-    assert (await api.complete(second, b"the same bytes")).key == artifact.key
+    artifact = api.shared_file(b"the same bytes")
+    await api.complete_with(first, artifact)
+    api.read_model.held_at = await api.store.last_position()
+    await api.complete_with(second, artifact)
+    assert (await api.jobs.EraseJob(pb.EraseJobRequest(job_id=first))).job.erased
+    assert await api.key(first) is None
+    assert await api.artifacts.head(artifact.key) is not None
+    api.read_model.held_at = None
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=first))
     assert await api.artifacts.head(artifact.key) is not None
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=second))

@@ -22,10 +22,14 @@ from kinolog.ports.artifacts import (
     address,
     content_facts,
     digest_in,
+    is_shared,
 )
 from tests.adapters.memory.artifacts import MemoryArtifacts
 
 Kind = Literal["memory", "folder"]
+
+
+JOB = "a" * 26
 
 
 def _open(kind: Kind, folder: Path) -> ArtifactStore:
@@ -47,16 +51,16 @@ async def _read(store: ArtifactStore, key: str, start: int = 0, end: int | None 
     return b"".join([chunk async for chunk in store.read(key, start, end)])
 
 
-async def _put(store: ArtifactStore, content: bytes, suffix: str = ".mp4") -> str:
-    return (await store.commit(await store.stage(_stream(content)), suffix)).key
+async def _put(store: ArtifactStore, content: bytes, suffix: str = ".mp4", job_id: str = JOB) -> str:
+    return (await store.commit(await store.stage(_stream(content), job_id), suffix)).key
 
 
 async def test_committed_content_lies_at_the_address_of_its_hash(store: ArtifactStore) -> None:
     """Staging hashes the content, and commit moves it to the address of that hash."""
-    staged = await store.stage(_stream(b"kino", b"log"))
+    staged = await store.stage(_stream(b"kino", b"log"), JOB)
     artifact = await store.commit(staged, ".mp4")
     assert artifact.sha256 == sha256(b"kinolog").hexdigest()
-    assert artifact.key == address(artifact.sha256, ".mp4")
+    assert artifact.key == address(JOB, artifact.sha256, ".mp4")
     assert digest_in(artifact.key) == artifact.sha256
     assert (artifact.size_bytes, artifact.created) == (7, True)
     assert await _read(store, artifact.key) == b"kinolog"
@@ -67,21 +71,21 @@ async def test_a_file_can_be_staged(store: ArtifactStore, tmp_path: Path) -> Non
     content = bytes(range(256)) * 12_000
     file = tmp_path / "clip.mp4"
     file.write_bytes(content)
-    artifact = await store.commit(await store.stage(file), ".mp4")
+    artifact = await store.commit(await store.stage(file, JOB), ".mp4")
     assert artifact.sha256 == sha256(content).hexdigest()
     assert await _read(store, artifact.key) == content
 
 
 async def test_staged_content_is_invisible(store: ArtifactStore) -> None:
     """The address is empty before the commit."""
-    staged = await store.stage(_stream(b"half"))
-    assert await store.head(address(staged.sha256, ".mp4")) is None
+    staged = await store.stage(_stream(b"half"), JOB)
+    assert await store.head(address(JOB, staged.sha256, ".mp4")) is None
 
 
 async def test_storing_twice_has_one_effect(store: ArtifactStore) -> None:
     """The second commit of the same content reports the stored content."""
-    first = await store.commit(await store.stage(_stream(b"same")), ".mp4")
-    second = await store.commit(await store.stage(_stream(b"same")), ".mp4")
+    first = await store.commit(await store.stage(_stream(b"same"), JOB), ".mp4")
+    second = await store.commit(await store.stage(_stream(b"same"), JOB), ".mp4")
     assert (first.created, second.created) == (True, False)
     assert first.key == second.key
     assert await store.sweep(0) == 0, "the second temporary was left behind"
@@ -89,7 +93,7 @@ async def test_storing_twice_has_one_effect(store: ArtifactStore) -> None:
 
 async def test_a_repeated_commit_is_answered(store: ArtifactStore) -> None:
     """Committing the same staged content again, as after a lost answer, succeeds."""
-    staged = await store.stage(_stream(b"once"))
+    staged = await store.stage(_stream(b"once"), JOB)
     first = await store.commit(staged, ".mp4")
     again = await store.commit(staged, ".mp4")
     assert (again.key, again.created) == (first.key, False)
@@ -97,14 +101,14 @@ async def test_a_repeated_commit_is_answered(store: ArtifactStore) -> None:
 
 async def test_racing_commits_create_once(store: ArtifactStore) -> None:
     """Of many writers of the same content exactly one creates it."""
-    staged = [await store.stage(_stream(b"race")) for _ in range(8)]
+    staged = [await store.stage(_stream(b"race"), JOB) for _ in range(8)]
     artifacts = await asyncio.gather(*(store.commit(one, ".mp4") for one in staged))
     assert sum(artifact.created for artifact in artifacts) == 1
 
 
 async def test_commit_without_content_is_refused(store: ArtifactStore) -> None:
     """Discarded content cannot be committed."""
-    staged = await store.stage(_stream(b"gone"))
+    staged = await store.stage(_stream(b"gone"), JOB)
     await store.discard(staged)
     await store.discard(staged)
     with pytest.raises(ArtifactMissing):
@@ -127,7 +131,7 @@ async def test_head_tells_the_size(store: ArtifactStore) -> None:
     stat = await store.head(key)
     assert stat is not None
     assert (stat.key, stat.size_bytes) == (key, 5)
-    assert await store.head(address("0" * 64, ".mp4")) is None
+    assert await store.head(address(JOB, "0" * 64, ".mp4")) is None
 
 
 async def test_deleted_content_is_gone(store: ArtifactStore) -> None:
@@ -140,16 +144,57 @@ async def test_deleted_content_is_gone(store: ArtifactStore) -> None:
         await _read(store, key)
 
 
+async def test_the_same_content_of_two_jobs_is_two_files(store: ArtifactStore) -> None:
+    """Each job has its own file. Deleting all of one job leaves those of the others, also of one with a longer id."""
+    mine, others = await _put(store, b"same"), [await _put(store, b"same", job_id=JOB + "x")]
+    more = await _put(store, b"more", suffix=".jpg")
+    assert await store.keys_of(JOB) == sorted([mine, more])
+    assert await store.delete_all(JOB) == 2
+    assert await store.delete_all(JOB) == 0
+    assert await store.keys_of(JOB) == []
+    assert await store.keys_of(JOB + "x") == others
+    assert await _read(store, others[0]) == b"same"
+    assert await _read(store, await _put(store, b"again")) == b"again"
+
+
+@pytest.mark.parametrize("job_id", ["", ".", "..", "a/b", "A" * 65])
+async def test_only_ids_of_jobs_name_folders(store: ArtifactStore, job_id: str) -> None:
+    """What is no job id is refused, so nothing else is listed or deleted."""
+    for call in (store.keys_of(job_id), store.delete_all(job_id)):
+        with pytest.raises(ValueError, match="job id"):
+            await call
+
+
+def test_files_of_an_earlier_version_may_be_shared() -> None:
+    """Keys of an earlier version are recognised, with their hash."""
+    digest = sha256(b"x").hexdigest()
+    key = f"sha256/{digest[:2]}/{digest[2:]}.mp4"
+    assert is_shared(key)
+    assert digest_in(key) == digest
+    assert not is_shared(address(JOB, digest, ".mp4"))
+
+
 async def test_sweep_takes_old_temporaries_alone(store: ArtifactStore) -> None:
     """Sweeping removes what an exited writer left, and nothing that is recent or committed."""
     key = await _put(store, b"kept")
-    await store.stage(_stream(b"left"))
+    await store.stage(_stream(b"left"), JOB)
     assert await store.sweep(3600) == 0
     assert await store.sweep(0) == 1
     assert await _read(store, key) == b"kept"
 
 
-@pytest.mark.parametrize("key", ["../etc/passwd", "tmp/abc", "sha256/zz/0.mp4", "/abs", ""])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "../etc/passwd",
+        "tmp/abc",
+        "sha256/zz/0.mp4",
+        "jobs/a/0.mp4",
+        "jobs/../" + "0" * 64 + ".mp4",
+        "/abs",
+        "",
+    ],
+)
 async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> None:
     """An invalid key is refused before the store is read."""
     with pytest.raises(ValueError, match="not an artifact key"):
@@ -200,7 +245,7 @@ async def test_any_range_of_any_content_is_that_slice(
     """Reading a range equals slicing the bytes that were staged."""
     store = _open(kind, tmp_path)
     content = b"".join(chunks)
-    staged = await store.stage(_stream(*chunks))
+    staged = await store.stage(_stream(*chunks), JOB)
     assert isinstance(staged, StagedContent)
     key = (await store.commit(staged, ".bin")).key
     assert await _read(store, key, start, start + length) == content[start : start + length]

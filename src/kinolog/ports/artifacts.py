@@ -1,8 +1,10 @@
 """Port: the store of finished files (videos, thumbnails, previews, scenes).
 
 A file is stored in two steps. `stage` writes it under a temporary key and hashes it; `commit` moves it, create-only, to
-the address that derives from its hash. So a reader never sees a partial file, no two contents share an address, and
-storing the same content twice has one effect. A key looks like `sha256/ab/cdef….mp4`.
+the address that derives from its job and its hash. So a reader never sees a partial file, no two contents share an
+address, and storing the same content twice has one effect. A key looks like `jobs/<job id>/<SHA-256>.mp4`. No two jobs
+share a file, so erasing a job deletes its folder and nothing else (decision 35). Earlier versions shared files between
+jobs, under keys like `sha256/ab/cdef….mp4`; they are read and deleted as before.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
-_KEY = re.compile(r"sha256/[0-9a-f]{2}/[0-9a-f]{62}\.[a-z0-9]{1,8}")
+_KEY = re.compile(r"jobs/[a-z0-9]{1,64}/([0-9a-f]{64})\.[a-z0-9]{1,8}")
+_SHARED_KEY = re.compile(r"sha256/([0-9a-f]{2})/([0-9a-f]{62})\.[a-z0-9]{1,8}")
+_JOB = re.compile(r"[a-z0-9]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -33,8 +37,9 @@ class ArtifactsUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedContent:
-    """Content written under a temporary key, not yet visible to readers."""
+    """Content of a job, written under a temporary key, not yet visible to readers."""
 
+    job_id: str
     temporary_key: str
     sha256: str
     size_bytes: int
@@ -65,12 +70,12 @@ class ArtifactStore(Protocol):
     error of the content that it reads as it is. Every adapter passes tests/contract/test_artifacts.py.
     """
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
-        """Write `content` under a new temporary key and hash it."""
+    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
+        """Write content of a job under a new temporary key and hash it."""
         ...
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
-        """Move staged content to its address; `suffix` is a file ending such as `.mp4`.
+        """Move staged content to its address, in the folder of its job; `suffix` is a file ending such as `.mp4`.
 
         Content that is already there is not changed. Raises `ArtifactDamaged` if it has another size,
         `ArtifactMissing` if the staged content no longer exists (swept, or committed under another suffix).
@@ -96,26 +101,46 @@ class ArtifactStore(Protocol):
         """Delete the artifact. Return False if there was none."""
         ...
 
+    async def keys_of(self, job_id: str) -> list[str]:
+        """Return the keys in the folder of a job, whether an event names them or not, and those of staged content."""
+        ...
+
+    async def delete_all(self, job_id: str) -> int:
+        """Delete everything in the folder of a job, and what is staged for it. Return the number of deletions."""
+        ...
+
     async def sweep(self, older_than_seconds: float) -> int:
         """Delete content staged longer ago, which exited writers left. Return the number of deletions."""
         ...
 
 
-def address(digest: str, suffix: str) -> str:
-    """Return the key of content with this SHA-256 (64 hex digits) and file ending (`.mp4`). Raises `ValueError`."""
+def address(job_id: str, digest: str, suffix: str) -> str:
+    """Return the key of a job's content with this SHA-256 (64 hex digits) and ending (`.mp4`). Raises `ValueError`."""
     if not _DIGEST.fullmatch(digest):
         raise ValueError("a digest is 64 lower-case hex digits")
     if not _SUFFIX.fullmatch(suffix):
         raise ValueError("a suffix is a dot and 1 to 8 lower-case letters or digits")
-    return f"sha256/{digest[:2]}/{digest[2:]}{suffix}"
+    return f"{folder_of(job_id)}/{digest}{suffix}"
+
+
+def folder_of(job_id: str) -> str:
+    """Return what the keys of a job begin with, without the slash. Raises `ValueError`."""
+    if not _JOB.fullmatch(job_id):
+        raise ValueError("a job id is 1 to 64 lower-case letters and digits")
+    return f"jobs/{job_id}"
+
+
+def is_shared(key: str) -> bool:
+    """Return whether several jobs may list the file: an earlier version stored it."""
+    return _SHARED_KEY.fullmatch(key) is not None
 
 
 def digest_in(key: str) -> str:
     """Return the SHA-256 in a key. Raises `ValueError` for anything that is not an artifact key."""
-    if not _KEY.fullmatch(key):
+    match = _KEY.fullmatch(key) or _SHARED_KEY.fullmatch(key)
+    if match is None:
         raise ValueError("not an artifact key")
-    _, head, tail = key.split("/")
-    return head + tail.partition(".")[0]
+    return "".join(match.groups())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from kinolog.ports.artifacts import (
     StoredArtifact,
     address,
     digest_in,
+    folder_of,
 )
 
 _CHUNK_BYTES = 256 * 1024
@@ -29,17 +30,19 @@ class MemoryArtifacts:
         self._artifacts: dict[str, bytes] = {}
         self._temporaries: dict[str, tuple[float, bytes]] = {}
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
         if isinstance(content, Path):
             data = await asyncio.to_thread(content.read_bytes)
         else:
             data = b"".join([chunk async for chunk in content])
-        key = f"tmp/{uuid4().hex}"
+        key = f"tmp/{folder_of(job_id)}/{uuid4().hex}"
         self._temporaries[key] = (monotonic(), data)
-        return StagedContent(temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data))
+        return StagedContent(
+            job_id=job_id, temporary_key=key, sha256=sha256(data).hexdigest(), size_bytes=len(data)
+        )
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
-        key = address(staged.sha256, suffix)
+        key = address(staged.job_id, staged.sha256, suffix)
         stored = self._artifacts.get(key)
         if stored is not None and len(stored) != staged.size_bytes:
             raise ArtifactDamaged(key)
@@ -71,6 +74,18 @@ class MemoryArtifacts:
     async def delete(self, key: str) -> bool:
         digest_in(key)
         return self._artifacts.pop(key, None) is not None
+
+    async def keys_of(self, job_id: str) -> list[str]:
+        folder = f"{folder_of(job_id)}/"
+        stored = [*self._artifacts, *self._temporaries]
+        return sorted(key for key in stored if key.removeprefix("tmp/").startswith(folder))
+
+    async def delete_all(self, job_id: str) -> int:
+        keys = await self.keys_of(job_id)
+        for key in keys:
+            self._artifacts.pop(key, None)
+            self._temporaries.pop(key, None)
+        return len(keys)
 
     async def sweep(self, older_than_seconds: float) -> int:
         limit = monotonic() - older_than_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMe
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
-from kinolog.job.commands import Cancel, RecordScene, Reprioritize
+from kinolog.job.commands import Cancel, Erase, GiveUp, RecordScene, Reprioritize
 from kinolog.job.values import Artifact as JobArtifact
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
 from kinolog.ports.artifacts import StagedContent, StoredArtifact
@@ -179,6 +179,40 @@ async def test_a_lost_lease_drops_the_work(memory_worker: MemoryWorker) -> None:
     assert isinstance((await memory_worker.events(job_id))[-1], e.AttemptStarted)
 
 
+class OvertakenStore(MemoryArtifacts):
+    """A store that is slow with finished files: `overtake` happens before they are at their address."""
+
+    overtake: Callable[[], Awaitable[object]]
+
+    async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+        """Let everything else happen first."""
+        if suffix != ".mp4":
+            await self.overtake()
+        return await super().commit(staged, suffix)
+
+
+async def test_files_that_are_stored_after_an_erasure(memory_worker: MemoryWorker) -> None:
+    """A worker that lost the job, which then ended and was erased, deletes what it has stored."""
+    store = OvertakenStore()
+    memory_worker.set_artifacts(store)
+    job_id = await memory_worker.submit()
+
+    async def overtake() -> None:
+        if not (await memory_worker.job(job_id)).erased:
+            await memory_worker.start_elsewhere(job_id)
+            error = JobError(code="BROKEN", message="it cannot be rendered", retryable=False)
+            await memory_worker.send(
+                job_id,
+                GiveUp(id=new_id(), actor="ann", error=error),
+                Erase(id=new_id(), actor="ann"),
+            )
+            await store.delete_all(job_id)
+
+    store.overtake = overtake
+    assert (await memory_worker.work(job_id)).erased
+    assert await store.keys_of(job_id) == []
+
+
 async def test_a_retryable_failure_is_retried_later(memory_worker: MemoryWorker) -> None:
     """After a retryable failure the job is queued with a delay that grows with every attempt."""
     memory_worker.inference.script = failing("OUT_OF_MEMORY", retryable=True)
@@ -234,10 +268,10 @@ async def test_a_scene_that_cannot_be_stored_harms_nothing(
     """A scene that cannot be stored is not recorded, and the job is completed without it."""
     stage = memory_worker.dependencies.artifacts.stage
 
-    async def no_scenes(content: Path) -> StagedContent:
+    async def no_scenes(content: Path, job_id: str) -> StagedContent:
         if content.name.startswith("scene"):
             raise OSError("no room")
-        return await stage(content)
+        return await stage(content, job_id)
 
     monkeypatch.setattr(memory_worker.dependencies.artifacts, "stage", no_scenes)
     job = await memory_worker.work(await memory_worker.submit())

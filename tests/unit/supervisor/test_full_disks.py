@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,10 +52,10 @@ class FillingStore(MemoryArtifacts):
         self.refused = 0
         self._method = method
 
-    async def stage(self, content: object) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
         """Stage content, if there is room."""
         self._check("stage", content)
-        return await super().stage(content)  # type: ignore[arg-type]  # passed on unchanged
+        return await super().stage(content, job_id)
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         """Commit content, if there is room."""

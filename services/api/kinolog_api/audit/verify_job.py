@@ -9,7 +9,7 @@ from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_facts, digest_in
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_facts, digest_in, is_shared
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
@@ -146,14 +146,14 @@ class VerifyJob:
         return ""
 
     async def _check_erased(self, job: Job, history: Sequence[RecordedCommit]) -> RecordCheck:
-        """Check that the files of an erased job are deleted, except those that another job lists."""
-        files = checks.artifacts_ever_made(history)
-        stored = [artifact for artifact in files if await self._is_stored(artifact.key)]
-        shared = set[str]()
+        """Check that the job's folder is empty, and that no file is left that only this job listed."""
+        remaining = await self._artifacts.keys_of(job.id)
+        files = [a for a in checks.artifacts_ever_made(history) if is_shared(a.key)]
+        stored = [artifact.key for artifact in files if await self._is_stored(artifact.key)]
         if stored:
-            shared = await self._read_model.artifacts_in_use([artifact.key for artifact in stored], job.id)
-        remaining = [checks.artifact_label(artifact) for artifact in stored if artifact.key not in shared]
-        return checks.check_erased_files(files, remaining, len(stored) - len(remaining))
+            in_use = await self._read_model.artifacts_in_use(stored, job.id)
+            remaining += [key for key in stored if key not in in_use]
+        return checks.check_erased_files(remaining)
 
     async def _is_stored(self, key: str) -> bool:
         try:

@@ -2,22 +2,28 @@
 
 The event is appended first: from then on no response shows the job's prompts or files, and the read model deletes
 them. The key is deleted last, so that an existing key marks an interrupted erasure; `finish_interrupted` finds those.
+
+Everything in the job's folder of the artifact store is deleted, whether an event names it or not, and once more after
+a while: a worker that lost the job may store a file late. A file of an earlier version may belong to other jobs too.
+It is deleted when the read model contains the erasure and lists it for no other job; until then it stays (decision 35).
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 from collections.abc import Awaitable
+from dataclasses import dataclass
 
 from kinolog.command_handler import HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
-from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.artifacts import ArtifactStore, is_shared
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
-from kinolog.ports.read_model import ReadModel
+from kinolog.ports.read_model import PositionNotReached, ReadModel, ReadModelUnavailable
 from kinolog.process.logs import fields
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.audit.checks import artifacts_ever_made
@@ -31,6 +37,21 @@ RECOVERY_COMMITS = 10_000
 
 RETRY_SECONDS = 15.0
 """Pause before a failed erasure is tried again."""
+
+SWEEP_SECONDS = (60.0, 600.0, 3_600.0)
+"""How long after an erasure its folder is emptied again. A worker that lost the job stores nothing later than that."""
+
+SHARED_FILES_SECONDS = 2.0
+"""How long an erasure waits for the read model before it leaves files of an earlier version to a later try."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Sweep:
+    """The folder of an erased job is emptied again at `due`, a time of the event loop."""
+
+    due: float
+    job_id: str
+    round: int
 
 
 class EraseJob:
@@ -53,6 +74,9 @@ class EraseJob:
         self._read_model = read_model
         self._unfinished: dict[str, str] = {}
         """Jobs whose erasure may be incomplete, each with the id of its key."""
+        self._undecided: dict[str, int] = {}
+        """Erased jobs with files of an earlier version that may have to be deleted, each with its last position."""
+        self._sweeps: list[_Sweep] = []
 
     async def erase(self, request: pb.EraseJobRequest, call: RpcCall) -> pb.EraseJobResponse:
         """EraseJob. A repeated call finishes an interrupted erasure."""
@@ -74,47 +98,87 @@ class EraseJob:
         """Finish interrupted erasures of this or another api. Runs until it is cancelled."""
         searched = False
         while True:
-            try:
-                if not searched:
-                    await self._find_interrupted()
-                    searched = True
-                for job_id, key_id in tuple(self._unfinished.items()):
-                    await self._delete_data(job_id, key_id)
-            except Exception as error:
-                extra = fields("erase_unfinished", error=type(error).__name__, jobs=len(self._unfinished))
-                logger.warning("an erasure is not finished; retrying", extra=extra)
+            if not searched:
+                searched = await self._succeeds(self._find_interrupted())
+            for job_id, key_id in tuple(self._unfinished.items()):
+                await self._succeeds(self._delete_data(job_id, key_id))
+            for job_id, position in tuple(self._undecided.items()):
+                await self._succeeds(self._delete_shared_files(job_id, position))
+            await self._succeeds(self._sweep())
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _succeeds(self, step: Awaitable[None]) -> bool:
+        """Return whether a step raises nothing. A step that fails is tried again later, and others go on."""
+        try:
+            await step
+        except Exception as error:
+            extra = fields("erase_unfinished", error=type(error).__name__, jobs=len(self._unfinished))
+            logger.warning("an erasure is not finished; retrying", extra=extra)
+            return False
+        return True
 
     async def _erase(self, call: RpcCall, job_id: str, command: c.Erase) -> HandledCommand:
         handled = await self._commands.apply(call, job_id, command)
         key_id = self._unfinished[job_id] = handled.job.sealing_key_id
+        self._undecided[job_id] = handled.position
         await self._delete_data(job_id, key_id)
+        try:
+            await self._delete_shared_files(job_id, handled.position)
+        except (ReadModelUnavailable, PositionNotReached) as error:
+            extra = fields("erase_undecided", job=job_id, error=type(error).__name__)
+            logger.info("files of an earlier version are deleted later", extra=extra)
         return handled
 
     async def _delete_data(self, job_id: str, key_id: str) -> None:
         """Delete files, progress and key, in this order. Idempotent."""
-        artifact_keys = await self._artifact_keys(job_id)
-        if artifact_keys:
-            shared = await self._read_model.artifacts_in_use(artifact_keys, job_id)
-            for artifact_key in artifact_keys:
-                if artifact_key not in shared:
-                    await self._artifacts.delete(artifact_key)
+        await self._artifacts.delete_all(job_id)
         await self._progress.erase(job_id)
         await self._keys.erase(key_id)
         self._unfinished.pop(job_id, None)
+        self._schedule_sweep(job_id, 0)
         logger.info("job erased", extra=fields("erase", job=job_id))
 
-    async def _artifact_keys(self, job_id: str) -> list[str]:
-        """Return the artifact keys of all files that the job ever made, scenes of earlier attempts included."""
+    async def _delete_shared_files(self, job_id: str, position: int) -> None:
+        """Delete files of an earlier version that no other job lists. `position` is that of the erasure.
+
+        Raises `PositionNotReached` and deletes nothing while the read model may lack a job that lists them.
+        """
         history = [recorded async for recorded in self._store.history(job_id)]
-        return [artifact.key for artifact in artifacts_ever_made(history)]
+        keys = [artifact.key for artifact in artifacts_ever_made(history) if is_shared(artifact.key)]
+        if keys:
+            await self._read_model.wait_for(position, SHARED_FILES_SECONDS)
+            in_use = await self._read_model.artifacts_in_use(keys, job_id)
+            for key in keys:
+                if key not in in_use:
+                    await self._artifacts.delete(key)
+        self._undecided.pop(job_id, None)
+
+    def _schedule_sweep(self, job_id: str, number: int) -> None:
+        if number < len(SWEEP_SECONDS):
+            due = asyncio.get_running_loop().time() + SWEEP_SECONDS[number]
+            heapq.heappush(self._sweeps, _Sweep(due, job_id, number))
+
+    async def _sweep(self) -> None:
+        """Empty the folders of jobs that were erased a while ago: a file may have been stored since."""
+        now = asyncio.get_running_loop().time()
+        while self._sweeps and self._sweeps[0].due <= now:
+            sweep = self._sweeps[0]
+            deleted = await self._artifacts.delete_all(sweep.job_id)
+            heapq.heappop(self._sweeps)
+            self._schedule_sweep(sweep.job_id, sweep.round + 1)
+            if deleted:
+                extra = fields("erase_late_files", job=sweep.job_id, files=deleted)
+                logger.warning("a worker stored files of an erased job; they are deleted", extra=extra)
 
     async def _find_interrupted(self) -> None:
-        """Add erased jobs at the end of the log whose key still exists to the unfinished ones."""
+        """Note the jobs that the end of the log erases: those whose key still exists, and the files of all."""
         last = await self._store.last_position()
         async for batch in self._store.read(max(0, last - RECOVERY_COMMITS), last):
-            states = [recorded.commit.state for recorded in batch]
-            erased = {job.sealing_key_id: job.id for job in states if job.erased}
-            remaining = await self._keys.get_many(sorted(erased)) if erased else {}
-            self._unfinished |= {erased[key_id]: key_id for key_id in remaining}
+            erased = {r.commit.job_id: r for r in batch if r.commit.state.erased}
+            key_ids = {r.commit.state.sealing_key_id: job_id for job_id, r in erased.items()}
+            remaining = await self._keys.get_many(sorted(key_ids)) if key_ids else {}
+            self._unfinished |= {key_ids[key_id]: key_id for key_id in remaining}
+            for job_id, recorded in erased.items():
+                self._undecided[job_id] = recorded.position
+                self._schedule_sweep(job_id, 0)
             await asyncio.sleep(0)

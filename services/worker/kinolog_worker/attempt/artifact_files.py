@@ -21,21 +21,21 @@ class StoredFileChanged(Exception):
     """A file does not have the hash that the inference process computed."""
 
 
-async def stage_file(store: ArtifactStore, path: Path, sha256: str) -> StagedContent:
+async def stage_file(store: ArtifactStore, path: Path, sha256: str, job_id: str) -> StagedContent:
     """Write a file under a temporary key and compare the written content with its hash.
 
     Raises `StoredFileChanged` if they differ.
     """
-    staged = await store.stage(path)
+    staged = await store.stage(path, job_id)
     if staged.sha256 != sha256:
         await store.discard(staged)
         raise StoredFileChanged(f"{path.name} changed before it was stored")
     return staged
 
 
-async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
+async def store_scene(store: ArtifactStore, file: SceneFile, job_id: str) -> Artifact:
     """Store a rendered scene for later attempts. Raises `StoredFileChanged`, `ArtifactsUnavailable`."""
-    staged = await stage_file(store, file.path, file.sha256)
+    staged = await stage_file(store, file.path, file.sha256, job_id)
     try:
         stored = await store.commit(staged, file.path.suffix)
     except ArtifactsUnavailable:
@@ -50,13 +50,15 @@ async def store_scene(store: ArtifactStore, file: SceneFile) -> Artifact:
     )
 
 
-async def stage_files(store: ArtifactStore, files: Sequence[ArtifactFile]) -> list[StagedContent]:
+async def stage_files(
+    store: ArtifactStore, files: Sequence[ArtifactFile], job_id: str
+) -> list[StagedContent]:
     """Write the finished files under temporary keys, each checked. Raises `StoredFileChanged`, `ArtifactsUnavailable`.
 
     If one cannot be written, the others are removed: on a full disk every try would leave them behind.
     """
     found = await asyncio.gather(
-        *(stage_file(store, file.path, file.sha256) for file in files), return_exceptions=True
+        *(stage_file(store, file.path, file.sha256, job_id) for file in files), return_exceptions=True
     )
     staged = [content for content in found if not isinstance(content, BaseException)]
     for failure in found:

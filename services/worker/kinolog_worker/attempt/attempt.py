@@ -16,6 +16,8 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.state import Job
 from kinolog.job.values import Stage
 from kinolog.models.catalogue import ModelEntry
+from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
@@ -92,10 +94,21 @@ class RunningAttempt:
             lost = failures.subgroup(LeaseLost)
             if lost is None:
                 raise
+            await self._delete_late_files()
             raise _first(lost) from None
         finally:
             await self._recorder.progress.flush()
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _delete_late_files(self) -> None:
+        """Delete what this attempt stored if the job was erased meanwhile. If the log is away, the api does it."""
+        job_id = self._lease.job.id
+        try:
+            loaded = await self._dependencies.store.load(job_id)
+            if loaded is not None and loaded.job.erased:
+                await self._dependencies.artifacts.delete_all(job_id)
+        except (LogUnavailable, ArtifactsUnavailable) as error:
+            logger.warning("files of job %s may be left: %s", job_id, error)
 
     async def _render(self, group: asyncio.TaskGroup) -> Outcome:
         """Render the job in the inference process and return the outcome."""
@@ -149,7 +162,7 @@ class RunningAttempt:
         """Store a rendered scene and record it. If that fails, a later attempt renders the scene again."""
         lease = self._lease
         try:
-            artifact = await store_scene(self._dependencies.artifacts, file)
+            artifact = await store_scene(self._dependencies.artifacts, file, lease.job.id)
         except Exception as error:
             logger.warning(
                 "scene %d of job %s cannot be stored: %s", file.index, lease.job.id, type(error).__name__

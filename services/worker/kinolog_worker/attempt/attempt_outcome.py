@@ -123,7 +123,7 @@ class OutcomeRecorder:
         recorder, store = self._recorder, self._dependencies.artifacts
         started = perf_counter()
         recorder.start_stage(Stage.SIGN)
-        staged = await self._until_stored(partial(stage_files, store, finished.files))
+        staged = await self._until_stored(partial(stage_files, store, finished.files, self._lease.job.id))
         recorder.finish_stage(Stage.SIGN, perf_counter() - started)
         started = perf_counter()
         recorder.start_stage(Stage.STORE)

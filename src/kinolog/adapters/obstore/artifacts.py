@@ -8,6 +8,7 @@ failure no event names an artifact that is lost.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
@@ -31,6 +32,7 @@ from kinolog.ports.artifacts import (
     StoredArtifact,
     address,
     digest_in,
+    folder_of,
 )
 from kinolog.process.settings import without_credentials
 
@@ -47,7 +49,7 @@ class ObstoreArtifacts:
         self._store = store
         self._folder = folder
 
-    async def stage(self, content: Path | AsyncIterable[bytes]) -> StagedContent:
+    async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
         digest = sha256()
         size_bytes = 0
 
@@ -64,7 +66,7 @@ class ObstoreArtifacts:
                 unreadable.append(error)
                 raise
 
-        key = f"{_TEMPORARY_PREFIX}/{uuid4().hex}"
+        key = f"{_temporary_folder(job_id)}/{uuid4().hex}"
         try:
             with _store_errors():
                 await obstore.put_async(self._store, key, hashed())
@@ -72,10 +74,12 @@ class ObstoreArtifacts:
             if unreadable:
                 raise unreadable[0] from None
             raise
-        return StagedContent(temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes)
+        return StagedContent(
+            job_id=job_id, temporary_key=key, sha256=digest.hexdigest(), size_bytes=size_bytes
+        )
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
-        key = address(staged.sha256, suffix)
+        key = address(staged.job_id, staged.sha256, suffix)
         created = True
         try:
             with _store_errors():
@@ -134,6 +138,25 @@ class ObstoreArtifacts:
         with _store_errors():
             return await self._delete(key)
 
+    async def keys_of(self, job_id: str) -> list[str]:
+        keys: list[str] = []
+        for folder in (folder_of(job_id), _temporary_folder(job_id)):
+            with _store_errors():
+                async for batch in obstore.list(self._store, prefix=folder):
+                    keys += [str(meta["path"]) for meta in batch]
+        return sorted(keys)
+
+    async def delete_all(self, job_id: str) -> int:
+        deleted = 0
+        for key in await self.keys_of(job_id):
+            with _store_errors():
+                deleted += await self._delete(key)
+        if self._folder is not None:
+            for folder in (folder_of(job_id), _temporary_folder(job_id)):
+                with contextlib.suppress(OSError):  # there is none, or it is in use again
+                    (self._folder / folder).rmdir()
+        return deleted
+
     async def sweep(self, older_than_seconds: float) -> int:
         limit = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         swept = 0
@@ -149,6 +172,11 @@ class ObstoreArtifacts:
         except (NotFoundError, FileNotFoundError):
             return False
         return True
+
+
+def _temporary_folder(job_id: str) -> str:
+    """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
+    return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
 
 
 @contextmanager
