@@ -236,6 +236,32 @@ async def test_artifact_is_read_whole_and_in_ranges(api: RunningApi) -> None:
     assert (problem.code, problem.reason) == (grpc.StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT")
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "reason", "words"),
+    [
+        (b"vidoe bytes", grpc.StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", "is damaged"),
+        (b"video", grpc.StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", "is damaged"),
+        (None, grpc.StatusCode.NOT_FOUND, "ARTIFACT_MISSING", "is no longer stored"),
+    ],
+    ids=["altered", "torn", "deleted"],
+)
+async def test_a_file_that_is_not_as_recorded_is_not_served(
+    api: RunningApi, content: bytes | None, code: grpc.StatusCode, reason: str, words: str
+) -> None:
+    """The error names the file and what to do, for the whole file, a range, and an empty range."""
+    job_id = await api.submit()
+    artifact = await api.complete(job_id)
+    api.artifacts.replace(artifact.key, content)
+    for offset, limit in ((0, 0), (2, 3), (artifact.size_bytes, 0)):
+        request = pb.ReadArtifactRequest(
+            job_id=job_id, kind=job_pb2.ARTIFACT_KIND_VIDEO, offset=offset, limit=limit
+        )
+        problem = await refused(api.jobs.ReadArtifact(request))
+        assert (problem.code, problem.reason) == (code, reason)
+        assert problem.message.startswith(f"the video of job {job_id} {words}")
+        assert artifact.key in problem.message
+
+
 async def test_models_and_their_limits(api: RunningApi) -> None:
     """The catalogue lists every model with its limits, one of them the default."""
     models = (await api.jobs.ListModels(pb.ListModelsRequest())).models

@@ -10,7 +10,7 @@ import pytest
 
 from kinolog.codec.commits import decode_commit, encode_commit
 from kinolog.job import commands as c
-from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.artifacts import ArtifactsUnavailable, ContentFacts
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, refused, running_api
@@ -145,11 +145,7 @@ async def test_a_changed_file_is_named(api: RunningApi, content: bytes | None, d
     """A file whose bytes were altered, truncated or deleted fails the check of artifacts only."""
     job_id = await api.submit()
     artifact = await api.complete(job_id)
-    stored = api.artifacts._artifacts
-    if content is None:
-        del stored[artifact.key]
-    else:
-        stored[artifact.key] = content
+    api.artifacts.replace(artifact.key, content)
     found = await failed_checks(api, job_id)
     assert list(found) == ["artifacts"]
     assert found["artifacts"].startswith(f"video {artifact.key} {detail}")
@@ -234,11 +230,10 @@ async def test_verifying_without_the_files(api: RunningApi, monkeypatch: pytest.
     job_id = await api.submit()
     await api.complete(job_id)
 
-    async def fails(key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def fails(key: str) -> ContentFacts:
         raise ArtifactsUnavailable("permission denied")
-        yield b""
 
-    monkeypatch.setattr(api.artifacts, "read", fails)
+    monkeypatch.setattr(api.artifacts, "measure", fails)
     problem = await refused(api.audit.VerifyJob(au.VerifyJobRequest(job_id=job_id)))
     assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE")
 

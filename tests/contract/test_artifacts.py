@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -12,15 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kinolog.adapters.obstore.artifacts import artifacts_at
+from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
+from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
 from kinolog.ports.artifacts import (
+    ArtifactDamaged,
     ArtifactMissing,
     ArtifactStore,
     ArtifactsUnavailable,
     ContentFacts,
     StagedContent,
     address,
-    content_facts,
     digest_in,
     is_shared,
 )
@@ -208,18 +211,109 @@ async def test_only_artifact_keys_are_served(store: ArtifactStore, key: str) -> 
 async def test_content_is_measured(store: ArtifactStore) -> None:
     """An intact artifact has its size and the hash of its address; a deleted one has none."""
     key = await _put(store, b"true")
-    assert await content_facts(store, key) == ContentFacts(digest_in(key), 4)
+    assert await store.measure(key) == ContentFacts(digest_in(key), 4)
     await store.delete(key)
     with pytest.raises(ArtifactMissing):
-        await content_facts(store, key)
+        await store.measure(key)
 
 
-async def test_a_damaged_file_is_noticed(tmp_path: Path) -> None:
-    """Content with a flipped byte does not match its address."""
-    store = _open("folder", tmp_path)
+DAMAGES = [b"trve", b"tru", b"true!", b""]
+"""What damage makes of the content `true`: a flipped bit, a torn end, more at the end, an empty file."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_damaged_content_is_not_read(store: ArtifactStore, tmp_path: Path, damage: bytes) -> None:
+    """No byte of damaged content is yielded, whatever the range, also if it was read before the damage."""
     key = await _put(store, b"true")
-    (tmp_path / "artifacts" / key).write_bytes(b"trve")
-    assert (await content_facts(store, key)).sha256 != digest_in(key)
+    assert await _read(store, key) == b"true"
+    _damage(store, tmp_path, key, damage)
+    for start, end in ((0, None), (0, 1), (2, 4), (4, None)):
+        with pytest.raises(ArtifactDamaged, match=key):
+            await anext(store.read(key, start, end))
+    assert await store.measure(key) == ContentFacts(sha256(damage).hexdigest(), len(damage))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+async def test_a_commit_replaces_damaged_content(store: ArtifactStore, tmp_path: Path, damage: bytes) -> None:
+    """Content that is stored again heals a damaged artifact, and leaves no temporary behind."""
+    key = await _put(store, b"true")
+    _damage(store, tmp_path, key, damage)
+    again = await store.commit(await store.stage(_stream(b"true"), JOB), ".mp4")
+    assert (again.key, again.created) == (key, True)
+    assert await _read(store, key) == b"true"
+    assert await store.sweep(0) == 0
+
+
+async def test_a_repeated_commit_of_damaged_content_fails(store: ArtifactStore, tmp_path: Path) -> None:
+    """A commit whose staged content is gone does not vouch for damaged content."""
+    staged = await store.stage(_stream(b"true"), JOB)
+    key = (await store.commit(staged, ".mp4")).key
+    _damage(store, tmp_path, key, b"trve")
+    with pytest.raises(ArtifactDamaged):
+        await store.commit(staged, ".mp4")
+
+
+def _damage(store: ArtifactStore, tmp_path: Path, key: str, content: bytes) -> None:
+    """Change stored content without the store's knowledge."""
+    if isinstance(store, MemoryArtifacts):
+        store.replace(key, content)
+    else:
+        (tmp_path / "artifacts" / key).write_bytes(content)
+
+
+async def test_damage_without_a_trace_is_noticed(tmp_path: Path) -> None:
+    """A disk that changes a byte leaves the time of modification. A complete read ends with an error nevertheless."""
+    store = _open("folder", tmp_path)
+    content = bytes(range(256)) * 12_000
+    key = await _put(store, content)
+    assert await _read(store, key) == content
+    path = tmp_path / "artifacts" / key
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.seek(5)
+        file.write(b"!")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    received = 0
+    with pytest.raises(ArtifactDamaged):  # noqa: PT012 - the bytes before the error count
+        async for chunk in store.read(key):
+            received += len(chunk)
+    assert received < len(content), "the last bytes are held back, so that nobody takes the file for whole"
+
+
+async def test_an_artifact_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many ranges of one artifact, also at the same time, read it in full once; after a change once more."""
+    store = artifacts_at((tmp_path / "artifacts").as_uri())
+    key = await _put(store, bytes(5_000))
+    readings = 0
+    measure = ObstoreArtifacts._measure
+
+    async def counted(self: ObstoreArtifacts, key: str) -> tuple[ContentFacts, ContentVersion]:
+        nonlocal readings
+        readings += 1
+        return await measure(self, key)
+
+    monkeypatch.setattr(ObstoreArtifacts, "_measure", counted)
+    parts = await asyncio.gather(*(_read(store, key, start, start + 100) for start in range(0, 5_000, 100)))
+    assert b"".join(parts) == bytes(5_000)
+    assert readings == 1
+    path = tmp_path / "artifacts" / key
+    os.utime(path, (1, 1))
+    assert await _read(store, key, 1, 9) == bytes(8)
+    assert readings == 2
+
+
+def test_the_memory_of_verified_versions_is_bounded() -> None:
+    """The version that was not asked for longest is forgotten, and its artifact is read again."""
+    versions, version = (
+        VerifiedVersions(capacity=2),
+        ContentVersion(1, datetime(2026, 1, 1, tzinfo=UTC), None),
+    )
+    for key in ("a", "b"):
+        versions.add(key, version)
+    assert versions.has("a", version)
+    versions.add("c", version)
+    assert [versions.has(key, version) for key in ("a", "b", "c")] == [True, False, True]
+    assert not versions.has("a", ContentVersion(2, version.modified_at, None))
 
 
 async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path) -> None:
@@ -229,7 +323,7 @@ async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path
     path = tmp_path / "artifacts" / key
     path.unlink()
     path.symlink_to(path)
-    for call in (store.head(key), content_facts(store, key), store.delete(key)):
+    for call in (store.head(key), store.measure(key), store.delete(key)):
         with pytest.raises(ArtifactsUnavailable, match="symbolic links"):
             await call
 

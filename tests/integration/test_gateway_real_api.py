@@ -98,7 +98,7 @@ async def test_a_record_is_proved(gateway: RunningGateway, api: RunningApi) -> N
     whole = (await gateway.client.get(f"/mcp/audit/{job_id}")).json()
     assert whole["valid"]
     assert [check["name"] for check in whole["checks"]][-1] == "artifacts"
-    api.artifacts._artifacts[artifact.key] = b"vid"
+    api.artifacts.replace(artifact.key, b"vid")
     response = await gateway.client.get(f"/mcp/audit/{job_id}")
     assert response.status_code == 200
     broken = [check for check in response.json()["checks"] if not check["holds"]]

@@ -15,7 +15,7 @@ from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, Prefetch
 from kinolog.job.values import ArtifactKind, Stage, Status
-from kinolog.ports.artifacts import ContentFacts, content_facts
+from kinolog.ports.artifacts import ContentFacts
 from kinolog.ports.progress import LogLine, PreviewImage, Progress
 from kinolog.ports.workers import WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
@@ -43,7 +43,7 @@ async def test_a_job_is_completed(workers: RunningWorkers) -> None:
     assert kinds == [ArtifactKind.VIDEO, ArtifactKind.THUMBNAIL, ArtifactKind.PREVIEW]
     for artifact in (*job.artifacts, *(scene.artifact for scene in job.scenes)):
         assert artifact is not None
-        assert await content_facts(workers.artifacts, artifact.key) == ContentFacts(
+        assert await workers.artifacts.measure(artifact.key) == ContentFacts(
             artifact.sha256, artifact.size_bytes
         )
     assert job.attempts[0].runtime.model_revision == "testcard-1"

@@ -5,6 +5,9 @@ the address that derives from its job and its hash. So a reader never sees a par
 address, and storing the same content twice has one effect. A key looks like `jobs/<job id>/<SHA-256>.mp4`. No two jobs
 share a file, so erasing a job deletes its folder and nothing else (decision 35). Earlier versions shared files between
 jobs, under keys like `sha256/ab/cdef….mp4`; they are read and deleted as before.
+
+Disks and people change files. So a store compares content with the hash in its address: `commit` before it relies on
+content that is there already, and `read` before it yields the first byte (decision 40).
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +30,7 @@ class ArtifactMissing(LookupError):
 
 
 class ArtifactDamaged(Exception):
-    """The content under this key does not match its address."""
+    """The content under this key does not have the hash of its address."""
 
 
 class ArtifactsUnavailable(Exception):
@@ -47,7 +49,7 @@ class StagedContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredArtifact:
-    """Content at its address. `created` is False if it was stored there before."""
+    """Content at its address. `created` is False if it was stored there before, undamaged."""
 
     key: str
     sha256: str
@@ -60,6 +62,14 @@ class ArtifactStat:
     """Metadata of an artifact."""
 
     key: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFacts:
+    """Hash and size of content as it is, whatever its address."""
+
+    sha256: str
     size_bytes: int
 
 
@@ -77,8 +87,9 @@ class ArtifactStore(Protocol):
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         """Move staged content to its address, in the folder of its job; `suffix` is a file ending such as `.mp4`.
 
-        Content that is already there is not changed. Raises `ArtifactDamaged` if it has another size,
-        `ArtifactMissing` if the staged content no longer exists (swept, or committed under another suffix).
+        Content that is already there is read in full: undamaged, it stays; damaged, the staged content replaces it.
+        Raises `ArtifactMissing` if the staged content no longer exists (swept, or committed under another suffix),
+        `ArtifactDamaged` if besides the content at its address is damaged.
         """
         ...
 
@@ -91,10 +102,16 @@ class ArtifactStore(Protocol):
         ...
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Yield bytes `start` (inclusive) to `end` (exclusive; None for the end). Raises `ArtifactMissing`.
+        """Yield bytes `start` (inclusive) to `end` (exclusive; None for the end).
 
-        A range is limited to the content; an empty range yields nothing.
+        A range is limited to the content; an empty range yields nothing. Raises `ArtifactMissing`. Raises
+        `ArtifactDamaged` before the first byte if the content does not have the hash of its address, whatever the
+        range. The content is read in full for that once, and again after each change.
         """
+        ...
+
+    async def measure(self, key: str) -> ContentFacts:
+        """Read an artifact in full, damaged or not. Return its hash and size. Raises `ArtifactMissing`."""
         ...
 
     async def delete(self, key: str) -> bool:
@@ -141,20 +158,3 @@ def digest_in(key: str) -> str:
     if match is None:
         raise ValueError("not an artifact key")
     return "".join(match.groups())
-
-
-@dataclass(frozen=True, slots=True)
-class ContentFacts:
-    """Hash and size of content as it is, whatever its address."""
-
-    sha256: str
-    size_bytes: int
-
-
-async def content_facts(store: ArtifactStore, key: str) -> ContentFacts:
-    """Read an artifact in full. Return its hash and size. Raises `ArtifactMissing`."""
-    digest, size_bytes = sha256(), 0
-    async for chunk in store.read(key):
-        digest.update(chunk)
-        size_bytes += len(chunk)
-    return ContentFacts(digest.hexdigest(), size_bytes)

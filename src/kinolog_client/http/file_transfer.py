@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 
 from kinolog_client.errors import UnexpectedAnswer
@@ -17,6 +18,8 @@ _MEDIA_TYPES = {"video": ("video/",), "thumbnail": ("image/",), "preview": ("ima
 """How the media type of a file begins."""
 _SCENE_TYPES = ("video/", "image/")
 _HASH_TAG = re.compile(r'"([0-9a-f]{64})"')
+_DIGEST = re.compile(r"(?:^|[,\s])sha-256=:([A-Za-z0-9+/]{43}=):")
+"""The SHA-256 in the header Repr-Digest (RFC 9530)."""
 _FIRST_BYTE = re.compile(r"bytes (\d+)-")
 
 
@@ -56,14 +59,25 @@ def _facts_reader(file: str) -> Callable[[HttpAnswer], FileInfo]:
         media_type = answer.headers.get("content-type", "")
         if answer.status not in (200, 206) or not media_type.startswith(_MEDIA_TYPES.get(file, _SCENE_TYPES)):
             raise ValueError(f"HTTP {answer.status} with {media_type or 'no media type'} is no file")
-        tag = _HASH_TAG.fullmatch(answer.headers.get("etag", ""))
         return FileInfo(
             size_bytes=_number(answer.headers.get("content-length")),
-            sha256=tag[1] if tag else None,
+            sha256=_hash_in(answer.headers),
             media_type=media_type,
         )
 
     return read
+
+
+def _hash_in(headers: Mapping[str, str]) -> str | None:
+    """Return the SHA-256 of the whole file in hexadecimal. None if no header states it.
+
+    A proxy that compresses weakens the ETag, but leaves the digest.
+    """
+    if tag := _HASH_TAG.fullmatch(headers.get("etag", "")):
+        return tag[1]
+    if digest := _DIGEST.search(headers.get("repr-digest", "")):
+        return b64decode(digest[1]).hex()
+    return None
 
 
 def _number(text: str | None) -> int | None:
@@ -116,10 +130,10 @@ class FileTransfer:
         self._failures = 0
 
     def on_end(self) -> None:
-        """Check the whole file. Raises `UnexpectedAnswer` if its hash is not that of the gateway's ETag."""
+        """Check the whole file. Raises `UnexpectedAnswer` if it has another hash than the gateway states."""
         if self._expected_hash not in (None, self._hash.hexdigest()):
             raise UnexpectedAnswer(
-                self._url, f"{self.operation.path} arrived with another hash than its ETag"
+                self._url, f"{self.operation.path} arrived with another hash than the gateway states"
             )
 
     def pause_seconds(self, error: Exception) -> float | None:

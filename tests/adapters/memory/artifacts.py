@@ -13,6 +13,7 @@ from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
+    ContentFacts,
     StagedContent,
     StoredArtifact,
     address,
@@ -43,17 +44,15 @@ class MemoryArtifacts:
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
         key = address(staged.job_id, staged.sha256, suffix)
-        stored = self._artifacts.get(key)
-        if stored is not None and len(stored) != staged.size_bytes:
-            raise ArtifactDamaged(key)
-        if stored is None:
+        intact = self._is_intact(key)
+        if not intact:
             if staged.temporary_key not in self._temporaries:
-                raise ArtifactMissing(staged.temporary_key)
+                raise (
+                    ArtifactDamaged(key) if key in self._artifacts else ArtifactMissing(staged.temporary_key)
+                )
             self._artifacts[key] = self._temporaries[staged.temporary_key][1]
         self._temporaries.pop(staged.temporary_key, None)
-        return StoredArtifact(
-            key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=stored is None
-        )
+        return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=not intact)
 
     async def discard(self, staged: StagedContent) -> None:
         self._temporaries.pop(staged.temporary_key, None)
@@ -67,9 +66,25 @@ class MemoryArtifacts:
         digest_in(key)
         if key not in self._artifacts:
             raise ArtifactMissing(key)
+        if not self._is_intact(key):
+            raise ArtifactDamaged(key)
         wanted = self._artifacts[key][start:end]
         for offset in range(0, len(wanted), _CHUNK_BYTES):
             yield wanted[offset : offset + _CHUNK_BYTES]
+
+    async def measure(self, key: str) -> ContentFacts:
+        digest_in(key)
+        if key not in self._artifacts:
+            raise ArtifactMissing(key)
+        content = self._artifacts[key]
+        return ContentFacts(sha256(content).hexdigest(), len(content))
+
+    def replace(self, key: str, content: bytes | None) -> None:
+        """Change the content under a key as a damaged disk does; None removes it."""
+        if content is None:
+            del self._artifacts[key]
+        else:
+            self._artifacts[key] = content
 
     async def delete(self, key: str) -> bool:
         digest_in(key)
@@ -93,3 +108,7 @@ class MemoryArtifacts:
         for key in old:
             del self._temporaries[key]
         return len(old)
+
+    def _is_intact(self, key: str) -> bool:
+        content = self._artifacts.get(key)
+        return content is not None and sha256(content).hexdigest() == digest_in(key)

@@ -34,8 +34,8 @@ CASES = [
     (DamagedLog("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (DamagedCommit("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
     (UnsealFailed("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
-    (ArtifactDamaged("bad"), StatusCode.DATA_LOSS, "DATA_DAMAGED", False),
-    (ArtifactMissing("none"), StatusCode.DATA_LOSS, "ARTIFACT_MISSING", False),
+    (ArtifactDamaged("bad"), StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", False),
+    (ArtifactMissing("none"), StatusCode.NOT_FOUND, "ARTIFACT_MISSING", False),
 ]
 
 

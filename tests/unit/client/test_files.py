@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,7 @@ async def test_a_page_is_not_saved_as_a_file(flavour: str, file: str, tmp_path: 
 
 @pytest.mark.parametrize("flavour", ["blocking", "async"])
 async def test_other_bytes_are_not_saved(flavour: str, tmp_path: Path) -> None:
-    """Where the ETag is a hash, the file must have it; the file of before stays. Other ETags are not compared."""
+    """The file must have the hash of the ETag or of Repr-Digest; the file of before stays. Other ETags are no hash."""
     right, wrong = hashlib.sha256(b"film").hexdigest(), hashlib.sha256(b"other").hexdigest()
     place = tmp_path / "v"
     for tag in (f'"{right}"', '"v1"', f'W/"{wrong}"'):
@@ -194,6 +195,18 @@ async def test_other_bytes_are_not_saved(flavour: str, tmp_path: Path) -> None:
         with pytest.raises(UnexpectedAnswer, match="another hash"):
             await either.items("stream", JOB)
         await either.close()
+    digest = f"sha-256=:{b64encode(bytes.fromhex(right)).decode()}:"
+    headers = {"Content_Type": "video/mp4", "ETag": f'W/"{right}"', "Repr_Digest": digest}
+    for content in (b"film", b"film!"):
+        async with canned_server(200, content, **headers) as url:
+            either = EitherClient(flavour, url, retries=0)
+            assert (await either.call("video_info", JOB)).sha256 == right
+            if content == b"film":
+                await either.call("download", JOB, place)
+            else:
+                with pytest.raises(UnexpectedAnswer, match="another hash"):
+                    await either.call("download", JOB, place)
+            await either.close()
     assert place.read_bytes() == b"film"
     assert os.listdir(tmp_path) == ["v"]
 

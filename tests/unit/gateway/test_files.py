@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 
 import grpc
 import pytest
@@ -58,6 +59,7 @@ async def test_the_whole_video(gateway: RunningGateway, api: RecordingApi) -> No
     assert response.headers["content-type"] == "video/mp4"
     assert response.headers["content-length"] == str(len(canned.VIDEO))
     assert response.headers["etag"] == f'"{canned.HASH}"'
+    assert response.headers["repr-digest"] == f"sha-256=:{b64encode(bytes.fromhex(canned.HASH)).decode()}:"
     assert response.headers["accept-ranges"] == "bytes"
     assert response.headers["content-disposition"] == f'inline; filename="{job.id}.mp4"'
 
@@ -192,11 +194,18 @@ async def test_a_manifest(gateway: RunningGateway, api: RecordingApi) -> None:
 
 
 async def test_a_file_that_cannot_be_read(gateway: RunningGateway, api: RecordingApi) -> None:
-    """An error before the first byte is a problem, not a broken download."""
+    """A missing or damaged file is a problem before the first byte, for all of it, a range, and its headers."""
     job = finished(api)
-    api.failures["ReadArtifact"] = Refusal(grpc.StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "not stored")
-    problem = problem_of(await gateway.client.get(f"/mcp/result/{job.id}/video"), 500)
-    assert problem["reason"] == "ARTIFACT_MISSING"
+    path = f"/mcp/result/{job.id}/video"
+    for code, reason, status in (
+        (grpc.StatusCode.NOT_FOUND, "ARTIFACT_MISSING", 404),
+        (grpc.StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", 500),
+    ):
+        api.failures["ReadArtifact"] = Refusal(code, reason, "put it back")
+        assert problem_of(await gateway.client.get(path), status)["reason"] == reason
+        part = await gateway.client.get(path, headers={"Range": "bytes=0-9"})
+        assert problem_of(part, status)["detail"] == "put it back"
+        assert (await gateway.client.head(path)).status_code == status
 
 
 async def test_a_download_that_is_abandoned(gateway: RunningGateway, api: RecordingApi) -> None:

@@ -12,8 +12,7 @@ from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMe
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
-from kinolog.job.commands import Cancel, Erase, GiveUp, RecordScene, Reprioritize
-from kinolog.job.values import Artifact as JobArtifact
+from kinolog.job.commands import Cancel, Erase, GiveUp, Reprioritize
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
 from kinolog.ports.artifacts import StagedContent, StoredArtifact
 from kinolog.ports.progress import LogLine, Progress
@@ -70,49 +69,6 @@ async def test_scenes_follow_their_stages(memory_worker: MemoryWorker) -> None:
     for scene in (0, 1):
         assert names.index(("StageFinished", scene)) < names.index(("SceneRendered", scene))
     assert [event.at for event in events] == sorted(event.at for event in events)
-
-
-async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: MemoryWorker) -> None:
-    """A second attempt receives the scenes that the first one stored."""
-    job_id = await memory_worker.submit()
-
-    async def dies_after_one_scene(
-        inference: ScriptedInference, job: RenderJob
-    ) -> AsyncGenerator[Message, None]:
-        async for message in rendering(inference, job):
-            if isinstance(message, StageStartedMessage) and message.scene == 1:
-                break
-            yield message
-        async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
-            yield message
-
-    memory_worker.inference.script = dies_after_one_scene
-    job = await memory_worker.work(job_id)
-    assert (job.status, [scene.artifact is not None for scene in job.scenes]) == (
-        Status.QUEUED,
-        [True, False],
-    )
-    memory_worker.now = job.not_before or memory_worker.now
-    memory_worker.inference.script = rendering
-    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
-    assert [file.index for file in memory_worker.inference.jobs[1].finished_scenes] == [0]
-
-
-async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWorker) -> None:
-    """The second attempt does not receive a scene that is no longer stored."""
-    job_id = await memory_worker.submit()
-    memory_worker.inference.script = failing("WORKER_CRASHED", retryable=True)
-    await memory_worker.start_elsewhere(job_id)
-    key = "sha256/00/" + "0" * 62 + ".mp4"
-    artifact = JobArtifact(
-        kind=ArtifactKind.SCENE, key=key, sha256="0" * 64, size_bytes=3, media_type="video/mp4"
-    )
-    await memory_worker.send(
-        job_id, RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=0, artifact=artifact)
-    )
-    memory_worker.inference.script = rendering
-    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
-    assert memory_worker.inference.jobs[0].finished_scenes == ()
 
 
 async def test_a_cancellation_reaches_the_renderer(memory_worker: MemoryWorker) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kinolog_worker.media import encoder
 from kinolog_worker.media.encoder import BackgroundEncoder, ClipEncoder, EncodingFailed
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import ThumbnailCollector, jpeg_of
@@ -79,6 +82,38 @@ def test_colours_survive(tmp_path: Path) -> None:
         picture = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
     assert np.abs(picture[40, 50] - BLUE).max() <= 4
     assert np.abs(picture[24, 8] - RED).max() <= 4
+
+
+def _textured(frames: int, width: int, height: int) -> Frames:
+    """Return frames of moving waves and noise, which use every part of the encoder."""
+    rng = np.random.default_rng(1)
+    rows, columns = np.mgrid[0:height, 0:width]
+    clip = np.empty((frames, height, width, 3), np.uint8)
+    for index, frame in enumerate(clip):
+        frame[..., 0] = 128 + 100 * np.sin(columns / 17 + index / 3)
+        frame[..., 1] = 128 + 100 * np.sin(rows / 11 - index / 2)
+        frame[..., 2] = rng.integers(0, 255, (height, width))
+    return clip
+
+
+@pytest.mark.parametrize(("width", "height"), [(96, 96), (160, 96), (854, 480)])
+def test_the_bytes_do_not_depend_on_the_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, height: int
+) -> None:
+    """A processor without any vector instruction gives the same bytes, whatever the width."""
+    clip = _textured(13, width, height)
+    usual = _encoded(tmp_path / "usual.mp4", clip)
+    monkeypatch.setattr(encoder, "_ANY_PROCESSOR", f"{encoder._ANY_PROCESSOR}:asm=0")
+    assert _encoded(tmp_path / "plain.mp4", clip).read_bytes() == usual.read_bytes()
+
+
+def test_the_bytes_do_not_depend_on_the_load(tmp_path: Path) -> None:
+    """Encoders that run at the same time and compete for the processor all give the same bytes."""
+    clip = _textured(13, 160, 96)
+    paths = [tmp_path / f"{number}.mp4" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(partial(_encoded, clip=clip), paths))
+    assert len({sha256(path.read_bytes()).hexdigest() for path in paths}) == 1
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:

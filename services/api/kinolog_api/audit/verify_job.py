@@ -9,7 +9,7 @@ from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, content_facts, digest_in, is_shared
+from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, is_shared
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
@@ -134,7 +134,7 @@ class VerifyJob:
         try:
             if digest_in(artifact.key) != artifact.sha256:
                 return f"{name} is stored under a hash that differs from the log"
-            found = await content_facts(self._artifacts, artifact.key)
+            found = await self._artifacts.measure(artifact.key)
         except ValueError:
             return f"{name} has an invalid key"
         except ArtifactMissing:

@@ -10,7 +10,7 @@ from kinolog.codec.enums import KIND_FROM_PROTO
 from kinolog.codec.values import artifact_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
-from kinolog.ports.artifacts import ArtifactDamaged, ArtifactStore
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall
@@ -30,10 +30,22 @@ class ReadArtifact:
     async def read_artifact(
         self, request: pb.ReadArtifactRequest, call: RpcCall
     ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
-        """ReadArtifact: yield the description of the file in the first message, and its bytes in all."""
+        """ReadArtifact: yield the description of the file in the first message, and its bytes in all.
+
+        A file that is missing or damaged is refused before the first byte, also if the range is empty.
+        """
         job = (await self._queries.load(call.tenant, request.job_id)).job
         artifact = _find_artifact(job, KIND_FROM_PROTO[request.kind], request.scene)
         start, end = _byte_range(artifact, request.offset, request.limit)
+        try:
+            async for message in self._messages(artifact, start, end):
+                yield message
+        except (ArtifactMissing, ArtifactDamaged) as error:
+            raise _unusable(job, artifact, error) from error
+
+    async def _messages(
+        self, artifact: Artifact, start: int, end: int
+    ) -> AsyncGenerator[pb.ReadArtifactResponse, None]:
         wire = pb.ReadArtifactResponse(artifact=artifact_to_proto(artifact))
         sent = 0
         async for content in self._artifacts.read(artifact.key, start, end):
@@ -44,9 +56,7 @@ class ReadArtifact:
                 yield wire
                 wire = pb.ReadArtifactResponse()
         if sent != end - start:
-            raise ArtifactDamaged(
-                f"{artifact.key} ends after {start + sent} bytes, not {artifact.size_bytes}"
-            )
+            raise ArtifactDamaged(artifact.key)
         if not sent:
             yield wire
 
@@ -64,6 +74,20 @@ def _find_artifact(job: Job, kind: ArtifactKind, scene: int) -> Artifact:
         metadata = {"job_id": job.id, "status": job.status.value}
         raise RpcError(StatusCode.NOT_FOUND, "NO_SUCH_ARTIFACT", message, metadata=metadata)
     return found
+
+
+def _unusable(job: Job, artifact: Artifact, error: Exception) -> RpcError:
+    """Return the error for a file that the job lists but that is not stored, or not as it was."""
+    missing = isinstance(error, ArtifactMissing)
+    state = "is no longer stored" if missing else "is damaged: its bytes are not those that were recorded"
+    message = (
+        f"the {artifact.kind} of job {job.id} {state}; put {artifact.key} back into the artifact store from a backup, "
+        "or submit the request again"
+    )
+    metadata = {"job_id": job.id, "key": artifact.key}
+    if missing:
+        return RpcError(StatusCode.NOT_FOUND, "ARTIFACT_MISSING", message, metadata=metadata)
+    return RpcError(StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", message, metadata=metadata)
 
 
 def _byte_range(artifact: Artifact, offset: int, limit: int) -> tuple[int, int]:

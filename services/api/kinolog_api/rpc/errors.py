@@ -163,11 +163,15 @@ def _translate_dependency_error(error: Exception) -> RpcError | None:
             return _unavailable("READ_MODEL_BEHIND", str(error), metadata)
         case KeyErased():
             return RpcError(StatusCode.FAILED_PRECONDITION, "JOB_ERASED", "the job is erased")
-        case DamagedLog() | DamagedCommit() | UnsealFailed() | ArtifactDamaged():
+        case DamagedLog() | DamagedCommit() | UnsealFailed():
             return RpcError(StatusCode.DATA_LOSS, "DATA_DAMAGED", f"stored data is damaged: {error}")
+        case ArtifactDamaged():
+            return RpcError(StatusCode.DATA_LOSS, "ARTIFACT_DAMAGED", f"the stored file {error} is damaged")
         case ArtifactMissing():
             return RpcError(
-                StatusCode.DATA_LOSS, "ARTIFACT_MISSING", "a file that the job lists is not stored"
+                StatusCode.NOT_FOUND,
+                "ARTIFACT_MISSING",
+                f"the file {error}, which the job lists, is not stored",
             )
         case UnknownEvent():
             return RpcError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -124,7 +125,10 @@ async def _file_response(
     job_id: str,
     scene: int | None = None,
 ) -> Response:
-    """Return the response with a file, a range of it, or only its headers. `scene` is the index of a scene's file."""
+    """Return the response with a file, a range of it, or only its headers. `scene` is the index of a scene's file.
+
+    Headers are those of GET: a file that GET cannot read is the same problem here.
+    """
     etag = f'"{artifact.sha256}"'
     headers = _file_headers(artifact, etag, name=job_id if scene is None else f"{job_id}-scene-{scene}")
     if not_modified(request.headers, etag):
@@ -143,6 +147,8 @@ async def _file_response(
     if byte_range:
         headers["Content-Range"] = byte_range.content_range
     if request.method == "HEAD":
+        end = ByteRange(first=artifact.size_bytes, last=artifact.size_bytes - 1, size=artifact.size_bytes)
+        await anext(_read_artifact(api, caller, artifact, job_id, scene or 0, end), b"")
         return Response(status_code=status, media_type=artifact.media_type, headers=headers)
     chunks = _read_artifact(api, caller, artifact, job_id, scene or 0, byte_range)
     first = await anext(chunks, b"")  # an error of the first read still becomes a problem
@@ -155,6 +161,7 @@ def _file_headers(artifact: job_pb2.Artifact, etag: str, *, name: str) -> dict[s
     extension = _EXTENSIONS.get(artifact.media_type, "bin")
     return {
         "ETag": etag,
+        "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(artifact.sha256)).decode('ascii')}:",
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "X-Content-Type-Options": "nosniff",

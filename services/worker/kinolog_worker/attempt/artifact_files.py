@@ -9,7 +9,13 @@ from pathlib import Path
 
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact, ArtifactKind
-from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, ArtifactsUnavailable, StagedContent
+from kinolog.ports.artifacts import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStore,
+    ArtifactsUnavailable,
+    StagedContent,
+)
 from kinolog_worker.inference.messages import ArtifactFile, SceneFile
 
 logger = logging.getLogger(__name__)
@@ -88,7 +94,7 @@ async def commit_files(
 
 
 async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[SceneFile]:
-    """Download the scenes that earlier attempts stored into `folder`. Missing ones are left out."""
+    """Download the scenes that earlier attempts stored into `folder`. Missing and damaged ones are left out."""
     fetched = []
     for scene in job.scenes:
         artifact = scene.artifact
@@ -99,6 +105,9 @@ async def fetch_scenes(store: ArtifactStore, job: Job, folder: Path) -> list[Sce
             await _download(store, artifact.key, path)
         except ArtifactMissing:
             logger.warning("scene %d of job %s is no longer stored", scene.index, job.id)
+            continue
+        except ArtifactDamaged:
+            logger.warning("scene %d of job %s is damaged and is rendered again", scene.index, job.id)
             continue
         fetched.append(
             SceneFile(

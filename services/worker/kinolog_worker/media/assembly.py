@@ -21,6 +21,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from kinolog.storyboard.shots import Transition
+from kinolog_worker.media.conversion import EXACT_BILINEAR
 from kinolog_worker.media.encoder import ClipEncoder, EncodingFailed
 from kinolog_worker.media.frames import Frames
 
@@ -172,6 +173,11 @@ def _decoded_frames(path: Path) -> Iterator[Frames]:
     with av.open(str(path)) as source:
         for frame in source.decode(video=0):
             rgb = frame.reformat(
-                format="rgb24", src_colorspace="ITU709", src_color_range="MPEG", dst_color_range="JPEG"
+                format="rgb24",
+                src_colorspace="ITU709",
+                src_color_range="MPEG",
+                dst_color_range="JPEG",
+                interpolation=EXACT_BILINEAR,
+                threads=1,
             )
             yield rgb.to_ndarray().astype(np.uint8, copy=False)

@@ -1,8 +1,11 @@
 """Frames into an H.264 file, one run of frames at a time.
 
-yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). The
-settings depend on the frame size alone, so the same frames give the same bytes on any machine with the same
-libraries. Sides must be even; odd ones are refused, never padded.
+yuv420p, converted to and tagged as BT.709 (limited range), index in front (`faststart`, which needs a file). Sides must
+be even; odd ones are refused, never padded.
+
+The same frames give the same bytes on any machine with the same versions of the libraries, idle or busy. Three things
+make it so (decision 41): the number of threads depends on the frame size alone; x264 uses only algorithms that every
+processor has; and pixels are converted exactly.
 """
 
 from __future__ import annotations
@@ -19,10 +22,15 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from kinolog_worker.media.conversion import EXACT_BILINEAR
 from kinolog_worker.media.frames import Frames
 
 QUALITY_CRF = 18
 """Constant rate factor of x264. Below about 18, differences are hard to see."""
+
+_ANY_PROCESSOR = "cpu-independent=1"
+"""Without this x264 selects algorithms by the processor. One of them, for AVX-512, reads memory that nothing wrote if
+the width is not a multiple of 64, so that the same frames gave other bytes on the same machine."""
 
 _BT709 = 1
 _LIMITED_RANGE = 1
@@ -71,6 +79,8 @@ class ClipEncoder:
             dst_colorspace="ITU709",
             src_color_range="JPEG",
             dst_color_range="MPEG",
+            interpolation=EXACT_BILINEAR,
+            threads=1,
         )
         converted.pts = self.frames
         self.frames += 1
@@ -110,7 +120,7 @@ def add_h264_stream(
     container: av.container.OutputContainer, *, width: int, height: int, fps: int
 ) -> VideoStream:
     """Add a video stream with the settings of every clip that the worker makes."""
-    options = {"preset": "veryfast", "crf": str(QUALITY_CRF)}
+    options = {"preset": "veryfast", "crf": str(QUALITY_CRF), "x264-params": _ANY_PROCESSOR}
     stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context

@@ -8,6 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from kinolog_worker.media.conversion import EXACT_AREA
 from kinolog_worker.media.frames import Frames
 
 THUMBNAIL_SIDE_PIXELS = 320
@@ -70,10 +71,11 @@ def _scaled(frame: VideoFrame, side_pixels: int) -> Image.Image:
         width=width,
         height=height,
         format="rgb24",
-        interpolation="AREA",
+        interpolation=EXACT_AREA,
         src_colorspace="ITU709",
         src_color_range="MPEG",
         dst_color_range="JPEG",
+        threads=1,
     )
     return Image.fromarray(small.to_ndarray())
 

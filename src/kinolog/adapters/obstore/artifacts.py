@@ -3,6 +3,10 @@
 Create-only is the conditional write of the store: a hard link on a file system, `If-None-Match` elsewhere (S3 by a
 multipart copy). On a file system `commit` also flushes the content to disk before it returns, so that after a power
 failure no event names an artifact that is lost.
+
+Content is compared with the hash in its address before it is relied on (decision 40): by `commit`, which replaces
+damaged content, and by `read`, once for each version that the store reports. A complete read is hashed each time, since
+a disk can also change bytes without a new time of modification.
 """
 
 from __future__ import annotations
@@ -16,18 +20,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
+from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
     ArtifactStat,
     ArtifactsUnavailable,
+    ContentFacts,
     StagedContent,
     StoredArtifact,
     address,
@@ -36,10 +44,15 @@ from kinolog.ports.artifacts import (
 )
 from kinolog.process.settings import without_credentials
 
+if TYPE_CHECKING:  # these names exist only in the stubs
+    from obstore import GetOptions, GetResult
+
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1024 * 1024
 _TEMPORARY_PREFIX = "tmp"
+_TRIES = 3
+"""How often a read starts again because the content was replaced meanwhile."""
 
 
 class ObstoreArtifacts:
@@ -48,6 +61,8 @@ class ObstoreArtifacts:
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
+        self._verified = VerifiedVersions()
+        self._readings: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
         digest = sha256()
@@ -87,16 +102,19 @@ class ObstoreArtifacts:
                     await asyncio.to_thread(_flush, self._folder / staged.temporary_key)
                 await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
         except AlreadyExistsError:
-            created = False
+            created = not await self._is_intact(key)
+            if created:
+                logger.warning("the artifact %s is damaged and is replaced", key)
+                with _store_errors():
+                    await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=True)
+            else:
+                await self.discard(staged)
         except (NotFoundError, FileNotFoundError):
             created = False
             if await self.head(key) is None:
                 raise ArtifactMissing(staged.temporary_key) from None
-        if not created:
-            stored = await self.head(key)
-            if stored is None or stored.size_bytes != staged.size_bytes:
-                raise ArtifactDamaged(key)
-            await self.discard(staged)
+            if not await self._is_intact(key):
+                raise ArtifactDamaged(key) from None
         if self._folder is not None:
             folder = (self._folder / key).parent
             with _store_errors():
@@ -117,20 +135,33 @@ class ObstoreArtifacts:
         return ArtifactStat(key, meta["size"])
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        stored = await self.head(key)
-        if stored is None:
-            raise ArtifactMissing(key)
-        stop = stored.size_bytes if end is None else min(end, stored.size_bytes)
-        if start >= stop:
-            return
-        try:
-            with _store_errors():
-                answer = await obstore.get_async(self._store, key, options={"range": (start, stop)})
-        except (NotFoundError, FileNotFoundError):
-            raise ArtifactMissing(key) from None
+        for _ in range(_TRIES):
+            version = await self._verified_version(key)
+            stop = version.size_bytes if end is None else min(end, version.size_bytes)
+            if start >= stop:
+                return
+            answer = await self._get(key, start, stop)
+            if ContentVersion.of(answer.meta) == version:
+                break
+        else:
+            raise ArtifactDamaged(key)  # somebody else keeps changing it
+        whole = stop - start == version.size_bytes
+        digest = sha256()
+        held = b""  # the last chunk is yielded only after the whole content has proved right
         with _store_errors():
             async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
-                yield bytes(chunk)
+                if held:
+                    yield held
+                held = bytes(chunk)
+                if whole:
+                    digest.update(held)
+        if whole and digest.hexdigest() != digest_in(key):
+            raise _damaged(key, digest.hexdigest())
+        yield held
+
+    async def measure(self, key: str) -> ContentFacts:
+        facts, _ = await self._measure(key)
+        return facts
 
     async def delete(self, key: str) -> bool:
         if await self.head(key) is None:
@@ -166,6 +197,57 @@ class ObstoreArtifacts:
                     swept += await self._delete(meta["path"])
         return swept
 
+    async def _verified_version(self, key: str) -> ContentVersion:
+        """Return the current version of an artifact, which has the hash of its address. Read it in full if need be.
+
+        Callers that wait for the same artifact share one reading. Raises `ArtifactMissing`, `ArtifactDamaged`.
+        """
+        digest_in(key)
+        lock = self._readings.setdefault(key, asyncio.Lock())
+        async with lock:
+            version = await self._version(key)
+            if self._verified.has(key, version):
+                return version
+            facts, version = await self._measure(key)
+            if facts.sha256 != digest_in(key):
+                raise _damaged(key, facts.sha256)
+            self._verified.add(key, version)
+            return version
+
+    async def _is_intact(self, key: str) -> bool:
+        """Return whether an artifact is there and, read in full, has the hash of its address."""
+        try:
+            facts, _ = await self._measure(key)
+        except ArtifactMissing:
+            return False
+        return facts.sha256 == digest_in(key)
+
+    async def _measure(self, key: str) -> tuple[ContentFacts, ContentVersion]:
+        digest_in(key)
+        answer = await self._get(key)
+        digest, size_bytes = sha256(), 0
+        with _store_errors():
+            async for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+                await asyncio.to_thread(digest.update, chunk)
+                size_bytes += len(chunk)
+        return ContentFacts(digest.hexdigest(), size_bytes), ContentVersion.of(answer.meta)
+
+    async def _version(self, key: str) -> ContentVersion:
+        try:
+            with _store_errors():
+                return ContentVersion.of(await obstore.head_async(self._store, key))
+        except (NotFoundError, FileNotFoundError):
+            raise ArtifactMissing(key) from None
+
+    async def _get(self, key: str, start: int = 0, stop: int | None = None) -> GetResult:
+        """Open the content, or a range of it that is not empty. Raises `ArtifactMissing`."""
+        options: GetOptions = {} if stop is None else {"range": (start, stop)}
+        try:
+            with _store_errors():
+                return await obstore.get_async(self._store, key, options=options)
+        except (NotFoundError, FileNotFoundError):
+            raise ArtifactMissing(key) from None
+
     async def _delete(self, key: str) -> bool:
         try:
             await obstore.delete_async(self._store, key)
@@ -177,6 +259,12 @@ class ObstoreArtifacts:
 def _temporary_folder(job_id: str) -> str:
     """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
     return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
+
+
+def _damaged(key: str, found: str) -> ArtifactDamaged:
+    """Log that an artifact is damaged, for operators, and return the error."""
+    logger.error("the artifact %s is damaged: its SHA-256 is %s", key, found)
+    return ArtifactDamaged(key)
 
 
 @contextmanager

@@ -1,0 +1,92 @@
+"""Scenes of earlier attempts: used again, unless they are gone or damaged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from kinolog_worker.inference.messages import FinishedMessage, Message, RenderJob, StageStartedMessage
+
+from kinolog.ids import new_id
+from kinolog.job.commands import RecordScene
+from kinolog.job.values import Artifact as JobArtifact
+from kinolog.job.values import ArtifactKind, Status
+from kinolog.ports.artifacts import digest_in
+from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.builders.memory_worker import MemoryWorker
+from tests.builders.scripted_inference import ScriptedInference, failing, rendering
+
+
+@pytest.fixture
+def memory_worker(tmp_path: Path) -> MemoryWorker:
+    """A worker without jobs."""
+    return MemoryWorker(tmp_path)
+
+
+async def test_scenes_of_an_earlier_attempt_are_used_again(memory_worker: MemoryWorker) -> None:
+    """A second attempt receives the scenes that the first one stored."""
+    job_id = await memory_worker.submit()
+
+    async def dies_after_one_scene(
+        inference: ScriptedInference, job: RenderJob
+    ) -> AsyncGenerator[Message, None]:
+        async for message in rendering(inference, job):
+            if isinstance(message, StageStartedMessage) and message.scene == 1:
+                break
+            yield message
+        async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
+            yield message
+
+    memory_worker.inference.script = dies_after_one_scene
+    job = await memory_worker.work(job_id)
+    assert (job.status, [scene.artifact is not None for scene in job.scenes]) == (
+        Status.QUEUED,
+        [True, False],
+    )
+    memory_worker.now = job.not_before or memory_worker.now
+    memory_worker.inference.script = rendering
+    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
+    assert [file.index for file in memory_worker.inference.jobs[1].finished_scenes] == [0]
+
+
+async def test_a_damaged_scene_is_rendered_again(memory_worker: MemoryWorker) -> None:
+    """Of the scenes of an earlier attempt, a damaged one is not used, and its place in the store is healed."""
+    job_id = await memory_worker.submit()
+
+    async def dies_at_the_end(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        async for message in rendering(inference, job):
+            if not isinstance(message, FinishedMessage):
+                yield message
+        async for message in failing("WORKER_CRASHED", retryable=True)(inference, job):
+            yield message
+
+    store = MemoryArtifacts()
+    memory_worker.set_artifacts(store)
+    memory_worker.inference.script = dies_at_the_end
+    job = await memory_worker.work(job_id)
+    keys = [scene.artifact.key for scene in job.scenes if scene.artifact is not None]
+    assert len(keys) == 2
+    store.replace(keys[0], b"damaged")
+    memory_worker.now = job.not_before or memory_worker.now
+    memory_worker.inference.script = rendering
+    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
+    assert [file.index for file in memory_worker.inference.jobs[1].finished_scenes] == [1]
+    assert (await store.measure(keys[0])).sha256 == digest_in(keys[0])
+
+
+async def test_scenes_that_are_gone_are_rendered_again(memory_worker: MemoryWorker) -> None:
+    """The second attempt does not receive a scene that is no longer stored."""
+    job_id = await memory_worker.submit()
+    memory_worker.inference.script = failing("WORKER_CRASHED", retryable=True)
+    await memory_worker.start_elsewhere(job_id)
+    key = "sha256/00/" + "0" * 62 + ".mp4"
+    artifact = JobArtifact(
+        kind=ArtifactKind.SCENE, key=key, sha256="0" * 64, size_bytes=3, media_type="video/mp4"
+    )
+    await memory_worker.send(
+        job_id, RecordScene(id=new_id(), actor="worker-other", attempt=1, scene=0, artifact=artifact)
+    )
+    memory_worker.inference.script = rendering
+    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
+    assert memory_worker.inference.jobs[0].finished_scenes == ()
