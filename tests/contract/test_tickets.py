@@ -93,6 +93,20 @@ async def test_a_ticket_arrives_as_it_was_issued(setup: TicketSetup) -> None:
     assert (held.ticket, held.deliveries) == (issued, 1)
 
 
+async def test_the_ticket_of_a_dead_worker_is_given_back(setup: TicketSetup) -> None:
+    """By the receipt another process returns a held ticket at once; a receipt that is no longer valid does nothing."""
+    await setup.issuer.issue(setup.ticket(), first=True)
+    held = await setup.take(setup.queue())
+    restarted = setup.queue()
+    await restarted.give_back(held.receipt)
+    again = await setup.take(restarted)
+    assert (again.ticket, again.deliveries) == (held.ticket, 2)
+    await again.acknowledge()
+    await restarted.give_back(again.receipt)
+    await restarted.give_back("no receipt")
+    await setup.expect_outstanding()
+
+
 async def test_a_waiting_worker_gets_the_next_ticket(setup: TicketSetup) -> None:
     """A waiting worker gets the first ticket that is issued."""
     queue = setup.queue()

@@ -33,9 +33,10 @@ from kinolog.process import logs, ready_line
 from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
-from kinolog_worker.attempt.scratch_folder import scratch_folder
+from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
+from kinolog_worker.queue.predecessors import return_tickets
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import ABORT_SECONDS, Supervisor
@@ -81,7 +82,6 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
         await alarms.open()
         keys = WrappedKeyStore(stored_keys, master_keys)
         await keys.check()
-        root = settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
         yield WorkerDependencies(
             worker=name,
             served=served,
@@ -97,12 +97,16 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             artifacts=artifacts,
             alarms=alarms,
             inference=InferenceProcess(settings.worker_device, threads=settings.worker_threads),
-            scratch=stack.enter_context(scratch_folder(root, name)),
+            scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(
                 name, settings.worker_device, tuple(sorted(served)), system_clock(), libraries=libraries()
             ),
             timing=_timing(settings),
         )
+
+
+def _scratch_root(settings: WorkerSettings) -> Path:
+    return settings.worker_scratch or Path(gettempdir()) / f"kinolog-worker-{os.getuid()}"
 
 
 def _timing(settings: WorkerSettings) -> Timing:
@@ -118,6 +122,7 @@ async def serve(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT, then finish the running job or return it to the queue."""
     async with connected_dependencies(settings) as dependencies:
         stopping = stop_requested(settings.worker_grace_seconds + ABORT_SECONDS + END_SECONDS)
+        await return_tickets(dependencies, remove_dead_folders(_scratch_root(settings)))
         supervisor = Supervisor(dependencies)
         probe = Probe(
             settings.worker_probe_port,

@@ -74,6 +74,11 @@ class HeldTicket(Protocol):
         """Number of deliveries of the ticket, including this one."""
         ...
 
+    @property
+    def receipt(self) -> str:
+        """A text by which `TicketQueue.give_back` returns this delivery, after the process that held it has died."""
+        ...
+
     async def extend(self) -> None:
         """Start the ack wait of the ticket again. Call it three times per ack wait."""
         ...
@@ -94,6 +99,13 @@ class TicketQueue(Protocol):
         """Wait for a ticket of one of these model classes, however long the queue is unreachable.
 
         Cancelling the wait loses no ticket. Raises `QueueClosed`.
+        """
+        ...
+
+    async def give_back(self, receipt: str) -> None:
+        """Return a ticket to the queue that a worker holds which has died. Nothing happens if it is not held any more.
+
+        Call it only if the log still gives the job to that worker: the ticket may be held by another one by now.
         """
         ...
 

@@ -77,6 +77,10 @@ class MemoryHeldTicket:
     def deliveries(self) -> int:
         return self._deliveries
 
+    @property
+    def receipt(self) -> str:
+        return f"{self.ticket.job_id} {self.ticket.prefetch} {self._deliveries}"
+
     async def extend(self) -> None:
         if self._deliveries == self._queued.deliveries:
             self._queued.free_at = self._issuer.now() + self._issuer.ack_wait_seconds
@@ -110,6 +114,12 @@ class MemoryTicketQueue:
                 return MemoryHeldTicket(self._issuer, queued)
             await self._wait(seen)
         raise QueueClosed
+
+    async def give_back(self, receipt: str) -> None:
+        for queued in self._issuer.queued.values():
+            held = MemoryHeldTicket(self._issuer, queued)
+            if held.receipt == receipt:
+                await held.release()
 
     async def close(self) -> None:
         self._closed = True

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kinolog_worker.attempt.render_request import build_render_job, model_source
 from kinolog_worker.attempt.retry_delay import LONGEST_SECONDS, retry_at
-from kinolog_worker.attempt.scratch_folder import scratch_folder
+from kinolog_worker.attempt.scratch_folder import NOTE, DeadWorker, remove_dead_folders, scratch_folder
 from kinolog_worker.reporting.device_memory import device_memory
 from kinolog_worker.reporting.identity import instance_name, libraries
 from kinolog_worker.reporting.progress_reporter import MOST_LINES, ProgressReporter
@@ -115,10 +115,14 @@ def test_scratch_folders(tmp_path: Path) -> None:
     (dead / ".in-use").touch()
     foreign = tmp_path / "foreign"
     foreign.mkdir()
+    (dead / NOTE).write_text("its ticket")
+    assert remove_dead_folders(tmp_path) == [DeadWorker("dead", "its ticket")]
+    assert remove_dead_folders(tmp_path / "missing") == []
     with scratch_folder(tmp_path, "one") as one, scratch_folder(tmp_path, "two") as two:
         assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "foreign"}
         (one / "file").touch()
         assert two.is_dir()
+        assert remove_dead_folders(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == ["foreign"]
 
 

@@ -7,19 +7,29 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 LOCK = ".in-use"
 """File in a worker's folder that its process locks for as long as it lives."""
+NOTE = ".held-ticket"
+"""File in a worker's folder about the ticket that it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadWorker:
+    """A worker whose process no longer runs, and the note about the ticket that it held; empty without one."""
+
+    name: str
+    note: str
 
 
 @contextmanager
 def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     """Make a folder for this worker below `root` and remove it at the end. Raises OSError if it cannot be made."""
     root.mkdir(parents=True, exist_ok=True)
-    _remove_dead_folders(root)
     folder = root / name
     folder.mkdir()
     draft = folder / f"{LOCK}-draft"
@@ -32,13 +42,23 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_dead_folders(root: Path) -> None:
-    """Remove folders whose workers no longer run."""
+def remove_dead_folders(root: Path) -> list[DeadWorker]:
+    """Remove folders whose workers no longer run, and return these workers."""
+    dead = []
     for lock_path in root.glob(f"*/{LOCK}"):
         try:
             with lock_path.open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                dead.append(DeadWorker(lock_path.parent.name, _text(lock_path.with_name(NOTE))))
                 shutil.rmtree(lock_path.parent, ignore_errors=True)
         except OSError:
             continue  # its worker lives, or another worker removes it
         logger.info("removed the folder of the dead worker %s", lock_path.parent.name)
+    return dead
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -25,6 +25,7 @@ from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.queue.admission import Drop, Postpone, WorkerSituation, admit
+from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.prefetch import prefetch
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class TicketHandler:
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
         self._room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
+        self._note = HeldTicketNote(dependencies.scratch)
         self._attempt: RunningAttempt | None = None
         self._stopping = False
 
@@ -72,6 +74,7 @@ class TicketHandler:
         """
         job_id = held.ticket.job_id
         pauses, waited = BACKOFF.pauses(), False
+        self._note.write(held)
         try:
             while True:
                 try:
@@ -99,6 +102,7 @@ class TicketHandler:
             await held.release(WORKER_ERROR_SECONDS)
         finally:
             self._attempt = None
+            self._note.remove()
             self._dependencies.status.attempt_ended()
 
     async def _handle_job(self, held: HeldTicket, *, waited: bool) -> None:

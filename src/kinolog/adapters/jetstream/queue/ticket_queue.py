@@ -18,7 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, JetStreamApiError, log_unavailable
 from kinolog.adapters.jetstream.client.consumers import create_durable_consumer
 from kinolog.adapters.jetstream.client.pull_inbox import PullInbox, PullInboxClosed, PullLost, pull_status
 from kinolog.adapters.jetstream.queue.ticket_issuer import ticket_in
@@ -59,6 +59,10 @@ class JetStreamHeldTicket:
     @property
     def deliveries(self) -> int:
         return self._message.metadata.num_delivered
+
+    @property
+    def receipt(self) -> str:
+        return self._message.reply
 
     async def extend(self) -> None:
         await self._send(self._message.in_progress, "extended")
@@ -116,6 +120,15 @@ class JetStreamTicketQueue:
             finally:
                 inbox.close(self._inboxes.discard)
         raise QueueClosed
+
+    async def give_back(self, receipt: str) -> None:
+        if not receipt.startswith(f"$JS.ACK.{subjects.WORK}."):
+            return
+        try:
+            await self._client.publish(receipt, Msg.Ack.Nak)
+            await self._client.flush()
+        except NO_ANSWER as error:
+            raise log_unavailable("returning a ticket", error) from error
 
     async def close(self) -> None:
         self._closed = True

@@ -1,0 +1,83 @@
+"""Returns the ticket that a dead worker held to the queue, so that its job does not wait for the ack wait.
+
+A worker notes the ticket that it holds in its folder. Whoever removes the folder of a dead worker reads the note:
+usually the next process under the same name, which `kinolog up` starts at once. See docs/decisions/0008.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kinolog.job.state import Job
+from kinolog.job.values import Status
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.tickets import HeldTicket
+from kinolog.process.logs import fields
+from kinolog_worker.attempt.scratch_folder import NOTE, DeadWorker
+from kinolog_worker.dependencies import WorkerDependencies
+
+logger = logging.getLogger(__name__)
+
+LIMIT_SECONDS = 10.0
+"""How long the return may take. After that the ack wait does its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketNote:
+    """The ticket that a worker holds: its job, and the receipt by which another process can return it."""
+
+    job_id: str
+    receipt: str
+
+
+class HeldTicketNote:
+    """The note of this worker in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NOTE
+
+    def write(self, held: HeldTicket) -> None:
+        """Note a ticket. A note that cannot be written only costs time after a crash."""
+        note = TicketNote(held.ticket.job_id, held.receipt)
+        with contextlib.suppress(OSError):
+            self._path.write_text(json.dumps(asdict(note)), encoding="utf-8")
+
+    def remove(self) -> None:
+        """Remove the note: the ticket is acknowledged or released."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+async def return_tickets(dependencies: WorkerDependencies, dead: Iterable[DeadWorker]) -> None:
+    """Return the tickets of dead workers, and remove these workers from the registry. Raises nothing."""
+    for worker in dead:
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await _return_ticket(dependencies, worker)
+                await dependencies.workers.deregister(worker.name)
+        except (LogUnavailable, TimeoutError) as error:
+            logger.warning("the ticket of %s is not returned now: %s", worker.name, type(error).__name__)
+
+
+async def _return_ticket(dependencies: WorkerDependencies, worker: DeadWorker) -> None:
+    try:
+        note = TicketNote(**json.loads(worker.note))
+    except (ValueError, TypeError):
+        return  # it held none
+    loaded = await dependencies.store.load(note.job_id)
+    if loaded is None or not _may_hold(loaded.job, worker.name):
+        return
+    await dependencies.queue.give_back(note.receipt)
+    extra = fields("returned", job=note.job_id, worker=worker.name)
+    logger.warning("returned the ticket of a dead worker", extra=extra)
+
+
+def _may_hold(job: Job, worker: str) -> bool:
+    """Return whether the log lets a worker hold the job's ticket: no other has started it since."""
+    return job.status is Status.QUEUED or (job.status is Status.PROCESSING and job.worker == worker)
