@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from kinolog.job import events as e
 from kinolog.job.state import ListedFields
 from kinolog.job.values import Priority, Stage, Status
 from kinolog.ports.progress import LogLevel, LogLine
@@ -219,6 +220,21 @@ class Trends:
 
     points: tuple[TrendPoint, ...]
     bucket_seconds: int
+
+
+ACTIVITY_EVENTS: tuple[type[e.Event], ...] = (
+    e.Submitted,
+    e.AttemptStarted,
+    e.AttemptFailed,
+    e.CancelRequested,
+    e.Cancelled,
+    e.Reprioritized,
+    e.Completed,
+    e.Failed,
+    e.Retried,
+    e.Erased,
+)
+"""Events in the activity feed. Others, such as stages, are in the history of the job alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,18 +21,6 @@ from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 
-ACTIVITY = (
-    e.Submitted,
-    e.AttemptStarted,
-    e.AttemptFailed,
-    e.CancelRequested,
-    e.Cancelled,
-    e.Reprioritized,
-    e.Completed,
-    e.Failed,
-    e.Retried,
-    e.Erased,
-)
 POLL_SECONDS = 0.001
 
 
@@ -277,7 +265,7 @@ def _activity(recorded: RecordedCommit) -> list[rm.ActivityRow]:
             at=event.at,
         )
         for index, event in enumerate(commit.events)
-        if isinstance(event, ACTIVITY)
+        if isinstance(event, rm.ACTIVITY_EVENTS)
     ]
     return entries[::-1]
 

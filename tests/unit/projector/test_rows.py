@@ -15,6 +15,7 @@ from sqlalchemy import Table
 from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
+from kinolog.v1 import job_pb2 as pb
 from tests.builders.memory_jobs import MemoryJobs
 
 
@@ -68,3 +69,9 @@ def test_every_field_of_a_listed_job_has_a_column() -> None:
     """`JobRow` is read from as many columns as it has fields, none of them twice."""
     columns = [*JOB_COLUMNS, *PROMPT_COLUMNS]
     assert len(columns) == len(set(columns)) == len(fields(JobRow))
+
+
+def test_every_column_that_a_job_message_shows_is_listed() -> None:
+    """A field of the message `Job` that is a column of `jobs` is a field of `JobRow`; else lists show its default."""
+    shown = {field.name for field in pb.Job.DESCRIPTOR.fields} & set(tables.jobs.columns.keys())
+    assert shown <= {field.name for field in fields(JobRow)}

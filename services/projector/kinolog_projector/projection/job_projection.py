@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from kinolog.job import events as e
+from kinolog.job.names import stored_name
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import DamagedLog
+from kinolog.ports.read_model import ACTIVITY_EVENTS
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.time_buckets import micros, micros_between
 from kinolog_projector.projection.batch import CommitBatch, JobCommits
@@ -24,19 +26,8 @@ from kinolog_projector.projection.rows import (
     scene_rows,
 )
 
-ACTIVITY = {
-    e.Submitted: "submitted",
-    e.AttemptStarted: "attempt_started",
-    e.AttemptFailed: "attempt_failed",
-    e.CancelRequested: "cancel_requested",
-    e.Cancelled: "cancelled",
-    e.Reprioritized: "reprioritized",
-    e.Completed: "completed",
-    e.Failed: "failed",
-    e.Retried: "retried",
-    e.Erased: "erased",
-}
-"""Events in the activity feed, with their stored names. Others, such as stages, are in the history of the job alone."""
+ACTIVITY: dict[type[e.Event], str] = {event: stored_name(event) for event in ACTIVITY_EVENTS}
+"""Stored names of the events in the activity feed."""
 
 NO_SCENE = -1
 """Stored in `stages` for a stage that covers no single scene."""
