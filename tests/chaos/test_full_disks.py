@@ -1,0 +1,121 @@
+"""Each disk of a stack fills up and is freed while jobs run: none is lost, none fails, it serves again by itself."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kinolog_client import GatewayError, JobInfo, KinologClient
+from kinolog_stack.doctor import run_checks
+from kinolog_stack.stack import Stack
+from tests.fixtures.small_disks import MEBIBYTE, SmallDisk, small_disks
+from tests.fixtures.threads import background_thread
+from tests.fixtures.waits import wait_until
+from tests.fixtures.whole_stack import whole_stack
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+CYCLES = int(os.environ.get("FULL_DISK_CYCLES", "1"))
+"""How often each disk is filled."""
+
+FULL_SECONDS = float(os.environ.get("FULL_DISK_SECONDS", "5"))
+"""How long each stays full: longer than a look of the watch, and than the time limit of a write."""
+
+SERVED_AGAIN_SECONDS = 60.0
+RESERVE_BYTES = 8 * MEBIBYTE
+SIZES = {"nats": 96, "postgres": 400, "artifacts": 64, "scratch": 96}
+"""Room of each disk in MiB."""
+
+ALARMS = {"nats": "log", "postgres": "database", "artifacts": "artifacts", "scratch": "scratch"}
+
+
+class Submitter:
+    """A client that submits jobs without end. `accepted` are the jobs that were acknowledged."""
+
+    def __init__(self, url: str) -> None:
+        self.accepted: list[str] = []
+        self.refusals: set[int] = set()
+        self._url = url
+        self._lock = threading.Lock()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Submit until `stopping`."""
+        with KinologClient(self._url, timeout_seconds=30) as client:
+            while not stopping.wait(0.2):
+                try:
+                    job_id = client.generate("a card", model="card").job_id
+                except GatewayError as error:
+                    self.refusals.add(error.status or 0)
+                else:
+                    self.accepted.append(job_id)
+
+
+@pytest.mark.parametrize("name", list(SIZES))
+def test_a_full_disk_delays_jobs_and_fails_none(data_folder: Path, name: str) -> None:
+    """The disk of one part is full for a while: /ready and doctor tell it, and every accepted job completes."""
+    with whole_stack(data_folder):
+        pass  # makes the folders
+    parts = {data_folder / part: size * MEBIBYTE for part, size in SIZES.items()}
+    with (
+        small_disks(parts) as disks,
+        whole_stack(data_folder, workers=2, disk_reserve_bytes=RESERVE_BYTES) as stack,
+        KinologClient(stack.addresses["gateway"]) as client,
+    ):
+        submitter = Submitter(stack.addresses["gateway"])
+        with background_thread(submitter.run, "submitter", join_seconds=60) as submitting:
+            for _ in range(CYCLES):
+                before = len(submitter.accepted)
+                submitting.wait_until(lambda: len(submitter.accepted) > before + 3, "jobs are accepted")  # noqa: B023 - read in this round
+                _fill_for_a_while(stack, disks[data_folder / name], f"storage-full-{ALARMS[name]}")
+                freed_at, count = time.monotonic(), len(submitter.accepted)
+                submitting.wait_until(
+                    lambda: len(submitter.accepted) > count,  # noqa: B023 - read in this round
+                    "jobs are accepted again",
+                    SERVED_AGAIN_SECONDS,
+                )
+                print(f"{name}: served again after {time.monotonic() - freed_at:.1f} s")
+        _assert_all_completed(client, submitter.accepted)
+        wait_until(lambda: _ready(stack).status_code, "ready again", lambda code: code == 200)
+        assert not client.alarms().alarms
+        print(f"{name}: {len(submitter.accepted)} accepted, refused with {sorted(submitter.refusals)}")
+        assert 507 in submitter.refusals
+
+
+def _fill_for_a_while(stack: Stack, disk: SmallDisk, alarm: str) -> None:
+    disk.fill()
+    page = wait_until(lambda: _ready(stack), "/ready tells it", lambda page: page.status_code == 503)
+    assert alarm in [found["name"] for found in page.json()["alarms"]]
+    checks = {check.name: check for check in run_checks(stack.folder)}
+    assert checks[f"alarm {alarm}"].status == "wrong"
+    ends_at = time.monotonic() + FULL_SECONDS
+    while time.monotonic() < ends_at:
+        disk.fill()  # what the stack itself frees meanwhile
+        time.sleep(0.2)
+    disk.free()
+
+
+def _ready(stack: Stack) -> httpx.Response:
+    return httpx.get(f"{stack.addresses['gateway']}/ready", timeout=10, trust_env=False)
+
+
+def _assert_all_completed(client: KinologClient, accepted: list[str]) -> None:
+    """Wait until every accepted job has ended, and check that each completed without a counted failure."""
+
+    def ended() -> list[JobInfo]:
+        return [job for job in _jobs(client) if job.status in ("completed", "failed", "cancelled")]
+
+    jobs = wait_until(ended, "every job has ended", lambda found: len(found) >= len(accepted), 300)
+    assert {job.job_id for job in jobs} >= set(accepted)
+    assert [(job.job_id, job.error) for job in jobs if job.status != "completed"] == []
+
+
+def _jobs(client: KinologClient) -> list[JobInfo]:
+    try:
+        return list(client.iterate_jobs())
+    except GatewayError:
+        return []
