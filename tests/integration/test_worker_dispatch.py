@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
-from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
-from kinolog_projector.dispatch.reconciler import Reconciler
+from kinolog_projector.dispatch.poison_tickets import MAX_ROUNDS, PoisonTicketHandler
+from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJobs
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import run_dispatch
 from nats.aio.client import Client
 
+from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
-from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.jetstream.subjects import ADVISORIES, QUEUE_STREAMS, WORK, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
@@ -82,8 +85,16 @@ async def dispatch(own_nats_server: NatsServer) -> AsyncIterator[RunningDispatch
         yield RunningDispatch(own_nats_server, store, issuer, worker)
 
 
+async def none_unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
+    """Yield no jobs."""
+    for page in list[list[str]]():
+        yield page
+
+
 @asynccontextmanager
-async def dispatching(dispatch: RunningDispatch) -> AsyncIterator[None]:
+async def dispatching(
+    dispatch: RunningDispatch, unfinished: UnfinishedJobs | None = None
+) -> AsyncIterator[None]:
     """Run the dispatch as the projector does, and cancel it at the end, as a crash would."""
     async with connected(dispatch.server, Service.PROJECTOR) as client:
         store, issuer = JetStreamEventStore(client), JetStreamTicketIssuer(client)
@@ -91,12 +102,16 @@ async def dispatching(dispatch: RunningDispatch) -> AsyncIterator[None]:
         commits = JetStreamCommitFeed(client, "reactor", kinds=TICKET_EVENTS)
         advisories = JetStreamAdvisoryFeed(client, "poison")
 
-        async def none_unfinished(since: datetime) -> list[str]:
-            return []
-
         running = run_dispatch(
             Dispatcher(commits, store, issuer, system_clock),
-            Reconciler(none_unfinished, store, issuer, workers, system_clock),
+            Reconciler(
+                unfinished or none_unfinished,
+                store,
+                issuer,
+                workers,
+                system_clock,
+                partial(provision, client, 1, QUEUE_STREAMS),
+            ),
             PoisonTicketHandler(advisories, store, CommandHandler(store, system_clock), issuer, workers),
         )
         async with background_task(running):
@@ -168,7 +183,7 @@ async def test_a_ticket_that_nobody_finishes_ends_its_job(dispatch: RunningDispa
     queue = JetStreamTicketQueue(dispatch.worker, max_deliveries=2)
     async with dispatching(dispatch):
         job_id = await dispatch.submit()
-        for _ in range(2):
+        for _ in range(2 * MAX_ROUNDS):
             async with asyncio.timeout(SOON_SECONDS):
                 held = await queue.take(["tiny"])
             await held.release()
@@ -186,3 +201,29 @@ async def test_many_jobs_at_once(dispatch: RunningDispatch) -> None:
     async with dispatching(dispatch):
         await dispatch.store.append_first([commit for commit in commits if commit is not None])
         await dispatch.tickets_of(*(commit.job_id for commit in commits if commit is not None))
+
+
+async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispatch) -> None:
+    """Streams of the queue that somebody deletes are created again; every job gets its ticket and reaches a worker."""
+    job_ids = [await dispatch.submit() for _ in range(40)]
+
+    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
+        yield job_ids[:25]
+        yield job_ids[25:]
+
+    queue = JetStreamTicketQueue(dispatch.worker)
+    async with dispatching(dispatch, unfinished):
+        await dispatch.tickets_of(*job_ids)
+        async with asyncio.timeout(SOON_SECONDS):
+            held = await queue.take(["tiny"])
+        async with connected(dispatch.server, Service.ADMIN) as admin:
+            for stream in (WORK, ADVISORIES):
+                await api_request(admin, f"$JS.API.STREAM.DELETE.{stream}")
+        await held.release()
+        taken: set[str] = set()
+        async with asyncio.timeout(2 * SOON_SECONDS):
+            while taken != set(job_ids):
+                held = await queue.take(["tiny"])
+                taken.add(held.ticket.job_id)
+                await held.acknowledge()
+    await queue.close()

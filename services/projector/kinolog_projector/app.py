@@ -28,10 +28,11 @@ from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
 from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
+from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
-from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
@@ -137,7 +138,14 @@ async def run(settings: ProjectorSettings) -> None:
         dispatch = partial(
             run_dispatch,
             Dispatcher(commits, log.store, issuer, system_clock),
-            Reconciler(ReadModelUnfinishedJobs(pool), log.store, issuer, workers, system_clock),
+            Reconciler(
+                ReadModelUnfinishedJobs(pool),
+                log.store,
+                issuer,
+                workers,
+                system_clock,
+                partial(provision, log.client, settings.nats_replicas, QUEUE_STREAMS),
+            ),
             PoisonTicketHandler(
                 advisories, log.store, CommandHandler(log.store, system_clock), issuer, workers
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -149,14 +149,27 @@ async def test_an_outage_is_retried(dispatch: MemoryDispatch, monkeypatch: pytes
     assert set(await dispatched(dispatch, job_id)) == {job_id}
 
 
-def reconciler(dispatch: MemoryDispatch, *overdue: str) -> Reconciler:
-    """Return a reconciler for which these jobs are overdue."""
+def reconciler(dispatch: MemoryDispatch, *overdue: str, missing_streams: Sequence[str] = ()) -> Reconciler:
+    """Return a reconciler for which these jobs are overdue, each on a page of its own."""
+    missing = list(missing_streams)
 
-    async def unfinished(since: datetime) -> Sequence[str]:
-        assert since < dispatch.now
-        return overdue
+    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
+        assert start <= end == dispatch.now
+        for job_id in overdue:
+            yield [job_id]
 
-    return Reconciler(unfinished, dispatch.store, dispatch.issuer, dispatch.workers, dispatch.clock)
+    async def create_missing_streams() -> list[str]:
+        created, missing[:] = list(missing), []
+        return created
+
+    return Reconciler(
+        unfinished,
+        dispatch.store,
+        dispatch.issuer,
+        dispatch.workers,
+        dispatch.clock,
+        create_missing_streams,
+    )
 
 
 async def test_a_missing_ticket_is_issued_again(dispatch: MemoryDispatch) -> None:
@@ -189,6 +202,16 @@ async def test_the_queue_is_not_read_when_nothing_is_overdue(
     assert await reconciler(dispatch).reconcile() == []
 
 
+async def test_a_stream_that_was_missing_brings_all_tickets_back(dispatch: MemoryDispatch) -> None:
+    """When a stream of the queue had to be created, every job gets its ticket without waiting; else none is read."""
+    job_ids = [await dispatch.submit() for _ in range(3)]
+    restoring = reconciler(dispatch, *job_ids, missing_streams=["WORK"])
+    assert await restoring.restore_streams() == job_ids
+    assert set(await dispatch.issuer.outstanding()) == set(job_ids)
+    await dispatch.issuer.withdraw(job_ids[0])
+    assert await restoring.restore_streams() == []
+
+
 class Advisories:
     """A feed without advisories; the tests pass them to the handler."""
 
@@ -203,10 +226,10 @@ class Advisories:
         """Do nothing: there are no resources."""
 
 
-def poison_ticket_handler(dispatch: MemoryDispatch) -> PoisonTicketHandler:
+def poison_ticket_handler(dispatch: MemoryDispatch, max_rounds: int = 1) -> PoisonTicketHandler:
     """Return a handler of poison tickets."""
     return PoisonTicketHandler(
-        Advisories(), dispatch.store, dispatch.handler, dispatch.issuer, dispatch.workers
+        Advisories(), dispatch.store, dispatch.handler, dispatch.issuer, dispatch.workers, max_rounds
     )
 
 
@@ -232,6 +255,21 @@ async def test_a_poisoned_job_fails(dispatch: MemoryDispatch) -> None:
     assert await dispatch.issuer.outstanding() == {}
 
 
+async def test_an_exhausted_ticket_is_issued_again_at_first(dispatch: MemoryDispatch) -> None:
+    """A job without an attempt gets new tickets, at the end of the queue; the third exhausted one ends it."""
+    job_id = await dispatch.submit()
+    handler = poison_ticket_handler(dispatch, max_rounds=3)
+    for _ in range(2):
+        advisory = await exhausted(dispatch, job_id)
+        before = dispatch.issuer.queued[job_id, False]
+        assert await handler.handle(advisory)
+        assert dispatch.issuer.queued[job_id, False] is not before
+        assert (await dispatch.job(job_id)).status is Status.QUEUED
+    assert await handler.handle(await exhausted(dispatch, job_id))
+    assert (await dispatch.job(job_id)).status is Status.FAILED
+    assert (handler.reissued, handler.given_up) == (2, 1)
+
+
 async def test_a_redelivered_advisory_changes_nothing(dispatch: MemoryDispatch) -> None:
     """Handling an advisory twice fails the job once."""
     job_id = await dispatch.submit()
@@ -250,9 +288,9 @@ async def test_a_job_of_a_present_worker_is_not_given_up(dispatch: MemoryDispatc
     assert not await poison_ticket_handler(dispatch).handle(advisory)
     await dispatch.workers.deregister("worker-1")
     assert await poison_ticket_handler(dispatch).handle(advisory)
-    loaded = await dispatch.store.load(job_id)
-    assert loaded is not None
-    assert loaded.job.status is Status.FAILED
+    assert (await dispatch.job(job_id)).status is Status.PROCESSING
+    ticket = (await dispatch.issuer.outstanding())[job_id]
+    assert ticket.attempt == 1  # the next worker ends the lost attempt
 
 
 async def test_an_exhausted_prefetch_ticket_fails_no_job(dispatch: MemoryDispatch) -> None:

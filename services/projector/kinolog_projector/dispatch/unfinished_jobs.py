@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 from psycopg_pool import AsyncConnectionPool
 
 from kinolog.readmodel.database import Connection, reader_connection
 
+PAGE_SIZE = 5_000
+
 QUERY = (
-    "SELECT id FROM projection.jobs WHERE status IN ('queued', 'processing') AND updated_at < %s"
-    " ORDER BY updated_at LIMIT 10000"
+    "SELECT updated_at, id FROM projection.jobs WHERE status IN ('queued', 'processing')"
+    " AND (updated_at < %(start)s OR updated_at > %(end)s) AND (updated_at, id) > (%(last_change)s, %(last_id)s)"
+    " ORDER BY updated_at, id LIMIT %(size)s"
 )
+_BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReadModelUnfinishedJobs:
-    """Ids of jobs that are queued or processing and have not changed since a time, oldest change first."""
+    """Ids of jobs that are queued or processing and were not changed within a span of time, in pages."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
 
-    async def __call__(self, unchanged_since: datetime) -> Sequence[str]:
-        """Return the ids. Raises `ReadModelUnavailable`."""
-        async with reader_connection(self._pool) as connection:
-            cursor = await connection.execute(QUERY, [unchanged_since])
-            return [job_id for (job_id,) in await cursor.fetchall()]
+    async def __call__(self, start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
+        """Yield the ids of jobs that were not changed from `start` to `end`, oldest change first.
+
+        Raises `ReadModelUnavailable`.
+        """
+        last_change, last_id = _BEFORE_ALL, ""
+        while True:
+            values = {"start": start, "end": end, "last_change": last_change, "last_id": last_id}
+            async with reader_connection(self._pool) as connection:
+                cursor = await connection.execute(QUERY, values | {"size": PAGE_SIZE})
+                page = await cursor.fetchall()
+            if page:
+                yield [job_id for _, job_id in page]
+                last_change, last_id = page[-1]
+            if len(page) < PAGE_SIZE:
+                return

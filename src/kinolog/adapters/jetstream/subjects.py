@@ -16,6 +16,8 @@ KEYS_BUCKET = "kinolog-keys"
 WORKERS_BUCKET = "kinolog-workers"
 KEYS_STREAM = f"KV_{KEYS_BUCKET}"
 WORKERS_STREAM = f"KV_{WORKERS_BUCKET}"
+QUEUE_STREAMS = (WORK, ADVISORIES, PROGRESS, WORKERS_STREAM)
+"""Streams whose content follows from the log or is made again: the projector creates them when they are missing."""
 
 EVENTS_SUBJECTS = "evt.job.*"
 LIVE_SUBJECTS = "live.evt.>"
@@ -162,6 +164,7 @@ def permissions(service: Service) -> Permissions:
                 "work.>",
                 ALARM_SUBJECTS,
                 f"$JS.API.STREAM.PURGE.{WORK}",
+                *(f"$JS.API.STREAM.CREATE.{stream}" for stream in QUEUE_STREAMS),
                 *_get(EVENTS),
                 *_consume(EVENTS),
                 *_get(WORK),

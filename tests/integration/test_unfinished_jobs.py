@@ -1,0 +1,54 @@
+"""The unfinished jobs that the reconciler reads from Postgres: all of them, in pages, whatever the clock says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import pytest
+from kinolog_projector.dispatch import unfinished_jobs
+from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
+
+from kinolog.job.state import Job
+from kinolog.readmodel.database import reader_pool
+from tests.builders.memory_jobs import MemoryJobs
+from tests.integration.readmodel_database import Projected, projected
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Projected]:
+    """An empty read model."""
+    async with projected(database_url) as database:
+        yield database
+
+
+async def read(database: Projected, start: datetime, end: datetime) -> list[list[str]]:
+    """Return the pages of jobs that were not changed from `start` to `end`."""
+    async with reader_pool(database.url, 1, "test") as pool:
+        return [list(page) async for page in ReadModelUnfinishedJobs(pool)(start, end)]
+
+
+async def test_all_unfinished_jobs_are_read(database: Projected, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, each unfinished job is read once, the oldest change first, and no ended one."""
+    monkeypatch.setattr(unfinished_jobs, "PAGE_SIZE", 7)
+    memory_jobs = MemoryJobs()
+    await memory_jobs.many(120)
+    await database.catch_up(memory_jobs.store, memory_jobs.keys)
+    jobs: dict[str, Job] = {}
+    async for batch in memory_jobs.store.read(0):
+        jobs |= {recorded.commit.job_id: recorded.commit.state for recorded in batch}
+    unfinished = {job.id: job.updated_at for job in jobs.values() if not job.status.terminal}
+    end = max(unfinished.values()) + timedelta(hours=1)
+    pages = await read(database, end, end)
+    read_ids = [job_id for page in pages for job_id in page]
+    assert len(pages) > 3
+    assert max(map(len, pages)) == 7
+    assert len(read_ids) == len(set(read_ids))
+    assert set(read_ids) == set(unfinished)
+    assert [unfinished[job_id] for job_id in read_ids] == sorted(unfinished.values())
+    # Changed just now: not overdue.
+    assert await read(database, min(unfinished.values()), end) == []
+    # The clock was set back: what was changed "in the future" is read, or it would wait for that time.
+    back = min(unfinished.values()) - timedelta(hours=2)
+    again = [job_id for page in await read(database, back, back) for job_id in page]
+    assert set(again) == set(unfinished)
