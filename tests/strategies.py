@@ -139,7 +139,7 @@ kinds_of_event = (
     st.builds(e.StageFinished, at=times, attempt=numbers, stage=stages, seconds=seconds, scene=maybe_scene),
     st.builds(e.SceneRendered, at=times, attempt=numbers, scene=numbers, artifact=artifacts),
     st.builds(e.AttemptFailed, at=times, attempt=numbers, error=errors),
-    st.builds(e.CancelRequested, at=times, actor=words, reason=words),
+    st.builds(e.CancelRequested, at=times, actor=words, reason=words, sealed_reason=st.none() | sealed),
     st.builds(e.Cancelled, at=times, attempt=numbers),
     st.builds(e.Reprioritized, at=times, priority=priorities, actor=words),
     st.builds(

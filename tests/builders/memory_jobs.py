@@ -120,7 +120,7 @@ class MemoryJobs(JobDriver):
 
     async def cancel(self, job_id: str) -> None:
         """Cancel the job."""
-        await self.send(job_id, c.Cancel(id=self.command_id(), actor="ann", reason="no longer wanted"))
+        await self.send(job_id, c.Cancel(id=self.command_id(), actor="ann"))
 
     async def erase(self, job_id: str) -> None:
         """Erase a job that has ended: its key first, as the api does."""

@@ -8,7 +8,7 @@ import pytest
 
 from kinolog.codec.progress import decode_note, decode_progress_update, encode_note, encode_progress_update
 from kinolog.ports.progress import LogLevel, LogLine
-from kinolog.privacy.sealed_fields import seal_log_note
+from kinolog.privacy.sealed_fields import ProgressSealer
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import RunningApi, collected, running_api
 
@@ -28,7 +28,7 @@ async def line_with_note(api: RunningApi, job_id: str, sequence: int = 1) -> Log
     key = await api.key(job_id)
     assert loaded is not None
     assert key is not None
-    note = seal_log_note(loaded.job, key, SECRET)
+    note = ProgressSealer(loaded.job, key).note(SECRET)
     return LogLine(
         job_id=job_id,
         attempt=1,

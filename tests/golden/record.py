@@ -135,7 +135,7 @@ HISTORIES: dict[str, list[c.Command]] = {
     "cancelled-while-running": [
         submit(),
         *work("ada-1", 1),
-        c.Cancel(id="cancel", actor="ann", reason="a typing mistake"),
+        c.Cancel(id="cancel", actor="ann", reason=SEALED),
         c.ConfirmCancel(id="stopped", actor="ada-1", attempt=1),
     ],
     "failed-retried-erased": [

@@ -38,7 +38,7 @@ class JobService:
         handler = CommandHandler(d.store, d.clock)
         write_guard = WriteGuard(d.alarms)
         self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model)
-        self._commands = JobCommands(handler, self._queries, d.read_model, write_guard)
+        self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard)
         self._lists = ListJobs(d.store, d.read_model)
         self._artifacts = ReadArtifact(self._queries, d.artifacts)
         self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)

@@ -16,6 +16,8 @@ from kinolog.codec.values import (
     media_to_proto,
     scene_from_proto,
     scene_to_proto,
+    sealed_from_proto,
+    sealed_to_proto,
     spec_from_proto,
     spec_to_proto,
 )
@@ -67,7 +69,12 @@ def _kind_to_proto(event: e.Event) -> ev.Event:
                 )
             )
         case e.CancelRequested():
-            return ev.Event(cancel_requested=ev.CancelRequested(actor=event.actor, reason=event.reason))
+            sealed = None if event.sealed_reason is None else sealed_to_proto(event.sealed_reason)
+            return ev.Event(
+                cancel_requested=ev.CancelRequested(
+                    actor=event.actor, reason=event.reason, sealed_reason=sealed
+                )
+            )
         case e.Reprioritized():
             return ev.Event(
                 reprioritized=ev.Reprioritized(priority=PRIORITY_TO_PROTO[event.priority], actor=event.actor)
@@ -177,8 +184,13 @@ def event_from_proto(wire: ev.Event) -> e.Event:
             p = wire.prefetch_finished
             return e.PrefetchFinished(at=at, worker=p.worker, assets=tuple(p.assets), size_bytes=p.size_bytes)
         case "cancel_requested":
+            cancel = wire.cancel_requested
+            has_sealed = cancel.HasField("sealed_reason")
             return e.CancelRequested(
-                at=at, actor=wire.cancel_requested.actor, reason=wire.cancel_requested.reason
+                at=at,
+                actor=cancel.actor,
+                reason=cancel.reason,
+                sealed_reason=sealed_from_proto(cancel.sealed_reason) if has_sealed else None,
             )
         case "reprioritized":
             r = wire.reprioritized

@@ -66,7 +66,8 @@ def encode_progress_update(value: ProgressUpdate) -> bytes:
             note = None if value.note is None else _note_to_proto(value.note)
             return ev.ProgressMessage(log=log_line_to_proto(value), note=note).SerializeToString()
         case PreviewImage():
-            return ev.ProgressMessage(preview=preview_to_proto(value)).SerializeToString()
+            sealed = None if value.sealed is None else _note_to_proto(value.sealed)
+            return ev.ProgressMessage(preview=preview_to_proto(value), note=sealed).SerializeToString()
 
 
 def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | None:
@@ -105,6 +106,7 @@ def _update_from_proto(wire: ev.ProgressMessage, sequence: int) -> ProgressUpdat
                 step=p.step,
                 media_type=p.media_type,
                 image=p.image,
+                sealed=_note_from_proto(wire.note) if wire.HasField("note") else None,
             )
         case _:
             return None

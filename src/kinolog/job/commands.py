@@ -17,6 +17,7 @@ from kinolog.job.values import (
     Priority,
     Runtime,
     Scene,
+    Sealed,
     Spec,
     Stage,
 )
@@ -43,11 +44,11 @@ class Submit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Cancel a queued job at once, a running one at its next step."""
+    """Cancel a queued job at once, a running one at its next step. The reason is sealed under the job's key."""
 
     id: str
     actor: str
-    reason: str = ""
+    reason: Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,9 +102,14 @@ def _decide_client_command(
         case c.Cancel(), Status.CANCELLED:
             return []
         case c.Cancel(actor=actor, reason=reason), Status.QUEUED:
-            return [e.CancelRequested(at=at, actor=actor, reason=reason), e.Cancelled(at=at, attempt=0)]
+            return [
+                e.CancelRequested(at=at, actor=actor, sealed_reason=reason),
+                e.Cancelled(at=at, attempt=0),
+            ]
         case c.Cancel(actor=actor, reason=reason), Status.PROCESSING:
-            return [] if job.cancel_requested else [e.CancelRequested(at=at, actor=actor, reason=reason)]
+            return (
+                [] if job.cancel_requested else [e.CancelRequested(at=at, actor=actor, sealed_reason=reason)]
+            )
         case c.Cancel(), status:
             raise Refused("JOB_ENDED", f"job {job.id} is {status} already and cannot be cancelled")
         case c.Retry(actor=actor), Status.FAILED | Status.CANCELLED if not job.erased:

@@ -13,6 +13,7 @@ from kinolog.job.values import (
     Priority,
     Runtime,
     Scene,
+    Sealed,
     Spec,
     Stage,
 )
@@ -124,11 +125,12 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequested:
-    """A client requested to cancel the job."""
+    """A client requested to cancel the job. An earlier version stored the reason in the clear, as `reason`."""
 
     at: datetime
     actor: str
     reason: str = ""
+    sealed_reason: Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

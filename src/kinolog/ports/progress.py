@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class SealedNote:
-    """The part of a log line that quotes the prompt, sealed under the key `key_id`."""
+    """The part of a log line that quotes the prompt, or a picture, sealed under the key `key_id`."""
 
     key_id: str
     text: Sealed
@@ -63,7 +63,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewImage:
-    """A small image of an unfinished scene."""
+    """A small image of an unfinished scene. In the feed it is `sealed`, and `image` is empty."""
 
     job_id: str
     attempt: int
@@ -71,7 +71,8 @@ class PreviewImage:
     scene: int
     step: int
     media_type: str
-    image: bytes
+    image: bytes = b""
+    sealed: SealedNote | None = None
 
 
 ProgressUpdate: TypeAlias = Progress | LogLine | PreviewImage

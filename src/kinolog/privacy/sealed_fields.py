@@ -1,4 +1,6 @@
-"""Seal and unseal the personal data of jobs, in the api, the worker and the projector. See docs/decisions/0002.
+"""Seal and unseal the personal data of jobs, in the api, the worker and the projector.
+
+See docs/decisions/0002 and docs/decisions/0036.
 
 The purposes are authenticated with the ciphertext. They are storage, like the names of events.
 """
@@ -8,14 +10,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kinolog.codec.public_job import UnsealedFields
+from kinolog.job.events import CancelRequested
 from kinolog.job.state import Job
-from kinolog.ports.progress import LogLine, SealedNote
+from kinolog.ports.progress import LogLine, PreviewImage, SealedNote
 from kinolog.privacy.sealer import Sealer
 
 PROMPT = "prompt"
 NEGATIVE_PROMPT = "negative_prompt"
 WEBHOOK = "webhook"
 NOTE = "note"
+PREVIEW = "preview"
+CANCEL_REASON = "cancel_reason"
+
+ERASED_TEXT = "(erased)"
+"""Shown instead of a text that existed and is erased."""
 
 
 def scene_purpose(index: int) -> str:
@@ -37,9 +45,42 @@ def unseal_job(job: Job, key: bytes | None) -> UnsealedFields:
     )
 
 
-def seal_log_note(job: Job, key: bytes, text: str) -> SealedNote:
-    """Return a sealed note for a log line: text that quotes the prompt."""
-    return SealedNote(job.sealing_key_id, Sealer(job.id, key).seal(text, NOTE))
+class ProgressSealer:
+    """Seals what progress reveals of a job: text that quotes the prompt, and pictures."""
+
+    def __init__(self, job: Job, key: bytes) -> None:
+        self._key_id = job.sealing_key_id
+        self._sealer = Sealer(job.id, key)
+
+    def note(self, text: str) -> SealedNote:
+        """Return a sealed note for a log line."""
+        return SealedNote(self._key_id, self._sealer.seal(text, NOTE))
+
+    def picture(self, image: bytes) -> SealedNote:
+        """Return a sealed picture."""
+        return SealedNote(self._key_id, self._sealer.seal_bytes(image, PREVIEW))
+
+
+def unseal_preview(preview: PreviewImage, key: bytes) -> PreviewImage:
+    """Return the preview with its picture in the clear. Raises `UnsealFailed`."""
+    if preview.sealed is None:
+        return preview
+    image = Sealer(preview.job_id, key).unseal_bytes(preview.sealed.text, PREVIEW)
+    return replace(preview, image=image, sealed=None)
+
+
+def unseal_reason(event: CancelRequested, job: Job, key: bytes | None) -> str:
+    """Return why a job was cancelled; `ERASED_TEXT` if the job or its key is erased. Raises `UnsealFailed`.
+
+    An earlier version stored the reason in the clear.
+    """
+    if not event.reason and event.sealed_reason is None:
+        return ""
+    if job.erased:
+        return ERASED_TEXT
+    if event.sealed_reason is None:
+        return event.reason
+    return ERASED_TEXT if key is None else Sealer(job.id, key).unseal(event.sealed_reason, CANCEL_REASON)
 
 
 def unseal_log_line(line: LogLine, key: bytes | None) -> LogLine:

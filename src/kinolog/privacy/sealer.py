@@ -40,15 +40,24 @@ class Sealer:
 
     def seal(self, text: str, purpose: str) -> Sealed:
         """Return the ciphertext of a text, under a new nonce. Raises `KeyErased`."""
+        return self.seal_bytes(text.encode(), purpose)
+
+    def seal_bytes(self, content: bytes, purpose: str) -> Sealed:
+        """Return the ciphertext of bytes, under a new nonce. Raises `KeyErased`."""
         nonce = os.urandom(NONCE_BYTES)
-        return Sealed(
-            nonce=nonce, ciphertext=self._cipher().encrypt(nonce, text.encode(), self._context(purpose))
-        )
+        return Sealed(nonce=nonce, ciphertext=self._cipher().encrypt(nonce, content, self._context(purpose)))
 
     def unseal(self, sealed: Sealed, purpose: str) -> str:
         """Return the text of a ciphertext. Raises `UnsealFailed`, `KeyErased`."""
         try:
-            return self._cipher().decrypt(sealed.nonce, sealed.ciphertext, self._context(purpose)).decode()
+            return self.unseal_bytes(sealed, purpose).decode()
+        except UnicodeDecodeError:
+            raise UnsealFailed(f"the {purpose} of job {self.job_id} is no text") from None
+
+    def unseal_bytes(self, sealed: Sealed, purpose: str) -> bytes:
+        """Return the bytes of a ciphertext. Raises `UnsealFailed`, `KeyErased`."""
+        try:
+            return self._cipher().decrypt(sealed.nonce, sealed.ciphertext, self._context(purpose))
         except (InvalidTag, ValueError):
             raise UnsealFailed(f"the {purpose} of job {self.job_id} does not unseal under its key") from None
 

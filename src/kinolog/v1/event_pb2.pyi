@@ -784,19 +784,25 @@ class CancelRequested(_message.Message):
 
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SEALED_REASON_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
     """The actor who sent the command."""
     reason: _builtins.str
-    """The reason, in words."""
+    """The reason, in words. Logs of earlier versions hold it here; to clients it is the unsealed reason."""
+    @_builtins.property
+    def sealed_reason(self) -> Global___Sealed:
+        """The sealed reason."""
+
     def __init__(
         self,
         *,
         actor: _builtins.str = ...,
         reason: _builtins.str = ...,
+        sealed_reason: Global___Sealed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealed_reason", b"sealed_reason"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "reason", b"reason", "sealed_reason", b"sealed_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1165,7 +1171,7 @@ Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 @_typing.final
 class SealedNote(_message.Message):
-    """The part of a log line that quotes the prompt, sealed under the key of the job."""
+    """The part of a log line that quotes the prompt, or a preview, sealed under the key of the job."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1215,7 +1221,7 @@ class ProgressMessage(_message.Message):
 
     @_builtins.property
     def note(self) -> Global___SealedNote:
-        """The part of the log line that quotes the prompt."""
+        """The part of the log line that quotes the prompt, or the image of the preview."""
 
     def __init__(
         self,

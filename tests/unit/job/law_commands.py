@@ -16,6 +16,7 @@ from tests.strategies import (
     numbers,
     priorities,
     runtimes,
+    sealed,
     seconds,
     stages,
     times,
@@ -28,7 +29,7 @@ marks = st.builds(
     c.StageMark, stage=stages, scene=maybe_scene, at=st.just(START) | times, seconds=st.none() | seconds
 )
 CLIENT_COMMANDS: dict[type[c.Command], Arguments] = {
-    c.Cancel: st.fixed_dictionaries({"reason": st.sampled_from(["", "too long"])}),
+    c.Cancel: st.fixed_dictionaries({"reason": st.none() | sealed}),
     c.Retry: st.just({}),
     c.Reprioritize: st.fixed_dictionaries({"priority": priorities}),
     c.Prefetch: st.just({}),

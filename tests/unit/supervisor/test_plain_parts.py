@@ -136,7 +136,7 @@ async def test_progress_is_conflated(memory_worker: MemoryWorker) -> None:
     """Between two reports, only the latest progress and preview and the last log lines are published."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
-        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=recognisable_note
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seals=RecognisableSeals()
     )
     for number in range(MOST_LINES + 10):
         reporter.put_progress(
@@ -160,7 +160,9 @@ async def test_progress_is_conflated(memory_worker: MemoryWorker) -> None:
     running.cancel()
     lines = [update.message for update in following if isinstance(update, LogLine)]
     assert lines == [f"line {number}" for number in range(10, MOST_LINES + 10)]
-    assert [update.step for update in following if isinstance(update, PreviewImage)] == [MOST_LINES + 9]
+    (preview,) = [update for update in following if isinstance(update, PreviewImage)]
+    assert (preview.step, preview.image) == (MOST_LINES + 9, b"")
+    assert preview.sealed == RecognisableSeals().picture(b"jpeg")
     assert isinstance(following[-1], Progress)
     assert following[-1].step == MOST_LINES + 9
 
@@ -169,21 +171,28 @@ async def test_a_secret_is_sealed_at_once(memory_worker: MemoryWorker) -> None:
     """Words of the prompt are published in a sealed note, not in the message; other lines have no note."""
     feed = MemoryProgressFeed()
     reporter = ProgressReporter(
-        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seal_note=recognisable_note
+        feed, job_id="a" * 26, attempt=1, clock=memory_worker.clock, seals=RecognisableSeals()
     )
     reporter.put_log_line("INFO", "one word is unknown", "fluffy")
     reporter.put_log_line("INFO", "weights loaded")
     await reporter.flush()
     lines = [one for one in await feed.recent("a" * 26) if isinstance(one, LogLine)]
     assert [(line.message, line.note) for line in lines] == [
-        ("one word is unknown", recognisable_note("fluffy")),
+        ("one word is unknown", RecognisableSeals().note("fluffy")),
         ("weights loaded", None),
     ]
 
 
-def recognisable_note(text: str) -> SealedNote:
-    """Return a recognisable note instead of a sealed one."""
-    return SealedNote("key", Sealed(nonce=b"nonce", ciphertext=text.encode()[::-1]))
+class RecognisableSeals:
+    """Seals recognisably instead of with a key."""
+
+    def note(self, text: str) -> SealedNote:
+        """Return a recognisable note."""
+        return self.picture(text.encode())
+
+    def picture(self, image: bytes) -> SealedNote:
+        """Return a recognisable picture."""
+        return SealedNote("key", Sealed(nonce=b"nonce", ciphertext=image[::-1]))
 
 
 async def _first(feed: MemoryProgressFeed, count: int) -> AsyncIterator[ProgressUpdate]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from itertools import takewhile
@@ -11,16 +12,22 @@ from kinolog.codec.events import event_to_proto
 from kinolog.codec.public_job import public_job
 from kinolog.codec.times import time_to_proto
 from kinolog.job.commit import RecordedCommit
+from kinolog.job.events import CancelRequested
 from kinolog.job.evolve import fold_commits
+from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.privacy.sealed_fields import unseal_job, unseal_reason
+from kinolog.privacy.sealer import UnsealFailed
+from kinolog.process.logs import fields
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
 from kinolog_api.rpc.validation import parse_time
+
+logger = logging.getLogger(__name__)
 
 
 class JobHistory:
@@ -36,11 +43,14 @@ class JobHistory:
         Clocks of two machines differ: commits after the first that is too late are left out, whatever their time.
         """
         is_included = _inclusion(request)
-        history = list(takewhile(is_included, await self._history(request.job_id, call)))
+        whole = await self._history(request.job_id, call)
+        last_state = whole[-1].commit.state
+        history = list(takewhile(is_included, whole))
         wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
         job = fold_commits(recorded.commit for recorded in history)
         if job is not None:
             key = await self._keys.get(job.sealing_key_id)
+            _unseal_reasons(wire, history, last_state, key)
             wire.job.CopyFrom(public_job(job, history[-1].position, unseal_job(job, key)))
         return wire
 
@@ -67,6 +77,22 @@ class JobHistory:
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)
         return history
+
+
+def _unseal_reasons(
+    wire: pb.GetHistoryResponse, history: Sequence[RecordedCommit], now: Job, key: bytes | None
+) -> None:
+    """Put the reasons of cancels into the response in the clear, unless the job is erased by `now`."""
+    for recorded, commit in zip(history, wire.commits, strict=True):
+        for event, shown in zip(recorded.commit.events, commit.events, strict=True):
+            if isinstance(event, CancelRequested):
+                try:
+                    reason = unseal_reason(event, now, key)
+                except UnsealFailed as error:
+                    logger.error("cannot unseal a reason: %s", error, extra=fields("seal_broken", job=now.id))
+                    reason = ""
+                shown.cancel_requested.reason = reason
+                shown.cancel_requested.ClearField("sealed_reason")
 
 
 def recorded_to_proto(recorded: RecordedCommit) -> pb.RecordedCommit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, TypeVar
 
@@ -11,13 +12,19 @@ from kinolog.command_handler import CommandHandler, HandledCommand
 from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.ports.event_store import LoadedJob
+from kinolog.ports.keys import KeyStore
 from kinolog.ports.read_model import ReadModel
+from kinolog.privacy.sealed_fields import CANCEL_REASON
+from kinolog.privacy.sealer import Sealer
+from kinolog.process.logs import fields
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
+
+logger = logging.getLogger(__name__)
 
 MAX_SELECTED_JOBS = 1_000
 """Maximum number of jobs that the filter of a bulk command selects."""
@@ -47,9 +54,15 @@ class JobCommands:
     """CancelJob, RetryJob, ReprioritizeJob, PrefetchJob, and the bulk variants of the first three."""
 
     def __init__(
-        self, handler: CommandHandler, queries: JobQueries, read_model: ReadModel, write_guard: WriteGuard
+        self,
+        handler: CommandHandler,
+        queries: JobQueries,
+        keys: KeyStore,
+        read_model: ReadModel,
+        write_guard: WriteGuard,
     ) -> None:
         self._handler = handler
+        self._keys = keys
         self._queries = queries
         self._read_model = read_model
         self._write_guard = write_guard
@@ -95,12 +108,10 @@ class JobCommands:
 
     async def cancel(self, request: pb.CancelJobRequest, call: RpcCall) -> pb.CancelJobResponse:
         """CancelJob."""
-        command = c.Cancel(
-            id=command_id("cancel", request.request_id),
-            actor=call.actor,
-            reason=blank_as_empty(request.reason),
+        handled = await self._cancel(
+            call, request.job_id, command_id("cancel", request.request_id), request.reason
         )
-        return await self.respond(await self.apply(call, request.job_id, command), pb.CancelJobResponse)
+        return await self.respond(handled, pb.CancelJobResponse)
 
     async def retry(self, request: pb.RetryJobRequest, call: RpcCall) -> pb.RetryJobResponse:
         """RetryJob."""
@@ -129,8 +140,7 @@ class JobCommands:
         """BulkCancelJobs."""
 
         def cancel(job_id: str) -> Awaitable[HandledCommand]:
-            command = c.Cancel(id=new_id(), actor=call.actor, reason=blank_as_empty(request.reason))
-            return self.apply(call, job_id, command)
+            return self._cancel(call, job_id, new_id(), request.reason)
 
         results = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)
         return pb.BulkCancelJobsResponse(results=results, position=max_position(results))
@@ -155,6 +165,19 @@ class JobCommands:
 
         results = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
         return pb.BulkReprioritizeJobsResponse(results=results, position=max_position(results))
+
+    async def _cancel(self, call: RpcCall, job_id: str, command: str, reason: str) -> HandledCommand:
+        """Cancel a job, its reason sealed. Without the job's key, which is our trouble, the reason is left out."""
+        sealed = None
+        if text := blank_as_empty(reason):
+            job = (await self._queries.load(call.tenant, job_id)).job
+            key = await self._keys.get(job.sealing_key_id)
+            if key is not None:
+                sealed = Sealer(job.id, key).seal(text, CANCEL_REASON)
+            elif not job.erased:
+                extra = fields("key_missing", job=job_id)
+                logger.error("a job is cancelled without its reason: its key is missing", extra=extra)
+        return await self.apply(call, job_id, c.Cancel(id=command, actor=call.actor, reason=sealed))
 
     async def _select_ids(self, call: RpcCall, selection: pb.JobSelection) -> list[str]:
         job_filter = parse_filter(selection.filter, "selection.filter")

@@ -23,7 +23,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
+from kinolog_api.jobs.sealed_progress import unseal_log_lines
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
 from kinolog_api.rpc.positions import MAX_POSITION

@@ -19,13 +19,13 @@ from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.progress import LogLine, Progress, ProgressFeed, ProgressUpdate
+from kinolog.ports.progress import Progress, ProgressFeed, ProgressUpdate
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import BackgroundTasks, end_tasks, keep_running
-from kinolog_api.jobs.sealed_log_lines import unseal_log_lines
+from kinolog_api.jobs.sealed_progress import unseal_update
 from kinolog_api.recent_entries import RecentEntries
 from kinolog_api.rpc.errors import RpcError
 from kinolog_api.rpc.tenants import TenantLookup
@@ -204,12 +204,6 @@ class WatchBroadcast:
         """Return the unsealed fields of the jobs in a batch, as of their last commit; empty for erased jobs."""
         jobs = {recorded.commit.job_id: recorded.commit.state for recorded in batch}
         keys = await self._keys.get_many([job.sealing_key_id for job in jobs.values() if not job.erased])
-        for job in jobs.values():
-            if not job.erased and job.sealing_key_id not in keys:
-                extra = fields("key_missing", job=job.id)
-                logger.warning(
-                    "a job is shown without its texts: its key is missing, or it was erased", extra=extra
-                )
         return {job.id: _unsealed_or_empty(job, keys.get(job.sealing_key_id)) for job in jobs.values()}
 
     async def _unseal_cached(self, batch: Sequence[RecordedCommit]) -> dict[str, UnsealedFields]:
@@ -256,9 +250,10 @@ class WatchBroadcast:
             if kind in watcher.watch_filter.kinds
         ]
         if watchers:
-            if isinstance(update, LogLine):
-                (update,) = await unseal_log_lines([update], self._keys)
-            message = encode_progress_message(self.position, kind, update)
+            unsealed = await unseal_update(update, self._keys)
+            if unsealed is None:
+                return
+            message = encode_progress_message(self.position, kind, unsealed)
             for watcher in watchers:
                 watcher.put_progress(message)
 

@@ -34,7 +34,7 @@ from kinolog_worker.inference.messages import (
     RenderJob,
     SceneFile,
 )
-from kinolog_worker.reporting.progress_reporter import SealNote
+from kinolog_worker.reporting.progress_reporter import Seals
 
 logger = logging.getLogger(__name__)
 
@@ -55,14 +55,14 @@ class RunningAttempt:
         lease: Lease,
         entry: ModelEntry,
         unsealed: UnsealedFields,
-        seal_note: SealNote,
+        seals: Seals,
         room: ScratchRoom,
     ) -> None:
         self._dependencies = dependencies
         self._lease = lease
         self._entry = entry
         self._unsealed = unsealed
-        self._recorder = AttemptRecorder(dependencies, lease, seal_note)
+        self._recorder = AttemptRecorder(dependencies, lease, seals)
         self._cancel = asyncio.Event()
         self._outcome = OutcomeRecorder(dependencies, lease, self._recorder, room, self._cancel)
         self._folder = dependencies.scratch / f"{lease.job.id}-{lease.attempt}"

@@ -24,20 +24,20 @@ from kinolog_worker.inference.messages import (
 )
 from kinolog_worker.renderers.renderer import VocabularyMatch
 from kinolog_worker.reporting.estimate import Estimate, attempt_parts
-from kinolog_worker.reporting.progress_reporter import ProgressReporter, SealNote
+from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 
 
 class AttemptRecorder:
     """Records an attempt's stages and progress. Only `run` and `flush` of `stages` and `progress` block."""
 
-    def __init__(self, dependencies: WorkerDependencies, lease: Lease, seal_note: SealNote) -> None:
+    def __init__(self, dependencies: WorkerDependencies, lease: Lease, seals: Seals) -> None:
         self.stages = StageRecorder(lease, dependencies.worker, dependencies.clock)
         self.progress = ProgressReporter(
             dependencies.progress,
             job_id=lease.job.id,
             attempt=lease.attempt,
             clock=dependencies.clock,
-            seal_note=seal_note,
+            seals=seals,
         )
         self._dependencies = dependencies
         self._lease = lease

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, FailAttempt, StartAttempt
@@ -14,7 +13,7 @@ from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
-from kinolog.privacy.sealed_fields import seal_log_note, unseal_job
+from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.full_disk import is_full
 from kinolog.process.log_retry import BACKOFF
@@ -236,7 +235,7 @@ class TicketHandler:
             await lease.record(self._failure(lease, UNREADABLE))
             return
         self._attempt = RunningAttempt(
-            self._dependencies, lease, entry, texts, partial(seal_log_note, job, key), self._room
+            self._dependencies, lease, entry, texts, ProgressSealer(job, key), self._room
         )
         if self._stopping:
             self._attempt.stop()

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Protocol
 
 from kinolog.ports.progress import (
     LogLevel,
@@ -22,8 +22,18 @@ INTERVAL_SECONDS = 0.1
 MOST_LINES = 200
 """Log lines that wait to be published. Beyond that, the oldest are dropped."""
 
-SealNote: TypeAlias = Callable[[str], SealedNote]
-"""Seals words of the prompt for a log line with the key of the attempt's job."""
+
+class Seals(Protocol):
+    """Seals what progress reveals, with the key of the attempt's job: kinolog.privacy.sealed_fields.ProgressSealer."""
+
+    def note(self, text: str) -> SealedNote:
+        """Seal words of the prompt for a log line."""
+        ...
+
+    def picture(self, image: bytes) -> SealedNote:
+        """Seal a preview."""
+        ...
+
 
 _LEVELS = {
     "DEBUG": LogLevel.DEBUG,
@@ -44,13 +54,13 @@ class ProgressReporter:
         job_id: str,
         attempt: int,
         clock: Callable[[], datetime],
-        seal_note: SealNote,
+        seals: Seals,
     ) -> None:
         self._feed = feed
         self._job_id = job_id
         self._attempt = attempt
         self._clock = clock
-        self._seal_note = seal_note
+        self._seals = seals
         self._lines: deque[LogLine] = deque(maxlen=MOST_LINES)
         self._preview: PreviewImage | None = None
         self._progress: Progress | None = None
@@ -70,7 +80,7 @@ class ProgressReporter:
             scene=scene,
             step=step,
             media_type="image/jpeg",
-            image=jpeg,
+            sealed=self._seals.picture(jpeg),
         )
         self._pending.set()
 
@@ -86,7 +96,7 @@ class ProgressReporter:
                 at=self._clock(),
                 level=_LEVELS.get(level, LogLevel.INFO),
                 message=message,
-                note=self._seal_note(secret) if secret else None,
+                note=self._seals.note(secret) if secret else None,
             )
         )
         self._pending.set()
