@@ -159,7 +159,8 @@ def _start_attempt(job: Job, command: c.StartAttempt, at: datetime) -> list[e.Ev
         raise Refused("JOB_ENDED", f"job {job.id} is {job.status} already")
     if job.status is Status.PROCESSING and job.worker == command.actor:
         return []  # redelivery: this worker already holds the job
-    if job.status is Status.QUEUED and job.not_before is not None and at < job.not_before:
+    early = job.not_before is not None and at < job.not_before and not command.waited
+    if job.status is Status.QUEUED and job.not_before is not None and early:
         raise Refused("NOT_YET", f"job {job.id} does not start before {job.not_before.isoformat()}")
     lost = _running_attempt_failed(job, WORKER_LOST, at)
     if job.cancel_requested:

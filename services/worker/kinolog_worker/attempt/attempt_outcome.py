@@ -183,7 +183,7 @@ class OutcomeRecorder:
     def _retry_at(self, error: JobError) -> datetime:
         now = self._dependencies.clock()
         if error is STOPPED:
-            return now
+            return now  # at once
         return retry_at(self._lease.job, now, self._dependencies.timing.first_retry_seconds)
 
     def _report(self, command: Command) -> None:
