@@ -197,6 +197,8 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
             if not 0 <= index < len(job.scenes):
                 raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
             return [e.SceneRendered(at=at, attempt=attempt, scene=index, artifact=artifact)]
+        case c.Complete() if job.cancel_requested:
+            return [e.Cancelled(at=at, attempt=attempt)]  # the cancel was accepted first
         case c.Complete():
             return [
                 e.Completed(

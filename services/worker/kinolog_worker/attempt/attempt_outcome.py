@@ -191,7 +191,7 @@ class OutcomeRecorder:
         status, job = self._dependencies.status, self._lease.job
         facts = fields("attempt_ended", job=job.id, attempt=self._lease.attempt, status=job.status)
         match command:
-            case Complete():
+            case Complete() if job.status is not Status.CANCELLED:
                 self._room.sufficed()
                 status.jobs_completed += 1
                 logger.info("job completed", extra=facts)
