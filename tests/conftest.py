@@ -15,7 +15,12 @@ os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
 
-pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.tasks", "tests.fixtures.whole_stack"]
+pytest_plugins = [
+    "tests.fixtures.servers",
+    "tests.fixtures.tasks",
+    "tests.fixtures.whole_stack",
+    "tests.fixtures.filled_folder",
+]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from hashlib import sha256
 from secrets import token_bytes
 
@@ -27,3 +29,26 @@ def job_id(tenant: str, request_id: str) -> str:
 def new_id() -> str:
     """Return a new id for a request, a command or a key: 104 random bits."""
     return token_bytes(13).hex()
+
+
+_TIMED_ID = re.compile(
+    r"([0-9a-f]{8})-?([0-9a-f]{4})-?7[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}", re.IGNORECASE
+)
+RECENT = timedelta(seconds=5)
+
+
+def new_request_id(now: datetime) -> str:
+    """Return a new id for a request that makes a job: a UUID of version 7, which begins with its time."""
+    number = round(now.timestamp() * 1000) << 80 | int.from_bytes(token_bytes(10), "big")
+    number = number & ~(0xF << 76) | 0x7 << 76
+    number = number & ~(0x3 << 62) | 0x2 << 62
+    return f"{number:032x}"
+
+
+def is_recent(request_id: str, now: datetime) -> bool:
+    """Return whether a request id states that it was made a moment ago, as `new_request_id` does."""
+    parts = _TIMED_ID.fullmatch(request_id)
+    if parts is None:
+        return False
+    made_at = int(parts[1] + parts[2], 16) / 1000
+    return abs(now.timestamp() - made_at) <= RECENT.total_seconds()

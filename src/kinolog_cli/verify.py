@@ -10,12 +10,12 @@ from rich.text import Text
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.job_queries import JobArgument
 from kinolog_client import CheckInfo, NotFound
 
 _LOG = (
-    "The log or its archive was changed or is damaged: stop kinolog, keep the data folder as it is, and compare "
-    "it with a backup; docs/log.md says how to restore the log."
+    "The log or its archive was changed or is damaged: stop kinolog and run kinolog restore, which says what it found "
+    "before it changes anything (docs/running.md)."
 )
 ADVICE = {
     "log": _LOG,
@@ -24,6 +24,8 @@ ADVICE = {
     "fold": _LOG,
     "endings": _LOG,
     "archive": _LOG,
+    "lists": "Lists do not show what the log holds: kinolog projections check names all differences, and kinolog "
+    "projections rebuild makes the lists again.",
     "seals": "Restore the job's key from a backup; of a job that is erased, run `kinolog erase JOB` again.",
     "artifacts": "Put the named file back from a backup, under the same key, and verify again.",
 }
@@ -36,7 +38,6 @@ def verify(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     context = current_context(as_json)
     try:
         with context.client() as client:
-            job = job_id(client, job)
             proof = client.verify(job)
     except NotFound as error:
         if error.reason != "ROUTE_NOT_FOUND":

@@ -32,6 +32,7 @@ from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.adapters.memory.progress import MemoryProgressFeed
+from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.adapters.memory.read_model import MemoryReadModel
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 
@@ -246,6 +247,7 @@ async def running_api(
     server = ApiServer(
         ApiDependencies(
             store=store,
+            raw_log=MemoryRawLog(store),
             keys=keys,
             progress=progress,
             workers=workers,

@@ -309,6 +309,23 @@ async def test_the_archive_holds_the_commits_of_a_job(case: ReadModelCase) -> No
     assert list(await case.model.archived_commits("nobody")) == []
 
 
+async def test_the_archive_knows_the_tails_of_jobs(case: ReadModelCase) -> None:
+    """The position of the last commit of each job that is known; the others are left out."""
+    tails = {one.commit.job_id: one.position for one in case.log.commits}
+    some = list(tails)[:7]
+    found = await case.model.archived_tails([*some, "nobody"])
+    assert found == {job_id: tails[job_id] for job_id in some}
+    assert await case.model.archived_tails([]) == {}
+
+
+async def test_the_row_of_a_job_is_that_of_the_lists(case: ReadModelCase) -> None:
+    """The same row, of any tenant; None for an unknown job."""
+    for tenant in ("default", "other"):
+        for row in (await case.model.list_jobs(tenant, JobQuery(page_size=20))).rows:
+            assert await case.model.job_row(row.id) == row
+    assert await case.model.job_row("nobody") is None
+
+
 async def test_waiting_for_a_position_that_does_not_come(case: ReadModelCase) -> None:
     """Waits time out with the required and the reached position."""
     reached = await case.model.position()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -130,7 +129,7 @@ def test_replay_prints_the_history_and_an_earlier_state(made: tuple[str, Path], 
     first = history["commits"][0]["position"]
     code, out, _ = kinolog(stack, "replay", made[0], "--at", str(first))
     assert code == ExitCode.OK
-    assert re.search(r"^status +queued$", out, re.MULTILINE), out
+    assert "queued, attempt 0" in out
     assert "completed" not in out
     moment = history["commits"][0]["at"]
     code, out, _ = kinolog(stack, "--json", "replay", made[0], "--at", moment)

@@ -12,6 +12,7 @@ from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
+from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
 from kinolog.adapters.jetstream.subjects import Service
@@ -59,6 +60,8 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         await check_streams(client, settings.nats_replicas, STREAMS_OF[Service.API])
         store = JetStreamEventStore(client, replicas=settings.nats_replicas)
         stack.push_async_callback(store.close)
+        raw_log = JetStreamRawLog(client)
+        stack.push_async_callback(raw_log.close)
         stored_keys = JetStreamKeyStore(client, replicas=settings.nats_replicas)
         stack.push_async_callback(stored_keys.close)
         keys = WrappedKeyStore(stored_keys, master_keys)
@@ -77,6 +80,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         stack.push_async_callback(read_model.close)
         yield ApiDependencies(
             store=store,
+            raw_log=raw_log,
             keys=keys,
             progress=progress,
             workers=workers,

@@ -11,6 +11,7 @@ from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
+from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
 from kinolog.ports.workers import WorkerRegistry
 from kinolog_api.rpc.authentication import Authenticator
@@ -21,6 +22,7 @@ class ApiDependencies:
     """What the api needs from its surroundings. The composition root selects the implementations."""
 
     store: EventStore
+    raw_log: RawLog
     keys: KeyStore
     progress: ProgressFeed
     workers: WorkerRegistry

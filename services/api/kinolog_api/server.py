@@ -11,6 +11,7 @@ from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined
 from grpc_reflection.v1alpha import reflection
 
 from kinolog.process.tasks import end_tasks, keep_running
+from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.rpc.calls import CallGuard, service_handler
@@ -56,6 +57,9 @@ class ApiServer:
         self._job_service = JobService(dependencies, rules)
         self._health = health_aio.HealthServicer()
         self.health_monitor = HealthMonitor(self._health, dependencies, self._job_service.broadcast)
+        self._log_watch = LogWatch(
+            dependencies.raw_log, dependencies.read_model, dependencies.alarms, dependencies.clock
+        )
         self._server = grpc.aio.server(options=OPTIONS)
         self._server.add_generic_rpc_handlers(
             (
@@ -92,6 +96,9 @@ class ApiServer:
             asyncio.create_task(
                 keep_running("the check of the health", self.health_monitor.run, CHECK_INTERVAL_SECONDS),
                 name="health",
+            ),
+            asyncio.create_task(
+                keep_running("the check of the log", self._log_watch.run, CHECK_SECONDS), name="log watch"
             ),
             asyncio.create_task(self._job_service.erase_job.finish_interrupted(), name="erasures"),
         ]

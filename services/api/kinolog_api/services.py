@@ -10,6 +10,7 @@ from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.history import JobHistory
 from kinolog_api.audit.verify_job import VerifyJob
 from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.artifacts import ReadArtifact
 from kinolog_api.jobs.catalogue import ListCatalogue
 from kinolog_api.jobs.commands import JobCommands
@@ -37,14 +38,17 @@ class JobService:
         tenants = TenantLookup(d.store)
         handler = CommandHandler(d.store, d.clock)
         write_guard = WriteGuard(d.alarms)
-        self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model)
-        self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard)
+        archive = ArchiveCheck(d.store, d.read_model, d.clock)
+        self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
+        self._commands = JobCommands(handler, self._queries, d.keys, d.read_model, write_guard, archive)
         self._lists = ListJobs(d.store, d.read_model)
         self._artifacts = ReadArtifact(self._queries, d.artifacts)
         self._catalogue = ListCatalogue(d.catalogue, d.workers, tenants)
         self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
-        self._submit = SubmitJob(d.store, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard)
+        self._submit = SubmitJob(
+            d.store, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard, archive, d.clock
+        )
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
         self._watch = WatchJobs(d.store, self.broadcast, self._queries)

@@ -2,52 +2,53 @@
 
 run      keep the read models, the archive and the ticket queue up to date (the default)
 migrate  migrate the database to this version
-update   migrate, and rebuild read models of another version; needs the log
+update   migrate, and rebuild read models that need it; needs the log
 rebuild  rebuild the read models from the log beside the live ones, then swap them
 hash     print a hash of the rows of each read model table
-restore  restore missing commits of the log from the archive; stop all other services first
+check    compare log and archive, and the read models with a replay of the log, and name what differs
+
+These need all other services stopped, and `--json` prints what they found for programs:
+
+inspect  compare log, archive, keys and read models, and say what a restore would do
+restore  restore log, archive, keys and read models, and compare every commit; --trust log or archive
+repair   only build the archive again from every intact commit of log and archive
+refill   only fill the log and the keys from their archives
+settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import NoReturn
 
 import psycopg
 import sqlalchemy.exc
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
-from kinolog.adapters.jetstream.client.connection import Connection, connect
-from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.log.commit_feed import JetStreamCommitFeed
-from kinolog.adapters.jetstream.log.event_store import JetStreamEventStore
-from kinolog.adapters.jetstream.log.raw_log import JetStreamRawLog
-from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.progress import JetStreamProgressFeed
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
-from kinolog.adapters.jetstream.streams import STREAMS_OF, StreamMismatch, check_streams
-from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS, Service
+from kinolog.adapters.jetstream.streams import StreamMismatch
+from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.privacy.master_keys import MasterKeyUnusable
-from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import CannotStart, end_this_process, exit_with, run_process, stop_requested
+from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.standstill_alarm import StandstillAlarm
 from kinolog.process.tasks import end_tasks
-from kinolog.readmodel.database import reader_pool, writer_connection
-from kinolog.readmodel.tables import PROJECTION_VERSION
+from kinolog.readmodel.database import reader_pool
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
@@ -57,47 +58,19 @@ from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 from kinolog_projector.erasure.key_audit import KeyAudit
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
-from kinolog_projector.projection.archive_reader import read_archive
+from kinolog_projector.log_connection import log_connection
+from kinolog_projector.maintenance import COMMANDS, CommandOptions
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
-from kinolog_projector.rebuild.rebuild import Rebuild, RebuildRunning
-from kinolog_projector.rebuild.table_hashes import table_hashes
-from kinolog_projector.schema.migrate import WrongSchema, ensure_projection, migrate_permanent_schema
+from kinolog_projector.rebuild.rebuild import RebuildRunning
+from kinolog_projector.restore.archive_repair import Trust
+from kinolog_projector.schema.migrate import WrongSchema
 
+FAILED = 1
+"""Exit status when a check found something wrong."""
 DAMAGED = 3
 """Exit status when the log is damaged."""
 DISPATCHER_CONSUMER, POISON_CONSUMER = "reactor", "poison"
 """Names of the durable consumers. They are storage: the server stores them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogConnection:
-    """A connection to the log, and a stack that closes what is built on it."""
-
-    client: Connection
-    store: JetStreamEventStore
-    keys: WrappedKeyStore
-    stack: AsyncExitStack
-
-
-@asynccontextmanager
-async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnection]:
-    """Connect to the log, check its streams and the master key.
-
-    Raises `LogUnavailable`, `StreamMismatch`, `MasterKeyUnusable`.
-    """
-    replicas = settings.nats_replicas
-    master_keys = load_master_keys(settings)
-    async with AsyncExitStack() as stack:
-        client = await connect(settings, Service.PROJECTOR, on_lost=end_this_process)
-        stack.push_async_callback(client.close)
-        await check_streams(client, replicas, STREAMS_OF[Service.PROJECTOR])
-        store = JetStreamEventStore(client, replicas=replicas)
-        stack.push_async_callback(store.close)
-        stored_keys = JetStreamKeyStore(client, replicas=replicas)
-        stack.push_async_callback(stored_keys.close)
-        keys = WrappedKeyStore(stored_keys, master_keys)
-        await keys.check()
-        yield LogConnection(client=client, store=store, keys=keys, stack=stack)
 
 
 async def run(settings: ProjectorSettings) -> None:
@@ -120,9 +93,7 @@ async def run(settings: ProjectorSettings) -> None:
         alarms = NatsAlarms(log.client, NAME)
         log.stack.push_async_callback(alarms.close)
         await alarms.open()
-        raw_log = JetStreamRawLog(log.client)
-        log.stack.push_async_callback(raw_log.close)
-        guard = LogGuard(database_url, raw_log, alarms, system_clock)
+        guard = LogGuard(database_url, log.raw_log, alarms, system_clock)
         key_audit = KeyAudit(
             database_url, log.store, log.keys, head=log.keys.head, alarms=alarms, clock=system_clock
         )
@@ -169,9 +140,7 @@ async def run(settings: ProjectorSettings) -> None:
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
-            await guard.report(
-                damage
-            )  # the other processes know it longer than this one takes to start again
+            await guard.report(damage)  # the others know it for longer than a restart of this one takes
             raise
         finally:
             await end_tasks((announcing,))
@@ -185,76 +154,36 @@ async def _announce(standstills: Iterable[tuple[StandstillAlarm, Callable[[], st
         await asyncio.sleep(CHECK_SECONDS)
 
 
-async def migrate(settings: ProjectorSettings) -> int:
-    """Migrate the database to this version and return the version of its read models. Idempotent."""
-    database_url = settings.database_url.get_secret_value()
-    revision = await asyncio.to_thread(migrate_permanent_schema, database_url)
-    async with await writer_connection(database_url, "kinolog-migrate") as connection:
-        version = await ensure_projection(connection)
-    _print_line(f"the database is at revision {revision}, the read models are of version {version}")
-    return version
-
-
-async def update(settings: ProjectorSettings) -> None:
-    """Migrate, and rebuild read models of another version."""
-    if await migrate(settings) != PROJECTION_VERSION:
-        await rebuild(settings)
-
-
-async def rebuild(settings: ProjectorSettings) -> None:
-    """Rebuild the read models."""
-    async with log_connection(settings) as log:
-        database_url = settings.database_url.get_secret_value()
-        rebuilt = await Rebuild(database_url, log.store, log.keys, settings.projector_batch_size).run()
-        _print_line(
-            f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}"
-        )
-
-
-async def print_hashes(settings: ProjectorSettings) -> None:
-    """Print one line per table: its name and the hash of its rows."""
-    database_url = settings.database_url.get_secret_value()
-    async with await writer_connection(database_url, "kinolog-hash") as connection:
-        for table, hashed in (await table_hashes(connection)).items():
-            _print_line(f"{table:<12} {hashed}")
-
-
-async def restore_log(settings: ProjectorSettings) -> None:
-    """Restore missing commits of the log from the archive."""
-    async with log_connection(settings) as log:
-        database_url = settings.database_url.get_secret_value()
-        async with await writer_connection(database_url, "kinolog-restore") as connection:
-            restored = await restore(log.client, read_archive(connection))
-        _print_line(f"restored {restored} commits from the archive")
-
-
-COMMANDS: dict[str, Callable[[ProjectorSettings], Awaitable[object]]] = {
-    "run": run,
-    "migrate": migrate,
-    "update": update,
-    "rebuild": rebuild,
-    "hash": print_hashes,
-    "restore": restore_log,
-}
-
-
 START_ERRORS = (WrongSchema, StreamMismatch, MasterKeyUnusable, LogUnavailable, RebuildRunning, OSError)
+
+
+class _CommandLine(argparse.ArgumentParser):
+    """A wrong command line is answered with the description of all commands."""
+
+    def error(self, message: str) -> NoReturn:
+        exit_with(NAME, f"{message}\n\n{(__doc__ or '').strip()}")
 
 
 def main() -> None:
     """Run a command. Exits with status 2 if it cannot start, 3 if the log is damaged."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "run"
-    if name not in COMMANDS or len(sys.argv) > 2:
-        exit_with(NAME, (__doc__ or "").strip())
+    parser = _CommandLine(prog="kinolog-projector", usage=(__doc__ or "").replace("%", "%%"))
+    parser.add_argument("command", nargs="?", default="run", choices=["run", *COMMANDS])
+    parser.add_argument("--json", action="store_true", dest="as_json")
+    parser.add_argument("--trust", type=Trust, default=None)
+    options = parser.parse_args()
     collect_garbage_rarely(CollectionRate.BATCHES)
-    run_process(NAME, ProjectorSettings, partial(_run_command, COMMANDS[name]), START_ERRORS)
+    run_process(NAME, ProjectorSettings, partial(_run_command, options), START_ERRORS)
 
 
-async def _run_command(
-    command: Callable[[ProjectorSettings], Awaitable[object]], settings: ProjectorSettings
-) -> None:
+async def _run_command(options: argparse.Namespace, settings: ProjectorSettings) -> None:
     try:
-        await command(settings)
+        if options.command == "run":
+            await run(settings)
+            return
+        report = await COMMANDS[options.command](settings, CommandOptions(trust=options.trust))
+        _print_line(json.dumps(report.facts) if options.as_json else report.text)
+        if report.failed:
+            sys.exit(FAILED)
     except DamagedLog as error:
         raise CannotStart(str(error), DAMAGED) from error
     except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:

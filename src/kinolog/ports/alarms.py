@@ -78,3 +78,8 @@ def in_order(alarms: list[Alarm]) -> tuple[Alarm, ...]:
     return tuple(
         sorted(alarms, key=lambda a: (a.severity is not AlarmSeverity.REFUSE_WRITES, a.name, a.source))
     )
+
+
+async def is_raised(alarms: Alarms, name: str) -> bool:
+    """Return whether an alarm with this name stands, from whatever process."""
+    return any(alarm.name == name for alarm in await alarms.current())

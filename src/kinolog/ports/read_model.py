@@ -15,6 +15,7 @@ from typing import Protocol
 from kinolog.job import events as e
 from kinolog.job.state import ListedFields
 from kinolog.job.values import Priority, Stage, Status
+from kinolog.ports.archive import Archive
 from kinolog.ports.progress import LogLevel, LogLine
 
 
@@ -249,16 +250,6 @@ class ActivityRow:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivedCommit:
-    """A commit in the archive: the raw message, and the SHA-256 in it."""
-
-    position: int
-    job_id: str
-    raw: bytes
-    digest: bytes
-
-
 class ReadModelUnavailable(Exception):
     """The read model is unreachable, or its schema is not the one that this program reads."""
 
@@ -267,7 +258,7 @@ class ReadModelDamaged(ReadModelUnavailable):
     """Stored bytes of the database cannot be right. The message says what to do."""
 
 
-class ReadModel(Protocol):
+class ReadModel(Archive, Protocol):
     """Queries over many jobs. Every method raises `ReadModelUnavailable` if the read model is unreachable."""
 
     async def list_jobs(self, tenant: str, query: JobQuery) -> JobRowPage:
@@ -325,8 +316,8 @@ class ReadModel(Protocol):
         """Return log lines, oldest first: the first after `after_sequence`, or the last ones if it is 0."""
         ...
 
-    async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
-        """Return the commits of a job in the archive, oldest first."""
+    async def job_row(self, job_id: str) -> JobRow | None:
+        """Return the row of a job, of any tenant, as lists show it; None if there is none."""
         ...
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:

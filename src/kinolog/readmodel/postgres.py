@@ -7,13 +7,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from psycopg_pool import AsyncConnectionPool
 
+from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import (
     ActivityRow,
-    ArchivedCommit,
     JobCounts,
     JobFilter,
     JobQuery,
+    JobRow,
     JobRowPage,
     Overview,
     QueueDepth,
@@ -107,6 +108,13 @@ class PostgresReadModel:
 
     async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         return await self._read(feeds.archived_commits, job_id)
+
+    async def job_row(self, job_id: str) -> JobRow | None:
+        return await self._read(feeds.job_row, job_id)
+
+    async def archived_tails(self, job_ids: Sequence[str]) -> dict[str, int]:
+        async with reader_connection(self._pool) as connection:
+            return await feeds.archived_tails(connection, job_ids)
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
         return await self._read(shared_artifacts.artifacts_in_use, keys, excluding)

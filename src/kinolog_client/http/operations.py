@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -21,6 +20,7 @@ from kinolog_client.http.operation import (
     Operation,
     model_of,
 )
+from kinolog_client.http.request_ids import new_request_id
 from kinolog_client.http.sendable import IDEMPOTENCY_HEADER
 from kinolog_client.models.catalogue import (
     AlarmListInfo,
@@ -59,7 +59,7 @@ def _command(
         method=method,
         route=API_PREFIX + route,
         path_values={"job_id": job_id},
-        headers={IDEMPOTENCY_HEADER: request_id or uuid4().hex},
+        headers={IDEMPOTENCY_HEADER: request_id or new_request_id()},
         body=body,
         read=model_of(CommandInfo),
     )
@@ -73,7 +73,7 @@ def submit(request: VideoRequest, *, request_id: str | None = None) -> Operation
     return Operation(
         method="POST",
         route=f"{API_PREFIX}/generate",
-        body=request.body() | {"request_id": request_id or uuid4().hex},
+        body=request.body() | {"request_id": request_id or new_request_id()},
         read=model_of(CommandInfo),
     )
 

@@ -124,8 +124,7 @@ class NatsServer:
         if NOT_RECOVERED in str(health.get("error")):
             raise StartError(
                 f"nats-server: {health['error']}: the event log in {self.folder} is damaged.",
-                "Nothing was changed. Restore the folder from a backup, or the stream from the archive (see "
-                f"docs/running.md). What it found: {self.log_path}",
+                f"Nothing was changed. Restore it with: kinolog restore. What it found: {self.log_path}",
             )
         return health.get("status") == "ok"
 

@@ -80,6 +80,10 @@ class MemoryEventStore:
     async def last_position(self) -> int:
         return len(self._log)
 
+    def lose_tail(self, job_id: str) -> None:
+        """Forget the last commit of a job, as a damaged log does. `read` still has it, as the archive has."""
+        self._positions[job_id] = self._positions[job_id][:-1]
+
     def _at(self, position: int) -> RecordedCommit:
         try:
             return decode_commit(position, self._log[position - 1])

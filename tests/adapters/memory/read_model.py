@@ -14,9 +14,9 @@ from kinolog.job.names import stored_name
 from kinolog.job.state import Job, ListedFields
 from kinolog.job.values import Spec, Status
 from kinolog.ports import read_model as rm
+from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.privacy.sealed_fields import unseal_job
-from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
 from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -137,14 +137,27 @@ class MemoryReadModel:
         lines.sort(key=lambda line: line.sequence)
         return tuple(lines[:limit] if after_sequence else lines[-limit:])
 
-    async def archived_commits(self, job_id: str) -> Sequence[rm.ArchivedCommit]:
+    async def archived_commits(self, job_id: str) -> Sequence[ArchivedCommit]:
         return [
-            rm.ArchivedCommit(
+            ArchivedCommit(
                 position=recorded.position, job_id=job_id, raw=recorded.raw, digest=recorded.digest
             )
             for recorded in await self._commits()
             if recorded.commit.job_id == job_id
         ]
+
+    async def job_row(self, job_id: str) -> rm.JobRow | None:
+        return next((_row(one) for one in await self._jobs() if one.job.id == job_id), None)
+
+    async def archived_tails(self, job_ids: Sequence[str]) -> dict[str, int]:
+        if self.unavailable:
+            raise rm.ReadModelUnavailable("the read model is unavailable")
+        asked = set(job_ids)
+        return {
+            recorded.commit.job_id: recorded.position
+            for recorded in await self._commits()
+            if recorded.commit.job_id in asked
+        }
 
     async def artifacts_in_use(self, keys: Sequence[str], excluding: str) -> set[str]:
         used = {
@@ -251,7 +264,7 @@ def _sort_value(job: Job, field: rm.SortField) -> datetime | float:
         case rm.SortField.DURATION:
             return -1.0
         case rm.SortField.PRIORITY:
-            return priority_order(job.priority)
+            return -job.priority.rank
 
 
 def _activity(recorded: RecordedCommit) -> list[rm.ActivityRow]:

@@ -13,7 +13,7 @@ from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, FailAttempt, GiveUp, Prefetch
 from kinolog.job.values import JobError, Status
-from kinolog.ports.event_store import Appended, LogUnavailable
+from kinolog.ports.event_store import Appended, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.workers import WorkerReport
 from tests.builders.memory_worker import ME, START, MemoryWorker
 
@@ -112,6 +112,34 @@ async def test_appends_are_retried_during_an_outage_of_the_log(
     kinds = Counter(type(event) for event in await memory_worker.events(job_id))
     assert (kinds[e.AttemptStarted], kinds[e.SceneRendered], kinds[e.Completed]) == (1, 2, 1)
     assert kinds[e.StageStarted] == kinds[e.StageFinished]
+
+
+async def test_a_damaged_log_fails_no_job(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that meets damage keeps its ticket, and nothing is recorded; the job runs once the log is whole."""
+    append, load = memory_worker.store.append, memory_worker.store.load
+    job_id = await memory_worker.submit()
+    held = await memory_worker.ticket(job_id)
+    refusals = 0
+
+    async def damaged(commit: object) -> Appended:
+        nonlocal refusals
+        refusals += 1
+        raise DamagedLog("the log has lost its end")
+
+    async def repaired(job_id: str) -> LoadedJob | None:
+        if refusals >= 2:
+            monkeypatch.setattr(memory_worker.store, "append", append)
+        return await load(job_id)
+
+    monkeypatch.setattr(memory_worker.store, "append", damaged)
+    monkeypatch.setattr(memory_worker.store, "load", repaired)
+    async with asyncio.timeout(30):
+        await memory_worker.ticket_handler.handle(held)
+    job = await memory_worker.job(job_id)
+    assert (job.status, job.attempt, refusals) == (Status.COMPLETED, 1, 2)
+    assert held.deliveries == 1
 
 
 async def test_an_error_of_the_worker_fails_the_attempt(

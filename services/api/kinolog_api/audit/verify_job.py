@@ -6,18 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kinolog.codec.commits import DamagedCommit, decode_commit
+from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
 from kinolog.job.values import Artifact
 from kinolog.ports.artifacts import ArtifactMissing, ArtifactStore, digest_in, is_shared
 from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.ports.read_model import ReadModel
+from kinolog.ports.read_model import JobRow, ReadModel
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit import checks
 from kinolog_api.audit.checks import RecordCheck
+from kinolog_api.audit.list_check import check_listed
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 
@@ -33,6 +35,7 @@ class JobRecord:
     damage: str
     archive: Mapping[int, bytes]
     archived_up_to: int
+    row: JobRow | None
 
     @property
     def tail(self) -> int:
@@ -74,13 +77,14 @@ class VerifyJob:
         """Read the record of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
         archive = {a.position: a.raw for a in await self._read_model.archived_commits(job_id)}
+        row = await self._read_model.job_row(job_id)
         history, damage = list[RecordedCommit](), ""
         try:
             async for recorded in self._store.history(job_id):
                 history.append(recorded)
         except DamagedLog as error:
             damage = str(error)
-        record = JobRecord(history=history, damage=damage, archive=archive, archived_up_to=reached)
+        record = JobRecord(history=history, damage=damage, archive=archive, archived_up_to=reached, row=row)
         if not (history or damage or archive) or _tenant_of(record) not in (None, call.tenant):
             raise job_not_found(job_id)
         return record
@@ -99,9 +103,20 @@ class VerifyJob:
             checks.check_fold(history),
             checks.check_endings(history),
             archive,
+            check_listed(history, record.row, record.archived_up_to, await self._texts(job)),
             await self._check_seals(job),
             await (self._check_erased(job, history) if job.erased else self._check_files(job)),
         ]
+
+    async def _texts(self, job: Job) -> UnsealedFields | None:
+        """Return the unsealed prompts of a job; None if they cannot be read."""
+        key = await self._keys.get(job.sealing_key_id)
+        if key is None or job.erased:
+            return None
+        try:
+            return unseal_job(job, key)
+        except UnsealFailed:
+            return None
 
     async def _check_seals(self, job: Job) -> RecordCheck:
         """Check that the prompts unseal under the job's key, or that the key of an erased job is deleted."""

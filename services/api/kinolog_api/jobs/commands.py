@@ -20,6 +20,7 @@ from kinolog.process.logs import fields
 from kinolog.texts import blank_as_empty
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall, error_response
 from kinolog_api.rpc.filters import parse_filter
@@ -60,7 +61,9 @@ class JobCommands:
         keys: KeyStore,
         read_model: ReadModel,
         write_guard: WriteGuard,
+        archive: ArchiveCheck,
     ) -> None:
+        self._archive = archive
         self._handler = handler
         self._keys = keys
         self._queries = queries
@@ -70,14 +73,17 @@ class JobCommands:
     async def apply(self, call: RpcCall, job_id: str, command: c.Command) -> HandledCommand:
         """Apply a command to a job of the caller.
 
-        Raises `Refused`, NOT_FOUND for another tenant's job, and the error of an alarm that refuses writes.
+        Raises `Refused`, NOT_FOUND for another tenant's job, DATA_LOSS if the log has lost commits of the job, and the
+        error of an alarm that refuses writes.
         """
         if isinstance(command, c.Retry):
             await self._write_guard.check_new_job()
         await self._write_guard.check_command()
 
         async def load(job_id: str) -> LoadedJob:
-            return await self._queries.load(call.tenant, job_id)
+            loaded = await self._queries.load(call.tenant, job_id)
+            await self._archive.check_tail(job_id, loaded.position)
+            return loaded
 
         return await self._handler.handle(job_id, command, load)
 

@@ -15,6 +15,7 @@ from kinolog.codec.times import time_to_proto
 from kinolog.codec.values import artifact_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Status
+from kinolog.ports.alarms import LOG_DAMAGED, Alarms, is_raised
 from kinolog.ports.event_store import EventStore, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.ports.progress import LogLevel, Progress, ProgressFeed
@@ -23,6 +24,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.sealed_progress import unseal_log_lines
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import RpcError, job_erased, job_not_found
@@ -38,18 +40,33 @@ class JobQueries:
     """GetJob, GetStoryboard, GetResult and ListLogEntries."""
 
     def __init__(
-        self, store: EventStore, keys: KeyStore, progress: ProgressFeed, read_model: ReadModel
+        self,
+        store: EventStore,
+        keys: KeyStore,
+        progress: ProgressFeed,
+        read_model: ReadModel,
+        archive: ArchiveCheck,
+        alarms: Alarms,
     ) -> None:
+        self._archive = archive
+        self._alarms = alarms
         self._store = store
         self._keys = keys
         self._progress = progress
         self._read_model = read_model
 
     async def load(self, tenant: str, job_id: str) -> LoadedJob:
-        """Return a job of the tenant. Raises NOT_FOUND for an unknown job and for another tenant's."""
+        """Return a job of the tenant. Raises NOT_FOUND for an unknown job and for another tenant's.
+
+        Raises `DamagedLog` if the log has lost the job, or, once it is known to be damaged, later commits of it.
+        """
         loaded = await self._store.load(job_id)
+        if loaded is None:
+            await self._archive.check_lost(tenant, job_id)
         if loaded is None or loaded.job.tenant != tenant:
             raise job_not_found(job_id)
+        if await is_raised(self._alarms, LOG_DAMAGED):
+            await self._archive.check_tail(job_id, loaded.position)
         return loaded
 
     async def present(self, loaded: LoadedJob) -> job_pb2.Job:

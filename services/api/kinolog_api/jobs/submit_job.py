@@ -10,15 +10,17 @@ from secrets import randbelow
 from kinolog.codec.public_job import UnsealedFields, public_job
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import job_id as derive_job_id
-from kinolog.ids import new_id
+from kinolog.ids import new_request_id
 from kinolog.job.commit import Commit
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue
+from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LogUnavailable
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.alarms.write_guard import WriteGuard
+from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.job_plan import SEED_LIMIT, plan_job
 from kinolog_api.jobs.key_pool import KeyPool, UnusedKey
 from kinolog_api.jobs.sealed_submit import PlannedSubmit, planned_submit, sealed_submit
@@ -63,7 +65,11 @@ class SubmitJob:
         catalogue: Catalogue,
         rules: RequestRules,
         write_guard: WriteGuard,
+        archive: ArchiveCheck,
+        clock: Clock,
     ) -> None:
+        self._archive = archive
+        self._clock = clock
         self._store = store
         self._keys = keys
         self._pool = pool
@@ -76,6 +82,8 @@ class SubmitJob:
         """SubmitJob."""
         item = self._planned(request, call)
         await self._write_guard.check_new_job()
+        if damaged := await self._archive.check_new_jobs({item.job_id: item.request_id}):
+            raise damaged[item.job_id]
         (key,) = await self._pool.take()
         accepted = await self._store_one(item, key, call)
         return pb.SubmitJobResponse(
@@ -117,7 +125,7 @@ class SubmitJob:
 
     def _planned(self, request: pb.SubmitJobRequest, call: RpcCall) -> PlannedSubmit:
         plan = plan_job(request, self._catalogue, _draw_seed)
-        request_id = request.request_id or new_id()
+        request_id = request.request_id or new_request_id(self._clock())
         job_id = derive_job_id(call.tenant, request_id)
         return planned_submit(request, plan, request_id=request_id, job_id=job_id)
 
@@ -140,6 +148,17 @@ class SubmitJob:
                 result.created = outcome.created
 
     async def _store_many(
+        self, items: Sequence[PlannedSubmit], call: RpcCall
+    ) -> list[AcceptedJob | Exception]:
+        """Store the jobs that the log has not lost. Return an accepted job or an error for each, in order."""
+        damaged = await self._archive.check_new_jobs({item.job_id: item.request_id for item in items})
+        if not damaged:
+            return await self._store_new(items, call)
+        others = [item for item in items if item.job_id not in damaged]
+        stored = iter(await self._store_new(others, call) if others else [])
+        return [damaged[item.job_id] if item.job_id in damaged else next(stored) for item in items]
+
+    async def _store_new(
         self, items: Sequence[PlannedSubmit], call: RpcCall
     ) -> list[AcceptedJob | Exception]:
         """Store many jobs in group commits. Return an accepted job or an error for each, in order."""

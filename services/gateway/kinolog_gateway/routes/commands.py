@@ -7,7 +7,8 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Body, Depends, Header
 from starlette.responses import Response
 
-from kinolog.ids import new_id
+from kinolog.ids import new_id, new_request_id
+from kinolog.ports.clock import system_clock
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
@@ -55,7 +56,7 @@ async def generate(
     """Submit a job. A repeated request id with the same body returns the earlier job."""
     if body.request_id and idempotency_key and body.request_id != idempotency_key:
         raise invalid("request_id", "differs from the header Idempotency-Key; give one of them")
-    request = body.to_proto(body.request_id or idempotency_key or new_id())
+    request = body.to_proto(body.request_id or idempotency_key or new_request_id(system_clock()))
     submitted = await api.call(api.jobs.SubmitJob, request, caller)
     return json_response(
         generate_response(submitted),

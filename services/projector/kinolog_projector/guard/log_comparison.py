@@ -12,6 +12,7 @@ from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.ports.raw_log import RawCommit, RawLog
 from kinolog_projector.guard.archive_reader import ArchiveReader, ArchiveRow
 
+CHUNK_COMMITS = 1_000
 DIGEST_BYTES = 32
 _POSITION = Struct(">q")
 
@@ -25,6 +26,11 @@ class DamageKind(StrEnum):
     ARCHIVE_DAMAGED = "its row in the archive is damaged, the log holds it"
     DIFFERENT = "log and archive hold different commits"
     BOTH_LOST = "neither the log nor the archive holds it intact"
+
+    @property
+    def concerns_archive(self) -> bool:
+        """Whether the archive is wrong and the log is right."""
+        return self in (DamageKind.ARCHIVE_LOST, DamageKind.ARCHIVE_DAMAGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,16 @@ class LogComparison:
         if len(logged) == until - after and await self._archive.hash(after, until) == range_hash(logged):
             return []
         return compare(logged, await self._archive.rows(after, until), after, until)
+
+
+async def archived_damages(log: RawLog, archive: ArchiveReader) -> list[Damage]:
+    """Return the differences of the first range that differs, of all that is archived now. Writers may go on."""
+    comparison = LogComparison(log, archive)
+    last = await archive.position()
+    for after in range(0, last, CHUNK_COMMITS):
+        if damages := await comparison.range(after, min(after + CHUNK_COMMITS, last)):
+            return damages
+    return []
 
 
 def range_hash(commits: Mapping[int, RawCommit]) -> bytes:

@@ -13,8 +13,12 @@ from sqlalchemy.pool import NullPool
 
 from kinolog.readmodel.database import Connection, sqlalchemy_url
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
-from kinolog_projector.schema.projection_schema import create_projection, projection_version
+from kinolog.readmodel.tables import PROJECTION_SCHEMA
+from kinolog_projector.schema.projection_schema import (
+    create_projection,
+    projection_exists,
+    projection_problem,
+)
 
 LOCK = 0x6B696E6F
 """Advisory lock that keeps two migrations from running at the same time."""
@@ -53,15 +57,15 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
-async def ensure_projection(connection: Connection) -> int:
-    """Create the projection if there is none. Return the version of the existing one."""
+async def ensure_projection(connection: Connection) -> str:
+    """Create the projection of an empty archive. Return why the projection must be rebuilt; empty if it need not."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        version = await projection_version(connection)
-        if version is None:
+        cursor = await connection.execute("SELECT position FROM kinolog.log_checkpoint")
+        row = await cursor.fetchone()
+        if row is not None and row[0] == 0 and not await projection_exists(connection):
             await create_projection(connection, PROJECTION_SCHEMA)
-            version = PROJECTION_VERSION
-        return version
+        return await projection_problem(connection)
 
 
 async def check_permanent_schema(connection: Connection) -> None:
@@ -83,20 +87,7 @@ async def check_permanent_schema(connection: Connection) -> None:
 async def check_schema(connection: Connection) -> None:
     """Raise `WrongSchema` unless this version can write to the database."""
     await check_permanent_schema(connection)
-    version = await projection_version(connection)
-    if version is None:
-        raise WrongSchema("the database has no read models yet; run: kinolog-projector migrate")
-    if version != PROJECTION_VERSION:
-        raise WrongSchema(
-            f"the read models have version {version}, this program needs version {PROJECTION_VERSION}; "
-            "run: kinolog-projector rebuild"
-        )
-    cursor = await connection.execute(
-        "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
-    )
-    projected, archived = await cursor.fetchone() or (0, 0)
-    if projected != archived:
-        raise WrongSchema(
-            f"the read models are at position {projected}, the archive at {archived}; "
-            "run: kinolog-projector rebuild"
-        )
+    if not await projection_exists(connection):
+        raise WrongSchema("the database has no read models yet; run: kinolog-projector update")
+    if problem := await projection_problem(connection):
+        raise WrongSchema(f"{problem}; run: kinolog-projector rebuild")

@@ -95,6 +95,40 @@ async def projection_version(connection: Connection) -> int | None:
     return int(row[0]) if row else None
 
 
+async def projection_exists(connection: Connection) -> bool:
+    """Return whether there is a live projection, complete or not."""
+    cursor = await connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [PROJECTION_SCHEMA])
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def missing_tables(connection: Connection) -> list[str]:
+    """Return the tables that the live projection lacks."""
+    cursor = await connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass('projection.' || quote_ident(name)) IS NULL",
+        [table_names()],
+    )
+    return [str(name) for (name,) in await cursor.fetchall()]
+
+
+async def projection_problem(connection: Connection) -> str:
+    """Return why the live projection must be rebuilt; empty if it need not. The permanent schema must exist."""
+    if not await projection_exists(connection):
+        return "the database has no read models"
+    if missing := await missing_tables(connection):
+        return f"the read models lack {', '.join(missing)}"
+    version = await projection_version(connection)
+    if version != PROJECTION_VERSION:
+        return f"the read models have version {version}, this program needs version {PROJECTION_VERSION}"
+    cursor = await connection.execute(
+        "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
+    )
+    projected, archived = await cursor.fetchone() or (0, 0)
+    if projected != archived:
+        return f"the read models are at position {projected}, the archive at {archived}"
+    return ""
+
+
 def _in_schema(schema: str) -> MetaData:
     """Return the projection's tables in another schema."""
     copy = MetaData(schema=schema)

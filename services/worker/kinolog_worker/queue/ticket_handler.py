@@ -10,7 +10,7 @@ from kinolog.job.commands import Command, FailAttempt, StartAttempt
 from kinolog.job.decide import LeaseLost, Refused
 from kinolog.job.state import Job
 from kinolog.job.values import SCRATCH_FULL, JobError, Status
-from kinolog.ports.event_store import AppendConflict, LoadedJob, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
@@ -23,7 +23,7 @@ from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
-from kinolog_worker.queue.admission import Drop, Postpone, Start, WorkerSituation, admit
+from kinolog_worker.queue.admission import Drop, Postpone, WorkerSituation, admit
 from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.prefetch import prefetch
 
@@ -68,8 +68,8 @@ class TicketHandler:
     async def handle(self, held: HeldTicket) -> None:
         """Do what a ticket requests. Raises nothing but `CancelledError`.
 
-        While the log cannot be read or written, the ticket is held: each release would count as a delivery, and a
-        ticket that is delivered too often is taken for one that ends workers.
+        While the log cannot be read or written, or is damaged, the ticket is held: each release would count as a
+        delivery, and a ticket that is delivered too often is taken for one that ends workers.
         """
         job_id = held.ticket.job_id
         pauses, waited = BACKOFF.pauses(), False
@@ -84,8 +84,8 @@ class TicketHandler:
                     return
                 except KeyMissing:
                     raise
-                except LogUnavailable as unavailable:
-                    logger.warning("job %s waits for the log: %s", job_id, unavailable)
+                except (LogUnavailable, DamagedLog) as error:  # a restore of the log ends this process
+                    logger.warning("job %s waits for the log: %s", job_id, error)
                 if self._stopping:
                     await held.release()
                     return
@@ -125,7 +125,7 @@ class TicketHandler:
                 case Postpone(seconds=seconds):
                     await held.release(seconds)
                     return
-                case Start():
+                case _:
                     pass
             if loaded is None:
                 raise AssertionError("a job that is not in the log is never started")
@@ -133,7 +133,7 @@ class TicketHandler:
                 loaded = await self._dependencies.store.load(job_id)
                 continue
             try:
-                await self._start_attempt(held, loaded, waited=admission.waited)
+                await self._start_attempt(held, loaded)
                 return
             except AppendConflict:
                 loaded = await self._dependencies.store.load(job_id)
@@ -175,7 +175,7 @@ class TicketHandler:
             unserved_models=set(dependencies.catalogue.names) - dependencies.served,
         )
 
-    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:
+    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob) -> None:
         """Append the start of an attempt and run it.
 
         Raises `AppendConflict` if the job has changed since, and `KeyMissing` before it starts an attempt.
@@ -185,7 +185,7 @@ class TicketHandler:
         if key is None:
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
         runtime = dependencies.status.runtime(loaded.job.spec.model)
-        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime, waited=waited)
+        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime)
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != dependencies.worker:
@@ -203,7 +203,7 @@ class TicketHandler:
         )
         try:
             await self._run_attempt(lease, key)
-        except (LeaseLost, AppendConflict):
+        except (LeaseLost, AppendConflict, DamagedLog):
             raise
         except Exception as error:
             logger.exception("attempt %d at job %s raised an error", job.attempt, job.id)

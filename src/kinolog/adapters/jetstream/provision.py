@@ -47,6 +47,15 @@ async def provision(client: Client, replicas: int, names: Iterable[str] | None =
     return created
 
 
+async def replace_stream(client: Client, name: str, replicas: int) -> None:
+    """Delete a stream with everything in it, and create it empty. Needs the administrator's user.
+
+    Raises `StreamMismatch`, `LogUnavailable`.
+    """
+    await retry_until_answered(partial(api_request, client, f"$JS.API.STREAM.DELETE.{name}"), CREATE_SECONDS)
+    await provision(client, replicas, [name])
+
+
 async def _create(client: Client, config: StreamConfig) -> None:
     """Create a stream and check it: an older server ignores settings that it does not know."""
     create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())

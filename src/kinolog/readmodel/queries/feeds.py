@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, select, tuple_
 
 from kinolog.codec.progress import decode_note
+from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
-from kinolog.ports.read_model import ActivityRow, ArchivedCommit
+from kinolog.ports.read_model import ActivityRow, JobRow
+from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import archive, log_lines
 from kinolog.readmodel.queries.conditions import TENANT
+from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS, job_from_row
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
-from kinolog.readmodel.tables import activity, jobs
+from kinolog.readmodel.tables import activity, jobs, prompts
 
+ARCHIVED_TAILS = """
+SELECT job_id, max(position) FROM kinolog.archive WHERE job_id = ANY(%s::text[]) GROUP BY job_id
+"""
 SEVERITIES = {level: severity for severity, level in enumerate(LogLevel)}
 """Numbers of log levels in `log_lines`, debug first."""
 _LEVELS = {severity: level for level, severity in SEVERITIES.items()}
@@ -63,6 +70,13 @@ _ARCHIVED = PreparedQuery(
     select(archive.c.position, archive.c.job_id, archive.c.raw, archive.c.digest)
     .where(archive.c.job_id == _JOB)
     .order_by(archive.c.position)
+)
+
+_JOB_ROW = PreparedQuery(
+    select(*JOB_COLUMNS)
+    .select_from(jobs.outerjoin(prompts, prompts.c.number == jobs.c.number))
+    .add_columns(*PROMPT_COLUMNS)
+    .where(jobs.c.id == _JOB)
 )
 
 _WAITING = (
@@ -124,6 +138,18 @@ def _log_line(record: dict[str, Any]) -> LogLine:
 async def archived_commits(snapshot: Snapshot, job_id: str) -> list[ArchivedCommit]:
     """Return the archived commits of a job, oldest first."""
     return [ArchivedCommit(**record) for record in await _ARCHIVED.records(snapshot, {"job_id": job_id})]
+
+
+async def job_row(snapshot: Snapshot, job_id: str) -> JobRow | None:
+    """Return the row of a job; None if there is none."""
+    rows = await _JOB_ROW.rows(snapshot, {"job_id": job_id})
+    return job_from_row(rows[0]) if rows else None
+
+
+async def archived_tails(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return the last archived position of each job that the archive knows: one read of the index per job."""
+    cursor = await connection.execute(ARCHIVED_TAILS, [list(job_ids)])
+    return {str(job_id): int(position) for job_id, position in await cursor.fetchall()}
 
 
 async def queue_position(snapshot: Snapshot, job_id: str) -> int | None:

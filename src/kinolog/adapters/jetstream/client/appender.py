@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -38,6 +38,10 @@ The tail may be the message itself, stored by an earlier attempt whose answer wa
 """
 
 
+async def _nothing_to_do() -> None:
+    """Do nothing."""
+
+
 class MissingPredecessor(LogUnavailable):
     """The tail of a subject is before the position that a message builds on: an acknowledged message is missing."""
 
@@ -55,6 +59,8 @@ class Appender:
     reader: StoredMessageReader
     tail_at_leader: bool
     retry_timeout_seconds: float
+    before_write: Callable[[], Awaitable[None]] = _nothing_to_do
+    """Called before every write, also before a repeated one. What it raises ends the write."""
 
     async def store(self, message: OutgoingWrite) -> Outcome:
         """Store one message. Raises `LogUnavailable`, `MissingPredecessor`."""
@@ -80,6 +86,7 @@ class Appender:
         return await self.reader.last(subject)
 
     async def _store(self, message: OutgoingWrite) -> Outcome:
+        await self.before_write()
         try:
             position = await publish(self.reader.inbox, self.stream, message)
             if position:
@@ -107,6 +114,7 @@ class Appender:
             if len(messages) < MIN_BATCH_SIZE:
                 break
             try:
+                await self.before_write()
                 last = await publish_batch(self.reader.inbox, messages)
             except (JetStreamApiError, LogUnavailable):
                 stored = await self._already_stored(messages)

@@ -21,6 +21,7 @@ from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.publish import OutgoingWrite
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
+from kinolog.adapters.jetstream.log.extent_check import ExtentCheck
 from kinolog.adapters.jetstream.log.follower import follow
 from kinolog.adapters.jetstream.log.log_reader import LogReader, decoded
 from kinolog.codec.commits import EncodedCommitRecord, encode_commit
@@ -40,6 +41,8 @@ class JetStreamEventStore:
         reader = StoredMessageReader(client, subjects.EVENTS)
         self._client = client
         self._reader = reader
+        self._seen = 0
+        """The greatest position that was appended or loaded."""
         self._patience_seconds = retry_timeout_seconds
         self._log = LogReader(client, reader, retry_timeout_seconds)
         self._appender = Appender(
@@ -48,6 +51,7 @@ class JetStreamEventStore:
             reader=reader,
             tail_at_leader=replicas > 1,
             retry_timeout_seconds=retry_timeout_seconds,
+            before_write=ExtentCheck(client, self._last_seen).check,
         )
         self._first_commits = GroupCommit(self._appender.store, self._appender.store_first, LIMITS)
 
@@ -57,6 +61,7 @@ class JetStreamEventStore:
         if stored is None:
             return None
         tail = decoded(stored)
+        self._seen = max(self._seen, tail.position)
         if is_current(tail):
             return loaded_job(tail)
         history = [recorded async for recorded in self.history(job_id)]
@@ -116,9 +121,13 @@ class JetStreamEventStore:
         await self._first_commits.close()
         await self._reader.close()
 
+    def _last_seen(self) -> int:
+        return self._seen
+
     async def _appended(self, commit: Commit, encoded: EncodedCommitRecord, outcome: Outcome) -> Appended:
         """Return position and hash of the stored commit. Raises `AppendConflict` if another commit is in its place."""
         if isinstance(outcome, int):
+            self._seen = max(self._seen, outcome)
             return Appended(outcome, encoded.digest)
         tail = decoded(outcome)
         if is_repeat(tail.commit, commit):

@@ -13,7 +13,6 @@ from functools import partial
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import api_request
 from kinolog.adapters.jetstream.client.leader_read import at_leader
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.client.stored_messages import (
@@ -22,6 +21,7 @@ from kinolog.adapters.jetstream.client.stored_messages import (
     StoredMessage,
     StoredMessageReader,
 )
+from kinolog.adapters.jetstream.log.extent_check import log_extent
 from kinolog.ports.raw_log import LogExtent, RawCommit
 
 RETRY_TIMEOUT_SECONDS = 10.0
@@ -38,8 +38,7 @@ class JetStreamRawLog:
         self._retry_timeout_seconds = retry_timeout_seconds
 
     async def extent(self) -> LogExtent:
-        info = await retry_until_answered(self._info, self._retry_timeout_seconds)
-        return LogExtent(int(info["first_seq"]), int(info["last_seq"]), int(info["messages"]))
+        return await retry_until_answered(partial(log_extent, self._client), self._retry_timeout_seconds)
 
     async def stored(self, after: int, until: int) -> dict[int, RawCommit]:
         found: dict[int, RawCommit] = {}
@@ -77,11 +76,6 @@ class JetStreamRawLog:
                 break
             found.update((message.position, _raw_commit(message)) for message in messages)
         return found
-
-    async def _info(self) -> dict[str, int]:
-        info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.EVENTS}")
-        state: dict[str, int] = info["state"]
-        return state
 
 
 def _raw_commit(stored: StoredMessage) -> RawCommit:

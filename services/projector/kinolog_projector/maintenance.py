@@ -1,0 +1,203 @@
+"""The commands of the projector's program that end by themselves: migrate, rebuild, inspect, restore."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+from kinolog.adapters.jetstream.log.restore import restore as refill_log
+from kinolog.adapters.jetstream.provision import replace_stream
+from kinolog.adapters.jetstream.streams import StreamMissing
+from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog.ports.event_store import RESTORE, DamagedLog
+from kinolog.process.settings import ProjectorSettings
+from kinolog.readmodel.database import writer_connection
+from kinolog.readmodel.tables import PROJECTION_VERSION
+from kinolog_projector.guard.archive_reader import ArchiveReader
+from kinolog_projector.guard.log_comparison import archived_damages
+from kinolog_projector.guard.log_guard import described
+from kinolog_projector.log_connection import log_connection
+from kinolog_projector.projection.archive_reader import read_archive
+from kinolog_projector.rebuild.rebuild import Rebuild
+from kinolog_projector.rebuild.replay_check import ReplayCheck
+from kinolog_projector.rebuild.table_hashes import table_hashes
+from kinolog_projector.restore.archive_repair import Trust, repair_archive
+from kinolog_projector.restore.inspection import inspect_all
+from kinolog_projector.restore.key_restore import restore_keys
+from kinolog_projector.restore.settlement import settle as settle_all
+from kinolog_projector.schema.migrate import ensure_projection, migrate_permanent_schema
+
+STREAM_TRIES = 60
+STREAM_PAUSE_SECONDS = 0.5
+"""An update waits half a minute for streams that are provisioned at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOptions:
+    """Options of a command."""
+
+    trust: Trust | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a command has done: a text for people and facts for programs."""
+
+    text: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
+    """Whether something is wrong: the exit status is 1."""
+
+
+Command: TypeAlias = Callable[[ProjectorSettings, CommandOptions], Awaitable[Report]]
+
+
+async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Migrate the database to this version. Idempotent."""
+    database_url = settings.database_url.get_secret_value()
+    revision = await asyncio.to_thread(migrate_permanent_schema, database_url)
+    async with await writer_connection(database_url, "kinolog-migrate") as connection:
+        problem = await ensure_projection(connection)
+    state = problem or f"the read models are of version {PROJECTION_VERSION}"
+    return Report(
+        f"the database is at revision {revision}, {state}", {"revision": revision, "rebuild": problem}
+    )
+
+
+async def update(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Migrate, and rebuild read models that are of another version, incomplete or at another position."""
+    migrated = await migrate(settings, options)
+    if not migrated.facts["rebuild"]:
+        return migrated
+    for _ in range(STREAM_TRIES):
+        try:
+            rebuilt = await rebuild(settings, options)
+            break
+        except StreamMissing:
+            await asyncio.sleep(STREAM_PAUSE_SECONDS)
+    else:
+        rebuilt = await rebuild(settings, options)
+    return Report(f"{migrated.text}\n{rebuilt.text}", migrated.facts | rebuilt.facts)
+
+
+async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Rebuild the read models."""
+    async with log_connection(settings) as log:
+        database_url = settings.database_url.get_secret_value()
+        rebuilt = await Rebuild(database_url, log.store, log.keys, settings.projector_batch_size).run()
+        return Report(
+            f"rebuilt the read models from {rebuilt.commits} commits, up to position {rebuilt.position}",
+            {"commits": rebuilt.commits, "position": rebuilt.position},
+        )
+
+
+async def hash_tables(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Return one line per table: its name and the hash of its rows."""
+    database_url = settings.database_url.get_secret_value()
+    async with await writer_connection(database_url, "kinolog-hash") as connection:
+        hashes = await table_hashes(connection)
+    return Report("\n".join(f"{table:<12} {hashed}" for table, hashed in hashes.items()), dict(hashes))
+
+
+async def check(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Compare the archive with the log, and the read models with a replay of the log, while kinolog runs."""
+    database_url = _url(settings)
+    async with log_connection(settings) as log:
+        async with await writer_connection(database_url, "kinolog-check-log") as connection:
+            damages = await archived_damages(log.raw_log, ArchiveReader(connection))
+        if damages:
+            raise DamagedLog(f"{described(damages)}. {RESTORE}")
+        checked = await ReplayCheck(database_url, log.store, log.keys, settings.projector_batch_size).run()
+    facts = asdict(checked) | {"equal": not checked.differences}
+    if not checked.differences:
+        text = f"log, archive and {checked.tables} tables agree up to position {checked.position}"
+        return Report(text, facts)
+    lines = [f"the read models differ from the log at position {checked.position}:"]
+    lines += [f"  {difference}" for difference in checked.differences]
+    return Report(
+        "\n".join((*lines, "Make them again with: kinolog projections rebuild")), facts, failed=True
+    )
+
+
+async def inspect(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Compare log, archive, keys and read models, and say what a restore would do."""
+    async with (
+        log_connection(settings) as log,
+        await writer_connection(_url(settings), "kinolog-inspect") as connection,
+    ):
+        found = await inspect_all(connection, log.raw_log, log.stored_keys)
+    facts = asdict(found) | {"is_whole": found.is_whole, "steps": list(found.steps)}
+    return Report("\n".join((*found.found, *found.steps)), facts)
+
+
+async def repair(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Build the archive again from every intact commit of log and archive."""
+    async with (
+        log_connection(settings) as log,
+        await writer_connection(_url(settings), "kinolog-repair-read") as reader,
+        await writer_connection(_url(settings), "kinolog-repair") as writer,
+    ):
+        repaired = await repair_archive(reader, writer, log.raw_log, options.trust)
+    return Report(f"the archive holds {repaired.position} commits", asdict(repaired))
+
+
+async def refill(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Fill the log and the keys from their archives."""
+    async with (
+        log_connection(settings) as log,
+        await writer_connection(_url(settings), "kinolog-refill") as connection,
+    ):
+        commits = await refill_log(log.client, read_archive(connection))
+        keys = await restore_keys(connection, log.store, log.stored_keys)
+    return Report(
+        f"restored {commits} commits and {keys} keys from the archive", {"commits": commits, "keys": keys}
+    )
+
+
+async def settle(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Rebuild read models that need it, archive the rest of the log, and compare every commit."""
+    async with log_connection(settings) as log:
+        settled = await settle_all(
+            _url(settings), log.store, log.keys, log.raw_log, settings.projector_batch_size
+        )
+    return Report(
+        f"{settled.commits} commits are the same in log and archive (hash {settled.hash})", asdict(settled)
+    )
+
+
+async def restore(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Do all that `inspect` says. A damaged stream is deleted: its intact commits are in the archive by then."""
+    await migrate(settings, options)
+    found = (await inspect(settings, options)).facts
+    if found["is_whole"]:
+        return Report(f"nothing to restore: {found['commits']} commits, hash {found['hash']}", found)
+    lines = []
+    if found["repair_archive"]:
+        lines.append((await repair(settings, options)).text)
+    if found["replace_log"]:
+        async with log_connection(settings) as log:
+            await replace_stream(log.client, EVENTS, settings.nats_replicas)
+    if found["refill_log"]:
+        lines.append((await refill(settings, options)).text)
+    settled = await settle(settings, options)
+    return Report("\n".join((*lines, settled.text)), settled.facts)
+
+
+COMMANDS: dict[str, Command] = {
+    "migrate": migrate,
+    "update": update,
+    "rebuild": rebuild,
+    "hash": hash_tables,
+    "check": check,
+    "inspect": inspect,
+    "restore": restore,
+    "repair": repair,
+    "refill": refill,
+    "settle": settle,
+}
+
+
+def _url(settings: ProjectorSettings) -> str:
+    return settings.database_url.get_secret_value()

@@ -1,0 +1,110 @@
+"""Finds out what log, archive and read models hold, and what a restore has to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kinolog.ports.keys import KeyStore
+from kinolog.ports.raw_log import RawLog
+from kinolog.readmodel.database import Connection
+from kinolog_projector.guard.archive_reader import ArchiveReader
+from kinolog_projector.guard.whole_comparison import WholeComparison, compare_all
+from kinolog_projector.restore.key_restore import lost_keys
+from kinolog_projector.schema.projection_schema import projection_problem
+
+MAX_LINES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was found. A restore does the steps that are True, in the order of the fields."""
+
+    repair_archive: bool
+    """The archive lacks commits that the log holds, or holds damaged ones."""
+    replace_log: bool
+    """The log holds damaged or wrong commits: it must be set aside and written again."""
+    refill_log: bool
+    """The log or the key store lacks what its archive holds."""
+    lost_keys: int
+    rebuild: str
+    """Why the read models must be rebuilt; empty if they need not."""
+    found: tuple[str, ...]
+    """What was found, one fact a line."""
+    commits: int
+    ahead: int
+    """Commits of the log that are not archived yet."""
+    hash: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is nothing to restore."""
+        return not (self.repair_archive or self.replace_log or self.refill_log or self.rebuild or self.ahead)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What a restore does, in words."""
+        steps = []
+        if self.repair_archive:
+            steps.append("build the archive again from every intact commit of log and archive")
+        if self.replace_log:
+            steps.append("set the damaged log aside, and write it again from the archive, with lost keys")
+        elif self.refill_log:
+            steps.append("fill the log and the keys from their archives")
+        if self.rebuild:
+            steps.append("rebuild the read models from the log")
+        if self.ahead and not self.repair_archive:
+            steps.append(f"archive {self.ahead} commits that are in the log alone")
+        return (*steps, "compare every commit of the log with the archive")
+
+
+async def inspect_all(connection: Connection, log: RawLog, stored_keys: KeyStore) -> Inspection:
+    """Compare everything. Nothing may be written meanwhile. Raises `LogUnavailable`."""
+    compared = await compare_all(log, ArchiveReader(connection))
+    replace = _must_be_replaced(compared)
+    keys = await lost_keys(connection, stored_keys)
+    refill = replace or compared.extent.last < compared.archived or keys > 0
+    return Inspection(
+        repair_archive=not compared.archive_is_whole or bool(compared.differing) or replace,
+        replace_log=replace,
+        refill_log=refill,
+        rebuild=await projection_problem(connection),
+        lost_keys=keys,
+        found=tuple(_found(compared, keys)),
+        commits=max(compared.extent.last, compared.archived),
+        ahead=compared.ahead,
+        hash=compared.hash,
+    )
+
+
+def _must_be_replaced(compared: WholeComparison) -> bool:
+    """Return whether filling up the log does not make it whole. A log that ends too early can be filled up."""
+    if compared.log_is_whole:
+        return False
+    lost_at_end = max(0, compared.archived - compared.extent.last)
+    wrong = sum(count for kind, count in compared.counts.items() if not kind.concerns_archive)
+    return not compared.extent.is_whole or wrong > lost_at_end
+
+
+def _found(compared: WholeComparison, keys: int) -> list[str]:
+    extent = compared.extent
+    lines = [
+        f"the log ends at position {extent.last} and counts {extent.commits} commits",
+        f"the archive ends at position {compared.archived}",
+    ]
+    lines += [f"{count} commits: {kind}" for kind, count in compared.counts.items()]
+    lines += [str(damage) for damage in compared.examples[:MAX_LINES]]
+    if compared.was_continued:
+        lines.append(
+            f"the log lost its end and was continued at position {compared.differing[0]}: the archive is right, "
+            "jobs that only the log knows are queued again"
+        )
+    elif compared.differing:
+        lines.append(f"log and archive hold different commits at {len(compared.differing)} positions")
+    if compared.lost_unarchived:
+        lines.append(
+            f"{len(compared.lost_unarchived)} commits at the end of the log are damaged and were not archived yet: "
+            "they are lost"
+        )
+    if keys:
+        lines.append(f"{keys} keys of jobs are lost; their archive has them")
+    return lines

@@ -1,0 +1,53 @@
+"""Checks after each reconnect that the log holds what this process knows, before anything is appended.
+
+A server that was killed and finds a damaged message when it starts again cuts the stream there. It would store the next
+append in the place of an acknowledged commit (decision 15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nats.aio.client import Client
+
+from kinolog.adapters.jetstream import subjects
+from kinolog.adapters.jetstream.client.api_request import api_request
+from kinolog.ports.event_store import RESTORE, DamagedLog
+from kinolog.ports.raw_log import LogExtent
+
+
+class ExtentCheck:
+    """Compares the extent of the log with `last_seen`, the greatest position that the process knows."""
+
+    def __init__(self, client: Client, last_seen: Callable[[], int]) -> None:
+        self._client = client
+        self._last_seen = last_seen
+        self._checked_connection = self._connection
+
+    @property
+    def _connection(self) -> int:
+        return int(self._client.stats["reconnects"])
+
+    async def check(self) -> None:
+        """Check once per connection. Raises `DamagedLog`, `LogUnavailable`, `JetStreamApiError`."""
+        connection = self._connection
+        if connection == self._checked_connection:
+            return
+        seen = self._last_seen()
+        extent = await log_extent(self._client)
+        if extent.last < seen:
+            raise DamagedLog(
+                f"the log ends at position {extent.last}, but {seen} was stored: it has lost its end. {RESTORE}"
+            )
+        if not extent.is_whole:
+            raise DamagedLog(
+                f"the log holds {extent.commits} commits from position {extent.first} to {extent.last}: commits are "
+                f"missing. {RESTORE}"
+            )
+        self._checked_connection = connection
+
+
+async def log_extent(client: Client) -> LogExtent:
+    """Return what the stream states about itself. Raises `LogUnavailable`, `JetStreamApiError`."""
+    state = (await api_request(client, f"$JS.API.STREAM.INFO.{subjects.EVENTS}"))["state"]
+    return LogExtent(int(state["first_seq"]), int(state["last_seq"]), int(state["messages"]))

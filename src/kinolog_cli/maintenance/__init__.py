@@ -1,0 +1,1 @@
+"""Commands for whoever runs kinolog: read models, restore, backup."""

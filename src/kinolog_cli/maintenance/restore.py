@@ -1,0 +1,97 @@
+"""`kinolog restore`: restore a stack that does not run from what is left of it, or from a backup."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinolog_cli.context import CliContext, command, current_context, wants_json
+from kinolog_cli.errors import CommandFailed
+from kinolog_cli.exit_codes import ExitCode
+from kinolog_stack.errors import StartError
+from kinolog_stack.settings import StackSettings
+
+DataOption = Annotated[Path | None, typer.Option("--data", help="Data folder (KINOLOG_DATA).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+
+
+class TrustedCopy(StrEnum):
+    """Which copy is right where log and archive are both intact and differ."""
+
+    LOG = "log"
+    ARCHIVE = "archive"
+
+
+@command
+def restore(
+    data: DataOption = None,
+    yes: YesOption = False,
+    trust: Annotated[
+        TrustedCopy | None,
+        typer.Option(help="The copy that is right where log and archive are both intact and differ."),
+    ] = None,
+    new_database: Annotated[
+        bool,
+        typer.Option("--new-database", help="Set the folder of Postgres aside and build it from the log."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Restore log, archive and read models from what is left of them. kinolog must not run.
+
+    It starts the servers that it needs, says what it found and what it will do, asks, and compares every commit at the
+    end. Nothing is deleted: what is replaced is kept in set-aside/ in the data folder.
+    """
+    context = current_context(wants_json(as_json))
+    try:
+        from kinolog_stack.recovery.restoration import Restoration
+        from kinolog_stack.recovery.stopped_stack import StoppedStack
+    except ImportError as error:
+        text = f"kinolog restore needs more than is installed ({error}); pip install 'kinolog[all]'"
+        raise CommandFailed(ExitCode.FAILED, text) from error
+    settings = StackSettings(data=data) if data else StackSettings()
+    try:
+        with StoppedStack(settings) as stack:
+            restored = Restoration(
+                stack=stack,
+                say=lambda line: print_progress(context, line),
+                agree=lambda: yes or agreed(),
+                trust=trust.value if trust else "",
+                new_database=new_database,
+            ).run()
+    except StartError as error:
+        raise CommandFailed(ExitCode.FAILED, str(error)) from error
+    if context.as_json:
+        context.print_json(restored.to_json())
+    elif not restored.changed:
+        context.out.print(
+            f"nothing to restore: log, archive and read models agree, {restored.commits} commits"
+        )
+    else:
+        for job_id in restored.requeued:
+            context.out.print(f"job {job_id} is queued again")
+        if restored.dropped:
+            context.out.print(f"{len(restored.dropped)} commits of the damaged log have no place any more")
+        context.out.print(
+            f"restored: {restored.commits} commits are the same in log and archive (hash {restored.hash[:16]})",
+            style="bold green",
+        )
+        context.out.print("Start it with: kinolog up")
+    return ExitCode.OK
+
+
+def print_progress(context: CliContext, line: str) -> None:
+    """Print what happens on standard error, unless the output is for a program."""
+    if not context.as_json:
+        context.err.print(line, markup=False)
+
+
+def agreed() -> bool:
+    """Ask whether to go on. Without a terminal the answer is no."""
+    if not sys.stdin.isatty():
+        raise CommandFailed(ExitCode.USAGE, "there is no terminal to ask at; say --yes")
+    return typer.confirm("Go on?", err=True)

@@ -1,1 +1,0 @@
-"""What commands print: consoles, columns, tables, histories, progress bars."""

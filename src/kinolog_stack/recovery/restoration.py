@@ -1,0 +1,111 @@
+"""`kinolog restore`: finds what is damaged, says what it will do, does it, and proves that all is equal after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog_stack.errors import StartError
+from kinolog_stack.recovery.stopped_stack import StoppedStack
+
+Say = Callable[[str], None]
+Agree = Callable[[], bool]
+"""Returns whether to go on. Called once, after everything that will be done was said."""
+
+
+class RestoreDeclined(StartError):
+    """The person does not want it. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What a restore has done and proved."""
+
+    changed: bool
+    commits: int
+    hash: str
+    steps: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
+    requeued: tuple[str, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        return {
+            "changed": self.changed,
+            "commits": self.commits,
+            "hash": self.hash,
+            "steps": list(self.steps),
+            "set_aside": list(self.set_aside),
+            "requeued": list(self.requeued),
+            "dropped": list(self.dropped),
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class Restoration:
+    """One restore. `trust` names the copy that is right where both are intact and differ."""
+
+    stack: StoppedStack
+    say: Say
+    agree: Agree
+    trust: str = ""
+    new_database: bool = False
+    _steps: list[str] = field(default_factory=list)
+
+    def run(self) -> Restored:
+        """Restore. Raises `StartError`, `RestoreDeclined`."""
+        self._start_servers()
+        inspected = self.stack.projector("inspect")
+        for line in inspected["found"]:
+            self.say(f"  {line}")
+        if inspected["is_whole"] and not self._steps:
+            return Restored(changed=False, commits=inspected["commits"], hash=inspected["hash"])
+        steps = (*self._steps, *inspected["steps"])
+        self.say("What will be done (whatever is replaced is kept in set-aside/ in the data folder):")
+        for number, step in enumerate(steps, start=1):
+            self.say(f"  {number}. {step}")
+        if not self.agree():
+            raise RestoreDeclined("Nothing was restored.")
+        repaired: dict[str, Any] = {}
+        if inspected["repair_archive"]:
+            options = ("--trust", self.trust) if self.trust else ()
+            repaired = self.stack.projector("repair", *options)
+        if inspected["replace_log"]:
+            self.stack.replace_stream(EVENTS)
+        if inspected["refill_log"]:
+            self.stack.projector("refill")
+        settled = self.stack.projector("settle")
+        return Restored(
+            changed=True,
+            commits=settled["commits"],
+            hash=settled["hash"],
+            steps=steps,
+            set_aside=tuple(map(str, self.stack.set_aside)),
+            requeued=tuple(repaired.get("requeued", ())),
+            dropped=tuple(repaired.get("dropped", ())),
+        )
+
+    def _start_servers(self) -> None:
+        """Start Postgres and nats-server alone. What they cannot read is set aside, which deletes nothing."""
+        if self.new_database:
+            self.stack.replace_database()
+            self._steps.append("build a new database: archive, keys and read models, from the log")
+        else:
+            self._start_database()
+        unrecovered = self.stack.start_nats()
+        for name in unrecovered:
+            self.say(f"  nats-server cannot read the stream {name}: it was set aside")
+        self.stack.projector("migrate")
+
+    def _start_database(self) -> None:
+        try:
+            self.stack.postgres.start()
+        except StartError as error:
+            raise StartError(
+                error.problem,
+                f"{error.remedy}\nIf its folder is damaged, build a new one from the log: kinolog restore "
+                "--new-database (log lines of jobs older than a day are lost).".lstrip(),
+            ) from error

@@ -1,0 +1,146 @@
+"""The servers of a stack that does not run, started alone: nothing else can write meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.environment import service_environment
+from kinolog_stack.errors import StartError
+from kinolog_stack.processes.child_process import last_lines
+from kinolog_stack.servers.master_key import master_key_env
+from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
+from kinolog_stack.servers.postgres_server import PostgresServer
+from kinolog_stack.settings import StackSettings
+
+PROJECTOR = "kinolog_projector.app"
+PROVISION = "kinolog.adapters.jetstream.provision"
+UNRECOVERED_STREAM = re.compile(r"> ([A-Za-z0-9_-]+)'")
+MAX_SET_ASIDE = 8
+
+
+class ProgramFailed(StartError):
+    """A program that a restore runs has failed. The problem is what it wrote last."""
+
+
+class StoppedStack:
+    """Locks the data folder, so that no stack starts on it, and runs nats-server and Postgres for a block."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self.settings = settings
+        self.folder = DataFolder(settings.data)
+        self.nats = NatsServer(
+            self.folder.nats,
+            passwords_path=self.folder.passwords,
+            log_path=self.folder.log("nats-server"),
+        )
+        self.postgres = PostgresServer(
+            self.folder.postgres,
+            fsync=settings.postgres_fsync,
+            passwords_path=self.folder.passwords,
+            log_path=self.folder.log("postgres"),
+        )
+        self.set_aside: list[Path] = []
+        """Where damaged folders were moved to."""
+        self._stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+
+    def __enter__(self) -> Self:
+        """Lock the folder. Raises `StartError` if a stack runs on it."""
+        self.folder.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.nats.stop()
+        self.postgres.stop()
+        self.folder.close()
+
+    def start_nats(self) -> list[str]:
+        """Start nats-server with all streams. Set streams aside that it cannot recover, and return their names."""
+        unrecovered: list[str] = []
+        for _ in range(MAX_SET_ASIDE):
+            try:
+                self.nats.start()
+                break
+            except StartError as error:
+                found = UNRECOVERED_STREAM.search(error.problem)
+                if NOT_RECOVERED not in error.problem or found is None:
+                    raise
+                unrecovered.append(found.group(1))
+                self.move_stream_aside(found.group(1))
+        self.run_program(PROVISION, service=Service.ADMIN)
+        return unrecovered
+
+    def replace_stream(self, name: str) -> None:
+        """Set a stream aside and provision an empty one in its place."""
+        self.nats.stop()
+        self.move_stream_aside(name)
+        self.nats.start()
+        self.run_program(PROVISION, service=Service.ADMIN)
+
+    def move_stream_aside(self, name: str) -> None:
+        """Move the files of a stream out of the way of nats-server, which does not run."""
+        for stream in sorted(self.folder.nats.glob(f"jetstream/*/streams/{name}")):
+            self._move_aside(stream, name)
+
+    def replace_database(self) -> None:
+        """Set the folder of Postgres aside and make a new one. Postgres does not run."""
+        if self.folder.postgres.exists():
+            self._move_aside(self.folder.postgres, "postgres")
+        self.postgres.start()
+
+    def projector(self, command: str, *arguments: str, service: Service = Service.ADMIN) -> dict[str, Any]:
+        """Run a command of the projector's program and return its JSON object. Raises `ProgramFailed`."""
+        output = self.run_program(PROJECTOR, command, "--json", *arguments, service=service)
+        found = json.loads(output.strip().splitlines()[-1])
+        return found if isinstance(found, dict) else {}
+
+    def run_program(self, module: str, *arguments: str, service: Service) -> str:
+        """Run a program of kinolog to its end and return its output. Raises `ProgramFailed`."""
+        log = self.folder.log("restore")
+        with log.open("ab") as errors:
+            done = subprocess.run(  # noqa: S603 - our own program
+                [sys.executable, "-P", "-m", module, *arguments],
+                env=self.environment(service),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                check=False,
+            )
+        if done.returncode:
+            raise ProgramFailed(_last_problem(log), f"Nothing was deleted. More in {log}.")
+        return done.stdout.decode("utf-8", "replace")
+
+    def environment(self, service: Service) -> dict[str, str]:
+        """Return the environment of a program that works on the servers as this user of nats-server."""
+        return service_environment(os.environ) | dict(self._server_settings(service))
+
+    def _server_settings(self, service: Service) -> Mapping[str, str]:
+        settings = self.nats.settings_env(service)
+        if self.postgres.running:
+            settings |= self.postgres.settings_env()
+        settings |= master_key_env(self.folder, os.environ)
+        return settings | {"KINOLOG_ARTIFACTS_URL": self.folder.artifacts.as_uri()}
+
+    def _move_aside(self, path: Path, name: str) -> None:
+        target = self.folder.path / "set-aside" / self._stamp / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.move(path, target)
+        self.set_aside.append(target)
+
+
+def _last_problem(log: Path) -> str:
+    """Return the last line of a log without the name of the program that wrote it."""
+    lines = [line for line in last_lines(log).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "the program wrote no reason"
