@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
+from kinolog_tui.session.drafts import Draft, check_draft, planned_scenes
 
-from kinolog_client import JobInfo, ModelInfo, ModelListInfo
+from kinolog_client import ModelInfo, ModelListInfo
 from tests.snapshot.replay import recorded
 
 
@@ -49,14 +49,3 @@ def test_scenes_are_those_that_the_service_plans(model: ModelInfo) -> None:
     assert [scene.prompt for scene in scenes] == ["A ball.", "a cube."]
     assert sum(scene.frames for scene in scenes) == checked.frames == 32
     assert planned_scenes(check_draft(Draft(), model)) == ()
-
-
-def test_the_estimate_comes_from_past_jobs(model: ModelInfo) -> None:
-    """The estimate is the median of past jobs per pixel, frame and step; without any there is none."""
-    jobs = [JobInfo.model_validate(job) for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"]]
-    done = [job for job in jobs if job.status == "completed"]
-    short = estimate_seconds(check_draft(Draft(prompt="x", duration="2"), model), done)
-    long = estimate_seconds(check_draft(Draft(prompt="x", duration="4"), model), done)
-    assert short is not None
-    assert long == pytest.approx(2 * short)
-    assert estimate_seconds(check_draft(Draft(prompt="x"), model), []) is None

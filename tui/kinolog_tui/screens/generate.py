@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 from textual import on
@@ -21,16 +23,20 @@ from kinolog_client import (
     JobSelection,
     ModelInfo,
     ModelListInfo,
+    TimeSpan,
 )
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.drafts import Draft, check_draft, estimate_seconds, planned_scenes
+from kinolog_tui.session.drafts import Draft, check_draft, draft_size, planned_scenes
+from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.draft_view import DraftView
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
-PAST_JOBS = 20
+PAST_JOBS = 50
+"""Past jobs that a time is estimated from: as many of the newest, and of the longest of the last 30 days. The newest
+alone may all be of one size."""
 FIELDS = ("duration", "size", "steps", "seed")
 
 
@@ -49,6 +55,9 @@ class GeneratePage(Page):
         super().__init__()
         self._models: dict[str, ModelInfo] = {}
         self._past_jobs: dict[str, tuple[JobInfo, ...]] = {}
+        """Of each request for past jobs, by its key."""
+        self._times: dict[str, RenderTimes] = {}
+        """By model."""
         self._request_id = new_id()
         self._sending = False
         self._sent_text = ""
@@ -107,7 +116,10 @@ class GeneratePage(Page):
             case ModelListInfo(models=models):
                 self._show_models(models)
             case JobPageInfo(jobs=jobs):
-                self._past_jobs[message.key.removeprefix("past ")] = jobs
+                self._past_jobs[message.key] = jobs
+                model = message.key.partition(" ")[2]
+                past = (self._past_jobs.get(f"{kind} {model}", ()) for kind in ("newest", "longest"))
+                self._times[model] = RenderTimes(chain.from_iterable(past))
                 self._show_draft()
             case CommandInfo(job=job):
                 self._show_sent(job)
@@ -163,8 +175,11 @@ class GeneratePage(Page):
         }
         for name, hint in hints.items():
             self.query_one(f"#{name}", Input).placeholder = hint
-        job_filter = JobSelection(statuses=("completed",), models=(model.name,))
-        self.request(f"past {model.name}", partial(self.kinolog.client.jobs, job_filter, limit=PAST_JOBS))
+        completed = JobSelection(statuses=("completed",), models=(model.name,))
+        recent = replace(completed, span=TimeSpan(date_range="last_30_days"))
+        past_jobs = partial(self.kinolog.client.jobs, limit=PAST_JOBS)
+        self.request(f"newest {model.name}", partial(past_jobs, completed))
+        self.request(f"longest {model.name}", partial(past_jobs, recent, sort="duration"))
         self._show_draft()
 
     @on(TextArea.Changed, "#prompt")
@@ -180,11 +195,11 @@ class GeneratePage(Page):
             return
         draft = self.draft()
         checked = check_draft(draft, model)
-        past = self._past_jobs.get(model.name)
-        seconds = estimate_seconds(checked, past) if past is not None else None
+        times = self._times.get(model.name, RenderTimes())
+        estimate = times.estimate(draft_size(checked))
         for name in FIELDS:
             self.query_one(f"#{name}", Input).set_class(name in checked.errors, "-wrong")
-        self.query_one(DraftView).show(model, checked, planned_scenes(checked), seconds, len(past or ()))
+        self.query_one(DraftView).show(model, checked, planned_scenes(checked), estimate, times.jobs)
 
     def draft(self) -> Draft:
         """Return the contents of the form."""

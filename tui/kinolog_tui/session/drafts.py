@@ -1,14 +1,13 @@
-"""A video before it is submitted: its errors, its scenes and its estimated duration. Pure."""
+"""A video before it is submitted: its errors, its scenes and its size. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import median
 
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
-from kinolog_client import JobInfo, ModelInfo, VideoRequest
+from kinolog_client import ModelInfo, VideoRequest
+from kinolog_tui.session.estimates.render_times import RenderSize
 
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_SEED = 9_007_199_254_740_991
@@ -126,18 +125,6 @@ def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:
     )
 
 
-def estimate_seconds(checked: CheckedDraft, past: Sequence[JobInfo]) -> float | None:
-    """Return the estimated render time in seconds; None without past jobs.
-
-    It is the median of past jobs per pixel, frame and step, times the size of the draft.
-    """
-    rates = [
-        (job.finished_at - job.started_at).total_seconds() / (job.width * job.height * job.frames * job.steps)
-        for job in past
-        if job.started_at is not None
-        and job.finished_at is not None
-        and job.width * job.height * job.frames * job.steps
-    ]
-    if not rates:
-        return None
-    return median(rates) * checked.width * checked.height * checked.frames * checked.steps
+def draft_size(checked: CheckedDraft) -> RenderSize:
+    """Return the size that the time of a draft is estimated from."""
+    return RenderSize(checked.width * checked.height, checked.frames, checked.steps)

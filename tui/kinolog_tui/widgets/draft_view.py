@@ -10,6 +10,7 @@ from textual.widgets import Static
 from kinolog.storyboard.planner import PlannedScene
 from kinolog_client import ModelInfo
 from kinolog_tui.session.drafts import CheckedDraft
+from kinolog_tui.session.estimates.render_times import RenderEstimate
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
 
@@ -26,10 +27,10 @@ class DraftView(Static):
         model: ModelInfo,
         checked: CheckedDraft,
         scenes: Sequence[PlannedScene],
-        seconds: float | None,
+        estimate: RenderEstimate | None,
         past: int,
     ) -> None:
-        """Show a draft; `seconds` is estimated from `past` jobs."""
+        """Show a draft; `past` is the number of past jobs of its model."""
         muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
         text = Text()
         length = checked.frames / checked.fps
@@ -39,10 +40,12 @@ class DraftView(Static):
         text.append(f" at {checked.fps}/s, {checked.steps} steps\n")
         if not model.workers:
             text.append("no worker serves this model now: it will wait\n", style=warning)
-        if seconds is not None:
-            jobs = "1 past job" if past == 1 else f"{past} past jobs"
-            text.append(f"about {span(seconds)} of work", style=style(self.app, "success"))
+        if estimate is not None:
+            jobs = "1 past job" if estimate.jobs == 1 else f"{estimate.jobs} past jobs"
+            text.append(f"about {span(estimate.seconds)} of work", style=style(self.app, "success"))
             text.append(f", estimated from {jobs}\n", style=muted)
+        elif past:
+            text.append("no past job of about this size to estimate the time from\n", style=muted)
         else:
             text.append("no past job of this model to estimate the time from\n", style=muted)
         for name, words in checked.errors.items():
