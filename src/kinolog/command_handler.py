@@ -96,6 +96,8 @@ class CommandHandler:
         """Return the commit of a command without storing it; None if it changes nothing. Raises `Refused`."""
         at = self._clock()
         job = loaded.job if loaded is not None else None
+        if job is not None:
+            at = max(at, job.updated_at)  # times never run backwards within a job, whatever the clocks do
         events = decide(job, command, at)
         if not events:
             return None

@@ -70,5 +70,10 @@ def one_line(text: str) -> str:
     return printable(_LINE_END.sub(" ", text)).strip()
 
 
+def json_printable(text: str) -> str:
+    """Return a JSON text that cannot drive a terminal: such characters, which only its strings hold, are escaped."""
+    return _REFUSED.sub(lambda found: f"\\u{ord(found[0]):04x}", text) if _REFUSED.search(text) else text
+
+
 def _picture(found: re.Match[str]) -> str:
     return chr(_PICTURES.get(ord(found[0]), 0xFFFD))

@@ -11,24 +11,29 @@ from typer.core import TyperGroup
 
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog_cli.lazy_commands import LazyCommands
+from kinolog_cli.output.streams import discard_output, is_output_error, prepare_streams
 
 COMMANDS = {
     "up": "kinolog_cli.stack_commands:up",
     "demo": "kinolog_cli.demo:demo",
-    "generate": "kinolog_cli.job_commands:generate",
-    "jobs": "kinolog_cli.job_queries:jobs",
-    "show": "kinolog_cli.job_queries:show",
-    "watch": "kinolog_cli.job_queries:watch",
-    "cancel": "kinolog_cli.job_commands:cancel",
-    "retry": "kinolog_cli.job_commands:retry",
-    "priority": "kinolog_cli.job_commands:priority",
-    "prefetch": "kinolog_cli.job_commands:prefetch",
-    "erase": "kinolog_cli.job_commands:erase",
-    "result": "kinolog_cli.job_queries:result",
-    "replay": "kinolog_cli.job_queries:replay",
+    "generate": "kinolog_cli.jobs.submit:generate",
+    "jobs": "kinolog_cli.jobs.job_list:jobs",
+    "show": "kinolog_cli.jobs.queries:show",
+    "watch": "kinolog_cli.jobs.watch:watch",
+    "logs": "kinolog_cli.jobs.watch:logs",
+    "storyboard": "kinolog_cli.jobs.queries:storyboard",
+    "cancel": "kinolog_cli.jobs.commands:cancel",
+    "retry": "kinolog_cli.jobs.commands:retry",
+    "priority": "kinolog_cli.jobs.commands:priority",
+    "prefetch": "kinolog_cli.jobs.commands:prefetch",
+    "erase": "kinolog_cli.jobs.commands:erase",
+    "bulk": "kinolog_cli.jobs.bulk:bulk",
+    "result": "kinolog_cli.jobs.queries:result",
+    "replay": "kinolog_cli.jobs.queries:replay",
     "verify": "kinolog_cli.verify:verify",
-    "models": "kinolog_cli.job_queries:models",
-    "workers": "kinolog_cli.job_queries:workers",
+    "analytics": "kinolog_cli.jobs.analytics:analytics",
+    "models": "kinolog_cli.jobs.queries:models",
+    "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
     "doctor": "kinolog_cli.stack_commands:doctor",
     "restore": "kinolog_cli.maintenance.restore:restore",
@@ -89,7 +94,20 @@ def main_options(
 def main() -> None:
     """Entry point of the console script."""
     collect_garbage_rarely(CollectionRate.REQUESTS)  # collections while modules are imported find nothing
-    app()
+    prepare_streams()
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()
+        sys.exit(0)
+    except OSError as error:
+        if not is_output_error(error):
+            raise
+        discard_output()
+        sys.exit(f"cannot write the output: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from rich.console import Console
 from kinolog.process.settings import ClientSettings, describe_invalid_setting
 from kinolog_cli.errors import CommandFailed, error_json, error_lines, exit_code_of
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.console import console
+from kinolog_cli.output.streams import discard_output, is_output_error, json_line
 from kinolog_client import GatewayError, KinologClient
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
@@ -25,9 +26,6 @@ from kinolog_stack.settings import StackSettings
 P = ParamSpec("P")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line, for programs.")]
-
-PIPED_WIDTH = 200
-"""Columns of output that goes into a file or another program."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,12 +44,16 @@ class CliContext:
 
     def print_json(self, value: dict[str, Any]) -> None:
         """Print one JSON object on one line of standard output."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(value))
         sys.stdout.flush()
 
     def print_error(self, text: str) -> None:
         """Print a text in red on standard error."""
-        self.err.print(text, style="red", markup=False)
+        self.err.print(text, style="red", markup=False, soft_wrap=True)
+
+    def print_note(self, text: str) -> None:
+        """Print a hint on standard error, where no program reads it: an id, or what to do next."""
+        self.err.print(text, style="dim", markup=False, soft_wrap=True)
 
 
 CURRENT: ContextVar[CliContext] = ContextVar("kinolog_cli")
@@ -76,9 +78,7 @@ def set_context(*, url: str | None, api_key: str | None, as_json: bool) -> None:
 
     Raises `typer.Exit` if a setting is invalid.
     """
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-    if not out.is_terminal:
-        out.width = PIPED_WIDTH
+    out, err = console(), console(stderr=True)
     context = CliContext(url=url or "", api_key=api_key, as_json=as_json, out=out, err=err)
     try:
         settings = ClientSettings()
@@ -118,8 +118,14 @@ def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
             code = ExitCode.OK
+        except OSError as error:
+            code = ExitCode.FAILED
+            if is_output_error(error):
+                discard_output()
+            what = f"{error.filename}: " if error.filename else "cannot write the output: "
+            context.print_error(f"{what}{error.strerror or error}")
         raise typer.Exit(int(code))
 
     return run

@@ -12,10 +12,12 @@ import typer
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.job_commands import error_message
-from kinolog_cli.job_queries import save_video, watch_job
+from kinolog_cli.jobs.queries import save_video
+from kinolog_cli.jobs.submit import error_message
+from kinolog_cli.jobs.watch import watch_job
+from kinolog_cli.output.history import history_outline
+from kinolog_cli.output.places import checked_place
 from kinolog_cli.stop_signals import StopSignals
-from kinolog_cli.terminal_output import history_outline
 from kinolog_client import HistoryInfo, JobInfo
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import SettingError, StartError
@@ -36,6 +38,7 @@ def demo(
 ) -> ExitCode:
     """Start everything, make one video, show its history, and stop everything again."""
     context = current_context(as_json)
+    checked_place(output)
     settings = StackSettings(data=data or StackSettings().data, gateway_port=0, api_port=0)
     with gateway_of_stack(context, settings) as url, context.client(url) as client:
         job_id = client.generate(prompt).job_id

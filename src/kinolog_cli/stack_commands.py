@@ -13,6 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from kinolog.process.settings import describe_invalid_setting
+from kinolog.texts import printable
 from kinolog_cli.context import wants_json
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.stop_signals import StopSignals
@@ -180,5 +181,5 @@ def _wait(stack: Stack, stopping: threading.Event, verbose: bool) -> None:
 
 def _print_line(line: str) -> None:
     """Print a line on standard error: standard output is for programs."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()

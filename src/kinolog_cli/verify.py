@@ -10,7 +10,7 @@ from rich.text import Text
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.job_queries import JobArgument
+from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_client import CheckInfo, NotFound
 
 _LOG = (
@@ -38,6 +38,7 @@ def verify(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
     context = current_context(as_json)
     try:
         with context.client() as client:
+            job = job_id(client, job)
             proof = client.verify(job)
     except NotFound as error:
         if error.reason != "ROUTE_NOT_FOUND":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc
@@ -10,6 +11,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from kinolog_api.rpc.authentication import TENANT_KEY
 
+from kinolog.command_handler import CommandHandler
+from kinolog.job.commands import Prefetch
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -53,10 +56,16 @@ async def test_history_as_of_a_position_or_time(api: RunningApi) -> None:
 
 
 async def test_history_as_of_a_time_when_clocks_differ(api: RunningApi) -> None:
-    """A commit with an earlier time than its predecessor is not returned without it."""
+    """A commit of an earlier version, with an earlier time than its predecessor, is not returned without it."""
     job_id = await api.submit()
-    api.clock.now -= timedelta(minutes=1)
-    await api.start_attempt(job_id)
+    loaded = await api.store.load(job_id)
+    assert loaded is not None
+    minute = timedelta(minutes=1)
+    api.clock.now -= minute
+    earlier = replace(loaded, job=replace(loaded.job, updated_at=loaded.job.updated_at - minute))
+    commit = CommandHandler(api.store, api.clock).decide_from(job_id, earlier, Prefetch(id="p", actor="ann"))
+    assert commit is not None
+    await api.store.append(commit)
     whole = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id))
     assert whole.commits[1].at.ToDatetime() < whole.commits[0].at.ToDatetime()
     before = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id, time=whole.commits[1].at))

@@ -220,6 +220,20 @@ async def test_a_running_job_has_its_progress(api: RunningApi) -> None:
     stream.cancel()
 
 
+async def test_idle_streams_have_a_heartbeat(api: RunningApi) -> None:
+    """A stream that asks for it gets its position while nothing happens, also while others' commits are read."""
+    job_id = await api.submit()
+    theirs = ((TENANT_KEY, "other"),)
+    for stream in (
+        api.jobs.WatchJobs(pb.WatchJobsRequest(after=0, heartbeat_seconds=1), metadata=theirs),
+        api.jobs.WatchJobs(pb.WatchJobsRequest(after=1, heartbeat_seconds=1)),
+        api.jobs.WatchJob(pb.WatchJobRequest(job_id=job_id, after=1, heartbeat_seconds=1)),
+    ):
+        (heartbeat,) = await collected(stream, 1)
+        assert (heartbeat.WhichOneof("update"), heartbeat.position) == (None, 1)
+        stream.cancel()
+
+
 async def test_a_stopping_api_ends_its_streams(api: RunningApi) -> None:
     """Streams of a stopping api end with UNAVAILABLE, so that clients resume at another api."""
     stream = api.jobs.WatchJobs(pb.WatchJobsRequest())

@@ -12,7 +12,8 @@ import pytest
 from kinolog.adapters.jetstream.subjects import WORKERS_STREAM, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.job.values import Stage
-from kinolog.ports.workers import WorkerRegistry, WorkerReport
+from kinolog.ports.workers import PRESENT_SECONDS, WorkerRegistry, WorkerReport
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.fixtures.log import Server, connected, empty_streams
 from tests.fixtures.waits import until
@@ -110,6 +111,28 @@ async def test_a_deregistered_worker_is_not_present(registries: Registries) -> N
     assert await registries.until(lambda found: len(found) == 1) == [IDLE]
     await registries.worker_registry.report(BUSY)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
+
+
+async def test_a_report_that_the_server_does_not_remove_gets_old(nats_server: NatsServer) -> None:
+    """A report that stays because the server's clock was set back does not make its worker present for ever."""
+    await empty_streams(nats_server, [WORKERS_STREAM])
+    now = 100.0
+    async with (
+        connected(nats_server, Service.WORKER) as worker,
+        connected(nats_server, Service.API) as api,
+    ):
+        reporting, reading = JetStreamWorkerRegistry(worker), JetStreamWorkerRegistry(api, lambda: now)
+        pair = Registries(reporting, reading)
+        await reporting.report(IDLE)
+        assert await pair.until(bool) == [IDLE]
+        now += PRESENT_SECONDS - 1
+        assert list(await reading.present_workers()) == [IDLE]
+        now += 1
+        assert list(await reading.present_workers()) == []
+        await reporting.report(IDLE)
+        assert await pair.until(bool) == [IDLE]
+        await reporting.close()
+        await reading.close()
 
 
 async def test_a_silent_worker_is_removed() -> None:

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from kinolog_projector.dispatch import unfinished_jobs
+from kinolog_projector.dispatch.reconciler import UnfinishedJob
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 
 from kinolog.job.state import Job
+from kinolog.job.values import Status
 from kinolog.readmodel.database import reader_pool
 from tests.builders.memory_jobs import MemoryJobs
 from tests.integration.readmodel_database import Projected, projected
@@ -22,7 +24,7 @@ async def database(database_url: str) -> AsyncIterator[Projected]:
         yield database
 
 
-async def read(database: Projected, start: datetime, end: datetime) -> list[list[str]]:
+async def read(database: Projected, start: datetime, end: datetime) -> list[list[UnfinishedJob]]:
     """Return the pages of jobs that were not changed from `start` to `end`."""
     async with reader_pool(database.url, 1, "test") as pool:
         return [list(page) async for page in ReadModelUnfinishedJobs(pool)(start, end)]
@@ -40,15 +42,17 @@ async def test_all_unfinished_jobs_are_read(database: Projected, monkeypatch: py
     unfinished = {job.id: job.updated_at for job in jobs.values() if not job.status.terminal}
     end = max(unfinished.values()) + timedelta(hours=1)
     pages = await read(database, end, end)
-    read_ids = [job_id for page in pages for job_id in page]
+    read_ids = [job.id for page in pages for job in page]
     assert len(pages) > 3
     assert max(map(len, pages)) == 7
     assert len(read_ids) == len(set(read_ids))
     assert set(read_ids) == set(unfinished)
     assert [unfinished[job_id] for job_id in read_ids] == sorted(unfinished.values())
+    running = {job.id for page in pages for job in page if job.running}
+    assert running == {job.id for job in jobs.values() if job.status is Status.PROCESSING}
     # Changed just now: not overdue.
     assert await read(database, min(unfinished.values()), end) == []
     # The clock was set back: what was changed "in the future" is read, or it would wait for that time.
     back = min(unfinished.values()) - timedelta(hours=2)
-    again = [job_id for page in await read(database, back, back) for job_id in page]
+    again = [job.id for page in await read(database, back, back) for job in page]
     assert set(again) == set(unfinished)

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import MAX_ROUNDS, PoisonTicketHandler
-from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJobs
+from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJob, UnfinishedJobs
 from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import run_dispatch
 from nats.aio.client import Client
@@ -85,9 +85,9 @@ async def dispatch(own_nats_server: NatsServer) -> AsyncIterator[RunningDispatch
         yield RunningDispatch(own_nats_server, store, issuer, worker)
 
 
-async def none_unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
+async def none_unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[UnfinishedJob]]:
     """Yield no jobs."""
-    for page in list[list[str]]():
+    for page in list[list[UnfinishedJob]]():
         yield page
 
 
@@ -207,9 +207,9 @@ async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispa
     """Streams of the queue that somebody deletes are created again; every job gets its ticket and reaches a worker."""
     job_ids = [await dispatch.submit() for _ in range(40)]
 
-    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
-        yield job_ids[:25]
-        yield job_ids[25:]
+    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        yield [UnfinishedJob(job_id) for job_id in job_ids[:25]]
+        yield [UnfinishedJob(job_id) for job_id in job_ids[25:]]
 
     queue = JetStreamTicketQueue(dispatch.worker)
     async with dispatching(dispatch, unfinished):

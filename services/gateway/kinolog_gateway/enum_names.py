@@ -56,9 +56,9 @@ def stage_name(number: int) -> StageName | None:
     return cast("StageName | None", _STAGES.get(number))
 
 
-def artifact_kind_name(number: int) -> ArtifactKindName:
-    """Return the name of a kind of artifact. Raises KeyError if this gateway does not know it."""
-    return cast(ArtifactKindName, _KINDS[number])
+def artifact_kind_name(number: int) -> ArtifactKindName | None:
+    """Return the name of a kind of artifact; None for one of a later version of the api."""
+    return cast("ArtifactKindName | None", _KINDS.get(number))
 
 
 def log_level_name(number: int) -> LogLevelName:

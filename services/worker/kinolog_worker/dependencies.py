@@ -17,7 +17,7 @@ from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
 from kinolog_worker.inference.inference_client import InferenceClient
-from kinolog_worker.reporting.estimate import StageRates
+from kinolog_worker.reporting.stage_rates import StageRates
 from kinolog_worker.reporting.worker_status import WorkerStatus
 
 

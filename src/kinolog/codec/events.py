@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from types import MappingProxyType
 
-from kinolog.codec.enums import PRIORITY_FROM_PROTO, PRIORITY_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
+from kinolog.codec.enums import (
+    PRIORITY_FROM_PROTO,
+    PRIORITY_TO_PROTO,
+    STAGE_FROM_PROTO,
+    STAGE_TO_PROTO,
+    UnknownEvent,
+)
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import (
     artifact_from_proto,
@@ -24,10 +30,6 @@ from kinolog.codec.values import (
 from kinolog.job import events as e
 from kinolog.job.values import Runtime
 from kinolog.v1 import event_pb2 as ev
-
-
-class UnknownEvent(ValueError):
-    """The log holds an event of a kind that this version does not know. Upgrade before reading this log."""
 
 
 def event_to_proto(event: e.Event) -> ev.Event:
@@ -152,7 +154,7 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
 
 
 def event_from_proto(wire: ev.Event) -> e.Event:
-    """Return the event in a proto message. Raises `UnknownEvent` for a kind of a later version."""
+    """Return the event in a proto message. Raises `UnknownEvent` for a kind or a value of a later version."""
     at, kind = time_from_proto(wire.at), wire.WhichOneof("kind")
     match kind:
         case "submitted":

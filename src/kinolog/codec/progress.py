@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from kinolog.codec.enums import LEVEL_FROM_PROTO, LEVEL_TO_PROTO, STAGE_FROM_PROTO, STAGE_TO_PROTO
+from kinolog.codec.enums import (
+    LEVEL_FROM_PROTO,
+    LEVEL_TO_PROTO,
+    STAGE_FROM_PROTO,
+    STAGE_TO_PROTO,
+    UnknownEvent,
+)
 from kinolog.codec.times import time_from_proto, time_to_proto
 from kinolog.codec.values import sealed_from_proto, sealed_to_proto
 from kinolog.ports.progress import LogLine, PreviewImage, Progress, ProgressUpdate, SealedNote
@@ -77,7 +83,7 @@ def decode_progress_update(raw: bytes, sequence: int = 0) -> ProgressUpdate | No
     """
     try:
         return _update_from_proto(ev.ProgressMessage.FromString(raw), sequence)
-    except (DecodeError, KeyError):  # a KeyError is a stage or level of a later version
+    except (DecodeError, UnknownEvent):  # of a later version
         return None
 
 

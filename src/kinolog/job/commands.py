@@ -96,11 +96,15 @@ class FinishPrefetch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartAttempt:
-    """A worker that holds the job's ticket starts an attempt; a running attempt of another worker counts as lost."""
+    """A worker that holds the job's ticket starts an attempt; a running attempt of another worker counts as lost.
+
+    `waited` is true if the queue held the ticket for the whole pause before the attempt, whatever the clock says.
+    """
 
     id: str
     actor: str
     runtime: Runtime
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

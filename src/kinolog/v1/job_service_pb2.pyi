@@ -1266,6 +1266,7 @@ class WatchJobRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     PREVIEWS_FIELD_NUMBER: _builtins.int
     LOGS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     after: _builtins.int
@@ -1274,6 +1275,8 @@ class WatchJobRequest(_message.Message):
     """Whether to send preview images."""
     logs: _builtins.bool
     """Whether to send log lines."""
+    heartbeat_seconds: _builtins.int
+    """Sends a message without an update whenever nothing was sent for so many seconds, as in WatchJobsRequest."""
     def __init__(
         self,
         *,
@@ -1281,10 +1284,11 @@ class WatchJobRequest(_message.Message):
         after: _builtins.int | None = ...,
         previews: _builtins.bool = ...,
         logs: _builtins.bool = ...,
+        heartbeat_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "job_id", b"job_id", "logs", b"logs", "previews", b"previews"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "heartbeat_seconds", b"heartbeat_seconds", "job_id", b"job_id", "logs", b"logs", "previews", b"previews"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
     _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015
@@ -1356,6 +1360,7 @@ class WatchJobsRequest(_message.Message):
     PREVIEWS_FIELD_NUMBER: _builtins.int
     LOGS_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_SECONDS_FIELD_NUMBER: _builtins.int
     after: _builtins.int
     """Resumes after this position. If it is missing, the stream starts with the next change."""
     previews: _builtins.bool
@@ -1364,6 +1369,10 @@ class WatchJobsRequest(_message.Message):
     """Whether to send log lines."""
     progress: _builtins.bool
     """Whether to send progress."""
+    heartbeat_seconds: _builtins.int
+    """Sends a message without an update, with the position alone, whenever nothing was sent for so many seconds: a client
+    that receives nothing for longer knows that the stream is broken. 0 for never.
+    """
     def __init__(
         self,
         *,
@@ -1371,10 +1380,11 @@ class WatchJobsRequest(_message.Message):
         previews: _builtins.bool = ...,
         logs: _builtins.bool = ...,
         progress: _builtins.bool = ...,
+        heartbeat_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "logs", b"logs", "previews", b"previews", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "after", b"after", "heartbeat_seconds", b"heartbeat_seconds", "logs", b"logs", "previews", b"previews", "progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
     _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015

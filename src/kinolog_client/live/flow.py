@@ -9,7 +9,7 @@ from time import monotonic
 
 from kinolog.process.backoff import Backoff
 from kinolog_client.errors import GatewayError
-from kinolog_client.live.session import LiveSession
+from kinolog_client.live.session import LiveSession, pause_cause
 from kinolog_client.live.steps import (
     Connect,
     ConnectionLost,
@@ -99,11 +99,16 @@ class LiveFlow:
                 seconds = min(seconds, settings.poll_seconds)
             text = yield Receive(seconds)
             if text is not None:
-                pinged, silent_seconds = False, 0.0
+                pinged, silent_seconds, self._away_since = False, 0.0, None
+                message = session.on_text(text)
+                yield from self._transmit()
+                if cause := pause_cause(message):
+                    raise ConnectionLost(cause)  # what it misses is read over REST until updates come again
                 if not answered:
-                    answered, self._away_since = True, None
+                    answered = True
                     yield Emit(LinkState("live"))
-                yield from self._process(text)
+                if message is not None:
+                    yield from self._emit(self._watch.receive(message))
                 continue
             silent_seconds += seconds
             if silent_seconds >= limit - ROUNDING_SECONDS:
@@ -114,12 +119,6 @@ class LiveFlow:
                 pinged, silent_seconds = True, 0.0
             elif doubtful:
                 yield from self._poll("no answer to the first ping yet")
-
-    def _process(self, text: str | bytes) -> Flow[None]:
-        message = self._session.on_text(text)
-        yield from self._transmit()
-        if message is not None:
-            yield from self._emit(self._watch.receive(message))
 
     def _transmit(self) -> Flow[None]:
         for text in self._session.take_outgoing():

@@ -8,6 +8,8 @@ from typing import Any
 
 POSITION_AHEAD = "POSITION_AHEAD"
 """Reason of the error for a position beyond the end of the log: the log was replaced."""
+API_UNAVAILABLE = "API_UNAVAILABLE"
+"""Reason of the error of a gateway that itself gets no updates: its connections live, and bring nothing."""
 _POSITIONED = frozenset(
     {"job_status_update", "job_completed", "job_failed", "job_cancelled", "job_preview", "queue_updated"}
 )
@@ -107,3 +109,11 @@ class LiveSession:
 
     def _enqueue(self, **message: Any) -> None:
         self._outgoing.append(json.dumps(message))
+
+
+def pause_cause(message: dict[str, Any] | None) -> str:
+    """Return why the gateway has no updates for now, if a message says so; else an empty text."""
+    data = message.get("data") if message is not None and message.get("type") == "error" else None
+    if not isinstance(data, dict) or data.get("reason") != API_UNAVAILABLE:
+        return ""
+    return str(data.get("message") or "the gateway has no updates for now")

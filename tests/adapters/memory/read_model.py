@@ -17,6 +17,7 @@ from kinolog.ports import read_model as rm
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.privacy.sealed_fields import unseal_job
+from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
 from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory.event_store import MemoryEventStore
@@ -264,7 +265,7 @@ def _sort_value(job: Job, field: rm.SortField) -> datetime | float:
         case rm.SortField.DURATION:
             return -1.0
         case rm.SortField.PRIORITY:
-            return -job.priority.rank
+            return priority_order(job.priority)
 
 
 def _activity(recorded: RecordedCommit) -> list[rm.ActivityRow]:

@@ -17,6 +17,8 @@ from kinolog_client import (
     PreviewReceived,
     QueueCounted,
 )
+from tests.fixtures.tasks import background_task
+from tests.fixtures.waits import until_true
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.unreliable_network import UnreliableNetwork
 from tests.unit.gateway import canned
@@ -236,3 +238,26 @@ async def test_a_gateway_that_comes_back(
     job.status = pb.STATUS_CANCELLED
     api.commit(job, "cancelled")
     assert [update.position async for update in updates] == [3]
+
+
+async def test_a_gateway_without_updates_is_polled(client: EitherClient, api: RecordingApi) -> None:
+    """While the gateway says that its own stream is broken, the client reads over REST, and is live again later."""
+    job = api.add_job()
+    received: list[Any] = []
+
+    async def read() -> None:
+        async for update in client.watch(job.id):
+            received.append(update)  # noqa: PERF401 - each is seen as it comes
+
+    async with background_task(read()) as reading:
+        await client.until_link("live")
+        await api.wait_for_streams()
+        await api.stop()
+        await client.until_link("offline")
+        running = api.commit(canned.started(job), "attempt_started")
+        await api.start()
+        await until_true(lambda: len(received) > 1, "the start of the attempt is received")
+        api.commit(canned.completed(running), "completed")
+        await reading
+    assert [update.state.status for update in received] == ["queued", "processing", "completed"]
+    assert isinstance(received[-1], JobEnded)

@@ -9,8 +9,10 @@ from hypothesis import find, given
 from hypothesis import strategies as st
 
 from kinolog.codec.commits import DamagedCommit, encode_commit, parse_commit
-from kinolog.codec.events import UnknownEvent, event_from_proto, event_to_proto
+from kinolog.codec.enums import UnknownEvent
+from kinolog.codec.events import event_from_proto, event_to_proto
 from kinolog.codec.progress import decode_progress_update
+from kinolog.codec.state import state_from_proto
 from kinolog.command_handler import CommandHandler
 from kinolog.job.commands import Submit
 from kinolog.job.events import Event
@@ -57,7 +59,25 @@ def test_progress_of_a_later_version_is_skipped(message: event_pb2.ProgressMessa
     assert decode_progress_update(message.SerializeToString()) is None
 
 
-def test_an_event_of_a_later_version_is_refused() -> None:
-    """An event of no known kind raises UnknownEvent instead of being skipped."""
-    with pytest.raises(UnknownEvent):
-        event_from_proto(event_pb2.Event())
+@pytest.mark.parametrize(
+    "event",
+    [
+        event_pb2.Event(),
+        event_pb2.Event(queued=event_pb2.Queued(priority=LATER)),
+        event_pb2.Event(reprioritized=event_pb2.Reprioritized(priority=LATER)),
+        event_pb2.Event(stage_started=event_pb2.StageStarted(stage=LATER)),
+        event_pb2.Event(stage_finished=event_pb2.StageFinished(stage=LATER)),
+        event_pb2.Event(scene_rendered=event_pb2.SceneRendered(artifact=job_pb2.Artifact(kind=LATER))),
+    ],
+)
+def test_an_event_of_a_later_version_is_refused(event: event_pb2.Event) -> None:
+    """An event of no known kind, or with a value that is not known, raises UnknownEvent: it is not skipped."""
+    with pytest.raises(UnknownEvent, match="upgrade"):
+        event_from_proto(event)
+
+
+@pytest.mark.parametrize("state", [{"status": LATER}, {"status": 1, "priority": LATER}])
+def test_a_state_of_a_later_version_is_refused(state: dict[str, Any]) -> None:
+    """A status or priority that is not known raises UnknownEvent."""
+    with pytest.raises(UnknownEvent, match="upgrade"):
+        state_from_proto(event_pb2.JobState(**state))

@@ -1,15 +1,13 @@
-"""Dispatcher, reconciler and handler of poison tickets over a log in memory."""
+"""Dispatcher and handler of poison tickets over a log in memory."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
-from kinolog_projector.dispatch.reconciler import Reconciler
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Cancel, Prefetch, Reprioritize
@@ -147,69 +145,6 @@ async def test_an_outage_is_retried(dispatch: MemoryDispatch, monkeypatch: pytes
     monkeypatch.setattr(dispatch.issuer, "issue", unreliable)
     job_id = await dispatch.submit()
     assert set(await dispatched(dispatch, job_id)) == {job_id}
-
-
-def reconciler(dispatch: MemoryDispatch, *overdue: str, missing_streams: Sequence[str] = ()) -> Reconciler:
-    """Return a reconciler for which these jobs are overdue, each on a page of its own."""
-    missing = list(missing_streams)
-
-    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[str]]:
-        assert start <= end == dispatch.now
-        for job_id in overdue:
-            yield [job_id]
-
-    async def create_missing_streams() -> list[str]:
-        created, missing[:] = list(missing), []
-        return created
-
-    return Reconciler(
-        unfinished,
-        dispatch.store,
-        dispatch.issuer,
-        dispatch.workers,
-        dispatch.clock,
-        create_missing_streams,
-    )
-
-
-async def test_a_missing_ticket_is_issued_again(dispatch: MemoryDispatch) -> None:
-    """A queued job without a ticket gets one; a job that has one, and one that has ended, do not."""
-    lost, present, ended = [await dispatch.submit() for _ in range(3)]
-    await dispatched(dispatch, present)
-    before = dict(dispatch.issuer.queued)
-    await dispatch.send(ended, Cancel(id=new_id(), actor="ann"))
-    assert await reconciler(dispatch, lost, present, ended, new_id()).reconcile() == [lost]
-    assert set(await dispatch.issuer.outstanding()) == {lost, present}
-    assert all(dispatch.issuer.queued[key] is entry for key, entry in before.items())
-
-
-async def test_a_job_of_a_lost_worker_gets_a_ticket(dispatch: MemoryDispatch) -> None:
-    """A processing job without a ticket gets one if its worker is not present, and none while it is present."""
-    lost, held = await dispatch.submit(), await dispatch.submit()
-    await dispatch.start(lost, "worker-1")
-    await dispatch.start(held, "worker-2")
-    await dispatch.report("worker-2", held)
-    assert await reconciler(dispatch, lost, held).reconcile() == [lost]
-    ticket = (await dispatch.issuer.outstanding())[lost]
-    assert (ticket.attempt, ticket.position) == (1, await dispatch.position(lost))
-
-
-async def test_the_queue_is_not_read_when_nothing_is_overdue(
-    dispatch: MemoryDispatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without overdue jobs the reconciler does not read the queue."""
-    monkeypatch.setattr(dispatch.issuer, "outstanding", None)
-    assert await reconciler(dispatch).reconcile() == []
-
-
-async def test_a_stream_that_was_missing_brings_all_tickets_back(dispatch: MemoryDispatch) -> None:
-    """When a stream of the queue had to be created, every job gets its ticket without waiting; else none is read."""
-    job_ids = [await dispatch.submit() for _ in range(3)]
-    restoring = reconciler(dispatch, *job_ids, missing_streams=["WORK"])
-    assert await restoring.restore_streams() == job_ids
-    assert set(await dispatch.issuer.outstanding()) == set(job_ids)
-    await dispatch.issuer.withdraw(job_ids[0])
-    assert await restoring.restore_streams() == []
 
 
 class Advisories:

@@ -119,7 +119,7 @@ class RecordingApi:
         return job
 
     def send_update(self, **update: Any) -> None:
-        """Stream progress, a preview or a log line."""
+        """Stream progress, a preview or a log line; without one a heartbeat."""
         if "log" in update:
             self.lines.setdefault(update["log"].job_id, []).append(update["log"])
         self._broadcast(jobs.WatchJobsResponse(position=self.position, **update))

@@ -232,9 +232,10 @@ class _Jobs(job_service_pb2_grpc.JobServiceServicer):
         try:
             self.api.admit("WatchJobs", request, context)
             after = request.after if request.HasField("after") else None
-            kinds = {"job", *(kind for kind in ("progress",) if request.progress)}
+            kinds: set[str | None] = {"job", *(kind for kind in ("progress",) if request.progress)}
             kinds |= {"log"} if request.logs else set()
             kinds |= {"preview"} if request.previews else set()
+            kinds |= {None} if request.heartbeat_seconds else set()
             async for update in self.api.watch(after, lambda u: u.WhichOneof("update") in kinds):
                 yield update
         except Refusal as refusal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from typing import Any
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from tests.unit.gateway.recording_api import RecordingApi, Refusal
 from tests.unit.gateway.test_bad_input import problem_of
 
 THUMBNAIL = b"RIFFwebp"
+LATER_KIND: Any = 99
 
 
 def finished(api: RecordingApi) -> pb.Job:
@@ -40,6 +42,16 @@ async def test_facts_of_a_result(gateway: RunningGateway, api: RecordingApi) -> 
     assert body["links"]["thumbnail"] == f"/mcp/result/{job.id}/thumbnail"
     assert body["links"]["preview"] is None
     assert body["completed_at"] == "2026-11-22T15:00:15Z"
+
+
+async def test_files_of_a_later_version(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A kind of file that this gateway does not know hides no other: job, list and result leave it out."""
+    job = canned.completed(api.add_job(), canned.artifact(), canned.artifact(LATER_KIND, b"?"))
+    api.commit(job, "completed")
+    for path in (f"/mcp/status/{job.id}", f"/mcp/result/{job.id}"):
+        body = (await gateway.client.get(path)).json()
+        assert [artifact["kind"] for artifact in body["artifacts"]] == ["video"], path
+    assert (await gateway.client.get("/mcp/jobs")).json()["jobs"][0]["job_id"] == job.id
 
 
 async def test_a_result_that_is_not_there_yet(gateway: RunningGateway, api: RecordingApi) -> None:

@@ -81,6 +81,11 @@ class JobLife(RuleBasedStateMachine):
         """A second submit of the same job changes nothing."""
         assert self._send(submit) == ()
 
+    @rule(hours=st.integers(-2, 2))
+    def the_clock_is_set(self, hours: int) -> None:
+        """Somebody sets the clock, or the next command comes from a machine with another one."""
+        self.now += timedelta(hours=hours)
+
     @rule(kind=st.sampled_from(list(CLIENT_COMMANDS)), data=st.data())
     def client_sends(self, kind: type[c.Command], data: st.DataObject) -> None:
         """A client or the service sends a command."""
@@ -135,6 +140,22 @@ class JobLife(RuleBasedStateMachine):
                     assert ends == 1
         if self.commits:
             assert (ends == 1) == self.job.status.terminal
+
+    @invariant()
+    def an_accepted_cancel_ends_no_job_completed(self) -> None:
+        """Between a request to cancel and a retry, a job does not complete."""
+        requested = False
+        for commit in self.commits:
+            for event in commit.events:
+                if isinstance(event, e.CancelRequested | e.Retried):
+                    requested = isinstance(event, e.CancelRequested)
+                assert not (requested and isinstance(event, e.Completed))
+
+    @invariant()
+    def times_never_run_backwards(self) -> None:
+        """The times of a history do not decrease, whatever the clocks do."""
+        times = [event.at for commit in self.commits for event in commit.events]
+        assert times == sorted(times)
 
     @invariant()
     def attempts_count_up(self) -> None:

@@ -45,8 +45,17 @@ def test_a_waiting_job_is_started(queued: Job) -> None:
 
 def test_a_job_that_may_not_start_yet_is_postponed(queued: Job) -> None:
     """The ticket of a job that may not start yet is postponed until then."""
-    late = replace(queued, not_before=START + timedelta(seconds=7.5))
+    late = replace(queued, updated_at=START, not_before=START + timedelta(seconds=7.5))
     assert admit(late, SITUATION) == Postpone(7.5)
+
+
+def test_a_clock_that_was_set_back_does_not_lengthen_a_pause(queued: Job) -> None:
+    """The queue measures the pause that was decided, however far back this clock is; then the job is started."""
+    late = replace(queued, updated_at=START, not_before=START + timedelta(seconds=7.5))
+    back = replace(SITUATION, now=START - timedelta(hours=2))
+    assert admit(late, back) == Postpone(7.5)
+    assert admit(late, replace(back, deliveries=2)) == Start(waited=True)
+    assert admit(late, replace(SITUATION, deliveries=2)) == Postpone(7.5)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMe
 from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, Erase, GiveUp, Reprioritize
+from kinolog.job.commit import Commit
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
 from kinolog.ports.artifacts import StagedContent, StoredArtifact
+from kinolog.ports.event_store import Appended
 from kinolog.ports.progress import LogLine, Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
@@ -79,6 +81,26 @@ async def test_a_cancellation_reaches_the_renderer(memory_worker: MemoryWorker) 
     await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
     await memory_worker.send(job_id, Cancel(id=new_id(), actor="ann"))
     assert (await working).status is Status.CANCELLED
+    assert await memory_worker.issuer.outstanding() == {}
+
+
+async def test_a_cancel_that_was_accepted_first_wins(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancel that arrives between the last look at the job and the append of its completion ends it cancelled."""
+    job_id = await memory_worker.submit()
+    append = memory_worker.store.append
+
+    async def cancelled_before(commit: Commit) -> Appended:
+        if any(isinstance(event, e.Completed) for event in commit.events):
+            monkeypatch.setattr(memory_worker.store, "append", append)
+            await memory_worker.send(job_id, Cancel(id=new_id(), actor="ann"))
+        return await append(commit)
+
+    monkeypatch.setattr(memory_worker.store, "append", cancelled_before)
+    job = await memory_worker.work(job_id)
+    assert (job.status, job.artifacts) == (Status.CANCELLED, ())
+    assert memory_worker.dependencies.status.jobs_completed == 0
     assert await memory_worker.issuer.outstanding() == {}
 
 

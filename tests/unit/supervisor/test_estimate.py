@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.reporting.estimate import Estimate, EstimatedPart, StageRates, attempt_parts
+from kinolog_worker.reporting.estimate import Estimate, attempt_parts
+from kinolog_worker.reporting.stage_rates import EstimatedPart, StageRates
 
 from kinolog.job.values import Stage
 
@@ -35,63 +38,177 @@ def test_percent_reaches_the_end_but_not_a_hundred() -> None:
 
 
 def test_there_is_no_eta_before_the_pace_is_known() -> None:
-    """Without learned rates there is no time before two steps of denoising are done."""
-    estimate = Estimate("model", plan(), StageRates())
-    assert estimate.eta_seconds is None
-    estimate.finish(Stage.PREFETCH, None, 30.0)
-    estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
-    assert estimate.eta_seconds is None
-    estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=4.0)
+    """Before two steps of denoising are done there is no time, not even with rates of earlier jobs."""
+    for rates in (StageRates(), learned({}, plan())):
+        estimate = Estimate("model", plan(), rates)
+        assert estimate.eta_seconds is None
+        estimate.finish(Stage.PREFETCH, None, 30.0)
+        estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
+        assert estimate.eta_seconds is None
+        estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=4.0)
+        assert estimate.eta_seconds is not None
+
+
+def test_steps_of_earlier_scenes_show_the_pace_too() -> None:
+    """With one step a scene, two scenes show the pace."""
+    estimate = Estimate("model", plan(scenes=4, steps=1), StageRates())
+    for scene in (0, 1):
+        assert estimate.eta_seconds is None
+        estimate.step(Stage.DENOISE, scene, step=1, steps=1, stage_seconds=3.0)
+        estimate.finish(Stage.DENOISE, scene, 3.0)
     assert estimate.eta_seconds is not None
+    assert estimate.eta_seconds > 6.0
+
+
+def test_the_eta_stays_between_the_last_step_and_the_end_of_the_stage() -> None:
+    """After the last step of denoising, before the stage ends, the time left is that of the other stages."""
+    estimate = Estimate("model", plan(scenes=1), StageRates())
+    for step in range(1, 11):
+        estimate.step(Stage.DENOISE, 0, step=step, steps=10, stage_seconds=2.0 * step)
+    before = estimate.eta_seconds
+    estimate.finish(Stage.DENOISE, 0, 20.0)
+    assert before == pytest.approx(estimate.eta_seconds)
 
 
 def test_the_own_pace_carries_to_the_end() -> None:
     """At two seconds a step, eighteen steps of denoising are about thirty-six seconds, and the rest some more."""
     estimate = Estimate("model", plan(), StageRates())
+    estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
     estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=4.0)
     assert estimate.eta_seconds is not None
     assert 36.0 < estimate.eta_seconds < 60.0
 
 
-def test_learned_rates_give_a_time_at_once() -> None:
-    """After one job, the time of the next one of the same kind is known before it starts."""
-    seconds = {Stage.PREFETCH: 5.0, Stage.DENOISE: 20.0, Stage.DECODE: 3.0}
-    estimate = Estimate("model", plan(), learned(seconds, plan()))
-    assert estimate.eta_seconds == pytest.approx(5 + 2 * (1 + 20 + 3) + 3)
+def test_a_slow_first_step_is_no_pace() -> None:
+    """The first step may compile or load: it takes a minute, the others a second, and eight are left."""
+    estimate = Estimate("model", plan(scenes=1), StageRates())
+    estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=60.0)
+    estimate.step(Stage.DENOISE, 0, step=2, steps=10, stage_seconds=61.0)
+    assert estimate.eta_seconds is not None
+    assert 8.0 < estimate.eta_seconds < 14.0
 
 
-def test_learned_rates_are_scaled_to_the_job() -> None:
-    """Twice the steps take twice as long to denoise, and no longer to decode."""
-    rates = learned({Stage.DENOISE: 20.0}, plan(scenes=1, steps=10))
-    usual = Estimate("model", plan(scenes=1, steps=10), rates).eta_seconds
-    longer = Estimate("model", plan(scenes=1, steps=20), rates).eta_seconds
-    assert usual is not None
-    assert longer == pytest.approx(usual + 20.0)
+def test_other_stages_take_as_long_as_in_jobs_of_this_size() -> None:
+    """The steps left follow the own pace, here twice as slow as learned; decoding and the end are as learned."""
+    rates = learned({Stage.DENOISE: 10.0, Stage.DECODE: 3.0}, plan(scenes=1))
+    estimate = Estimate("model", plan(scenes=1), rates)
+    estimate.finish(Stage.PREFETCH, None, 1.0)
+    estimate.finish(Stage.ENCODE_PROMPT, 0, 1.0)
+    estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
+    estimate.step(Stage.DENOISE, 0, step=5, steps=10, stage_seconds=10.0)
+    assert estimate.eta_seconds == pytest.approx(5 * 2.0 + 3.0 + 3 * 1.0)
+
+
+def test_decoded_frames_show_the_pace_of_decoding() -> None:
+    """While frames are decoded, the time left follows them."""
+    estimate = Estimate("model", plan(scenes=1), StageRates())
+    for step in (1, 2):
+        estimate.step(Stage.DENOISE, 0, step=step, steps=2, stage_seconds=1.0 * step)
+    estimate.finish(Stage.DENOISE, 0, 2.0)
+    estimate.step(Stage.DECODE, 0, step=25, steps=100, stage_seconds=10.0)
+    assert estimate.eta_seconds == pytest.approx(30.0, abs=0.5)
 
 
 def test_rates_are_learned_for_each_model() -> None:
     """The rates of one model do not apply to another."""
-    rates = learned({}, plan())
-    assert Estimate("other", plan(), rates).eta_seconds is None
+    part = EstimatedPart(Stage.DECODE, 0, 10.0)
+    rates = StageRates()
+    rates.learn("model", part, 10.0)
+    assert rates.expected("other", part) is None
 
 
-def test_a_slower_run_corrects_learned_rates() -> None:
-    """If denoising runs at half the learned pace, the remaining time follows it."""
-    rates = learned({Stage.DENOISE: 10.0}, plan(scenes=1))
-    estimate = Estimate("model", plan(scenes=1), rates)
-    estimate.finish(Stage.PREFETCH, None, 1.0)
-    estimate.finish(Stage.ENCODE_PROMPT, 0, 1.0)
-    estimate.step(Stage.DENOISE, 0, step=5, steps=10, stage_seconds=10.0)
-    assert estimate.eta_seconds == pytest.approx(10.0 + 4.0)
+def test_fixed_cost_and_rate_are_told_apart() -> None:
+    """A small job shows the fixed cost, a large one the rate; a size between or beyond gets both."""
+    rates = StageRates()
+    for units in (0.02, 20.0):
+        rates.learn("model", EstimatedPart(Stage.DECODE, 0, units), 0.5 + 0.1 * units)
+    for units in (0.02, 0.3, 5.0, 20.0, 100.0):
+        expected = rates.expected("model", EstimatedPart(Stage.DECODE, 0, units))
+        assert expected == pytest.approx(0.5 + 0.1 * units, rel=0.05)
+
+
+def test_small_jobs_tell_nothing_about_large_ones() -> None:
+    """With measurements of one size, a size that differs by more than a factor of two is not known."""
+    rates = StageRates()
+    for _ in range(20):
+        rates.learn("model", EstimatedPart(Stage.DECODE, 0, 0.02), 0.005)
+    assert rates.expected("model", EstimatedPart(Stage.DECODE, 0, 0.03)) is not None
+    assert rates.expected("model", EstimatedPart(Stage.DECODE, 0, 16.0)) is None
+
+
+def simulate(
+    estimate: Estimate, parts: list[EstimatedPart], steps: int, cost: Cost
+) -> list[tuple[float, float]]:
+    """Run an attempt whose parts take the seconds of `cost`. Return each estimate with the seconds truly left."""
+    left = sum(cost.seconds(part) for part in parts)
+    estimates = []
+    for part in parts:
+        seconds = cost.seconds(part)
+        if part.stage is Stage.DENOISE:
+            for step in range(1, steps + 1):
+                estimate.step(
+                    part.stage, part.scene, step=step, steps=steps, stage_seconds=seconds * step / steps
+                )
+                if estimate.eta_seconds is not None:
+                    estimates.append((estimate.eta_seconds, left - seconds * step / steps))
+        left -= seconds
+        estimate.finish(part.stage, part.scene, seconds)
+        if estimate.eta_seconds is not None:
+            estimates.append((estimate.eta_seconds, left))
+    return estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of a stage: fixed, per step and megapixel of denoising, per megapixel of decoding.
+
+    Assembling costs a third of decoding, signing and storing a tenth.
+    """
+
+    fixed: float
+    denoise: float
+    decode: float
+
+    def seconds(self, part: EstimatedPart) -> float:
+        """Return the seconds of a part."""
+        share = {Stage.ASSEMBLE: 1 / 3, Stage.SIGN: 0.1, Stage.STORE: 0.1}
+        rate = self.denoise if part.stage is Stage.DENOISE else self.decode * share.get(part.stage, 1.0)
+        return self.fixed + part.units * rate
+
+
+@given(
+    st.floats(0.001, 0.1),
+    st.floats(0.05, 1.0),
+    st.floats(0.002, 0.01),
+    st.integers(2, 100),
+    st.integers(1, 4),
+)
+def test_small_jobs_do_not_spoil_the_eta_of_a_large_one(
+    fixed: float, denoise: float, decode: float, steps: int, scenes: int
+) -> None:
+    """After twenty jobs that are nearly all fixed cost, the eta of a large job is within a factor of three of what
+    is left, while at least a sixth of the whole is left."""
+    cost, rates = Cost(fixed, denoise, decode), StageRates()
+    for _ in range(20):
+        small = attempt_parts([5], finished_scenes=(), pixels=64 * 64, steps=1)
+        simulate(Estimate("model", small, rates), small, 1, cost)
+    parts = attempt_parts([60] * scenes, finished_scenes=(), pixels=PIXELS, steps=steps)
+    estimates = simulate(Estimate("model", parts, rates), parts, steps, cost)
+    whole = sum(cost.seconds(part) for part in parts)
+    assert estimates
+    for said, left in estimates:
+        if left > whole / 6:
+            assert left / 3 < said < left * 3
 
 
 def test_reused_scenes_are_no_work() -> None:
     """An attempt that uses a scene again has less to do."""
-    rates = learned({Stage.DENOISE: 20.0}, plan())
-    whole = Estimate("model", plan(), rates).eta_seconds
-    part = Estimate("model", plan(reused=(0,)), rates).eta_seconds
-    assert whole is not None
-    assert part == pytest.approx(whole - 22.0)
+    whole, part = Estimate("model", plan(), StageRates()), Estimate("model", plan(reused=(0,)), StageRates())
+    for estimate in (whole, part):
+        estimate.step(Stage.DENOISE, 1, step=2, steps=10, stage_seconds=4.0)
+    assert whole.eta_seconds is not None
+    assert part.eta_seconds is not None
+    assert part.eta_seconds < whole.eta_seconds - 20.0
 
 
 def test_newer_measurements_count_more() -> None:

@@ -35,13 +35,15 @@ async def test_pauses_double_and_are_always_the_same(memory_worker: MemoryWorker
     job = await memory_worker.job(await memory_worker.submit())
 
     def pause(attempt: int, last_attempt: int = 3) -> float:
-        tried = replace(job, attempt=attempt, last_attempt=last_attempt)
+        tried = replace(job, updated_at=START, attempt=attempt, last_attempt=last_attempt)
         return (retry_at(tried, START, 5.0) - START).total_seconds()
 
     assert [pause(attempt) for attempt in (1, 2, 3)] == [5.0, 10.0, 20.0]
     assert pause(4, last_attempt=6) == 5.0
     assert pause(1_000_000, last_attempt=1_000_000 + 2) == 5.0
-    assert (retry_at(replace(job, attempt=99), START, 5.0) - START).total_seconds() == LONGEST_SECONDS
+    assert (
+        retry_at(replace(job, updated_at=START, attempt=99), START, 5.0) - START
+    ).total_seconds() == LONGEST_SECONDS
 
 
 async def test_a_style_is_the_last_word_of_a_prompt(memory_worker: MemoryWorker) -> None:

@@ -19,7 +19,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
 from kinolog.codec.commits import DamagedCommit
-from kinolog.codec.events import UnknownEvent
+from kinolog.codec.enums import UnknownEvent
 from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable

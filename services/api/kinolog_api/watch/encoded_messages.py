@@ -67,6 +67,11 @@ def encode_job_message(position: int, job: job_pb2.Job, events: tuple[Event, ...
     return pb.WatchJobsResponse(position=position, job=job, events=names).SerializeToString()
 
 
+def encode_heartbeat(position: int) -> bytes:
+    """Encode a message without an update for a stream that was sent every commit up to `position`."""
+    return pb.WatchJobsResponse(position=position).SerializeToString()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedProgress:
     """A progress update as a response. `position` is that of the latest commit delivered before it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from kinolog.ports.event_store import EventStore
 from kinolog.v1 import job_service_pb2 as pb
@@ -10,7 +12,12 @@ from kinolog_api.jobs.queries import JobQueries
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.positions import require_position_in_log
 from kinolog_api.watch.broadcast import WatchBroadcast
-from kinolog_api.watch.encoded_messages import EncodedCommit, ProgressKind, encode_job_message
+from kinolog_api.watch.encoded_messages import (
+    EncodedCommit,
+    ProgressKind,
+    encode_heartbeat,
+    encode_job_message,
+)
 from kinolog_api.watch.watcher import Watcher, WatchFilter
 
 
@@ -39,7 +46,7 @@ class WatchJobs:
                 async for message in self._history(request.job_id, after):
                     after, ended = message.position, message.terminal
                     yield message.encoded
-            async for encoded in self._live(watcher, request.job_id, after, ended):
+            async for encoded in self._live(watcher, request, after, ended):
                 yield encoded
         finally:
             self._broadcast.detach(watcher)
@@ -51,11 +58,14 @@ class WatchJobs:
         watcher = await self._broadcast.attach(WatchFilter(tenant=call.tenant, kinds=kinds))
         try:
             after = self._broadcast.position if after is None else after
-            async for message in self._catch_up(watcher, after):
-                after = message.position
-                yield message.encoded
+            async for position, encoded in self._catch_up(watcher, after, request.heartbeat_seconds):
+                after = position
+                yield encoded
             while True:
-                pending = await watcher.take()
+                pending = await watcher.take(request.heartbeat_seconds or None)
+                if pending.is_empty and request.heartbeat_seconds:
+                    after = max(after, self._broadcast.position)
+                    yield encode_heartbeat(after)
                 for message in pending.commits:
                     if message.position > after:
                         after = message.position
@@ -81,7 +91,7 @@ class WatchJobs:
                 yield await self._broadcast.encode(recorded)
 
     async def _live(
-        self, watcher: Watcher, job_id: str, after: int, ended: bool
+        self, watcher: Watcher, request: pb.WatchJobRequest, after: int, ended: bool
     ) -> AsyncGenerator[bytes, None]:
         """Yield live messages until the job has ended and nothing is pending.
 
@@ -92,7 +102,7 @@ class WatchJobs:
         while True:
             for message in pending.commits:
                 if message.previous_position > after:
-                    async for missed in self._history(job_id, after, message.position):
+                    async for missed in self._history(request.job_id, after, message.position):
                         yield missed.encoded
                 if message.position > after:
                     after, ended = message.position, message.terminal
@@ -101,21 +111,33 @@ class WatchJobs:
                 yield update.encoded_after(after)
             if ended:
                 return
-            pending = await watcher.take()
+            pending = await watcher.take(request.heartbeat_seconds or None)
+            if pending.is_empty and request.heartbeat_seconds:
+                yield encode_heartbeat(max(after, self._broadcast.position))
 
-    async def _catch_up(self, watcher: Watcher, after: int) -> AsyncGenerator[EncodedCommit, None]:
-        """Yield the tenant's commits after a position, up to the first live commit of the watcher.
+    async def _catch_up(
+        self, watcher: Watcher, after: int, heartbeat_seconds: int
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
+        """Yield the tenant's commits after a position, each with its own, up to the first live commit of the watcher.
 
-        If too many live commits arrive in the meantime, they are read from the log too.
+        If too many live commits arrive in the meantime, they are read from the log too. A heartbeat is due while
+        commits of other tenants are read.
         """
         watcher.catching_up = True
+        sent_at = time.monotonic()
         while after < self._broadcast.position:
             until = self._broadcast.position
             watcher.discard_commits()
-            async for batch in self._store.read(after, until):
-                own = [r for r in batch if r.commit.state.tenant == watcher.watch_filter.tenant]
-                for message in await self._broadcast.encode_all(own):
-                    yield message
+            async with aclosing(self._store.read(after, until)) as batches:
+                async for batch in batches:
+                    own = [r for r in batch if r.commit.state.tenant == watcher.watch_filter.tenant]
+                    for message in await self._broadcast.encode_all(own):
+                        yield message.position, message.encoded
+                    if own:
+                        sent_at = time.monotonic()
+                    elif 0 < heartbeat_seconds <= time.monotonic() - sent_at:
+                        yield batch[-1].position, encode_heartbeat(batch[-1].position)
+                        sent_at = time.monotonic()
             after = until
             if not watcher.overflowed:
                 break

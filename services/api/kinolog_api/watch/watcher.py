@@ -8,6 +8,7 @@ last few hundred.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -37,6 +38,11 @@ class PendingMessages:
 
     commits: list[EncodedCommit]
     updates: list[EncodedProgress]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to send."""
+        return not self.commits and not self.updates
 
 
 @dataclass(slots=True, eq=False)
@@ -80,9 +86,11 @@ class Watcher:
         self._error = error
         self._pending.set()
 
-    async def take(self) -> PendingMessages:
-        """Wait for pending messages and return them. Raises the error with which the stream ends."""
-        await self._pending.wait()
+    async def take(self, limit_seconds: float | None = None) -> PendingMessages:
+        """Wait for pending messages and return them; none after the limit. Raises the error that ends the stream."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_seconds):
+                await self._pending.wait()
         return self.take_now()
 
     def take_now(self) -> PendingMessages:

@@ -19,6 +19,7 @@ class LiveCounts:
 
     clients: int = 0
     upstream_streams: int = 0
+    paused_streams: int = 0
     messages_sent: int = 0
     updates_conflated: int = 0
     slow_clients_closed: int = 0
@@ -35,6 +36,11 @@ class _LiveCollector(Collector):
         yield GaugeMetricFamily(f"{prefix}_clients", "WebSocket clients connected now.", counts.clients)
         yield GaugeMetricFamily(
             "kinolog_gateway_upstream_streams", "Streams from the api open now.", counts.upstream_streams
+        )
+        yield GaugeMetricFamily(
+            "kinolog_gateway_live_paused",
+            "Tenants whose live updates pause because the stream from the api is broken.",
+            counts.paused_streams,
         )
         yield CounterMetricFamily(f"{prefix}_messages", "Messages sent to clients.", counts.messages_sent)
         yield CounterMetricFamily(

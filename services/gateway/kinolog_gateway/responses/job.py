@@ -126,9 +126,7 @@ class JobDetail(JobView):
         "The stages of the current or last attempt, in order.",
     )
     attempts: list[AttemptView] = job_field(lambda job: [AttemptView.of(attempt) for attempt in job.attempts])
-    artifacts: list[ArtifactView] = job_field(
-        lambda job: [ArtifactView.of(artifact) for artifact in job.artifacts]
-    )
+    artifacts: list[ArtifactView] = job_field(lambda job: ArtifactView.all_of(job.artifacts))
     media: MediaView | None = job_field(
         lambda job: MediaView.of(job.media) if job.HasField("media") else None,
         "Facts of the finished video.",

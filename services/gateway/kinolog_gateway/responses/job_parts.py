@@ -98,15 +98,19 @@ class ArtifactView(ResponseModel):
     media_type: str
 
     @classmethod
-    def of(cls, artifact: pb.Artifact) -> ArtifactView:
-        """Return the view of a job's file."""
-        return cls(
-            kind=artifact_kind_name(artifact.kind),
-            key=artifact.key,
-            sha256=artifact.sha256,
-            size_bytes=artifact.size_bytes,
-            media_type=artifact.media_type,
-        )
+    def all_of(cls, artifacts: Iterable[pb.Artifact]) -> list[ArtifactView]:
+        """Return the views of a job's files, without those of kinds that a later version makes."""
+        return [
+            cls(
+                kind=kind,
+                key=artifact.key,
+                sha256=artifact.sha256,
+                size_bytes=artifact.size_bytes,
+                media_type=artifact.media_type,
+            )
+            for artifact in artifacts
+            if (kind := artifact_kind_name(artifact.kind)) is not None
+        ]
 
 
 class MediaView(ResponseModel):

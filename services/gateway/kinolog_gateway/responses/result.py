@@ -100,7 +100,7 @@ def result_view(job_id: str, result: jobs.GetResultResponse) -> ResultView:
         completed_at=time_field(result, "completed_at"),
         gpu_seconds=result.gpu_seconds,
         media=MediaView.of(result.media),
-        artifacts=[ArtifactView.of(artifact) for artifact in result.artifacts],
+        artifacts=ArtifactView.all_of(result.artifacts),
         links=job_links(job_id, result.artifacts, completed=True),
     )
 
@@ -124,7 +124,7 @@ def manifest_view(
             style=spec.style or None,
         ),
         media=MediaView.of(result.media),
-        artifacts=[ArtifactView.of(artifact) for artifact in result.artifacts],
+        artifacts=ArtifactView.all_of(result.artifacts),
         attempts=[AttemptView.of(attempt) for attempt in job.attempts],
         record=RecordView(
             commits=len(history.commits), events=last.version, position=last.position, hash=last.hash

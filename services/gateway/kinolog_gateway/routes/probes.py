@@ -27,7 +27,7 @@ class ReadyView(BaseModel):
     """Whether requests can be served, and the troubles that stand. Reads are served while it refuses writes."""
 
     status: Literal["ready", "refusing writes"] = "ready"
-    detail: str = Field("", description="Why writes are refused, and what to do.")
+    detail: str = Field("", description="Why writes are refused, or live updates pause, and what to do.")
     alarms: list[AlarmView] = Field(default_factory=list)
 
 
@@ -40,7 +40,7 @@ async def health() -> Response:
 
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=ReadyView, summary="Can it serve?")
-async def ready(api: Api) -> Response:
+async def ready(request: Request, api: Api) -> Response:
     """Return 200 if the api is ready and accepts new jobs, else 503."""
     if not await api.is_serving():
         missing = await api.missing_parts()
@@ -54,12 +54,24 @@ async def ready(api: Api) -> Response:
     found = alarms_view(await api.alarms()).alarms
     refusing = [alarm.text for alarm in found if alarm.severity == "refuse_writes"]
     if not refusing:
-        return json_response(ReadyView(alarms=found))
+        return json_response(ReadyView(detail=_live_detail(request), alarms=found))
     view = ReadyView(status="refusing writes", detail=" ".join(refusing), alarms=found)
     response = json_response(view)
     response.status_code = 503
     response.headers["Retry-After"] = "10"
     return response
+
+
+def _live_detail(request: Request) -> str:
+    """Return for how many tenants live updates pause; empty if for none. Their REST calls may work all the same."""
+    metrics: Metrics = request.app.state.metrics
+    paused = metrics.live.paused_streams
+    tenants = "1 tenant" if paused == 1 else f"{paused} tenants"
+    return (
+        f"live updates of {tenants} pause: the stream from the api is broken and is opened again"
+        if paused
+        else ""
+    )
 
 
 @router.head("/metrics", response_class=Response, include_in_schema=False)

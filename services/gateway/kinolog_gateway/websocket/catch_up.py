@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 
 import grpc
 from grpc.aio import AioRpcError
@@ -16,6 +17,12 @@ from kinolog_gateway.http import grpc_errors
 from kinolog_gateway.upstream import retry_pause_seconds
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.client import ChannelSubscription, WebSocketClient
+from kinolog_gateway.websocket.stream_silence import (
+    HEARTBEAT_SECONDS,
+    SILENCE_SECONDS,
+    SilentStream,
+    unless_silent,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +73,9 @@ class CatchUp:
                     return
                 failures += 1
                 log.info("catching up is retried", extra=fields("catch_up", code=error.code().name))
+            except SilentStream:
+                failures += 1
+                log.warning("catching up is retried", extra=fields("catch_up", code="SILENT"))
             await asyncio.sleep(retry_pause_seconds(failures))
 
     def _reject(self, subscription: ChannelSubscription, error: AioRpcError) -> None:
@@ -104,7 +114,9 @@ class CatchUp:
         elif await self._is_any_behind(s for s in client.catching_up() if s is not subscription):
             await self._read_jobs(subscription)
         else:
-            watch = pb.WatchJobRequest(job_id=job.id, after=subscription.floor)
+            watch = pb.WatchJobRequest(
+                job_id=job.id, after=subscription.floor, heartbeat_seconds=HEARTBEAT_SECONDS
+            )
             updates = self._updates(self._jobs.WatchJob, watch)
             await self._send_commits(updates, subscription, [subscription], job.position)
 
@@ -133,15 +145,19 @@ class CatchUp:
             group = [subscription]  # its floor is ahead of the log, which the api refuses
         elif _reaches(subscription.floor, client.held_after) or client.replay(subscription):
             return
-        watch = pb.WatchJobsRequest(after=min(s.floor for s in group), progress=True)
+        watch = pb.WatchJobsRequest(
+            after=min(s.floor for s in group), progress=True, heartbeat_seconds=HEARTBEAT_SECONDS
+        )
         await self._send_commits(self._updates(self._jobs.WatchJobs, watch), subscription, group, None)
 
     async def _updates(self, method: object, request: object) -> AsyncIterator[pb.WatchJobsResponse]:
         call = method(request, metadata=self._broadcast.caller.metadata)  # type: ignore[operator]  # two streams, one shape
         self._broadcast.counts.upstream_streams += 1
+        heard = unless_silent(call, SILENCE_SECONDS, lambda: self._broadcast.api_sends_heartbeats)
         try:
-            async for update in call:
-                yield update
+            async with aclosing(heard) as updates:
+                async for update in updates:
+                    yield update
         finally:
             self._broadcast.counts.upstream_streams -= 1
             call.cancel()

@@ -24,6 +24,7 @@ from kinolog_gateway.websocket.channels import (
 )
 from kinolog_gateway.websocket.client import WebSocketClient
 from kinolog_gateway.websocket.send_queue import SendQueue
+from kinolog_gateway.websocket.tenant_broadcast import PAUSED
 from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ async def ws(socket: WebSocket) -> None:
         client.request_close, TRY_AGAIN_LATER, "reading too slowly; resume with after"
     )
     broadcasts.add_client(client)
+    if broadcast.paused:
+        client.send_error(*PAUSED)
     try:
         close = await _serve(socket, client)
     finally:

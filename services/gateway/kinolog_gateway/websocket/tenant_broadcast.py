@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
+from contextlib import aclosing
 
 import grpc
 from grpc.aio import AioRpcError
@@ -28,6 +29,12 @@ from kinolog_gateway.websocket.client import WebSocketClient
 from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
 from kinolog_gateway.websocket.queue_counts import QueueCounts
 from kinolog_gateway.websocket.recent_commits import RecentCommits
+from kinolog_gateway.websocket.stream_silence import (
+    HEARTBEAT_SECONDS,
+    SILENCE_SECONDS,
+    SilentStream,
+    unless_silent,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +52,11 @@ SERVICE_RESTART = 1012
 _REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 STEADY_SECONDS = 5.0
 """A stream that lasted this long resets the count of failures."""
+PAUSED = (
+    "API_UNAVAILABLE",
+    "live updates pause because the api does not answer; they resume by themselves",
+)
+"""Reason and text of the error that clients get while the stream is broken."""
 
 
 class TenantBroadcast:
@@ -65,6 +77,10 @@ class TenantBroadcast:
         self._subscribers: defaultdict[Channel, set[WebSocketClient]] = defaultdict(set)
         self._first_log_end = 0
         self._started = asyncio.Event()
+        self.api_sends_heartbeats = False
+        """Whether the api has sent a heartbeat. An older one sends none, and may be silent for long."""
+        self.paused = False
+        """Whether the stream from the api is broken, so that clients miss updates for now."""
         self._jobs: OrderedDict[str, job_pb2.Job] = OrderedDict()
         self._latest: dict[tuple[MessageKind, str], OutgoingMessage] = {}
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -75,10 +91,11 @@ class TenantBroadcast:
 
     async def close(self) -> None:
         """Stop the stream and the counts."""
+        await end_tasks((self._task,))
         if self._flush_timer is not None:
             self._flush_timer.cancel()
-        await end_tasks((self._task,))
         await self.queue_counts.close()
+        self._on_stream_works()
 
     async def wait_started(self) -> None:
         """Wait until the start of the stream is known, or the api refuses this caller."""
@@ -116,8 +133,9 @@ class TenantBroadcast:
                 await self._read_log_end()
                 await self._read_stream()
                 failures = 0
-            except AioRpcError as error:
-                failures = 1 if self._loop.time() - started_at > STEADY_SECONDS else failures + 1
+            except Exception as error:  # whatever it is: a stream that nobody reads would be silent for ever
+                lasted = self._loop.time() - started_at > STEADY_SECONDS
+                failures = 1 if lasted else failures + 1
                 self._on_broken_stream(error, failures)
             await asyncio.sleep(retry_pause_seconds(failures))
         self._started.set()
@@ -140,23 +158,52 @@ class TenantBroadcast:
         self.queue_counts.set_counts(summary)
 
     async def _read_stream(self) -> None:
-        request = pb.WatchJobsRequest(previews=True, logs=True, progress=True)
+        request = pb.WatchJobsRequest(
+            previews=True, logs=True, progress=True, heartbeat_seconds=HEARTBEAT_SECONDS
+        )
         if self.recent_commits.floor is not None:
             request.after = self.position
         call = self.upstream.jobs.WatchJobs(request, metadata=self.caller.metadata)
+        steady = self._loop.call_later(STEADY_SECONDS, self._on_steady_stream)
         self.counts.upstream_streams += 1
         self._started.set()
         try:
-            async for update in call:
-                self._publish(update)
+            heard = unless_silent(call, SILENCE_SECONDS, lambda: self.api_sends_heartbeats)
+            async with aclosing(heard) as updates:
+                async for update in updates:
+                    self._on_stream_works()
+                    self._publish(update)
         finally:
+            steady.cancel()
             self.counts.upstream_streams -= 1
             call.cancel()
 
-    def _on_broken_stream(self, error: AioRpcError, failures: int) -> None:
-        code = error.code()
-        log.warning("the live stream broke", extra=fields("live_lost", code=code.name, failures=failures))
-        if code in _REFUSALS:
+    def _on_steady_stream(self) -> None:
+        """Trust a stream that has lasted for a while, if its api sends no heartbeats that would prove more."""
+        if not self.api_sends_heartbeats:
+            self._on_stream_works()
+
+    def _on_stream_works(self) -> None:
+        if self.paused:
+            self.paused = False
+            self.counts.paused_streams -= 1
+            log.info("the live stream works again", extra=fields("live_again"))
+
+    def _pause(self) -> None:
+        """Tell all clients that live updates pause. Those that join meanwhile are told too."""
+        if not self.paused:
+            self.paused = True
+            self.counts.paused_streams += 1
+            for client in self.clients:
+                client.send_error(*PAUSED)
+
+    def _on_broken_stream(self, error: Exception, failures: int) -> None:
+        code = error.code() if isinstance(error, AioRpcError) else None
+        name = code.name if code else type(error).__name__
+        log.warning("the live stream broke", extra=fields("live_lost", code=name, failures=failures))
+        if code is None and not isinstance(error, SilentStream):
+            log.error("reading the live stream failed", exc_info=error)
+        if isinstance(error, AioRpcError) and code in _REFUSALS:
             self.refusal = error
             self._close_clients(POLICY_VIOLATION, "the api does not accept this key")
         elif code is grpc.StatusCode.OUT_OF_RANGE:
@@ -166,10 +213,8 @@ class TenantBroadcast:
             self.recent_commits.clear(None)
             self.position = self._first_log_end = 0
             self._close_clients(SERVICE_RESTART, "the log was replaced; subscribe again without after")
-        elif failures == 2:
-            detail = "live updates pause because the api does not answer; they resume by themselves"
-            for client in self.clients:
-                client.send_error("API_UNAVAILABLE", detail)
+        elif failures >= 2 or isinstance(error, SilentStream):
+            self._pause()
 
     def _close_clients(self, code: int, reason: str) -> None:
         for client in self.clients:
@@ -191,6 +236,8 @@ class TenantBroadcast:
             self.recent_lines.append(line)
             for client in self.subscribers(Channel("logs", line.job_id)):
                 client.on_line(line)
+        elif kind is None:
+            self.api_sends_heartbeats = True
         self.position = position
         if self.recent_commits.floor is None:
             self.recent_commits.clear(position)

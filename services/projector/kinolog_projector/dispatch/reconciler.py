@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from kinolog.job.state import Job
 from kinolog.job.values import Status
@@ -19,8 +20,16 @@ from kinolog_projector.dispatch.rules import ticket_of
 
 logger = logging.getLogger(__name__)
 
-UnfinishedJobs: TypeAlias = Callable[[datetime, datetime], AsyncIterator[Sequence[str]]]
-"""Pages of ids of jobs that are queued or processing and were not changed from the first time to the second.
+
+class UnfinishedJob(NamedTuple):
+    """A job that has not ended, as the read model has it. `running`: an attempt was started and has not ended."""
+
+    id: str
+    running: bool = False
+
+
+UnfinishedJobs: TypeAlias = Callable[[datetime, datetime], AsyncIterator[Sequence[UnfinishedJob]]]
+"""Pages of jobs that are queued or processing and were not changed from the first time to the second.
 
 A change after the second time is one that another clock, or this one before it was set back, has recorded.
 """
@@ -35,6 +44,9 @@ OVERDUE_SECONDS = 60.0
 STREAMS_SECONDS = 5.0
 """How often the streams of the queue are checked: an operator may delete one."""
 
+SET_BACK_SECONDS = 2.0
+"""A wall clock that falls behind the steady clock by more was set back."""
+
 MAX_CONCURRENT = 64
 """Jobs that are read and issued at the same time."""
 
@@ -42,9 +54,13 @@ MAX_CONCURRENT = 64
 class Reconciler:
     """Compares jobs with tickets at intervals.
 
-    A queued job without a ticket gets one. So does a processing job whose worker is no longer present: without a
-    ticket no other worker would take it, and it would never end. While its worker is present, a job gets none. A
-    stream of the queue that is missing is created, and then every job gets its ticket at once.
+    A queued job without a ticket gets one. A processing job whose worker is no longer present gets a new one, whatever
+    became of the old: without a ticket no other worker would take it, and it would never end. While its worker is
+    present, a job gets none. A stream of the queue that is missing is created, and then every queued job gets its
+    ticket at once.
+
+    The server measures pauses and ack waits by its wall clock. When that is set back, delayed tickets would come as
+    much too late: they are issued again.
     """
 
     def __init__(
@@ -70,59 +86,99 @@ class Reconciler:
     async def run(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
         """Reconcile at intervals until cancelled. A round that fails is logged, and the next one follows."""
         next_round_at = time.monotonic() + interval_seconds
+        offset = self._clock_offset()
         while True:
             await asyncio.sleep(min(STREAMS_SECONDS, interval_seconds))
             try:
                 await self.restore_streams()
+                before, offset = offset, self._clock_offset()
+                if offset < before - SET_BACK_SECONDS:
+                    logger.warning("the clock was set back by %.0f s", before - offset)
+                    await self.renew_delayed_tickets()
                 if time.monotonic() >= next_round_at:
                     next_round_at = time.monotonic() + interval_seconds
                     await self.reconcile()
             except Exception:
                 logger.exception("could not reconcile tickets; the next try follows soon")
 
+    def _clock_offset(self) -> float:
+        """Return by how much the wall clock is ahead of the steady clock, in seconds."""
+        return self._clock().timestamp() - time.monotonic()
+
+    async def renew_delayed_tickets(self) -> list[str]:
+        """Replace the tickets of queued jobs that wait for another attempt. Return the ids of the jobs."""
+        now = self._clock()
+        renewed: list[str] = []
+        async for page in self._unfinished(now, now):
+            queued = [job.id for job in page if not job.running]
+            was_renewed = await _concurrently(self._renew, queued)
+            renewed += [job_id for job_id, done in zip(queued, was_renewed, strict=True) if done]
+        return renewed
+
+    async def _renew(self, job_id: str) -> bool:
+        loaded = await self._store.load(job_id)
+        if loaded is None or loaded.job.status is not Status.QUEUED or loaded.job.not_before is None:
+            return False
+        await self._issuer.withdraw(job_id)
+        await self._issuer.issue(ticket_of(loaded.job, loaded.position))
+        return True
+
     async def restore_streams(self) -> list[str]:
         """Create missing streams of the queue. If there was one, issue all tickets. Return the jobs of the tickets."""
         created = await self._create_missing_streams()
         if created:
-            logger.error("created %s, which was missing: every job gets its ticket again", ", ".join(created))
-        return await self.reconcile(overdue_seconds=0.0) if created else []
+            logger.error("created %s, which was missing: queued jobs get their tickets", ", ".join(created))
+        return await self._reconcile(timedelta(0), queued_only=True) if created else []
 
-    async def reconcile(self, overdue_seconds: float | None = None) -> list[str]:
+    async def reconcile(self) -> list[str]:
         """Issue the missing tickets of jobs that were not changed for a while. Return the ids of the jobs."""
+        return await self._reconcile(timedelta(seconds=self._overdue_seconds))
+
+    async def _reconcile(self, unchanged: timedelta, *, queued_only: bool = False) -> list[str]:
+        """`queued_only` leaves running jobs alone: a registry that is new does not know their workers yet."""
         now = self._clock()
-        since = now - timedelta(seconds=self._overdue_seconds if overdue_seconds is None else overdue_seconds)
         outstanding: dict[str, Ticket] | None = None
+        in_progress: set[str] = set()
         reissued: list[str] = []
-        async for overdue in self._unfinished(since, now):
+        async for overdue in self._unfinished(now - unchanged, now):
             if outstanding is None:
                 outstanding = await self._issuer.outstanding()
-            missing = [job_id for job_id in overdue if job_id not in outstanding]
-            if missing:
-                reissued += await self._issue_missing(missing)
+                in_progress = {report.job_id for report in await self._workers.present_workers()}
+            suspects = [
+                job.id
+                for job in overdue
+                if (job.running and not queued_only and job.id not in in_progress)
+                or (not job.running and job.id not in outstanding)
+            ]
+            issue = partial(self._issue, in_progress=in_progress, outstanding=outstanding)
+            was_issued = await _concurrently(issue, suspects)
+            reissued += [job_id for job_id, done in zip(suspects, was_issued, strict=True) if done]
         if reissued:
             logger.warning("issued %d missing tickets, for example of job %s", len(reissued), reissued[0])
             self.reissued += len(reissued)
         return reissued
 
-    async def _issue_missing(self, missing: Sequence[str]) -> list[str]:
-        """Issue the tickets of those jobs that need one. Return their ids."""
-        in_progress = {report.job_id for report in await self._workers.present_workers()}
-        limit = asyncio.Semaphore(MAX_CONCURRENT)
-
-        async def issue(job_id: str) -> bool:
-            async with limit:
-                return await self._issue(job_id, in_progress)
-
-        issued = await asyncio.gather(*map(issue, missing))
-        return [job_id for job_id, was_issued in zip(missing, issued, strict=True) if was_issued]
-
-    async def _issue(self, job_id: str, in_progress: set[str]) -> bool:
+    async def _issue(self, job_id: str, in_progress: set[str], outstanding: Mapping[str, Ticket]) -> bool:
+        """Issue the ticket of a job. Return whether there was no such ticket."""
         loaded = await self._store.load(job_id)
         if loaded is None or not needs_ticket(loaded.job, in_progress):
             return False
-        # No ticket was found: one that is there by now is recognised when it is stored.
-        await self._issuer.issue(ticket_of(loaded.job, loaded.position), first=True)
+        ticket, known = ticket_of(loaded.job, loaded.position), outstanding.get(job_id)
+        if known is not None and known.position >= ticket.position:
+            return False
+        await self._issuer.issue(ticket, first=known is None)
         return True
+
+
+async def _concurrently(change: Callable[[str], Awaitable[bool]], job_ids: Sequence[str]) -> list[bool]:
+    """Apply a change to jobs, a limited number at a time. Return what each did."""
+    limit = asyncio.Semaphore(MAX_CONCURRENT)
+
+    async def limited(job_id: str) -> bool:
+        async with limit:
+            return await change(job_id)
+
+    return await asyncio.gather(*map(limited, job_ids))
 
 
 def needs_ticket(job: Job, in_progress: set[str]) -> bool:

@@ -93,7 +93,7 @@ def _ticket_change(recorded: RecordedCommit, now: datetime) -> TicketChange | No
     commit = recorded.commit
     if not _affects_ticket(commit):
         return None
-    fresh = now - commit.at <= timedelta(seconds=FRESH_SECONDS)
+    fresh = abs(now - commit.at) <= timedelta(seconds=FRESH_SECONDS)  # a clock may have been set back
     if fresh and commit.previous_position == 0 and commit.state.status is Status.QUEUED:
         return IssueFirstTicket(ticket_of(commit.state, recorded.position))
     return CheckTicket(commit.job_id)

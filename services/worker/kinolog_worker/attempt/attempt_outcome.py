@@ -183,7 +183,7 @@ class OutcomeRecorder:
     def _retry_at(self, error: JobError) -> datetime:
         now = self._dependencies.clock()
         if error is STOPPED:
-            return now
+            return now  # at once
         return retry_at(self._lease.job, now, self._dependencies.timing.first_retry_seconds)
 
     def _report(self, command: Command) -> None:
@@ -191,7 +191,7 @@ class OutcomeRecorder:
         status, job = self._dependencies.status, self._lease.job
         facts = fields("attempt_ended", job=job.id, attempt=self._lease.attempt, status=job.status)
         match command:
-            case Complete():
+            case Complete() if job.status is not Status.CANCELLED:
                 self._room.sufficed()
                 status.jobs_completed += 1
                 logger.info("job completed", extra=facts)

@@ -52,6 +52,8 @@ class AttemptRecorder:
             finished_scenes={file.index for file in job.finished_scenes},
             pixels=job.width * job.height,
             steps=job.steps,
+            native_pixels=job.native_width * job.native_height,
+            native_frames=job.native_frames,
         )
         if self._dependencies.status.loaded_model == model:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]

@@ -14,8 +14,9 @@ LONGEST_SECONDS = 600.0
 def retry_at(job: Job, now: datetime, first_seconds: float) -> datetime:
     """Return the earliest start of the next attempt. The delay doubles with every attempt.
 
-    Attempts are counted from the last submit or retry by a user.
+    Attempts are counted from the last submit or retry by a user. The delay counts from the job's last change if `now`
+    is before it: a clock that was set back shortens no delay.
     """
     attempts = job.attempt - (job.last_attempt - job.max_attempts)
     backoff = Backoff(first_seconds=first_seconds, longest_seconds=LONGEST_SECONDS)
-    return now + timedelta(seconds=backoff.seconds(attempts))
+    return max(now, job.updated_at) + timedelta(seconds=backoff.seconds(attempts))

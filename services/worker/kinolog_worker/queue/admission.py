@@ -23,7 +23,9 @@ A ticket that is delivered too often ends its job, so the pauses double.
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start an attempt, or continue this worker's own one."""
+    """Start an attempt, or continue this worker's own one. `waited`: the queue held the ticket for its whole pause."""
+
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,30 @@ def admit(job: Job | None, situation: WorkerSituation) -> Admission:
 
 
 def _admit_queued(job: Job, situation: WorkerSituation) -> Admission:
-    if job.not_before is not None and job.not_before > situation.now:
-        return Postpone((job.not_before - situation.now).total_seconds())
+    early = job.not_before is not None and job.not_before > situation.now
+    if early and not _has_waited(job, situation):
+        return Postpone(_pause_seconds(job, situation.now))
     if job.spec.model in situation.unserved_models:
         return Postpone(UNSERVED_MODEL_BACKOFF.seconds(situation.deliveries))
-    return Start()
+    return Start(waited=early)
+
+
+def _pause_seconds(job: Job, now: datetime) -> float:
+    """Return how long a job still has to wait: until `not_before`, and at most the pause that was decided.
+
+    Both ends of that pause are times of one clock. `now` may be of another one, or of one that was set back.
+    """
+    if job.not_before is None:
+        return 0.0
+    return (job.not_before - max(now, job.updated_at)).total_seconds()
+
+
+def _has_waited(job: Job, situation: WorkerSituation) -> bool:
+    """Return whether the queue has held the ticket for the pause, although this clock is before the job's last change.
+
+    The queue measures pauses by itself, so a clock that was set back two hours does not delay a job for two hours.
+    """
+    return situation.deliveries > 1 and situation.now < job.updated_at
 
 
 def _admit_processing(job: Job, situation: WorkerSituation) -> Admission:

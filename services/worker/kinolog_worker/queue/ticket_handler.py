@@ -23,7 +23,7 @@ from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
-from kinolog_worker.queue.admission import Drop, Postpone, WorkerSituation, admit
+from kinolog_worker.queue.admission import Drop, Postpone, Start, WorkerSituation, admit
 from kinolog_worker.queue.predecessors import HeldTicketNote
 from kinolog_worker.queue.prefetch import prefetch
 
@@ -125,7 +125,7 @@ class TicketHandler:
                 case Postpone(seconds=seconds):
                     await held.release(seconds)
                     return
-                case _:
+                case Start():
                     pass
             if loaded is None:
                 raise AssertionError("a job that is not in the log is never started")
@@ -133,7 +133,7 @@ class TicketHandler:
                 loaded = await self._dependencies.store.load(job_id)
                 continue
             try:
-                await self._start_attempt(held, loaded)
+                await self._start_attempt(held, loaded, waited=admission.waited)
                 return
             except AppendConflict:
                 loaded = await self._dependencies.store.load(job_id)
@@ -175,7 +175,7 @@ class TicketHandler:
             unserved_models=set(dependencies.catalogue.names) - dependencies.served,
         )
 
-    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob) -> None:
+    async def _start_attempt(self, held: HeldTicket, loaded: LoadedJob, *, waited: bool) -> None:
         """Append the start of an attempt and run it.
 
         Raises `AppendConflict` if the job has changed since, and `KeyMissing` before it starts an attempt.
@@ -185,7 +185,7 @@ class TicketHandler:
         if key is None:
             raise KeyMissing(loaded.job.id, loaded.job.sealing_key_id)
         runtime = dependencies.status.runtime(loaded.job.spec.model)
-        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime)
+        command = StartAttempt(id=new_id(), actor=dependencies.worker, runtime=runtime, waited=waited)
         handled = await dependencies.handler.handle_from(loaded.job.id, loaded, command)
         job = handled.job
         if job.status is not Status.PROCESSING or job.worker != dependencies.worker:

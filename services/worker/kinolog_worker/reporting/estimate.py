@@ -1,8 +1,9 @@
 """Percent and time to completion of an attempt. Pure: seconds are passed in.
 
-An attempt is a list of parts, each with an amount of work. The seconds per unit of work are learned for each model and
-stage from the jobs of this worker. Until then each stage has a typical share of the whole, and there is no estimate of
-time before the attempt has shown its own pace.
+An attempt is a list of parts, each with an amount of work. The time left is that of the denoising steps left, at the
+pace that this attempt has shown, and of the other parts, as measured in jobs of about this size. There is no estimate
+before two steps are done: the pace is not known yet. A stage that this worker has not measured at about this size has
+its typical share of the whole.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from kinolog.job.values import Stage
-
-LEARNING_RATE = 0.3
-"""Weight of the newest measurement against those before."""
+from kinolog_worker.reporting.stage_rates import EstimatedPart, StageRates
 
 STEPS_TO_SHOW_PACE = 2
 """Denoising steps after which an attempt's own pace is known."""
@@ -31,30 +30,30 @@ TYPICAL_SHARES: dict[Stage, float] = {
 """Share of the whole that a stage usually takes, all scenes together."""
 
 
-@dataclass(frozen=True, slots=True)
-class EstimatedPart:
-    """One stage of one scene, or of the whole job. `units` is its amount of work, in the stage's own unit."""
-
-    stage: Stage
-    scene: int | None
-    units: float
-
-
 def attempt_parts(
-    scene_frames: Sequence[int], *, finished_scenes: Collection[int], pixels: int, steps: int
+    scene_frames: Sequence[int],
+    *,
+    finished_scenes: Collection[int],
+    pixels: int,
+    steps: int,
+    native_pixels: int = 0,
+    native_frames: int = 0,
 ) -> list[EstimatedPart]:
     """Return the parts of an attempt.
 
-    `pixels` is the size of a frame; scenes whose index is in `finished_scenes` need no rendering. Work is counted in
-    millions of pixels.
+    `pixels` is the size of a frame; scenes whose index is in `finished_scenes` need no rendering. A model with a native
+    size denoises at most so many pixels and frames, whatever the requested size; 0 for a model that takes any. Work is
+    counted in millions of pixels.
     """
     megapixels = [frames * pixels / 1e6 for frames in scene_frames]
+    drawn_pixels = min(pixels, native_pixels or pixels)
     parts = [EstimatedPart(Stage.PREFETCH, None, 1.0)]
-    for scene, size in enumerate(megapixels):
+    for scene, (frames, size) in enumerate(zip(scene_frames, megapixels, strict=True)):
         if scene not in finished_scenes:
+            drawn = min(frames, native_frames or frames) * drawn_pixels / 1e6
             parts += [
                 EstimatedPart(Stage.ENCODE_PROMPT, scene, 1.0),
-                EstimatedPart(Stage.DENOISE, scene, size * steps),
+                EstimatedPart(Stage.DENOISE, scene, drawn * steps),
                 EstimatedPart(Stage.DECODE, scene, size),
             ]
     whole = sum(megapixels)
@@ -62,48 +61,38 @@ def attempt_parts(
     return parts
 
 
-class StageRates:
-    """Seconds per unit of work, by model and stage. Held in memory only: a worker learns again after a start."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[tuple[str, Stage], float] = {}
-
-    def learn(self, model: str, part: EstimatedPart, seconds: float) -> None:
-        """Include the measured time of a part."""
-        if part.units <= 0:
-            return
-        measured = seconds / part.units
-        known = self._seconds.get((model, part.stage), measured)
-        self._seconds[model, part.stage] = known + LEARNING_RATE * (measured - known)
-
-    def expected(self, model: str, part: EstimatedPart) -> float | None:
-        """Return the expected seconds of a part. Return None if no such part was measured."""
-        known = self._seconds.get((model, part.stage))
-        return None if known is None else known * part.units
-
-
 @dataclass(slots=True)
 class _PartProgress:
-    """Progress of one part: `done` from 0 to 1."""
+    """Progress of one part. `share` is its typical share of the whole, `weight` its weight in the percentage."""
 
     part: EstimatedPart
+    share: float
     weight: float
     done: float = 0.0
+    """0 to 1."""
+    finished: bool = False
+    step: int = 0
+    steps: int = 0
+    first_step_seconds: float = 0.0
+    last_step_seconds: float = 0.0
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Seconds of a step after the first, which may include a warm-up. None before two are done."""
+        if self.step < STEPS_TO_SHOW_PACE:
+            return None
+        if not self.first_step_seconds:
+            return self.last_step_seconds / self.step
+        return max(0.0, self.last_step_seconds - self.first_step_seconds) / (self.step - 1)
 
 
 @dataclass(slots=True)
 class _Pace:
-    """Denoising of this attempt so far: weight of the work done, and the seconds it took."""
+    """Denoising of the finished scenes of this attempt: work, seconds and steps."""
 
-    weight: float = 0.0
+    units: float = 0.0
     seconds: float = 0.0
-    running_weight: float = 0.0
-    running_seconds: float = 0.0
-
-    @property
-    def seconds_per_weight(self) -> float | None:
-        weight = self.weight + self.running_weight
-        return (self.seconds + self.running_seconds) / weight if weight > 0 else None
+    steps: int = 0
 
 
 @dataclass(slots=True)
@@ -114,17 +103,17 @@ class Estimate:
     parts: Sequence[EstimatedPart]
     rates: StageRates
     _progress: dict[tuple[Stage, int | None], _PartProgress] = field(init=False)
-    _learned: bool = field(init=False)
     _pace: _Pace = field(init=False, default_factory=_Pace)
     _percent: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         expected = [self.rates.expected(self.model, part) for part in self.parts]
-        self._learned = all(seconds is not None for seconds in expected)
-        weights = [seconds or 0.0 for seconds in expected] if self._learned else _typical_weights(self.parts)
+        shares = _typical_weights(self.parts)
+        learned = all(seconds is not None for seconds in expected)
+        weights = [seconds or 0.0 for seconds in expected] if learned else shares
         self._progress = {
-            (part.stage, part.scene): _PartProgress(part, weight)
-            for part, weight in zip(self.parts, weights, strict=True)
+            (part.stage, part.scene): _PartProgress(part, share, weight)
+            for part, share, weight in zip(self.parts, shares, weights, strict=True)
         }
 
     def step(self, stage: Stage, scene: int | None, *, step: int, steps: int, stage_seconds: float) -> None:
@@ -133,21 +122,22 @@ class Estimate:
         if progress is None or steps < 1:
             return
         progress.done = max(progress.done, min(1.0, step / steps))
-        if stage is Stage.DENOISE and step >= STEPS_TO_SHOW_PACE:
-            self._pace.running_weight = progress.weight * progress.done
-            self._pace.running_seconds = stage_seconds
+        progress.step, progress.steps = step, steps
+        if step == 1:
+            progress.first_step_seconds = stage_seconds
+        progress.last_step_seconds = stage_seconds
 
     def finish(self, stage: Stage, scene: int | None, seconds: float) -> None:
         """Record that a part is done, after `seconds`."""
         progress = self._progress.get((stage, scene))
         if progress is None:
             return
-        progress.done = 1.0
+        progress.done, progress.finished = 1.0, True
         self.rates.learn(self.model, progress.part, seconds)
         if stage is Stage.DENOISE:
-            self._pace.weight += progress.weight
+            self._pace.units += progress.part.units
             self._pace.seconds += seconds
-            self._pace.running_weight = self._pace.running_seconds = 0.0
+            self._pace.steps += max(1, progress.step)
 
     @property
     def percent(self) -> float:
@@ -159,16 +149,38 @@ class Estimate:
 
     @property
     def eta_seconds(self) -> float | None:
-        """Seconds until the attempt is complete. None while nothing is known about its pace."""
-        pace = self._pace.seconds_per_weight
-        if pace is None and not self._learned:
+        """Seconds until the attempt is complete. None before two denoising steps are done."""
+        seconds_per_unit = self._denoise_seconds_per_unit()
+        if seconds_per_unit is None:
             return None
-        total = 0.0
+        denoise = [one for one in self._progress.values() if one.part.stage is Stage.DENOISE]
+        denoise_share = sum(one.share for one in denoise)
+        denoise_seconds = seconds_per_unit * sum(one.part.units for one in denoise)
+        seconds_per_share = denoise_seconds / denoise_share if denoise_share else 0.0
+        left = 0.0
         for progress in self._progress.values():
-            by_pace = pace is not None and (progress.part.stage is Stage.DENOISE or not self._learned)
-            seconds_per_weight = pace if by_pace and pace is not None else 1.0
-            total += progress.weight * (1.0 - progress.done) * seconds_per_weight
-        return total
+            if progress.done >= 1.0:
+                continue
+            if progress.seconds_per_step is not None:
+                left += progress.seconds_per_step * max(0, progress.steps - progress.step)
+            elif progress.part.stage is Stage.DENOISE:
+                left += seconds_per_unit * progress.part.units * (1.0 - progress.done)
+            else:
+                expected = self.rates.expected(self.model, progress.part)
+                whole = expected if expected is not None else seconds_per_share * progress.share
+                left += whole * (1.0 - progress.done)
+        return left
+
+    def _denoise_seconds_per_unit(self) -> float | None:
+        """Return the pace of denoising, by the finished scenes and the running one; None before two steps are done."""
+        units, seconds, steps = self._pace.units, self._pace.seconds, self._pace.steps
+        for progress in self._progress.values():
+            if progress.part.stage is Stage.DENOISE and not progress.finished:
+                steps += progress.step
+                if progress.seconds_per_step is not None:
+                    units += progress.part.units * progress.done
+                    seconds += progress.seconds_per_step * progress.step
+        return seconds / units if steps >= STEPS_TO_SHOW_PACE and units > 0.0 else None
 
 
 def _typical_weights(parts: Sequence[EstimatedPart]) -> list[float]:

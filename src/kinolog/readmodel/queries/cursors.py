@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import Any
 
 from kinolog.ports.read_model import InvalidCursor, JobFilter, SortField, SortOrder
+from kinolog.readmodel.priority_order import PRIORITY_ORDERS
 
+_BIGINT_END = 1 << 63
 _TIMES = (SortField.CREATED_AT, SortField.UPDATED_AT)
 
 
@@ -37,14 +39,29 @@ def read_cursor(tenant: str, job_filter: JobFilter, order: SortOrder, cursor: st
         list_id, value, number = json.loads(text)
         if order.field in _TIMES:
             value = datetime.fromisoformat(value)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidCursor("the cursor is damaged; begin with the first page") from error
     if list_id != _list_id(tenant, job_filter, order):
         raise InvalidCursor("the cursor belongs to another list; keep filter and order as they were")
-    well_formed = isinstance(number, int) and 0 <= number < 1 << 63
-    if not well_formed or not isinstance(value, datetime | int | float) or isinstance(value, bool):
+    if not _is_number(number, _BIGINT_END) or not _is_value(order.field, value):
         raise InvalidCursor("the cursor is damaged; begin with the first page")
     return CursorPosition(value, number)
+
+
+def _is_number(value: object, end: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end
+
+
+def _is_value(field: SortField, value: object) -> bool:
+    """Return whether the column that the list is ordered by can hold a value."""
+    if field in _TIMES:
+        return isinstance(value, datetime) and value.tzinfo is not None
+    if field is SortField.PRIORITY:
+        return _is_number(value, len(PRIORITY_ORDERS))
+    # The comparison is false for what is no number, too.
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and -_BIGINT_END < value < _BIGINT_END
+    )
 
 
 def _list_id(tenant: str, job_filter: JobFilter, order: SortOrder) -> str:

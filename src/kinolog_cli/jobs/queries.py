@@ -1,9 +1,9 @@
-"""Commands that read: jobs, show, watch, result, replay, models, workers."""
+"""Commands that read one job, or what the service offers: show, result, replay, storyboard, models, workers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress
@@ -11,60 +11,16 @@ from rich.table import Table
 
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
-from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
-from kinolog_cli.terminal_output import (
-    JobProgressBars,
-    age,
-    detail_table,
-    duration,
-    history_table,
-    job_table,
-    status_text,
-)
-from kinolog_client import JobEnded, JobInfo, JobSelection, JobUpdated, KinologClient, TimeSpan
+from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.jobs.watch import print_log_lines
+from kinolog_cli.output.columns import detail_table, print_columns
+from kinolog_cli.output.formats import age, duration, job_facts, status_text
+from kinolog_cli.output.history import print_history
+from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_client import JobInfo, KinologClient
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 LOG_LINES = 10
-
-
-@command
-def jobs(
-    status: Annotated[
-        list[str] | None, typer.Option(help="Only jobs with this status; may be repeated.")
-    ] = None,
-    priority: Annotated[list[str] | None, typer.Option(help="Only jobs with this priority.")] = None,
-    date_range: Annotated[
-        str | None, typer.Option("--range", help="today, this_week, this_month or all_time.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Only jobs with this model.")] = None,
-    text: Annotated[str | None, typer.Option(help="Only jobs with this text in the prompt.")] = None,
-    sort: Annotated[
-        str, typer.Option(help="created_at, updated_at, progress, duration or priority.")
-    ] = "created_at",
-    order: Annotated[str, typer.Option(help="asc or desc.")] = "desc",
-    limit: Annotated[int, typer.Option(help="The most jobs to show, 1 to 100.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="next_cursor of the page before.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List jobs, newest first."""
-    context = current_context(as_json)
-    selection = JobSelection(
-        statuses=tuple(status or ()),
-        priorities=tuple(priority or ()),
-        models=(model,) if model else (),
-        text=text or "",
-        span=TimeSpan(date_range=date_range or ""),
-    )
-    with context.client() as client:
-        page = client.jobs(selection, sort=sort, order=order, limit=limit, cursor=cursor)
-    if context.as_json:
-        context.print_json(page.to_json())
-        return
-    context.out.print(job_table(page.jobs))
-    counts = "  ".join(f"{count} {name}" for name, count in page.summary.to_json().items() if count)
-    context.out.print(counts or "no jobs yet; make one with `kinolog generate`", style="dim")
-    if page.next_cursor:
-        context.out.print(f"more: --cursor {page.next_cursor}", style="dim", soft_wrap=True)
 
 
 @command
@@ -72,14 +28,13 @@ def show(job: JobArgument, as_json: JsonOption = False) -> None:
     """Show one job: its request, its progress, its files, and its last log lines."""
     context = current_context(as_json)
     with context.client() as client:
-        found = client.status(job)
-        logs = client.logs(job, limit=LOG_LINES)
+        found = client.status(job_id(client, job))
+        logs = client.logs(found.job_id, limit=LOG_LINES)
     if context.as_json:
         context.print_json(found.to_json() | {"logs": [line.to_json() for line in logs.entries]})
         return
     context.out.print(_job_details(found))
-    for line in logs.entries:
-        context.out.print(f"  {line.level:<7} {line.message}", style="dim", markup=False)
+    print_log_lines(context.out, list(logs.entries))
 
 
 def _job_details(job: JobInfo) -> Table:
@@ -89,9 +44,7 @@ def _job_details(job: JobInfo) -> Table:
             ("job", job.job_id),
             ("status", status_text(job.status)),
             ("prompt", job.prompt or "(erased)"),
-            ("style", job.style),
-            ("model", f"{job.model}, {job.size}, {job.frames} frames at {job.fps} per second"),
-            ("seed", job.seed),
+            *job_facts(job),
             ("priority", job.priority),
             ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
             ("eta", duration(job.eta_seconds)),
@@ -106,41 +59,24 @@ def _job_details(job: JobInfo) -> Table:
 
 
 @command
-def watch(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
-    """Follow one job live until it has ended; the exit code says how."""
-    context = current_context(as_json)
-    with context.client() as client:
-        return BY_JOB_STATUS[watch_job(context, client, job).status]
-
-
-def watch_job(context: CliContext, client: KinologClient, job_id: str) -> JobInfo:
-    """Show a job live until it has ended. Return the job as it is then."""
-    if context.as_json:
-        for update in client.watch(job_id, logs=True):
-            context.print_json(update.to_json())
-        return client.status(job_id)
-    with JobProgressBars(context.err) as bars:
-        for update in client.watch(job_id):
-            if isinstance(update, JobUpdated | JobEnded):
-                bars.show(update.state)
-        final = client.status(job_id)
-        bars.show(final)
-    return final
-
-
-@command
 def result(
     job: JobArgument,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the video here.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save the video here; - for standard output.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a completed job made, or save its video."""
     context = current_context(as_json)
+    place = None if output is None else checked_place(output)
     saved: dict[str, str] = {}
     with context.client() as client:
-        made = client.result(job)
-        if output is not None:
-            save_video(context, client, job, output)
+        whole = job_id(client, job)
+        made = client.result(whole)
+        if place is not None:
+            save_video(context, client, whole, place)
+            if writes_standard_output(place):
+                return  # the video is all that its reader wants
             saved = {"saved": str(output)}
     if context.as_json:
         context.print_json(made.to_json() | saved)
@@ -154,7 +90,7 @@ def result(
 
 
 def save_video(context: CliContext, client: KinologClient, job_id: str, path: Path) -> None:
-    """Save a job's video under `path`, whole or not at all."""
+    """Save a job's video at a checked place, whole or not at all."""
     with Progress("saving", BarColumn(), DownloadColumn(), console=context.err, transient=True) as bar:
         task = bar.add_task("saving", total=None)
         try:
@@ -177,20 +113,53 @@ def replay(
     """Print a job's history from the log, and its state at the end or at an earlier moment."""
     context = current_context(as_json)
     with context.client() as client:
-        history = client.history(job, as_of=at)
+        history = client.history(job_id(client, job), as_of=at)
     if context.as_json:
         context.print_json(history.to_json())
         return
-    context.out.print(history_table(history.commits))
     state = history.job
     if state is None:
         context.out.print("the job was not submitted yet", style="dim")
         return
-    worker = f" by {state.worker}" if state.worker else ""
-    context.out.print(
-        f"{state.status}, attempt {state.attempt}{worker}, {state.version} events, position {state.position}",
-        style="bold",
-    )
+    print_history(context.out, history.commits)
+    context.out.print()
+    context.out.print(detail_table([("job", state.job_id), *_state(state)]))
+
+
+def _state(job: JobInfo) -> list[tuple[str, Any]]:
+    """Return how a job stands after the last event that is shown, and what it makes."""
+    worker = f" by {job.worker}" if job.worker else ""
+    return [
+        ("status", status_text(job.status)),
+        ("attempt", f"{job.attempt}{worker}" if job.attempt else ""),
+        *job_facts(job),
+        ("events", f"{job.version}, the last at position {job.position}"),
+    ]
+
+
+@command
+def storyboard(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Show the scenes of a job: when they begin, how they are filmed, and what they show."""
+    context = current_context(as_json)
+    with context.client() as client:
+        board = client.storyboard(job_id(client, job))
+    if context.as_json:
+        context.print_json(board.to_json())
+        return
+    rows = [
+        (
+            str(scene.index + 1),
+            f"{scene.start_seconds:.1f} s",
+            f"{scene.duration_seconds:.1f} s",
+            scene.transition,
+            scene.camera,
+            status_text(scene.status),
+            scene.prompt or "(erased)",
+        )
+        for scene in board.scenes
+    ]
+    headings = ("scene", "from", "length", "begins by", "camera", "status", "prompt")
+    print_columns(context.out, headings, rows, fold=True)
 
 
 @command

@@ -1,0 +1,127 @@
+"""`kinolog generate`: submit a prompt, or many, and wait for a video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
+from kinolog_cli.errors import CommandFailed
+from kinolog_cli.exit_codes import BY_JOB_STATUS, ExitCode
+from kinolog_cli.jobs.prompt_file import submit_file
+from kinolog_cli.jobs.queries import save_video
+from kinolog_cli.jobs.watch import watch_job
+from kinolog_cli.output.places import checked_place, writes_standard_output
+from kinolog_client import CommandInfo, JobInfo, KinologClient, VideoRequest
+
+
+@command
+def generate(
+    prompt: Annotated[
+        str | None, typer.Argument(metavar="[PROMPT]", help="What the video shall show.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "-f", help="Submit every line of a file: prompts, or .jsonl; - for standard input."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Wait, and save the video here; - for standard output."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait, and show the progress.")] = False,
+    priority: Annotated[str | None, typer.Option(help="low, medium, high or critical.")] = None,
+    style: Annotated[str | None, typer.Option(help="One of the styles that the model knows.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Length in seconds.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name of a model, see `kinolog models`.")] = None,
+    size: Annotated[str | None, typer.Option(help="Size as WIDTHxHEIGHT.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Number of frames, instead of a duration.")] = None,
+    fps: Annotated[int | None, typer.Option(help="Frames per second.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale; 1 turns guidance off.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; the same one gives the same video.")] = None,
+    negative: Annotated[str | None, typer.Option(help="What the video shall not show.")] = None,
+    request_id: Annotated[
+        str | None, typer.Option(help="Submitting twice with the same id makes one job.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Submit a prompt; with --watch or --output, wait for the video. With --file, submit many."""
+    context = current_context(as_json)
+    request = VideoRequest(
+        prompt=prompt or "",
+        priority=priority,
+        style=style,
+        duration=duration,
+        model=model,
+        size=size,
+        frames=frames,
+        fps=fps,
+        steps=steps,
+        guidance=guidance,
+        seed=seed,
+        negative_prompt=negative,
+    )
+    if (prompt is None) is (file is None):
+        raise CommandFailed(ExitCode.USAGE, "give a PROMPT, or a --file of prompts")
+    if file is not None:
+        if watch or output:
+            raise CommandFailed(
+                ExitCode.USAGE, "--file submits and does not wait; leave --watch and --output away"
+            )
+        return submit_file(context, file, request, request_id)
+    place = None if output is None else checked_place(output)
+    with context.client() as client:
+        answer = client.submit(request, request_id=request_id)
+        if watch or place is not None:
+            return _watch_and_save(context, client, answer, place)
+    if context.as_json:
+        context.print_json(answer.to_json())
+        return ExitCode.OK
+    context.out.print(f"job {answer.job_id} is {answer.status}", markup=False)
+    context.print_note(f"follow it: kinolog watch {answer.job_id}")
+    return ExitCode.OK
+
+
+def _watch_and_save(
+    context: CliContext, client: KinologClient, submitted: CommandInfo, place: Path | None
+) -> ExitCode:
+    """Watch a job to its end, save its video, and print how it ended and what to do next."""
+    job_id, to_stdout = submitted.job_id, place is not None and writes_standard_output(place)
+    context.print_note(f"job {job_id} is {submitted.status}")
+    final = watch_job(context, client, job_id)
+    code = BY_JOB_STATUS[final.status]
+    if code is ExitCode.OK and place is not None:
+        save_video(context, client, job_id, place)
+    if context.as_json and not to_stdout:
+        saved = {"saved": str(place)} if code is ExitCode.OK and place else {}
+        context.print_json(final.to_json() | saved)
+    elif code is ExitCode.OK:
+        where = "" if place is None else " and saved" if to_stdout else f" and saved as {place}"
+        out = context.err if to_stdout else context.out
+        out.print(f"job {job_id} is completed{where}", markup=False, soft_wrap=True)
+        _print_next_steps(context, final, place)
+    else:
+        context.print_error(f"job {job_id} is {final.status}: {error_message(final)}")
+        if final.status == "failed":
+            context.print_note(
+                f"what its worker wrote: kinolog logs {job_id}; try again: kinolog retry {job_id}"
+            )
+    return code
+
+
+def _print_next_steps(context: CliContext, job: JobInfo, place: Path | None) -> None:
+    """Print where the video is, and how to save it or make it again."""
+    if job.links.video:
+        context.print_note(f"the video: {context.url.rstrip('/')}{job.links.video}")
+    if place is None:
+        context.print_note(f"save it: kinolog result {job.job_id} -o film.mp4")
+    context.print_note(f"its seed: {job.seed}; how it was made: kinolog replay {job.job_id}")
+
+
+def error_message(job: JobInfo) -> str:
+    """Return why a job failed; empty if it did not."""
+    return job.error.message if job.error is not None else ""

@@ -1,0 +1,1 @@
+"""What commands print: consoles, columns, tables, histories, progress bars."""

@@ -1,0 +1,64 @@
+"""Values as texts: statuses in their colour, ages, lengths of time, sizes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from kinolog_client import JobInfo
+
+COLOURS = {
+    "queued": "yellow",
+    "processing": "cyan",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+}
+
+
+def status_text(status: str) -> Text:
+    """Return a status in its colour."""
+    return Text(status, style=COLOURS.get(status, ""))
+
+
+def age(time: datetime | None) -> str:
+    """Return how long ago a time was, such as `3 min`. Empty for None."""
+    if time is None:
+        return ""
+    seconds = (datetime.now().astimezone() - time).total_seconds()
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a length of time, such as `1:05` or `0.4 s`. Empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 0 to 1, such as `97.4 %`. Empty for None."""
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def local_time(time: datetime | None, form: str) -> str:
+    """Return a time in the zone of this machine. Empty for None."""
+    return "" if time is None else time.astimezone().strftime(form)
+
+
+def job_facts(job: JobInfo) -> list[tuple[str, object]]:
+    """Return what a job makes, as names and values: its model, size, length, steps, guidance and seed."""
+    return [
+        ("model", job.model),
+        ("style", job.style),
+        ("size", f"{job.size}, {job.frames} frames at {job.fps} per second"),
+        ("steps", f"{job.steps}, guidance {job.guidance:g}"),
+        ("seed", job.seed),
+    ]

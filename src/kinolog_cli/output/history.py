@@ -1,0 +1,129 @@
+"""A job's history as lines: every event, or the outline of a demonstration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kinolog_cli.output.columns import print_columns
+from kinolog_cli.output.formats import duration, local_time
+from kinolog_client import CommitInfo, EventInfo
+
+WIDE = 120
+"""Columns from which on who did something has a column of its own."""
+_UNSAID = frozenset({"tenant", "actor", "worker", "key_id", "body_hash", "attempt"})
+"""Facts that another column or another line has, or that nobody reads."""
+
+
+def print_history(console: Console, commits: Sequence[CommitInfo]) -> None:
+    """Print a job's events, one per line, with their time and the position of their commit.
+
+    A narrow terminal shows the day where it changes, and who did something where somebody else does it.
+    """
+    wide = not console.is_terminal or console.width >= WIDE
+    headings = ("position", "time", "event", "by", "what") if wide else ("position", "time", "event", "what")
+    print_columns(console, headings, _rows(commits, wide), fold=True)
+
+
+def _rows(commits: Sequence[CommitInfo], wide: bool) -> Iterator[tuple[str | Text, ...]]:
+    day = actor = ""
+    for commit in commits:
+        for event in commit.events:
+            at = event.at or commit.at
+            what = _summary(event)
+            time = local_time(at, "%H:%M:%S.%f")[:-3]
+            if wide:
+                yield (
+                    str(commit.position),
+                    f"{local_time(at, '%Y-%m-%d')} {time}",
+                    event.type,
+                    commit.actor,
+                    Text(what, style="dim"),
+                )
+                continue
+            if commit.actor != actor:
+                actor = commit.actor
+                what = f"{what}, by {actor}" if what else f"by {actor}"
+            if local_time(at, "%Y-%m-%d") != day:
+                day = local_time(at, "%Y-%m-%d")
+                what = f"{day}: {what}" if what else day
+            yield str(commit.position), time, event.type, Text(what, style="dim")
+
+
+def _summary(event: EventInfo) -> str:
+    """Return the short facts of an event, without what is nested deep."""
+    data = event.data
+    scene = f" of scene {data['scene'] + 1}" if isinstance(data.get("scene"), int) else ""
+    match event.type:
+        case "submitted":
+            return _submitted(data)
+        case "stage_started":
+            return f"{data.get('stage')}{scene}"
+        case "stage_finished":
+            return f"{data.get('stage')}{scene}, {duration(data.get('seconds'))}"
+        case "attempt_started":
+            return f"attempt {data.get('attempt')} by {data.get('worker')}, {data.get('hardware')}"
+    return ", ".join(_facts(data))
+
+
+def _submitted(data: dict[str, Any]) -> str:
+    spec = data.get("spec") or {}
+    facts = [
+        spec.get("model", ""),
+        f"{spec.get('width')}x{spec.get('height')}",
+        f"{spec.get('frames')} frames at {spec.get('fps')} per second",
+        f"{spec.get('steps')} steps",
+        f"guidance {spec.get('guidance', 0):g}",
+        f"seed {spec.get('seed')}",
+        f"style {spec['style']}" if spec.get("style") else "",
+    ]
+    return ", ".join([*filter(None, facts), *_facts({k: v for k, v in data.items() if k != "spec"})])
+
+
+def _facts(data: dict[str, Any]) -> Iterator[str]:
+    for name, value in data.items():
+        words = name.replace("_", " ")
+        if name in _UNSAID or value in (None, "", [], {}):
+            continue
+        if name == "scene":
+            yield f"scene {value + 1}"
+        elif isinstance(value, list):
+            yield f"{len(value)} {words}"
+        elif isinstance(value, dict):
+            if short := value.get("code") or value.get("sha256", "")[:12]:
+                yield f"{words} {short}"
+        elif isinstance(value, float):
+            yield f"{words} {value:.4g}"
+        elif len(str(value)) <= 60:
+            yield f"{words} {value}"
+
+
+def history_outline(commits: Iterable[CommitInfo]) -> Table:
+    """Return a job's history in a few lines, with the time that each stage took."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for commit in commits:
+        texts = [text for event in commit.events if (text := _outline(event))]
+        if texts:
+            time = local_time(commit.at, "%H:%M:%S")
+            table.add_row(str(commit.position), time, Text(", ".join(texts)), Text(commit.actor, style="dim"))
+    return table
+
+
+def _outline(event: EventInfo) -> str:
+    data = event.data
+    match event.type:
+        case "stage_started" | "cancel_requested":
+            return ""
+        case "stage_finished":
+            scene = f" {data['scene'] + 1}" if data.get("scene") else ""
+            return f"{data['stage']}{scene} {duration(data['seconds'])}"
+        case "attempt_started":
+            return f"attempt {data['attempt']} started on {data['hardware']}"
+        case "attempt_failed":
+            return f"attempt {data['attempt']} failed: {data['error']['code']}"
+        case name:
+            return str(name).replace("_", " ")

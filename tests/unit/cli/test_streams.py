@@ -1,0 +1,102 @@
+"""Standard output and arguments as people have them: another encoding, a full disk, closed, bytes that are no text."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from kinolog_cli.exit_codes import ExitCode
+from tests.unit.gateway import canned
+from tests.unit.gateway.conftest import RunningGateway
+from tests.unit.gateway.recording_api import RecordingApi
+
+PROMPT = "赤い丸 a red ● circle"
+
+
+async def _kinolog(
+    gateway: RunningGateway, *arguments: str | bytes, redirect: str = "", env: dict[str, str] | None = None
+) -> tuple[int, bytes]:
+    """Run the command as a process, through a shell if it redirects. Return its status and what it wrote."""
+    argv: list[str | bytes] = [sys.executable, "-m", "kinolog_cli.app", "--url", gateway.url, *arguments]
+    if redirect:
+        argv = ["sh", "-c", f'exec "$@" {redirect}', "sh", *argv]
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=os.environ | (env or {})
+    )
+    output, _ = await process.communicate()
+    assert b"Traceback" not in output, output.decode("utf-8", "replace")
+    assert b"Exception ignored" not in output
+    assert process.returncode is not None
+    return process.returncode, output
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "utf-8"])
+async def test_output_that_is_not_utf8(gateway: RunningGateway, api: RecordingApi, encoding: str) -> None:
+    """Characters that standard output lacks are replaced; JSON escapes them and loses nothing."""
+    job = api.commit(canned.completed(canned.started(api.add_job(prompt=PROMPT))), "completed")
+    env = {"PYTHONIOENCODING": encoding}
+    for arguments in (["jobs"], ["show", job.id], ["replay", job.id], ["watch", job.id], ["models"]):
+        code, output = await _kinolog(gateway, *arguments, env=env)
+        assert code == 0, output
+    code, output = await _kinolog(gateway, "--json", "show", job.id, env=env)
+    assert json.loads(output.decode(encoding))["prompt"] == PROMPT
+
+
+async def test_an_argument_that_is_no_text(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A byte that is no UTF-8 is an error of its field."""
+    code, output = await _kinolog(gateway, "generate", b"a red \xff circle")
+    assert code == ExitCode.USAGE
+    assert b"prompt" in output
+    assert not api.calls
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["jobs"], ["--json", "jobs"], ["--help"], ["--version"], ["doctor"]])
+async def test_output_on_a_full_disk(
+    gateway: RunningGateway, api: RecordingApi, arguments: list[str]
+) -> None:
+    """A full disk ends a command with status 1 and one line."""
+    api.add_job()
+    code, output = await _kinolog(gateway, *arguments, redirect=">/dev/full")
+    assert code == ExitCode.FAILED
+    assert b"No space left on device" in output
+    assert len(output.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["jobs"], ["--json", "jobs"], ["--help"], ["--version"]])
+async def test_output_that_nobody_reads(
+    gateway: RunningGateway, api: RecordingApi, arguments: list[str]
+) -> None:
+    """A closed output, and a reader that has left, are no errors."""
+    api.add_job()
+    for redirect in (">&-", "| true"):
+        code, _ = await _kinolog(gateway, *arguments, redirect=redirect)
+        assert code == 0
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://exa mple", "gopher://x"])
+async def test_an_address_that_is_none(gateway: RunningGateway, url: str) -> None:
+    """An address that cannot be one is wrong usage, in one line."""
+    code, output = await _kinolog(gateway, "--url", url, "jobs")
+    assert code == ExitCode.USAGE
+    assert len(output.splitlines()) == 1
+
+
+async def test_a_video_on_standard_output(gateway: RunningGateway, api: RecordingApi, tmp_path: Path) -> None:
+    """`-o -` and `-o /dev/stdout` write the video and nothing else, into a pipe and into a file."""
+    job = canned.completed(canned.started(api.add_job()))
+    api.files[job.id, 1, 0] = canned.VIDEO
+    api.commit(job, "completed")
+    for place in ("-", "/dev/stdout"):
+        assert await _kinolog(gateway, "result", job.id, "-o", place, redirect="2>/dev/null") == (
+            0,
+            canned.VIDEO,
+        )
+        file = tmp_path / "film"
+        code, _ = await _kinolog(gateway, "result", job.id, "-o", place, redirect=f"2>/dev/null >'{file}'")
+        assert (code, file.read_bytes()) == (0, canned.VIDEO)
