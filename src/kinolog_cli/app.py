@@ -38,6 +38,7 @@ COMMANDS = {
     "doctor": "kinolog_cli.stack_commands:doctor",
     "restore": "kinolog_cli.maintenance.restore:restore",
     "projections": "kinolog_cli.maintenance.projections:app",
+    "certificates": "kinolog_cli.certificates:certificates",
 }
 """Subcommands in the order of `kinolog --help`, and where each is defined."""
 

@@ -1,16 +1,20 @@
-"""`kinolog verify`: check that a job's record is complete and untouched."""
+"""`kinolog verify`: check that a job's record, or a file, is complete and untouched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
-from kinolog_cli.context import JsonOption, command, current_context
+from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.file_verification import verify_file
+from kinolog_cli.jobs.job_ids import job_id
 from kinolog_client import CheckInfo, NotFound
 
 _LOG = (
@@ -33,9 +37,35 @@ ADVICE = {
 
 
 @command
-def verify(job: JobArgument, as_json: JsonOption = False) -> ExitCode:
-    """Check a job's record and its files: complete, untouched? Exit code 1 when not."""
+def verify(
+    subject: Annotated[
+        str, typer.Argument(metavar="JOB|FILE", help="Id of a job or its beginning, or a video.")
+    ],
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PEM", help="Root certificate of a signer of files that you trust; may be repeated."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> ExitCode:
+    """Check a job's record and its files, or a video by itself: complete, untouched? Exit code 1 when not.
+
+    A video says what made it and whether it was changed, wherever it is. If the kinolog that made it answers, the
+    video is also compared with the log.
+    """
     context = current_context(as_json)
+    if _names_a_file(subject):
+        return verify_file(context, Path(subject), trust or [])
+    return _verify_job(context, subject)
+
+
+def _names_a_file(subject: str) -> bool:
+    """Return whether an argument names a file. An id of a job has neither a dot nor a slash."""
+    return "." in subject or "/" in subject or Path(subject).is_file()
+
+
+def _verify_job(context: CliContext, job: str) -> ExitCode:
     try:
         with context.client() as client:
             job = job_id(client, job)

@@ -42,6 +42,7 @@ class DataFolder:
         self.logs = path / "logs"
         self.secrets = path / "secrets"
         self.master_key = self.secrets / "master.key"
+        self.signing_chain = self.secrets / "c2pa"
         self.master_key_id = path / "master-key-id"
         self._state = path / "stack.json"
         self._lock = path / "lock"

@@ -56,6 +56,7 @@ class StackSite:
     env: Mapping[str, str] = field(repr=False)
     proxies: Mapping[str, str] = field(repr=False, default_factory=dict)
     master_key: Mapping[str, str] = field(repr=False, default_factory=dict)
+    signing: Mapping[str, str] = field(default_factory=dict)
 
 
 def plan_stack(site: StackSite) -> StackPlan:
@@ -136,7 +137,7 @@ def _workers(site: StackSite) -> list[ServiceSpec]:
     for number, device in enumerate(worker_devices(site.settings), start=1):
         name = f"worker-{number}"
         env = dict(site.proxies) | site.nats.settings_env(Service.WORKER) | _artifacts(site)
-        env |= site.master_key
+        env |= dict(site.master_key) | dict(site.signing)
         env |= {
             "KINOLOG_WORKER_NAME": name,
             "KINOLOG_WORKER_DEVICE": device,

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from kinolog.process.settings import Port, ProcessSettings
+from kinolog.process.settings import Port, SigningSettings
 
 SYSTEM_DATA = Path("/var/lib/kinolog")
 
@@ -32,7 +32,7 @@ def default_data() -> Path:
         return SYSTEM_DATA
 
 
-class StackSettings(ProcessSettings):
+class StackSettings(SigningSettings):
     """The stack. The services read their own settings from the same environment."""
 
     data: Path = Field(default_factory=default_data, description="Folder for all data.")

@@ -42,6 +42,7 @@ from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_account import user_name_variable
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
+from kinolog_stack.signing_certificates import SigningChain, signing_env
 from kinolog_stack.tcp_ports import free_port, listen_error
 
 ROTATE_SECONDS = 30.0
@@ -142,6 +143,7 @@ class Stack:
         marks = run_marks(self.folder, self._run_id)
         server_env = server_environment(os.environ) | marks
         master_key = master_key_env(self.folder, os.environ)
+        signing = signing_env(SigningChain(self.folder.signing_chain), self.settings)
         nats = NatsServer(
             self.folder.nats,
             port=self.settings.nats_port,
@@ -170,6 +172,7 @@ class Stack:
             env=user_name_variable() | service_environment(os.environ) | marks,
             proxies=proxy_environment(os.environ),
             master_key=master_key,
+            signing=signing,
         )
         plan = self._make_plan(site)
         self._set_up(plan.set_up)

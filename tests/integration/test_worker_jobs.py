@@ -72,7 +72,6 @@ async def test_the_history_of_a_job(workers: RunningWorkers) -> None:
             (Stage.PREFETCH, None),
             *((stage, scene) for scene in range(2) for stage in of_scene),
             (Stage.ASSEMBLE, None),
-            (Stage.SIGN, None),
             (Stage.STORE, None),
         ]
     )

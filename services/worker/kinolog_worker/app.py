@@ -33,6 +33,7 @@ from kinolog.process import logs, ready_line
 from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
+from kinolog.provenance import ProvenanceSigner, SigningFailed
 from kinolog_worker.attempt.scratch_folder import remove_dead_folders, scratch_folder
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.inference.process import InferenceProcess
@@ -60,6 +61,26 @@ def _served_models(settings: WorkerSettings, catalogue: Catalogue) -> frozenset[
     return frozenset(settings.worker_models or catalogue.names)
 
 
+def configured_signer(settings: WorkerSettings) -> ProvenanceSigner | None:
+    """Return what signs the videos; None if they are not signed. Raises `CannotStart`."""
+    certificate, key = settings.signing_certificate, settings.signing_key
+    if not settings.signing:
+        return None
+    if certificate is None and key is None:
+        log.warning("videos are not signed: KINOLOG_SIGNING_CERTIFICATE is not set")
+        return None
+    if certificate is None or key is None:
+        raise CannotStart("KINOLOG_SIGNING_CERTIFICATE and KINOLOG_SIGNING_KEY: set both or none")
+    from kinolog.adapters.c2pa.signer import C2paSigner  # the library is large, and not every worker signs
+
+    signer = C2paSigner(certificate, key)
+    try:
+        signer.check()
+    except SigningFailed as error:
+        raise CannotStart(f"KINOLOG_SIGNING_CERTIFICATE: videos cannot be signed: {error}") from error
+    return signer
+
+
 @asynccontextmanager
 async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[WorkerDependencies]:
     """Connect and check the dependencies. Raises `CannotStart` and the errors that `main` reports."""
@@ -67,6 +88,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
     served = _served_models(settings, catalogue)
     artifacts = configured_artifacts(settings.artifacts_url)
     master_keys = load_master_keys(settings)
+    signer = configured_signer(settings)
     name = instance_name(settings.worker_name)
     async with AsyncExitStack() as stack:
         client = await connect(settings, Service.WORKER, on_lost=end_this_process)
@@ -97,6 +119,7 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             artifacts=artifacts,
             alarms=alarms,
             inference=InferenceProcess(settings.worker_device, threads=settings.worker_threads),
+            signer=signer,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(
                 name, settings.worker_device, tuple(sorted(served)), system_clock(), libraries=libraries()

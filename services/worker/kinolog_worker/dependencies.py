@@ -16,6 +16,7 @@ from kinolog.ports.keys import KeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.tickets import TicketQueue
 from kinolog.ports.workers import WorkerRegistry
+from kinolog.provenance import ProvenanceSigner
 from kinolog_worker.inference.inference_client import InferenceClient
 from kinolog_worker.reporting.stage_rates import StageRates
 from kinolog_worker.reporting.worker_status import WorkerStatus
@@ -65,6 +66,9 @@ class WorkerDependencies:
     artifacts: ArtifactStore
     alarms: Alarms
     inference: InferenceClient
+    signer: ProvenanceSigner | None = None
+    """None if videos are not signed."""
+
     scratch: Path
     status: WorkerStatus
     timing: Timing = Timing()

@@ -80,6 +80,7 @@ def artifact_to_proto(value: Artifact) -> pb.Artifact:
         sha256=value.sha256,
         size_bytes=value.size_bytes,
         media_type=value.media_type,
+        signed_by=value.signed_by,
     )
 
 
@@ -91,6 +92,7 @@ def artifact_from_proto(wire: pb.Artifact) -> Artifact:
         sha256=wire.sha256,
         size_bytes=wire.size_bytes,
         media_type=wire.media_type,
+        signed_by=wire.signed_by,
     )
 
 

@@ -92,13 +92,17 @@ class Spec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file that a job produced, addressed by its content; `sha256` is hexadecimal."""
+    """A file that a job produced, addressed by its content; `sha256` is hexadecimal.
+
+    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; empty if it has none.
+    """
 
     kind: ArtifactKind
     key: str
     sha256: str
     size_bytes: int
     media_type: str
+    signed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,25 @@ class CatalogueSettings(ProcessSettings):
     )
 
 
+class SigningSettings(ProcessSettings):
+    """The certificate with which videos are signed."""
+
+    signing: bool = Field(
+        True, description="Whether videos carry a signed C2PA manifest. False makes unsigned videos."
+    )
+    signing_certificate: Path | None = Field(
+        None,
+        description="PEM file: the signing certificate and those up to its root. `up` makes its own; a worker that is "
+        "started alone makes unsigned videos without it.",
+    )
+    signing_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
+
+    @field_validator("signing_certificate", "signing_key", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
+
 class ProbeSettings(ProcessSettings):
     """The address of /health, /ready and /metrics of a process without another HTTP server."""
 
@@ -166,7 +185,9 @@ class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeS
     projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
 
 
-class WorkerSettings(LogSettings, MasterKeySettings, ArtifactSettings, CatalogueSettings, ProbeSettings):
+class WorkerSettings(
+    LogSettings, MasterKeySettings, ArtifactSettings, CatalogueSettings, SigningSettings, ProbeSettings
+):
     """One worker process: one device."""
 
     worker_name: str | None = Field(None, description="Name in the log; without it host name and process id.")

@@ -301,6 +301,7 @@ class Artifact(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SIGNED_BY_FIELD_NUMBER: _builtins.int
     kind: Global___ArtifactKind.ValueType
     """Kind of the file."""
     key: _builtins.str
@@ -311,6 +312,8 @@ class Artifact(_message.Message):
     """Size in bytes."""
     media_type: _builtins.str
     """Media type, such as video/mp4."""
+    signed_by: _builtins.str
+    """SHA-256 of the certificate that signed the C2PA manifest in the file, in hexadecimal; empty for a file without one."""
     def __init__(
         self,
         *,
@@ -319,10 +322,11 @@ class Artifact(_message.Message):
         sha256: _builtins.str = ...,
         size_bytes: _builtins.int = ...,
         media_type: _builtins.str = ...,
+        signed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "media_type", b"media_type", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "media_type", b"media_type", "sha256", b"sha256", "signed_by", b"signed_by", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,13 +47,17 @@ class AttemptInfo(ClientModel):
 
 
 class ArtifactInfo(ClientModel):
-    """A file that a job made. `sha256` is in hexadecimal."""
+    """A file that a job made. Hashes are in hexadecimal.
+
+    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; None if it has none.
+    """
 
     kind: str
     key: str = ""
     sha256: str
     size_bytes: int
     media_type: str
+    signed_by: str | None = None
 
 
 class MediaInfo(ClientModel):

@@ -96,6 +96,10 @@ class ArtifactView(ResponseModel):
     sha256: str = Field(description="SHA-256 of its bytes, in hexadecimal; also its ETag.")
     size_bytes: int
     media_type: str
+    signed_by: str | None = Field(
+        description="SHA-256 of the certificate that signed the C2PA manifest in the file, in hexadecimal; null if the "
+        "file has none."
+    )
 
     @classmethod
     def all_of(cls, artifacts: Iterable[pb.Artifact]) -> list[ArtifactView]:
@@ -107,6 +111,7 @@ class ArtifactView(ResponseModel):
                 sha256=artifact.sha256,
                 size_bytes=artifact.size_bytes,
                 media_type=artifact.media_type,
+                signed_by=artifact.signed_by or None,
             )
             for artifact in artifacts
             if (kind := artifact_kind_name(artifact.kind)) is not None

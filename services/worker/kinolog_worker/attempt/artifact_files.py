@@ -88,6 +88,7 @@ async def commit_files(
             sha256=content.sha256,
             size_bytes=content.size_bytes,
             media_type=file.media_type,
+            signed_by=file.signed_by,
         )
         for file, content in zip(files, stored, strict=True)
     )

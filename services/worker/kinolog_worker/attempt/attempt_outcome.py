@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from errno import ENOSPC
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
@@ -19,13 +20,21 @@ from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
+from kinolog.provenance import SigningFailed
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
+from kinolog_worker.attempt.video_signing import VideoSigning
 from kinolog_worker.dependencies import WorkerDependencies
-from kinolog_worker.inference.messages import CancelledMessage, FailedMessage, FinishedMessage, Outcome
+from kinolog_worker.inference.messages import (
+    ArtifactFile,
+    CancelledMessage,
+    FailedMessage,
+    FinishedMessage,
+    Outcome,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +51,40 @@ STORE_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=5.0)
 ARTIFACTS_ALARM = f"{STORAGE_FULL}-artifacts"
 """Name of the alarm while files of a finished job cannot be stored."""
 
+SIGNING_ALARM = "signing"
+"""Name of the alarm while the video of a finished job cannot be signed."""
+
 NO_ROOM = "the disk of the temporary files is full; the job waits for room"
 
 
 class _StoringInterrupted(Exception):
     """The attempt has to end before its files are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnTrouble:
+    """Trouble of a part of kinolog: a finished job waits until it is over. `text` says what to do, for operators."""
+
+    error: type[Exception]
+    alarm: str
+    log_line: str
+    text: str
+
+
+_STORE_TROUBLE = _OwnTrouble(
+    ArtifactsUnavailable,
+    ARTIFACTS_ALARM,
+    "the store of videos does not accept the files; they are stored later",
+    "cannot store the files of a finished job (KINOLOG_ARTIFACTS_URL). Make room in the store, or make it reachable; "
+    "the job waits and completes by itself.",
+)
+_SIGNING_TROUBLE = _OwnTrouble(
+    SigningFailed,
+    SIGNING_ALARM,
+    "the video cannot be signed now; it is signed later",
+    "cannot sign the video of a finished job; its log gives the reason. Correct the files of "
+    "KINOLOG_SIGNING_CERTIFICATE and KINOLOG_SIGNING_KEY; the job waits and completes by itself.",
+)
 
 
 class OutcomeRecorder:
@@ -119,41 +157,59 @@ class OutcomeRecorder:
         )
 
     async def _store_files(self, finished: FinishedMessage) -> tuple[Artifact, ...]:
-        """Check and store the finished files."""
+        """Sign, check and store the finished files."""
         recorder, store = self._recorder, self._dependencies.artifacts
-        started = perf_counter()
-        recorder.start_stage(Stage.SIGN)
-        staged = await self._until_stored(partial(stage_files, store, finished.files, self._lease.job.id))
-        recorder.finish_stage(Stage.SIGN, perf_counter() - started)
+        files = await self._signed_files(finished)
         started = perf_counter()
         recorder.start_stage(Stage.STORE)
+        staged = await self._until_over(
+            _STORE_TROUBLE, partial(stage_files, store, files, self._lease.job.id)
+        )
         try:
-            artifacts = await self._until_stored(partial(commit_files, store, finished.files, staged))
+            artifacts = await self._until_over(_STORE_TROUBLE, partial(commit_files, store, files, staged))
         except _StoringInterrupted:
             await asyncio.gather(*map(store.discard, staged), return_exceptions=True)
             raise
         recorder.finish_stage(Stage.STORE, perf_counter() - started)
         return artifacts
 
-    async def _until_stored(self, store: Callable[[], Awaitable[T]]) -> T:
-        """Return what `store` returns. Try again while the artifact store is full or does not answer: its trouble is
-        not the job's. Raises `_StoringInterrupted` if the attempt has to end first.
+    async def _signed_files(self, finished: FinishedMessage) -> tuple[ArtifactFile, ...]:
+        """Return the files with a signed video. Without a certificate nothing is signed, and there is no such stage."""
+        if self._dependencies.signer is None:
+            return finished.files
+        started = perf_counter()
+        self._recorder.start_stage(Stage.SIGN)
+        await self._recorder.stages.flush()  # the video names the commit of this
+        signing = VideoSigning(self._dependencies, self._lease)
+
+        async def sign() -> tuple[ArtifactFile, ...]:
+            try:
+                return await signing.signed_files(finished)
+            except SigningFailed as error:
+                if self._room.is_out():
+                    raise OSError(ENOSPC, "no room for the signed video") from error
+                raise
+
+        files = await self._until_over(_SIGNING_TROUBLE, sign)
+        self._recorder.finish_stage(Stage.SIGN, perf_counter() - started)
+        return files
+
+    async def _until_over(self, trouble: _OwnTrouble, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what `work` returns. Try again while it raises the error of `trouble`, which is not the job's.
+
+        Raises `_StoringInterrupted` if the attempt has to end first.
         """
         pauses, waits = STORE_BACKOFF.pauses(), False
         try:
             while True:
                 try:
-                    return await store()
-                except ArtifactsUnavailable as unavailable:
+                    return await work()
+                except trouble.error as error:
                     if not waits:
-                        logger.warning(
-                            "job %s waits for the artifact store: %s", self._lease.job.id, unavailable
-                        )
-                        self._recorder.progress.put_log_line(
-                            "WARNING", "the store of videos does not accept the files; they are stored later"
-                        )
+                        logger.warning("finished job %s waits: %s", self._lease.job.id, error)
+                        self._recorder.progress.put_log_line("WARNING", trouble.log_line)
                     waits = True
-                    await self._raise_alarm()
+                    await self._raise_alarm(trouble)
                 try:
                     async with asyncio.timeout(next(pauses)):
                         await self._interrupted.wait()
@@ -162,19 +218,15 @@ class OutcomeRecorder:
                 raise _StoringInterrupted
         finally:
             if waits:
-                await self._dependencies.alarms.clear(ARTIFACTS_ALARM)
+                await self._dependencies.alarms.clear(trouble.alarm)
 
-    async def _raise_alarm(self) -> None:
+    async def _raise_alarm(self, trouble: _OwnTrouble) -> None:
         alarms = self._dependencies.alarms
-        text = (
-            f"{alarms.source} cannot store the files of a finished job (KINOLOG_ARTIFACTS_URL). Make room in the "
-            "store, or make it reachable; the job waits and completes by itself."
-        )
         await alarms.raise_alarm(
             Alarm(
-                name=ARTIFACTS_ALARM,
+                name=trouble.alarm,
                 severity=AlarmSeverity.WARNING,
-                text=text,
+                text=f"{alarms.source} {trouble.text}",
                 source=alarms.source,
                 since=self._dependencies.clock(),
             )

@@ -42,6 +42,11 @@ class Lease:
         return self._tail.job
 
     @property
+    def tail(self) -> LoadedJob:
+        """The job's tail as this worker knows it."""
+        return self._tail
+
+    @property
     def position(self) -> int:
         """Position of the job's tail as this worker knows it."""
         return self._tail.position

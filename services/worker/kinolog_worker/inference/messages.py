@@ -28,13 +28,18 @@ class SceneFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactFile:
-    """A finished file: `kind` is `video`, `thumbnail` or `preview`."""
+    """A finished file: `kind` is `video`, `thumbnail` or `preview`.
+
+    `signed_by` is the SHA-256 of the certificate that signed it, in hexadecimal. The supervisor signs; until then
+    it is empty.
+    """
 
     kind: str
     path: Path
     media_type: str
     sha256: str
     size_bytes: int
+    signed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

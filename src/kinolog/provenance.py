@@ -1,0 +1,44 @@
+"""Port: the signed statement in a video of what made it (decision 42)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What made a video. It names no prompt.
+
+    `log_position` and `log_hash` are the last commit of the job before the video was signed. Every later commit builds
+    on it, so the log cannot be rewritten without contradicting the video. Hashes are SHA-256 in hexadecimal.
+    """
+
+    job_id: str
+    model: str
+    model_revision: str
+    version: str
+    """Version of kinolog."""
+
+    made_at: datetime
+    frame_hash: str
+    log_position: int
+    log_hash: str
+
+
+class SigningFailed(Exception):
+    """A video cannot be signed now. The message gives the reason."""
+
+
+class ProvenanceSigner(Protocol):
+    """Signs videos. Its methods block."""
+
+    def sign(self, source: Path, target: Path, provenance: Provenance) -> str:
+        """Write a signed copy of the video at `source` to `target`. Frames and their times stay the same.
+
+        Return the SHA-256 of the certificate that signed, in hexadecimal. Raises `SigningFailed`, and `OSError` if
+        `target` cannot be written.
+        """
+        ...

@@ -1,0 +1,168 @@
+"""`kinolog verify FILE`: what made a file, and whether it is intact, from the file alone and against the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from kinolog.provenance import Provenance
+from kinolog_cli.context import CliContext
+from kinolog_cli.errors import CommandFailed
+from kinolog_cli.exit_codes import ExitCode
+from kinolog_cli.output.columns import detail_table
+from kinolog_client import GatewayError, HistoryInfo, NotFound
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.settings import StackSettings
+
+if TYPE_CHECKING:
+    from kinolog.adapters.c2pa.reader import SignedFile
+
+
+@dataclass(frozen=True, slots=True)
+class FileInLog:
+    """Whether the log agrees with what a file states. `agrees` is None if it could not be compared."""
+
+    agrees: bool | None
+    detail: str
+
+
+def verify_file(context: CliContext, path: Path, roots: Sequence[Path]) -> ExitCode:
+    """Print what made a file and whether it is intact. Raises `CommandFailed` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            sha256 = file_digest(file, "sha256").hexdigest()
+        found = _read(path, [root.read_text(encoding="ascii") for root in [*roots, *_own_root()]])
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a certificate in PEM"
+        name = getattr(error, "filename", None) or path
+        raise CommandFailed(ExitCode.USAGE, f"cannot read {name}: {reason}") from error
+    comparison = None if found.provenance is None else _compare(context, found.provenance, sha256)
+    intact = found.state in ("trusted", "unknown_signer")
+    agrees = comparison is None or comparison.agrees is not False
+    if context.as_json:
+        _print_json(context, path, sha256, found, comparison)
+    else:
+        _print_text(context, path, sha256, found, comparison)
+    return ExitCode.OK if intact and agrees else ExitCode.FAILED
+
+
+def compare(history: HistoryInfo, provenance: Provenance, sha256: str) -> FileInLog:
+    """Return whether a job's history holds the commit that a file names, and completed with this file."""
+    commit = next((c for c in history.commits if c.position == provenance.log_position), None)
+    if commit is None or commit.hash != provenance.log_hash:
+        return FileInLog(
+            False, f"the log holds another commit at position {provenance.log_position} than the file names"
+        )
+    made = {
+        artifact.get("sha256")
+        for later in history.commits
+        for event in later.events
+        if event.type == "completed"
+        for artifact in event.data.get("artifacts", ())
+    }
+    if sha256 not in made:
+        return FileInLog(False, "the job did not complete with this file: its bytes differ")
+    return FileInLog(True, "it holds the commit that the file names, and the job completed with this file")
+
+
+def _compare(context: CliContext, provenance: Provenance, sha256: str) -> FileInLog:
+    at = f"the log at {context.url}"
+    try:
+        with context.client() as client:
+            history = client.history(provenance.job_id)
+    except NotFound:
+        return FileInLog(None, f"{at} has no such job: it was made elsewhere, or belongs to another tenant")
+    except GatewayError as error:
+        return FileInLog(None, f"not compared with the log: {error}")
+    found = compare(history, provenance, sha256)
+    return FileInLog(found.agrees, f"{at}: {found.detail}")
+
+
+def _read(path: Path, roots: Sequence[str]) -> SignedFile:
+    try:
+        from kinolog.adapters.c2pa.reader import read_signed_file  # its library is optional and large
+    except ImportError as error:
+        text = "C2PA manifests cannot be read here; install it with: pip install 'kinolog[provenance]'"
+        raise CommandFailed(ExitCode.USAGE, text) from error
+    return read_signed_file(path, roots)
+
+
+def _own_root() -> Iterable[Path]:
+    """Yield the root of the stack on this machine, if there is one that this user may read."""
+    root = DataFolder(StackSettings().data).signing_chain / "root.pem"
+    try:
+        root.read_bytes()
+    except OSError:
+        return
+    yield root
+
+
+def _print_json(
+    context: CliContext, path: Path, sha256: str, found: SignedFile, comparison: FileInLog | None
+) -> None:
+    provenance = found.provenance
+    stated = None if provenance is None else asdict(provenance) | {"made_at": provenance.made_at.isoformat()}
+    context.print_json(
+        {
+            "file": str(path),
+            "sha256": sha256,
+            "state": found.state.value,
+            "failures": list(found.failures),
+            "generator": found.generator or None,
+            "signer": found.signer or None,
+            "provenance": stated,
+            "log": None if comparison is None else asdict(comparison),
+        }
+    )
+
+
+def _print_text(
+    context: CliContext, path: Path, sha256: str, found: SignedFile, comparison: FileInLog | None
+) -> None:
+    context.out.print(_verdict(path, found))
+    if found.state == "unsigned":
+        context.out.print(
+            f"Its SHA-256 is {sha256}; `kinolog show JOB` prints that of a job's video.", soft_wrap=True
+        )
+        return
+    stated = "says made by" if found.state == "invalid" else "made by"
+    pairs = [(stated, found.generator), ("signed by", _signer(found))]
+    if (provenance := found.provenance) is not None:
+        revision = f" (revision {provenance.model_revision})" if provenance.model_revision else ""
+        pairs = [
+            (stated, f"{found.generator}; the model {provenance.model}{revision} generated every frame"),
+            ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+            ("job", provenance.job_id),
+            ("built on", f"position {provenance.log_position} of the log, hash {provenance.log_hash}"),
+            ("signed by", _signer(found)),
+        ]
+    if comparison is not None:
+        pairs.append(("log", comparison.detail))
+    context.out.print(detail_table(pairs))
+
+
+def _verdict(path: Path, found: SignedFile) -> Text:
+    match found.state:
+        case "trusted" | "unknown_signer":
+            text, style = "is intact: nothing has changed since it was signed", "bold green"
+        case "unsigned":
+            text, style = "has no C2PA manifest: nothing in it says what made it", "bold yellow"
+        case _:
+            text, style = f"is not intact: {'; '.join(found.failures)}", "bold red"
+    return Text(f"{path} {text}", style=style)
+
+
+def _signer(found: SignedFile) -> str:
+    match found.state:
+        case "trusted":
+            return f"{found.signer}, whose root you trust"
+        case "unknown_signer":
+            return f"{found.signer}, unknown here: anybody can sign under this name; --trust names a root certificate"
+        case _:
+            return found.signer

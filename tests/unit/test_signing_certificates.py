@@ -1,0 +1,86 @@
+"""The chain of certificates of a stack."""
+
+from __future__ import annotations
+
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from kinolog_stack import signing_certificates
+from kinolog_stack.errors import StartError
+from kinolog_stack.settings import StackSettings
+from kinolog_stack.signing_certificates import SigningChain, signing_env
+from tests.builders.signed_video import new_chain
+
+
+def _content(chain: SigningChain) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in chain.folder.iterdir()}
+
+
+def test_the_chain_is_made_once(tmp_path: Path) -> None:
+    """A chain that is there stays, and only its owner can read it."""
+    chain = new_chain(tmp_path / "secrets" / "c2pa")
+    first = _content(chain)
+    assert set(first) == {"root.pem", "root.key", "signer.pem", "signer.key"}
+    chain.ensure()
+    assert _content(chain) == first
+    assert stat.S_IMODE(chain.folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in chain.folder.iterdir()} == {0o600}
+
+
+def test_the_signing_certificate_is_renewed_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that ends within a year is made again under the same root."""
+    with monkeypatch.context() as patch:
+        patch.setattr(signing_certificates, "SIGNER_VALIDITY", timedelta(days=300))
+        chain = new_chain(tmp_path)
+    first = _content(chain)
+    chain.ensure()
+    second = _content(chain)
+    assert {name for name in first if first[name] != second[name]} == {"signer.pem", "signer.key"}
+    signer = x509.load_pem_x509_certificate(second["signer.pem"])
+    signer.verify_directly_issued_by(x509.load_pem_x509_certificate(second["root.pem"]))
+
+
+def test_an_interrupted_start_is_repaired(tmp_path: Path) -> None:
+    """A key without its certificate, or with another one, is made again."""
+    chain = new_chain(tmp_path / "chain")
+    chain.signer.unlink()
+    chain.ensure()
+    whole = _content(chain)
+    chain.signer_key.write_bytes(new_chain(tmp_path / "other").signer_key.read_bytes())
+    chain.ensure()
+    assert _content(chain)["signer.pem"] != whole["signer.pem"]
+
+
+def test_a_missing_root_key_is_named(tmp_path: Path) -> None:
+    """A chain that cannot be continued is refused with what to do, and not replaced."""
+    chain = new_chain(tmp_path)
+    chain.root_key.unlink()
+    chain.signer.unlink()
+    with pytest.raises(StartError, match=r"root\.key"):
+        signing_env(chain, StackSettings(data=tmp_path))
+    assert chain.root.exists()
+
+
+def test_settings_choose_the_certificate(tmp_path: Path) -> None:
+    """Without settings the chain is used, with both paths theirs; one alone is refused; off makes nothing."""
+    chain = SigningChain(tmp_path / "c2pa")
+    own = signing_env(chain, StackSettings(data=tmp_path, signing=False))
+    assert own == {}
+    assert not chain.folder.exists()
+    one = StackSettings(data=tmp_path, signing_certificate=Path("a.pem"))
+    with pytest.raises(StartError, match="belong together"):
+        signing_env(chain, one)
+    both = StackSettings(data=tmp_path, signing_certificate=Path("a.pem"), signing_key=Path("/b.key"))
+    assert signing_env(chain, both) == {
+        "KINOLOG_SIGNING_CERTIFICATE": str(Path("a.pem").absolute()),
+        "KINOLOG_SIGNING_KEY": "/b.key",
+    }
+    assert not chain.folder.exists()
+    assert signing_env(chain, StackSettings(data=tmp_path)) == {
+        "KINOLOG_SIGNING_CERTIFICATE": str(chain.signer),
+        "KINOLOG_SIGNING_KEY": str(chain.signer_key),
+    }
