@@ -12,6 +12,7 @@ from kinolog_api.rpc.authentication import Authenticator
 
 from kinolog.ports.alarms import LOG_DAMAGED, STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.process.api_keys import KeyHolder, key_digest
+from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
@@ -99,3 +100,33 @@ async def test_a_warning_refuses_nothing(api: RunningApi) -> None:
     """A warning is only told."""
     await given_alarm(api, STORAGE_FULL, AlarmSeverity.WARNING)
     await api.submit()
+
+
+async def test_stale_lists_say_so(api: RunningApi) -> None:
+    """While the read models do not follow the log, lists and charts carry their age, and an alarm tells it."""
+    await api.submit()
+    freshness, steady = api.server.freshness, 1000.0
+    freshness._now = lambda: steady
+    freshness.observe(1, 1)
+    freshness.observe(2, 1)
+    steady += 60.0
+    freshness.observe(2, 1)
+    await api.server.health_monitor._tell_staleness()
+    for call in (
+        api.jobs.ListJobs(pb.ListJobsRequest()),
+        api.jobs.SummarizeJobs(pb.SummarizeJobsRequest()),
+        api.analytics.GetOverview(an.GetOverviewRequest()),
+    ):
+        await call
+        assert dict(await call.trailing_metadata())["kinolog-stale-seconds"] == "60"
+    single = api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=await api.submit()))
+    await single
+    assert not await single.trailing_metadata()
+    (alarm,) = (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
+    assert (alarm.name, alarm.severity) == ("lists-stale", job_pb2.ALARM_SEVERITY_WARNING)
+    freshness.observe(2, 2)
+    await api.server.health_monitor._tell_staleness()
+    assert not (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
+    fresh = api.jobs.ListJobs(pb.ListJobsRequest())
+    await fresh
+    assert not await fresh.trailing_metadata()

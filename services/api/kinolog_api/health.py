@@ -14,10 +14,12 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined]  # stubs leave it out
 
+from kinolog.ports.alarms import Alarm, AlarmSeverity
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.standstill_alarm import StandstillAlarm
 from kinolog_api.dependencies import ApiDependencies
+from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.watch.broadcast import WatchBroadcast
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ TIMEOUT_SECONDS = 2.0
 
 LOG, DATABASE, LIVE_UPDATES = "log", "database", "live updates"
 """Parts of the api. Each is also a service of the health protocol, so that others can tell which one is missing."""
+
+STALE_ALARM = "lists-stale"
+"""Name of the alarm while the read models are behind the log."""
 
 DEPENDENCIES_OF = {
     "kinolog.v1.JobService": (LOG, DATABASE),
@@ -43,13 +48,20 @@ class HealthMonitor:
     """Checks the dependencies and the live updates, and updates the health service."""
 
     def __init__(
-        self, health: health_aio.HealthServicer, dependencies: ApiDependencies, broadcast: WatchBroadcast
+        self,
+        health: health_aio.HealthServicer,
+        dependencies: ApiDependencies,
+        broadcast: WatchBroadcast,
+        freshness: Freshness,
     ) -> None:
         self._health = health
         self._store = dependencies.store
         self._read_model = dependencies.read_model
         self._broadcast = broadcast
         self._alarm = StandstillAlarm(dependencies.alarms, "live-updates", dependencies.clock)
+        self._freshness = freshness
+        self._alarms = dependencies.alarms
+        self._clock = dependencies.clock
         self._unavailable: frozenset[str] = frozenset()
         self._log_end = 0
 
@@ -76,12 +88,32 @@ class HealthMonitor:
         if log_end is not None:
             self._log_end = log_end
             self._broadcast.observe(log_end)
+        if log_end is not None and position is not None:
+            self._freshness.observe(log_end, position)
+        await self._tell_staleness()
         await self._alarm.update(self._broadcast.problem)
         await self._set(LIVE_UPDATES, is_serving=not self._broadcast.problem)
         for name in answers:
             await self._set(name, is_serving=name not in unavailable)
         for service, dependencies in DEPENDENCIES_OF.items():
             await self._set(service, is_serving=not unavailable.intersection(dependencies))
+
+    async def _tell_staleness(self) -> None:
+        if not self._freshness.stale_seconds():
+            await self._alarms.clear(STALE_ALARM)
+            return
+        await self._alarms.raise_alarm(
+            Alarm(
+                name=STALE_ALARM,
+                severity=AlarmSeverity.WARNING,
+                text=(
+                    "Lists and charts lack the latest changes: the database is not kept up to date. Single jobs and "
+                    "live updates are not concerned. The logs of the projector and of Postgres give the reason."
+                ),
+                source=self._alarms.source,
+                since=self._clock(),
+            )
+        )
 
     def missing(self) -> list[str]:
         """Return why the api is not ready; empty when it is."""

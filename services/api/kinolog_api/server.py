@@ -15,6 +15,7 @@ from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
 from kinolog_api.rpc.calls import CallGuard, service_handler
+from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.rpc.validation import RequestRules
 from kinolog_api.services import (
     ANALYTICS_SERVICE,
@@ -53,10 +54,13 @@ class ApiServer:
 
     def __init__(self, dependencies: ApiDependencies) -> None:
         rules = RequestRules()
-        guard = CallGuard(dependencies.authenticator, rules)
+        self.freshness = Freshness()
+        guard = CallGuard(dependencies.authenticator, rules, self.freshness)
         self._job_service = JobService(dependencies, rules)
         self._health = health_aio.HealthServicer()
-        self.health_monitor = HealthMonitor(self._health, dependencies, self._job_service.broadcast)
+        self.health_monitor = HealthMonitor(
+            self._health, dependencies, self._job_service.broadcast, self.freshness
+        )
         self._log_watch = LogWatch(
             dependencies.raw_log, dependencies.read_model, dependencies.alarms, dependencies.clock
         )

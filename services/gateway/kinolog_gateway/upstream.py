@@ -15,6 +15,7 @@ from kinolog.v1 import analytics_service_pb2_grpc, audit_service_pb2_grpc, job_s
 from kinolog.v1 import job_pb2 as pb
 from kinolog.v1.job_service_pb2 import ListAlarmsRequest
 from kinolog_gateway.http.credentials import HttpCaller
+from kinolog_gateway.http.staleness import note_staleness
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -104,7 +105,10 @@ class Upstream:
         timeout_seconds: float = READ_SECONDS,
     ) -> ResponseT:
         """Make one unary call on behalf of `caller`. Raises grpc.aio.AioRpcError."""
-        return await method(request, timeout=timeout_seconds, metadata=caller.metadata)
+        call = method(request, timeout=timeout_seconds, metadata=caller.metadata)
+        response = await call
+        note_staleness(tuple(await call.trailing_metadata() or ()))
+        return response
 
     async def is_serving(self) -> bool:
         """Return whether the api is ready to serve."""

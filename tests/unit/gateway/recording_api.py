@@ -70,6 +70,7 @@ class RecordingApi:
         self.downloads_done = 0
         self.download_ended = asyncio.Event()
         self.alarms: list[pb.Alarm] = []
+        self.stale_seconds = 0
         self.open_streams = 0
         self.position = 0
         self._delayed: list[jobs.WatchJobsResponse] | None = None

@@ -28,6 +28,8 @@ def _unary(respond: Callable[..., Any]) -> Any:
     async def method(self: Any, request: Any, context: Any) -> Any:
         try:
             self.api.admit(respond.__name__, request, context)
+            if self.api.stale_seconds:
+                context.set_trailing_metadata((("kinolog-stale-seconds", str(self.api.stale_seconds)),))
             return respond(self.api, request)
         except Refusal as refusal:
             await _refuse(context, refusal)

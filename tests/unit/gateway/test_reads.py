@@ -246,3 +246,15 @@ async def test_ready_tells_the_alarms(gateway: RunningGateway, api: RecordingApi
     assert (response.status_code, response.json()["status"]) == (503, "refusing writes")
     assert response.json()["detail"] == "make room"
     assert response.headers["retry-after"] == "10"
+
+
+async def test_stale_lists_have_a_header(gateway: RunningGateway, api: RecordingApi) -> None:
+    """A list whose read models do not follow the log says how old it is; another one does not."""
+    api.add_job()
+    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/mcp/jobs")).headers
+    api.stale_seconds = 34
+    for path in ("/mcp/jobs", "/mcp/analytics/overview"):
+        response = await gateway.client.get(path)
+        assert (response.status_code, response.headers["x-kinolog-stale-seconds"]) == (200, "34")
+    api.stale_seconds = 0
+    assert "x-kinolog-stale-seconds" not in (await gateway.client.get("/mcp/jobs")).headers

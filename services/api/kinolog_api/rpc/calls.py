@@ -24,6 +24,7 @@ from kinolog.ids import new_id
 from kinolog.process.logs import fields
 from kinolog_api.rpc.authentication import Authenticator
 from kinolog_api.rpc.errors import RpcError, translate_error
+from kinolog_api.rpc.freshness import READ_MODEL_METHODS, STALE_KEY, Freshness
 from kinolog_api.rpc.validation import RequestRules
 
 logger = logging.getLogger(__name__)
@@ -64,9 +65,10 @@ Context: TypeAlias = ServicerContext[bytes, bytes]
 class CallGuard:
     """Authenticates callers and validates requests."""
 
-    def __init__(self, authenticator: Authenticator, rules: RequestRules) -> None:
+    def __init__(self, authenticator: Authenticator, rules: RequestRules, freshness: Freshness) -> None:
         self._authenticator = authenticator
         self._rules = rules
+        self.freshness = freshness
 
     def admit(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller. Raises `RpcError` if either is not acceptable."""
@@ -142,7 +144,11 @@ def _unary_handler(
     async def handle(raw: bytes, context: Context) -> bytes:
         try:
             request, call = admit(kind, raw, context)
-            return (await function(request, call)).SerializeToString()
+            response = await function(request, call)
+            stale_seconds = guard.freshness.stale_seconds() if name in READ_MODEL_METHODS else 0
+            if stale_seconds:
+                context.set_trailing_metadata(((STALE_KEY, str(stale_seconds)),))
+            return response.SerializeToString()
         except Exception as error:
             await abort(context, error, name)
             raise

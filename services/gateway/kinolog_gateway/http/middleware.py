@@ -16,6 +16,7 @@ from kinolog.process.settings import is_loopback
 from kinolog_gateway.http.credentials import ApiKeys, HttpCaller, presented_key
 from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
+from kinolog_gateway.http.staleness import with_staleness
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class RequestMiddleware:
                 and scope["path"].startswith("/mcp")
             ):
                 receive = await _read_body(headers, receive)
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, with_staleness(send) if scope["type"] == "http" else send)
         except HttpProblemError as error:
             await _refuse(error.problem, error.headers, scope, receive, send)
 
