@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,19 +14,29 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.theme import Theme
 
-from kinolog_client import TERMINAL, AsyncKinologClient, GatewayError, JobEnded, LinkState, LiveSettings
+from kinolog_client import (
+    TERMINAL,
+    AlarmInfo,
+    AsyncKinologClient,
+    GatewayError,
+    JobEnded,
+    LinkState,
+    LiveSettings,
+)
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.keymap_app import KeymapApp
 from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
-from kinolog_tui.session.messages import FeedEventReceived
+from kinolog_tui.session.messages import AlarmsReceived, FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
 from kinolog_tui.session.status_messages import StatusMessage, StatusMessages
 from kinolog_tui.widgets.control_filter import ControlFilter
 from kinolog_tui.widgets.theme_styles import readable_variables
 
+ALARM_SECONDS = 10.0
+"""How often the alarms are requested: as often as their sources announce them."""
 _CONTROL_FILTER = ControlFilter()
 TIMEOUT_SECONDS = 20.0
 """How long an answer may take. A page loads again by itself, so nothing is sent twice."""
@@ -48,6 +59,7 @@ class SessionApp(KeymapApp):
         self._capabilities = capabilities or TerminalCapabilities()
         self.errors = ErrorThrottle()
         self.messages = StatusMessages()
+        self.alarms: tuple[AlarmInfo, ...] = ()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
         self.default_url, self._default_key = url.rstrip("/"), api_key
@@ -126,6 +138,7 @@ class SessionApp(KeymapApp):
         self.theme_changed_signal.subscribe(self, self._refresh_theme)
         self._start_feed()
         self._show_refusal()
+        self.set_interval(ALARM_SECONDS, self.request_alarms)
 
     def _refresh_theme(self, _: Theme) -> None:
         for screen in self.screen_stack:
@@ -146,11 +159,29 @@ class SessionApp(KeymapApp):
 
         start_work(self, follow, "feed")
 
+    def request_alarms(self) -> None:
+        """Request the alarms that stand. A server that is away or has no such route has the last known ones."""
+
+        async def work() -> None:
+            with suppress(GatewayError):
+                self.post_message(AlarmsReceived((await self.client.alarms()).alarms))
+
+        start_work(self, work, "alarms")
+
+    def on_alarms_received(self, message: AlarmsReceived) -> None:
+        """Show the alarms on every page of the screen."""
+        self.alarms = message.alarms
+        for screen in self.screen_stack:
+            if isinstance(screen, Page) and screen.is_mounted:
+                screen.show_alarms(self.alarms)
+
     def on_feed_event_received(self, message: FeedEventReceived) -> None:
         """Pass an event to the pages on the screen. The others load again when they are shown."""
         event = message.event
         if isinstance(event, LinkState):
             self.link = event
+            if event.state == "live":
+                self.request_alarms()
         if isinstance(event, LiveUpdates):
             self._announce_ended(event)
         for screen in self.screen_stack:
@@ -182,6 +213,8 @@ class SessionApp(KeymapApp):
         if (before.url, before.api_key) != (preferences.url, preferences.api_key):
             old = self.client
             self._connect()
+            self.post_message(AlarmsReceived(()))  # those of the other server
+            self.request_alarms()
             self._start_feed()
             self._show_refusal()
             start_work(self, old.close, "closing")

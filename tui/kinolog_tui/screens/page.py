@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,12 +10,12 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_client import LinkState, PollDue
+from kinolog_client import AlarmInfo, LinkState, PollDue
 from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.live_feed import FeedEvent, LiveUpdates
 from kinolog_tui.session.status_messages import StatusMessage
-from kinolog_tui.widgets.frame import LinkBanner, TopBar
+from kinolog_tui.widgets.frame import AlarmBanner, LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
 from kinolog_tui.widgets.status_line import StatusLine
 
@@ -44,6 +45,7 @@ class Page(RequestOwner, Screen[None]):
         """The frame around the body."""
         yield TopBar(self.NUMBER)
         yield LinkBanner()
+        yield AlarmBanner()
         with Vertical(id="body"):
             yield from self.body()
         yield StatusLine()
@@ -66,6 +68,7 @@ class Page(RequestOwner, Screen[None]):
         """Show the page as it was, then load it. Styles are computed again only if the theme changed."""
         event.refresh_styles = event.refresh_styles and self._drawn_theme != self.app.theme
         self.show_link(self.kinolog.link)
+        self.show_alarms(self.kinolog.alarms)
         self.kinolog.show_message()
         self.refresh_theme()
         self.refresh_key_names()
@@ -111,6 +114,11 @@ class Page(RequestOwner, Screen[None]):
         """Show a message in the status line; None clears it."""
         for line in self.query(StatusLine):
             line.show(message)
+
+    def show_alarms(self, alarms: Sequence[AlarmInfo]) -> None:
+        """Show the alarms that stand."""
+        for banner in self.query(AlarmBanner):
+            banner.show(alarms)
 
     def show_link(self, link: LinkState) -> None:
         """Show whether the feed is connected."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from kinolog_client import AlarmInfo
 from kinolog_tui.session.live_feed import FeedEvent
 from kinolog_tui.session.request_failure import RequestFailure
 
@@ -14,6 +15,14 @@ class FeedEventReceived(Message):
     def __init__(self, event: FeedEvent) -> None:
         super().__init__()
         self.event = event
+
+
+class AlarmsReceived(Message):
+    """The alarms that stand now."""
+
+    def __init__(self, alarms: tuple[AlarmInfo, ...]) -> None:
+        super().__init__()
+        self.alarms = alarms
 
 
 class RequestAnswered(Message, bubble=False):
