@@ -142,8 +142,15 @@ class Replay:
             key = f"{path}?{'&'.join(f'{name}={value}' for name, value in part.items())}"
             if key in self.answers:
                 return self.answers[key]
+        if path == "/mcp/jobs" and "status" in query:
+            return self._jobs_with(query["status"].split(","))
         key = next((key for key in self.answers if key.partition("?")[0] == path), "")
         return self.answers.get(path, self.answers.get(key))
+
+    def _jobs_with(self, statuses: list[str]) -> Json:
+        """Return the recorded list with only the jobs of these statuses."""
+        page: Json = self.answers["/mcp/jobs?limit=50"]
+        return page | {"jobs": [job for job in page["jobs"] if job["status"] in statuses]}
 
 
 def requests_of(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:

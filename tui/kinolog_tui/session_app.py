@@ -32,6 +32,7 @@ from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
 from kinolog_tui.session.messages import AlarmsReceived, FeedEventReceived
 from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
 from kinolog_tui.session.status_messages import StatusMessage, StatusMessages
+from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.control_filter import ControlFilter
 from kinolog_tui.widgets.theme_styles import readable_variables
 
@@ -199,7 +200,7 @@ class SessionApp(KeymapApp):
             self.bell()
         if ended and self.preferences.toasts:
             last = ended[-1]
-            text = f"{last.job_id[:8]} is {last.state.status}"
+            text = f"{short_id(last.job_id)} is {last.state.status}"
             more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
             self.notify(text + more, severity="error" if last.state.status == "failed" else "information")
 
@@ -222,6 +223,10 @@ class SessionApp(KeymapApp):
     def watch_job(self, job_id: str | None, line: int = 0) -> None:
         """Subscribe to the log lines after `line` and the previews of a job; None unsubscribes."""
         start_work(self, partial(self.feed.watch, job_id, line), "watch", exclusive=False)
+
+    def preview_jobs(self, job_ids: frozenset[str]) -> None:
+        """Subscribe to the previews of these jobs, and of no others but the watched one."""
+        start_work(self, partial(self.feed.preview, job_ids), "preview-jobs", exclusive=False)
 
 
 def _client(url: str, key: str | None) -> AsyncKinologClient:

@@ -1,7 +1,10 @@
-"""The dashboard: counts, charts, workers and activity."""
+"""The dashboard: counts, what runs and waits now, charts, workers and activity."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,36 +13,52 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import OptionList
 
 from kinolog_client import (
-    STATUSES,
     ActivityInfo,
     JobCountsInfo,
     JobEnded,
+    JobPageInfo,
+    JobSelection,
     JobUpdated,
+    PreviewReceived,
     QueueCounted,
     QueueDepthInfo,
     TrendsInfo,
     WorkerListInfo,
 )
+from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session.background import start_work
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
-from kinolog_tui.text.display_text import COLOURS, SYMBOLS, count
-from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
+from kinolog_tui.text.display_text import COLOURS
+from kinolog_tui.widgets.charts.charts import Columns, Series
 from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
 from kinolog_tui.widgets.jobs.cards import CountCards
+from kinolog_tui.widgets.jobs.now_panel import PREVIEW, NowPanel
 
 ACTIVITY_ENTRIES = 50
+MOST_RUNNING, MOST_QUEUED = 8, 20
+"""Jobs that are shown; the counts have all."""
 THROTTLE_SECONDS = 1.0
 """What live updates cannot patch is requested at most this often."""
 TREND_BUCKET_SECONDS = 86_400
 
 
+@dataclass(frozen=True, slots=True)
+class JobPicture:
+    """A picture of the work so far on a job."""
+
+    job_id: str
+    picture: Picture
+
+
 class DashboardPage(Page):
-    """Counts, charts, workers and the latest events."""
+    """Counts, running and waiting jobs, charts, workers and the latest events."""
 
     NUMBER = "1"
     BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("everywhere.next", "app.focus_next", "Next part"),
         key_binding("everywhere.down", "move('cursor_down')", "Down", show=False),
         key_binding("everywhere.up", "move('cursor_up')", "Up", show=False),
         key_binding("everywhere.first", "move('first')", "First", show=False),
@@ -47,18 +66,21 @@ class DashboardPage(Page):
     ]
 
     def body(self) -> ComposeResult:
-        """Cards over charts over workers and activity."""
+        """Cards over what runs and waits, over charts, workers and activity."""
         yield CountCards()
+        yield NowPanel()
         yield Horizontal(
-            Bars("jobs by status", "distribution"), Columns("jobs per day", "recent"), id="charts"
+            Columns("jobs per day", "recent"),
+            Columns("ended, 24 h", "throughput"),
+            Columns("queue, 24 h", "depth"),
+            id="sparks",
         )
-        yield Horizontal(Columns("ended, 24 h", "throughput"), Columns("queue, 24 h", "depth"), id="sparks")
         yield Horizontal(Vertical(WorkerList(), id="workers"), ActivityFeed(), id="feeds")
 
     def on_mount(self) -> None:
-        """Focus the feed, and load periodically."""
+        """Focus what runs now, and load periodically."""
         self._stale = False
-        self.query_one(ActivityFeed).focus()
+        self.query_one(NowPanel).focus()
         self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
         self.set_interval(self.kinolog.preferences.refresh_seconds, self._reload_charts)
 
@@ -70,9 +92,17 @@ class DashboardPage(Page):
         self._reload_charts()
 
     def _reload_if_stale(self) -> None:
-        if not self._stale or not self.is_current or self.requesting("activity", "workers"):
+        if (
+            not self._stale
+            or not self.is_current
+            or self.requesting("activity", "workers", "running", "queue")
+        ):
             return
         self._stale = False
+        client = self.kinolog.client
+        running, queued = JobSelection(statuses=("processing",)), JobSelection(statuses=("queued",))
+        self.request("running", partial(client.jobs, running, order="asc", limit=MOST_RUNNING))
+        self.request("queue", partial(client.jobs, queued, sort="priority", limit=MOST_QUEUED))
         self.request("activity", lambda: self.kinolog.client.activity(limit=ACTIVITY_ENTRIES))
         self.request("workers", self.kinolog.client.workers)
 
@@ -92,13 +122,23 @@ class DashboardPage(Page):
                 case QueueCounted(counts=counts):
                     self._show_counts(counts)
                 case JobEnded() | JobUpdated():
-                    self._stale = True
+                    self.query_one(NowPanel).patch(message.job_id, message.state)
+                    self._stale = self._stale or bool(message.state.events)
+                case PreviewReceived(job_id=job_id, image=image):
+                    self._show_preview(job_id, image)
                 case _:
                     pass
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Show an answer."""
         match message.value:
+            case JobPageInfo(jobs=jobs) if message.key == "running":
+                self.query_one(NowPanel).show_running(jobs)
+                self.kinolog.preview_jobs(frozenset(job.job_id for job in jobs))
+            case JobPageInfo(jobs=jobs):
+                self.query_one(NowPanel).show_queue(jobs)
+            case JobPicture(job_id=job_id, picture=picture):
+                self.query_one(NowPanel).show_picture(job_id, picture)
             case JobCountsInfo() as counts:
                 self._show_counts(counts)
             case ActivityInfo(entries=entries):
@@ -112,18 +152,33 @@ class DashboardPage(Page):
 
     def _show_counts(self, counts: JobCountsInfo) -> None:
         self.query_one(CountCards).show(counts)
-        self.query_one("#distribution", Bars).show(
-            [
-                Bar(
-                    label=f"{SYMBOLS[status]} {status}",
-                    value=getattr(counts, status),
-                    maximum=counts.total,
-                    text=count(getattr(counts, status)),
-                    colour=COLOURS[status],
-                )
-                for status in STATUSES
-            ]
-        )
+        self.query_one(NowPanel).show_counts(counts.processing, counts.queued)
+
+    def _show_preview(self, job_id: str, image: bytes) -> None:
+        """Decode a picture of the work so far on a thread."""
+
+        async def work() -> None:
+            try:
+                clip = await asyncio.to_thread(decode, image, PREVIEW)
+            except DecodeFailed:
+                return  # a later preview may be readable
+            self.post_message(RequestAnswered("preview", JobPicture(job_id, clip.pictures[0])))
+
+        start_work(self, work, f"preview {job_id}")
+
+    def redraw(self) -> None:
+        """Draw the jobs again too."""
+        self.query_one(NowPanel).redraw()
+        super().redraw()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen covers the page: unsubscribe from previews."""
+        self.kinolog.preview_jobs(frozenset())
+
+    @property
+    def _list(self) -> OptionList:
+        """The list that the moving keys move: the focused one."""
+        return self.focused if isinstance(self.focused, OptionList) else self.query_one(NowPanel)
 
     def _show_trends(self, key: str, trends: TrendsInfo) -> None:
         points = [point for point in trends.points if point.at is not None]
@@ -144,10 +199,10 @@ class DashboardPage(Page):
         self.query_one("#depth", Columns).show([p.at for p in points if p.at is not None], series)
 
     def action_move(self, how: str) -> None:
-        """Move the cursor of the feed."""
-        getattr(self.query_one(ActivityFeed), f"action_{how}")()
+        """Move the cursor of the focused list."""
+        getattr(self._list, f"action_{how}")()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        """Open the job of the entry."""
+        """Open the job of the line."""
         if message.option_id is not None:
             self.kinolog.open_job(message.option_id.partition("-")[0])

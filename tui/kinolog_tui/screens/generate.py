@@ -31,6 +31,7 @@ from kinolog_tui.session.drafts import Draft, check_draft, draft_size, planned_s
 from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
+from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.draft_view import DraftView
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
@@ -135,7 +136,7 @@ class GeneratePage(Page):
         if prompt.text == self._sent_text:
             prompt.text = ""
             prompt.focus()
-        self.notify(f"{job.job_id[:8]} is in the queue")
+        self.notify(f"{short_id(job.job_id)} is in the queue")
         if self.is_active:
             self.kinolog.open_job(job.job_id)
 

@@ -48,6 +48,7 @@ class LiveFeed:
     def __init__(self, client: AsyncKinologClient, settings: LiveSettings = SETTINGS) -> None:
         self._feed = client.live_feed(settings)
         self._watched: str | None = None
+        self._previewed: frozenset[str] = frozenset()
         self._waiting: list[LiveEvent] = []
         self._ready = asyncio.Event()
         """An event waits, or the feed ended."""
@@ -64,11 +65,20 @@ class LiveFeed:
         """Subscribe to the log lines after `line` and the previews of this job; None unsubscribes."""
         before, self._watched = self._watched, job_id
         if before is not None:
-            for channel in (f"job:{before}", f"logs:{before}"):
-                await self._feed.unsubscribe(channel)
+            await self._feed.unsubscribe(f"logs:{before}")
+            if before not in self._previewed:
+                await self._feed.unsubscribe(f"job:{before}")
         if job_id is not None:
             await self._feed.subscribe(f"job:{job_id}")
             await self._feed.subscribe(f"logs:{job_id}", line or None)
+
+    async def preview(self, job_ids: frozenset[str]) -> None:
+        """Subscribe to the previews of these jobs, and of no others but the watched one."""
+        before, self._previewed = self._previewed, job_ids
+        for job_id in before - job_ids - {self._watched}:
+            await self._feed.unsubscribe(f"job:{job_id}")
+        for job_id in job_ids - before - {self._watched}:
+            await self._feed.subscribe(f"job:{job_id}")
 
     def reconnect_now(self) -> None:
         """End the pause before the next try."""

@@ -27,6 +27,15 @@ SPAN_WORDS = {
 }
 
 
+SHORT_ID = 8
+"""Characters of a shortened id: enough to tell the jobs of a list apart."""
+
+
+def short_id(job_id: str) -> str:
+    """Return the first characters of an id."""
+    return job_id[:SHORT_ID]
+
+
 def ago(time: datetime | None, now: datetime) -> str:
     """Format the time since, such as `3 min`; empty for None."""
     if time is None:

@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 from kinolog_client import ActivityEntryInfo, WorkerInfo
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text import clock
-from kinolog_tui.text.display_text import bar, plain, size, time_of_day
+from kinolog_tui.text.display_text import bar, plain, short_id, size, time_of_day
 from kinolog_tui.widgets.theme_styles import style
 
 EVENT_COLOURS = {
@@ -59,7 +59,7 @@ class ActivityFeed(OptionList):
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f"{time_of_day(entry.at)} ", style=style(self.app, "text-muted"))
         text.append(f"{plain(entry.event)} ", style=style(self.app, colour))
-        text.append(entry.job_id[:8], style="bold")
+        text.append(short_id(entry.job_id), style="bold")
         text.append(f" {entry.actor}", style=style(self.app, "text-muted"))
         return text
 
@@ -113,5 +113,5 @@ class WorkerList(Static):
             text.append(done, style=style(self.app, "text-muted"))
         else:
             step = f" {worker.step}/{worker.steps}" if worker.steps else ""
-            text.append(f"{worker.job_id[:8]} {plain(worker.stage or 'starting')}{step}")
+            text.append(f"{short_id(worker.job_id)} {plain(worker.stage or 'starting')}{step}")
         return text

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from kinolog_client import JobInfo
-from kinolog_tui.text.display_text import COLOURS, PRIORITY_MARKS, SYMBOLS, ago, bar, plain, span
+from kinolog_tui.text.display_text import COLOURS, PRIORITY_MARKS, SYMBOLS, ago, bar, plain, short_id, span
 
 BAR_CELLS = 8
 MARK = "✓"
@@ -88,6 +88,6 @@ _CELLS: dict[str, Callable[[JobInfo, bool, datetime], list[CellPart]]] = {
     "age": lambda job, _, now: [(ago(job.created_at, now), "text-muted")],
     "ran": _ran,
     "model": lambda job, _, __: [(job.model, "")],
-    "job": lambda job, _, __: [(job.job_id[:8], "text-muted")],
+    "job": lambda job, _, __: [(short_id(job.job_id), "text-muted")],
     "prompt": _prompt,
 }
