@@ -45,6 +45,8 @@ class Replay:
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self.with_socket = True
+        self.pages = False
+        """Whether lists have pages of the requested length."""
 
     async def start(self, port: int = 0) -> None:
         """Listen on a port; 0 chooses a free one."""
@@ -128,7 +130,7 @@ class Replay:
         if path in self.problems:
             problem = self.problems[path]
             return JSONResponse(problem, problem["status"], media_type="application/problem+json")
-        if path.endswith("/video") or "/scenes/" in path:
+        if path.endswith(("/video", "/thumbnail")) or "/scenes/" in path:
             return FileResponse(FOLDER / "film.mp4", media_type="video/mp4")
         found = self._find(path, dict(request.query_params), request.method)
         return JSONResponse(found) if found is not None else JSONResponse({"detail": "not recorded"}, 404)
@@ -142,15 +144,22 @@ class Replay:
             key = f"{path}?{'&'.join(f'{name}={value}' for name, value in part.items())}"
             if key in self.answers:
                 return self.answers[key]
-        if path == "/mcp/jobs" and "status" in query:
-            return self._jobs_with(query["status"].split(","))
+        if path == "/mcp/jobs":
+            return self._jobs_matching(query)
         key = next((key for key in self.answers if key.partition("?")[0] == path), "")
         return self.answers.get(path, self.answers.get(key))
 
-    def _jobs_with(self, statuses: list[str]) -> Json:
-        """Return the recorded list with only the jobs of these statuses."""
+    def _jobs_matching(self, query: dict[str, str]) -> Json:
+        """Return the recorded list with only the jobs of these statuses and with this text."""
         page: Json = self.answers["/mcp/jobs?limit=50"]
-        return page | {"jobs": [job for job in page["jobs"] if job["status"] in statuses]}
+        statuses, text = query.get("status", "").split(","), query.get("text", "")
+        jobs = [job for job in page["jobs"] if statuses == [""] or job["status"] in statuses]
+        jobs = [job for job in jobs if text in f"{job['prompt']} {job['job_id']}".lower()]
+        if not self.pages:
+            return page | {"jobs": jobs}
+        start, limit = int(query.get("cursor", "0")), int(query["limit"])
+        after = start + limit if start + limit < len(jobs) else None
+        return page | {"jobs": jobs[start : start + limit], "next_cursor": after and str(after)}
 
 
 def requests_of(gateway: Replay, method: str, path: str) -> list[dict[str, Any]]:

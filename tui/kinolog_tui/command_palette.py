@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from kinolog_client import STATUSES
+from kinolog_client import STATUSES, GatewayError, JobSelection
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.frame import PAGES
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # the application names this provider
     from kinolog_tui.app import KinologApp
 
 JOB_ID_LENGTH = 26
+SHORT_ID = 4
+"""Characters of an id from which on jobs are searched by it."""
+MOST_JOBS = 10
 UNLISTED_NAMESPACES = ("app", "screen", "command_palette")
 """Namespaces of actions that are not listed as bindings of the page."""
 
@@ -60,6 +63,19 @@ class PaletteProvider(Provider):
             )
         yield PaletteCommand("Quit", "leave the dashboard; jobs go on", app.exit)
 
+    async def _jobs(self, typed: str) -> list[tuple[str, str]]:
+        """Return jobs whose ids begin with what is typed, with their prompts. A complete id needs no request."""
+        if not typed.isalnum() or not SHORT_ID <= len(typed) <= JOB_ID_LENGTH:
+            return []
+        if len(typed) == JOB_ID_LENGTH:
+            return [(typed, "one job by its id")]
+        client = cast("KinologApp", self.app).client
+        try:
+            page = await client.jobs(JobSelection(text=typed), limit=MOST_JOBS)
+        except GatewayError:
+            return []  # the commands are found without the server
+        return [(job.job_id, job.prompt or "(erased)") for job in page.jobs if job.job_id.startswith(typed)]
+
     async def discover(self) -> Hits:
         """Yield all commands except themes, before anything is typed."""
         for command in self._commands():
@@ -67,11 +83,10 @@ class PaletteProvider(Provider):
                 yield DiscoveryHit(command.name, command.run, help=command.help)
 
     async def search(self, query: str) -> Hits:
-        """Yield matching commands. A job id yields a command that opens the job."""
-        typed = query.strip().lower()
-        if len(typed) == JOB_ID_LENGTH and typed.isalnum():
+        """Yield matching commands. A job id or its beginning yields commands that open jobs."""
+        for job_id, words in await self._jobs(query.strip().lower()):
             app = cast("KinologApp", self.app)
-            yield Hit(1.0, f"Open job {typed}", lambda: app.open_job(typed), help="one job by its id")
+            yield Hit(1.0, f"Open job {job_id}", partial(app.open_job, job_id), help=words)
         matcher = self.matcher(query)
         for command in self._commands():
             score = matcher.match(command.name)

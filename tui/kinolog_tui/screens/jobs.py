@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.events import Resize
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from kinolog_client import JobEnded, JobInfo, JobPageInfo, JobUpdated
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.filter import FilterDialog
+from kinolog_tui.screens.job.side_panel import JobSidePanel
 from kinolog_tui.screens.job_actions import ActionResult, JobActions
 from kinolog_tui.screens.page import Page
+from kinolog_tui.session import status_order
 from kinolog_tui.session.job_list_filter import PAGE_SIZES, JobListFilter
 from kinolog_tui.session.list_position import ListPosition
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
-from kinolog_tui.text.display_text import count, plain
 from kinolog_tui.widgets.jobs.cards import StatusChips
 from kinolog_tui.widgets.jobs.job_table import JobTable
+from kinolog_tui.widgets.jobs.list_footer import ListFooter
 
 THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0
+SPLIT_COLUMNS = 140
+"""From this width on, the selected job is beside the list."""
 
 
 class JobsPage(JobActions, Page):
@@ -59,7 +62,7 @@ class JobsPage(JobActions, Page):
         self._page: JobPageInfo | None = None
         self._stale = False
         self._loading = True
-        self._footer = ("", "")
+        self._text_before = ""
 
     @property
     def job_filter(self) -> JobListFilter:
@@ -69,9 +72,11 @@ class JobsPage(JobActions, Page):
     def body(self) -> ComposeResult:
         """Chips, the search line, the table, and a footer with the filter, the order and the page."""
         yield StatusChips()
-        yield Input(placeholder="text in the prompt or the id; enter keeps it, esc leaves it", id="search")
-        yield JobTable()
-        yield Horizontal(Static(id="shown"), Static(id="marks"), id="foot")
+        yield Input(
+            placeholder="text in the prompt or the id; enter keeps it, esc takes it back", id="search"
+        )
+        yield Horizontal(JobTable(), JobSidePanel(), id="list")
+        yield ListFooter()
 
     def on_mount(self) -> None:
         """Focus the table. After commits the page loads again at most once a second."""
@@ -82,27 +87,37 @@ class JobsPage(JobActions, Page):
         self.set_interval(AGES_SECONDS, table.redraw)
 
     def on_resize(self, _: Resize) -> None:
-        """Choose the columns that fit."""
-        if self._page is not None:
-            self.query_one(JobTable).lay_out()
+        """Show the selected job beside the list where there is room."""
+        self.set_class(self.app.size.width >= SPLIT_COLUMNS, "-split")
+        self._show_beside()
+
+    def _show_beside(self) -> None:
+        if self.has_class("-split"):
+            self.query_one(JobSidePanel).show(self.query_one(JobTable).current)
+
+    def on_job_table_cursor_moved(self) -> None:
+        """Show the job under the cursor beside the list."""
+        self._show_beside()
 
     def load(self) -> None:
         """Request the page."""
         position, client = self._requested, self.kinolog.client
-        call = partial(
-            client.jobs,
-            position.job_filter.to_selection(),
-            sort=position.order.sort,
-            order=position.order.direction,
-            limit=self.kinolog.preferences.page_size,
-            cursor=position.cursor,
-        )
+        selection, order = position.job_filter.to_selection(), position.order
+        limit, cursor = self.kinolog.preferences.page_size, position.cursor
+        call: Callable[[], Awaitable[JobPageInfo]]
+        if order.sort == status_order.SORT:
+            by_status = partial(status_order.jobs_by_status, client, selection, descending=order.descending)
+            call = partial(by_status, limit=limit, cursor=cursor)
+        else:
+            in_order = partial(client.jobs, selection, sort=order.sort, order=order.direction)
+            call = partial(in_order, limit=limit, cursor=cursor)
         self.request("page", call)
         self._draw_footer()
 
     def redraw(self) -> None:
         """Draw the rows again too."""
         self.query_one(JobTable).redraw()
+        self.query_one(JobSidePanel).redraw()
         super().redraw()
 
     def set_filter(self, job_filter: JobListFilter) -> None:
@@ -126,6 +141,7 @@ class JobsPage(JobActions, Page):
             match message:
                 case JobUpdated() | JobEnded():
                     table.patch(message.job_id, message.state)
+                    self.query_one(JobSidePanel).patch(message.job_id, message.state)
                     self._stale = self._stale or message.state.job is not None
                 case _:
                     pass
@@ -154,32 +170,16 @@ class JobsPage(JobActions, Page):
         table.show(page.jobs)
         if page_change:
             table.move_cursor(0 if page_change > 0 else table.row_count - 1)
+        self._show_beside()
         chips = self.query_one(StatusChips)
         chips.counts, chips.chosen = page.summary, self.job_filter.statuses
         self._draw_footer()
 
     def _draw_footer(self) -> None:
-        job_filter, order = self._requested.job_filter, self._requested.order
-        texts = [f"{plain(order.sort)} {'↓' if order.descending else '↑'}", job_filter.span]
-        texts += [" ".join(job_filter.priorities)] if job_filter.priorities else []
-        texts += [job_filter.model] if job_filter.model else []
-        texts += [f"“{job_filter.text}”"] if job_filter.text else []
-        page = self._page
-        if self._loading:
-            texts.append("reading …")
-        elif page is not None:
-            first = self._position.page * page.limit
-            total_text = f" of {count(page.total)}" if page.total is not None else ""
-            texts.append(f"{first + 1}–{first + len(page.jobs)}{total_text}" if page.jobs else "none")
         marked = len(self.query_one(JobTable).marked)
-        self._update_footer(" · ".join(texts), f"{marked} marked" if marked else "")
-
-    def _update_footer(self, shown: str, marks: str) -> None:
-        if (shown, marks) != self._footer:
-            self._footer = (shown, marks)
-            text = Text(shown, no_wrap=True, overflow="ellipsis")
-            self.query_one("#shown", Static).update(text, layout=False)
-            self.query_one("#marks", Static).update(marks)
+        footer = self.query_one(ListFooter)
+        footer.show(self._requested, self._position, self._page, loading=self._loading, marked=marked)
+        self.query_one(JobTable).show_order(self._requested.order)
 
     def selected_job_ids(self) -> list[str]:
         """Return the ids of the marked jobs, else of the job under the cursor."""
@@ -208,11 +208,21 @@ class JobsPage(JobActions, Page):
         self._draw_footer()
 
     def action_search(self) -> None:
-        """Show and focus the search field."""
+        """Show and focus the search field. The list follows what is typed."""
         search = self.query_one("#search", Input)
+        self._text_before = self.job_filter.text
+        with self.prevent(Input.Changed):
+            search.value = self._text_before
         search.display = True
-        search.value = self.job_filter.text
         search.focus()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        """List what matches the text so far. A newer request cancels an older one."""
+        self._search_for(message.value)
+
+    def _search_for(self, text: str) -> None:
+        if text.strip() != self.job_filter.text:
+            self.set_filter(replace(self.job_filter, text=text.strip()))
 
     def action_filter(self) -> None:
         """Open the filter dialog."""
@@ -266,22 +276,26 @@ class JobsPage(JobActions, Page):
         self._draw_footer()
 
     def action_clear(self) -> None:
-        """Close the search, else remove the marks, else remove the filter."""
+        """Close the search and take its text back, else remove the marks, else remove the filter."""
         table, search = self.query_one(JobTable), self.query_one("#search", Input)
         if search.display:
             search.display = False
             table.focus()
+            self._search_for(self._text_before)
         elif table.marked:
             self._remove_marks()
         elif self.job_filter.narrows:
             self.set_filter(JobListFilter())
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Apply the search."""
+        """Keep the search."""
         message.input.display = False
         self.query_one(JobTable).focus()
-        if message.value.strip() != self.job_filter.text:
-            self.set_filter(replace(self.job_filter, text=message.value.strip()))
+        self._search_for(message.value)
+
+    def on_job_table_sort_requested(self, message: JobTable.SortRequested) -> None:
+        """Sort by the column whose name was clicked; a second click reverses the order."""
+        self._go_to(self._requested.sorted_by(message.sort))
 
     def on_job_table_page_requested(self, message: JobTable.PageRequested) -> None:
         """Turn the page."""

@@ -47,6 +47,12 @@ class ListPosition:
         next_value = SORTS[(SORTS.index(self.order.sort) + 1) % len(SORTS)]
         return ListPosition(self.job_filter, replace(self.order, sort=next_value))
 
+    def sorted_by(self, sort: str) -> ListPosition:
+        """Return the first page in this order; in the opposite direction if it is the order already."""
+        if sort == self.order.sort:
+            return self.with_reversed_order()
+        return ListPosition(self.job_filter, JobListOrder(sort))
+
     def with_reversed_order(self) -> ListPosition:
         """Return the first page in the opposite order."""
         return ListPosition(self.job_filter, replace(self.order, descending=not self.order.descending))

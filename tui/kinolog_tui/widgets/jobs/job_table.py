@@ -18,12 +18,22 @@ from textual.strip import Strip
 
 from kinolog_client import JobInfo, JobState
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.session.job_list_filter import JobListOrder
 from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.jobs.job_row import PADDING, CellPart, Column, cell_parts, columns_for
 from kinolog_tui.widgets.theme_styles import style
 
 HEADER_ROWS = 1
+COLUMN_SORTS = {
+    "status": "status",
+    "pri": "priority",
+    "prio": "priority",
+    "progress": "progress",
+    "age": "created_at",
+    "ran": "duration",
+}
+"""The order that a click on the name of a column requests."""
 PROGRESS_FIELDS = ("percent", "stage", "scene", "eta_seconds")
 """Fields that live updates change between commits."""
 
@@ -44,6 +54,16 @@ class JobTable(ScrollView, can_focus=True):
         def __init__(self, job_id: str) -> None:
             super().__init__()
             self.job_id = job_id
+
+    class SortRequested(Message):
+        """The person clicked the name of a column that jobs can be sorted by."""
+
+        def __init__(self, sort: str) -> None:
+            super().__init__()
+            self.sort = sort
+
+    class CursorMoved(Message):
+        """Another job is under the cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--head", "table--even", "table--odd", "table--cursor"}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,6 +89,7 @@ class JobTable(ScrollView, can_focus=True):
         self._ids: list[str] = []
         self._columns: tuple[Column, ...] = ()
         self._palette: dict[str, Style] = {}
+        self._order = JobListOrder()
 
     @property
     def jobs(self) -> tuple[JobInfo, ...]:
@@ -130,11 +151,23 @@ class JobTable(ScrollView, can_focus=True):
         self.refresh()
 
     def lay_out(self) -> None:
-        """Fit the columns to the width of the screen, and the height to the rows."""
-        self._columns = columns_for(self.app.size.width)
+        """Fit the columns to the width, and the height to the rows."""
+        room = self.outer_size.width or self.app.size.width
+        self._columns = columns_for(room)
         width = sum(column.width + PADDING for column in self._columns)
-        self.virtual_size = Size(min(width, self.app.size.width - 1), len(self._ids) + HEADER_ROWS)
+        self.virtual_size = Size(min(width, room - 1), len(self._ids) + HEADER_ROWS)
         self.redraw()
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        if self._ids:
+            self.lay_out()
+
+    def show_order(self, order: JobListOrder) -> None:
+        """Mark the column that the list is sorted by."""
+        if order != self._order:
+            self._order = order
+            self.refresh_line(0)
 
     def move_cursor(self, row: int) -> None:
         """Move the cursor to a row."""
@@ -149,6 +182,7 @@ class JobTable(ScrollView, can_focus=True):
         self._refresh_row(before)
         self._refresh_row(after)
         self._reveal()
+        self.post_message(self.CursorMoved())
 
     def action_cursor_down(self) -> None:
         """Move down; from the last row to the next page."""
@@ -188,12 +222,25 @@ class JobTable(ScrollView, can_focus=True):
     def on_click(self, event: Click) -> None:
         """Move the cursor to the row that was clicked. A click on the row of the cursor opens its job."""
         row = event.y - HEADER_ROWS + self.scroll_offset.y
-        if event.y < HEADER_ROWS or row >= self.row_count:
+        if event.y < HEADER_ROWS:
+            self._sort_at(event.x)
+            return
+        if row >= self.row_count:
             return
         if row == self.cursor_row:
             self.action_open()
         else:
             self.move_cursor(row)
+
+    def _sort_at(self, x: int) -> None:
+        """Request the order of the column at `x`."""
+        start = 0
+        for column in self._columns:
+            start += column.width + PADDING
+            if x < start:
+                if column.name in COLUMN_SORTS:
+                    self.post_message(self.SortRequested(COLUMN_SORTS[column.name]))
+                return
 
     @property
     def _rows_in_view(self) -> int:
@@ -223,8 +270,14 @@ class JobTable(ScrollView, can_focus=True):
 
     def _headings(self, width: int) -> Strip:
         base = self.get_component_rich_style("table--head")
-        words = "".join(f" {column.name:<{column.width}} " for column in self._columns)
+        words = "".join(f" {self._heading(column):<{column.width}} " for column in self._columns)
         return Strip([Segment(words, base)], len(words)).adjust_cell_length(width, base)
+
+    def _heading(self, column: Column) -> str:
+        """Return the name of a column, with an arrow if the list is sorted by it."""
+        if COLUMN_SORTS.get(column.name) != self._order.sort:
+            return column.name
+        return f"{column.name[: column.width - 1]}{'↓' if self._order.descending else '↑'}"
 
     def _row(self, row: int, width: int) -> Strip:
         job = self._jobs[self._ids[row]]
