@@ -1,7 +1,7 @@
 """Record what a gateway answers, for the snapshots: python -m tests.snapshot.record URL.
 
 It submits a few jobs to a running kinolog, catches one of them while it renders, and writes every answer that the
-pages ask for into recorded.json, with the time at which it was so, and a finished video beside it.
+pages ask for into recorded.json, with the time at which it was so, and a finished video and its thumbnail beside it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def main(url: str) -> None:
         (FOLDER / "recorded.json").write_text(
             json.dumps(recorded, separators=(",", ":")) + "\n", encoding="utf-8"
         )
+        (FOLDER / "thumbnail.jpg").write_bytes(http.get(f"/mcp/result/{made}/thumbnail").content)
         (FOLDER / "film.mp4").write_bytes(http.get(f"/mcp/result/{made}/video").content)
         http.post("/mcp/bulk", json={"action": "cancel", "filter": {"date_range": "all_time"}})
 

@@ -130,7 +130,9 @@ class Replay:
         if path in self.problems:
             problem = self.problems[path]
             return JSONResponse(problem, problem["status"], media_type="application/problem+json")
-        if path.endswith(("/video", "/thumbnail")) or "/scenes/" in path:
+        if path.endswith("/thumbnail"):
+            return FileResponse(FOLDER / "thumbnail.jpg", media_type="image/jpeg")
+        if path.endswith("/video") or "/scenes/" in path:
             return FileResponse(FOLDER / "film.mp4", media_type="video/mp4")
         found = self._find(path, dict(request.query_params), request.method)
         return JSONResponse(found) if found is not None else JSONResponse({"detail": "not recorded"}, 404)
