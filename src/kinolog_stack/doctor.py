@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -29,11 +29,14 @@ from kinolog_stack.servers.libpq import connect
 from kinolog_stack.servers.nats_server import nats_server_binary
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.postgres_server import DATABASE, SUPERUSER, postgres_binary
+from kinolog_stack.settings import StackSettings
+from kinolog_stack.signing_certificates import SigningChain, certificate_end
 
 OK, WARNING, WRONG = "ok", "warning", "wrong"
 SCARCE_BYTES = 5 * 1024**3
 TOO_FEW_BYTES = 1024**3
 ANSWER_SECONDS = 5.0
+EXPIRES_SOON = timedelta(days=30)
 LOADING_SECONDS = 120.0
 WAITING = "not ready, waits for: "
 STREAMS = (EVENTS, WORK, PROGRESS, ADVISORIES, KEYS_STREAM, WORKERS_STREAM)
@@ -51,7 +54,7 @@ class DoctorCheck:
 
 def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     """Run all checks. Those that need a running stack are left out if none runs."""
-    checks = [_folder(folder), _disk(folder), _programs(), _models()]
+    checks = [_folder(folder), _disk(folder), _programs(), _models(), _signing(folder)]
     running = folder.running()
     checks.append(_stack(folder, running))
     if running is None or not running.addresses:
@@ -147,6 +150,23 @@ def _models() -> DoctorCheck:
             remedy="Put the weights there, or correct the path.",
         )
     return DoctorCheck(name="models", status=OK, found=", ".join(catalogue.names))
+
+
+def _signing(folder: DataFolder) -> DoctorCheck:
+    settings = StackSettings()
+    path = settings.signing_certificate or SigningChain(folder.signing_chain).signer
+    if not settings.signing or not (settings.signing_certificate or path.exists()):
+        why = "a start makes the certificate" if settings.signing else "KINOLOG_SIGNING is false"
+        return DoctorCheck(name="signing", status=OK, found=f"videos are not signed: {why}")
+    try:
+        ends_at = certificate_end(path)
+    except (OSError, ValueError) as error:
+        remedy = "Correct KINOLOG_SIGNING_CERTIFICATE, or restore secrets/c2pa (docs/running.md)."
+        return DoctorCheck(name="signing", status=WRONG, found=f"{path}: {error}", remedy=remedy)
+    status = OK if ends_at - datetime.now(UTC) > EXPIRES_SOON else WARNING
+    remedy = "" if status == OK else "Renew it: finished jobs wait once it has expired."
+    found = f"the certificate {path} signs videos until {ends_at:%Y-%m-%d}"
+    return DoctorCheck(name="signing", status=status, found=found, remedy=remedy)
 
 
 def _stack(folder: DataFolder, running: RunningStack | None) -> DoctorCheck:

@@ -120,6 +120,11 @@ def signing_env(chain: SigningChain, settings: StackSettings) -> Mapping[str, st
     return {CERTIFICATE_SETTING: str(chain.signer), KEY_SETTING: str(chain.signer_key)}
 
 
+def certificate_end(path: Path) -> datetime:
+    """Return when the first certificate of a PEM file expires. Raises `OSError`, `ValueError`."""
+    return x509.load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name(
         [

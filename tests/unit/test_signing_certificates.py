@@ -10,6 +10,8 @@ import pytest
 from cryptography import x509
 
 from kinolog_stack import signing_certificates
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.doctor import run_checks
 from kinolog_stack.errors import StartError
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.signing_certificates import SigningChain, signing_env
@@ -53,6 +55,28 @@ def test_an_interrupted_start_is_repaired(tmp_path: Path) -> None:
     chain.signer_key.write_bytes(new_chain(tmp_path / "other").signer_key.read_bytes())
     chain.ensure()
     assert _content(chain)["signer.pem"] != whole["signer.pem"]
+
+
+def test_the_doctor_names_a_certificate_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor says until when videos are signed, warns before the end, and names a file that cannot be read."""
+
+    def found() -> tuple[str, str]:
+        (check,) = [check for check in run_checks(DataFolder(tmp_path)) if check.name == "signing"]
+        return check.status, check.found
+
+    assert found() == ("ok", "videos are not signed: a start makes the certificate")
+    chain = new_chain(DataFolder(tmp_path).signing_chain)
+    assert found()[0] == "ok"
+    assert str(chain.signer) in found()[1]
+    monkeypatch.setattr(signing_certificates, "SIGNER_VALIDITY", timedelta(days=20))
+    chain.ensure()
+    chain.signer.unlink()
+    chain.ensure()
+    assert found()[0] == "warning"
+    monkeypatch.setenv("KINOLOG_SIGNING_CERTIFICATE", str(tmp_path / "missing.pem"))
+    assert found()[0] == "wrong"
+    monkeypatch.setenv("KINOLOG_SIGNING", "false")
+    assert found() == ("ok", "videos are not signed: KINOLOG_SIGNING is false")
 
 
 def test_a_missing_root_key_is_named(tmp_path: Path) -> None:
