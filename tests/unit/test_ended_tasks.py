@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from kinolog.process import tasks as module
-from kinolog.process.tasks import BackgroundTasks, TaskCounts, end_tasks, finish, keep_running
+from kinolog.process.tasks import BackgroundTasks, TaskCounts, end_tasks, finish, keep_running, within
 
 
 async def _deaf(begun: asyncio.Event, cancellations: int) -> None:
@@ -138,3 +138,14 @@ async def test_background_tasks_are_awaited_at_the_end() -> None:
     await background.ended()
     assert done.is_set()
     assert len(background) == 0
+
+
+async def test_a_limit_does_not_wait_for_work_that_does_not_end() -> None:
+    """After the limit the caller goes on at once, and the work, which loses cancellations, ends in the background."""
+    endings, begun = BackgroundTasks(), asyncio.Event()
+    with pytest.raises(TimeoutError):
+        await within(0.01, _deaf(begun, 2), endings)
+    assert begun.is_set()
+    assert len(endings) == 1
+    await endings.ended()
+    assert await within(30.0, asyncio.sleep(0, "result"), endings) == "result"

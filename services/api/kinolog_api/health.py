@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -18,6 +19,7 @@ from kinolog.ports.alarms import Alarm, AlarmSeverity
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.standstill_alarm import StandstillAlarm
+from kinolog.process.tasks import BackgroundTasks, within
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.watch.broadcast import WatchBroadcast
@@ -64,6 +66,7 @@ class HealthMonitor:
         self._clock = dependencies.clock
         self._unavailable: frozenset[str] = frozenset()
         self._log_end = 0
+        self._endings = BackgroundTasks()
 
     async def run(self) -> None:
         """Check at intervals, until cancelled."""
@@ -74,7 +77,8 @@ class HealthMonitor:
     async def check(self) -> None:
         """Check all dependencies once and update the health of all services."""
         log_end, position = await asyncio.gather(
-            _answer(LOG, self._store.last_position()), _answer(DATABASE, self._read_model.position())
+            self._answer(LOG, self._store.last_position()),
+            self._answer(DATABASE, self._read_model.position()),
         )
         answers = {LOG: log_end, DATABASE: position}
         unavailable = frozenset(name for name, answer in answers.items() if answer is None)
@@ -145,19 +149,17 @@ class HealthMonitor:
             ),
         ]
 
+    async def _answer(self, name: str, request: Coroutine[Any, Any, int]) -> int | None:
+        """Return what a dependency answers; None if it does not in time."""
+        try:
+            return await within(TIMEOUT_SECONDS, request, self._endings)
+        except Exception as error:  # any error means that the dependency cannot be used
+            logger.debug("the %s does not answer: %s", name, type(error).__name__)
+            return None
+
     async def _set(self, service: str, *, is_serving: bool) -> None:
         status = health_pb2.HealthCheckResponse
         await self._health.set(service, status.SERVING if is_serving else status.NOT_SERVING)
-
-
-async def _answer(name: str, request: Awaitable[int]) -> int | None:
-    """Return what a dependency answers; None if it does not in time."""
-    try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await request
-    except Exception as error:  # any error means that the dependency cannot be used
-        logger.debug("the %s does not answer: %s", name, type(error).__name__)
-        return None
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ async def serve(settings: WorkerSettings) -> None:
         probe = Probe(
             settings.worker_probe_port,
             host=settings.probe_host,
-            missing=lambda: [] if supervisor.ready.is_set() else ["the inference process"],
+            missing=supervisor.missing,
             metrics=[partial(metrics_of, dependencies)],
         )
         await probe.start()

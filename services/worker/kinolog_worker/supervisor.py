@@ -44,6 +44,11 @@ class Supervisor:
         self._model_classes = _served_classes(dependencies)
         self.ready = asyncio.Event()
 
+    def missing(self) -> list[str]:
+        """Return why the worker is not ready; empty when it is."""
+        inference = [] if self.ready.is_set() else ["the inference process"]
+        return [*inference, *filter(None, [self._reporter.problem])]
+
     def stop(self) -> None:
         """Take no more tickets. The running attempt ends, or its job is queued again after the grace period."""
         self._stop.set()

@@ -20,6 +20,8 @@ class WorkerReporter:
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
+        self.problem = ""
+        """Why the last report did not reach the registry; empty if it did."""
 
     async def run(self) -> None:
         """Report until cancelled. A lost report is not repeated: the next one follows."""
@@ -52,7 +54,9 @@ class WorkerReporter:
         )
         try:
             await self._dependencies.workers.report(status.report(self._dependencies.clock()))
+            self.problem = ""
         except LogUnavailable as unavailable:
+            self.problem = "the log does not answer"
             logger.debug("a report was lost: %s", unavailable)
 
 

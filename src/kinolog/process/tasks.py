@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from kinolog.process.logs import fields
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 END_SECONDS = 15.0
 """How long cancelled tasks may take to end. It is longer than any clean-up that waits for something itself."""
@@ -71,6 +73,23 @@ async def finish(task: asyncio.Future[Any], seconds: float) -> None:
     await end_tasks((task,))
     if cancelled is not None:
         raise cancelled
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, T], endings: BackgroundTasks) -> T:
+    """Return the result of `work`. Raises `TimeoutError` after `seconds`, also if the work does not end then.
+
+    `asyncio.timeout` waits for the end of what it cancels, and a driver may first ask its server to cancel a command.
+    Here the work ends in the background.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    finally:
+        if not task.done():
+            endings.start(end_tasks((task,)))
+    if not task.done():
+        raise TimeoutError
+    return task.result()
 
 
 async def keep_running(what: str, work: Callable[[], Awaitable[object]], pause_seconds: float) -> NoReturn:

@@ -38,6 +38,13 @@ WRITER_SETTINGS = {
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
 }
+KEEPALIVES: dict[str, Any] = {
+    # A server that vanished without a word is noticed, by queries that wait for it too.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def sqlalchemy_url(database_url: str) -> str:
@@ -75,6 +82,7 @@ def reader_pool(database_url: str, size: int, application: str) -> AsyncConnecti
             "application_name": application,
             "connect_timeout": 5,
             "prepare_threshold": 1,  # planning may take longer than the query: plan once
+            **KEEPALIVES,
         },
     )
 
@@ -87,6 +95,7 @@ async def writer_connection(database_url: str, application: str) -> Connection:
         options=_options(WRITER_SETTINGS),
         application_name=application,
         connect_timeout=10,
+        **KEEPALIVES,
     )
 
 

@@ -10,7 +10,9 @@ from kinolog_worker.inference.messages import FailedMessage, PrefetchedMessage, 
 from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import Ticket
+from kinolog.ports.workers import WorkerReport
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import FACTS, endless
 from tests.fixtures.waits import until, until_true
@@ -220,5 +222,28 @@ async def test_an_inference_process_that_dies_while_it_loads_is_started_again_af
         await supervisor.ready.wait()
     assert starts == [False, False]
     assert ready_after_death == [False]
+    supervisor.stop()
+    await wait_ended(running)
+
+
+async def test_a_worker_whose_log_does_not_answer_is_not_ready(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe names the log while reports do not reach it; an error that nobody expected ends no reports."""
+    memory_worker.set_timing(shutdown_grace_seconds=0.0, report_interval_seconds=0.01)
+    supervisor, report = Supervisor(memory_worker.dependencies), memory_worker.workers.report
+    running = asyncio.create_task(supervisor.run())
+    await until_true(lambda: not supervisor.missing(), "the worker is ready")
+    for error in (LogUnavailable("no answer"), LookupError("nobody expected it")):
+
+        async def fail(_: WorkerReport, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(memory_worker.workers, "report", fail)
+        await until_true(supervisor.missing, "the log is missing")
+        assert supervisor.missing() == ["the log does not answer"]
+        if isinstance(error, LookupError):
+            monkeypatch.setattr(memory_worker.workers, "report", report)
+    await until_true(lambda: not supervisor.missing(), "the worker is ready again")
     supervisor.stop()
     await wait_ended(running)

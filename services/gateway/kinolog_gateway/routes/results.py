@@ -169,6 +169,10 @@ def _file_headers(artifact: job_pb2.Artifact, etag: str, *, name: str) -> dict[s
     }
 
 
+CHUNK_SECONDS = 60.0
+"""How long the api may take to send the next part of a file."""
+
+
 async def _read_artifact(
     api: Upstream,
     caller: HttpCaller,
@@ -189,9 +193,16 @@ async def _read_artifact(
         metadata=caller.metadata,
     )
     try:
-        async for message in call:
+        messages = aiter(call)
+        while True:
+            async with asyncio.timeout(CHUNK_SECONDS):  # of the api alone: a client may read slowly
+                message = await anext(messages, None)
+            if message is None:
+                break
             if message.data:
                 yield message.data
+    except TimeoutError:
+        raise HttpProblemError(504, "API_UNAVAILABLE", "the api does not send the file; try again") from None
     finally:
         call.cancel()
 

@@ -19,6 +19,7 @@ from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.log_retry import retry_until_log_available
+from kinolog.process.tasks import end_tasks
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
@@ -88,8 +89,7 @@ class RunningAttempt:
                 outcome = await self._render(group)
                 await asyncio.gather(*self._uploads)
                 await self._outcome.record(outcome, watcher)
-                for task in background:
-                    task.cancel()
+                await end_tasks((*background, watcher))
         except BaseExceptionGroup as failures:
             lost = failures.subgroup(LeaseLost)
             if lost is None:
