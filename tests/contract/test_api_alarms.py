@@ -8,14 +8,18 @@ from datetime import UTC, datetime
 import grpc
 import pytest
 from grpc import aio
+from kinolog_api.alarms import watched_writes
 from kinolog_api.rpc.authentication import Authenticator
 
+from kinolog.job.commit import Commit
 from kinolog.ports.alarms import LOG_DAMAGED, STORAGE_FULL, Alarm, AlarmSeverity
+from kinolog.ports.event_store import Appended, LogUnavailable
 from kinolog.process.api_keys import KeyHolder, key_digest
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
+from tests.fixtures.waits import until
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
@@ -130,3 +134,44 @@ async def test_stale_lists_say_so(api: RunningApi) -> None:
     fresh = api.jobs.ListJobs(pb.ListJobsRequest())
     await fresh
     assert not await fresh.trailing_metadata()
+
+
+async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a write without an answer, submits are refused at once with what to do; the next one that works ends it."""
+    monkeypatch.setattr(watched_writes, "REFUSE_SECONDS", 0.3)
+    append, tries = api.store.append, 0
+
+    async def unanswered(commit: Commit) -> Appended:
+        nonlocal tries
+        tries += 1
+        raise LogUnavailable("timeout")
+
+    monkeypatch.setattr(api.store, "append", unanswered)
+    submit = pb.SubmitJobRequest(prompt=PROMPT)
+    assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
+    problem = await refused(api.jobs.SubmitJob(submit))
+    assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
+    assert tries == 1
+    await until(api.alarms.current, "the next try", lambda alarms: not alarms)
+    assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
+    assert tries == 2
+    monkeypatch.setattr(api.store, "append", append)
+    await until(api.alarms.current, "the next try", lambda alarms: not alarms)
+    await api.submit()
+    assert not await api.alarms.current()
+
+
+async def test_a_log_that_is_away_is_not_full(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that answers neither writes nor reads is unavailable; that says nothing about its disk."""
+
+    async def unanswered(*_: object) -> Appended:
+        raise LogUnavailable("no connection")
+
+    monkeypatch.setattr(api.store, "append", unanswered)
+    monkeypatch.setattr(api.store, "last_position", unanswered)
+    for _ in range(2):
+        problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
+        assert problem.code is grpc.StatusCode.UNAVAILABLE
+    assert not await api.alarms.current()

@@ -116,3 +116,4 @@ class ApiServer:
         await self._job_service.broadcast.close()
         await self._server.stop(grace_seconds)
         await self._job_service.key_pool.close()
+        await self._job_service.writes.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kinolog.command_handler import CommandHandler
 from kinolog.v1 import analytics_service_pb2, audit_service_pb2, job_service_pb2
 from kinolog_api.alarms.list_alarms import ListAlarms
+from kinolog_api.alarms.watched_writes import WatchedWrites
 from kinolog_api.alarms.write_guard import WriteGuard
 from kinolog_api.analytics.charts import ChartQueries
 from kinolog_api.audit.history import JobHistory
@@ -36,7 +37,8 @@ class JobService:
     def __init__(self, dependencies: ApiDependencies, rules: RequestRules) -> None:
         d = dependencies
         tenants = TenantLookup(d.store)
-        handler = CommandHandler(d.store, d.clock)
+        self.writes = WatchedWrites(d.store, d.alarms, d.clock)
+        handler = CommandHandler(self.writes, d.clock)
         write_guard = WriteGuard(d.alarms)
         archive = ArchiveCheck(d.store, d.read_model, d.clock)
         self._queries = JobQueries(d.store, d.keys, d.progress, d.read_model, archive, d.alarms)
@@ -47,7 +49,7 @@ class JobService:
         self._alarms = ListAlarms(d.alarms)
         self.key_pool = KeyPool(d.keys)
         self._submit = SubmitJob(
-            d.store, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard, archive, d.clock
+            self.writes, d.keys, self.key_pool, handler, d.catalogue, rules, write_guard, archive, d.clock
         )
         self.erase_job = EraseJob(self._commands, d.store, d.keys, d.artifacts, d.progress, d.read_model)
         self.broadcast = WatchBroadcast(d.store, d.keys, d.progress, tenants)
