@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from kinolog.process.full_disk import is_full
 from kinolog_stack.errors import StartError
 
 LAYOUT = 1
@@ -68,6 +69,10 @@ class DataFolder:
                 folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are private to their owner
         except OSError as error:
             self.close()
+            if is_full(error):
+                raise StartError(
+                    f"the disk of the data folder {self.path} is full.", "Make room on it."
+                ) from error
             raise StartError(
                 f"the data folder {self.path} cannot be used: {error.strerror or error}",
                 "Make it a folder that you may write to, or choose another with --data (KINOLOG_DATA).",
@@ -156,7 +161,8 @@ class DataFolder:
     def check_layout(self) -> None:
         """Raise `StartError` for a newer layout, a damaged folder and a folder of another program."""
         if not self._layout.exists():
-            unknown = {entry.name for entry in self.path.iterdir()} - {"lock"}
+            fresh = self._layout.with_name("layout.json.new")
+            unknown = {entry.name for entry in self.path.iterdir()} - {"lock", fresh.name}
             if unknown:
                 raise StartError(
                     f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(unknown)[:3])}"
@@ -164,7 +170,8 @@ class DataFolder:
                     "Choose an empty or new folder with --data (KINOLOG_DATA), or restore layout.json.",
                 )
             about = {"layout": LAYOUT, "made_by": version("kinolog")}
-            self._layout.write_text(json.dumps(about) + "\n", encoding="utf-8")
+            fresh.write_text(json.dumps(about) + "\n", encoding="utf-8")
+            fresh.replace(self._layout)  # complete or not there, also when the disk is full
         try:
             layout = int(json.loads(self._layout.read_text(encoding="utf-8"))["layout"])
         except (ValueError, KeyError, TypeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from kinolog.adapters.jetstream.subjects import (
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.data_folder import DataFolder, RunningStack
+from kinolog_stack.disks.disk_space import Disk, disks_of, stored_parts
 from kinolog_stack.errors import StartError
 from kinolog_stack.machine import missing_folders
 from kinolog_stack.servers.libpq import connect
@@ -54,7 +54,7 @@ class DoctorCheck:
 
 def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     """Run all checks. Those that need a running stack are left out if none runs."""
-    checks = [_folder(folder), _disk(folder), _programs(), _models(), _signing(folder)]
+    checks = [_folder(folder), *_disks(folder), _programs(), _models(), _signing(folder)]
     running = folder.running()
     checks.append(_stack(folder, running))
     if running is None or not running.addresses:
@@ -104,22 +104,25 @@ def _folder(folder: DataFolder) -> DoctorCheck:
     return DoctorCheck(name="data folder", status=OK, found=str(path))
 
 
-def _disk(folder: DataFolder) -> DoctorCheck:
-    existing = next(parent for parent in (folder.path, *folder.path.parents) if parent.exists())
-    free_bytes = shutil.disk_usage(existing).free
-    found = f"{free_bytes / 1024**3:.1f} GiB free"
-    if free_bytes < TOO_FEW_BYTES:
+def _disks(folder: DataFolder) -> list[DoctorCheck]:
+    """Return a check of each disk that holds a part of the data folder."""
+    found = disks_of(stored_parts(folder))
+    return [_disk(disk, "disk" if len(found) == 1 else f"disk ({disk.slug})") for disk in found]
+
+
+def _disk(disk: Disk, name: str) -> DoctorCheck:
+    room = f"{disk.free_bytes / 1024**3:.1f} GiB free"
+    if disk.free_bytes < TOO_FEW_BYTES:
         return DoctorCheck(
-            name="disk",
+            name=name,
             status=WRONG,
-            found=found,
-            remedy=f"Make room on the disk of {existing}: the log refuses writes when it is full.",
+            found=room,
+            remedy=f"Make room on the disk of {disk.parts[0].folder}: when it is full, new jobs are refused.",
         )
-    if free_bytes < SCARCE_BYTES:
-        return DoctorCheck(
-            name="disk", status=WARNING, found=found, remedy=f"Make room on the disk of {existing} soon."
-        )
-    return DoctorCheck(name="disk", status=OK, found=found)
+    if disk.free_bytes < SCARCE_BYTES:
+        remedy = f"Make room on the disk of {disk.parts[0].folder} soon."
+        return DoctorCheck(name=name, status=WARNING, found=room, remedy=remedy)
+    return DoctorCheck(name=name, status=OK, found=room)
 
 
 def _programs() -> DoctorCheck:

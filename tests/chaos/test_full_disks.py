@@ -83,7 +83,7 @@ def test_a_full_disk_delays_jobs_and_fails_none(data_folder: Path, name: str) ->
                 print(f"{name}: served again after {time.monotonic() - freed_at:.1f} s")
         _assert_all_completed(client, submitter.accepted)
         wait_until(lambda: _ready(stack).status_code, "ready again", lambda code: code == 200)
-        assert not client.alarms().alarms
+        wait_until(lambda: client.alarms().alarms, "the alarms are over", lambda alarms: not alarms)
         restarts = {name: part.starts - 1 for name, part in stack.processes.items() if part.starts > 1}
         print(
             f"{name}: {len(submitter.accepted)} accepted, refused {sorted(submitter.refusals)}, restarts {restarts}"
@@ -95,8 +95,8 @@ def _fill_for_a_while(stack: Stack, disk: SmallDisk, alarm: str) -> None:
     disk.fill()
     page = wait_until(lambda: _ready(stack), "/ready tells it", lambda page: page.status_code == 503)
     assert alarm in [found["name"] for found in page.json()["alarms"]]
-    checks = {check.name: check for check in run_checks(stack.folder)}
-    assert checks[f"alarm {alarm}"].status == "wrong"
+    found = [check.status for check in run_checks(stack.folder) if check.name == f"alarm {alarm}"]
+    assert "wrong" in found  # a worker that waits for its own disk adds a warning
     held, ends_at = threading.Event(), time.monotonic() + FULL_SECONDS
     while time.monotonic() < ends_at:
         disk.fill()  # what the stack itself frees meanwhile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,3 +124,21 @@ def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.Monk
         check_room(DataFolder(tmp_path / "data"), RESERVE)
     assert "Make room" in refused.value.remedy
     check_room(DataFolder(tmp_path / "data"), 1 << 20)
+
+
+def test_a_new_folder_on_a_full_disk_can_be_used_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full when a data folder is made leaves no half-written layout.json behind."""
+    folder, write_text = DataFolder(tmp_path / "data"), Path.write_text
+
+    def full(path: Path, text: str, encoding: str) -> int:
+        write_text(path, text[:5], encoding=encoding)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StartError, match="is full"):
+        folder.open()
+    monkeypatch.setattr(Path, "write_text", write_text)
+    folder.open()
+    folder.close()

@@ -60,9 +60,14 @@ class PoisonTicketHandler:
         """Handle advisories until cancelled."""
         while True:
             exhausted = await retry_until_log_available(self._feed.take, "the handler of poison tickets")
-            if await retry_until_log_available(
-                partial(self.handle, exhausted), "the handler of poison tickets"
-            ):
+            try:
+                handled = await retry_until_log_available(
+                    partial(self.handle, exhausted), "the handler of poison tickets"
+                )
+            except Exception:  # one job whose history cannot be read must not stop the others
+                logger.exception("the exhausted ticket of job %s comes again", exhausted.ticket.job_id)
+                continue
+            if handled:
                 await self._feed.acknowledge(exhausted)
 
     async def handle(self, exhausted: ExhaustedTicket) -> bool:
