@@ -18,7 +18,7 @@ port: 4222
 http: 8222
 max_connections: 1000
 max_payload: 1048576
-jetstream { store_dir: "/data", sync_interval: "always" }
+jetstream { store_dir: "/data", sync_interval: "always", max_file_store: 1PB }
 authorization {
   users: [
 """
