@@ -141,7 +141,7 @@ async def _copied_rows(connection: Connection) -> dict[str, list[bytes]]:
     for schema, name in TABLES:
         source, target = sql.Identifier(schema, name), sql.Identifier("bare", name)
         await connection.execute(sql.SQL("CREATE TABLE {} (LIKE {})").format(target, source))
-        statement = sql.SQL("COPY {} TO STDOUT (FORMAT BINARY)").format(source)
+        statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT BINARY)").format(source)
         async with connection.cursor() as cursor, cursor.copy(statement) as copy:
             copies[name] = [bytes(block) async for block in copy]
     return copies

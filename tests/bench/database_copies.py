@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from kinolog_projector.rebuild.recount import recount
 from kinolog_projector.schema.projection_schema import analyze, create_indexes
+from kinolog_projector.schema.prompt_partitions import PromptPartitions
 from psycopg import sql
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.tables import PROJECTION_SCHEMA
+from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROMPT_POSITIONS
 from kinolog.readmodel.trigrams import LENGTH
 
 MAX_ROUNDS = 9
@@ -39,12 +40,21 @@ _VALUES = {
     "grams": "{0} || ARRAY[" + _TRIGRAMS.format("job_id") + "]",
 }
 JOBS: Sequence[Table] = (tables.jobs,)
-PARTS: Sequence[Table] = (tables.prompts, tables.stages, tables.attempts, tables.artifacts, tables.activity)
+PARTS: Sequence[Table] = (
+    tables.prompts,
+    tables.prompt_trigrams,
+    tables.stages,
+    tables.attempts,
+    tables.artifacts,
+    tables.activity,
+)
 COPY = """
 INSERT INTO {name} ({columns}) SELECT {values} FROM {name},
     (SELECT %(number)s::int AS nth, %(jobs)s::int AS many, %(later)s * interval '1 s' AS later) AS round
-WHERE {name}.ctid <= %(end)s::tid AND substr({id}, 25, 1) <> '0'
+WHERE {generated}
 """
+GENERATED = "{name}.ctid <= %(end)s::tid AND substr({id}, 25, 1) <> '0'"
+GENERATED_BY_NUMBER = "number <= %(jobs)s"
 """Copies fill pages after those of the generated jobs, and the free space of these."""
 
 
@@ -100,12 +110,18 @@ class _Copies:
                 await connection.execute(sql.SQL("DROP INDEX {}").format(index_name))
             key = sql.Identifier(f"{table.name}_pkey")
             await connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, key))
+            if table is tables.prompts:
+                numbers = range(0, self.generated * (self.rounds + 1) + 1, PROMPT_POSITIONS // 2)
+                await PromptPartitions(PROJECTION_SCHEMA).create_missing(
+                    connection, [{"number": number} for number in numbers]
+                )
             cursor = await connection.execute(sql.SQL("SELECT max(ctid)::text FROM {}").format(name))
             (end,) = await cursor.fetchone() or (None,)
             columns = [column.name for column in table.columns]
+            generated = sql.SQL(GENERATED_BY_NUMBER if "number" in table.c else GENERATED)
             copy = sql.SQL(COPY).format(
                 name=name,
-                id=sql.SQL("id" if "id" in table.c else "job_id"),
+                generated=generated.format(name=name, id=sql.SQL("job_id")),
                 columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
                 values=sql.SQL(", ").join(sql.SQL(_value(table, column)) for column in columns),
             )

@@ -95,7 +95,7 @@ def helper(module: str, *arguments: str) -> Iterator[ServiceProcess]:
 
 @contextmanager
 def _process(name: str, module: tuple[str, ...], env: Mapping[str, str]) -> Iterator[ServiceProcess]:
-    whole = dict(os.environ) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | dict(env)
+    whole = dict(os.environ) | {"PYTHONPATH": PYTHONPATH, "PYTHONUNBUFFERED": "1"} | dict(env)
     with temporary_folder() as folder:
         spec = ServiceSpec(name, (sys.executable, "-m", *module), whole)
         process = ServiceProcess(spec, folder / f"{name}.log")

@@ -29,6 +29,7 @@ TABLES = {
     "checkpoint",
     "counters",
     "jobs",
+    "prompt_trigrams",
     "prompts",
     "rollups",
     "scenes",
@@ -208,7 +209,7 @@ async def test_erased_jobs_keep_no_prompt(database: Projected) -> None:
 
 async def _prompt(database: Projected, job_id: str) -> str | None:
     cursor = await database.connection.execute(
-        "SELECT prompt FROM projection.prompts WHERE job_id = %s", [job_id]
+        "SELECT prompt FROM projection.prompts JOIN projection.jobs USING (number) WHERE id = %s", [job_id]
     )
     row = await cursor.fetchone()
     assert row is not None

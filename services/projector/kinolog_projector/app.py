@@ -56,6 +56,7 @@ from kinolog_projector.dispatch.rules import TICKET_EVENTS
 from kinolog_projector.dispatch.run import GuardedDispatch, run_dispatch
 from kinolog_projector.dispatch.unfinished_jobs import ReadModelUnfinishedJobs
 from kinolog_projector.erasure.key_audit import KeyAudit
+from kinolog_projector.erasure.scrub import Scrub
 from kinolog_projector.guard.log_guard import LogGuard
 from kinolog_projector.lifecycle import NAME, serve
 from kinolog_projector.log_connection import log_connection
@@ -104,7 +105,7 @@ async def run(settings: ProjectorSettings) -> None:
             progress,
             settings.projector_batch_size,
             check_archive=guard.check_start,
-            companions=(key_audit.run,),
+            companions=(key_audit.run, Scrub(database_url).run),
         )
         dispatch = partial(
             run_dispatch,

@@ -51,6 +51,14 @@ key_archive = Table(
 )
 """The keys of jobs that are not erased, wrapped under a master key: what a lost key store is restored from."""
 
+erased_prompts = Table(
+    "erased_prompts",
+    permanent,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("deleted_by", BigInteger, nullable=False, comment="Number of the transaction."),
+)
+"""Jobs whose texts were deleted from the read models, until the files of the database hold them no more."""
+
 log_lines = Table(
     "log_lines",
     permanent,

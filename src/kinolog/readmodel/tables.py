@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 PROJECTION_SCHEMA = "projection"
 
-PROJECTION_VERSION = 3
+PROJECTION_VERSION = 4
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 projection = MetaData(schema=PROJECTION_SCHEMA)
@@ -154,10 +154,25 @@ prompts = Table(
     "prompts",
     projection,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", Key, nullable=False),
-    Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
+    postgresql_partition_by="RANGE (number)",
+)
+"""Prompts in plain text, separate from everything else. NULL once the job is erased.
+
+The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
+Partitions of `PROMPT_POSITIONS` positions are small enough to be written anew, without what was erased (decision 37).
+"""
+
+PROMPT_POSITIONS = 1 << 17
+"""Numbers in one partition of `prompts`. It holds at most as many jobs, usually a tenth: a job has ten commits."""
+
+prompt_trigrams = Table(
+    "prompt_trigrams",
+    projection,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("tenant", Key, nullable=False),
     Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.trigrams."),
     Index(
         "prompts_by_grams",
@@ -166,10 +181,7 @@ prompts = Table(
         postgresql_with={"gin_pending_list_limit": 256},
     ),
 )
-"""Prompts in plain text, separate from the columns that change often. NULL once the job is erased.
-
-The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
-"""
+"""What finds prompts by their text: numbers, no text. The texts of the hits are compared in `prompts`."""
 
 scenes = Table(
     "scenes",

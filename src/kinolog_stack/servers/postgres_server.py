@@ -55,6 +55,8 @@ SETTINGS = {
     "synchronous_commit": "on",
     "wal_compression": "on",
     "max_wal_size": "2GB",
+    # Files of the write-ahead log are deleted, not used again: erased texts must not stay in them (decision 37).
+    "wal_recycle": "off",
     "recovery_init_sync_method": SYNC_METHOD,
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -26,9 +26,9 @@ from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
 from kinolog_projector.bulk.upserts import upsert
-from kinolog_projector.projection.batch import unsealed_prompts
+from kinolog_projector.projection.batch import JobPrompts, unsealed_prompts
 from kinolog_projector.projection.projection_tables import ProjectionTables
-from kinolog_projector.projection.rows import prompt_row
+from kinolog_projector.projection.rows import prompt_row, trigram_row
 from kinolog_projector.projection.writer import BatchWriter
 
 logger = logging.getLogger(__name__)
@@ -49,14 +49,15 @@ KEYS_MISSING = "keys-missing"
 """Name of the alarm."""
 
 INCOMPLETE = sql.SQL(
-    "SELECT prompts.number FROM projection.prompts JOIN projection.jobs ON jobs.id = prompts.job_id"
+    "SELECT prompts.number FROM projection.prompts JOIN projection.prompt_trigrams USING (number)"
+    " JOIN projection.jobs ON jobs.id = prompt_trigrams.job_id"
     " LEFT JOIN kinolog.key_archive AS archived ON archived.position = prompts.number"
     " WHERE prompts.number > %s AND prompts.number <= %s AND NOT jobs.erased"
     " AND (archived.key_id IS NULL OR prompts.prompt IS NULL OR substring(archived.wrapped FROM 1 FOR %s) <> %s)"
     " ORDER BY prompts.number"
 )
 NEWEST = sql.SQL(
-    "SELECT min(number) - 1 FROM (SELECT number FROM projection.prompts ORDER BY number DESC LIMIT %s)"
+    "SELECT min(number) - 1 FROM (SELECT number FROM projection.prompt_trigrams ORDER BY number DESC LIMIT %s)"
 )
 FIRST_COMMITS = sql.SQL("SELECT position, raw FROM kinolog.archive WHERE position = ANY(%s::bigint[])")
 NOT_ERASED = sql.SQL("SELECT id FROM projection.jobs WHERE id = ANY(%s::text[]) AND NOT erased")
@@ -170,28 +171,31 @@ class KeyAudit:
                 for first in kept
             ]
             await connection.execute(STORE_KEYS.query, STORE_KEYS.parameters(keys))
-            await projection.write_prompts(connection, self._prompt_rows(kept, wrapped))
+            unsealed = self._unsealed(kept, wrapped)
+            await projection.write_prompts(
+                connection,
+                [prompt_row(first.number, prompts) for first, prompts in unsealed],
+                [trigram_row(first.job, first.number, prompts) for first, prompts in unsealed],
+            )
 
         await writer.run_exclusively(write)
         return missing
 
-    def _prompt_rows(
-        self, jobs: Sequence[_FirstCommit], wrapped: dict[str, bytes]
-    ) -> list[dict[str, object]]:
-        rows = []
+    def _unsealed(
+        self, jobs: Sequence[_FirstCommit], wrapped: Mapping[str, bytes]
+    ) -> list[tuple[_FirstCommit, JobPrompts]]:
+        """Return the prompts of the jobs whose prompts can be read."""
+        unsealed = []
         for first in jobs:
             key_id = first.job.sealing_key_id
             try:
                 prompts = unsealed_prompts(first.job, self._keys.unwrap(key_id, wrapped[key_id]))
             except (LogUnavailable, UnsealFailed) as error:
-                logger.error(
-                    "the prompt of a job cannot be read: %s",
-                    error,
-                    extra=fields("unreadable", job=first.job.id),
-                )
+                extra = fields("unreadable", job=first.job.id)
+                logger.error("the prompt of a job cannot be read: %s", error, extra=extra)
             else:
-                rows.append(dict(prompt_row(first.job, first.number, prompts)))
-        return rows
+                unsealed.append((first, prompts))
+        return unsealed
 
     async def _is_erased(self, job_id: str) -> bool:
         loaded = await self._store.load(job_id)

@@ -24,6 +24,7 @@ from kinolog_projector.projection.rows import (
     job_row,
     prompt_row,
     scene_rows,
+    trigram_row,
 )
 
 ACTIVITY: dict[type[e.Event], str] = {event: stored_name(event) for event in ACTIVITY_EVENTS}
@@ -114,9 +115,10 @@ class _JobProjection:
         rows.stages += self.stages.values()
         if self.erased or state.id in batch.prompts:
             prompts = None if self.erased else batch.prompts[state.id]
-            rows.prompts.append(prompt_row(state, number, prompts))
+            rows.prompts.append(prompt_row(number, prompts))
+            rows.prompt_trigrams.append(trigram_row(state, number, prompts))
         if self.erased and before:
-            self.projected.erased.append(state.id)
+            self.projected.erased[state.id] = number
         elif self.completed and not self.erased:
             rows.artifacts += artifact_rows(state)
         if self.scenes_changed:

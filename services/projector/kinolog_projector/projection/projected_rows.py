@@ -15,6 +15,7 @@ class JobTableRows:
 
     jobs: list[Row] = field(default_factory=list)
     prompts: list[Row] = field(default_factory=list)
+    prompt_trigrams: list[Row] = field(default_factory=list)
     scenes: list[Row] = field(default_factory=list)
     stages: list[Row] = field(default_factory=list)
     attempts: list[Row] = field(default_factory=list)
@@ -45,11 +46,14 @@ class WorkerTotals:
 
 @dataclass(slots=True)
 class ProjectedRows:
-    """Rows of all tables of a projection, separate for jobs that are new to it and for known ones."""
+    """Rows of all tables of a projection, separate for jobs that are new to it and for known ones.
+
+    `erased` has the number of each known job that the batch erases, by id.
+    """
 
     new: JobTableRows = field(default_factory=JobTableRows)
     known: JobTableRows = field(default_factory=JobTableRows)
-    erased: list[str] = field(default_factory=list)
+    erased: dict[str, int] = field(default_factory=dict)
     activity: list[Row] = field(default_factory=list)
     workers: dict[str, WorkerTotals] = field(default_factory=dict)
     counter_changes: CounterChanges = field(default_factory=CounterChanges)

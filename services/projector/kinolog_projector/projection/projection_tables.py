@@ -17,9 +17,19 @@ from kinolog_projector.projection.counter_changes import CounterChanges
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS, CurrentRow
 from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
+from kinolog_projector.schema.prompt_partitions import PromptPartitions
 
 COPY_MIN_JOBS = 64
 """With fewer new jobs in a batch, a COPY for each table takes longer than it saves."""
+
+
+NOTE_ERASED = sql.SQL(
+    "INSERT INTO kinolog.erased_prompts (number, deleted_by)"
+    " SELECT number, pg_current_xact_id()::text::bigint FROM {}"
+    " WHERE number = ANY(%s::bigint[]) AND (prompt IS NOT NULL OR negative_prompt IS NOT NULL)"
+    " ON CONFLICT (number) DO UPDATE SET deleted_by = excluded.deleted_by"
+)
+"""Notes the jobs whose texts stay in the files of the database: kinolog_projector.erasure.scrub."""
 
 
 class CheckpointConflict(Exception):
@@ -40,9 +50,12 @@ class ProjectionTables:
         self._delete_artifacts = sql.SQL("DELETE FROM {} WHERE job_id = ANY(%s::text[])").format(
             sql.Identifier(schema, "artifacts")
         )
+        self._note_erased = NOTE_ERASED.format(sql.Identifier(schema, "prompts"))
+        self._partitions = PromptPartitions(schema)
         self._upserts = {
             "jobs": upsert(tables.jobs, schema, newest="position"),
             "prompts": upsert(tables.prompts, schema),
+            "prompt_trigrams": upsert(tables.prompt_trigrams, schema),
             "scenes": upsert(tables.scenes, schema),
             "stages": upsert(tables.stages, schema, keep=("started_at", "seconds")),
             "attempts": upsert(tables.attempts, schema),
@@ -88,6 +101,7 @@ class ProjectionTables:
 
     async def write(self, connection: Connection, projected: ProjectedRows) -> None:
         """Write the rows of every table."""
+        await self._partitions.create_missing(connection, projected.new.prompts)
         use_copy = len(projected.new.jobs) >= COPY_MIN_JOBS
         if use_copy:
             for table, rows in projected.new.by_table():
@@ -98,6 +112,8 @@ class ProjectionTables:
             if not use_copy:
                 await self._upsert_jobs(connection, projected.new)
                 await _send(connection, self._activity, projected.activity)
+            if projected.erased:
+                await connection.execute(self._note_erased, [list(projected.erased.values())])
             await self._upsert_jobs(connection, projected.known)
             if projected.erased:
                 await connection.execute(self._delete_artifacts, ["{" + ",".join(projected.erased) + "}"])
@@ -106,9 +122,12 @@ class ProjectionTables:
             await _send(connection, self._rollups, changes.rollup_rows())
             await _send(connection, self._timings, changes.timing_rows())
 
-    async def write_prompts(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Write rows of `prompts`."""
-        await _send(connection, self._upserts["prompts"], rows)
+    async def write_prompts(
+        self, connection: Connection, prompts: Sequence[Row], trigrams: Sequence[Row]
+    ) -> None:
+        """Write rows of `prompts` and `prompt_trigrams` for known jobs."""
+        await _send(connection, self._upserts["prompts"], prompts)
+        await _send(connection, self._upserts["prompt_trigrams"], trigrams)
 
     async def _upsert_jobs(self, connection: Connection, job_rows: JobTableRows) -> None:
         for table, rows in job_rows.by_table():

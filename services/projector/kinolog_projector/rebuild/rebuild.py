@@ -24,6 +24,7 @@ from kinolog_projector.projection.live_progress import update_live_columns
 from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.writer import LOCK_LOG
 from kinolog_projector.rebuild.replay import LogReplay
+from kinolog_projector.schema.advisory_locks import REBUILD_LOCK
 from kinolog_projector.schema.migrate import check_permanent_schema
 from kinolog_projector.schema.projection_schema import (
     analyze,
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 FRESH_SCHEMA = "projection_fresh"
 RETIRED_SCHEMA = "projection_retired"
-REBUILD_LOCK = 0x6B696E6F72
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 30, 0.1
 DROP_AFTER_SECONDS = 1.0
 
 LIVE_COLUMNS = sql.SQL(
@@ -113,11 +114,17 @@ class Rebuild:
 
 
 async def lock_rebuild(connection: Connection) -> None:
-    """Take the lock of rebuilds for the lifetime of the connection. Raises `RebuildRunning`."""
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [REBUILD_LOCK])
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        raise RebuildRunning("another process is rebuilding the projection; wait until it has ended")
+    """Take the lock of rebuilds for the lifetime of the connection. Raises `RebuildRunning`.
+
+    The removal of erased texts from files holds it for a moment, so it is tried for a few seconds.
+    """
+    for _ in range(LOCK_TRIES):
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [REBUILD_LOCK])
+        row = await cursor.fetchone()
+        if row is not None and row[0]:
+            return
+        await asyncio.sleep(LOCK_PAUSE_SECONDS)
+    raise RebuildRunning("another process is rebuilding the projection; wait until it has ended")
 
 
 async def _copy_live_columns(connection: Connection, fresh: ProjectionTables) -> None:

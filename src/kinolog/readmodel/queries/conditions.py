@@ -10,14 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, SmallInteger, Text, any_, bindparam, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    SmallInteger,
+    Text,
+    any_,
+    bindparam,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Status
 from kinolog.ports.read_model import JobFilter
 from kinolog.readmodel import trigrams
 from kinolog.readmodel.priority_order import ALL_PRIORITIES, PRIORITY_ORDERS, priority_order
-from kinolog.readmodel.tables import counters, jobs, prompts
+from kinolog.readmodel.tables import counters, jobs, prompt_trigrams, prompts
 
 Condition = ColumnElement[bool]
 
@@ -113,30 +124,36 @@ def counter_conditions(shape: FilterShape) -> list[Condition]:
 
 
 def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Condition]:
-    """Return all conditions on `jobs`; a text is searched in `prompts`."""
+    """Return all conditions on `jobs`; a text is searched in the prompts."""
     conditions = kind_conditions(jobs, shape, statuses=statuses)
     if shape.created_from:
         conditions.append(jobs.c.created_at >= bindparam("created_from", type_=jobs.c.created_at.type))
     if shape.created_before:
         conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
     if shape.text:
-        match = select(prompts.c.job_id).where(prompts.c.job_id == jobs.c.id, *text_conditions(shape))
-        conditions.append(match.exists())
+        conditions.append(text_matches(shape, prompt_trigrams.c.number == jobs.c.number).exists())
     return conditions
 
 
-def text_conditions(shape: FilterShape) -> list[Condition]:
-    """Return conditions on `prompts`: the text is part of the prompt, in any case, or of the id."""
-    conditions: list[Condition] = [
-        prompts.c.tenant == TENANT,
-        or_(
-            prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
-            prompts.c.job_id.like(bindparam("id_pattern", type_=Text())),
-        ),
-    ]
+def text_matches(shape: FilterShape, *conditions: Condition) -> Select[tuple[str]]:
+    """Select the ids of the tenant's jobs whose prompt or id contains the text, narrowed by further conditions."""
+    matches = (
+        select(prompt_trigrams.c.job_id)
+        .join(prompts, prompts.c.number == prompt_trigrams.c.number)
+        .where(prompt_trigrams.c.tenant == TENANT, contains_text(prompt_trigrams.c.job_id), *conditions)
+    )
     if shape.text == LONG:
-        conditions.append(prompts.c.grams.contains(bindparam("trigrams", type_=prompts.c.grams.type)))
-    return conditions
+        grams = prompt_trigrams.c.grams
+        matches = matches.where(grams.contains(bindparam("trigrams", type_=grams.type)))
+    return matches
+
+
+def contains_text(job_id: ColumnElement[str]) -> Condition:
+    """Return the condition that the text is part of the row of `prompts`, in any case, or of the id."""
+    return or_(
+        prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
+        job_id.like(bindparam("id_pattern", type_=Text())),
+    )
 
 
 def one_status(index: int) -> Condition:

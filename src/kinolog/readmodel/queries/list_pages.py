@@ -24,12 +24,12 @@ from kinolog.ports.read_model import SortField, SortOrder
 from kinolog.readmodel.queries.conditions import (
     NONE,
     ONE,
-    SHORT,
     Condition,
     FilterShape,
+    contains_text,
     job_conditions,
     one_status,
-    text_conditions,
+    text_matches,
 )
 from kinolog.readmodel.queries.cursors import CursorPosition
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS, READ_COLUMNS
@@ -169,7 +169,7 @@ def _index_scan(shape: ListShape, selection: Selection, *, reach: str = "reach")
 def _sorted_matches(shape: ListShape, selection: Selection) -> Select[Any]:
     """Select all matching jobs first, as a materialized CTE that the planner cannot merge, then sort them."""
     if shape.filter.text:
-        hits = _materialized(select(prompts.c.job_id).where(*text_conditions(shape.filter)), "hits")
+        hits = _materialized(text_matches(shape.filter), "hits")
         conditions = job_conditions(replace(shape.filter, text=NONE))
         statement = selection(conditions).join(hits, hits.c.job_id == jobs.c.id)
     else:
@@ -185,8 +185,8 @@ def _probed(shape: ListShape, selection: Selection) -> Select[Any]:
     probed = scan.limit(PROBED_JOBS).subquery("probed")
     # Read each prompt by its key. OFFSET 0 keeps the planner from scanning all prompts or the index of trigrams.
     compared = (
-        select(prompts.c.job_id)
-        .where(prompts.c.number == probed.c.number, *text_conditions(replace(shape.filter, text=SHORT)))
+        select(prompts.c.number)
+        .where(prompts.c.number == probed.c.number, contains_text(probed.c.id))
         .offset(0)
         .lateral("compared")
     )

@@ -1,0 +1,118 @@
+"""What was erased is in no file of a data folder: not in those of the servers, the logs, the artifacts or the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kinolog_client import KinologClient, PreviewReceived
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.stack import Stack
+from tests.fixtures.servers import temporary_folder
+from tests.fixtures.waits import WAIT_SECONDS, wait_until
+from tests.fixtures.whole_stack import whole_stack
+
+PROMPT_WORD, NEGATIVE_WORD, REASON_WORD, OTHER = "zanzibarquux", "wobblefrotz", "sprongleback", "kettlemumble"
+WORDS = (PROMPT_WORD, NEGATIVE_WORD, REASON_WORD)
+JPEG = b"\xff\xd8\xff\xe0"
+"""How a preview begins."""
+
+ERASE_SECONDS = 4 * WAIT_SECONDS
+"""It takes less than a minute on an idle machine."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder that is kept after its stack has stopped."""
+    with temporary_folder() as made:
+        yield made / "data"
+
+
+def _files_with(folder: Path, content: bytes) -> list[str]:
+    """Return the files below a folder that contain these bytes. Files that vanish meanwhile contain nothing."""
+    found = []
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file() and content in path.read_bytes():
+                found.append(str(path.relative_to(folder)))
+        except FileNotFoundError:
+            continue
+    return sorted(found)
+
+
+def _cancelled_while_previewed(client: KinologClient) -> str:
+    """Run a job of the embedded model until its first preview, cancel it, and return its id when it has ended."""
+    job_id = client.generate(
+        f"a green ring {PROMPT_WORD}", model="kinolog-tiny", frames=33, steps=100, size="128x128"
+    ).job_id
+    previewed = False
+    for update in client.watch(job_id):
+        if isinstance(update, PreviewReceived) and not previewed:
+            previewed = True
+            assert update.image.startswith(JPEG)
+            client.cancel(job_id, reason=f"because of {REASON_WORD}")
+    assert previewed
+    return job_id
+
+
+def _completed(client: KinologClient, prompt: str) -> str:
+    job_id = client.generate(prompt, model="card", negative_prompt=NEGATIVE_WORD).job_id
+    for _ in client.watch(job_id):
+        pass
+    return job_id
+
+
+def _use(stack: Stack) -> tuple[str, str]:
+    """Make jobs with words of their own and erase them. Return the ids of one that is erased and one that is not."""
+    with KinologClient(stack.addresses["gateway"]) as client:
+        cancelled = _cancelled_while_previewed(client)
+        assert not _files_with(stack.folder.nats, JPEG), "previews are stored in the clear"
+        erased, kept = (
+            _completed(client, f"a red circle {PROMPT_WORD}"),
+            _completed(client, f"a kite {OTHER}"),
+        )
+        wait_until(
+            lambda: [row.prompt for row in client.iterate_jobs()],
+            "the lists show all jobs",
+            lambda prompts: len(prompts) == 3,
+        )
+        assert _files_with(stack.folder.path, PROMPT_WORD.encode())
+        client.erase(cancelled)
+        client.erase(erased)
+        wait_until(
+            lambda: {
+                word: _files_with(stack.folder.path, word.encode()) for word in (PROMPT_WORD, REASON_WORD)
+            },
+            "no file holds an erased word",
+            lambda found: not any(found.values()),
+            seconds=ERASE_SECONDS,
+        )
+        assert [row.prompt for row in client.iterate_jobs() if row.prompt] == [f"a kite {OTHER}"]
+        reasons = [
+            event.data.get("reason")
+            for commit in client.history(cancelled).commits
+            for event in commit.events
+            if event.type == "cancel_requested"
+        ]
+        assert reasons == ["(erased)"]
+        client.erase(kept)
+        wait_until(
+            lambda: _files_with(stack.folder.path, NEGATIVE_WORD.encode()),
+            "the negative prompts are gone with their last job",
+            lambda found: not found,
+            seconds=ERASE_SECONDS,
+        )
+    return erased, kept
+
+
+def test_no_file_holds_what_was_erased(folder: Path) -> None:
+    """Prompts, reason, previews and videos of erased jobs are gone, while the stack runs and after its stop."""
+    with whole_stack(folder) as stack:
+        erased, kept = _use(stack)
+    for word in (*WORDS, OTHER):
+        assert not _files_with(folder, word.encode()), word
+    assert not _files_with(DataFolder(folder).nats, JPEG)
+    for job_id in (erased, kept):
+        assert not (DataFolder(folder).artifacts / "jobs" / job_id).exists()
