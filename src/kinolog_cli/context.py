@@ -115,6 +115,9 @@ def command(function: Callable[P, ExitCode | None]) -> Callable[P, None]:
         except ValidationError as error:
             code = ExitCode.USAGE
             context.print_error(describe_invalid_setting(error))
+        except typer.Abort:  # a question that standard input does not answer
+            code = ExitCode.USAGE
+            context.print_error("nobody answered; give --yes to do it without a question")
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:

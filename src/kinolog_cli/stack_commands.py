@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from kinolog.process.settings import describe_invalid_setting
-from kinolog.texts import printable
+from kinolog.texts import one_line, printable
 from kinolog_cli.context import wants_json
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.stop_signals import StopSignals
@@ -119,7 +119,7 @@ def doctor(
     else:
         width = max(len(check.name) for check in checks)
         for check in checks:
-            sys.stdout.write(f"{MARKS[check.status]}  {check.name:<{width}}  {check.found}\n")
+            sys.stdout.write(f"{MARKS[check.status]}  {check.name:<{width}}  {one_line(check.found)}\n")
             if check.status != "ok" and check.remedy:
                 sys.stdout.write(f"{'':<{width + 11}}{check.remedy}\n")
     raise typer.Exit(int(ExitCode.OK if healthy else ExitCode.FAILED))

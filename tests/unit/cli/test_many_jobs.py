@@ -54,6 +54,19 @@ async def test_bulk_by_filter_asks_and_counts(kinolog: Kinolog, api: RecordingAp
     assert set(request.selection.filter.statuses) == {pb.STATUS_QUEUED, pb.STATUS_PROCESSING}
 
 
+@pytest.mark.parametrize("arguments", [["bulk", "erase", "--all"], ["erase", "z" * 26]])
+async def test_a_question_that_nobody_answers(
+    kinolog: Kinolog, api: RecordingApi, arguments: list[str]
+) -> None:
+    """Where standard input ends, nothing is changed, and the option that needs no answer is named."""
+    api.add_job(status=pb.STATUS_COMPLETED)
+    done = await kinolog(*arguments, text="")
+    assert done.exit_code == ExitCode.USAGE
+    assert "--yes" in done.stderr
+    assert not api.requests("EraseJob")
+    assert not api.requests("BulkEraseJobs")
+
+
 async def test_bulk_names_what_was_refused(kinolog: Kinolog, api: RecordingApi) -> None:
     """Each refused job is named with the reason, and the status tells a script."""
     job = api.add_job()
