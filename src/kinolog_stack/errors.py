@@ -17,7 +17,7 @@ class SettingError(StartError):
 
 
 class PortError(StartError):
-    """A configured port is not available. `setting` is the environment variable that changes it."""
+    """A configured port is not available. `setting` is the option or environment variable that changes it."""
 
     def __init__(self, *, program: str, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(

@@ -72,7 +72,7 @@ def test_up_that_cannot_work_says_so(tmp_path: Path) -> None:
             output = up.communicate(timeout=60)[1]
             assert up.returncode == 1
     assert port in output
-    assert "KINOLOG_GATEWAY_PORT" in output
+    assert "--port (KINOLOG_GATEWAY_PORT)" in output
     assert "Traceback" not in output
 
 
