@@ -15,7 +15,7 @@ from kinolog.provenance import Provenance
 from kinolog_cli.context import CliContext
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_cli.output.columns import detail_table
+from kinolog_cli.output.columns import print_details
 from kinolog_client import GatewayError, HistoryInfo, NotFound
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.settings import StackSettings
@@ -144,7 +144,7 @@ def _print_text(
         ]
     if comparison is not None:
         pairs.append(("log", comparison.detail))
-    context.out.print(detail_table(pairs))
+    print_details(context.out, pairs)
 
 
 def _verdict(path: Path, found: SignedFile) -> Text:

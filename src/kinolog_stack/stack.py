@@ -219,7 +219,12 @@ class Stack:
     def _check_ports(self) -> None:
         """Raise `PortError` for a port that is taken, before anything is started."""
         configured = (
-            ("the gateway", self.settings.gateway_host, self.settings.gateway_port, "--port (KINOLOG_GATEWAY_PORT)"),
+            (
+                "the gateway",
+                self.settings.gateway_host,
+                self.settings.gateway_port,
+                "--port (KINOLOG_GATEWAY_PORT)",
+            ),
             ("the api", self.settings.api_host, self.settings.api_port, "--api-port (KINOLOG_API_PORT)"),
             ("nats-server", "127.0.0.1", self.settings.nats_port, "KINOLOG_NATS_PORT"),
             ("Postgres", "127.0.0.1", self.settings.postgres_port, "KINOLOG_POSTGRES_PORT"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kinolog_cli.context import JsonOption, command, current_context
 from kinolog_cli.jobs.selection_options import FromOption, RangeOption, ToOption, time_span
-from kinolog_cli.output.columns import detail_table, print_columns
+from kinolog_cli.output.columns import print_columns, print_details
 from kinolog_cli.output.formats import duration, percent
 from kinolog_client import OverviewInfo
 
@@ -32,7 +32,7 @@ def analytics(
             }
         )
         return
-    context.out.print(detail_table(_overview(overview)))
+    print_details(context.out, _overview(overview))
     if rates.rates:
         context.out.print()
         print_columns(

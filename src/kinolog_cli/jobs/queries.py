@@ -7,14 +7,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress
-from rich.table import Table
 
 from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
 from kinolog_cli.jobs.watch import print_log_lines
-from kinolog_cli.output.columns import detail_table, print_columns
+from kinolog_cli.output.columns import print_columns, print_details
 from kinolog_cli.output.formats import age, duration, job_facts, status_text
 from kinolog_cli.output.history import print_history
 from kinolog_cli.output.places import checked_place, writes_standard_output
@@ -33,29 +32,27 @@ def show(job: JobArgument, as_json: JsonOption = False) -> None:
     if context.as_json:
         context.print_json(found.to_json() | {"logs": [line.to_json() for line in logs.entries]})
         return
-    context.out.print(_job_details(found))
+    print_details(context.out, _details(found))
     print_log_lines(context.out, list(logs.entries))
 
 
-def _job_details(job: JobInfo) -> Table:
+def _details(job: JobInfo) -> list[tuple[str, Any]]:
     error, media = job.error, job.media
-    return detail_table(
-        [
-            ("job", job.job_id),
-            ("status", status_text(job.status)),
-            ("prompt", job.prompt or "(erased)"),
-            *job_facts(job),
-            ("priority", job.priority),
-            ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
-            ("eta", duration(job.eta_seconds)),
-            ("in the queue", job.queue_position),
-            ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
-            ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
-            ("error", f"{error.code}: {error.message}" if error else ""),
-            ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
-            ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
-        ]
-    )
+    return [
+        ("job", job.job_id),
+        ("status", status_text(job.status)),
+        ("prompt", job.prompt or "(erased)"),
+        *job_facts(job),
+        ("priority", job.priority),
+        ("progress", f"{job.percent:.0f} %" + (f", {job.stage}" if job.stage else "")),
+        ("eta", duration(job.eta_seconds)),
+        ("in the queue", job.queue_position),
+        ("attempt", f"{job.attempt} by {job.worker}" if job.attempt else ""),
+        ("submitted", f"{age(job.created_at)} ago by {job.actor}"),
+        ("error", f"{error.code}: {error.message}" if error else ""),
+        ("video", f"{media.width}x{media.height} {media.codec}" if media else ""),
+        ("sha256", next((a.sha256 for a in job.artifacts if a.kind == "video"), "")),
+    ]
 
 
 @command
@@ -86,7 +83,7 @@ def result(
     pairs += [
         (artifact.kind, f"{artifact.sha256}  {artifact.size_bytes} bytes") for artifact in made.artifacts
     ]
-    context.out.print(detail_table([*pairs, *saved.items()]))
+    print_details(context.out, [*pairs, *saved.items()])
 
 
 def save_video(context: CliContext, client: KinologClient, job_id: str, path: Path) -> None:
@@ -123,7 +120,7 @@ def replay(
         return
     print_history(context.out, history.commits)
     context.out.print()
-    context.out.print(detail_table([("job", state.job_id), *_state(state)]))
+    print_details(context.out, [("job", state.job_id), *_state(state)])
 
 
 def _state(job: JobInfo) -> list[tuple[str, Any]]:

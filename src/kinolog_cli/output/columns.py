@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from kinolog.texts import one_line
@@ -22,20 +21,42 @@ def print_columns(
 
     Output that is no terminal has one line per row, without padding at its end.
     """
-    lines = [[_cell(value) for value in row] for row in rows]
     heads = [Text(heading, style="bold") for heading in headings]
-    widths = [max(row[index].cell_len for row in [heads, *lines]) for index in range(len(headings) - 1)]
+    _print_rows(console, [heads, *([_cell(value) for value in row] for row in rows)], fold=fold)
+
+
+def print_details(console: Console, pairs: Iterable[tuple[str, Any]]) -> None:
+    """Print names and values, without those that have no value.
+
+    A long value is wrapped on a terminal. In a pipe each value is one line.
+    """
+    rows = [
+        [
+            Text(name, style="dim"),
+            Text(str(value)) if isinstance(value, str) and console.is_terminal else _cell(value),
+        ]
+        for name, value in pairs
+        if value not in (None, "", [], {})
+    ]
+    _print_rows(console, rows, fold=True)
+
+
+def _print_rows(console: Console, rows: Sequence[list[Text]], *, fold: bool) -> None:
+    """Print rows whose columns but the last one are padded to a common width."""
+    if not rows:
+        return
+    widths = [max(cell.cell_len for cell in column) for column in list(zip(*rows, strict=True))[:-1]]
     before = sum(widths) + len(GAP) * len(widths)
     room = max(NARROWEST_LAST, console.width - before)
-    for row in [heads, *lines]:
-        *cells, last = row
+    for *cells, last in rows:
         for cell, width in zip(cells, widths, strict=True):
             cell.pad_right(width - cell.cell_len)
         parts = [last] if not console.is_terminal else _fitted(console, last, room, fold)
         start = Text(GAP).join([*cells, Text("")])
-        console.print(start + parts[0], soft_wrap=True)
-        for part in parts[1:]:
-            console.print(Text(" " * before) + part, soft_wrap=True)
+        for number, part in enumerate(parts):
+            line = (start if number == 0 else Text(" " * before)) + part
+            line.rstrip()
+            console.print(line, soft_wrap=True)
 
 
 def _fitted(console: Console, text: Text, room: int, fold: bool) -> Sequence[Text]:
@@ -45,18 +66,7 @@ def _fitted(console: Console, text: Text, room: int, fold: bool) -> Sequence[Tex
     return [text]
 
 
-def _cell(value: str | Text) -> Text:
+def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return Text(one_line(value.plain), style=value.style)
-    return Text(one_line(value))
-
-
-def detail_table(pairs: Iterable[tuple[str, Any]]) -> Table:
-    """Return names and values, without those that have no value."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        if value not in (None, "", [], {}):
-            table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
-    return table
+    return Text(one_line(str(value)))

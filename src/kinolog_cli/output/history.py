@@ -92,7 +92,7 @@ def _facts(data: dict[str, Any]) -> Iterator[str]:
         if name == "scene":
             yield f"scene {value + 1}"
         elif isinstance(value, list):
-            yield f"{len(value)} {words}"
+            yield f"{len(value)} {words if len(value) != 1 else words.removesuffix('s')}"
         elif isinstance(value, dict):
             if short := value.get("code") or value.get("sha256", "")[:12]:
                 yield f"{words} {short}"
