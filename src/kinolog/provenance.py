@@ -12,8 +12,8 @@ from typing import Protocol
 class Provenance:
     """What made a video. It names no prompt.
 
-    `log_position` and `log_hash` are the last commit of the job before the video was signed. Every later commit builds
-    on it, so the log cannot be rewritten without contradicting the video. Hashes are SHA-256 in hexadecimal.
+    `log_hash` is that of the last commit of the job before the video was signed. Every later commit builds on it, so
+    the log cannot be rewritten without contradicting the video. Hashes are SHA-256 in hexadecimal.
     """
 
     job_id: str
@@ -24,7 +24,6 @@ class Provenance:
 
     made_at: datetime
     frame_hash: str
-    log_position: int
     log_hash: str
 
 

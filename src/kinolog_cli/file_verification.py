@@ -54,11 +54,9 @@ def verify_file(context: CliContext, path: Path, roots: Sequence[Path]) -> ExitC
 
 def compare(history: HistoryInfo, provenance: Provenance, sha256: str) -> FileInLog:
     """Return whether a job's history holds the commit that a file names, and completed with this file."""
-    commit = next((c for c in history.commits if c.position == provenance.log_position), None)
-    if commit is None or commit.hash != provenance.log_hash:
-        return FileInLog(
-            False, f"the log holds another commit at position {provenance.log_position} than the file names"
-        )
+    commit = next((c for c in history.commits if c.hash == provenance.log_hash), None)
+    if commit is None:
+        return FileInLog(False, "the job's history does not hold the commit that the file names")
     made = {
         artifact.get("sha256")
         for later in history.commits
@@ -68,7 +66,11 @@ def compare(history: HistoryInfo, provenance: Provenance, sha256: str) -> FileIn
     }
     if sha256 not in made:
         return FileInLog(False, "the job did not complete with this file: its bytes differ")
-    return FileInLog(True, "it holds the commit that the file names, and the job completed with this file")
+    return FileInLog(
+        True,
+        f"the job's history holds the commit that the file names, at position {commit.position}, and the job completed "
+        "with this file",
+    )
 
 
 def _compare(context: CliContext, provenance: Provenance, sha256: str) -> FileInLog:
@@ -139,7 +141,7 @@ def _print_text(
             (stated, f"{found.generator}; the model {provenance.model}{revision} generated every frame"),
             ("at", f"{provenance.made_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
             ("job", provenance.job_id),
-            ("built on", f"position {provenance.log_position} of the log, hash {provenance.log_hash}"),
+            ("built on", f"the commit {provenance.log_hash} of the job's log"),
             ("signed by", _signer(found)),
         ]
     if comparison is not None:

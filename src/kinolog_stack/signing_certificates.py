@@ -7,7 +7,6 @@ authority, so both are valid for long; the signing certificate is made again in 
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,7 +58,8 @@ class SigningChain:
             self._make_signer()
 
     def _make_root(self) -> None:
-        key, name = ec.generate_private_key(ec.SECP256R1()), _name("kinolog root")
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = _name(f"kinolog root {_short_id(key.public_key())}")
         builder = _certificate(key, name, issuer=name, validity=ROOT_VALIDITY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
@@ -73,7 +73,8 @@ class SigningChain:
         if not isinstance(root_key, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{self.root_key} is not a key on an elliptic curve")
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _certificate(key, _name("kinolog"), issuer=root.subject, validity=SIGNER_VALIDITY)
+        name = _name(f"kinolog {_short_id(root_key.public_key())}")
+        builder = _certificate(key, name, issuer=root.subject, validity=SIGNER_VALIDITY)
         usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION, _CLAIM_SIGNING])
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=False), critical=True)
@@ -126,14 +127,18 @@ def certificate_end(path: Path) -> datetime:
 
 
 def _name(common_name: str) -> x509.Name:
+    """Return a subject. It names no person and no machine: it is in every video."""
     return x509.Name(
         [
-            x509.NameAttribute(
-                NameOID.ORGANIZATION_NAME, f"kinolog on {platform.node() or 'a machine'}"[:64]
-            ),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "self-signed"),
             x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
+
+
+def _short_id(key: ec.EllipticCurvePublicKey) -> str:
+    """Return what tells this installation from others."""
+    return x509.SubjectKeyIdentifier.from_public_key(key).digest.hex()[:8]
 
 
 def _certificate(

@@ -21,7 +21,6 @@ PROVENANCE = Provenance(
     version="0.1.0",
     made_at=datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC),
     frame_hash="f" * 64,
-    log_position=7,
     log_hash="ab" * 32,
 )
 

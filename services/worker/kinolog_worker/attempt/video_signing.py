@@ -51,7 +51,7 @@ class VideoSigning:
 
     def _provenance(self, finished: FinishedMessage) -> Provenance:
         """Return what the video states. The last commit is the one that the worker knows: later ones build on it."""
-        tail, spec = self._lease.tail, self._lease.job.spec
+        spec = self._lease.job.spec
         return Provenance(
             job_id=self._lease.job.id,
             model=spec.model,
@@ -59,8 +59,7 @@ class VideoSigning:
             version=version("kinolog"),
             made_at=self._dependencies.clock(),
             frame_hash=finished.media.frame_hash,
-            log_position=tail.position,
-            log_hash=tail.digest.hex(),
+            log_hash=self._lease.tail.digest.hex(),
         )
 
 

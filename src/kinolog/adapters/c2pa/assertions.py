@@ -34,7 +34,7 @@ def manifest_of(provenance: Provenance) -> dict[str, Any]:
         "model": provenance.model,
         "model_revision": provenance.model_revision,
         "frame_hash": provenance.frame_hash,
-        "log": {"position": provenance.log_position, "sha256": provenance.log_hash},
+        "log_hash": provenance.log_hash,
     }
     return {
         "claim_generator_info": [{"name": GENERATOR, "version": provenance.version}],
@@ -60,8 +60,7 @@ def provenance_in(manifest: Mapping[str, Any]) -> Provenance | None:
             version=_text(generator["version"]),
             made_at=datetime.fromisoformat(created["when"]),
             frame_hash=_text(job["frame_hash"]),
-            log_position=int(job["log"]["position"]),
-            log_hash=_text(job["log"]["sha256"]),
+            log_hash=_text(job["log_hash"]),
         )
     except (KeyError, TypeError, ValueError, StopIteration):
         return None
