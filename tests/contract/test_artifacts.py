@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -14,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kinolog.adapters.obstore.artifacts import ObstoreArtifacts, artifacts_at
-from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
+from kinolog.adapters.obstore.artifacts import artifacts_at
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -259,61 +256,6 @@ def _damage(store: ArtifactStore, tmp_path: Path, key: str, content: bytes) -> N
         store.replace(key, content)
     else:
         (tmp_path / "artifacts" / key).write_bytes(content)
-
-
-async def test_damage_without_a_trace_is_noticed(tmp_path: Path) -> None:
-    """A disk that changes a byte leaves the time of modification. A complete read ends with an error nevertheless."""
-    store = _open("folder", tmp_path)
-    content = bytes(range(256)) * 12_000
-    key = await _put(store, content)
-    assert await _read(store, key) == content
-    path = tmp_path / "artifacts" / key
-    times = path.stat()
-    with path.open("r+b") as file:
-        file.seek(5)
-        file.write(b"!")
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    received = 0
-    with pytest.raises(ArtifactDamaged):  # noqa: PT012 - the bytes before the error count
-        async for chunk in store.read(key):
-            received += len(chunk)
-    assert received < len(content), "the last bytes are held back, so that nobody takes the file for whole"
-
-
-async def test_an_artifact_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many ranges of one artifact, also at the same time, read it in full once; after a change once more."""
-    store = artifacts_at((tmp_path / "artifacts").as_uri())
-    key = await _put(store, bytes(5_000))
-    readings = 0
-    measure = ObstoreArtifacts._measure
-
-    async def counted(self: ObstoreArtifacts, key: str) -> tuple[ContentFacts, ContentVersion]:
-        nonlocal readings
-        readings += 1
-        return await measure(self, key)
-
-    monkeypatch.setattr(ObstoreArtifacts, "_measure", counted)
-    parts = await asyncio.gather(*(_read(store, key, start, start + 100) for start in range(0, 5_000, 100)))
-    assert b"".join(parts) == bytes(5_000)
-    assert readings == 1
-    path = tmp_path / "artifacts" / key
-    os.utime(path, (1, 1))
-    assert await _read(store, key, 1, 9) == bytes(8)
-    assert readings == 2
-
-
-def test_the_memory_of_verified_versions_is_bounded() -> None:
-    """The version that was not asked for longest is forgotten, and its artifact is read again."""
-    versions, version = (
-        VerifiedVersions(capacity=2),
-        ContentVersion(1, datetime(2026, 1, 1, tzinfo=UTC), None),
-    )
-    for key in ("a", "b"):
-        versions.add(key, version)
-    assert versions.has("a", version)
-    versions.add("c", version)
-    assert [versions.has(key, version) for key in ("a", "b", "c")] == [True, False, True]
-    assert not versions.has("a", ContentVersion(2, version.modified_at, None))
 
 
 async def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path: Path) -> None:

@@ -71,7 +71,15 @@ def configured_signer(settings: WorkerSettings) -> ProvenanceSigner | None:
         return None
     if certificate is None or key is None:
         raise CannotStart("KINOLOG_SIGNING_CERTIFICATE and KINOLOG_SIGNING_KEY: set both or none")
-    from kinolog.adapters.c2pa.signer import C2paSigner  # the library is large, and not every worker signs
+    try:
+        from kinolog.adapters.c2pa.signer import (
+            C2paSigner,  # the library is large, and not every worker signs
+        )
+    except ImportError as error:
+        raise CannotStart(
+            f"KINOLOG_SIGNING_CERTIFICATE: {error.name} is not installed; run: pip install 'kinolog[worker]', or set "
+            "KINOLOG_SIGNING=false for unsigned videos"
+        ) from error
 
     signer = C2paSigner(certificate, key)
     try:

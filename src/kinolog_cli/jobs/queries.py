@@ -83,6 +83,8 @@ def result(
     pairs += [
         (artifact.kind, f"{artifact.sha256}  {artifact.size_bytes} bytes") for artifact in made.artifacts
     ]
+    signed = any(artifact.signed_by for artifact in made.artifacts)
+    pairs.append(("signed", "yes; `kinolog verify FILE` says what made it" if signed else "no"))
     print_details(context.out, [*pairs, *saved.items()])
 
 

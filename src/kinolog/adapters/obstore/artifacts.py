@@ -156,7 +156,7 @@ class ObstoreArtifacts:
                 if whole:
                     digest.update(held)
         if whole and digest.hexdigest() != digest_in(key):
-            raise _damaged(key, digest.hexdigest())
+            raise self._damaged(key, digest.hexdigest())
         yield held
 
     async def measure(self, key: str) -> ContentFacts:
@@ -210,9 +210,15 @@ class ObstoreArtifacts:
                 return version
             facts, version = await self._measure(key)
             if facts.sha256 != digest_in(key):
-                raise _damaged(key, facts.sha256)
+                raise self._damaged(key, facts.sha256)
             self._verified.add(key, version)
             return version
+
+    def _damaged(self, key: str, found: str) -> ArtifactDamaged:
+        """Log that an artifact is damaged, for operators, and return the error."""
+        self._verified.forget(key)
+        logger.error("the artifact %s is damaged: its SHA-256 is %s", key, found)
+        return ArtifactDamaged(key)
 
     async def _is_intact(self, key: str) -> bool:
         """Return whether an artifact is there and, read in full, has the hash of its address."""
@@ -259,12 +265,6 @@ class ObstoreArtifacts:
 def _temporary_folder(job_id: str) -> str:
     """Return what the temporary keys of a job begin with, without the slash. Raises `ValueError`."""
     return f"{_TEMPORARY_PREFIX}/{folder_of(job_id)}"
-
-
-def _damaged(key: str, found: str) -> ArtifactDamaged:
-    """Log that an artifact is damaged, for operators, and return the error."""
-    logger.error("the artifact %s is damaged: its SHA-256 is %s", key, found)
-    return ArtifactDamaged(key)
 
 
 @contextmanager

@@ -43,6 +43,10 @@ class VerifiedVersions:
         self._versions.move_to_end(key)
         return True
 
+    def forget(self, key: str) -> None:
+        """Forget an artifact whose content proved wrong, whatever its version."""
+        self._versions.pop(key, None)
+
     def add(self, key: str, version: ContentVersion) -> None:
         """Remember that this version was verified."""
         self._versions[key] = version
