@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
+from kinolog_client import JobInfo
 from kinolog_tui.command_palette import PaletteProvider
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens import lazy_pages
@@ -83,6 +84,16 @@ class KinologApp(SessionApp):
     def _close_job(self) -> None:
         if isinstance(self.screen, Page) and self.screen.STACKED:
             self.pop_screen()
+
+    def make_again(self, job: JobInfo) -> None:
+        """Go to Generate, with its form filled with the request of a job."""
+        self.switch_mode("generate")
+
+        def fill() -> None:
+            if isinstance(self.screen, Page):
+                self.screen.fill(job)
+
+        self.call_later(fill)
 
     def action_page(self, mode: str) -> None:
         """Go to a page. Its key pressed again closes the job that is open over it."""

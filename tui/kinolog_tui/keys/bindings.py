@@ -145,7 +145,7 @@ JOB_ACTIONS = KeyGroup(
             ),
             ": the marked, else the one here",
         ),
-        KeyRow((Key("jobs.copy", "y", "copy the id"),)),
+        KeyRow((Key("jobs.copy", "y", "copy the id"), Key("jobs.again", "e", "make it again with changes"))),
     ),
     frozenset({"jobs", "job", "video", "history"}),
 )
@@ -203,6 +203,13 @@ GENERATE = KeyGroup(
             (
                 Key("generate.submit", "ctrl+s", "submit", while_typing=True),
                 Key("generate.edit", "e", "back into the prompt"),
+            )
+        ),
+        KeyRow(
+            (
+                Key("generate.earlier", "ctrl+up", "earlier prompts", while_typing=True),
+                Key("generate.later", "ctrl+down", "later ones", while_typing=True),
+                Key("generate.editor", "ctrl+o", "your own editor", while_typing=True),
             )
         ),
     ),

@@ -26,6 +26,8 @@ from kinolog_client import (
     TimeSpan,
 )
 from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.prompts.external_editor import EditorFailed, edited
+from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.drafts import Draft, check_draft, draft_size, planned_scenes
 from kinolog_tui.session.estimates.render_times import RenderTimes
@@ -35,6 +37,8 @@ from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.draft_view import DraftView
 from kinolog_tui.widgets.scroll_area import ScrollArea
 
+PAST_PROMPTS = 100
+"""Jobs whose prompts can be recalled."""
 PAST_JOBS = 50
 """Past jobs that a time is estimated from: as many of the newest, and of the longest of the last 30 days. The newest
 alone may all be of one size."""
@@ -49,6 +53,9 @@ class GeneratePage(Page):
         key_binding("generate.submit", "submit", "Submit"),
         key_binding("everywhere.next", "app.focus_next", "Next field"),
         key_binding("everywhere.back", "leave", "Leave field"),
+        key_binding("generate.earlier", "recall(1)", "Earlier prompts"),
+        key_binding("generate.later", "recall(-1)", "Later", show=False),
+        key_binding("generate.editor", "open_editor", "Editor"),
         key_binding("generate.edit", "edit", "Edit prompt", show=False),
     ]
 
@@ -62,6 +69,11 @@ class GeneratePage(Page):
         self._request_id = new_id()
         self._sending = False
         self._sent_text = ""
+        self._history = PromptHistory()
+        self._styles_of = ""
+        """The model whose styles can be chosen."""
+        self._to_fill: JobInfo | None = None
+        """A job that the form is filled with as soon as its model is chosen."""
 
     def body(self) -> ComposeResult:
         """The form beside the draft."""
@@ -105,6 +117,7 @@ class GeneratePage(Page):
     def load(self) -> None:
         """Request the models."""
         self.request("models", self.kinolog.client.models)
+        self.request("history", partial(self.kinolog.client.jobs, limit=PAST_PROMPTS))
 
     def redraw(self) -> None:
         """Draw the checked draft again too."""
@@ -116,6 +129,8 @@ class GeneratePage(Page):
         match message.value:
             case ModelListInfo(models=models):
                 self._show_models(models)
+            case JobPageInfo(jobs=jobs) if message.key == "history":
+                self._history.show(job.prompt for job in jobs)
             case JobPageInfo(jobs=jobs):
                 self._past_jobs[message.key] = jobs
                 model = message.key.partition(" ")[2]
@@ -146,6 +161,7 @@ class GeneratePage(Page):
 
     def _show_models(self, models: Sequence[ModelInfo]) -> None:
         if [*self._models.values()] == list(models):
+            self._choose_model_to_fill()
             return
         self._models = {model.name: model for model in models}
         chosen = next(
@@ -153,8 +169,56 @@ class GeneratePage(Page):
         )
         select = self.query_one("#model", Select)
         select.set_options([(model.name, model.name) for model in models])
+        if self._to_fill is not None and self._to_fill.model in self._models:
+            chosen = self._to_fill.model
         if chosen is not None:
             select.value = chosen
+
+    def fill(self, job: JobInfo) -> None:
+        """Fill the form with the request of a job. A prompt that was not sent can be recalled."""
+        self._to_fill = job
+        if self._models:
+            self._choose_model_to_fill()
+
+    def _choose_model_to_fill(self) -> None:
+        """Choose the job's model. Its styles and limits are known when the choice is handled; then the rest follows."""
+        job = self._to_fill
+        if job is None:
+            return
+        select = self.query_one("#model", Select)
+        if job.model in self._models and select.value != job.model:
+            select.value = job.model
+        elif self._styles_of == select.value:
+            self._fill_fields(job)
+
+    def _fill_fields(self, job: JobInfo) -> None:
+        self._to_fill = None
+        prompt, model = self.query_one("#prompt", TextArea), self.model
+        self._history.put_aside(prompt.text)
+        self._write(job.prompt or "")
+        values = {
+            "negative": job.negative_prompt or "",
+            "duration": f"{job.duration:g}" if job.duration else "",
+            "size": job.size,
+            "steps": str(job.steps or ""),
+            "seed": str(job.seed),
+        }
+        for name, value in values.items():
+            self.query_one(f"#{name}", Input).value = value
+        self.query_one("#priority", Select).value = job.priority
+        style = self.query_one("#style", Select)
+        if job.style and model is not None and job.style in model.styles:
+            style.value = job.style
+        else:
+            style.clear()
+        self.notify(f"{short_id(job.job_id)} again: change what you want; the seed is the same")
+
+    def _write(self, text: str) -> None:
+        """Replace the prompt, with the cursor at its end."""
+        prompt = self.query_one("#prompt", TextArea)
+        prompt.text = text
+        prompt.move_cursor(prompt.document.end)
+        prompt.focus()
 
     @property
     def model(self) -> ModelInfo | None:
@@ -168,6 +232,7 @@ class GeneratePage(Page):
         if model is None:
             return
         self.query_one("#style", Select).set_options([(style, style) for style in model.styles])
+        self._styles_of = model.name
         hints = {
             "duration": f"{model.defaults.duration:g}",
             "size": model.defaults.size,
@@ -181,6 +246,8 @@ class GeneratePage(Page):
         past_jobs = partial(self.kinolog.client.jobs, limit=PAST_JOBS)
         self.request(f"newest {model.name}", partial(past_jobs, completed))
         self.request(f"longest {model.name}", partial(past_jobs, recent, sort="duration"))
+        if self._to_fill is not None:
+            self._fill_fields(self._to_fill)
         self._show_draft()
 
     @on(TextArea.Changed, "#prompt")
@@ -242,6 +309,22 @@ class GeneratePage(Page):
     def action_leave(self) -> None:
         """Leave the field, so that the number keys go to pages."""
         self.set_focus(None)
+
+    def action_recall(self, steps: int) -> None:
+        """Show an earlier prompt, or return towards what was written."""
+        text = self._history.step(steps, self.query_one("#prompt", TextArea).text)
+        if text is None:
+            self.notify("no earlier prompt" if steps > 0 else "no later prompt")
+        else:
+            self._write(text)
+
+    def action_open_editor(self) -> None:
+        """Edit the prompt in the person's own editor."""
+        prompt = self.query_one("#prompt", TextArea)
+        try:
+            self._write(edited(self.app, prompt.text, self.kinolog.temporary_folder))
+        except EditorFailed as error:
+            self.notify(str(error), title="Not edited", severity="warning")
 
     def action_edit(self) -> None:
         """Focus the prompt."""

@@ -41,6 +41,7 @@ class JobActions(Page):
         key_binding("jobs.priority", "reprioritize", "Priority"),
         key_binding("jobs.erase", "erase_jobs", "Erase", show=False),
         key_binding("jobs.copy", "copy_id", "Copy id", show=False),
+        key_binding("jobs.again", "make_again", "Again"),
     ]
 
     def selected_job_ids(self) -> list[str]:
@@ -92,6 +93,16 @@ class JobActions(Page):
         if job is not None:
             self.app.copy_to_clipboard(job.job_id)
             self.notify(f"{job.job_id}", title="Copied")
+
+    def action_make_again(self) -> None:
+        """Fill Generate with the request of this job, so that it can be changed."""
+        job = self.selected_job()
+        if job is None:
+            return
+        if job.prompt is None:
+            self.notify("its prompt is erased", title="Not again", severity="warning")
+        else:
+            self.kinolog.make_again(job)
 
     def _confirm(self, action: str, verb: str, consequence: str) -> None:
         ids = self.selected_job_ids()

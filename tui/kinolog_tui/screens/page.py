@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.events import ScreenResume
 from textual.screen import Screen
 
-from kinolog_client import AlarmInfo, LinkState, PollDue
+from kinolog_client import AlarmInfo, JobInfo, LinkState, PollDue
 from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.live_feed import FeedEvent, LiveUpdates
@@ -63,6 +63,9 @@ class Page(RequestOwner, Screen[None]):
 
     def set_filter(self, job_filter: JobListFilter) -> None:
         """List other jobs. Pages without a list ignore it."""
+
+    def fill(self, job: JobInfo) -> None:
+        """Fill the form with the request of a job. Pages without a form ignore it."""
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Show the page as it was, then load it. Styles are computed again only if the theme changed."""

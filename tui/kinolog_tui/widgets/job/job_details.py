@@ -14,6 +14,8 @@ from kinolog_tui.text.display_text import PRIORITY_MARKS, SYMBOLS, bar, moment, 
 from kinolog_tui.widgets.theme_styles import status_style, style
 
 STAGE_CELLS = 14
+LEAST_BAR, MOST_BAR = 8, 30
+"""Cells of the bar in the head."""
 NAME_CELLS = 11
 """Width of the column of names, the same in every table so that the values are aligned."""
 
@@ -36,9 +38,13 @@ class JobHead(Static):
         if job.error is not None and job.status == "failed":
             text.append(f"{job.error.code}: {job.error.message}", style=style(self.app, "error"))
         else:
-            text.append(bar(job.percent, 30), style=status_style(self.app, job.status))
+            text.append(bar(job.percent, self._bar_cells), style=status_style(self.app, job.status))
             text.append(f" {job.percent:3.0f}%  {self._progress_text(job, step)}")
         self.update(text, layout=False)
+
+    @property
+    def _bar_cells(self) -> int:
+        return max(LEAST_BAR, min(MOST_BAR, self.app.size.width // 3, (self.size.width or MOST_BAR * 4) // 4))
 
     def _progress_text(self, job: JobInfo, step: tuple[int, int] | None) -> str:
         if job.status == "queued":

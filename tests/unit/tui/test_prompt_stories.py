@@ -1,0 +1,123 @@
+"""Stories of prompts: a job again with changes, earlier prompts, and an editor of the person's own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from kinolog_tui.prompts.history import PromptHistory
+from kinolog_tui.screens.generate import GeneratePage
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from tests.fixtures.screen import Screen
+from tests.fixtures.terminal import Terminal
+from tests.snapshot.dashboard_pilot import app_of, press, settled, text
+from tests.snapshot.environment import environment_of
+from tests.snapshot.replay import Replay, recorded, requests_of
+
+RUNNING, MADE = recorded()["running"], recorded()["made"]
+JOB = recorded()["answers"][f"/mcp/status/{MADE}"]
+
+pytestmark = pytest.mark.slow
+
+
+def prompt_of(pilot: Pilot[None]) -> str:
+    """Return the text of the prompt."""
+    return pilot.app.screen.query_one("#prompt", TextArea).text
+
+
+@pytest.mark.parametrize("visited", [False, True])
+async def test_a_job_is_made_again_with_changes(gateway: Replay, pilot: Pilot[None], visited: bool) -> None:
+    """`e` fills the form with the request of a job, its seed too; one value is changed and all is sent."""
+    job = gateway.answers[f"/mcp/status/{RUNNING}"]
+    gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
+    if visited:
+        await press(pilot, "3", *"a draft", "escape", "2")
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    page = pilot.app.screen
+    assert isinstance(page, GeneratePage)
+    assert prompt_of(pilot) == JOB["prompt"]
+    page.query_one("#steps", Input).value = "12"
+    await press(pilot, "ctrl+s")
+    sent = requests_of(gateway, "POST", "/mcp/generate")[-1]
+    assert sent.pop("request_id") != JOB["request_id"]
+    same = ("prompt", "model", "priority", "style", "size", "duration", "seed")
+    assert sent == {name: JOB[name] for name in same} | {"steps": 12}
+    await press(pilot, "escape", "ctrl+up")
+    assert prompt_of(pilot) == ("a draft" if visited else JOB["prompt"])
+
+
+async def test_an_erased_job_is_not_made_again(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Its prompt is gone, and the status line says so."""
+    gateway.answers[f"/mcp/status/{MADE}"] |= {"prompt": None, "erased": True}
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "e")
+    assert "Not again: its prompt is erased" in text(pilot)
+
+
+async def test_earlier_prompts_are_recalled(gateway: Replay, pilot: Pilot[None]) -> None:
+    """ctrl+up goes through the prompts of the jobs, each once, and ctrl+down back to what was written."""
+    jobs = gateway.answers["/mcp/jobs?limit=50"]["jobs"]
+    prompts = list(dict.fromkeys(job["prompt"] for job in jobs))
+    await press(pilot, "3", *"mine", "ctrl+up")
+    assert prompt_of(pilot) == prompts[0]
+    await press(pilot, "ctrl+up")
+    assert prompt_of(pilot) == prompts[1]
+    await press(pilot, "ctrl+down", "ctrl+down")
+    assert prompt_of(pilot) == "mine"
+    await press(pilot, "ctrl+down")
+    assert "no later prompt" in text(pilot)
+    assert prompt_of(pilot) == "mine"
+
+
+def test_a_changed_prompt_is_a_new_one() -> None:
+    """What was changed after it was recalled is returned to; both ends say so."""
+    history = PromptHistory()
+    history.show(["b", None, "a", "b"])
+    assert history.step(1, "") == "b"
+    assert history.step(1, "b") == "a"
+    assert history.step(1, "a") is None
+    assert history.step(1, "a red a") == "b"
+    assert history.step(-1, "b") == "a red a"
+    assert history.step(-1, "a red a") is None
+    history.put_aside(" ")
+    history.put_aside("aside")
+    assert history.step(1, "") == "aside"
+
+
+async def test_without_an_editor_the_prompt_stays(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without $EDITOR a message says what to set."""
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+    await press(pilot, "3", *"mine", "ctrl+o")
+    assert "set $EDITOR" in text(pilot)
+    assert prompt_of(pilot) == "mine"
+
+
+async def test_the_own_editor_writes_the_prompt(gateway: Replay, tmp_path: Path) -> None:
+    """The editor gets the terminal and a file with the prompt; what it wrote is in the form, and the file is gone."""
+    editor = tmp_path / "editor.py"
+    editor.write_text(
+        "import sys, pathlib\nfile = pathlib.Path(sys.argv[1])\nfile.write_text(file.read_text() + ' and a star')\n"
+    )
+    chosen = {"VISUAL": f"{sys.executable} {editor}", "KINOLOG_URL": gateway.url, "TMPDIR": str(tmp_path)}
+
+    def edit() -> Screen:
+        with Terminal((sys.executable, "-m", "kinolog_tui"), environment_of(tmp_path) | chosen) as terminal:
+            terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+            terminal.press("3", lambda screen: "what will be made" in screen.text())
+            terminal.press("a moon", lambda screen: "a moon" in screen.text())
+            terminal.press("\x0f", lambda screen: "a moon and a star" in screen.text())
+            assert not list(tmp_path.glob("kinolog-tui-*/prompt.txt"))
+            terminal.press("\x11", lambda screen: "\x1b[?1049l" in screen.modes[-8:])
+            return terminal.screen
+
+    await asyncio.to_thread(edit)

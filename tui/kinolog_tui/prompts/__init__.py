@@ -1,0 +1,1 @@
+"""Writing of prompts: earlier ones, and an editor of the person's own."""
