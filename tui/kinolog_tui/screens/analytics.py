@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -26,20 +27,23 @@ from kinolog_client import (
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.job_list_filter import CHART_RANGES
+from kinolog_tui.session.job_list_filter import CHART_RANGES, LAST_HOUR
 from kinolog_tui.session.messages import RequestAnswered
+from kinolog_tui.text import clock
 from kinolog_tui.text.csv_export import ChartValue, write_csv
-from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, plain, short_path, span
-from kinolog_tui.widgets.charts.charts import Bar, Bars, Columns, Series
+from kinolog_tui.text.display_text import COLOURS, SPAN_WORDS, bucket_length, plain, short_path, span
+from kinolog_tui.widgets.charts.bars import Bar, Bars
+from kinolog_tui.widgets.charts.columns import Columns, Series
 from kinolog_tui.widgets.charts.overview import OverviewLine
 
 BUCKET_SECONDS = {
+    "last_hour": (300, 60),
     "last_24_hours": (10_800, 3_600, 900, 300),
     "last_7_days": (86_400, 21_600, 3_600, 900),
     "last_30_days": (86_400, 21_600, 10_800, 3_600),
 }
 """Bucket lengths in seconds for the zoom keys, coarse to fine."""
-FIRST_ZOOM = {"last_24_hours": 2, "last_7_days": 2, "last_30_days": 1}
+FIRST_ZOOM = {"last_hour": 1, "last_24_hours": 2, "last_7_days": 2, "last_30_days": 1}
 """Index of the length that is shown first."""
 
 
@@ -75,7 +79,7 @@ class AnalyticsPage(Page):
         yield OverviewLine()
         with VerticalScroll(id="scroll", can_focus=False), Grid(id="charts"):
             yield _focusable(Columns("jobs over time", "trends"))
-            yield _focusable(Columns("queue, most at a time", "depth"))
+            yield _focusable(Columns("queue, most at a time", "depth", merge="peak"))
             yield _focusable(Bars("success by priority", "rates"))
             yield _focusable(Bars("seconds by stage: mean, 95 of 100 under", "stages"))
             yield _focusable(Bars("completed by model", "models"))
@@ -89,9 +93,16 @@ class AnalyticsPage(Page):
         if self.is_current and not self.requesting("overview", "trends", "depth"):
             self.load()
 
+    @property
+    def _within(self) -> TimeSpan:
+        """The date range. The gateway has no name for the last hour."""
+        if self.span == LAST_HOUR:
+            return TimeSpan(start=clock.now() - timedelta(hours=1))
+        return TimeSpan(date_range=self.span)
+
     def load(self) -> None:
         """Request all charts of the date range."""
-        client, within, bucket = self.kinolog.client, self.span, BUCKET_SECONDS[self.span][self._zoom]
+        client, within, bucket = self.kinolog.client, self._within, BUCKET_SECONDS[self.span][self._zoom]
         self.request("overview", partial(client.overview, within))
         self.request("trends", partial(client.trends, within, bucket_seconds=bucket))
         self.request("depth", partial(client.queue_depth, within, bucket_seconds=bucket))
@@ -115,7 +126,7 @@ class AnalyticsPage(Page):
                 self._show_stages(times)
             case ModelListInfo(models=models):
                 for model in models:
-                    of_model = JobSelection(models=(model.name,), span=TimeSpan(date_range=self.span))
+                    of_model = JobSelection(models=(model.name,), span=self._within)
                     call = partial(self.kinolog.client.status_distribution, of_model)
                     self.request(f"model {model.name}", call)
             case DistributionInfo() as counts:
@@ -138,8 +149,8 @@ class AnalyticsPage(Page):
         points = [(point.at, point) for point in trends.points if point.at is not None]
         names = ("completed", "failed", "cancelled")
         series = [Series(n, tuple(float(getattr(p, n)) for _, p in points), COLOURS[n]) for n in names]
-        self.query_one("#trends", Columns).show([at for at, _ in points], series)
-        self.query_one("#trends").border_subtitle = f"{trends.bucket_seconds / 3600:g} h a column"
+        note = f"of {bucket_length(trends.bucket_seconds)}"
+        self.query_one("#trends", Columns).show([at for at, _ in points], series, note)
         self._values["trends"] = [
             ChartValue(chart="trends", at=at.isoformat(), name=name, value=str(getattr(p, name)))
             for at, p in points
@@ -152,7 +163,8 @@ class AnalyticsPage(Page):
             Series("running", tuple(float(p.peak_processing) for _, p in points), COLOURS["processing"]),
             Series("waiting", tuple(float(p.peak_queued) for _, p in points), COLOURS["queued"]),
         ]
-        self.query_one("#depth", Columns).show([at for at, _ in points], series)
+        note = f"of {bucket_length(depth.bucket_seconds)}"
+        self.query_one("#depth", Columns).show([at for at, _ in points], series, note)
         self._values["queue-depth"] = [
             ChartValue(
                 chart="queue-depth", at=at.isoformat(), name=name, value=str(getattr(p, f"peak_{name}"))

@@ -32,7 +32,7 @@ from kinolog_tui.session.background import start_work
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.text.display_text import COLOURS
-from kinolog_tui.widgets.charts.charts import Columns, Series
+from kinolog_tui.widgets.charts.columns import Columns, Series
 from kinolog_tui.widgets.feeds import ActivityFeed, WorkerList
 from kinolog_tui.widgets.jobs.cards import CountCards
 from kinolog_tui.widgets.jobs.now_panel import PREVIEW, NowPanel
@@ -72,7 +72,7 @@ class DashboardPage(Page):
         yield Horizontal(
             Columns("jobs per day", "recent"),
             Columns("ended, 24 h", "throughput"),
-            Columns("queue, 24 h", "depth"),
+            Columns("queue, 24 h", "depth", merge="peak"),
             id="sparks",
         )
         yield Horizontal(Vertical(WorkerList(), id="workers"), ActivityFeed(), id="feeds")

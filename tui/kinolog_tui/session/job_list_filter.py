@@ -10,7 +10,8 @@ from kinolog_tui.text.local_days import end_of, start_of
 
 RANGES = ("all_time", "today", "this_week", "this_month")
 """Spans of the job list, in the order of its key."""
-CHART_RANGES = ("last_24_hours", "last_7_days", "last_30_days")
+LAST_HOUR = "last_hour"
+CHART_RANGES = (LAST_HOUR, "last_24_hours", "last_7_days", "last_30_days")
 SORTS = ("created_at", "updated_at", "progress", "duration", "priority", "status")
 PAGE_SIZES = (25, 50, 100)
 

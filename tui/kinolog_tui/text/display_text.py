@@ -21,6 +21,7 @@ SPAN_WORDS = {
     "today": "today",
     "this_week": "this week",
     "this_month": "this month",
+    "last_hour": "last hour",
     "last_24_hours": "24 hours",
     "last_7_days": "7 days",
     "last_30_days": "30 days",
@@ -56,6 +57,14 @@ def span(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def bucket_length(seconds: int) -> str:
+    """Format the length of a time bucket, such as `15 min`, `6 h` or `1 d`."""
+    for length, unit in ((86_400, "d"), (3_600, "h")):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds / 60:g} min"
 
 
 def size(number: int) -> str:
