@@ -77,5 +77,5 @@ class StackSettings(SigningSettings):
             raise ValueError("must not contain control characters")
         try:
             return value.expanduser().absolute()
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:  # no home, or the current folder was deleted
             raise ValueError(f"cannot be found: {error}") from error

@@ -53,6 +53,17 @@ async def test_one_wrong_text_keeps_no_other_back(api: RunningApi, prompt: str) 
     assert "prompt" in answer.results[1].error.message
 
 
+@pytest.mark.parametrize("first", [0, 0x1F80, 0x2FF0, 0xFD00, 0xFFF0, 0xE0000])
+async def test_no_character_is_internal(api: RunningApi, first: int) -> None:
+    """A prompt of any one character is a job or a wrong field: exactly the blank and refused ones are not jobs."""
+    characters = [chr(code) for code in range(first, first + 1_000) if not 0xD800 <= code <= 0xDFFF]
+    requests = [pb.SubmitJobRequest(prompt=character) for character in characters]
+    answer = await api.jobs.BatchSubmitJobs(pb.BatchSubmitJobsRequest(requests=requests))
+    for character, result in zip(characters, answer.results, strict=True):
+        wrong = is_blank(character) or bool(refusal(character, lines=True))
+        assert result.error.code == (3 if wrong else 0), f"U+{ord(character):04X}"
+
+
 async def test_a_job_that_cannot_be_planned_keeps_no_other_back(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,23 @@ def test_the_version_needs_no_command() -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments", [["up", "--data", "data"], ["doctor", "--data", "data"], ["demo", "x", "-o", "film.mp4"]]
+)
+def test_a_current_folder_that_was_deleted(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path in a folder that is gone is wrong usage, in one line."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == ExitCode.USAGE, done.output
+    assert "No such file or directory" in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     "arguments", [["jobs"], ["up"], ["doctor"], ["demo", "bars"], ["projections", "hash"], ["tui", "--demo"]]
 )
 @pytest.mark.parametrize("url", [[], ["--url", "http://127.0.0.1:9"]])

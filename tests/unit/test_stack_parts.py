@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from kinolog_stack import devices
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.devices import assign_devices, detect_devices
 from kinolog_stack.environment import service_environment
-from kinolog_stack.errors import StartError
+from kinolog_stack.errors import SettingError, StartError
 from kinolog_stack.log_files import LogFileFollower, rotate_at_start, rotate_when_large
+from kinolog_stack.machine import check_devices
 from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
@@ -136,6 +138,47 @@ def test_the_default_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert StackSettings().data == tmp_path / "kinolog"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert StackSettings().data == Path("/var/lib/kinolog")
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user of a container may have neither HOME nor an entry that names one; the system's folder is left."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("KINOLOG_DATA", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert StackSettings().data == Path("/var/lib/kinolog")
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "clear\x1b[2J", "c1\x9b"])
+def test_a_data_folder_has_no_control_characters(tmp_path: Path, name: str) -> None:
+    """Its name is printed, and written into the configuration of servers; control characters are refused."""
+    with pytest.raises(ValidationError, match="control characters"):
+        StackSettings(data=tmp_path / name)
+
+
+def test_devices_are_checked_without_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A device that cannot be is refused; a GPU only where the driver tells how many there are."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    driver = tmp_path / "gpus"
+    for gpu in ("a", "b"):
+        (driver / gpu).mkdir(parents=True)
+    monkeypatch.setattr(devices, "NVIDIA_DEVICES", driver)
+    check_devices(["auto", "cpu", "cuda", "cuda:0", "cuda:1"])
+    for name in ("cuda:2", "gpu", "cuda:", "CUDA:0", "cuda:0 "):
+        with pytest.raises(SettingError, match="--devices"):
+            check_devices([name])
+    monkeypatch.setattr(devices, "NVIDIA_DEVICES", tmp_path / "none")
+    monkeypatch.setattr(devices, "GPU_INTERFACES", (tmp_path / "none",))
+    with pytest.raises(SettingError, match="no device cuda:0"):
+        check_devices(["cuda:0"])
+    (tmp_path / "dxg").touch()
+    monkeypatch.setattr(devices, "GPU_INTERFACES", (tmp_path / "dxg",))
+    check_devices(["cuda:0", "cuda:7"])
 
 
 def test_stack_json_is_read_only_while_the_lock_is_held(tmp_path: Path) -> None:

@@ -97,8 +97,10 @@ def save_video(context: CliContext, client: KinologClient, job_id: str, path: Pa
                 job_id, path, on_progress=lambda done, size: bar.update(task, completed=done, total=size)
             )
         except OSError as error:
-            text = f"cannot write {path}: {error.strerror}; choose another --output"
-            raise CommandFailed(ExitCode.USAGE, text) from error
+            text = (
+                f"cannot write {path}: {error.strerror}; save it elsewhere: kinolog result {job_id} -o FILE"
+            )
+            raise CommandFailed(ExitCode.FAILED, text) from error
 
 
 @command

@@ -21,7 +21,10 @@ def checked_place(path: Path) -> Path:
     disk, or a terminal would get the bytes of a video.
     """
     place = STANDARD_OUTPUT if str(path) == "-" else path
-    problem = _problem(place)
+    try:
+        problem = _problem(place)
+    except OSError as error:  # the current folder was deleted, too
+        problem = error.strerror or str(error)
     if problem:
         raise CommandFailed(ExitCode.USAGE, f"cannot write {path}: {problem}; choose another --output")
     return place
@@ -32,8 +35,6 @@ def _problem(place: Path) -> str:
         kind = place.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return _folder_problem(Path(os.path.realpath(place)).parent)
-    except OSError as error:
-        return error.strerror or str(error)
     if stat.S_ISDIR(kind):
         return "it is a folder; name a file in it"
     if stat.S_ISBLK(kind):
