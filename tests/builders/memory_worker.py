@@ -69,7 +69,7 @@ class MemoryWorker(JobDriver):
             inference=self.inference,
             scratch=folder,
             status=WorkerStatus(ME, "cpu", ("card",), START),
-            timing=Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05),
+            timing=Timing(tail_check_seconds=0.05, cancel_timeout_seconds=0.05, holder_look_seconds=0.05),
         )
         self.ticket_handler = TicketHandler(self.dependencies)
 

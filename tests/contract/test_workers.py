@@ -109,8 +109,12 @@ async def test_a_deregistered_worker_is_not_present(registries: Registries) -> N
     await registries.worker_registry.deregister(BUSY.name)
     await registries.worker_registry.deregister(BUSY.name)
     assert await registries.until(lambda found: len(found) == 1) == [IDLE]
+    assert await registries.reader_registry.is_deregistered(BUSY.name)
+    assert not await registries.reader_registry.is_deregistered(IDLE.name)
+    assert not await registries.reader_registry.is_deregistered("nobody")
     await registries.worker_registry.report(BUSY)
     assert await registries.until(lambda found: len(found) == 2) == [IDLE, BUSY]
+    assert not await registries.reader_registry.is_deregistered(BUSY.name)
 
 
 async def test_a_report_that_the_server_does_not_remove_gets_old(nats_server: NatsServer) -> None:

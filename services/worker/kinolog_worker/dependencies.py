@@ -47,6 +47,9 @@ class Timing:
     report_interval_seconds: float = 5.0
     """Interval of reports to the registry."""
 
+    holder_look_seconds: float = 6.0
+    """How long the worker of a job is watched before its ticket is taken over: longer than the interval of reports."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerDependencies:

@@ -52,6 +52,10 @@ class WorkerRegistry(Protocol):
         """Remove a worker."""
         ...
 
+    async def is_deregistered(self, name: str) -> bool:
+        """Return whether a worker was removed and has not reported since, as far as that is still known."""
+        ...
+
     async def present_workers(self) -> Sequence[WorkerReport]:
         """Return the reports of the present workers, ordered by name."""
         ...

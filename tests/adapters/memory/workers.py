@@ -17,12 +17,18 @@ class MemoryWorkerRegistry:
         self._present_seconds = present_seconds
         self._now = now
         self._reports: dict[str, tuple[float, WorkerReport]] = {}
+        self._deregistered: set[str] = set()
 
     async def report(self, worker: WorkerReport) -> None:
         self._reports[worker.name] = (self._now(), worker)
+        self._deregistered.discard(worker.name)
 
     async def deregister(self, name: str) -> None:
         self._reports.pop(name, None)
+        self._deregistered.add(name)
+
+    async def is_deregistered(self, name: str) -> bool:
+        return name in self._deregistered
 
     async def present_workers(self) -> Sequence[WorkerReport]:
         oldest = self._now() - self._present_seconds

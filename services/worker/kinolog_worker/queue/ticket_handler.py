@@ -13,6 +13,7 @@ from kinolog.job.values import SCRATCH_FULL, JobError, Status
 from kinolog.ports.event_store import AppendConflict, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing
 from kinolog.ports.tickets import HeldTicket
+from kinolog.ports.workers import WorkerReport
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.full_disk import is_full
@@ -116,6 +117,9 @@ class TicketHandler:
             if waited and loaded is not None and _is_held_by_another(loaded.job, self._dependencies.worker):
                 logger.info("ticket dropped: another worker started it", extra=fields("drop", job=job_id))
                 return
+            if loaded is not None and held.deliveries > 1 and await self._is_held_by_the_living(loaded.job):
+                logger.info("ticket dropped: its worker is there", extra=fields("drop", job=job_id))
+                return
             admission = admit(loaded.job if loaded else None, await self._situation(held, loaded))
             match admission:
                 case Drop(reason=reason):
@@ -143,6 +147,28 @@ class TicketHandler:
                 logger.info("job %s cannot be started: %s", job_id, refused.message)
                 await held.release(REFUSED_SECONDS)
                 return
+
+    async def _is_held_by_the_living(self, job: Job) -> bool:
+        """Return whether the worker of a job is alive although its ticket came here.
+
+        That happens after an outage that swallowed its extensions, or when the server's clock is set ahead. A worker
+        that is alive reports within a few seconds, and extends its ticket again. Holding the ticket meanwhile uses no
+        delivery. One that was removed from the registry is not waited for.
+        """
+        workers = self._dependencies.workers
+        if not _is_held_by_another(job, self._dependencies.worker) or await workers.is_deregistered(
+            job.worker
+        ):
+            return False
+        before = await self._report_about(job)
+        await asyncio.sleep(self._dependencies.timing.holder_look_seconds)
+        after = await self._report_about(job)
+        return after is not None and after != before
+
+    async def _report_about(self, job: Job) -> WorkerReport | None:
+        """Return the report of the job's worker, if that works on it."""
+        present = await self._dependencies.workers.present_workers()
+        return next((each for each in present if (each.name, each.job_id) == (job.worker, job.id)), None)
 
     async def _postpone_without_key(self, held: HeldTicket) -> None:
         """Release a ticket whose job waits for its key. Before deliveries are too many, drop it.

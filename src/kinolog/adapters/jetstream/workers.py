@@ -37,6 +37,10 @@ class JetStreamWorkerRegistry:
     async def deregister(self, name: str) -> None:
         await self._put(name, b"", {"KV-Operation": DELETED})
 
+    async def is_deregistered(self, name: str) -> bool:
+        last = await self._reader.last(subjects.worker(name))
+        return last is not None and bool(last.kv_operation)
+
     async def present_workers(self) -> Sequence[WorkerReport]:
         reports: dict[str, WorkerReport] = {}
         positions: dict[str, int] = {}
