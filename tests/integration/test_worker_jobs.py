@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections import Counter
@@ -19,7 +20,7 @@ from kinolog.ports.artifacts import ContentFacts
 from kinolog.ports.progress import LogLine, PreviewImage, Progress
 from kinolog.ports.workers import WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
-from tests.builders.running_workers import RunningWorkers, running_workers
+from tests.builders.running_workers import ACK_WAIT_SECONDS, RunningWorkers, running_workers
 from tests.fixtures.waits import until, until_true
 
 
@@ -261,6 +262,22 @@ async def test_the_broker_may_go_away_while_a_job_runs(workers: RunningWorkers) 
     workers.server.start()
     job = await workers.ended(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 1)
+
+
+async def test_a_long_outage_of_the_broker_takes_no_job_from_its_worker(workers: RunningWorkers) -> None:
+    """After an outage longer than the ack wait the ticket comes to the idle worker, and the other one keeps its job."""
+    workers.offer(step_seconds=0.05)
+    for _ in range(2):
+        await workers.start_worker()
+    job_id = await workers.submit("A star. A ring.", steps=200)
+    running = await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
+    workers.server.kill()
+    await asyncio.sleep(ACK_WAIT_SECONDS + 1)  # the outage
+    workers.server.start()
+    idle = next(worker for worker in workers.processes if worker.name != running.worker)
+    await until_true(lambda: "its worker is there" in idle.log, "the ticket came to the idle worker")
+    job = await workers.ended(job_id)
+    assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 1, running.worker)
 
 
 async def test_prefetch(workers: RunningWorkers) -> None:
