@@ -30,6 +30,9 @@ def _body(**changes: Any) -> dict[str, Any]:
 BODIES = [
     (_body(prompt=""), "prompt"),
     (_body(prompt=" \n\t "), "prompt"),
+    (_body(prompt="\u3000\u200b"), "prompt"),
+    (_body(prompt=f"{SECRET}\x1b]52;c;aGk=\x07"), "prompt"),
+    (_body(negative_prompt=f"{SECRET}\u202e"), "negative_prompt"),
     (_body(prompt=LONG), "prompt"),
     (_body(prompt=7), "prompt"),
     ({}, "prompt"),
@@ -60,6 +63,7 @@ QUERIES = [
     ("from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
     ("from=yesterday", "from"),
     ("cursor=nonsense", "cursor"),
+    ("text=%1B%5B2J", "text"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -128,6 +129,23 @@ def test_the_second_ctrl_c_while_it_starts(data_folder: Path) -> None:
     with up_command(data_folder, "--port", "0", "--api-port", "0", env=env) as up:
         assert up.stderr is not None
         _read_until(up.stderr, "projector runs")
+        up.send_signal(signal.SIGINT)
+        _read_until(up.stderr, "stopping")
+        up.send_signal(signal.SIGINT)
+        assert up.wait(60) == 130
+    assert all_gone(data_folder)
+
+
+def test_the_second_ctrl_c_while_a_server_comes_back(data_folder: Path) -> None:
+    """The second Ctrl-C kills also a server that was being started again, and nothing starts afterwards."""
+    with up_command(data_folder, "--json", "--port", "0", "--api-port", "0", env=STUBBORN) as up:
+        assert up.stdout is not None
+        assert up.stderr is not None
+        up.stdout.readline()
+        processes = json.loads((data_folder / "stack.json").read_text())["processes"]
+        for name in ("nats-server", "postgres"):
+            os.kill(processes[name]["pid"], signal.SIGKILL)
+        _read_until(up.stderr, "starting it again")
         up.send_signal(signal.SIGINT)
         _read_until(up.stderr, "stopping")
         up.send_signal(signal.SIGINT)
