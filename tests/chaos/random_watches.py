@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -28,6 +29,8 @@ from tests.fixtures.servers import temporary_folder
 from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import WAIT_SECONDS, wait_until
 from tests.fixtures.whole_stack import whole_stack
+
+T = TypeVar("T")
 
 UNKNOWN = "0" * 26
 CROWD = 5
@@ -41,18 +44,26 @@ ENDLESS = LiveSettings(give_up_seconds=None)
 
 @dataclass
 class WatchReport:
-    """What a run did. `longest_seconds` is the longest wait for an update, kills included."""
+    """What a run did, and the longest wait of each step of a check, kills included."""
 
     watches: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     checks: int = 0
-    longest_seconds: float = 0.0
+    longest: dict[str, tuple[float, str]] = field(default_factory=dict)
+
+    def note(self, step: str, seconds: float, killed: str) -> None:
+        """Remember the longest wait of a step, and what was killed before it."""
+        self.longest[step] = max(self.longest.get(step, (0.0, "")), (seconds, killed))
 
     def __str__(self) -> str:
+        longest = ", ".join(
+            f"{step} {seconds:.1f} s after a kill of {killed or 'nothing'}"
+            for step, (seconds, killed) in self.longest.items()
+        )
         return (
             f"{self.watches} watches {dict(self.outcomes)}, kills {dict(self.kills)}, {self.checks} checks; "
-            f"longest wait for an update {self.longest_seconds:.1f} s"
+            f"longest waits: {longest}"
         )
 
 
@@ -67,6 +78,8 @@ class RandomWatches:
         self._seen: set[str] = set()
         self._accepted: list[str] = []
         self._is_live = threading.Event()
+        self._killed = ""
+        """What was killed since the last check."""
 
     def run(self, watches: int) -> WatchReport:
         """Run so many watches. Raises AssertionError if updates stop."""
@@ -143,18 +156,28 @@ class RandomWatches:
         victim = self._random.choice(VICTIMS)
         self._stack.process(victim).kill()
         self.report.kills[victim] += 1
+        self._killed = victim
 
     def _check(self) -> None:
         """Submit a job and wait for its update over gRPC and in the lists."""
-        began = time.monotonic()
-        position, job_id = self._submitted()
-        wait_until(
-            lambda: self._is_streamed(job_id, position), "the update arrives over gRPC", seconds=WAIT_SECONDS
-        )
-        wait_until(lambda: self._is_listed(job_id), "the job is in the lists", seconds=2 * WAIT_SECONDS)
-        wait_until(lambda: job_id in self._seen, "the update arrives at the WebSocket client")
+        position, job_id = self._timed("accepted", self._submitted)
+        steps: dict[str, Callable[[], bool]] = {
+            "over gRPC": partial(self._is_streamed, job_id, position),
+            "over WebSocket": partial(self._seen.__contains__, job_id),
+            "in the lists": partial(self._is_listed, job_id),
+        }
+        for step, arrived in steps.items():
+            self._timed(
+                step, partial(wait_until, arrived, f"the update arrives {step}", seconds=2 * WAIT_SECONDS)
+            )
         self.report.checks += 1
-        self.report.longest_seconds = max(self.report.longest_seconds, time.monotonic() - began)
+        self._killed = ""
+
+    def _timed(self, step: str, work: Callable[[], T]) -> T:
+        began = time.monotonic()
+        result = work()
+        self.report.note(step, time.monotonic() - began, self._killed)
+        return result
 
     def _submitted(self) -> tuple[int, str]:
         number = len(self._accepted)
