@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from typing import TypeVar
@@ -121,17 +122,16 @@ class Upstream:
 
     async def missing_parts(self) -> list[str]:
         """Return the parts of the api that it reports as not serving, such as `log`; none if it does not answer."""
-        missing = []
-        for part in PARTS:
-            try:
-                response = await self._health.Check(
-                    health_pb2.HealthCheckRequest(service=part), timeout=HEALTH_SECONDS
-                )
-            except aio.AioRpcError:
-                continue
-            if response.status == health_pb2.HealthCheckResponse.NOT_SERVING:
-                missing.append(part)
-        return missing
+        reported = await asyncio.gather(*map(self._is_missing, PARTS))
+        return [part for part, is_missing in zip(PARTS, reported, strict=True) if is_missing]
+
+    async def _is_missing(self, part: str) -> bool:
+        request = health_pb2.HealthCheckRequest(service=part)
+        try:
+            response = await self._health.Check(request, timeout=HEALTH_SECONDS)
+        except aio.AioRpcError:
+            return False
+        return bool(response.status == health_pb2.HealthCheckResponse.NOT_SERVING)
 
     async def alarms(self) -> list[pb.Alarm]:
         """Return the alarms that the api knows; none if it does not answer or is too old to know any."""

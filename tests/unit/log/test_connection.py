@@ -8,6 +8,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from kinolog.adapters.jetstream.client import connection as connection_module
 from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
@@ -102,3 +103,30 @@ async def test_a_connection_that_cannot_be_opened_again_ends_the_process(
     client.on_lost = lost.set
     await client._attempt_reconnect()
     assert lost.is_set()
+
+
+async def test_a_server_that_reads_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes go on without waiting while a server reads nothing, and pings find out that it does not answer."""
+    monkeypatch.setattr(connection_module, "PING_SECONDS", 1)
+    frozen, lost = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if frozen.is_set():
+            lost.set()  # the client has given the first connection up
+        writer.write(INFO)
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        frozen.set()
+        await lost.wait()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=4_096) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+        await frozen.wait()
+        async with asyncio.timeout(WAIT_SECONDS):
+            for _ in range(2_000):  # more than the sockets and the queue of the client hold
+                await client.publish("subject", bytes(16_384))
+                await asyncio.sleep(0)
+            await lost.wait()
+        await client.close()

@@ -130,6 +130,20 @@ class Connection(Client):
         finally:
             self._resp_map.pop(token, None)
 
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        """Wake the task that writes. Never waits for it.
+
+        The client's method waits for room in a queue of wake-ups. While a server does not read, the queue fills, and
+        the pings that would notice that server wait for room too. One wake-up covers all that is to be written.
+        """
+        writer = self._flusher_task
+        if force_flush or not self.is_connected or writer is None or writer.done():
+            return await super()._flush_pending(force_flush)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._flush_queue is not None and self._flush_queue.empty():
+            self._flush_queue.put_nowait(woken)
+        return woken
+
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:  # noqa: ASYNC109 - the client's signature
         """Wait until the server has read what was sent. The client's method loses cancellations too."""
         if self.is_closed:
@@ -145,7 +159,13 @@ class Connection(Client):
             pong.cancel()
 
     async def _attempt_reconnect(self) -> None:
-        """Reconnect. The client would wait for ever if this task failed; the process is ended instead."""
+        """Reconnect. The client would wait for ever if this task failed; the process is ended instead.
+
+        It would also wait until the lost server has read what is left to write, which one that vanished never does.
+        """
+        writer = getattr(self._transport, "_io_writer", None)
+        if isinstance(writer, asyncio.StreamWriter):
+            writer.transport.abort()
         try:
             await super()._attempt_reconnect()
         except Exception:
