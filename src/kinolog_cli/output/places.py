@@ -11,7 +11,7 @@ from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_client.http.partial_file import standard_output_at
 
-STANDARD_OUTPUT = Path("/dev/stdout")
+STANDARD_OUTPUT = Path("/dev/fd/1")
 
 
 def checked_place(path: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kinolog_cli.exit_codes import ExitCode
+from tests.fixtures.devices import FULL, STANDARD_OUTPUT, device_at
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
@@ -87,24 +88,25 @@ async def test_an_address_that_is_none(gateway: RunningGateway, url: str) -> Non
     assert len(output.splitlines()) == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-async def test_a_video_on_a_full_disk(gateway: RunningGateway, api: RecordingApi) -> None:
+async def test_a_video_on_a_full_disk(gateway: RunningGateway, api: RecordingApi, tmp_path: Path) -> None:
     """A video that cannot be saved is not lost; the error says how to save it again."""
     job = canned.completed(canned.started(api.add_job()))
     api.files[job.id, 1, 0] = canned.VIDEO
     api.commit(job, "completed")
-    code, output = await _kinolog(gateway, "result", job.id, "-o", "/dev/full")
+    code, output = await _kinolog(gateway, "result", job.id, "-o", str(device_at(tmp_path / "full", FULL)))
     assert code == ExitCode.FAILED
     assert b"No space left on device" in output
     assert f"kinolog result {job.id} -o".encode() in output
 
 
 async def test_a_video_on_standard_output(gateway: RunningGateway, api: RecordingApi, tmp_path: Path) -> None:
-    """`-o -` and `-o /dev/stdout` write the video and nothing else, into a pipe and into a file."""
+    """`-o -` and names of standard output write the video and nothing else, into a pipe and into a file."""
     job = canned.completed(canned.started(api.add_job()))
     api.files[job.id, 1, 0] = canned.VIDEO
     api.commit(job, "completed")
-    for place in ("-", "/dev/stdout"):
+    link = tmp_path / "link"
+    link.symlink_to(STANDARD_OUTPUT)
+    for place in ("-", STANDARD_OUTPUT, str(link)):
         assert await _kinolog(gateway, "result", job.id, "-o", place, redirect="2>/dev/null") == (
             0,
             canned.VIDEO,

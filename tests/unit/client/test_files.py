@@ -16,6 +16,7 @@ from kinolog.v1 import job_pb2 as pb
 from kinolog_client import Conflict, NotFound, UnexpectedAnswer
 from kinolog_client.http.file_transfer import FileTransfer, file_operation
 from kinolog_client.http.retry import RetryPolicy
+from tests.fixtures.devices import FULL, NULL, STANDARD_OUTPUT, device_at
 from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.test_operations import completed_job
@@ -72,13 +73,9 @@ async def test_a_failed_download_leaves_the_old_file(
         await client.call("download", "a", old, file="poster")
 
 
-async def test_what_is_no_plain_file_is_written_into(
-    client: EitherClient, api: RecordingApi, tmp_path: Path
-) -> None:
-    """A device and a pipe stay what they are; the reader of the pipe gets the file."""
+async def test_a_pipe_is_written_into(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
+    """A pipe stays a pipe, and its reader gets the file."""
     job = completed_job(api)
-    await client.call("download", job.id, "/dev/null")
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reading = asyncio.get_running_loop().run_in_executor(None, pipe.read_bytes)
@@ -86,6 +83,22 @@ async def test_what_is_no_plain_file_is_written_into(
     assert await reading == canned.VIDEO
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+async def test_a_device_is_written_into(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
+    """A device stays a device, also one that a link names; one that is full is an error of the system."""
+    job = completed_job(api)
+    null, full = device_at(tmp_path / "null", NULL), device_at(tmp_path / "full", FULL)
+    link = tmp_path / "link"
+    link.symlink_to(null)
+    for place in (null, link):
+        await client.call("download", job.id, place)
+    with pytest.raises(OSError, match="No space left"):
+        await client.call("download", job.id, full)
+    assert stat.S_ISCHR(null.stat().st_mode)
+    assert stat.S_ISCHR(full.stat().st_mode)
+    assert link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["full", "link", "null"]
 
 
 async def test_a_link_stays_a_link(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
@@ -115,7 +128,7 @@ async def test_a_folder_is_no_place_for_a_file(
 async def test_standard_output_in_a_file(api: RecordingApi, gateway: RunningGateway, tmp_path: Path) -> None:
     """A link to standard output writes where standard output goes, whatever that is."""
     job = completed_job(api)
-    call = f"KinologClient({gateway.url!r}).download({job.id!r}, '/dev/stdout')"
+    call = f"KinologClient({gateway.url!r}).download({job.id!r}, {STANDARD_OUTPUT!r})"
     code = f"from kinolog_client import KinologClient; {call}"
     with (tmp_path / "out").open("wb") as out:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=out)
