@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kinolog.adapters.c2pa.assertions import GENERATED, manifest_of, provenance_
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
 from kinolog.provenance import SigningFailed
+from kinolog_stack import signing_certificates
 from kinolog_stack.signing_certificates import SigningChain
 from tests.builders.signed_video import (
     FPS,
@@ -154,6 +156,17 @@ def test_the_certificate_is_named(chain: SigningChain, tmp_path: Path) -> None:
     fingerprint = signer.sign(small_video(tmp_path / "a.mp4"), tmp_path / "b.mp4", PROVENANCE)
     certificate = x509.load_pem_x509_certificate(chain.signer.read_bytes())
     assert fingerprint == certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def test_an_expired_certificate_signs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No video is signed that every reader would call expired."""
+    monkeypatch.setattr(signing_certificates, "SIGNER_VALIDITY", -timedelta(hours=1))
+    chain = new_chain(tmp_path)
+    signer = C2paSigner(chain.signer, chain.signer_key)
+    with pytest.raises(SigningFailed, match="expired"):
+        signer.check()
+    with pytest.raises(SigningFailed, match="expired"):
+        signer.sign(small_video(tmp_path / "a.mp4"), tmp_path / "b.mp4", PROVENANCE)
 
 
 def test_certificates_that_cannot_sign_are_refused(chain: SigningChain, tmp_path: Path) -> None:

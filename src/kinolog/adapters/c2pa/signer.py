@@ -43,6 +43,7 @@ class C2paSigner:
 
     The two files are read for each video, so that a renewed certificate is used without a restart. `certificate` holds
     the signing certificate and then those between it and the root, in PEM; `key` its private key in PEM, not encrypted.
+    The library holds the video in memory twice for a moment, and spills to temporary files beyond 512 MB.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:

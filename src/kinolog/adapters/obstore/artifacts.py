@@ -154,7 +154,7 @@ class ObstoreArtifacts:
                     yield held
                 held = bytes(chunk)
                 if whole:
-                    digest.update(held)
+                    await asyncio.to_thread(digest.update, held)
         if whole and digest.hexdigest() != digest_in(key):
             raise self._damaged(key, digest.hexdigest())
         yield held
