@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
@@ -137,6 +139,25 @@ async def test_without_the_archive_jobs_are_accepted(api: RunningApi) -> None:
     assert await check.check_new_jobs({"c": "order-3"}) == {}
     assert model.looked_up == ["a", "c"]
     assert (await api.jobs.SubmitJob(ORDER)).created
+
+
+async def test_a_driver_that_does_not_give_up_delays_no_job(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled read that first asks a frozen server to cancel it, as psycopg does, holds up no submit."""
+    model, release = CountedReadModel(api), asyncio.Event()
+    check = ArchiveCheck(api.store, model, lambda: AT)
+
+    async def deaf(job_ids: Sequence[str]) -> dict[str, int]:
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+        return {}
+
+    monkeypatch.setattr(model, "archived_tails", deaf)
+    assert await check.check_new_jobs({"a": "order-1"}) == {}
+    assert not release.is_set()
+    release.set()
 
 
 class ShrunkLog(MemoryRawLog):

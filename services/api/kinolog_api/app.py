@@ -30,6 +30,7 @@ from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
+from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.authentication import authenticator_for
@@ -40,11 +41,6 @@ logger = logging.getLogger(__name__)
 NAME = "api"
 GRACE_SECONDS = 5.0
 """Time for calls in progress to finish when the api stops."""
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -67,7 +63,7 @@ async def connected_dependencies(settings: ApiSettings) -> AsyncIterator[ApiDepe
         keys = WrappedKeyStore(stored_keys, master_keys)
         if not await keys.check():
             rewrapping = asyncio.create_task(rewrap_until_done(stored_keys, master_keys))
-            stack.push_async_callback(_end, rewrapping)
+            stack.push_async_callback(end_tasks, (rewrapping,))
         progress = JetStreamProgressFeed(client)
         stack.push_async_callback(progress.close)
         workers = JetStreamWorkerRegistry(client)

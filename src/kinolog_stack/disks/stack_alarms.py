@@ -17,6 +17,7 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import Alarm, AlarmSeverity
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import AdminSettings
+from kinolog.process.tasks import end_tasks
 from kinolog_stack.servers.nats_server import NatsServer
 
 SOURCE = "kinolog up"
@@ -85,8 +86,7 @@ class StackAlarms:
             connecting = asyncio.create_task(connect(_settings(self._nats), Service.ADMIN))
             await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
             if not connecting.done():
-                connecting.cancel()
-                await asyncio.wait([connecting])
+                await end_tasks((connecting,))
                 return
             try:
                 client = connecting.result()

@@ -14,6 +14,7 @@ from kinolog.job.commit import Commit, RecordedCommit
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import AppendConflict, Appended, EventStore, LoadedJob, LogUnavailable
+from kinolog.process.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,7 @@ class WatchedWrites:
     async def close(self) -> None:
         """Clear the alarm."""
         if self._refusing is not None:
-            self._refusing.cancel()
-            await asyncio.wait([self._refusing])
+            await end_tasks((self._refusing,))
 
     async def _watched(self, write: Awaitable[T]) -> T:
         try:

@@ -5,7 +5,6 @@ A log that lost a commit does not say so: the job does not exist, or is as it wa
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
@@ -16,6 +15,7 @@ from kinolog.ids import is_recent
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
+from kinolog.process.tasks import BackgroundTasks, within
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class ArchiveCheck:
         self._clock = clock
         self._monotonic = monotonic
         self._paused_until = 0.0
+        self._endings = BackgroundTasks()
 
     async def check_new_jobs(self, jobs: Mapping[str, str]) -> dict[str, DamagedLog]:
         """Return the error of each job that the archive has and the log has lost, by id.
@@ -81,8 +82,7 @@ class ArchiveCheck:
         if not job_ids or self._monotonic() < self._paused_until:
             return {}
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._read_model.archived_tails(job_ids)
+            return await within(ANSWER_SECONDS, self._read_model.archived_tails(job_ids), self._endings)
         except (TimeoutError, ReadModelUnavailable) as error:
             self._paused_until = self._monotonic() + PAUSE_SECONDS
             logger.warning(

@@ -22,6 +22,7 @@ from kinolog.ports.event_store import RESTORE, DamagedLog, LogUnavailable
 from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
+from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import Damage, LogComparison
@@ -92,7 +93,7 @@ class LogGuard:
             dispatching = group.create_task(self._until_damaged(dispatch), name="dispatch")
             await self.damaged.wait()
             logger.error("no ticket is issued any more", extra=fields("dispatch_stopped"))
-            dispatching.cancel()
+            await end_tasks((dispatching,))
             await asyncio.Event().wait()
 
     async def report(self, damage: DamagedLog) -> None:
