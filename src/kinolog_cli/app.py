@@ -36,6 +36,7 @@ COMMANDS = {
     "workers": "kinolog_cli.jobs.queries:workers",
     "tui": "kinolog_cli.tui:tui",
     "doctor": "kinolog_cli.stack_commands:doctor",
+    "backup": "kinolog_cli.maintenance.backup:backup",
     "restore": "kinolog_cli.maintenance.restore:restore",
     "projections": "kinolog_cli.maintenance.projections:app",
     "certificates": "kinolog_cli.certificates:certificates",

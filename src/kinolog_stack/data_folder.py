@@ -65,8 +65,7 @@ class DataFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
             self.check_layout()
-            for folder in (self.artifacts, self.scratch, self.logs, self.nats):
-                folder.mkdir(mode=0o700, exist_ok=True)  # videos and the log are private to their owner
+            self.make_folders()
         except OSError as error:
             self.close()
             if is_full(error):
@@ -80,6 +79,11 @@ class DataFolder:
         except StartError:
             self.close()
             raise
+
+    def make_folders(self) -> None:
+        """Create missing folders. Videos and the log are private to their owner."""
+        for folder in (self.artifacts, self.scratch, self.logs, self.nats):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def close(self) -> None:
         """Release the lock."""

@@ -6,6 +6,8 @@ update   migrate, and rebuild read models that need it; needs the log
 rebuild  rebuild the read models from the log beside the live ones, then swap them
 hash     print a hash of the rows of each read model table
 check    compare log and archive, and the read models with a replay of the log, and name what differs
+backup   copy what is new into the folder --folder; --verify reads the files again that it has already
+check-backup  compare every file of the backup in --folder with its hash
 
 These need all other services stopped, and `--json` prints what they found for programs:
 
@@ -13,6 +15,8 @@ inspect  compare log, archive, keys and read models, and say what a restore woul
 restore  restore log, archive, keys and read models, and compare every commit; --trust log or archive
 repair   only build the archive again from every intact commit of log and archive
 refill   only fill the log and the keys from their archives
+load     fill an empty log, key store and database from the backup in --folder
+salvage  only write the tables --tables again without their damaged pages
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
 """
 
@@ -24,6 +28,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 import psycopg
@@ -49,6 +54,7 @@ from kinolog.process.settings import ProjectorSettings
 from kinolog.process.standstill_alarm import StandstillAlarm
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.database import reader_pool
+from kinolog_projector.backup.backup_folder import UnusableBackup
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
@@ -155,7 +161,15 @@ async def _announce(standstills: Iterable[tuple[StandstillAlarm, Callable[[], st
         await asyncio.sleep(CHECK_SECONDS)
 
 
-START_ERRORS = (WrongSchema, StreamMismatch, MasterKeyUnusable, LogUnavailable, RebuildRunning, OSError)
+START_ERRORS = (
+    WrongSchema,
+    StreamMismatch,
+    MasterKeyUnusable,
+    LogUnavailable,
+    RebuildRunning,
+    UnusableBackup,
+    OSError,
+)
 
 
 class _CommandLine(argparse.ArgumentParser):
@@ -171,6 +185,11 @@ def main() -> None:
     parser.add_argument("command", nargs="?", default="run", choices=["run", *COMMANDS])
     parser.add_argument("--json", action="store_true", dest="as_json")
     parser.add_argument("--trust", type=Trust, default=None)
+    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--verify", action="store_true")
+    parser.add_argument("--damaged-files", nargs="*", default=[])
+    parser.add_argument("--tables", nargs="*", default=[])
+    parser.add_argument("--force-rebuild", action="store_true")
     options = parser.parse_args()
     collect_garbage_rarely(CollectionRate.BATCHES)
     run_process(NAME, ProjectorSettings, partial(_run_command, options), START_ERRORS)
@@ -181,7 +200,17 @@ async def _run_command(options: argparse.Namespace, settings: ProjectorSettings)
         if options.command == "run":
             await run(settings)
             return
-        report = await COMMANDS[options.command](settings, CommandOptions(trust=options.trust))
+        report = await COMMANDS[options.command](
+            settings,
+            CommandOptions(
+                trust=options.trust,
+                folder=options.folder,
+                verify=options.verify,
+                damaged_files=options.damaged_files,
+                tables=options.tables,
+                force_rebuild=options.force_rebuild,
+            ),
+        )
         _print_line(json.dumps(report.facts) if options.as_json else report.text)
         if report.failed:
             sys.exit(FAILED)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
 from kinolog.adapters.jetstream.streams import StreamMissing
 from kinolog.adapters.jetstream.subjects import EVENTS
+from kinolog.adapters.obstore.artifacts import configured_artifacts
 from kinolog.ports.event_store import RESTORE, DamagedLog
-from kinolog.process.settings import ProjectorSettings
+from kinolog.privacy.master_key_source import load_master_keys
+from kinolog.process.settings import BackupSettings, ProjectorSettings
 from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
+from kinolog_projector.backup.backup import Backup
+from kinolog_projector.backup.backup_folder import BackupFolder, UnusableBackup
+from kinolog_projector.backup.backup_load import check_master_keys, checked_manifest, load_tables, rows_of
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import archived_damages
 from kinolog_projector.guard.log_guard import described
@@ -24,6 +30,7 @@ from kinolog_projector.rebuild.rebuild import Rebuild
 from kinolog_projector.rebuild.replay_check import ReplayCheck
 from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog_projector.restore.archive_repair import Trust, repair_archive
+from kinolog_projector.restore.damaged_pages import salvage as salvage_tables
 from kinolog_projector.restore.inspection import inspect_all
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.restore.settlement import settle as settle_all
@@ -39,6 +46,11 @@ class CommandOptions:
     """Options of a command."""
 
     trust: Trust | None = None
+    folder: Path | None = None
+    verify: bool = False
+    damaged_files: Sequence[str] = ()
+    tables: Sequence[str] = ()
+    force_rebuild: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +133,66 @@ async def check(settings: ProjectorSettings, options: CommandOptions) -> Report:
     )
 
 
+async def backup(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Copy what is new into the folder of a backup, while kinolog runs."""
+    artifacts = configured_artifacts(BackupSettings().artifacts_url)
+    async with log_connection(settings) as log:
+        made = await Backup(
+            _url(settings), log.raw_log, artifacts, BackupFolder(_folder(options)), verify=options.verify
+        ).make()
+    lines = [
+        f"backed up {made.position} commits ({made.new_commits} of them written now), {made.keys} keys and "
+        f"{made.artifacts} files ({made.new_artifacts} new)",
+        *(f"lost: {lost}" for lost in made.lost),
+    ]
+    return Report("\n".join(lines), asdict(made), failed=bool(made.lost))
+
+
+async def check_backup(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Compare every file of a backup with its hash, and the master keys. Needs neither log nor database."""
+    manifest = await asyncio.to_thread(checked_manifest, BackupFolder(_folder(options)))
+    check_master_keys(manifest, load_master_keys(settings))
+    text = (
+        f"the backup of {manifest.made_at} is whole: {manifest.position} commits, "
+        f"{manifest.tables['keys'].rows} keys, {len(manifest.artifacts)} files"
+    )
+    facts = {"position": manifest.position, "made_at": manifest.made_at, "files": len(manifest.artifacts)}
+    return Report(text, facts)
+
+
+async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Fill empty streams and an empty database from a backup. Files are not loaded."""
+    folder = BackupFolder(_folder(options))
+    manifest = await asyncio.to_thread(checked_manifest, folder)
+    async with (
+        log_connection(settings) as log,
+        await writer_connection(_url(settings), "kinolog-load") as connection,
+    ):
+        if await log.store.last_position() or await ArchiveReader(connection).position():
+            raise UnusableBackup(
+                "the log or the database is not empty: a backup is loaded into empty ones only"
+            )
+        await refill_log(log.client, rows_of(folder, manifest))
+        loaded = await load_tables(connection, folder, manifest, log.store, log.stored_keys)
+    return Report(f"loaded {loaded.position} commits and {loaded.keys} keys", asdict(loaded))
+
+
 async def inspect(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare log, archive, keys and read models, and say what a restore would do."""
     async with (
         log_connection(settings) as log,
         await writer_connection(_url(settings), "kinolog-inspect") as connection,
     ):
-        found = await inspect_all(connection, log.raw_log, log.stored_keys)
+        found = await inspect_all(connection, log.raw_log, log.stored_keys, options.damaged_files)
     facts = asdict(found) | {"is_whole": found.is_whole, "steps": list(found.steps)}
     return Report("\n".join((*found.found, *found.steps)), facts)
+
+
+async def salvage(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Write permanent tables again without their damaged pages."""
+    async with await writer_connection(_url(settings), "kinolog-salvage") as connection:
+        await salvage_tables(connection, options.tables)
+    return Report(f"written again: {', '.join(options.tables)}", {"tables": list(options.tables)})
 
 
 async def repair(settings: ProjectorSettings, options: CommandOptions) -> Report:
@@ -160,7 +223,12 @@ async def settle(settings: ProjectorSettings, options: CommandOptions) -> Report
     """Rebuild read models that need it, archive the rest of the log, and compare every commit."""
     async with log_connection(settings) as log:
         settled = await settle_all(
-            _url(settings), log.store, log.keys, log.raw_log, settings.projector_batch_size
+            _url(settings),
+            log.store,
+            log.keys,
+            log.raw_log,
+            settings.projector_batch_size,
+            force_rebuild=options.force_rebuild,
         )
     return Report(
         f"{settled.commits} commits are the same in log and archive (hash {settled.hash})", asdict(settled)
@@ -191,12 +259,22 @@ COMMANDS: dict[str, Command] = {
     "rebuild": rebuild,
     "hash": hash_tables,
     "check": check,
+    "backup": backup,
+    "check-backup": check_backup,
+    "load": load,
     "inspect": inspect,
     "restore": restore,
+    "salvage": salvage,
     "repair": repair,
     "refill": refill,
     "settle": settle,
 }
+
+
+def _folder(options: CommandOptions) -> Path:
+    if options.folder is None:
+        raise UnusableBackup("name the folder of the backup with --folder")
+    return options.folder
 
 
 def _url(settings: ProjectorSettings) -> str:

@@ -185,6 +185,10 @@ class ProjectorSettings(LogSettings, MasterKeySettings, DatabaseSettings, ProbeS
     projector_batch_size: int = Field(5_000, ge=1, le=50_000, description="Commits applied per transaction.")
 
 
+class BackupSettings(ProjectorSettings, ArtifactSettings):
+    """A backup: the projector's settings, and where the files are."""
+
+
 class WorkerSettings(
     LogSettings, MasterKeySettings, ArtifactSettings, CatalogueSettings, SigningSettings, ProbeSettings
 ):

@@ -40,28 +40,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 @command
 def rebuild(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Rebuild the read models from the log beside the live ones, and swap them in."""
-    return _projector("rebuild", data, as_json)
+    return run_projector("rebuild", data, as_json)
 
 
 @app.command("hash")
 @command
 def hash_(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Print a hash of every table; two histories that are equal give equal hashes."""
-    return _projector("hash", data, as_json)
+    return run_projector("hash", data, as_json)
 
 
 @app.command()
 @command
 def check(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Compare the read models with a replay of the log, and the log with its archive. Exit code 1 if they differ."""
-    return _projector("check", data, as_json)
+    return run_projector("check", data, as_json)
 
 
 @app.command()
 @command
 def migrate(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Bring the database to the version that this release needs."""
-    return _projector("migrate", data, as_json)
+    return run_projector("migrate", data, as_json)
 
 
 @app.command(hidden=True)
@@ -70,12 +70,12 @@ def restore(data: DataOption = None, as_json: JsonOption = False) -> ExitCode:
     """Restore log, archive and read models of servers that the environment names; else use `kinolog restore`."""
     if data is not None or "KINOLOG_DATABASE_URL" not in os.environ:
         raise CommandFailed(ExitCode.USAGE, "use: kinolog restore")
-    return _projector("restore", data, as_json)
+    return run_projector("restore", data, as_json)
 
 
-def _projector(verb: str, data: Path | None, as_json: bool) -> ExitCode:
-    """Run the projector's program. Its output goes through."""
-    arguments = [verb, *(["--json"] if wants_json(as_json) else [])]
+def run_projector(verb: str, data: Path | None, as_json: bool, *options: str) -> ExitCode:
+    """Run a command of the projector's program. Its output goes through."""
+    arguments = [verb, *(["--json"] if wants_json(as_json) else []), *options]
     if data is None and "KINOLOG_DATABASE_URL" in os.environ:
         return _run(arguments, dict(os.environ))
     settings = StackSettings(data=data) if data else StackSettings()
@@ -128,5 +128,6 @@ def _environment(folder: DataFolder, addresses: Mapping[str, str]) -> dict[str, 
             "KINOLOG_NATS_USER": Service.PROJECTOR.value,
             "KINOLOG_NATS_PASSWORD": passwords[Service.PROJECTOR.value],
             "KINOLOG_DATABASE_URL": database,
+            "KINOLOG_ARTIFACTS_URL": folder.artifacts.as_uri(),
         }
     )

@@ -39,6 +39,10 @@ def restore(
         bool,
         typer.Option("--new-database", help="Set the folder of Postgres aside and build it from the log."),
     ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option("--from", help="Put this backup (kinolog backup) in the place of what is there."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> ExitCode:
     """Restore log, archive and read models from what is left of them. kinolog must not run.
@@ -48,21 +52,33 @@ def restore(
     """
     context = current_context(wants_json(as_json))
     try:
+        from kinolog_stack.recovery.backup_restoration import BackupRestoration
         from kinolog_stack.recovery.restoration import Restoration
         from kinolog_stack.recovery.stopped_stack import StoppedStack
     except ImportError as error:
         text = f"kinolog restore needs more than is installed ({error}); pip install 'kinolog[all]'"
         raise CommandFailed(ExitCode.FAILED, text) from error
     settings = StackSettings(data=data) if data else StackSettings()
+
+    def say(line: str) -> None:
+        print_progress(context, line)
+
+    def agree() -> bool:
+        return yes or agreed()
+
     try:
         with StoppedStack(settings) as stack:
-            restored = Restoration(
-                stack=stack,
-                say=lambda line: print_progress(context, line),
-                agree=lambda: yes or agreed(),
-                trust=trust.value if trust else "",
-                new_database=new_database,
-            ).run()
+            restoration: Restoration | BackupRestoration
+            if backup is not None:
+                restoration = BackupRestoration(
+                    stack=stack, backup=backup.expanduser().absolute(), say=say, agree=agree
+                )
+            else:
+                trusted = trust.value if trust else ""
+                restoration = Restoration(
+                    stack=stack, say=say, agree=agree, trust=trusted, new_database=new_database
+                )
+            restored = restoration.run()
     except StartError as error:
         raise CommandFailed(ExitCode.FAILED, str(error)) from error
     if context.as_json:

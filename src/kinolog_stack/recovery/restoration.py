@@ -9,6 +9,7 @@ from typing import Any
 from kinolog.adapters.jetstream.subjects import EVENTS
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.stopped_stack import StoppedStack
+from kinolog_stack.servers.postgres_checksums import damaged_files
 
 Say = Callable[[str], None]
 Agree = Callable[[], bool]
@@ -54,11 +55,12 @@ class Restoration:
     trust: str = ""
     new_database: bool = False
     _steps: list[str] = field(default_factory=list)
+    _damaged_files: list[str] = field(default_factory=list)
 
     def run(self) -> Restored:
         """Restore. Raises `StartError`, `RestoreDeclined`."""
         self._start_servers()
-        inspected = self.stack.projector("inspect")
+        inspected = self.stack.projector("inspect", "--damaged-files", *self._damaged_files)
         for line in inspected["found"]:
             self.say(f"  {line}")
         if inspected["is_whole"] and not self._steps:
@@ -70,6 +72,8 @@ class Restoration:
         if not self.agree():
             raise RestoreDeclined("Nothing was restored.")
         repaired: dict[str, Any] = {}
+        if inspected["salvage"]:
+            self.stack.projector("salvage", "--tables", *inspected["salvage"])
         if inspected["repair_archive"]:
             options = ("--trust", self.trust) if self.trust else ()
             repaired = self.stack.projector("repair", *options)
@@ -77,7 +81,7 @@ class Restoration:
             self.stack.replace_stream(EVENTS)
         if inspected["refill_log"]:
             self.stack.projector("refill")
-        settled = self.stack.projector("settle")
+        settled = self.stack.projector("settle", *(["--force-rebuild"] if inspected["rebuild"] else []))
         return Restored(
             changed=True,
             commits=settled["commits"],
@@ -102,6 +106,9 @@ class Restoration:
 
     def _start_database(self) -> None:
         try:
+            self.stack.postgres.start()  # recovers what was written last before its pages are checked
+            self.stack.postgres.stop()
+            self._damaged_files = damaged_files(self.stack.folder.postgres)
             self.stack.postgres.start()
         except StartError as error:
             raise StartError(

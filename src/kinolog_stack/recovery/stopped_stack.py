@@ -27,6 +27,7 @@ from kinolog_stack.settings import StackSettings
 PROJECTOR = "kinolog_projector.app"
 PROVISION = "kinolog.adapters.jetstream.provision"
 UNRECOVERED_STREAM = re.compile(r"> ([A-Za-z0-9_-]+)'")
+PROGRAM_NAME = re.compile(r"^kinolog-[a-z]+: ")
 MAX_SET_ASIDE = 8
 
 
@@ -93,12 +94,12 @@ class StoppedStack:
     def move_stream_aside(self, name: str) -> None:
         """Move the files of a stream out of the way of nats-server, which does not run."""
         for stream in sorted(self.folder.nats.glob(f"jetstream/*/streams/{name}")):
-            self._move_aside(stream, name)
+            self.move_aside(stream, name)
 
     def replace_database(self) -> None:
         """Set the folder of Postgres aside and make a new one. Postgres does not run."""
         if self.folder.postgres.exists():
-            self._move_aside(self.folder.postgres, "postgres")
+            self.move_aside(self.folder.postgres, "postgres")
         self.postgres.start()
 
     def projector(self, command: str, *arguments: str, service: Service = Service.ADMIN) -> dict[str, Any]:
@@ -127,13 +128,15 @@ class StoppedStack:
         return service_environment(os.environ) | dict(self._server_settings(service))
 
     def _server_settings(self, service: Service) -> Mapping[str, str]:
-        settings = self.nats.settings_env(service)
+        settings = self.nats.settings_env(service) if self.nats.running else {}
         if self.postgres.running:
             settings |= self.postgres.settings_env()
         settings |= master_key_env(self.folder, os.environ)
         return settings | {"KINOLOG_ARTIFACTS_URL": self.folder.artifacts.as_uri()}
 
-    def _move_aside(self, path: Path, name: str) -> None:
+    def move_aside(self, path: Path, name: str = "") -> None:
+        """Move a folder to `set-aside/`, which deletes nothing. No server runs on it."""
+        name = name or path.name
         target = self.folder.path / "set-aside" / self._stamp / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.move(path, target)
@@ -143,4 +146,4 @@ class StoppedStack:
 def _last_problem(log: Path) -> str:
     """Return the last line of a log without the name of the program that wrote it."""
     lines = [line for line in last_lines(log).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "the program wrote no reason"
+    return PROGRAM_NAME.sub("", lines[-1].strip()) if lines else "the program wrote no reason"

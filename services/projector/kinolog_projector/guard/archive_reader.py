@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.readmodel.database import Connection
@@ -17,6 +19,8 @@ FROM kinolog.archive WHERE position > %s AND position <= %s
 ROWS = """
 SELECT position, job_id, raw, digest FROM kinolog.archive WHERE position > %s AND position <= %s ORDER BY position
 """
+
+KNOWN_JOBS = "SELECT DISTINCT job_id FROM kinolog.archive WHERE job_id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +56,46 @@ class ArchiveReader:
 
     async def rows(self, after: int, until: int) -> dict[int, ArchiveRow]:
         """Return the rows after `after` up to `until` by position. Rows on a damaged page are not intact."""
-        try:
-            cursor = await self._connection.execute(ROWS, [after, until])
-        except psycopg.InternalError:
-            if until - after == 1:
-                return {until: ArchiveRow(position=until, job_id="", raw=b"", intact=False)}
-            middle = (after + until) // 2
-            return await self.rows(after, middle) | await self.rows(middle, until)
+        for read in (self._read, self._scan):
+            try:
+                return await read(after, until)
+            except psycopg.InternalError:  # a damaged page of the index, or of the table
+                continue
+        return await self._readable_rows(after, until)
+
+    async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the jobs that the archive has. It reads the whole table, whatever its indexes are."""
+        async with self._connection.transaction():
+            await self._leave_indexes_out()
+            cursor = await self._connection.execute(KNOWN_JOBS, [list(job_ids)])
+            return {str(job_id) for (job_id,) in await cursor.fetchall()}
+
+    async def _read(self, after: int, until: int) -> dict[int, ArchiveRow]:
+        cursor = await self._connection.execute(ROWS, [after, until])
         return {
             int(position): _row(int(position), str(job_id), bytes(raw), bytes(digest))
             for position, job_id, raw, digest in await cursor.fetchall()
         }
+
+    async def _scan(self, after: int, until: int) -> dict[int, ArchiveRow]:
+        async with self._connection.transaction():
+            await self._leave_indexes_out()
+            return await self._read(after, until)
+
+    async def _leave_indexes_out(self) -> None:
+        for setting in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
+            await self._connection.execute(sql.SQL("SET LOCAL {} = off").format(sql.SQL(setting)))
+        await self._connection.execute("SET LOCAL enable_seqscan = on")
+
+    async def _readable_rows(self, after: int, until: int) -> dict[int, ArchiveRow]:
+        """Find the rows that can be read by halving the range."""
+        try:
+            return await self._read(after, until)
+        except psycopg.InternalError:
+            if until - after == 1:
+                return {until: ArchiveRow(position=until, job_id="", raw=b"", intact=False)}
+            middle = (after + until) // 2
+            return await self._readable_rows(after, middle) | await self._readable_rows(middle, until)
 
 
 def _row(position: int, job_id: str, raw: bytes, digest: bytes) -> ArchiveRow:

@@ -34,6 +34,7 @@ LEADER_LOCK = 0x6B696E6F6C6F67
 Companion: TypeAlias = Callable[[BatchWriter, asyncio.Event], Coroutine[Any, Any, None]]
 """Runs beside the writes until it is cancelled. The event is set when the read models have caught up with the log."""
 
+REBUILD = "Make them again with: kinolog projections rebuild"
 STAND_BY_SECONDS = 1.0
 RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)
 CHECK_SECONDS = 2.0
@@ -99,6 +100,11 @@ class Projector:
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.InternalError as error:
                     self.problem = f"the database is damaged: {_first_line(error)}. {RESTORE}"
+                    if not self.checked.is_set():
+                        raise DamagedLog(self.problem) from error
+                    logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                except psycopg.IntegrityError as error:
+                    self.problem = f"the read models contradict the log: {_first_line(error)}. {REBUILD}"
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except StoodStill as still:
                     self.problem = self.standstill = str(still)

@@ -80,7 +80,7 @@ async def repair_archive(
             if right:
                 repaired.position = right[-1].position
                 digest = await _copy(writer, right)
-        again = await _jobs_to_queue_again(reader, strays, repaired.position)
+        again = await _jobs_to_queue_again(archive, strays, repaired.position)
         if again:
             repaired.requeued = [commit.job_id for commit in again]
             repaired.position = again[-1].position
@@ -139,14 +139,11 @@ def _intact_copies(compared: ComparedRange, position: int) -> tuple[RawCommit | 
 
 
 async def _jobs_to_queue_again(
-    reader: Connection, strays: Sequence[RawCommit], after: int
+    archive: ArchiveReader, strays: Sequence[RawCommit], after: int
 ) -> list[RawCommit]:
     """Return the first commits of jobs that only a continued log knows, at positions after `after`."""
     firsts = {commit.job_id: commit for commit in reversed(strays) if _is_first(commit)}
-    cursor = await reader.execute(
-        "SELECT DISTINCT job_id FROM kinolog.archive WHERE job_id = ANY(%s)", [list(firsts)]
-    )
-    known = {str(job_id) for (job_id,) in await cursor.fetchall()}
+    known = await archive.known_jobs(list(firsts)) if firsts else set()
     new = sorted((c for c in firsts.values() if c.job_id not in known), key=lambda commit: commit.position)
     return [RawCommit(after + number, c.job_id, c.raw) for number, c in enumerate(new, start=1)]
 

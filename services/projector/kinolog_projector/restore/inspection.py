@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.keys import KeyStore
 from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.whole_comparison import WholeComparison, compare_all
+from kinolog_projector.restore.damaged_pages import ARCHIVE, is_projected, is_salvageable, tables_of
 from kinolog_projector.restore.key_restore import lost_keys
 from kinolog_projector.schema.projection_schema import projection_problem
 
 MAX_LINES = 8
+NEW_DATABASE = "kinolog restore --new-database builds it from the log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
     """What was found. A restore does the steps that are True, in the order of the fields."""
 
+    salvage: tuple[str, ...]
+    """Permanent tables that are written again without their damaged pages."""
     repair_archive: bool
     """The archive lacks commits that the log holds, or holds damaged ones."""
     replace_log: bool
@@ -38,12 +44,13 @@ class Inspection:
     @property
     def is_whole(self) -> bool:
         """Whether there is nothing to restore."""
-        return not (self.repair_archive or self.replace_log or self.refill_log or self.rebuild or self.ahead)
+        damaged = self.salvage or self.repair_archive or self.replace_log or self.refill_log
+        return not (damaged or self.rebuild or self.ahead)
 
     @property
     def steps(self) -> tuple[str, ...]:
         """What a restore does, in words."""
-        steps = []
+        steps = [f"write {table} again without its damaged pages" for table in self.salvage]
         if self.repair_archive:
             steps.append("build the archive again from every intact commit of log and archive")
         if self.replace_log:
@@ -57,19 +64,38 @@ class Inspection:
         return (*steps, "compare every commit of the log with the archive")
 
 
-async def inspect_all(connection: Connection, log: RawLog, stored_keys: KeyStore) -> Inspection:
-    """Compare everything. Nothing may be written meanwhile. Raises `LogUnavailable`."""
+async def inspect_all(
+    connection: Connection, log: RawLog, stored_keys: KeyStore, damaged_files: Sequence[str] = ()
+) -> Inspection:
+    """Compare everything. Nothing may be written meanwhile. Raises `LogUnavailable`, `DamagedLog`.
+
+    `damaged_files` are the numbers of files of Postgres with damaged pages.
+    """
+    damaged = await tables_of(connection, damaged_files)
+    salvage = tuple(table for table in damaged if is_salvageable(table))
+    hopeless = [t for t in damaged if t != ARCHIVE and not is_salvageable(t) and not is_projected(t)]
+    if hopeless:
+        raise DamagedLog(
+            f"Postgres is damaged where only a new one helps ({', '.join(hopeless)}): {NEW_DATABASE}"
+        )
+    projected = [table for table in damaged if is_projected(table)]
+    problem = f"pages of {', '.join(projected)} are damaged" if projected else ""
     compared = await compare_all(log, ArchiveReader(connection))
     replace = _must_be_replaced(compared)
-    keys = await lost_keys(connection, stored_keys)
+    # An archive of keys with damaged pages is written again first, and filled up by the next start.
+    keys = 0 if salvage else await lost_keys(connection, stored_keys)
     refill = replace or compared.extent.last < compared.archived or keys > 0
     return Inspection(
-        repair_archive=not compared.archive_is_whole or bool(compared.differing) or replace,
+        salvage=salvage,
+        repair_archive=ARCHIVE in damaged
+        or not compared.archive_is_whole
+        or bool(compared.differing)
+        or replace,
         replace_log=replace,
         refill_log=refill,
-        rebuild=await projection_problem(connection),
+        rebuild=problem or await projection_problem(connection),
         lost_keys=keys,
-        found=tuple(_found(compared, keys)),
+        found=(*(f"pages of {table} are damaged" for table in damaged), *_found(compared, keys)),
         commits=max(compared.extent.last, compared.archived),
         ahead=compared.ahead,
         hash=compared.hash,

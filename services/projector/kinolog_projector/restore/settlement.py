@@ -28,14 +28,20 @@ class SettledLog:
 
 
 async def settle(
-    database_url: str, store: EventStore, keys: ArchivableKeyStore, log: RawLog, batch_size: int = 5_000
+    database_url: str,
+    store: EventStore,
+    keys: ArchivableKeyStore,
+    log: RawLog,
+    batch_size: int = 5_000,
+    *,
+    force_rebuild: bool = False,
 ) -> SettledLog:
     """Rebuild the read models if they must be, archive the rest of the log, and compare every commit.
 
     Raises `DamagedLog` if log and archive are not equal and whole at the end.
     """
     async with await writer_connection(database_url, "kinolog-restore") as connection:
-        rebuilt = bool(await projection_problem(connection))
+        rebuilt = force_rebuild or bool(await projection_problem(connection))
         if rebuilt:
             await Rebuild(database_url, store, keys, batch_size).run()
         writer = BatchWriter(connection)

@@ -1,0 +1,1 @@
+"""Backups of everything that cannot be rebuilt: log, keys, log lines and files."""

@@ -1,0 +1,285 @@
+"""Makes a backup beside the running services. Only what is new is copied, and what is copied is checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import LiteralString
+
+from psycopg import sql
+
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
+from kinolog.ports.event_store import RESTORE, DamagedLog
+from kinolog.ports.raw_log import RawLog
+from kinolog.process.logs import fields
+from kinolog.readmodel.database import Connection, writer_connection
+from kinolog_projector.backup.backup_folder import (
+    ARTIFACTS,
+    LOG,
+    BackupFile,
+    BackupFolder,
+    Manifest,
+    Segment,
+    UnusableBackup,
+    record,
+)
+from kinolog_projector.guard.archive_reader import ArchiveReader
+from kinolog_projector.guard.log_comparison import LogComparison
+from kinolog_projector.guard.log_guard import described
+from kinolog_projector.schema.migrate import check_schema
+
+logger = logging.getLogger(__name__)
+
+SEGMENT_COMMITS = 10_000
+CHUNK_COMMITS = 1_000
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SmallTable:
+    """A permanent table that is copied as a whole: how to count and how to copy its rows."""
+
+    count: sql.SQL
+    copy: sql.SQL
+
+
+TABLES = {
+    "keys": SmallTable(
+        sql.SQL("SELECT count(*) FROM kinolog.key_archive"),
+        sql.SQL(
+            "COPY (SELECT key_id, wrapped, position FROM kinolog.key_archive ORDER BY key_id)"
+            " TO STDOUT (FORMAT BINARY)"
+        ),
+    ),
+    "log_lines": SmallTable(
+        sql.SQL("SELECT count(*) FROM kinolog.log_lines"),
+        sql.SQL(
+            "COPY (SELECT sequence, job_id, attempt, at, severity, message, note FROM kinolog.log_lines"
+            " ORDER BY sequence) TO STDOUT (FORMAT BINARY)"
+        ),
+    ),
+}
+"""What is copied of the permanent tables besides the archive, which is the log."""
+
+FILES = """
+SELECT key FROM projection.artifacts UNION SELECT artifact_key FROM projection.scenes
+JOIN projection.jobs ON jobs.id = scenes.job_id WHERE artifact_key IS NOT NULL AND NOT jobs.erased
+"""
+
+
+LISTED = "SELECT EXISTS (SELECT 1 FROM ({}) AS files (key) WHERE key = %s)"
+
+
+MASTER_KEYS = """
+SELECT DISTINCT encode(substring(wrapped FROM 2 FOR 8), 'hex') FROM kinolog.key_archive WHERE length(wrapped) > 32
+"""
+"""A wrapped key begins with a version byte and the id of its master key (kinolog.privacy.master_keys)."""
+
+
+class FilesChanged(UnusableBackup):
+    """A file vanished while it was copied: its job was erased meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeBackup:
+    """What a backup holds, and what was new."""
+
+    position: int
+    new_commits: int
+    keys: int
+    artifacts: int
+    new_artifacts: int
+    lost: tuple[str, ...]
+    """Files that the log names, but neither the artifact store nor the backup holds intact, with the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedState:
+    """What was copied of one state of the database, and the files that it names."""
+
+    position: int
+    tables: dict[str, BackupFile]
+    files: list[str]
+    master_keys: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class CopiedFiles:
+    """The files of a backup, how many were new, and those that are lost."""
+
+    files: list[BackupFile] = field(default_factory=list)
+    new: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+class Backup:
+    """One backup of log, keys, log lines and files into a folder."""
+
+    def __init__(
+        self,
+        database_url: str,
+        log: RawLog,
+        artifacts: ArtifactStore,
+        folder: BackupFolder,
+        *,
+        verify: bool = False,
+    ) -> None:
+        """Take the sources. With `verify` the files that the backup has already are read and hashed again."""
+        self._verify = verify
+        self._database_url = database_url
+        self._log = log
+        self._artifacts = artifacts
+        self._folder = folder
+
+    async def make(self) -> MadeBackup:
+        """Copy what is new. Raises `UnusableBackup`, `WrongSchema`, `DamagedLog`.
+
+        A job may be erased meanwhile; then the copy starts again, from a state in which it is.
+        """
+        self._folder.prepare()
+        for remaining in reversed(range(TRIES)):
+            try:
+                return await self._make()
+            except FilesChanged:
+                if not remaining:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _make(self) -> MadeBackup:
+        before = self._folder.manifest()
+        stamp = datetime.now(UTC)
+        async with await writer_connection(self._database_url, "kinolog-backup") as connection:
+            await check_schema(connection)
+            state = await self._copy_state(connection, f"{stamp:%Y%m%dT%H%M%S%f}")
+            kept = self._reusable_segments(before, state.position)
+            segments = [*kept, *[s async for s in self._new_segments(connection, kept, state.position)]]
+            copied = await self._copy_files(connection, state.files, before)
+        manifest = Manifest(
+            kinolog=version("kinolog"),
+            made_at=stamp.isoformat(timespec="seconds"),
+            position=state.position,
+            master_keys=state.master_keys,
+            segments=tuple(segments),
+            tables=state.tables,
+            artifacts=tuple(copied.files),
+        )
+        self._folder.write_manifest(manifest)
+        return MadeBackup(
+            position=state.position,
+            new_commits=state.position - (kept[-1].last if kept else 0),
+            keys=state.tables["keys"].rows,
+            artifacts=len(copied.files),
+            new_artifacts=copied.new,
+            lost=tuple(copied.lost),
+        )
+
+    async def _copy_state(self, connection: Connection, stamp: str) -> CopiedState:
+        """Copy the small tables, and list the files, from one state of the database."""
+        async with connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            await connection.execute("SET LOCAL enable_seqscan = on")
+            position = await ArchiveReader(connection).position()
+            tables = {
+                name: await self._copy_table(connection, f"{name}-{stamp}.copy", table)
+                for name, table in TABLES.items()
+            }
+            files = await _texts(connection, FILES)
+            master_keys = await _texts(connection, MASTER_KEYS)
+        return CopiedState(
+            position=position, tables=tables, files=sorted(files), master_keys=tuple(sorted(master_keys))
+        )
+
+    def _reusable_segments(self, before: Manifest | None, position: int) -> list[Segment]:
+        """Return the full segments of the backup before that are still right. The others are written again."""
+        kept: list[Segment] = []
+        for segment in before.segments if before is not None else ():
+            full = segment.last - segment.first + 1 == SEGMENT_COMMITS and segment.last <= position
+            if not full or (problem := self._folder.failure_of(segment)):
+                if full:
+                    logger.warning(
+                        "%s %s: it is written again", segment.path, problem, extra=fields("segment")
+                    )
+                break
+            kept.append(segment)
+        return kept
+
+    async def _new_segments(
+        self, connection: Connection, kept: list[Segment], position: int
+    ) -> AsyncIterator[Segment]:
+        """Write the commits after the kept segments. Raises `DamagedLog` if log and archive differ."""
+        comparison = LogComparison(self._log, ArchiveReader(connection))
+        after = kept[-1].last if kept else 0
+        while after < position:
+            last = min(after + SEGMENT_COMMITS, position)
+            with self._folder.writer(f"{LOG}/{after + 1:012d}-{last:012d}.commits") as file:
+                for start in range(after, last, CHUNK_COMMITS):
+                    until = min(start + CHUNK_COMMITS, last)
+                    if damages := await comparison.range(start, until):
+                        raise DamagedLog(f"nothing was backed up: {described(damages)}. {RESTORE}")
+                    logged = await self._log.stored(start, until)
+                    for number in range(start + 1, until + 1):
+                        file.write(record(logged[number]))
+            written = file.written(last - after)
+            yield Segment(
+                path=written.path,
+                size_bytes=written.size_bytes,
+                sha256=written.sha256,
+                rows=written.rows,
+                first=after + 1,
+                last=last,
+            )
+            after = last
+
+    async def _copy_table(self, connection: Connection, name: str, table: SmallTable) -> BackupFile:
+        cursor = await connection.execute(table.count)
+        row = await cursor.fetchone()
+        rows = int(row[0]) if row is not None else 0
+        with self._folder.writer(name) as file:
+            async with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
+                async for chunk in copy:
+                    file.write(bytes(chunk))
+        return file.written(rows)
+
+    async def _copy_files(
+        self, connection: Connection, keys: list[str], before: Manifest | None
+    ) -> CopiedFiles:
+        """Copy the files that the backup lacks. What the store has lost stays in the backup."""
+        known = {file.path: file for file in before.artifacts} if before is not None else {}
+        copied = CopiedFiles()
+        for key in keys:
+            name = f"{ARTIFACTS}/{key}"
+            file = known.get(name)
+            if (
+                file is not None
+                and self._folder.has(file)
+                and not (self._verify and self._folder.failure_of(file))
+            ):
+                copied.files.append(file)
+                continue
+            try:
+                copied.files.append(await self._copy_file(key, name))
+                copied.new += 1
+            except (ArtifactMissing, ArtifactDamaged) as error:
+                cursor = await connection.execute(sql.SQL(LISTED).format(sql.SQL(FILES)), [key])
+                row = await cursor.fetchone()
+                if row is None or not row[0]:
+                    raise FilesChanged(
+                        f"{key} was deleted while it was copied; make the backup again"
+                    ) from error
+                copied.lost.append(f"{key}: {error}")
+        return copied
+
+    async def _copy_file(self, key: str, name: str) -> BackupFile:
+        """Copy a file. The store compares it with the hash in its key."""
+        with self._folder.writer(name) as file:
+            async for chunk in self._artifacts.read(key):
+                file.write(chunk)
+        return file.written()
+
+
+async def _texts(connection: Connection, query: LiteralString) -> list[str]:
+    cursor = await connection.execute(query)
+    return [str(value) for (value,) in await cursor.fetchall()]

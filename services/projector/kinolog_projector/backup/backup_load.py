@@ -1,0 +1,78 @@
+"""Loads a backup into empty streams and an empty database. Files are put in their place by whoever owns the store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import sql
+
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.privacy.master_keys import MasterKeys, MasterKeyUnusable
+from kinolog.readmodel.database import Connection
+from kinolog_projector.backup.backup_folder import BackupFolder, Manifest, UnusableBackup
+from kinolog_projector.restore.key_restore import restore_keys
+
+COPIES = {
+    "keys": sql.SQL("COPY kinolog.key_archive (key_id, wrapped, position) FROM STDIN (FORMAT BINARY)"),
+    "log_lines": sql.SQL(
+        "COPY kinolog.log_lines (sequence, job_id, attempt, at, severity, message, note) FROM STDIN (FORMAT BINARY)"
+    ),
+}
+MAX_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedBackup:
+    """How much a backup has brought back."""
+
+    position: int
+    keys: int
+
+
+def checked_manifest(folder: BackupFolder) -> Manifest:
+    """Return the manifest after comparing every file with its hash. Raises `UnusableBackup`."""
+    manifest = folder.manifest()
+    if manifest is None:
+        raise UnusableBackup(f"{folder.path} holds no backup: it has no manifest.json")
+    wrong = list(folder.failures(manifest))
+    if wrong:
+        more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
+        raise UnusableBackup(f"the backup {folder.path} is damaged: {'; '.join(wrong[:MAX_NAMED])}{more}")
+    return manifest
+
+
+def check_master_keys(manifest: Manifest, master_keys: MasterKeys) -> None:
+    """Raise `MasterKeyUnusable` unless this process has the master keys that wrap the keys of the backup."""
+    missing = sorted(set(manifest.master_keys) - set(master_keys.ids))
+    if missing:
+        raise MasterKeyUnusable(
+            f"the keys of the backup are wrapped under master key {', '.join(missing)}, which is not configured: name "
+            "the place of its copy with KINOLOG_MASTER_KEY_FILE"
+        )
+
+
+async def rows_of(folder: BackupFolder, manifest: Manifest) -> AsyncIterator[Sequence[tuple[int, bytes]]]:
+    """Yield position and raw message of each commit, as a restore of the log takes them."""
+    for commits in folder.commits(manifest.segments):
+        yield [(commit.position, commit.raw) for commit in commits]
+
+
+async def load_tables(
+    connection: Connection, folder: BackupFolder, manifest: Manifest, store: EventStore, stored_keys: KeyStore
+) -> LoadedBackup:
+    """Fill the permanent tables and the key store. Raises `LogUnavailable`, `DamagedLog`."""
+    async with connection.transaction():
+        for name, statement in COPIES.items():
+            await _copy(connection, folder.path / manifest.tables[name].path, statement)
+    keys = await restore_keys(connection, store, stored_keys)
+    return LoadedBackup(position=manifest.position, keys=keys)
+
+
+async def _copy(connection: Connection, path: Path, statement: sql.SQL) -> None:
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                await copy.write(chunk)

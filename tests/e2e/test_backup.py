@@ -1,0 +1,163 @@
+"""Backups of a running and of a stopped kinolog, and restores of them, by the commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kinolog_client import KinologClient
+from tests.fixtures.damage import flip_byte, flip_in_log
+from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
+from tests.fixtures.whole_stack import whole_stack
+
+pytestmark = pytest.mark.slow
+
+
+def backed_up(folder: Path, backup: Path, *options: str) -> dict[str, Any]:
+    """Run `kinolog backup` and return what it reports."""
+    done = kinolog("backup", str(backup), "--json", "--data", str(folder), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def master_key(folder: Path) -> dict[str, str]:
+    """Return the setting with which another folder uses the master key of this one."""
+    return {"KINOLOG_MASTER_KEY_FILE": str(folder / "secrets/master.key")}
+
+
+def assert_restored(target: Path, records: Any, env: dict[str, str]) -> None:
+    """A stack on the restored folder shows the same jobs, and every proof holds, that of each file too."""
+    with whole_stack(target, workers=0, env=env) as stack:
+        assert records_of(stack) == records
+        assert {job_id: wrong for job_id, wrong in proofs_of(stack).items() if wrong} == {}
+
+
+def test_a_backup_of_a_running_kinolog_is_restored(damaged_copy: Path, filled: FilledFolder) -> None:
+    """Commits, keys, files and log lines come back in another folder; a second backup copies only what is new."""
+    backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
+    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        first = backed_up(damaged_copy, backup)
+        assert (first["new_artifacts"] > 0, first["lost"]) == (True, [])
+        job_id = client.generate("a late heron", model="card").job_id
+        records = records_of(stack)
+        second = backed_up(damaged_copy, backup)
+        assert (second["position"], second["new_artifacts"]) == (first["position"] + 1, 0)
+        assert second["keys"] == first["keys"] + 1
+        lines = {each: len(client.logs(each).entries) for each in records}
+    assert job_id in records
+    done = kinolog(
+        "restore",
+        "--yes",
+        "--json",
+        "--from",
+        str(backup),
+        "--data",
+        str(target),
+        env=master_key(damaged_copy),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["commits"] == second["position"]
+    assert_restored(target, records, master_key(damaged_copy))
+    with (
+        whole_stack(target, workers=0, env=master_key(damaged_copy)) as stack,
+        KinologClient(stack.addresses["gateway"]) as client,
+    ):
+        assert {each: len(client.logs(each).entries) for each in records} == lines
+
+
+def test_an_erased_job_leaves_the_backup(damaged_copy: Path, filled: FilledFolder) -> None:
+    """The next backup has neither the key nor the files of a job that was erased since."""
+    backup = damaged_copy.with_name("backup")
+    done = next(
+        r["job"]
+        for r in filled.records.values()
+        if r["job"]["status"] == "completed" and not r["job"]["erased"]
+    )
+    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        before = backed_up(damaged_copy, backup)
+        files = {path for path in (backup / "artifacts").rglob("*") if path.is_file()}
+        client.erase(done["job_id"])
+        records_of(stack)
+        after = backed_up(damaged_copy, backup)
+    assert after["keys"] == before["keys"] - 1
+    left = {path for path in (backup / "artifacts").rglob("*") if path.is_file()}
+    assert left < files
+    assert all(done["job_id"] in str(path) for path in files - left)
+    assert len(list(backup.glob("keys-*.copy"))) == 1
+
+
+def test_a_backup_replaces_what_is_there(damaged_copy: Path, filled: FilledFolder) -> None:
+    """A stopped kinolog is backed up and restored in place; what was there is set aside."""
+    backup = damaged_copy.with_name("backup")
+    backed_up(damaged_copy, backup)
+    shutil.rmtree(damaged_copy / "postgres")
+    flip_in_log(damaged_copy / "nats", 7)
+    found = restored(damaged_copy, "--from", str(backup))
+    assert {Path(aside).name for aside in found["set_aside"]} == {"nats", "artifacts"}
+    assert_restored(damaged_copy, filled.records, {})
+
+
+@pytest.mark.parametrize("what", ["log", "artifacts", "keys", "manifest"])
+def test_a_damaged_backup_is_refused(damaged_copy: Path, filled: FilledFolder, what: str) -> None:
+    """A byte of any file is named by the check, and the restore changes nothing; `--verify` repairs the backup."""
+    backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
+    backed_up(damaged_copy, backup)
+    patterns = {
+        "log": "log/*",
+        "artifacts": "artifacts/**/*.mp4",
+        "keys": "keys-*",
+        "manifest": "manifest.json",
+    }
+    damaged = sorted(backup.glob(patterns[what]))[0]
+    if what == "manifest":
+        damaged.write_text(damaged.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+    else:
+        flip_byte(damaged, damaged.stat().st_size // 2)
+    checked = kinolog("backup", str(backup), "--check", "--data", str(damaged_copy))
+    assert checked.returncode == 1
+    assert damaged.name in checked.stderr
+    env = master_key(damaged_copy)
+    done = kinolog("restore", "--yes", "--from", str(backup), "--data", str(target), env=env)
+    assert done.returncode == 1
+    assert damaged.name in done.stderr
+    assert not (target / "postgres").exists()
+    if what != "manifest":
+        backed_up(damaged_copy, backup, "--verify")
+        assert kinolog("backup", str(backup), "--check", "--data", str(damaged_copy)).returncode == 0
+
+
+def test_another_master_key_is_refused(damaged_copy: Path, filled: FilledFolder) -> None:
+    """A folder with a master key of its own does not take the backup, and the message says what is needed."""
+    backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
+    backed_up(damaged_copy, backup)
+    done = kinolog("restore", "--yes", "--from", str(backup), "--data", str(target))
+    assert done.returncode == 1
+    assert "KINOLOG_MASTER_KEY_FILE" in done.stderr
+
+
+def test_a_damaged_log_is_not_backed_up(damaged_copy: Path, filled: FilledFolder) -> None:
+    """The backup before it stays as it was."""
+    backup = damaged_copy.with_name("backup")
+    backed_up(damaged_copy, backup)
+    before = (backup / "manifest.json").read_bytes()
+    flip_in_log(damaged_copy / "nats", 7)
+    done = kinolog("backup", str(backup), "--data", str(damaged_copy))
+    assert done.returncode == 1
+    assert "nothing was backed up" in done.stderr
+    assert (backup / "manifest.json").read_bytes() == before
+    assert kinolog("backup", str(backup), "--check", "--data", str(damaged_copy)).returncode == 0
+
+
+def test_a_folder_of_something_else_is_refused(damaged_copy: Path, tmp_path: Path) -> None:
+    """A backup is not written among other files."""
+    (tmp_path / "thesis.txt").write_text("work of years")
+    done = kinolog("backup", str(tmp_path), "--data", str(damaged_copy))
+    assert done.returncode == 1
+    assert "holds no backup; name another folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
