@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
@@ -105,6 +106,36 @@ def test_the_bytes_do_not_depend_on_the_processor(
     usual = _encoded(tmp_path / "usual.mp4", clip)
     monkeypatch.setattr(encoder, "_ANY_PROCESSOR", f"{encoder._ANY_PROCESSOR}:asm=0")
     assert _encoded(tmp_path / "plain.mp4", clip).read_bytes() == usual.read_bytes()
+
+
+def test_pixels_are_converted_alike_on_every_processor(tmp_path: Path) -> None:
+    """Without any vector instruction libswscale converts the same frames to the same pixels, and scales them alike."""
+    library = _loaded_library("libavutil")
+    if library is None:
+        pytest.skip("the libraries of FFmpeg are linked in another way here")
+    clip = _textured(3, 50, 38)
+
+    def results(name: str) -> tuple[bytes, bytes]:
+        path = _encoded(tmp_path / name, clip)
+        thumbnails = ThumbnailCollector(frames=3, fps=8)
+        verify_video(path, ExpectedMedia(width=50, height=38, fps=8, frames=3), thumbnails.add_frame)
+        return path.read_bytes(), thumbnails.preview_webp()
+
+    usual = results("usual.mp4")
+    flags = library.av_get_cpu_flags()
+    library.av_force_cpu_flags(0)
+    try:
+        assert results("plain.mp4") == usual
+    finally:
+        library.av_force_cpu_flags(flags)
+
+
+def _loaded_library(name: str) -> ctypes.CDLL | None:
+    """Return a library that this process has loaded; None if it cannot be found."""
+    maps = Path("/proc/self/maps")
+    lines = maps.read_text().splitlines() if maps.exists() else []
+    paths = {line.split(maxsplit=5)[5] for line in lines if name in line}
+    return ctypes.CDLL(paths.pop()) if len(paths) == 1 else None
 
 
 def test_the_bytes_do_not_depend_on_the_load(tmp_path: Path) -> None:
