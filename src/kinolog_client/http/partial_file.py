@@ -8,14 +8,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 _STANDARD_OUTPUTS = (1, 2)
 
 
 @contextmanager
-def partial_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file to write. Raises `OSError`.
+def partial_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Yield a file to write; a new one has this mode, less the umask. Raises `OSError`.
 
     A plain file appears at the end of the block: it is written beside its place, which an error in the block leaves
     as it was. A link stays, and what it points to is replaced. Whatever is no plain file (a device, a pipe, the
@@ -27,9 +28,9 @@ def partial_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         return
     place = Path(os.path.realpath(path))
-    partial = place.with_name(f".{place.name}.part")
+    partial = place.with_name(f".{place.name}.{token_hex(4)}.part")  # two may write the same file at once
     try:
-        with partial.open("wb") as file:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             yield file
         partial.replace(place)
     finally:

@@ -85,6 +85,15 @@ async def test_a_pipe_is_written_into(client: EitherClient, api: RecordingApi, t
     assert os.listdir(tmp_path) == ["pipe"]
 
 
+async def test_two_downloads_to_one_place(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
+    """Two that save the same file at once both succeed, and the file is whole."""
+    job = completed_job(api)
+    both = [client.call("download", job.id, tmp_path / "v") for _ in range(2)]
+    assert await asyncio.gather(*both) == [tmp_path / "v"] * 2
+    assert (tmp_path / "v").read_bytes() == canned.VIDEO
+    assert os.listdir(tmp_path) == ["v"]
+
+
 async def test_a_device_is_written_into(client: EitherClient, api: RecordingApi, tmp_path: Path) -> None:
     """A device stays a device, also one that a link names; one that is full is an error of the system."""
     job = completed_job(api)

@@ -10,6 +10,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from kinolog_client.http.partial_file import partial_file
 from kinolog_tui.keys.keymap import valid_keymap
 
 REFRESH_SECONDS = (2, 5, 10, 30, 60)
@@ -56,16 +57,19 @@ class PreferenceStore:
     def save(self, preferences: Preferences) -> None:
         """Write the file, readable only by its owner: it may contain an API key. Raises `OSError`."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial_file = self.file.with_suffix(".part")
-        partial_file.touch(mode=0o600)
-        partial_file.chmod(0o600)
-        partial_file.write_text(json.dumps(asdict(preferences), indent=2) + "\n", encoding="utf-8")
-        partial_file.replace(self.file)
+        self._write(json.dumps(asdict(preferences), indent=2) + "\n")
 
     def reset(self) -> Preferences:
-        """Delete the file. Raises `OSError`."""
-        self.file.unlink(missing_ok=True)
+        """Delete the file. A link or a device stays, and gets no preferences. Raises `OSError`."""
+        if self.file.is_file() and not self.file.is_symlink():
+            self.file.unlink()
+        elif self.file.exists():
+            self._write("{}\n")
         return Preferences()
+
+    def _write(self, text: str) -> None:
+        with partial_file(self.file, mode=0o600) as file:
+            file.write(text.encode())
 
 
 def _merged(defaults: Preferences, saved: dict[str, Any]) -> Preferences:
