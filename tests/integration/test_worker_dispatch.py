@@ -13,7 +13,7 @@ import pytest
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import MAX_ROUNDS, PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler, UnfinishedJob, UnfinishedJobs
-from kinolog_projector.dispatch.rules import TICKET_EVENTS
+from kinolog_projector.dispatch.rules import TICKET_EVENTS, ticket_of
 from kinolog_projector.dispatch.run import run_dispatch
 from nats.aio.client import Client
 
@@ -24,7 +24,7 @@ from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.queue.advisories import JetStreamAdvisoryFeed
 from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.queue.ticket_queue import JetStreamTicketQueue
-from kinolog.adapters.jetstream.subjects import ADVISORIES, QUEUE_STREAMS, WORK, Service
+from kinolog.adapters.jetstream.subjects import ADVISORIES, EVENTS, QUEUE_STREAMS, WORK, Service
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
 from kinolog.command_handler import CommandHandler
 from kinolog.ids import new_id
@@ -226,4 +226,63 @@ async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispa
                 held = await queue.take(["tiny"])
                 taken.add(held.ticket.job_id)
                 await held.acknowledge()
+    await queue.close()
+
+
+async def test_deleted_consumers_come_back(dispatch: RunningDispatch) -> None:
+    """Consumers that somebody deletes while their readers wait are created again, and jobs go on."""
+    queue = JetStreamTicketQueue(dispatch.worker)
+    async with dispatching(dispatch), asyncio.timeout(2 * SOON_SECONDS):
+        taking = asyncio.create_task(queue.take(["tiny"]))
+        first = await dispatch.submit()
+        await (await taking).acknowledge()
+        taking = asyncio.create_task(queue.take(["tiny"]))
+        async with connected(dispatch.server, Service.ADMIN) as admin:
+            for stream in (EVENTS, WORK, ADVISORIES):
+                listed = await api_request(admin, f"$JS.API.CONSUMER.NAMES.{stream}", {})
+                for name in listed["consumers"] or ():
+                    await api_request(admin, f"$JS.API.CONSUMER.DELETE.{stream}.{name}")
+        second = await dispatch.submit()
+        held = await taking
+        assert held.ticket.job_id in (first, second)  # the log is dispatched again
+        while held.ticket.job_id != second:
+            await held.acknowledge()
+            held = await queue.take(["tiny"])
+    await queue.close()
+
+
+async def test_a_ticket_whose_notice_is_lost_is_replaced(dispatch: RunningDispatch) -> None:
+    """A ticket that was delivered as often as allowed while nobody was told is found and replaced; others stay."""
+    job_id = await dispatch.submit()
+
+    async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[UnfinishedJob]]:
+        yield [UnfinishedJob(job_id), UnfinishedJob(waiting)]
+
+    loaded = await dispatch.store.load(job_id)
+    assert loaded is not None
+    queue = JetStreamTicketQueue(dispatch.worker, max_deliveries=2)
+    async with asyncio.timeout(SOON_SECONDS), connected(dispatch.server, Service.PROJECTOR) as client:
+        registry, store = JetStreamWorkerRegistry(client), JetStreamEventStore(client)
+        await dispatch.issuer.issue(ticket_of(loaded.job, loaded.position))
+        assert await dispatch.issuer.undeliverable() == set()
+        for _ in range(2):
+            held = await queue.take(["tiny"])
+            assert await dispatch.issuer.undeliverable() == set()
+            await held.release()
+        taking = asyncio.create_task(queue.take(["tiny"]))
+        assert await until(dispatch.issuer.undeliverable, "the lost ticket") == {job_id}
+        waiting = await dispatch.submit()
+        reconciler = Reconciler(
+            unfinished,
+            store,
+            dispatch.issuer,
+            registry,
+            system_clock,
+            partial(provision, client, 1, QUEUE_STREAMS),
+        )
+        assert await reconciler.renew_undeliverable_tickets() == [job_id]
+        assert (await taking).ticket.job_id == job_id
+        assert await dispatch.issuer.undeliverable() == set()
+        await registry.close()
+        await store.close()
     await queue.close()

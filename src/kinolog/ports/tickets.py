@@ -50,6 +50,13 @@ class TicketIssuer(Protocol):
         """Remove the tickets of a job from all lanes. Removing none is no error."""
         ...
 
+    async def undeliverable(self) -> set[str]:
+        """Return the ids of jobs whose tickets may have been delivered as often as allowed, and are not any more.
+
+        It is empty if there is no such ticket. Otherwise it may contain jobs whose tickets are held, too.
+        """
+        ...
+
     async def outstanding(self) -> dict[str, Ticket]:
         """Return all tickets in the queue by job id, held ones too, prefetch tickets not.
 

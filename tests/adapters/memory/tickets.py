@@ -50,6 +50,9 @@ class MemoryTicketIssuer:
     async def outstanding(self) -> dict[str, Ticket]:
         return {job_id: queued.ticket for (job_id, prefetch), queued in self.queued.items() if not prefetch}
 
+    async def undeliverable(self) -> set[str]:
+        return set()
+
     def queue(self, choice: LaneChoice | None = None) -> MemoryTicketQueue:
         """Return the queue of one worker."""
         return MemoryTicketQueue(self, choice or LaneChoice())

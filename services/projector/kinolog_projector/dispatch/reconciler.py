@@ -44,6 +44,14 @@ OVERDUE_SECONDS = 60.0
 STREAMS_SECONDS = 5.0
 """How often the streams of the queue are checked: an operator may delete one."""
 
+UNDELIVERED_SECONDS = 900.0
+"""A queued job that has not changed for this long may have a ticket that is not delivered any more: the notice that it
+was delivered too often is lost. It is longer than any pause of a ticket.
+"""
+
+UNDELIVERED_ROUNDS = 10
+"""Such tickets are looked for once in this many rounds: it reads the whole queue."""
+
 SET_BACK_SECONDS = 2.0
 """A wall clock that falls behind the steady clock by more was set back."""
 
@@ -86,7 +94,7 @@ class Reconciler:
     async def run(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
         """Reconcile at intervals until cancelled. A round that fails is logged, and the next one follows."""
         next_round_at = time.monotonic() + interval_seconds
-        offset = self._clock_offset()
+        offset, rounds = self._clock_offset(), 0
         while True:
             await asyncio.sleep(min(STREAMS_SECONDS, interval_seconds))
             try:
@@ -97,7 +105,10 @@ class Reconciler:
                     await self.renew_delayed_tickets()
                 if time.monotonic() >= next_round_at:
                     next_round_at = time.monotonic() + interval_seconds
+                    rounds += 1
                     await self.reconcile()
+                    if rounds % UNDELIVERED_ROUNDS == 0:
+                        await self.renew_undeliverable_tickets()
             except Exception:
                 logger.exception("could not reconcile tickets; the next try follows soon")
 
@@ -107,17 +118,32 @@ class Reconciler:
 
     async def renew_delayed_tickets(self) -> list[str]:
         """Replace the tickets of queued jobs that wait for another attempt. Return the ids of the jobs."""
+        return await self._renew_tickets(timedelta(0), lambda job: job.not_before is not None)
+
+    async def renew_undeliverable_tickets(self) -> list[str]:
+        """Replace the tickets of queued jobs that are not delivered any more. Return the ids of the jobs."""
+        suspects = await self._issuer.undeliverable()
+        if not suspects:
+            return []
+        renewed = await self._renew_tickets(
+            timedelta(seconds=UNDELIVERED_SECONDS), lambda job: job.id in suspects
+        )
+        if renewed:
+            logger.warning("replaced %d tickets that were not delivered any more", len(renewed))
+        return renewed
+
+    async def _renew_tickets(self, unchanged: timedelta, concerns: Callable[[Job], bool]) -> list[str]:
         now = self._clock()
-        renewed: list[str] = []
-        async for page in self._unfinished(now, now):
+        renew, renewed = partial(self._renew, concerns=concerns), list[str]()
+        async for page in self._unfinished(now - unchanged, now):
             queued = [job.id for job in page if not job.running]
-            was_renewed = await _concurrently(self._renew, queued)
+            was_renewed = await _concurrently(renew, queued)
             renewed += [job_id for job_id, done in zip(queued, was_renewed, strict=True) if done]
         return renewed
 
-    async def _renew(self, job_id: str) -> bool:
+    async def _renew(self, job_id: str, concerns: Callable[[Job], bool]) -> bool:
         loaded = await self._store.load(job_id)
-        if loaded is None or loaded.job.status is not Status.QUEUED or loaded.job.not_before is None:
+        if loaded is None or loaded.job.status is not Status.QUEUED or not concerns(loaded.job):
             return False
         await self._issuer.withdraw(job_id)
         await self._issuer.issue(ticket_of(loaded.job, loaded.position))

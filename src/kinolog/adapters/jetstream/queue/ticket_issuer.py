@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import WRONG_LAST_SEQUENCE, JetStreamApiError, purge
+from kinolog.adapters.jetstream.client.api_request import (
+    CONSUMER_NOT_FOUND,
+    WRONG_LAST_SEQUENCE,
+    JetStreamApiError,
+    api_request,
+    purge,
+)
 from kinolog.adapters.jetstream.client.appender import LIMITS, Appender
 from kinolog.adapters.jetstream.client.group_commit import GroupCommit
 from kinolog.adapters.jetstream.client.leader_read import last_at_leader
@@ -75,6 +81,28 @@ class JetStreamTicketIssuer:
             if ticket is not None and not ticket.prefetch:
                 found[ticket.job_id] = ticket
         return found
+
+    async def undeliverable(self) -> set[str]:
+        lanes: dict[str, dict[str, int]] = {}
+        async for stored in self._reader.all_messages():
+            _, model_class, lane, job_id = stored.subject.split(".")
+            if lane != PREFETCH_LANE:
+                lanes.setdefault(subjects.work_consumer(model_class, lane), {})[job_id] = stored.position
+        found: set[str] = set()
+        for consumer, positions in lanes.items():
+            found |= await self._undeliverable(consumer, positions)
+        return found
+
+    async def _undeliverable(self, consumer: str, positions: Mapping[str, int]) -> set[str]:
+        """Return the jobs of a lane that were delivered, if there are more than the consumer still waits for."""
+        try:
+            info = await api_request(self._client, f"$JS.API.CONSUMER.INFO.{subjects.WORK}.{consumer}")
+        except JetStreamApiError as error:
+            if error.number == CONSUMER_NOT_FOUND:
+                return set()  # no worker has served the lane yet
+            raise LogUnavailable(str(error)) from error
+        delivered = {job_id for job_id, at in positions.items() if at <= info["delivered"]["stream_seq"]}
+        return delivered if len(delivered) > info["num_ack_pending"] else set()
 
     async def close(self) -> None:
         """Finish the writes that have started and close the inbox."""
