@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kinolog_client import GatewayError, JobInfo, KinologClient
+from kinolog_client import GatewayError, JobInfo, JobUpdated, KinologClient
 from kinolog_stack.doctor import run_checks
 from kinolog_stack.stack import Stack
 from tests.fixtures.small_disks import MEBIBYTE, SmallDisk, small_disks
@@ -94,6 +94,41 @@ def test_a_full_disk_delays_jobs_and_fails_none(data_folder: Path, name: str) ->
             f"{name}: {len(submitter.accepted)} accepted, refused {refused}, restarts {restarts}, {attempts}"
         )
         assert 507 in submitter.refusals
+
+
+def test_a_job_that_runs_out_of_room_uses_no_attempt(data_folder: Path) -> None:
+    """The scratch disk fills while a job renders: its attempt is not counted, and the next one waits for room."""
+    with whole_stack(data_folder):
+        pass
+    with (
+        small_disks({data_folder / "scratch": 96 * MEBIBYTE}) as disks,
+        whole_stack(data_folder, disk_reserve_bytes=MEBIBYTE) as stack,
+        KinologClient(stack.addresses["gateway"]) as client,
+    ):
+        disk = disks[data_folder / "scratch"]
+        job_id = client.generate("bars", model="slow-card", steps=30, size="512x512", frames=33).job_id
+        for update in client.watch(job_id):
+            if isinstance(update, JobUpdated) and (update.state.step or 0) >= 5:
+                break
+
+        def waits() -> bool:
+            disk.fill()  # also what the failed attempt frees
+            return client.status(job_id).status == "queued"
+
+        wait_until(waits, "the job is back in the queue")
+        wait_until(
+            lambda: {alarm.source for alarm in client.alarms().alarms},
+            "both tell it",
+            lambda found: len(found) == 2,
+        )
+        disk.free()
+        ended = wait_until(
+            lambda: client.status(job_id), "the end", lambda job: job.status in ("completed", "failed"), 120
+        )
+        assert ended.status == "completed"
+        events = [event for commit in client.history(job_id).commits for event in commit.events]
+        failures = [event.data["error"]["code"] for event in events if event.type == "attempt_failed"]
+        assert failures == ["SCRATCH_FULL"]
 
 
 def _fill_for_a_while(stack: Stack, disk: SmallDisk, alarm: str) -> None:
