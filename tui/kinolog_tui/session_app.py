@@ -30,7 +30,12 @@ from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.keymap_app import KeymapApp
 from kinolog_tui.session.live_feed import SETTINGS, LiveFeed, LiveUpdates
 from kinolog_tui.session.messages import AlarmsReceived, FeedEventReceived
-from kinolog_tui.session.preferences import Preferences, PreferenceStore, preferences_file
+from kinolog_tui.session.preferences import (
+    Preferences,
+    PreferenceStore,
+    preferences_file,
+    read_only_by_environment,
+)
 from kinolog_tui.session.status_messages import StatusMessage, StatusMessages
 from kinolog_tui.text.display_text import short_id
 from kinolog_tui.widgets.control_filter import ControlFilter
@@ -63,6 +68,7 @@ class SessionApp(KeymapApp):
         self.alarms: tuple[AlarmInfo, ...] = ()
         self.store = store or PreferenceStore(preferences_file())
         self.preferences = self.store.load()
+        self._read_only = read_only_by_environment()
         self.default_url, self._default_key = url.rstrip("/"), api_key
         self.link = LinkState("connecting")
         self._temporary_folder = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
@@ -75,6 +81,18 @@ class SessionApp(KeymapApp):
         return (
             self._capabilities if chosen == "auto" else TerminalCapabilities(chosen, self._capabilities.cell)
         )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the dashboard only looks."""
+        return self._read_only or self.preferences.read_only
+
+    def may_write(self) -> bool:
+        """Return whether a command may be sent. If not, the status line says why."""
+        if self.read_only:
+            where = "KINOLOG_TUI_READ_ONLY is set" if self._read_only else "Settings change it"
+            self.notify(f"the dashboard is read only; {where}", title="Not sent", severity="warning")
+        return not self.read_only
 
     @property
     def temporary_folder(self) -> Path:

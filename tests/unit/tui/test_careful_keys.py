@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from kinolog_tui.screens.jobs import JobsPage
+from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.widgets.jobs.job_table import JobTable
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until
+from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, text, until
+from tests.snapshot.environment import settings_file
 from tests.snapshot.replay import Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
@@ -117,3 +119,25 @@ async def test_an_erased_job_has_not_ended_again(gateway: Replay, pilot: Pilot[N
     await gateway.send("job_completed", 2, ended, RUNNING)
     await until(pilot, lambda: app.messages.latest)
     assert [message.line for message in app.messages.latest] == [f"{RUNNING[:8]} is completed"]
+
+
+@pytest.mark.parametrize("by", ["settings", "environment"])
+async def test_a_read_only_dashboard_sends_no_command(
+    gateway: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """It says so in the bar, hides the keys of commands, and refuses them and a submit with the reason."""
+    gateway.answers["/mcp/generate"] = {}
+    if by == "settings":
+        PreferenceStore(settings_file(tmp_path)).save(Preferences(read_only=True))
+    else:
+        monkeypatch.setattr("kinolog_tui.session_app.read_only_by_environment", lambda: True)
+    async with dashboard(gateway.url, tmp_path) as pilot:
+        await press(pilot, "2")
+        assert "read only ● live" in text(pilot)
+        assert "Cancel" not in text(pilot)
+        for key in ("c", "r", "P", "X"):
+            await press(pilot, key)
+            assert isinstance(pilot.app.screen, JobsPage)
+        assert "Not sent: the dashboard is read only" in text(pilot)
+        await press(pilot, "3", *"a ball", "ctrl+s")
+        assert [path for method, path, _ in gateway.requests if method != "GET"] == []

@@ -294,7 +294,7 @@ class GeneratePage(Page):
     def action_submit(self) -> None:
         """Submit the draft, unless it has errors."""
         model = self.model
-        if model is None or self._sending:
+        if model is None or self._sending or not self.kinolog.may_write():
             return
         checked = check_draft(self.draft(), model)
         if checked.errors:

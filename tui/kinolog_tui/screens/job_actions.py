@@ -15,6 +15,8 @@ from kinolog_tui.screens.page import Page
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered
 
+COMMANDS = frozenset({"cancel_jobs", "retry_jobs", "reprioritize", "erase_jobs", "make_again"})
+"""Names of the actions that change jobs or make new ones."""
 DONE = {
     "cancel": "cancelling",
     "retry": "queued again",
@@ -84,8 +86,13 @@ class JobActions(Page):
             if priority not in (None, before):
                 self._send("reprioritize", ids, priority)
 
-        if ids:
+        if ids and self.kinolog.may_write():
             self.app.push_screen(PriorityDialog(len(ids), before or "medium"), chosen)
+
+    @property
+    def hidden_actions(self) -> frozenset[str]:
+        """Leave commands out of the bottom line if the dashboard only looks."""
+        return self.unusable_actions | (COMMANDS if self.kinolog.read_only else frozenset())
 
     def action_copy_id(self) -> None:
         """Copy the id to the clipboard of the terminal."""
@@ -111,14 +118,14 @@ class JobActions(Page):
             if yes:
                 self._send(action, ids)
 
-        if ids:
+        if ids and self.kinolog.may_write():
             jobs = "this job" if len(ids) == 1 else f"these {len(ids)} jobs"
             unseen = self.unseen_count(ids)
             words = f"{consequence} {unseen} of them are not on this page." if unseen else consequence
             self.app.push_screen(ConfirmDialog(f"{verb} {jobs}?", words, verb), answered)
 
     def _send(self, action: str, ids: list[str], priority: str | None = None) -> None:
-        if not ids:
+        if not ids or not self.kinolog.may_write():
             return
 
         async def call() -> ActionResult:

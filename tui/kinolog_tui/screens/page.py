@@ -36,7 +36,12 @@ class Page(RequestOwner, Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE_COLUMNS, "-wide")]  # noqa: RUF012  # as textual declares it
 
     unusable_actions: frozenset[str] = frozenset()
-    """Names of actions that would do nothing now. The bottom line leaves them out."""
+    """Names of actions that would do nothing now."""
+
+    @property
+    def hidden_actions(self) -> frozenset[str]:
+        """Names of actions that the bottom line leaves out."""
+        return self.unusable_actions
 
     _drawn_theme = ""
     _drawn_keys: dict[str, str] | None = None

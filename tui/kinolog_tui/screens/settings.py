@@ -68,6 +68,9 @@ class SettingsPage(Page):
                     "messages", TickBox("a word when a job ends", id="toasts", compact=True)
                 )
                 yield from self._line("bell", TickBox("and a sound", id="bell", compact=True))
+                yield from self._line(
+                    "read only", TickBox("look, change nothing", id="read-only", compact=True)
+                )
                 with Horizontal(classes="buttons"):
                     yield Button(self._save_label(), variant="primary", id="save", compact=True)
                     yield Button("Reset", id="reset", compact=True)
@@ -115,6 +118,7 @@ class SettingsPage(Page):
         self.query_one("#pictures", Select).value = preferences.pictures
         self.query_one("#toasts", Checkbox).value = preferences.toasts
         self.query_one("#bell", Checkbox).value = preferences.bell
+        self.query_one("#read-only", Checkbox).value = preferences.read_only
 
     def _about(self) -> Text:
         try:
@@ -136,6 +140,7 @@ class SettingsPage(Page):
             refresh_seconds=int(str(self.query_one("#refresh", Select).value)),
             toasts=self.query_one("#toasts", Checkbox).value,
             bell=self.query_one("#bell", Checkbox).value,
+            read_only=self.query_one("#read-only", Checkbox).value,
             page_size=int(str(self.query_one("#rows", Select).value)),
             pictures=str(self.query_one("#pictures", Select).value),
             keys=self.kinolog.preferences.keys,
@@ -212,6 +217,7 @@ class SettingsPage(Page):
     def _apply(self, preferences: Preferences) -> None:
         before = self.kinolog.client
         self.kinolog.apply_preferences(preferences)
+        self.draw_key_names()
         self.refresh_key_names()
         if self.kinolog.client is not before:
             self.load()

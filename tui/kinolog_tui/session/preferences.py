@@ -30,8 +30,15 @@ class Preferences:
     bell: bool = False
     page_size: int = 50
     pictures: str = "auto"
+    read_only: bool = False
+    """Whether the dashboard only looks: it submits, cancels, retries, reprioritises and erases nothing."""
     keys: dict[str, str] = field(default_factory=dict)
     """Chosen keys by the ids of their bindings, as Textual writes them."""
+
+
+def read_only_by_environment() -> bool:
+    """Return whether KINOLOG_TUI_READ_ONLY makes the dashboard read only, whatever the preferences say."""
+    return os.environ.get("KINOLOG_TUI_READ_ONLY", "").lower() in ("1", "true", "yes", "on")
 
 
 def preferences_file() -> Path:

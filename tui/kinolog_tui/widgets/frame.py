@@ -59,6 +59,8 @@ class TopBar(Static):
             text.append(f" {key}", style=style(self.app, "accent", bold=True))
             text.append(f" {name} ", style="reverse bold" if here else "")
         words, colour = LINK_MARKS[self.link.state]
+        if getattr(self.app, "read_only", False):
+            words = f"read only {words}"
         room = self.content_size.width - len(text) - len(words)
         text.append(" " * max(1, room))
         text.append(words, style=style(self.app, colour))

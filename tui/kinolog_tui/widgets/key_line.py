@@ -50,7 +50,7 @@ class KeyLine(Static):
     def _keys(self) -> tuple[ShownKey, ...]:
         """Return each action once, in order."""
         found: dict[str, ShownKey] = {}
-        unusable: frozenset[str] = getattr(self.screen, "unusable_actions", frozenset())
+        unusable: frozenset[str] = getattr(self.screen, "hidden_actions", frozenset())
         for node, binding, enabled in self._bindings_in_order():
             name = binding.action.partition("(")[0]
             if binding.show and enabled and binding.action not in found and name not in unusable:
