@@ -24,10 +24,11 @@ from kinolog_worker.inference.messages import (
     UnknownWordsMessage,
 )
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.renderer import ModelSource, VocabularyMatch
+from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.models.catalogue import TINY
 from kinolog.storyboard.planner import plan_storyboard
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -62,6 +62,7 @@ class ModelEntry(BaseModel):
     max_steps: int = Field(200, ge=1)
     max_pixels: int = Field(2048 * 2048, ge=256)
     styles: tuple[str, ...] = STYLES
+    vocabulary: tuple[str, ...] = Field((), description="Words that the model knows; empty if it takes any.")
     defaults: RenderDefaults = RenderDefaults()
     options: Mapping[str, Any] = Field(default_factory=dict)
 
@@ -113,6 +114,9 @@ class Catalogue:
         return tuple(self._entries)
 
 
+_TINY_WORDS = Path(__file__).with_name("kinolog_tiny_words.txt")
+"""The tokens of the embedded model's tokenizer. A test compares them."""
+
 TINY = ModelEntry(
     name="kinolog-tiny",
     description="A small model that is included: simple shapes, colours and motions on a laptop CPU.",
@@ -124,6 +128,7 @@ TINY = ModelEntry(
     sizes=("64x64", "128x128", "256x256", "512x512"),
     max_frames=480,
     max_steps=100,
+    vocabulary=tuple(_TINY_WORDS.read_text(encoding="utf-8").split()),
     defaults=RenderDefaults(width=256, height=256, frames=17, fps=8, steps=20, guidance=2.0),
 )
 

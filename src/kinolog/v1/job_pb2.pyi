@@ -993,6 +993,7 @@ class Model(_message.Message):
     MAX_STEPS_FIELD_NUMBER: _builtins.int
     STYLES_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model in requests."""
     description: _builtins.str
@@ -1019,6 +1020,10 @@ class Model(_message.Message):
     def workers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of workers that serve the model now."""
 
+    @_builtins.property
+    def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words that the model knows; empty if it takes any. It leaves out the others."""
+
     def __init__(
         self,
         *,
@@ -1031,10 +1036,11 @@ class Model(_message.Message):
         max_steps: _builtins.int = ...,
         styles: _abc.Iterable[_builtins.str] | None = ...,
         workers: _abc.Iterable[_builtins.str] | None = ...,
+        vocabulary: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "description", b"description", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defaults", b"defaults", "description", b"description", "is_default", b"is_default", "max_frames", b"max_frames", "max_steps", b"max_steps", "name", b"name", "sizes", b"sizes", "styles", b"styles", "vocabulary", b"vocabulary", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

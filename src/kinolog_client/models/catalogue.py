@@ -22,7 +22,10 @@ class ModelDefaultsInfo(ClientModel):
 
 
 class ModelInfo(ClientModel):
-    """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now."""
+    """A model with its limits. `sizes` is empty if every size is accepted; `workers` serve it now.
+
+    `vocabulary` has the words that it knows, and is empty if it takes any.
+    """
 
     name: str
     description: str = ""
@@ -33,6 +36,7 @@ class ModelInfo(ClientModel):
     max_steps: int
     styles: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
 
 
 class ModelListInfo(ClientModel):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary
-from kinolog_worker.renderers.renderer import SceneRequest, VocabularyMatch
+from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary
+from kinolog_worker.renderers.renderer import SceneRequest
+
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 
 KNOWN = {
     "a",
@@ -37,11 +39,11 @@ REQUEST = SceneRequest(
 
 
 @pytest.fixture
-def vocabulary() -> PromptVocabulary:
-    return PromptVocabulary(KNOWN)
+def vocabulary() -> SceneVocabulary:
+    return SceneVocabulary(KNOWN)
 
 
-def test_known_words_stay(vocabulary: PromptVocabulary) -> None:
+def test_known_words_stay(vocabulary: SceneVocabulary) -> None:
     """A prompt of known words stays the same in lower case, and no word is unknown."""
     assert vocabulary.rewrite("A RED circle, moving right.") == (
         "a red circle , moving right .",
@@ -49,7 +51,7 @@ def test_known_words_stay(vocabulary: PromptVocabulary) -> None:
     )
 
 
-def test_unknown_words_are_dropped(vocabulary: PromptVocabulary) -> None:
+def test_unknown_words_are_dropped(vocabulary: SceneVocabulary) -> None:
     """Words that are similar to no known word are dropped, and each is reported once."""
     text, words = vocabulary.rewrite("a fluffy dog on a fluffy red circle")
     assert text == "a on a red circle"
@@ -67,7 +69,7 @@ def test_unknown_words_are_dropped(vocabulary: PromptVocabulary) -> None:
         ("starlike", "star"),
     ],
 )
-def test_near_words(vocabulary: PromptVocabulary, word: str, near: str | None) -> None:
+def test_near_words(vocabulary: SceneVocabulary, word: str, near: str | None) -> None:
     """Misspelt words and words with another suffix are replaced by the most similar known ones; others are not."""
     text, words = vocabulary.rewrite(f"a {word} circle")
     if near is None:
@@ -77,18 +79,18 @@ def test_near_words(vocabulary: PromptVocabulary, word: str, near: str | None) -
         assert words == VocabularyMatch(replaced=((word, near),))
 
 
-def test_short_words_are_not_replaced(vocabulary: PromptVocabulary) -> None:
+def test_short_words_are_not_replaced(vocabulary: SceneVocabulary) -> None:
     """A short word is not replaced by another: `rod` is not `red`, `stir` is not `star`."""
     _, words = vocabulary.rewrite("a rod, a stir")
     assert words.dropped == ("rod", "stir")
 
 
-def test_unknown_punctuation_is_dropped(vocabulary: PromptVocabulary) -> None:
+def test_unknown_punctuation_is_dropped(vocabulary: SceneVocabulary) -> None:
     """Punctuation that the model does not know is dropped and not reported."""
     assert vocabulary.rewrite("a red (circle)!") == ("a red circle", VocabularyMatch())
 
 
-def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
+def test_both_prompts_of_a_request(vocabulary: SceneVocabulary) -> None:
     """Prompt and negative prompt are both rewritten; everything else of the request stays."""
     request = vocabulary.rewrite_request(REQUEST)
     assert (request.prompt, request.negative_prompt) == ("a red circle", "")
@@ -98,7 +100,7 @@ def test_both_prompts_of_a_request(vocabulary: PromptVocabulary) -> None:
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     """The result of any text holds known words only, and rewriting it again changes nothing."""
-    vocabulary = PromptVocabulary(KNOWN)
+    vocabulary = SceneVocabulary(KNOWN)
     rewritten, words = vocabulary.rewrite(text)
     assert set(rewritten.split()) <= KNOWN
     assert vocabulary.rewrite(rewritten) == (rewritten, VocabularyMatch())

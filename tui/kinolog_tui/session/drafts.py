@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from kinolog.storyboard.planner import PlannedScene, plan_storyboard
+from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMatch
 from kinolog_client import ModelInfo, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
@@ -114,6 +116,19 @@ def _parse_size(text: str, model: ModelInfo, errors: dict[str, str]) -> tuple[in
     elif not all(16 <= int(side) <= 8192 for side in sides):
         errors["size"] = "must have sides of 16 to 8192 pixels"
     return int(sides[0]), int(sides[1])
+
+
+@lru_cache(16)
+def _vocabulary(words: tuple[str, ...]) -> PromptVocabulary:
+    return PromptVocabulary(words)
+
+
+def unknown_words(scenes: Sequence[PlannedScene], model: ModelInfo) -> VocabularyMatch:
+    """Return the words of all scenes that the model does not know; none for a model that takes any words."""
+    if not model.vocabulary:
+        return VocabularyMatch()
+    vocabulary = _vocabulary(model.vocabulary)
+    return vocabulary.rewrite(" ".join(scene.prompt for scene in scenes))[1]
 
 
 def planned_scenes(checked: CheckedDraft) -> tuple[PlannedScene, ...]:

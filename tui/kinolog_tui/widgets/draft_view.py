@@ -8,8 +8,9 @@ from rich.text import Text
 from textual.widgets import Static
 
 from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_client import ModelInfo
-from kinolog_tui.session.drafts import CheckedDraft
+from kinolog_tui.session.drafts import CheckedDraft, unknown_words
 from kinolog_tui.session.estimates.render_times import RenderEstimate
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
@@ -53,6 +54,7 @@ class DraftView(Static):
                 text.append("say what the video shall show\n", style=warning)
             else:
                 text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))
+        self._append_unknown_words(text, unknown_words(scenes, model), model.name)
         text.append("\n")
         for scene in scenes:
             text.append(f"scene {scene.index + 1}", style=style(self.app, "accent", bold=True))
@@ -67,3 +69,12 @@ class DraftView(Static):
         sizes = ", ".join(model.sizes) or "any size that fits"
         text.append(f"{limits}; {sizes}", style=muted)
         self.update(text)
+
+    def _append_unknown_words(self, text: Text, words: VocabularyMatch, model: str) -> None:
+        """Name the words that the model does not know while the prompt is typed."""
+        warning = style(self.app, "warning")
+        if words.dropped:
+            text.append(f"{model} does not know and leaves out: {', '.join(words.dropped)}\n", style=warning)
+        if words.replaced:
+            pairs = ", ".join(f"{word} as {known}" for word, known in words.replaced)
+            text.append(f"it reads {pairs}\n", style=warning)

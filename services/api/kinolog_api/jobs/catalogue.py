@@ -65,5 +65,6 @@ def _model_to_proto(entry: ModelEntry, *, is_default: bool, workers: Sequence[Wo
         max_frames=entry.max_frames,
         max_steps=entry.max_steps,
         styles=entry.styles,
+        vocabulary=entry.vocabulary,
         workers=[report.name for report in workers if entry.name in report.models],
     )

@@ -36,6 +36,9 @@ class ModelView(ResponseModel):
     max_steps: int
     styles: list[str]
     workers: list[str] = Field(description="Workers that serve it at present.")
+    vocabulary: list[str] = Field(
+        description="Words that it knows; empty if it takes any. It leaves out the others."
+    )
 
 
 class ModelsView(ResponseModel):
@@ -97,6 +100,7 @@ def _model(model: pb.Model) -> ModelView:
         max_steps=model.max_steps,
         styles=list(model.styles),
         workers=list(model.workers),
+        vocabulary=list(model.vocabulary),
     )
 
 

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from kinolog.job.values import Stage
 from kinolog.ports.progress import Progress
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.attempt.lease import Lease
 from kinolog_worker.attempt.stage_recorder import StageRecorder
 from kinolog_worker.dependencies import WorkerDependencies
@@ -22,7 +23,6 @@ from kinolog_worker.inference.messages import (
     StepMessage,
     UnknownWordsMessage,
 )
-from kinolog_worker.renderers.renderer import VocabularyMatch
 from kinolog_worker.reporting.estimate import Estimate, attempt_parts
 from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from kinolog.storyboard.planner import PlannedScene
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.video_check import VerifiedMedia
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest, VocabularyMatch
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, SceneRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from kinolog.models.renderers import DEFAULT_RENDERER
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 
 
@@ -102,27 +103,11 @@ class StepReport:
 
 
 @dataclass(frozen=True, slots=True)
-class VocabularyMatch:
-    """Words of a prompt that a model does not know: dropped, or replaced by a known one (word, known word).
-
-    They are words of the prompt: only the job's owner may see them, and no log of ours holds them.
-    """
-
-    dropped: tuple[str, ...] = ()
-    replaced: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Number of different words that the model does not know."""
-        return len(self.dropped) + len(self.replaced)
-
-
-@dataclass(frozen=True, slots=True)
 class EncodedPrompt:
     """A prompt is encoded; `cached` if it was encoded before. `words` are those that the model does not know."""
 
     cached: bool
-    words: VocabularyMatch = VocabularyMatch()
+    words: VocabularyMatch = field(default_factory=VocabularyMatch)
 
 
 Observe: TypeAlias = Callable[[StepReport], None]

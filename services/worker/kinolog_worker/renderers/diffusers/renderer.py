@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_worker.media.frames import Frames
 from kinolog_worker.media.thumbnails import jpeg_of
 from kinolog_worker.renderers.canvas import Canvas, canvas_for, fit
@@ -23,7 +24,7 @@ from kinolog_worker.renderers.diffusers.latents import (
 )
 from kinolog_worker.renderers.diffusers.pipeline_loader import load_pipeline
 from kinolog_worker.renderers.diffusers.pipeline_signature import PipelineSignature, signature_of
-from kinolog_worker.renderers.prompt_vocabulary import PromptVocabulary, load_vocabulary
+from kinolog_worker.renderers.prompt_vocabulary import SceneVocabulary, load_vocabulary
 from kinolog_worker.renderers.renderer import (
     EncodedPrompt,
     LoadedFacts,
@@ -34,7 +35,6 @@ from kinolog_worker.renderers.renderer import (
     SceneRequest,
     ShouldStop,
     StepReport,
-    VocabularyMatch,
 )
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class _LoadedPipeline:
     pipe: Any
     signature: PipelineSignature
     prompts: PromptEncoder
-    vocabulary: PromptVocabulary | None
+    vocabulary: SceneVocabulary | None
 
 
 class DiffusersRenderer:
