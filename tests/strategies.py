@@ -138,9 +138,9 @@ kinds_of_event = (
     st.builds(e.StageStarted, at=times, attempt=numbers, stage=stages, scene=maybe_scene),
     st.builds(e.StageFinished, at=times, attempt=numbers, stage=stages, seconds=seconds, scene=maybe_scene),
     st.builds(e.SceneRendered, at=times, attempt=numbers, scene=numbers, artifact=artifacts),
-    st.builds(e.AttemptFailed, at=times, attempt=numbers, error=errors),
+    st.builds(e.AttemptFailed, at=times, attempt=numbers, error=errors, percent=st.floats(0.0, 100.0)),
     st.builds(e.CancelRequested, at=times, actor=words, reason=words, sealed_reason=st.none() | sealed),
-    st.builds(e.Cancelled, at=times, attempt=numbers),
+    st.builds(e.Cancelled, at=times, attempt=numbers, percent=st.floats(0.0, 100.0)),
     st.builds(e.Reprioritized, at=times, priority=priorities, actor=words),
     st.builds(
         e.Completed,
@@ -150,7 +150,7 @@ kinds_of_event = (
         media=media,
         gpu_seconds=seconds,
     ),
-    st.builds(e.Failed, at=times, attempt=numbers, error=errors),
+    st.builds(e.Failed, at=times, attempt=numbers, error=errors, percent=st.floats(0.0, 100.0)),
     st.builds(e.Retried, at=times, actor=words),
     st.builds(e.Erased, at=times, actor=words),
 )

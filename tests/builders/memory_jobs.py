@@ -58,12 +58,14 @@ class MemoryJobs(JobDriver):
         model: str = "kinolog-tiny",
         style: str = "cinematic",
         max_attempts: int = 2,
+        model_class: str = "tiny",
     ) -> str:
         """Submit a job. Return its id."""
         number = len(self.job_ids)
         job_id = f"job{number:023d}"
         self.job_ids.append(job_id)
         changes = {"width": 128, "height": 96, "steps": 10, "model": model, "seed": number, "style": style}
+        changes["model_class"] = model_class
         return await self.submit_sealed(
             job_id, prompt, changes, priority=priority, tenant=tenant, max_attempts=max_attempts
         )

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from kinolog.job.commands import ConfirmCancel, FailAttempt
 from kinolog.job.commit import Commit
+from kinolog.job.values import JobError
 from kinolog.ports.event_store import AppendConflict, Appended
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
@@ -196,6 +198,38 @@ async def test_bulk_commands_by_filter(api: RunningApi) -> None:
     )
     assert len(raised.results) == 3
     assert (await api.jobs.GetJob(pb.GetJobRequest(job_id=other))).job.status == job_pb2.STATUS_QUEUED
+
+
+async def test_bulk_commands_by_filter_say_how_many_are_left(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter selects a limited number of jobs, and the answer has the number of the others."""
+    monkeypatch.setattr("kinolog_api.jobs.commands.MAX_SELECTED_JOBS", 2)
+    for _ in range(3):
+        await api.submit(priority=job_pb2.PRIORITY_LOW)
+    await api.submit()
+    low = job_pb2.JobFilter(priorities=[job_pb2.PRIORITY_LOW], statuses=[job_pb2.STATUS_QUEUED])
+    for results, remaining in ((2, 1), (1, 0), (0, 0)):
+        request = pb.BulkCancelJobsRequest(selection=pb.JobSelection(filter=low))
+        answer = await api.jobs.BulkCancelJobs(request)
+        assert (len(answer.results), answer.remaining) == (results, remaining)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_an_ended_job_keeps_its_percent(api: RunningApi, cancelled: bool) -> None:
+    """A failed or cancelled job has the percentage that its worker reported with the end, in GetJob and in lists."""
+    job_id = await api.submit()
+    await api.start_attempt(job_id)
+    if cancelled:
+        await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+        await api.work(job_id, ConfirmCancel(id="end", actor="w1", attempt=1, percent=42.5))
+    else:
+        error = JobError(code="OUT_OF_MEMORY", message="no room", retryable=False)
+        failed = FailAttempt(id="end", actor="w1", attempt=1, error=error, retry_at=api.clock(), percent=42.5)
+        await api.work(job_id, failed)
+    job = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    (listed,) = (await api.jobs.ListJobs(pb.ListJobsRequest())).jobs
+    assert job.percent == listed.percent == job.attempts[0].percent == 42.5
 
 
 async def test_result_of_a_completed_job(api: RunningApi) -> None:

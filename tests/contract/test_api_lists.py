@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
 import pytest
+from google.protobuf.json_format import MessageToDict
 from kinolog_api.rpc.authentication import TENANT_KEY
 
+from kinolog.job.commands import RecordStages, StageMark
+from kinolog.job.values import Stage
+from kinolog.ports.read_model import ReadModelUnavailable
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
@@ -74,6 +78,43 @@ async def test_filters_and_orders(api: RunningApi) -> None:
     assert [job.spec.style for job in styled.jobs] == ["noir"]
     with_offset = await api.jobs.ListJobs(pb.ListJobsRequest(offset=1))
     assert [job.id for job in with_offset.jobs] == [low]
+
+
+async def test_lists_have_what_a_job_has(api: RunningApi) -> None:
+    """A list shows position in the queue, scenes, running scene, percent and seconds as the job itself does."""
+    scenes = "A ball. Then a cube."
+    low = await api.submit(scenes, duration_seconds=4, fps=8, priority=job_pb2.PRIORITY_LOW)
+    for _ in range(2):
+        await api.submit(priority=job_pb2.PRIORITY_CRITICAL)
+    failed = await api.submit()
+    await api.fail(failed)
+    running = await api.submit(scenes, duration_seconds=4, fps=8)
+    await api.start_attempt(running)
+    mark = StageMark(stage=Stage.DENOISE, scene=1, at=api.clock())
+    await api.work(running, RecordStages(id="stages", actor="w1", attempt=1, marks=(mark,)))
+    listed = {job.id: job for job in (await api.jobs.ListJobs(pb.ListJobsRequest())).jobs}
+    assert listed[low].queue_position == 2
+    assert (listed[low].scene_count, len(listed[low].scenes)) == (2, 0)
+    assert (listed[running].scene, listed[running].scene_count) == (1, 2)
+    assert listed[failed].HasField("run_seconds")
+    for job in listed.values():
+        alone = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job.id))).job
+        shown, expected = (MessageToDict(one, preserving_proto_field_name=True) for one in (job, alone))
+        for name in ("queue_position", "scene", "scene_count", "percent", "run_seconds"):
+            assert shown.get(name) == expected.get(name), name
+
+
+async def test_a_list_without_positions_is_a_list(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the positions in the queue cannot be read, the list comes without them."""
+
+    async def unavailable(job_ids: Sequence[str]) -> dict[str, int]:
+        raise ReadModelUnavailable("no positions")
+
+    job_id = await api.submit()
+    monkeypatch.setattr(api.read_model, "queue_positions", unavailable)
+    (job,) = (await api.jobs.ListJobs(pb.ListJobsRequest())).jobs
+    assert job.id == job_id
+    assert not job.HasField("queue_position")
 
 
 async def test_summary_counts_by_status(api: RunningApi) -> None:

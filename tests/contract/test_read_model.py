@@ -24,6 +24,7 @@ from kinolog.ports.read_model import (
     SortOrder,
 )
 from kinolog.readmodel.queries import job_list
+from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.builders.memory_jobs import START
 from tests.contract.read_models import (
@@ -59,9 +60,10 @@ PAGE_SIZE = 40
 
 
 def _duration(job: Job) -> float:
-    if job.started_at is None or job.finished_at is None:
+    """Return how long a job ran: its attempts together; -1 before its end, and if it never started."""
+    if job.finished_at is None or not job.attempts:
         return -1.0
-    return (job.finished_at - job.started_at).total_seconds()
+    return sum((one.ended_at - one.started_at).total_seconds() for one in job.attempts if one.ended_at)
 
 
 _KEYS: dict[SortField, Callable[[Job], object]] = {
@@ -199,8 +201,10 @@ async def test_rows_have_the_fields_of_the_job(case: ReadModelCase) -> None:
             assert getattr(row, name) == getattr(spec, name), name
         assert (row.prompt, row.negative_prompt, row.worker) == (one.prompt, "", job.worker)
         assert row.stage == (job.stages[-1].stage if job.stages else None)
-        assert (row.percent, row.eta_seconds) == (100.0 if job.status is Status.COMPLETED else 0.0, None)
-        assert (row.scenes, row.scenes_rendered) == (
+        assert (row.percent, row.eta_seconds) == (job.last_percent, None)
+        assert row.run_seconds == job.run_seconds
+        assert row.scene == job.scene
+        assert (row.scene_count, row.scenes_rendered) == (
             len(job.scenes),
             len(job.scenes) - len(job.pending_scenes),
         )
@@ -240,18 +244,27 @@ async def test_a_cursor_of_another_list_is_refused(case: ReadModelCase) -> None:
 
 
 async def test_queue_positions_have_the_order_of_the_queue(case: ReadModelCase) -> None:
-    """Queued jobs of a model class, of all tenants, are numbered by priority, then by how long they have waited."""
+    """Queued jobs of a model class, of all tenants, start in the order in which a worker's lanes take their turns."""
     queued_at = {
         row.id: row.queued_at for tenant in ("default", "other") for row in await _all_rows(case, tenant)
     }
     queued = [one for one in case.log.known.values() if one.job.status is Status.QUEUED]
-    queued.sort(key=lambda one: (one.job.priority.rank, queued_at[one.job.id], one.number))
-    assert queued
-    for position, one in enumerate(queued):
-        assert await case.model.queue_position(one.job.id) == position
+    queued.sort(key=lambda one: (queued_at[one.job.id], one.number))
+    lanes = {
+        priority.value: [one.job.id for one in queued if one.job.priority is priority]
+        for priority in Priority
+    }
+    assert all(lanes.values())
+    choice, order = LaneChoice({lane: WEIGHTS[lane] for lane in lanes}), []
+    while any(lanes.values()):
+        lane = next(lane for lane in choice.order(0.0) if lanes[lane])
+        choice.record_served(lane, 0.0)
+        order.append(lanes[lane].pop(0))
     ended = next(one for one in case.log.known.values() if one.job.status.terminal)
-    assert await case.model.queue_position(ended.job.id) is None
-    assert await case.model.queue_position("nobody") is None
+    positions = await case.model.queue_positions([*order, ended.job.id, "nobody"])
+    assert positions == {job_id: position for position, job_id in enumerate(order)}
+    assert await case.model.queue_positions(order[3:4]) == {order[3]: 3}
+    assert await case.model.queue_positions([ended.job.id]) == {}
 
 
 async def test_activity_lists_what_users_read(case: ReadModelCase) -> None:

@@ -32,8 +32,10 @@ async def test_a_job_that_is_queued_again_waits_from_then_on(growing: GrowingCas
     await jobs.fail(first, retryable=True)
     urgent = await jobs.submit(priority=Priority.CRITICAL)
     await growing.project()
-    positions = [await growing.model.queue_position(job_id) for job_id in (urgent, second, first)]
-    assert positions == [0, 1, 2]
+    other = await jobs.submit(priority=Priority.CRITICAL, model_class="other")
+    await growing.project()
+    expected = {urgent: 0, second: 1, first: 2, other: 0}
+    assert await growing.model.queue_positions([*expected]) == expected
 
 
 async def test_artifacts_in_use_are_those_of_other_jobs(growing: GrowingCase) -> None:

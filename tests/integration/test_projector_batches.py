@@ -226,7 +226,7 @@ async def test_impossible_rows_are_refused_by_the_database(
         "UPDATE projection.jobs SET media = NULL WHERE status = 'completed'",
         "UPDATE projection.jobs SET finished_at = NULL WHERE status = 'failed'",
         "UPDATE projection.jobs SET percent = 101",
-        "UPDATE projection.jobs SET scenes_rendered = scenes + 1",
+        "UPDATE projection.jobs SET scenes_rendered = scene_count + 1",
         "UPDATE projection.jobs SET urgency = 4",
         "UPDATE projection.counters SET jobs = -1",
     ):

@@ -136,10 +136,12 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
             )
         case e.AttemptFailed():
             return ev.Event(
-                attempt_failed=ev.AttemptFailed(attempt=event.attempt, error=error_to_proto(event.error))
+                attempt_failed=ev.AttemptFailed(
+                    attempt=event.attempt, error=error_to_proto(event.error), percent=event.percent
+                )
             )
         case e.Cancelled():
-            return ev.Event(cancelled=ev.Cancelled(attempt=event.attempt))
+            return ev.Event(cancelled=ev.Cancelled(attempt=event.attempt, percent=event.percent))
         case e.Completed():
             return ev.Event(
                 completed=ev.Completed(
@@ -150,7 +152,11 @@ def _attempt_kind_to_proto(event: _AttemptEvent) -> ev.Event:
                 )
             )
         case e.Failed():
-            return ev.Event(failed=ev.Failed(attempt=event.attempt, error=error_to_proto(event.error)))
+            return ev.Event(
+                failed=ev.Failed(
+                    attempt=event.attempt, error=error_to_proto(event.error), percent=event.percent
+                )
+            )
 
 
 def event_from_proto(wire: ev.Event) -> e.Event:
@@ -231,11 +237,12 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
                 at=at, attempt=s.attempt, scene=s.scene, artifact=artifact_from_proto(s.artifact)
             )
         case "attempt_failed":
+            g = wire.attempt_failed
             return e.AttemptFailed(
-                at=at, attempt=wire.attempt_failed.attempt, error=error_from_proto(wire.attempt_failed.error)
+                at=at, attempt=g.attempt, error=error_from_proto(g.error), percent=g.percent
             )
         case "cancelled":
-            return e.Cancelled(at=at, attempt=wire.cancelled.attempt)
+            return e.Cancelled(at=at, attempt=wire.cancelled.attempt, percent=wire.cancelled.percent)
         case "completed":
             c = wire.completed
             artifacts = tuple(map(artifact_from_proto, c.artifacts))
@@ -247,7 +254,8 @@ def _attempt_event_from_proto(wire: ev.Event, kind: str | None, at: datetime) ->
                 gpu_seconds=c.gpu_seconds,
             )
         case "failed":
-            return e.Failed(at=at, attempt=wire.failed.attempt, error=error_from_proto(wire.failed.error))
+            h = wire.failed
+            return e.Failed(at=at, attempt=h.attempt, error=error_from_proto(h.error), percent=h.percent)
         case _:
             raise UnknownEvent(
                 f"this version does not know the event kind {kind}; upgrade it to read this log"

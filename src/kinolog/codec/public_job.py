@@ -71,9 +71,9 @@ def listed_job(job: ListedFields, **more: Any) -> pb.Job:
 
 
 def _percent(job: Job, progress: Progress | None) -> float:
-    if job.status is Status.COMPLETED:
-        return 100.0
-    return progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
+    """Return the percentage that the log holds, or else the one that the worker of the last attempt reported."""
+    reported = progress.percent if progress is not None and progress.attempt == job.attempt else 0.0
+    return job.last_percent or reported
 
 
 def public_spec(spec: Spec, unsealed: UnsealedFields) -> pb.JobSpec:

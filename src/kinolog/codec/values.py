@@ -174,6 +174,7 @@ def attempt_to_proto(value: Attempt) -> pb.Attempt:
         hardware=value.runtime.hardware,
         model_revision=value.runtime.model_revision,
         libraries=value.runtime.libraries,
+        percent=value.percent,
     )
     time_to_proto(wire.started_at, value.started_at)
     if value.ended_at is not None:
@@ -196,6 +197,7 @@ def attempt_from_proto(wire: pb.Attempt) -> Attempt:
         started_at=time_from_proto(wire.started_at),
         ended_at=time_from_proto(wire.ended_at) if wire.HasField("ended_at") else None,
         error=error_from_proto(wire.error) if wire.HasField("error") else None,
+        percent=wire.percent,
     )
 
 

@@ -152,22 +152,24 @@ class Complete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailAttempt:
-    """A worker reports that its attempt failed; the next attempt does not start before `retry_at`."""
+    """A worker reports that its attempt failed at `percent`; the next does not start before `retry_at`."""
 
     id: str
     actor: str
     attempt: int
     error: JobError
     retry_at: datetime
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmCancel:
-    """A worker reports that it stopped a cancelled attempt."""
+    """A worker reports that it stopped a cancelled attempt at `percent`."""
 
     id: str
     actor: str
     attempt: int
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,7 +214,7 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
                 raise Refused(
                     "NOT_CANCELLED", f"job {job.id} has no cancel request; fail or complete the attempt"
                 )
-            return [e.Cancelled(at=at, attempt=attempt)]
+            return [e.Cancelled(at=at, attempt=attempt, percent=command.percent)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
 
@@ -228,12 +228,13 @@ def _stage_event(mark: c.StageMark, attempt: int, earliest: datetime, latest: da
 
 
 def _fail_attempt(job: Job, command: c.FailAttempt, at: datetime) -> list[e.Event]:
-    failed = e.AttemptFailed(at=at, attempt=command.attempt, error=command.error)
+    attempt, percent = command.attempt, command.percent
+    failed = e.AttemptFailed(at=at, attempt=attempt, error=command.error, percent=percent)
     if job.cancel_requested:
-        return [failed, e.Cancelled(at=at, attempt=command.attempt)]
+        return [failed, e.Cancelled(at=at, attempt=attempt, percent=percent)]
     if command.error.retryable and (job.attempt < job.last_attempt or not command.error.counts):
         return [
             failed,
             e.Queued(at=at, attempt=job.attempt + 1, priority=job.priority, not_before=command.retry_at),
         ]
-    return [failed, e.Failed(at=at, attempt=command.attempt, error=command.error)]
+    return [failed, e.Failed(at=at, attempt=attempt, error=command.error, percent=percent)]

@@ -116,11 +116,12 @@ class SceneRendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """An attempt failed."""
+    """An attempt failed. `percent` of the whole job was reached, 0 to 100; 0 if nobody knows."""
 
     at: datetime
     attempt: int
     error: JobError
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +136,11 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """The job was cancelled. `attempt` is the attempt that was stopped; 0 if the job was queued."""
+    """The job was cancelled at `percent`. `attempt` is the attempt that was stopped; 0 if the job was queued."""
 
     at: datetime
     attempt: int
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +165,12 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The job failed for good."""
+    """The job failed for good, at `percent`."""
 
     at: datetime
     attempt: int
     error: JobError
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,8 +187,11 @@ def _without_artifacts(scenes: tuple[Scene, ...]) -> tuple[Scene, ...]:
     return tuple(replace(scene, artifact=None) for scene in scenes)
 
 
-def _with_last_ended(job: Job, event: e.Event, error: JobError | None) -> tuple[Attempt, ...]:
+def _with_last_ended(
+    job: Job, event: e.AttemptFailed | e.Completed | e.Failed | e.Cancelled, error: JobError | None
+) -> tuple[Attempt, ...]:
     """Return the attempts, the last one ended at the time of the event."""
     if not job.attempts:
         return ()
-    return (*job.attempts[:-1], replace(job.attempts[-1], ended_at=event.at, error=error))
+    percent = 0.0 if isinstance(event, e.Completed) else event.percent
+    return (*job.attempts[:-1], replace(job.attempts[-1], ended_at=event.at, error=error, percent=percent))

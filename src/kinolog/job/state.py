@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kinolog.job.values import (
     Artifact,
@@ -76,6 +76,34 @@ class Job(ListedFields):
     def worker(self) -> str:
         """Worker of the current or last attempt; empty before the first."""
         return self.attempts[-1].worker if self.attempts else ""
+
+    @property
+    def last_percent(self) -> float:
+        """How far the job was when it ended, 0 to 100: at the end of its last attempt. 0 before."""
+        if self.status is Status.COMPLETED:
+            return 100.0
+        return self.attempts[-1].percent if self.attempts and self.status.terminal else 0.0
+
+    @property
+    def run_seconds(self) -> float | None:
+        """Sum of the durations of its attempts. None until it has ended, and if it never started."""
+        if self.finished_at is None or not self.attempts:
+            return None
+        nothing = timedelta()
+        runs = ((attempt.ended_at or self.finished_at) - attempt.started_at for attempt in self.attempts)
+        return sum((max(nothing, run) for run in runs), nothing).total_seconds()
+
+    @property
+    def scene_count(self) -> int:
+        """Number of scenes."""
+        return len(self.scenes)
+
+    @property
+    def scene(self) -> int | None:
+        """The scene that is being rendered, from 0. None if the running stage works on no scene."""
+        if self.status is not Status.PROCESSING:
+            return None
+        return next((stage.scene for stage in reversed(self.stages) if stage.seconds is None), None)
 
     @property
     def pending_scenes(self) -> tuple[Scene, ...]:

@@ -169,7 +169,10 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt at a job by one worker; `number` counts from 1."""
+    """One attempt at a job by one worker; `number` counts from 1.
+
+    `percent` is how far the job was when the attempt failed or was cancelled, 0 to 100; 0 if nobody knows.
+    """
 
     number: int
     worker: str
@@ -177,6 +180,7 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None = None
     error: JobError | None = None
+    percent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

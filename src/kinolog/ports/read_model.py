@@ -46,7 +46,7 @@ class SortField(StrEnum):
 class SortOrder:
     """The order of a list.
 
-    `priority` ascends from low to critical. `duration` is from the first start to the end; in ascending order jobs
+    `priority` ascends from low to critical. `duration` is that of all attempts together; in ascending order jobs
     without one come first.
     """
 
@@ -102,10 +102,12 @@ class JobRow(ListedFields):
     style: str
     worker: str
     stage: Stage | None
+    scene: int | None
     percent: float
     eta_seconds: float | None
-    scenes: int
+    scene_count: int
     scenes_rendered: int
+    run_seconds: float | None
     queued_at: datetime
     position: int
 
@@ -142,19 +144,30 @@ class TimeRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """Figures of a dashboard. Percentiles are accurate to a sixteenth; None if no job ended.
+class JobEnds:
+    """How many jobs ended, and how."""
 
-    `success_rate` is completed / (completed + failed + cancelled).
-    """
-
-    submitted: int
     completed: int
     failed: int
     cancelled: int
+
+    @property
+    def success_rate(self) -> float | None:
+        """Return completed / (completed + failed); None without any. A cancelled job neither succeeded nor failed."""
+        finished = self.completed + self.failed
+        return self.completed / finished if finished else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview(JobEnds):
+    """Figures of a dashboard. Times are of all attempts of a completed job together, None if none completed.
+
+    Percentiles are accurate to a sixteenth and never outside the times.
+    """
+
+    submitted: int
     queued_now: int
     processing_now: int
-    success_rate: float | None
     mean_seconds: float | None
     p50_seconds: float | None
     p95_seconds: float | None
@@ -164,14 +177,10 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuccessRate:
-    """Ended jobs of one priority. `rate` is completed / (completed + failed), None without any."""
+class PriorityEnds(JobEnds):
+    """Ended jobs of one priority."""
 
     priority: Priority
-    completed: int
-    failed: int
-    cancelled: int
-    rate: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,14 +214,11 @@ class QueueDepth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrendPoint:
+class TrendPoint(JobEnds):
     """Numbers of events in the bucket that starts at `at`."""
 
     at: datetime
     submitted: int
-    completed: int
-    failed: int
-    cancelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,15 +279,18 @@ class ReadModel(Archive, Protocol):
         """Return the ids of the first `limit` jobs that match the filter, oldest first."""
         ...
 
-    async def queue_position(self, job_id: str) -> int | None:
-        """Return the number of jobs of the same model class before it in the queue; None if it is not queued."""
+    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Return for each of these jobs that is queued the number of jobs of its model class that start before it.
+
+        Lanes take their turns by weight: see kinolog.scheduling.queue_order. Jobs far behind are left out.
+        """
         ...
 
     async def overview(self, tenant: str, span: TimeRange) -> Overview:
         """Return the figures of a dashboard."""
         ...
 
-    async def success_rates(self, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
+    async def success_rates(self, tenant: str, span: TimeRange) -> tuple[PriorityEnds, ...]:
         """Return the results of the jobs that ended in the span, one entry per priority, critical first."""
         ...
 

@@ -17,10 +17,10 @@ from kinolog.ports.read_model import (
     JobRow,
     JobRowPage,
     Overview,
+    PriorityEnds,
     QueueDepth,
     ReadModelUnavailable,
     StageTime,
-    SuccessRate,
     TimeRange,
     Trends,
 )
@@ -74,13 +74,13 @@ class PostgresReadModel:
     async def select_ids(self, tenant: str, job_filter: JobFilter, limit: int = 1_000) -> list[str]:
         return await self._read(summaries.select_ids, tenant, job_filter, limit)
 
-    async def queue_position(self, job_id: str) -> int | None:
-        return await self._read(feeds.queue_position, job_id)
+    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
+        return await self._read(feeds.queue_positions, job_ids)
 
     async def overview(self, tenant: str, span: TimeRange) -> Overview:
         return await self._read(summaries.overview, tenant, span)
 
-    async def success_rates(self, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
+    async def success_rates(self, tenant: str, span: TimeRange) -> tuple[PriorityEnds, ...]:
         return await self._read(charts.success_rates, tenant, span)
 
     async def stage_times(self, tenant: str, span: TimeRange) -> tuple[StageTime, ...]:

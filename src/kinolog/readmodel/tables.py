@@ -76,9 +76,10 @@ jobs = Table(
     Column("attempt", Integer, nullable=False),
     Column("worker", Text, nullable=False),
     Column("stage", Key),
+    Column("scene", Integer, comment="Of the running stage, from 0."),
     Column("percent", Double, nullable=False, comment="Live."),
     Column("eta_seconds", Double, comment="Live."),
-    Column("scenes", Integer, nullable=False),
+    Column("scene_count", Integer, nullable=False),
     Column("scenes_rendered", Integer, nullable=False),
     Column("artifacts", JSONB, nullable=False),
     Column("media", JSONB),
@@ -91,7 +92,12 @@ jobs = Table(
     Column("started_at", Time),
     Column("finished_at", Time),
     Column("not_before", Time),
-    Column("duration_us", BigInteger, nullable=False, comment="First start to end; -1 for none."),
+    Column(
+        "duration_us",
+        BigInteger,
+        nullable=False,
+        comment="Sum of its attempts; -1 until it ended, and for none.",
+    ),
     Column("gpu_seconds", Double, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
@@ -113,7 +119,7 @@ jobs = Table(
     CheckConstraint("NOT erased OR finished_at IS NOT NULL", name="jobs_erased_have_ended"),
     CheckConstraint("urgency BETWEEN 0 AND 3", name="jobs_urgency_known"),
     CheckConstraint("percent BETWEEN 0 AND 100", name="jobs_percent_in_range"),
-    CheckConstraint("scenes_rendered BETWEEN 0 AND scenes", name="jobs_scenes_rendered_exist"),
+    CheckConstraint("scenes_rendered BETWEEN 0 AND scene_count", name="jobs_scenes_rendered_exist"),
     CheckConstraint("number > 0 AND position >= number AND version > 0", name="jobs_lie_in_the_log"),
 )
 
@@ -324,6 +330,8 @@ timings = Table(
     Column("bin", SmallInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("total_us", BigInteger, nullable=False),
+    Column("least_us", BigInteger, nullable=False),
+    Column("greatest_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "bucket_seconds", "measure", "at", "bin"),
 )
 """Histograms of durations; kinolog.readmodel.time_buckets defines bins."""

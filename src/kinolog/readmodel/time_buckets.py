@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil, floor
 
 BUCKET_SECONDS = (60, 3_600, 86_400)
 """Lengths of the buckets that count events; each divides the next."""
@@ -103,19 +104,39 @@ def _cover(start: datetime, end: datetime, lengths: tuple[int, ...]) -> Iterator
     yield from _cover(last, end, tuple(shorter))
 
 
-def percentile_seconds(counts: Mapping[int, int], share: float) -> float | None:
-    """Return the duration that `share` of the counted durations do not exceed; None without durations.
+@dataclass(frozen=True, slots=True)
+class CountedDurations:
+    """Durations in one bin of a histogram, in microseconds."""
 
-    Accurate to the width of a bin (a sixteenth); assumes that durations are spread evenly within a bin.
+    count: int
+    least_us: int
+    greatest_us: int
+
+    def ordered(self, index: int) -> float:
+        """Return the duration with this index, from 0: evenly spread, the least and the greatest are exact."""
+        if self.count == 1:
+            return self.least_us
+        return self.least_us + (self.greatest_us - self.least_us) * index / (self.count - 1)
+
+
+def percentile_seconds(histogram: Mapping[int, CountedDurations], share: float) -> float | None:
+    """Return the duration that `share` of the durations do not exceed, between two of them; None without durations.
+
+    Never less than the least duration nor more than the greatest. Accurate to the width of a bin (a sixteenth).
     """
-    total = sum(counts.values())
+    total = sum(durations.count for durations in histogram.values())
     if total == 0:
         return None
-    target, counted, number = share * total, 0, 0
-    for number in sorted(counts):
-        if counted + counts[number] >= target:
-            break
-        counted += counts[number]
-    lower, upper = BINS.bounds_us(number)
-    width = (upper or lower) - lower
-    return (lower + width * (target - counted) / counts[number]) / 1_000_000
+    place = share * (total - 1)
+    below, above = (_ordered(histogram, index) for index in (floor(place), ceil(place)))
+    return (below + (above - below) * (place - floor(place))) / 1_000_000
+
+
+def _ordered(histogram: Mapping[int, CountedDurations], index: int) -> float:
+    """Return the duration with this index of all, from 0 for the least."""
+    for number in sorted(histogram):
+        durations = histogram[number]
+        if index < durations.count:
+            return durations.ordered(index)
+        index -= durations.count
+    raise IndexError("a histogram has no duration with this index")

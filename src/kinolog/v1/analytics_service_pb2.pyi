@@ -101,13 +101,13 @@ class GetOverviewResponse(_message.Message):
     processing_now: _builtins.int
     """Number of jobs that run now."""
     success_rate: _builtins.float
-    """Completed jobs divided by ended jobs, 0 to 1. Missing if no job ended."""
+    """Completed jobs divided by completed and failed jobs, 0 to 1. Missing if there are none. Cancelled jobs do not count."""
     mean_seconds: _builtins.float
-    """Mean seconds from start to completion. Missing if no job completed."""
+    """Mean seconds of all attempts of a completed job together. Missing if no job completed."""
     p50_seconds: _builtins.float
-    """Median seconds from start to completion."""
+    """Median of these seconds."""
     p95_seconds: _builtins.float
-    """95th percentile of seconds from start to completion."""
+    """95th percentile of these seconds."""
     mean_wait_seconds: _builtins.float
     """Mean seconds from submission to start."""
     video_seconds: _builtins.float
@@ -226,7 +226,7 @@ class SuccessRate(_message.Message):
     cancelled: _builtins.int
     """Number of cancelled jobs."""
     rate: _builtins.float
-    """Completed jobs divided by completed and failed jobs, 0 to 1. Missing if there are none."""
+    """Completed jobs divided by completed and failed jobs, 0 to 1. Missing if there are none. Cancelled jobs do not count."""
     def __init__(
         self,
         *,
@@ -404,9 +404,9 @@ class DepthPoint(_message.Message):
     processing: _builtins.int
     """Running jobs at the end of the bucket."""
     peak_queued: _builtins.int
-    """Maximum of queued jobs at the start of the bucket and at the end of each minute (hour in ranges over two weeks)."""
+    """Maximum of queued jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
     peak_processing: _builtins.int
-    """Maximum of running jobs at the start of the bucket and at the end of each minute (hour in ranges over two weeks)."""
+    """Maximum of running jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -495,6 +495,7 @@ class TrendPoint(_message.Message):
     COMPLETED_FIELD_NUMBER: _builtins.int
     FAILED_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
+    SUCCESS_RATE_FIELD_NUMBER: _builtins.int
     submitted: _builtins.int
     """Number of submitted jobs."""
     completed: _builtins.int
@@ -503,6 +504,8 @@ class TrendPoint(_message.Message):
     """Number of failed jobs."""
     cancelled: _builtins.int
     """Number of cancelled jobs."""
+    success_rate: _builtins.float
+    """Completed jobs divided by completed and failed jobs, 0 to 1. Missing if there are none. Cancelled jobs do not count."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -515,12 +518,15 @@ class TrendPoint(_message.Message):
         completed: _builtins.int = ...,
         failed: _builtins.int = ...,
         cancelled: _builtins.int = ...,
+        success_rate: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "at", b"at", "success_rate", b"success_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "cancelled", b"cancelled", "completed", b"completed", "failed", b"failed", "submitted", b"submitted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate", "at", b"at", "cancelled", b"cancelled", "completed", b"completed", "failed", b"failed", "submitted", b"submitted", "success_rate", b"success_rate"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__success_rate: _TypeAlias = _typing.Literal["success_rate"]  # noqa: Y015
+    _WhichOneofArgType__success_rate: _TypeAlias = _typing.Literal["_success_rate", b"_success_rate"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__success_rate) -> _WhichOneofReturnType__success_rate | None: ...
 
 Global___TrendPoint: _TypeAlias = TrendPoint  # noqa: Y015
 

@@ -711,6 +711,7 @@ class Attempt(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Number of the attempt, counted from 1."""
     worker: _builtins.str
@@ -719,6 +720,8 @@ class Attempt(_message.Message):
     """Hardware of the worker."""
     model_revision: _builtins.str
     """The revision of the model's weights."""
+    percent: _builtins.float
+    """Percent of the whole job, 0 to 100, when the attempt failed or was cancelled. 0 otherwise, and if nobody knows."""
     @_builtins.property
     def libraries(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Library versions by library name."""
@@ -746,10 +749,11 @@ class Attempt(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         error: Global___JobError | None = ...,
+        percent: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "number", b"number", "started_at", b"started_at", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "error", b"error", "hardware", b"hardware", "libraries", b"libraries", "model_revision", b"model_revision", "number", b"number", "percent", b"percent", "started_at", b"started_at", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -790,6 +794,9 @@ class Job(_message.Message):
     GPU_SECONDS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    RUN_SECONDS_FIELD_NUMBER: _builtins.int
+    SCENE_COUNT_FIELD_NUMBER: _builtins.int
+    SCENE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the job, 26 lower-case letters and digits."""
     tenant: _builtins.str
@@ -813,7 +820,9 @@ class Job(_message.Message):
     eta_seconds: _builtins.float
     """Estimated seconds until the job ends."""
     queue_position: _builtins.int
-    """Number of jobs that precede it in the queue. 0 means that it is next."""
+    """Number of jobs of its model class that start before it, if lanes take their turns by weight from now on and no lane
+    ages. 0 means that it is next. Missing beyond the first 10,000 jobs of a lane.
+    """
     cancel_requested: _builtins.bool
     """Whether cancellation was requested."""
     erased: _builtins.bool
@@ -824,6 +833,14 @@ class Job(_message.Message):
     """Number of events in the history of the job."""
     position: _builtins.int
     """Position of the job's last commit in the log."""
+    run_seconds: _builtins.float
+    """Sum of the durations of its attempts, in seconds, without the pauses between them. Missing until it has ended, and if
+    it never started.
+    """
+    scene_count: _builtins.int
+    """Number of scenes; lists do not return the scenes themselves."""
+    scene: _builtins.int
+    """The scene that is being rendered, counted from 0. Missing if the running stage works on no scene."""
     @_builtins.property
     def spec(self) -> Global___JobSpec:
         """What the job renders. Without prompts once the job is erased."""
@@ -904,19 +921,30 @@ class Job(_message.Message):
         gpu_seconds: _builtins.float = ...,
         version: _builtins.int = ...,
         position: _builtins.int = ...,
+        run_seconds: _builtins.float | None = ...,
+        scene_count: _builtins.int = ...,
+        scene: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "created_at", b"created_at", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "media", b"media", "not_before", b"not_before", "queue_position", b"queue_position", "run_seconds", b"run_seconds", "scene", b"scene", "spec", b"spec", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds", "_queue_position", b"_queue_position", "_run_seconds", b"_run_seconds", "_scene", b"_scene", "actor", b"actor", "artifacts", b"artifacts", "attempt", b"attempt", "attempts", b"attempts", "cancel_requested", b"cancel_requested", "created_at", b"created_at", "erased", b"erased", "error", b"error", "eta_seconds", b"eta_seconds", "finished_at", b"finished_at", "gpu_seconds", b"gpu_seconds", "id", b"id", "media", b"media", "not_before", b"not_before", "percent", b"percent", "position", b"position", "priority", b"priority", "queue_position", b"queue_position", "request_id", b"request_id", "run_seconds", b"run_seconds", "scene", b"scene", "scene_count", b"scene_count", "scenes", b"scenes", "spec", b"spec", "stage", b"stage", "stages", b"stages", "started_at", b"started_at", "status", b"status", "tenant", b"tenant", "updated_at", b"updated_at", "version", b"version", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__eta_seconds: _TypeAlias = _typing.Literal["eta_seconds"]  # noqa: Y015
     _WhichOneofArgType__eta_seconds: _TypeAlias = _typing.Literal["_eta_seconds", b"_eta_seconds"]  # noqa: Y015
     _WhichOneofReturnType__queue_position: _TypeAlias = _typing.Literal["queue_position"]  # noqa: Y015
     _WhichOneofArgType__queue_position: _TypeAlias = _typing.Literal["_queue_position", b"_queue_position"]  # noqa: Y015
+    _WhichOneofReturnType__run_seconds: _TypeAlias = _typing.Literal["run_seconds"]  # noqa: Y015
+    _WhichOneofArgType__run_seconds: _TypeAlias = _typing.Literal["_run_seconds", b"_run_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__scene: _TypeAlias = _typing.Literal["scene"]  # noqa: Y015
+    _WhichOneofArgType__scene: _TypeAlias = _typing.Literal["_scene", b"_scene"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__eta_seconds) -> _WhichOneofReturnType__eta_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__queue_position) -> _WhichOneofReturnType__queue_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__run_seconds) -> _WhichOneofReturnType__run_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__scene) -> _WhichOneofReturnType__scene | None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
 

@@ -620,8 +620,11 @@ class BulkCancelJobsResponse(_message.Message):
 
     RESULTS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
         """The results, in the order of the selection."""
@@ -631,10 +634,11 @@ class BulkCancelJobsResponse(_message.Message):
         *,
         results: _abc.Iterable[Global___BulkResult] | None = ...,
         position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -726,8 +730,11 @@ class BulkRetryJobsResponse(_message.Message):
 
     RESULTS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
         """The results, in the order of the selection."""
@@ -737,10 +744,11 @@ class BulkRetryJobsResponse(_message.Message):
         *,
         results: _abc.Iterable[Global___BulkResult] | None = ...,
         position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -840,8 +848,11 @@ class BulkReprioritizeJobsResponse(_message.Message):
 
     RESULTS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
         """The results, in the order of the selection."""
@@ -851,10 +862,11 @@ class BulkReprioritizeJobsResponse(_message.Message):
         *,
         results: _abc.Iterable[Global___BulkResult] | None = ...,
         position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1000,8 +1012,11 @@ class BulkEraseJobsResponse(_message.Message):
 
     RESULTS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The greatest position of the commits."""
+    remaining: _builtins.int
+    """Number of further jobs that matched the filter, beyond the first 1,000, which were selected. 0 for a list of ids."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BulkResult]:
         """The results, in the order of the selection."""
@@ -1011,10 +1026,11 @@ class BulkEraseJobsResponse(_message.Message):
         *,
         results: _abc.Iterable[Global___BulkResult] | None = ...,
         position: _builtins.int = ...,
+        remaining: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "remaining", b"remaining", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -97,7 +97,7 @@ def bulk(
         if not yes and not _confirmed(action, count):
             return ExitCode.CANCELLED
         done = client.bulk(action.value, ids, selection=chosen, priority=new_priority, reason=reason)
-    return _print_outcome(context, action, done, count)
+    return _print_outcome(context, action, done)
 
 
 def _with_statuses(selection: JobSelection, action: BulkAction) -> JobSelection:
@@ -125,7 +125,7 @@ def _confirmed(action: BulkAction, count: int) -> bool:
     return typer.confirm(f"{action.value.capitalize()} {jobs}?{first}{good}", err=True)
 
 
-def _print_outcome(context: CliContext, action: BulkAction, done: BulkInfo, count: int) -> ExitCode:
+def _print_outcome(context: CliContext, action: BulkAction, done: BulkInfo) -> ExitCode:
     refused = [result for result in done.results if not result.ok]
     if context.as_json:
         context.print_json(done.to_json())
@@ -140,6 +140,6 @@ def _print_outcome(context: CliContext, action: BulkAction, done: BulkInfo, coun
             + (f" ({now})" if now else ""),
             markup=False,
         )
-        if count > len(done.results):
-            context.print_note(f"{count - len(done.results):,} are left; run the command again")
+        if done.remaining:
+            context.print_note(f"{done.remaining:,} are left; run the command again")
     return ExitCode.REFUSED if refused else ExitCode.OK

@@ -15,7 +15,8 @@ class DistributionInfo(JobCountsInfo):
 
 
 class OverviewInfo(ClientModel):
-    """The numbers of a span of time. Rates and times are None if no job ended in it; `success_rate` is 0 to 1."""
+    """The numbers of a span of time. Times are None if no job completed in it. `success_rate` is completed
+    of completed and failed, 0 to 1, None if there are none; cancelled jobs do not count."""
 
     submitted: int
     completed: int
@@ -82,13 +83,14 @@ class QueueDepthInfo(ClientModel):
 
 
 class TrendPointInfo(ClientModel):
-    """Jobs submitted and ended in a bucket."""
+    """Jobs submitted and ended in a bucket. `success_rate` is that of `OverviewInfo`."""
 
     at: datetime | None
     submitted: int
     completed: int
     failed: int
     cancelled: int
+    success_rate: float | None = None
 
 
 class TrendsInfo(ClientModel):

@@ -30,9 +30,13 @@ class BulkResultInfo(ClientModel):
 
 
 class BulkInfo(ClientModel):
-    """A result per job, in the order of the request. `position` is 0 if nothing was changed."""
+    """A result per job, in the order of the request. `position` is 0 if nothing was changed.
+
+    `remaining` further jobs match the filter beyond the 1,000 that it selects.
+    """
 
     results: tuple[BulkResultInfo, ...]
     succeeded: int
     failed: int
+    remaining: int = 0
     position: int = 0

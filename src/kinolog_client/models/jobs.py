@@ -74,7 +74,7 @@ class MediaInfo(ClientModel):
 
 
 class TimingsInfo(ClientModel):
-    """How long a job took, in seconds. None for what has not ended."""
+    """How long a job took, in seconds. None for what has not ended. `run_seconds` is the sum of its attempts."""
 
     wait_seconds: float | None = None
     run_seconds: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import fmean, quantiles
@@ -15,7 +15,7 @@ from kinolog.readmodel.queries.time_spans import bucket_starts, choose_bucket
 from kinolog.readmodel.time_buckets import BUCKET_SECONDS, bucket_start
 
 History = Sequence[RecordedCommit]
-FINE_SPAN = timedelta(days=14)
+FINE_SPAN = timedelta(days=92)
 MINUTE_SECONDS, HOUR_SECONDS = BUCKET_SECONDS[:2]
 
 
@@ -23,7 +23,6 @@ def overview(history: History, span: rm.TimeRange, now: dict[Status, int]) -> rm
     """Return the figures at the top of a dashboard; `now` is the current number of jobs by status."""
     counts = Counter(type(event) for _, event in _events(history, span, MINUTE_SECONDS))
     completions = [ev for _, ev in _events(history, span, MINUTE_SECONDS) if isinstance(ev, e.Completed)]
-    ended = counts[e.Completed] + counts[e.Failed] + counts[e.Cancelled]
     runs, waits = _runs(history, span), _waits(history, span)
     return rm.Overview(
         submitted=counts[e.Submitted],
@@ -32,7 +31,6 @@ def overview(history: History, span: rm.TimeRange, now: dict[Status, int]) -> rm
         cancelled=counts[e.Cancelled],
         queued_now=now[Status.QUEUED],
         processing_now=now[Status.PROCESSING],
-        success_rate=counts[e.Completed] / ended if ended else None,
         mean_seconds=fmean(runs) if runs else None,
         p50_seconds=_percentile(runs, 50) if runs else None,
         p95_seconds=_percentile(runs, 95) if runs else None,
@@ -42,24 +40,20 @@ def overview(history: History, span: rm.TimeRange, now: dict[Status, int]) -> rm
     )
 
 
-def success_rates(history: History, span: rm.TimeRange) -> tuple[rm.SuccessRate, ...]:
+def success_rates(history: History, span: rm.TimeRange) -> tuple[rm.PriorityEnds, ...]:
     """Return how jobs ended, by their priority at that time."""
     ends: Counter[tuple[Priority, type]] = Counter()
     for recorded, event in _events(history, span, MINUTE_SECONDS):
         ends[recorded.commit.state.priority, type(event)] += 1
-    rates = []
-    for priority in Priority:
-        completed, failed = ends[priority, e.Completed], ends[priority, e.Failed]
-        rates.append(
-            rm.SuccessRate(
-                priority=priority,
-                completed=completed,
-                failed=failed,
-                cancelled=ends[priority, e.Cancelled],
-                rate=completed / (completed + failed) if completed + failed else None,
-            )
+    return tuple(
+        rm.PriorityEnds(
+            priority=priority,
+            completed=ends[priority, e.Completed],
+            failed=ends[priority, e.Failed],
+            cancelled=ends[priority, e.Cancelled],
         )
-    return tuple(rates)
+        for priority in Priority
+    )
 
 
 def stage_times(history: History, span: rm.TimeRange) -> tuple[rm.StageTime, ...]:
@@ -139,11 +133,20 @@ def _events(
 
 
 def _runs(history: History, span: rm.TimeRange) -> list[float]:
-    """Return the seconds from first start to completion of jobs that were completed in a span."""
+    """Return the seconds of all attempts of each job that was completed in a span, counted from its history."""
+    starts: dict[str, datetime] = {}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for recorded in history:
+        job_id = recorded.commit.job_id
+        for event in recorded.commit.events:
+            if isinstance(event, e.AttemptStarted):
+                starts[job_id] = event.at
+            elif isinstance(event, e.AttemptFailed | e.Completed) and job_id in starts:
+                seconds[job_id] += (event.at - starts.pop(job_id)).total_seconds()
     return [
-        (event.at - recorded.commit.state.started_at).total_seconds()
+        seconds[recorded.commit.job_id]
         for recorded, event in _events(history, span, HOUR_SECONDS)
-        if isinstance(event, e.Completed) and recorded.commit.state.started_at is not None
+        if isinstance(event, e.Completed)
     ]
 
 

@@ -12,13 +12,14 @@ from kinolog.job import events as e
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.names import stored_name
 from kinolog.job.state import Job, ListedFields
-from kinolog.job.values import Spec, Status
+from kinolog.job.values import Priority, Spec, Status
 from kinolog.ports import read_model as rm
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.queries.cursors import CursorPosition, read_cursor, write_cursor
+from kinolog.scheduling.lane_choice import WEIGHTS, LaneChoice
 from tests.adapters.memory import chart_figures as figures
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.keys import MemoryKeyStore
@@ -81,22 +82,23 @@ class MemoryReadModel:
         jobs.sort(key=lambda one: (one.job.created_at, one.number))
         return [one.job.id for one in jobs[:limit]]
 
-    async def queue_position(self, job_id: str) -> int | None:
-        queued = {one.job.id: one for one in await self._jobs() if one.job.status is Status.QUEUED}
-        if job_id not in queued:
-            return None
-        asked = queued[job_id]
-        return sum(
-            _queue_order(one) < _queue_order(asked)
-            for one in queued.values()
-            if one.job.spec.model_class == asked.job.spec.model_class
-        )
+    async def queue_positions(self, job_ids: Sequence[str]) -> dict[str, int]:
+        queued = [one for one in await self._jobs() if one.job.status is Status.QUEUED]
+        positions: dict[str, int] = {}
+        for model_class in {one.job.spec.model_class for one in queued}:
+            lanes: dict[str, list[StoredJob]] = {priority.value: [] for priority in Priority}
+            for one in sorted(queued, key=lambda one: (one.queued_at, one.number)):
+                if one.job.spec.model_class == model_class:
+                    lanes[one.job.priority.value].append(one)
+            order = _served(lanes)
+            positions |= {one.job.id: position for position, one in enumerate(order)}
+        return {job_id: positions[job_id] for job_id in job_ids if job_id in positions}
 
     async def overview(self, tenant: str, span: rm.TimeRange) -> rm.Overview:
         now = (await self.summarize(tenant, rm.JobFilter())).counts
         return figures.overview(await self._history(tenant, span), span, now)
 
-    async def success_rates(self, tenant: str, span: rm.TimeRange) -> tuple[rm.SuccessRate, ...]:
+    async def success_rates(self, tenant: str, span: rm.TimeRange) -> tuple[rm.PriorityEnds, ...]:
         return figures.success_rates(await self._history(tenant, span), span)
 
     async def stage_times(self, tenant: str, span: rm.TimeRange) -> tuple[rm.StageTime, ...]:
@@ -244,12 +246,18 @@ def _matches(one: StoredJob, job_filter: rm.JobFilter) -> bool:
     )
 
 
-def _queue_order(one: StoredJob) -> tuple[int, datetime, int]:
-    return one.job.priority.rank, one.queued_at, one.number
-
-
-def _percent(job: Job) -> float:
-    return 100.0 if job.status is Status.COMPLETED else 0.0
+def _served(lanes: dict[str, list[StoredJob]]) -> list[StoredJob]:
+    """Return the jobs in the order in which one worker takes them, if no lane ages."""
+    choice = LaneChoice({lane: WEIGHTS[lane] for lane in lanes})
+    order: list[StoredJob] = []
+    while any(lanes.values()):
+        for lane in choice.order(0.0):
+            if lanes[lane]:
+                order.append(lanes[lane].pop(0))
+                choice.record_served(lane, 0.0)
+                break
+            choice.record_empty(lane, 0.0)
+    return order
 
 
 def _sort_value(job: Job, field: rm.SortField) -> datetime | float:
@@ -259,11 +267,9 @@ def _sort_value(job: Job, field: rm.SortField) -> datetime | float:
         case rm.SortField.UPDATED_AT:
             return job.updated_at
         case rm.SortField.PROGRESS:
-            return _percent(job)
-        case rm.SortField.DURATION if job.started_at and job.finished_at:
-            return (job.finished_at - job.started_at).total_seconds()
+            return job.last_percent
         case rm.SortField.DURATION:
-            return -1.0
+            return -1.0 if job.run_seconds is None else job.run_seconds
         case rm.SortField.PRIORITY:
             return priority_order(job.priority)
 
@@ -294,10 +300,12 @@ def _row(one: StoredJob) -> rm.JobRow:
         **({name: getattr(job.spec, name) for name in spec_fields} | texts),
         worker=job.worker,
         stage=job.stages[-1].stage if job.stages else None,
-        percent=_percent(job),
+        scene=job.scene,
+        percent=job.last_percent,
         eta_seconds=None,
-        scenes=len(job.scenes),
+        scene_count=len(job.scenes),
         scenes_rendered=len(job.scenes) - len(job.pending_scenes),
+        run_seconds=job.run_seconds,
         queued_at=one.queued_at,
         position=one.position,
     )

@@ -51,6 +51,7 @@ def job(id: str, prompt: str = PROMPT, **fields: Any) -> pb.Job:  # noqa: A002 -
         "created_at": at(0),
         "updated_at": at(0),
         "scenes": [scene(0), scene(1)],
+        "scene_count": 2,
         **fields,
     }
     return pb.Job(id=id, spec=spec, **values)
@@ -89,7 +90,7 @@ def started(job: pb.Job, attempt: int = 1) -> pb.Job:
     changed.CopyFrom(job)
     changed.ClearField("queue_position")
     changed.status, changed.attempt, changed.worker = pb.STATUS_PROCESSING, attempt, "worker-1"
-    changed.stage = pb.STAGE_DENOISE
+    changed.stage, changed.scene = pb.STAGE_DENOISE, 0
     changed.started_at.CopyFrom(at(5))
     changed.attempts.add(
         number=attempt, worker="worker-1", hardware="cpu", libraries={"torch": "2.13"}, started_at=at(5)

@@ -47,8 +47,10 @@ ATTEMPT_COMMANDS: dict[type[AttemptCommand], Arguments] = {
     c.Complete: st.fixed_dictionaries(
         {"artifacts": artifacts.map(lambda made: (made,)), "media": media, "gpu_seconds": st.just(1.0)}
     ),
-    c.FailAttempt: st.fixed_dictionaries({"error": errors, "retry_at": st.just(START) | times}),
-    c.ConfirmCancel: st.just({}),
+    c.FailAttempt: st.fixed_dictionaries(
+        {"error": errors, "retry_at": st.just(START) | times, "percent": st.floats(0.0, 100.0)}
+    ),
+    c.ConfirmCancel: st.fixed_dictionaries({"percent": st.floats(0.0, 100.0)}),
 }
 LAW_COMMANDS: frozenset[type] = frozenset({c.Submit, *CLIENT_COMMANDS, *WORKER_COMMANDS, *ATTEMPT_COMMANDS})
 """Commands that the laws are tested with; test_state_machine.py holds them to the union `Command`."""

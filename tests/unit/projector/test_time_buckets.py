@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import quantiles
@@ -15,6 +14,7 @@ from kinolog.readmodel.time_buckets import (
     BINS,
     BUCKET_SECONDS,
     TIMING_SECONDS,
+    CountedDurations,
     bucket_spans,
     bucket_start,
     micros,
@@ -52,10 +52,38 @@ def test_a_duration_is_in_its_bin(duration_us: int) -> None:
         assert upper - lower <= max(1_000, lower / 16)
 
 
+def histogram_of(durations_us: list[int]) -> dict[int, CountedDurations]:
+    """Return the histogram of durations."""
+    bins: dict[int, list[int]] = {}
+    for duration in durations_us:
+        bins.setdefault(BINS.of(duration), []).append(duration)
+    return {number: CountedDurations(len(all_), min(all_), max(all_)) for number, all_ in bins.items()}
+
+
+@given(st.lists(st.integers(0, 10**10), min_size=1, max_size=50), st.floats(0.0, 1.0))
+def test_percentiles_are_never_outside_the_durations(durations_us: list[int], share: float) -> None:
+    """No percentile is less than the least duration or more than the greatest; the ends are exact."""
+    histogram = histogram_of(durations_us)
+    found = percentile_seconds(histogram, share)
+    assert found is not None
+    assert min(durations_us) / 1e6 <= found <= max(durations_us) / 1e6
+    assert percentile_seconds(histogram, 0.0) == min(durations_us) / 1e6
+    assert percentile_seconds(histogram, 1.0) == max(durations_us) / 1e6
+
+
+@given(st.lists(st.integers(0, 10**10), min_size=1, max_size=2), st.floats(0.0, 1.0))
+def test_percentiles_of_one_or_two_durations_are_exact(durations_us: list[int], share: float) -> None:
+    """The percentile lies on the line between the two."""
+    least, greatest = min(durations_us) / 1e6, max(durations_us) / 1e6
+    assert percentile_seconds(histogram_of(durations_us), share) == pytest.approx(
+        least + share * (greatest - least)
+    )
+
+
 @given(st.lists(st.integers(2_000, 10**10), min_size=20, max_size=200))
 def test_percentiles_are_right_to_the_width_of_a_bin(durations_us: list[int]) -> None:
     """Median and 95th percentile are within a bin of a duration at that rank."""
-    counts = Counter(BINS.of(duration) for duration in durations_us)
+    counts = histogram_of(durations_us)
     cuts = quantiles(durations_us, n=20, method="inclusive")
     ordered = sorted(durations_us)
     for share, exact in ((0.5, cuts[9]), (0.95, cuts[18])):

@@ -53,7 +53,7 @@ class ChartQueries:
                     completed=rate.completed,
                     failed=rate.failed,
                     cancelled=rate.cancelled,
-                    rate=rate.rate,
+                    rate=rate.success_rate,
                 )
                 for rate in rates
             ]
@@ -119,6 +119,7 @@ def _trend_to_proto(point: TrendPoint) -> pb.TrendPoint:
         completed=point.completed,
         failed=point.failed,
         cancelled=point.cancelled,
+        success_rate=point.success_rate,
     )
     time_to_proto(wire.at, point.at)
     return wire

@@ -62,7 +62,9 @@ def _differing_fields(job: Job, position: int, row: JobRow, texts: UnsealedField
     expected |= {name: getattr(job.spec, name) for name in _OF_SPEC}
     expected |= {
         "worker": job.worker,
-        "scenes": len(job.scenes),
+        "scene": job.scene,
+        "scene_count": job.scene_count,
+        "run_seconds": job.run_seconds,
         "scenes_rendered": len(job.scenes) - len(job.pending_scenes),
         "position": position,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from kinolog.codec.enums import PRIORITY_FROM_PROTO, STATUS_TO_PROTO
@@ -44,6 +45,30 @@ CommandResponse = TypeVar(
     pb.PrefetchJobResponse,
     pb.EraseJobResponse,
 )
+
+
+BulkResponse = TypeVar(
+    "BulkResponse",
+    pb.BulkCancelJobsResponse,
+    pb.BulkRetryJobsResponse,
+    pb.BulkReprioritizeJobsResponse,
+    pb.BulkEraseJobsResponse,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkOutcome:
+    """A result per selected job. `remaining` further jobs matched the filter and were not selected."""
+
+    results: Sequence[pb.BulkResult]
+    remaining: int
+
+    def fill(self, response: BulkResponse) -> BulkResponse:
+        """Return the response with the results, the greatest position of their commits, and the remaining jobs."""
+        response.results.extend(self.results)
+        response.position = max((result.position for result in self.results), default=0)
+        response.remaining = self.remaining
+        return response
 
 
 def command_id(name: str, request_id: str) -> str:
@@ -94,9 +119,11 @@ class JobCommands:
 
     async def apply_to_selection(
         self, call: RpcCall, selection: pb.JobSelection, method: str, apply: ApplyCommand
-    ) -> list[pb.BulkResult]:
-        """Apply a command to each selected job. Return one result per job, in the order of the selection."""
-        job_ids = list(selection.job_ids) or await self._select_ids(call, selection)
+    ) -> BulkOutcome:
+        """Apply a command to each selected job. The results are in the order of the selection."""
+        job_ids, remaining = list(selection.job_ids), 0
+        if not job_ids:
+            job_ids, remaining = await self._select(call, selection)
         semaphore = asyncio.Semaphore(CONCURRENT_COMMANDS)
 
         async def result(job_id: str) -> pb.BulkResult:
@@ -110,7 +137,7 @@ class JobCommands:
 
         distinct = list(dict.fromkeys(job_ids))
         results = dict(zip(distinct, await asyncio.gather(*map(result, distinct)), strict=True))
-        return [results[job_id] for job_id in job_ids]
+        return BulkOutcome([results[job_id] for job_id in job_ids], remaining)
 
     async def cancel(self, request: pb.CancelJobRequest, call: RpcCall) -> pb.CancelJobResponse:
         """CancelJob."""
@@ -148,8 +175,8 @@ class JobCommands:
         def cancel(job_id: str) -> Awaitable[HandledCommand]:
             return self._cancel(call, job_id, new_id(), request.reason)
 
-        results = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)
-        return pb.BulkCancelJobsResponse(results=results, position=max_position(results))
+        outcome = await self.apply_to_selection(call, request.selection, "BulkCancelJobs", cancel)
+        return outcome.fill(pb.BulkCancelJobsResponse())
 
     async def bulk_retry(self, request: pb.BulkRetryJobsRequest, call: RpcCall) -> pb.BulkRetryJobsResponse:
         """BulkRetryJobs."""
@@ -157,8 +184,8 @@ class JobCommands:
         def retry(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Retry(id=new_id(), actor=call.actor))
 
-        results = await self.apply_to_selection(call, request.selection, "BulkRetryJobs", retry)
-        return pb.BulkRetryJobsResponse(results=results, position=max_position(results))
+        outcome = await self.apply_to_selection(call, request.selection, "BulkRetryJobs", retry)
+        return outcome.fill(pb.BulkRetryJobsResponse())
 
     async def bulk_reprioritize(
         self, request: pb.BulkReprioritizeJobsRequest, call: RpcCall
@@ -169,8 +196,8 @@ class JobCommands:
         def reprioritize(job_id: str) -> Awaitable[HandledCommand]:
             return self.apply(call, job_id, c.Reprioritize(id=new_id(), actor=call.actor, priority=priority))
 
-        results = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
-        return pb.BulkReprioritizeJobsResponse(results=results, position=max_position(results))
+        outcome = await self.apply_to_selection(call, request.selection, "BulkReprioritizeJobs", reprioritize)
+        return outcome.fill(pb.BulkReprioritizeJobsResponse())
 
     async def _cancel(self, call: RpcCall, job_id: str, command: str, reason: str) -> HandledCommand:
         """Cancel a job, its reason sealed. Without the job's key, which is our trouble, the reason is left out."""
@@ -185,11 +212,11 @@ class JobCommands:
                 logger.error("a job is cancelled without its reason: its key is missing", extra=extra)
         return await self.apply(call, job_id, c.Cancel(id=command, actor=call.actor, reason=sealed))
 
-    async def _select_ids(self, call: RpcCall, selection: pb.JobSelection) -> list[str]:
+    async def _select(self, call: RpcCall, selection: pb.JobSelection) -> tuple[list[str], int]:
+        """Return the ids of the first jobs that match the filter, and the number of the further ones."""
         job_filter = parse_filter(selection.filter, "selection.filter")
-        return await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
-
-
-def max_position(results: Sequence[pb.BulkResult]) -> int:
-    """Return the greatest position of the commits; 0 if there is none."""
-    return max((result.position for result in results), default=0)
+        job_ids = await self._read_model.select_ids(call.tenant, job_filter, MAX_SELECTED_JOBS)
+        if len(job_ids) < MAX_SELECTED_JOBS:
+            return job_ids, 0
+        matching = await self._read_model.summarize(call.tenant, job_filter)
+        return job_ids, max(0, matching.total - len(job_ids))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 from kinolog.codec.enums import STAGE_TO_PROTO
 from kinolog.codec.plain_fields import plain_fields
 from kinolog.codec.public_job import listed_job
 from kinolog.job.values import Status
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.read_model import JobQuery, JobRow, ReadModel
+from kinolog.ports.read_model import JobQuery, JobRow, ReadModel, ReadModelUnavailable
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_api.rpc.calls import RpcCall
@@ -44,12 +47,20 @@ class ListJobs:
         )
         await self._wait_for(request.min_position, call)
         page = await self._read_model.list_jobs(call.tenant, query)
+        positions = await self._queue_positions(page.rows)
         return pb.ListJobsResponse(
-            jobs=map(job_row_to_proto, page.rows),
+            jobs=[job_row_to_proto(row, positions.get(row.id)) for row in page.rows],
             next_page_token=page_token(page.next_cursor, key),
             total_size=page.total,
             position=page.position,
         )
+
+    async def _queue_positions(self, rows: Sequence[JobRow]) -> dict[str, int]:
+        """Return the positions of the queued jobs among `rows`. They are optional: none if they cannot be read."""
+        queued = [row.id for row in rows if row.status is Status.QUEUED]
+        with contextlib.suppress(ReadModelUnavailable):
+            return await self._read_model.queue_positions(queued) if queued else {}
+        return {}
 
     async def summarize_jobs(
         self, request: pb.SummarizeJobsRequest, call: RpcCall
@@ -79,10 +90,11 @@ class ListJobs:
         await self._read_model.wait_for(position, call.seconds_left(MAX_WAIT_SECONDS))
 
 
-def job_row_to_proto(row: JobRow) -> job_pb2.Job:
+def job_row_to_proto(row: JobRow, queue_position: int | None = None) -> job_pb2.Job:
     """Return a job of a list, without the scenes, stages and attempts that GetJob returns."""
     return listed_job(
         row,
         spec=job_pb2.JobSpec(**plain_fields(job_pb2.JobSpec, row)),
         stage=STAGE_TO_PROTO[row.stage] if row.stage else job_pb2.STAGE_UNSPECIFIED,
+        queue_position=queue_position,
     )

@@ -145,8 +145,12 @@ class JobQueries:
         return unseal_job(job, key)
 
     async def _last_progress(self, job: Job) -> Progress | None:
-        """Return the latest progress of a running job. Progress is optional: None if the feed does not answer."""
-        if job.status is not Status.PROCESSING:
+        """Return the latest progress of a running job, or of one that ended without saying how far it was.
+
+        Progress is optional: None if the feed does not answer.
+        """
+        unsaid = job.status in (Status.FAILED, Status.CANCELLED) and job.attempt and not job.last_percent
+        if job.status is not Status.PROCESSING and not unsaid:
             return None
         with contextlib.suppress(LogUnavailable):
             return await self._progress.last_progress(job.id, job.attempt)
@@ -157,5 +161,5 @@ class JobQueries:
         if job.status is not Status.QUEUED:
             return None
         with contextlib.suppress(ReadModelUnavailable):
-            return await self._read_model.queue_position(job.id)
+            return (await self._read_model.queue_positions([job.id])).get(job.id)
         return None

@@ -34,7 +34,7 @@ class JobsQuery(JobFilterQuery):
 
     sort: SortField = Field(
         "created_at",
-        description="Field to sort by. duration is the time from a job's first start to its end.",
+        description="Field to sort by. duration is how long a job's attempts ran together.",
     )
     order: Literal["asc", "desc"] = Field("desc", description="asc or desc.")
     limit: Limit = Field(20, description="Most jobs in the page.")

@@ -29,9 +29,11 @@ class OverviewView(ResponseModel):
     queued_now: int
     processing_now: int
     success_rate: float | None = Field(
-        description="Completed jobs as a share of all that ended, 0 to 1; null if none ended."
+        description="completed / (completed + failed), 0 to 1; null if both are 0. Cancelled jobs do not count."
     )
-    mean_seconds: float | None = Field(description="From start to completion; null if none completed.")
+    mean_seconds: float | None = Field(
+        description="Of all attempts of a completed job together, without the pauses; null if none completed."
+    )
     p50_seconds: float | None
     p95_seconds: float | None
     mean_wait_seconds: float | None = Field(description="From submission to start.")
@@ -53,7 +55,7 @@ class SuccessRateView(ResponseModel):
     failed: int
     cancelled: int
     rate: float | None = Field(
-        description="Completed jobs as a share of completed and failed ones, 0 to 1; null if there are none."
+        description="completed / (completed + failed), 0 to 1; null if both are 0. Cancelled jobs do not count."
     )
 
 
@@ -85,7 +87,9 @@ class DepthPointView(ResponseModel):
     at: datetime | None
     queued: int
     processing: int
-    peak_queued: int = Field(description="Maximum at its start and at the end of each of its minutes.")
+    peak_queued: int = Field(
+        description="Maximum at its start and at the end of each of its minutes; of its hours in spans over 92 days."
+    )
     peak_processing: int
 
 
@@ -104,6 +108,9 @@ class TrendPointView(ResponseModel):
     completed: int
     failed: int
     cancelled: int
+    success_rate: float | None = Field(
+        description="completed / (completed + failed), 0 to 1; null if both are 0. Cancelled jobs do not count."
+    )
 
 
 class TrendsView(ResponseModel):
@@ -211,6 +218,7 @@ def trends_view(response: pb.GetTrendsResponse) -> TrendsView:
                 completed=point.completed,
                 failed=point.failed,
                 cancelled=point.cancelled,
+                success_rate=optional_field(point, "success_rate"),
             )
             for point in response.points
         ],

@@ -46,6 +46,9 @@ class BulkResponse(ResponseModel):
     results: list[BulkResult]
     succeeded: int
     failed: int
+    remaining: int = Field(
+        description="Further jobs that matched the filter: it selects the oldest 1,000. 0 for a list of ids."
+    )
     position: int = Field(description="Greatest position of the commits; 0 if there is none.")
 
 
@@ -105,11 +108,17 @@ def generate_response(submitted: jobs.SubmitJobResponse) -> GenerateResponse:
     )
 
 
-def bulk_response(results: list[jobs.BulkResult], position: int) -> BulkResponse:
+def bulk_response(results: list[jobs.BulkResult], position: int, remaining: int) -> BulkResponse:
     """Return the response of a bulk command."""
     views = [_bulk_result(result) for result in results]
     succeeded = sum(view.ok for view in views)
-    return BulkResponse(results=views, succeeded=succeeded, failed=len(views) - succeeded, position=position)
+    return BulkResponse(
+        results=views,
+        succeeded=succeeded,
+        failed=len(views) - succeeded,
+        remaining=remaining,
+        position=position,
+    )
 
 
 def _bulk_result(result: jobs.BulkResult) -> BulkResult:

@@ -37,7 +37,6 @@ from kinolog_gateway.responses.job_parts import (
     TimingsView,
     duration_seconds,
     job_links,
-    running_scene,
 )
 
 
@@ -65,8 +64,10 @@ class JobView(ResponseModel):
     priority: PriorityName = job_field(lambda job: priority_name(job.priority))
     percent: float = job_field(lambda job: job.percent, "Progress of the whole job, 0 to 100.")
     stage: StageName | None = job_field(lambda job: stage_name(job.stage), "The current or last stage.")
-    scene: int | None = job_field(running_scene, "The current scene, from 0, if the stage works on scenes.")
-    scenes: int = job_field(lambda job: len(job.scenes), "Number of scenes; 0 in lists.")
+    scene: int | None = job_field(
+        lambda job: optional_field(job, "scene"), "The current scene, from 0, if the stage works on scenes."
+    )
+    scenes: int = job_field(lambda job: job.scene_count, "Number of scenes.")
     attempt: int = job_field(
         lambda job: job.attempt, "The current or last attempt, from 1; 0 before the first."
     )
@@ -74,10 +75,13 @@ class JobView(ResponseModel):
         lambda job: job.worker or None, "The worker of the current or last attempt."
     )
     queue_position: int | None = job_field(
-        lambda job: optional_field(job, "queue_position"), "Jobs before it in the queue; 0 is next."
+        lambda job: optional_field(job, "queue_position"),
+        "Jobs that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An estimate: a lane "
+        "that waits for ten minutes has more turns.",
     )
     eta_seconds: float | None = job_field(
-        lambda job: optional_field(job, "eta_seconds"), "Estimated seconds until it ends."
+        lambda job: optional_field(job, "eta_seconds"),
+        "Estimated seconds until it ends; null before two denoising steps are done.",
     )
     prompt: str | None = job_field(
         lambda job: job.spec.prompt or None, "Description of the video; null once the job is erased."
@@ -114,6 +118,7 @@ class JobView(ResponseModel):
         lambda job: time_field(job, "not_before"), "It does not start before this time."
     )
     gpu_seconds: float = job_field(lambda job: job.gpu_seconds, "Device time spent on it.")
+    timings: TimingsView = job_field(TimingsView.of)
     version: int = job_field(lambda job: job.version, "Number of events in its history.")
     position: int = job_field(lambda job: job.position, "Position of its last commit in the log.")
 
@@ -131,7 +136,6 @@ class JobDetail(JobView):
         lambda job: MediaView.of(job.media) if job.HasField("media") else None,
         "Facts of the finished video.",
     )
-    timings: TimingsView = job_field(TimingsView.of)
     links: JobLinks = job_field(
         lambda job: job_links(
             job.id, job.artifacts, completed=job.status == pb.STATUS_COMPLETED and not job.erased

@@ -149,7 +149,9 @@ class TimingsView(ResponseModel):
     """Durations of a job in seconds; null for what has not ended."""
 
     wait_seconds: float | None = Field(description="From submission to the first start.")
-    run_seconds: float | None = Field(description="From the first start to the end.")
+    run_seconds: float | None = Field(
+        description="Of all its attempts together, without the pauses between them."
+    )
     total_seconds: float | None = Field(description="From submission to the end.")
 
     @classmethod
@@ -159,7 +161,7 @@ class TimingsView(ResponseModel):
         finished = time_field(job, "finished_at")
         return cls(
             wait_seconds=_seconds_between(created, started),
-            run_seconds=_seconds_between(started, finished),
+            run_seconds=optional_field(job, "run_seconds"),
             total_seconds=_seconds_between(created, finished),
         )
 
@@ -202,13 +204,3 @@ def duration_seconds(spec: pb.JobSpec) -> float:
 
 def _seconds_between(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
-
-
-def running_scene(job: pb.Job) -> int | None:
-    """Return the scene of a processing job's running stage; None if that stage works on no scene."""
-    if job.status != pb.STATUS_PROCESSING:
-        return None
-    for stage in reversed(job.stages):
-        if not stage.HasField("seconds"):
-            return optional_field(stage, "scene")  # type: ignore[no-any-return]  # the field is a number or absent
-    return None

@@ -30,10 +30,14 @@ BulkApiResponse: TypeAlias = (
 
 @router.post("/bulk", response_model=BulkResponse, summary="Command many jobs")
 async def bulk(body: BulkRequest, api: Api, caller: Caller, now: Now) -> Response:
-    """Cancel, retry, reprioritize or erase many jobs. A refused job does not affect the others."""
+    """Cancel, retry, reprioritize or erase many jobs. A refused job does not affect the others.
+
+    A filter selects the oldest 1,000 jobs that match it; `remaining` says how many are left.
+    """
     _check(body)
     response = await _send(body, api, caller, now)
-    return json_response(bulk_response(list(response.results), response.position), position=response.position)
+    view = bulk_response(list(response.results), response.position, response.remaining)
+    return json_response(view, position=response.position)
 
 
 def _check(body: BulkRequest) -> None:

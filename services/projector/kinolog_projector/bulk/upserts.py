@@ -33,11 +33,19 @@ def insert(table: Table, schema: str, *, or_skip: bool = False) -> BulkStatement
 
 
 def upsert(
-    table: Table, schema: str, *, keep: Sequence[str] = (), add: Sequence[str] = (), newest: str = ""
+    table: Table,
+    schema: str,
+    *,
+    keep: Sequence[str] = (),
+    add: Sequence[str] = (),
+    least: Sequence[str] = (),
+    greatest: Sequence[str] = (),
+    newest: str = "",
 ) -> BulkStatement:
     """Return the statement that inserts rows and updates existing ones.
 
-    Columns in `keep` keep their first value that is not NULL; those in `add` are added up; the others are replaced.
+    Columns in `keep` keep their first value that is not NULL; those in `add` are added up; those in `least` and
+    `greatest` keep the least and the greatest value; the others are replaced.
     With `newest`, a row is replaced only by one with a greater value in that column.
     """
     key = [column.name for column in table.primary_key]
@@ -51,6 +59,9 @@ def upsert(
             value = sql.SQL("coalesce({}.{}, excluded.{})").format(name, column_name, column_name)
         elif column.name in add:
             value = sql.SQL("{}.{} + excluded.{}").format(name, column_name, column_name)
+        elif column.name in (*least, *greatest):
+            function = sql.SQL("least" if column.name in least else "greatest")
+            value = sql.SQL("{}({}.{}, excluded.{})").format(function, name, column_name, column_name)
         else:
             value = sql.SQL("excluded.{}").format(column_name)
         sets.append(sql.SQL("{} = {}").format(column_name, value))

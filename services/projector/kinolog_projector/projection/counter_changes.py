@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -58,10 +58,19 @@ class TimingKey(NamedTuple):
 
 @dataclass(slots=True)
 class DurationSum:
-    """Number and sum of durations: the other columns of `timings`."""
+    """Number, sum, least and greatest of durations: the other columns of `timings`."""
 
     count: int = 0
     total_us: int = 0
+    least_us: int = 1 << 62
+    greatest_us: int = 0
+
+    def add(self, count: int, total_us: int, least_us: int, greatest_us: int) -> None:
+        """Add durations."""
+        self.count += count
+        self.total_us += total_us
+        self.least_us = min(self.least_us, least_us)
+        self.greatest_us = max(self.greatest_us, greatest_us)
 
 
 class CounterChanges:
@@ -94,8 +103,7 @@ class CounterChanges:
     def add_duration(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
         """Add a duration that ended at a time."""
         durations = self._durations[tenant, measure, _bucket(at, TIMING_SECONDS[0]), BINS.of(duration_us)]
-        durations.count += 1
-        durations.total_us += duration_us
+        durations.add(1, duration_us, duration_us, duration_us)
 
     def counter_rows(self) -> list[Row]:
         """Return rows of `counters`, ordered by key."""
@@ -140,12 +148,10 @@ class CounterChanges:
             for seconds in TIMING_SECONDS:
                 at = _time(hour - hour % seconds)
                 key = TimingKey(tenant=tenant, bucket_seconds=seconds, measure=measure, at=at, bin=number)
-                totals[key].count += durations.count
-                totals[key].total_us += durations.total_us
-        return [
-            {**key._asdict(), "count": totals[key].count, "total_us": totals[key].total_us}
-            for key in sorted(totals)
-        ]
+                totals[key].add(
+                    durations.count, durations.total_us, durations.least_us, durations.greatest_us
+                )
+        return [{**key._asdict(), **asdict(totals[key])} for key in sorted(totals)]
 
 
 _no_sums = dict.fromkeys(ROLLUP_SUMS, 0).copy

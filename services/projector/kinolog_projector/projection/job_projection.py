@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kinolog.job import events as e
@@ -30,6 +30,7 @@ from kinolog_projector.projection.rows import (
 ACTIVITY: dict[type[e.Event], str] = {event: stored_name(event) for event in ACTIVITY_EVENTS}
 """Stored names of the events in the activity feed."""
 
+NOTHING = timedelta()
 NO_SCENE = -1
 """Stored in `stages` for a stage that covers no single scene."""
 
@@ -159,6 +160,12 @@ class _JobProjection:
         totals.last_position = max(totals.last_position, self.position)
         return totals
 
+    def run_seconds(self, end: datetime) -> float:
+        """Return the sum of the durations of the attempts that started before `end`, the end of the last of them."""
+        attempts = [one for one in self.state.attempts if one.started_at <= end]
+        runs = (min(one.ended_at or end, end) - one.started_at for one in attempts)
+        return sum((max(NOTHING, run) for run in runs), NOTHING).total_seconds()
+
     def mark_attempt_changed(self, attempt: int) -> None:
         """Mark an attempt as changed; the later ones are written too."""
         if attempt and (self.first_changed_attempt is None or attempt < self.first_changed_attempt):
@@ -236,8 +243,7 @@ def _completed(job: _JobProjection, event: e.Completed) -> None:
     job.completed = True
     job.mark_attempt_changed(event.attempt)
     job.worker_totals(event.attempt).completed += 1
-    if job.state.started_at is not None:
-        job.add_duration("run", event.at, micros_between(job.state.started_at, event.at))
+    job.add_duration("run", event.at, micros(job.run_seconds(event.at)))
     job.change_status(
         event,
         Status.COMPLETED,

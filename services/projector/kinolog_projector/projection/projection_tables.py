@@ -75,7 +75,13 @@ class ProjectionTables:
         )
         self._counters = merge_counts(tables.counters, schema, "jobs")
         self._rollups = upsert(tables.rollups, schema, add=ROLLUP_SUMS)
-        self._timings = upsert(tables.timings, schema, add=("count", "total_us"))
+        self._timings = upsert(
+            tables.timings,
+            schema,
+            add=("count", "total_us"),
+            least=("least_us",),
+            greatest=("greatest_us",),
+        )
 
     async def current_rows(self, connection: Connection, job_ids: Sequence[str]) -> dict[str, CurrentRow]:
         """Return the rows that the tables hold of some jobs, by id."""

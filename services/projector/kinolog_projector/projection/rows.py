@@ -13,13 +13,13 @@ from kinolog.readmodel import tables
 from kinolog.readmodel.counter_cells import JobKind, SortKeys
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.tables import Row
-from kinolog.readmodel.time_buckets import micros_between
+from kinolog.readmodel.time_buckets import micros
 from kinolog.readmodel.trigrams import trigrams
 from kinolog_projector.projection.batch import JobPrompts
 from kinolog_projector.projection.counter_changes import CountedJob
 from kinolog_projector.projection.current_row import CurrentRow
 
-_TRANSLATED = ("status", "scenes", "artifacts", "media", "error")
+_TRANSLATED = ("status", "artifacts", "media", "error")
 """Fields of a job that the column of the same name holds in another form."""
 
 _SPEC_FIELDS = {field.name for field in fields(Spec)}
@@ -34,9 +34,8 @@ _copied_values = attrgetter(*(f"spec.{name}" if name in _SPEC_FIELDS else name f
 
 def counted_job(state: Job, number: int, before: CurrentRow | None) -> CountedJob:
     """Return what counters count a job by; `number` is the position of its first commit."""
-    duration_us = -1
-    if state.started_at is not None and state.finished_at is not None:
-        duration_us = micros_between(state.started_at, state.finished_at)
+    run_seconds = state.run_seconds
+    duration_us = -1 if run_seconds is None else micros(run_seconds)
     order = priority_order(state.priority)
     keys = SortKeys(
         number=number,
@@ -54,8 +53,8 @@ def counted_job(state: Job, number: int, before: CurrentRow | None) -> CountedJo
 
 def _percent(state: Job, before: CurrentRow | None) -> float:
     """Return the percentage that follows from the log, or else the last one reported for this attempt."""
-    if state.status is Status.COMPLETED:
-        return 100.0
+    if state.last_percent:
+        return state.last_percent
     if state.status is Status.QUEUED or before is None or before.attempt != state.attempt:
         return 0.0
     return before.percent
@@ -81,7 +80,6 @@ def job_row(
         stage=state.stages[-1].stage.value if state.stages else None,
         percent=keys.percent,
         eta_seconds=_eta_seconds(state, before),
-        scenes=len(state.scenes),
         scenes_rendered=len(state.scenes) - len(state.pending_scenes),
         artifacts=[_artifact(artifact) for artifact in state.artifacts],
         media=None if state.media is None else _media(state.media),

@@ -19,7 +19,7 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION
+from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog_projector.projection.live_progress import update_live_columns
 from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.writer import LOCK_LOG
@@ -47,8 +47,12 @@ LIVE_COLUMNS = sql.SQL(
     "SELECT live.id, live.percent, live.eta_seconds FROM {live} AS live JOIN {fresh} AS fresh USING (id)"
     " WHERE live.status IN ('processing', 'failed', 'cancelled')"
     " AND live.attempt = fresh.attempt AND live.status = fresh.status"
+    " AND (fresh.status = 'processing' OR fresh.percent = 0)"
     " AND (live.percent, live.eta_seconds) IS DISTINCT FROM (fresh.percent, fresh.eta_seconds)"
 )
+"""What the log does not hold. Ended jobs of earlier versions have no percentage there."""
+LIVE_COLUMNS_SINCE = 3
+"""Projections of this version and later have these columns."""
 
 
 class RebuildRunning(Exception):
@@ -103,8 +107,9 @@ class Rebuild:
             await swap_projection(connection, FRESH_SCHEMA, retired)
 
     async def _keep_live_columns(self, connection: Connection, fresh: ProjectionTables) -> None:
-        """Copy what workers have reported, unless the live tables are of another version, incomplete or damaged."""
-        if await projection_version(connection) != PROJECTION_VERSION or await missing_tables(connection):
+        """Copy what workers have reported, unless the live tables are too old, incomplete or damaged."""
+        version = await projection_version(connection)
+        if version is None or version < LIVE_COLUMNS_SINCE or await missing_tables(connection):
             return
         try:
             async with connection.transaction():

@@ -146,14 +146,19 @@ class OutcomeRecorder:
                         gpu_seconds=outcome.device_seconds,
                     )
         if self._lease.job.cancel_requested:
-            return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt)
+            return ConfirmCancel(id=new_id(), actor=worker, attempt=attempt, percent=self._recorder.percent)
         if isinstance(outcome, FailedMessage) and outcome.retryable and self._room.is_out():
             outcome = replace(outcome, code=SCRATCH_FULL, message=NO_ROOM)
         job_error = _job_error(outcome, self.stopping)
         if job_error.code == SCRATCH_FULL:
             self._room.ran_out()
         return FailAttempt(
-            id=new_id(), actor=worker, attempt=attempt, error=job_error, retry_at=self._retry_at(job_error)
+            id=new_id(),
+            actor=worker,
+            attempt=attempt,
+            error=job_error,
+            retry_at=self._retry_at(job_error),
+            percent=self._recorder.percent,
         )
 
     async def _store_files(self, finished: FinishedMessage) -> tuple[Artifact, ...]:

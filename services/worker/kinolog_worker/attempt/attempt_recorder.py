@@ -91,6 +91,11 @@ class AttemptRecorder:
                 pass
         return None
 
+    @property
+    def percent(self) -> float:
+        """Progress of the whole job, 0 to 99.9."""
+        return round(self._estimate.percent, 2)
+
     def start_stage(self, stage: Stage, scene: int | None = None) -> None:
         """Record that a stage starts now."""
         self._stage_started = perf_counter()
@@ -130,7 +135,7 @@ class AttemptRecorder:
                 scenes=self._scenes,
                 step=step,
                 steps=steps,
-                percent=round(self._estimate.percent, 2),
+                percent=self.percent,
                 eta_seconds=None if eta_seconds is None else round(eta_seconds, 2),
             )
         )

@@ -11,7 +11,7 @@ from sqlalchemy import Text, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.job.values import Priority, Stage
-from kinolog.ports.read_model import Overview, StageTime, SuccessRate, TimeRange, TrendPoint, Trends
+from kinolog.ports.read_model import Overview, PriorityEnds, StageTime, TimeRange, TrendPoint, Trends
 from kinolog.readmodel.priority_order import priority_order
 from kinolog.readmodel.queries.conditions import TENANT
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
@@ -26,7 +26,7 @@ from kinolog.readmodel.queries.time_spans import (
     within_span,
 )
 from kinolog.readmodel.tables import rollups, timings
-from kinolog.readmodel.time_buckets import TIMING_SECONDS, bucket_start, percentile_seconds
+from kinolog.readmodel.time_buckets import TIMING_SECONDS, CountedDurations, bucket_start, percentile_seconds
 
 SECOND_US = 1_000_000
 
@@ -41,7 +41,14 @@ _RATES = PreparedQuery(
     .group_by(rollups.c.urgency)
 )
 _TIMINGS = PreparedQuery(
-    select(timings.c.measure, timings.c.bin, func.sum(timings.c.count), func.sum(timings.c.total_us))
+    select(
+        timings.c.measure,
+        timings.c.bin,
+        func.sum(timings.c.count),
+        func.sum(timings.c.total_us),
+        func.min(timings.c.least_us),
+        func.max(timings.c.greatest_us),
+    )
     .where(
         timings.c.tenant == TENANT,
         timings.c.measure == any_(bindparam("measures", type_=ARRAY(Text()))),
@@ -68,7 +75,6 @@ async def overview(snapshot: Snapshot, tenant: str, span: TimeRange, now: dict[s
     amounts = _amounts(OVERVIEW, rows[0])
     histograms = await _histograms(snapshot, tenant, span, ("run", "wait"))
     run, wait = histograms["run"], histograms["wait"]
-    ended = sum(amounts[name] for name in ENDS)
     return Overview(
         submitted=amounts["submitted"],
         completed=amounts["completed"],
@@ -76,7 +82,6 @@ async def overview(snapshot: Snapshot, tenant: str, span: TimeRange, now: dict[s
         cancelled=amounts["cancelled"],
         queued_now=now.get("queued", 0),
         processing_now=now.get("processing", 0),
-        success_rate=amounts["completed"] / ended if ended else None,
         mean_seconds=run.mean_seconds,
         p50_seconds=percentile_seconds(run.bins, 0.5),
         p95_seconds=percentile_seconds(run.bins, 0.95),
@@ -86,16 +91,14 @@ async def overview(snapshot: Snapshot, tenant: str, span: TimeRange, now: dict[s
     )
 
 
-async def success_rates(snapshot: Snapshot, tenant: str, span: TimeRange) -> tuple[SuccessRate, ...]:
+async def success_rates(snapshot: Snapshot, tenant: str, span: TimeRange) -> tuple[PriorityEnds, ...]:
     """Return how jobs ended, by priority."""
     rows = await _RATES.rows(snapshot, span_values(tenant, span.start, span.end))
     ends = {order: _amounts(ENDS, values) for order, *values in rows}
     rates = []
     for priority in Priority:
         amounts = ends.get(priority_order(priority), dict.fromkeys(ENDS, 0))
-        finished = amounts["completed"] + amounts["failed"]
-        rate = amounts["completed"] / finished if finished else None
-        rates.append(SuccessRate(priority=priority, rate=rate, **amounts))
+        rates.append(PriorityEnds(priority=priority, **amounts))
     return tuple(rates)
 
 
@@ -134,14 +137,14 @@ async def trends(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_second
 
 @dataclass(slots=True)
 class _Histogram:
-    """Durations of one measure: their number by bin, and their sum."""
+    """Durations of one measure, by bin, and their sum."""
 
-    bins: dict[int, int] = field(default_factory=dict)
+    bins: dict[int, CountedDurations] = field(default_factory=dict)
     total_us: int = 0
 
     @property
     def count(self) -> int:
-        return sum(self.bins.values())
+        return sum(durations.count for durations in self.bins.values())
 
     @property
     def mean_seconds(self) -> float | None:
@@ -153,7 +156,7 @@ async def _histograms(
 ) -> defaultdict[str, _Histogram]:
     values = span_values(tenant, span.start, span.end, TIMING_SECONDS) | {"measures": list(measures)}
     histograms: defaultdict[str, _Histogram] = defaultdict(_Histogram)
-    for measure, number, count, total_us in await _TIMINGS.rows(snapshot, values):
-        histograms[measure].bins[number] = int(count)
+    for measure, number, count, total_us, least_us, greatest_us in await _TIMINGS.rows(snapshot, values):
+        histograms[measure].bins[number] = CountedDurations(int(count), least_us, greatest_us)
         histograms[measure].total_us += int(total_us)
     return histograms

@@ -1,22 +1,38 @@
-"""The activity feed, log lines, the archive, and a job's position in the queue."""
+"""The activity feed, log lines, the archive, and positions in the queue."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Select, Text, bindparam, func, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from kinolog.codec.progress import decode_note
+from kinolog.job.values import Priority
 from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.read_model import ActivityRow, JobRow
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import archive, log_lines
+from kinolog.readmodel.priority_order import PRIORITY_ORDERS, priority_at
 from kinolog.readmodel.queries.conditions import TENANT
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS, job_from_row
 from kinolog.readmodel.queries.statements import PreparedQuery, Snapshot
 from kinolog.readmodel.tables import activity, jobs, prompts
+from kinolog.scheduling.queue_order import jobs_before
 
 ARCHIVED_TAILS = """
 SELECT job_id, max(position) FROM kinolog.archive WHERE job_id = ANY(%s::text[]) GROUP BY job_id
@@ -79,27 +95,38 @@ _JOB_ROW = PreparedQuery(
     .where(jobs.c.id == _JOB)
 )
 
-_WAITING = (
-    jobs.c.status == "queued",
-    jobs.c.model_class == bindparam("model_class", type_=Text()),
-)
-_PRIORITY = bindparam("urgency", type_=Integer())
-_QUEUED_JOB = PreparedQuery(
-    select(jobs.c.model_class, jobs.c.urgency, jobs.c.queued_at, jobs.c.number).where(
-        jobs.c.id == _JOB, jobs.c.status == "queued"
+MAX_QUEUED_JOBS = 10_000
+"""Jobs of each lane that positions in the queue are computed from; those further back have none."""
+
+_QUEUED_JOBS = PreparedQuery(
+    select(jobs.c.id, jobs.c.number, jobs.c.model_class).where(
+        jobs.c.id == any_(bindparam("job_ids", type_=ARRAY(Text()))), jobs.c.status == "queued"
     )
 )
-_HIGHER_PRIORITY = PreparedQuery(select(func.count()).where(*_WAITING, jobs.c.urgency > _PRIORITY))
-_SAME_PRIORITY_EARLIER = PreparedQuery(
-    select(func.count()).where(
-        *_WAITING,
-        jobs.c.urgency == _PRIORITY,
-        tuple_(jobs.c.queued_at, jobs.c.number)
-        < tuple_(
-            bindparam("queued_at", type_=jobs.c.queued_at.type), bindparam("number", type_=BigInteger())
-        ),
+
+
+def _lane(order: int) -> Select[Any]:
+    """Select the length of a lane of a model class, as a row without a number, and the places of some jobs in it.
+
+    All of it comes from the index of queued jobs, in its order.
+    """
+    place = func.row_number().over(order_by=(jobs.c.queued_at, jobs.c.number)).label("place")
+    queued = (
+        select(jobs.c.number, place)
+        .where(
+            jobs.c.status == "queued",
+            jobs.c.model_class == bindparam("model_class", type_=Text()),
+            jobs.c.urgency == order,
+        )
+        .order_by(jobs.c.queued_at, jobs.c.number)
+        .limit(MAX_QUEUED_JOBS)
+        .subquery()
     )
-)
+    number = case((queued.c.number == any_(bindparam("numbers", type_=ARRAY(BigInteger()))), queued.c.number))
+    return select(literal(order), number.label("number"), func.max(queued.c.place)).group_by(number)
+
+
+_LANES = PreparedQuery(union_all(*map(_lane, PRIORITY_ORDERS)))
 
 
 async def list_activity(
@@ -152,14 +179,27 @@ async def archived_tails(connection: Connection, job_ids: Sequence[str]) -> dict
     return {str(job_id): int(position) for job_id, position in await cursor.fetchall()}
 
 
-async def queue_position(snapshot: Snapshot, job_id: str) -> int | None:
-    """Return the number of jobs of the same model class that come first; None unless the job is queued.
-
-    Those are jobs of higher priority, and jobs of the same priority that have waited longer.
-    """
-    records = await _QUEUED_JOB.records(snapshot, {"job_id": job_id})
-    if not records:
-        return None
-    (job,) = records
-    higher, earlier = await snapshot.run((_HIGHER_PRIORITY, job), (_SAME_PRIORITY_EARLIER, job))
-    return int(higher[0][0]) + int(earlier[0][0])
+async def queue_positions(snapshot: Snapshot, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many jobs of their model class start before the queued ones among some jobs."""
+    found = await _QUEUED_JOBS.rows(snapshot, {"job_ids": list(job_ids)})
+    ids = {number: job_id for job_id, number, _ in found}
+    model_classes = sorted({model_class for _, _, model_class in found})
+    if not model_classes:
+        return {}
+    values = [{"model_class": model_class, "numbers": list(ids)} for model_class in model_classes]
+    positions = {}
+    for lanes in await snapshot.run(*((_LANES, one) for one in values)):
+        queued: dict[Priority, int] = {}
+        places: list[tuple[Priority, int, int]] = []
+        for order, number, place in lanes:
+            priority = priority_at(order)
+            queued[priority] = max(queued.get(priority, 0), place)
+            if number is not None:
+                places.append((priority, number, place))
+        # A lane that is cut off may be longer: the turns that it has before a job are then not known.
+        longest = {lane: length if length < MAX_QUEUED_JOBS else 1 << 62 for lane, length in queued.items()}
+        for priority, number, place in places:
+            before = jobs_before(priority, place - 1, queued)
+            if before == jobs_before(priority, place - 1, longest):
+                positions[ids[number]] = before
+    return positions

@@ -14,7 +14,7 @@ from kinolog.ports.read_model import JobRow
 from kinolog.readmodel.priority_order import priority_at
 from kinolog.readmodel.tables import jobs, prompts
 
-_STORED_AS = {"priority": "urgency"}
+_STORED_AS = {"priority": "urgency", "run_seconds": "duration_us"}
 """Names of columns that differ from their field of `JobRow`."""
 
 _FIELDS = [field.name for field in fields(JobRow)]
@@ -36,6 +36,10 @@ def job_from_row(row: Sequence[Any]) -> JobRow:
     for name, read in _READERS.items():
         values[name] = read(values[name])
     return JobRow(**values)
+
+
+def _seconds(value: int) -> float | None:
+    return value / 1_000_000 if value >= 0 else None
 
 
 def _stage(value: str | None) -> Stage | None:
@@ -62,6 +66,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "status": Status,
     "priority": priority_at,
     "stage": _stage,
+    "run_seconds": _seconds,
     "artifacts": _artifacts,
     "media": _media,
     "error": _error,

@@ -24,8 +24,8 @@ from kinolog.readmodel.tables import rollups
 from kinolog.readmodel.time_buckets import BUCKET_SECONDS, EPOCH, bucket_start
 
 CHANGES = ("queued_change", "processing_change")
-FINE_SPAN_SECONDS = 14 * 86_400
-"""In a span up to this long, the peak of a bucket is that of its minutes."""
+FINE_SPAN_SECONDS = 92 * 86_400
+"""In a span up to this long, the peak of a bucket is that of its minutes. Beyond, the minutes have too many rows."""
 
 
 class _BucketChanges(NamedTuple):

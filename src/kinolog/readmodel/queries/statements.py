@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
-from sqlalchemy import Select
+from sqlalchemy import CompoundSelect, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from kinolog.readmodel.database import Connection
@@ -59,7 +59,7 @@ class PreparedQuery:
     planned for the given values, which can take as long as the query itself.
     """
 
-    def __init__(self, statement: Select[Any], *, generic_plan: bool = False) -> None:
+    def __init__(self, statement: Select[Any] | CompoundSelect[Any], *, generic_plan: bool = False) -> None:
         self.statement = statement
         self.generic_plan = generic_plan
 
