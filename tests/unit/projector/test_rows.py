@@ -12,6 +12,7 @@ from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
 from sqlalchemy import Table
 
+from kinolog.job.values import Artifact, JobError, MediaFacts
 from kinolog.ports.read_model import JobRow
 from kinolog.readmodel import tables
 from kinolog.readmodel.queries.job_rows import JOB_COLUMNS, PROMPT_COLUMNS
@@ -53,6 +54,18 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
 def test_keys_are_those_of_their_table(key: type[CounterKey], table: Table) -> None:
     """The fields of a key are the primary key of the table, in its order: rows are written in that order."""
     assert list(key._fields) == [column.name for column in table.primary_key]
+
+
+async def test_lists_hold_every_field_of_files_and_facts(projected: ProjectedRows) -> None:
+    """Files, media facts and errors are stored as JSON with every field, so that lists show what the log holds."""
+    rows = dict(projected.new.by_table())["jobs"]
+    for column, kind in (("artifacts", Artifact), ("media", MediaFacts), ("error", JobError)):
+        stored = [row[column] for row in rows if row[column]]
+        assert stored, column
+        for value in stored:
+            for facts in value if isinstance(value, list) else [value]:
+                assert isinstance(facts, dict)
+                assert set(facts) == {field.name for field in fields(kind)}, column
 
 
 def test_current_rows_are_read_by_column() -> None:

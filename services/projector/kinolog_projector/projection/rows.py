@@ -144,10 +144,15 @@ def attempt_row(job_id: str, attempt: Attempt) -> Row:
 def artifact_rows(state: Job) -> Iterator[Row]:
     """Yield the rows of `artifacts`."""
     for index, artifact in enumerate(state.artifacts):
-        yield {"job_id": state.id, "place": index, **_artifact(artifact)}
+        yield {"job_id": state.id, "place": index, **_file(artifact)}
 
 
 def _artifact(artifact: Artifact) -> dict[str, object]:
+    """Return an artifact as lists show it: with every field."""
+    return {**_file(artifact), "signed_by": artifact.signed_by}
+
+
+def _file(artifact: Artifact) -> dict[str, object]:
     return {
         "kind": artifact.kind.value,
         "key": artifact.key,
