@@ -7,7 +7,7 @@ import socket
 import struct
 from urllib.parse import urlsplit
 
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 2.0
 """How long an answer may take."""
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """The first message of a client of Postgres that would like encryption. Every server answers it with one letter."""

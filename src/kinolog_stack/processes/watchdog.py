@@ -15,7 +15,9 @@ from kinolog_stack.processes.child_process import ChildProcess
 from kinolog_stack.processes.supervised_process import SupervisedProcess
 
 PROBE_SECONDS = 1.0
-"""Pause between two questions to a process."""
+"""Pause between two questions to a process that answers."""
+AGAIN_SECONDS = 0.2
+"""Pause after a question that was not answered."""
 BUSY_FACTOR = 3.0
 """A process that computes without answering gets this much more time than one that does nothing."""
 BUSY_SHARE = 0.3
@@ -40,9 +42,10 @@ class Silence:
         self.cpu_seconds_before = cpu_seconds(child)
 
     def limit(self, silent_seconds: float) -> float:
-        """Return how long this child may stay silent."""
+        """Return how long this child may stay silent: longer if it computes, or would if it got a processor."""
         used = cpu_seconds(self.child) - self.cpu_seconds_before
-        return silent_seconds * (BUSY_FACTOR if used > BUSY_SHARE * self.seconds else 1.0)
+        is_busy = used > BUSY_SHARE * self.seconds or is_runnable(self.child)
+        return silent_seconds * (BUSY_FACTOR if is_busy else 1.0)
 
 
 class Watchdog:
@@ -62,7 +65,7 @@ class Watchdog:
     def run(self, stopping: threading.Event) -> None:
         """Ask until `stopping` is set."""
         before = self._clock()
-        while not stopping.wait(PROBE_SECONDS):
+        while not stopping.wait(AGAIN_SECONDS if self._silence.seconds else PROBE_SECONDS):
             self.check(before)
             before = self._clock()
 
@@ -87,6 +90,16 @@ class Watchdog:
             )
             process.kill_silent(child, why)
             silence.begin(None)
+
+
+def is_runnable(child: ChildProcess | None) -> bool:
+    """Return whether a child waits for a processor or for a disk, not for something else or stopped by a signal."""
+    if child is None:
+        return False
+    try:
+        return psutil.Process(child.pid).status() in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
+    except psutil.Error:
+        return False
 
 
 def cpu_seconds(child: ChildProcess | None) -> float:
