@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kinolog_stack.environment import proxy_environment, server_environment, service_environment
@@ -65,3 +68,26 @@ def test_a_worker_downloads_through_the_proxy_and_talks_to_this_machine_without(
     assert env["https_proxy"] == "http://127.0.0.1:9"
     assert env["no_proxy"] == env["NO_PROXY"] == "intern.example,127.0.0.1,localhost,::1"
     assert proxy_environment({"PATH": "/bin"}) == {}
+
+
+def test_no_child_imports_from_the_current_folder() -> None:
+    """Wherever the product starts Python it passes -P, or -I to the launcher: no modules of the current folder."""
+    root = Path(__file__).parents[2]
+    started = 0
+    for room in ("src", "services", "tui"):
+        for path in (root / room).rglob("*.py"):
+            for found in re.finditer(
+                r"sys\.executable(.{0,60})", path.read_text(encoding="utf-8"), re.DOTALL
+            ):
+                started += 1
+                assert re.match(r'[)},\s"]*-[PI]\b', found[1]), f"{path.relative_to(root)}: {found[1]!r}"
+    assert started >= 6
+
+
+def test_only_one_module_connects_to_the_embedded_postgres() -> None:
+    """The stack connects through `libpq.connect`, which first forgets the variables of another database."""
+    stack = Path(__file__).parents[2] / "src" / "kinolog_stack"
+    calling = [
+        path.name for path in stack.rglob("*.py") if "psycopg.connect(" in path.read_text(encoding="utf-8")
+    ]
+    assert calling == ["libpq.py"]
