@@ -24,7 +24,8 @@ RangeOption = Annotated[
     str | None,
     typer.Option(
         "--range",
-        help="today, this_week, this_month, last_24_hours, last_7_days, last_30_days or all_time.",
+        help="today, this_week, this_month (days of this machine's clock), last_24_hours, last_7_days, last_30_days"
+        " or all_time.",
     ),
 ]
 FromOption = Annotated[

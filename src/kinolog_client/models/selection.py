@@ -6,26 +6,39 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+CALENDAR_RANGES = frozenset({"today", "this_week", "this_month"})
+"""Words whose span begins at a midnight."""
+
 
 def _time(value: datetime | None) -> str:
     return "" if value is None else value.isoformat()
+
+
+def local_offset(time: datetime) -> str:
+    """Return the offset of a time from UTC in whole minutes, such as +02:00."""
+    offset = time.strftime("%z")
+    return f"{offset[:3]}:{offset[3:5]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeSpan:
     """A span of time: a word, or a start and an end.
 
-    `date_range` is today, this_week, this_month, last_24_hours, last_7_days, last_30_days or all_time; words count days
-    in UTC, weeks from Monday. `start` is included, `end` is not; both need an offset from UTC.
+    `date_range` is today, this_week, this_month, last_24_hours, last_7_days, last_30_days or all_time. The first three
+    count days by the clock of this machine, or by `utc_offset`, such as +02:00; weeks begin on Monday. `start` is
+    included, `end` is not; both need an offset from UTC.
     """
 
     date_range: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    utc_offset: str = ""
 
     def params(self) -> dict[str, str]:
         """Return the parameters of a query, without those that are empty."""
         values = {"date_range": self.date_range, "from": _time(self.start), "to": _time(self.end)}
+        if self.date_range in CALENDAR_RANGES:
+            values["utc_offset"] = self.utc_offset or local_offset(datetime.now().astimezone())
         return {name: value for name, value in values.items() if value}
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
+from tests.unit.gateway.test_bad_input import problem_of
 
 
 async def test_status_of_a_running_job(gateway: RunningGateway, api: RecordingApi) -> None:
@@ -114,6 +119,44 @@ async def test_date_ranges_by_name(gateway: RunningGateway, api: RecordingApi) -
     assert not today.HasField("created_before")
     assert days.HasField("created_from")
     assert not ever.HasField("created_from")
+
+
+@pytest.mark.parametrize(
+    ("utc_offset", "minutes"),
+    [("+02:00", 120), (" 02:00", 120), ("-0530", -330), ("Z", 0), ("+14:00", 840)],
+)
+async def test_days_are_those_of_the_given_clock(
+    gateway: RunningGateway, api: RecordingApi, utc_offset: str, minutes: int
+) -> None:
+    """With an offset from UTC, named spans begin at a midnight of that clock, in lists, charts and bulk commands."""
+    params = {"date_range": "this_week", "utc_offset": utc_offset}
+    assert (await gateway.client.get("/mcp/jobs", params=params)).status_code == 200
+    assert (await gateway.client.get("/mcp/analytics/trends", params=params)).status_code == 200
+    body = {"action": "cancel", "filter": params}
+    assert (await gateway.client.post("/mcp/bulk", json=body)).status_code == 200
+    starts = [
+        api.requests("ListJobs")[0].filter.created_from,
+        getattr(api.requests("GetTrends")[0].range, "from"),
+        api.requests("BulkCancelJobs")[0].selection.filter.created_from,
+    ]
+    for start in starts:
+        local = start.ToDatetime() + timedelta(minutes=minutes)
+        assert (local.weekday(), local.hour, local.minute, local.second) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("utc_offset", ["", "Berlin", "+2", "+15:00", "+02:60", "+02:00:00", "++2:00"])
+async def test_a_wrong_offset_is_named(gateway: RunningGateway, utc_offset: str) -> None:
+    """What is no offset from UTC is refused by name."""
+    params = {"date_range": "today", "utc_offset": utc_offset}
+    problem = problem_of(await gateway.client.get("/mcp/jobs", params=params), 400)
+    assert [violation["field"] for violation in problem["violations"]] == ["utc_offset"]
+
+
+async def test_an_offset_alone_selects_no_jobs(gateway: RunningGateway) -> None:
+    """A bulk command whose filter has an offset and nothing else is refused: it would match every job."""
+    body = {"action": "cancel", "filter": {"utc_offset": "+02:00"}}
+    problem = problem_of(await gateway.client.post("/mcp/bulk", json=body), 400)
+    assert [violation["field"] for violation in problem["violations"]] == ["filter"]
 
 
 async def test_a_storyboard(gateway: RunningGateway, api: RecordingApi) -> None:

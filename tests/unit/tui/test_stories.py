@@ -33,6 +33,7 @@ async def test_filter_search_sort_and_span(gateway: Replay, pilot: Pilot[None]) 
     assert query == {
         "text": "red",
         "date_range": "today",
+        "utc_offset": "+00:00",
         "sort": "updated_at",
         "order": "asc",
         "limit": "50",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Literal, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,6 +19,7 @@ from kinolog_gateway.requests.value_types import (
     Statuses,
     Styles,
     Text,
+    UtcOffset,
 )
 
 DateRangeName: TypeAlias = Literal[
@@ -34,9 +35,15 @@ DateRange = Annotated[DateRangeName, BeforeValidator(_underscored)]
 
 
 class SpanQuery(RequestModel):
-    """A time span: a name, or from and to. Names count days in UTC; weeks start on Monday."""
+    """A time span: a name, or from and to. Names count days by the clock of `utc_offset`; weeks start on Monday."""
 
     date_range: DateRange | None = Field(None, description="A named span. Give this, or from and to.")
+    utc_offset: UtcOffset | None = Field(
+        None,
+        description="Offset from UTC of the clock by which today, this_week and this_month begin at midnight; "
+        "without it, UTC.",
+        examples=["+02:00"],
+    )
     from_: Rfc3339Time | None = Field(None, alias="from", description="Start of the span, inclusive.")
     to: Rfc3339Time | None = Field(None, description="End of the span, exclusive.")
 
@@ -59,7 +66,7 @@ class SpanQuery(RequestModel):
         """Return start and end; None where the span is open."""
         if self.date_range is None:
             return self.from_, self.to
-        return _range_start(self.date_range, now.astimezone(UTC)), None
+        return _range_start(self.date_range, now.astimezone(timezone(self.utc_offset or timedelta()))), None
 
 
 def _range_start(name: DateRangeName, now: datetime) -> datetime | None:
@@ -107,8 +114,8 @@ class JobFilterQuery(SpanQuery):
 
     @property
     def empty(self) -> bool:
-        """Whether no field is given."""
-        return not self.model_fields_set
+        """Whether no field is given that selects jobs."""
+        return not self.model_fields_set - {"utc_offset"}
 
 
 def to_timestamp(time: datetime | None) -> Timestamp | None:

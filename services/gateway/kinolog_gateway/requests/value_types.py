@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
 from kinolog.ids import JOB_ID_PATTERN
 from kinolog.texts import is_blank, refusal
 from kinolog_gateway.enum_names import PriorityName, StatusName
 
 _SPACE_FOR_PLUS = re.compile(r"(T\S+) (\d\d:\d\d)$")
+_OFFSET = re.compile(r"[Zz]|([+\- ])(\d\d):?(\d\d)")
 
 
 class RequestModel(BaseModel):
@@ -77,6 +85,22 @@ def _to_time(value: Any) -> Any:
         raise ValueError("must be an RFC 3339 time with an offset, such as 2026-11-22T15:00:00Z") from None
 
 
+def _to_offset(value: Any) -> Any:
+    """Return an offset from UTC, such as +02:00 or Z. Restores a plus that URL decoding turned into a space."""
+    if isinstance(value, timedelta):
+        return value
+    found = _OFFSET.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be an offset from UTC, such as +02:00 or Z")
+    sign, hours, minutes = found.groups()
+    if sign is None:
+        return timedelta()
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    if offset > timedelta(hours=14) or int(minutes) > 59:
+        raise ValueError("must be an offset from UTC of at most 14 hours, such as +02:00")
+    return -offset if sign == "-" else offset
+
+
 def _to_size(value: str) -> str:
     width, height = (int(side) for side in value.lower().split("x"))
     if not (16 <= width <= 8192 and 16 <= height <= 8192):
@@ -98,6 +122,12 @@ Prompt = Annotated[str, AfterValidator(_check_text), AfterValidator(_check_not_b
 Rfc3339Time = Annotated[
     datetime, BeforeValidator(_to_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+UtcOffset = Annotated[
+    timedelta,
+    BeforeValidator(_to_offset),
+    WithJsonSchema({"type": "string", "pattern": r"^([Zz]|[+-]\d\d:?\d\d)$"}),
+]
+"""An offset from UTC: the clock of the person who asks."""
 Size = Annotated[str, Field(pattern=r"^\d{2,4}[xX]\d{2,4}$"), AfterValidator(_to_size)]
 WebhookUrl = Annotated[str, AfterValidator(_check_line), Field(pattern=r"^https?://[^/ ]+", max_length=2000)]
 JobId = Annotated[str, Field(pattern=f"^{JOB_ID_PATTERN}$")]
