@@ -22,6 +22,6 @@ class PortError(StartError):
     def __init__(self, *, program: str, host: str, port: int, setting: str, reason: str) -> None:
         super().__init__(
             f"{program} cannot listen on {host}:{port}: {reason}.",
-            f"Stop the program that uses it, or choose another port with {setting} (0 picks a free one).",
+            f"Stop the program that uses it, or choose another port with {setting}; 0 picks a free one.",
         )
         self.port = port
