@@ -65,6 +65,8 @@ async def walk(pilot: Pilot[None]) -> AsyncIterator[str]:
     yield "generate"
     await press(pilot, "escape", "4")
     yield "analytics"
+    await press(pilot, "6")
+    yield "films"
     await press(pilot, "5")
     yield "settings"
     await press(pilot, "K")

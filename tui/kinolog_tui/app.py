@@ -24,7 +24,7 @@ from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session_app import SessionApp
 from kinolog_tui.widgets.frame import PAGES
 
-STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings")
+STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings", "films")
 
 
 class KinologApp(SessionApp):
@@ -42,6 +42,7 @@ class KinologApp(SessionApp):
         "generate": lambda: lazy_pages.generate_page()(),
         "analytics": lambda: lazy_pages.analytics_page()(),
         "settings": lambda: lazy_pages.settings_page()(),
+        "films": lambda: lazy_pages.films_page()(),
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         *(key_binding(f"everywhere.{mode}", f"page('{mode}')", name, show=False) for _, mode, name in PAGES),

@@ -21,11 +21,15 @@ def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
     return Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower))
 
 
+def picture_strips(picture: Picture) -> list[Strip]:
+    """Return the lines of a picture: in colours, or in shades with NO_COLOR."""
+    return shade_strips(picture) if os.environ.get("NO_COLOR") else colour_strips(picture)
+
+
 def picture_text(picture: Picture) -> Text:
-    """Return a small picture as text: in colours, or in shades with NO_COLOR."""
-    lines = shade_strips(picture) if os.environ.get("NO_COLOR") else colour_strips(picture)
+    """Return a small picture as text."""
     text = Text(no_wrap=True)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(picture_strips(picture)):
         text.append("\n" if number else "")
         for segment in line:
             text.append(segment.text, style=segment.style)

@@ -58,6 +58,7 @@ EVERYWHERE = KeyGroup(
                 Key("everywhere.generate", "3", "generate"),
                 Key("everywhere.analytics", "4", "analytics"),
                 Key("everywhere.settings", "5", "settings"),
+                Key("everywhere.films", "6", "films"),
             )
         ),
         KeyRow(
@@ -231,6 +232,14 @@ ANALYTICS = KeyGroup(
     ),
     frozenset({"analytics"}),
 )
+FILMS = KeyGroup(
+    "films",
+    (
+        KeyRow((Key("films.left", "h", "film before"), Key("films.right", "l", "next film"))),
+        KeyRow((Key("films.next", "n", "older films"), Key("films.previous", "p", "newer ones"))),
+    ),
+    frozenset({"films"}),
+)
 SETTINGS = KeyGroup(
     "settings",
     (
@@ -259,7 +268,19 @@ DIALOGS = KeyGroup(
     ),
     frozenset({"dialogs"}),
 )
-KEY_GROUPS = (EVERYWHERE, JOBS, JOB_ACTIONS, JOB, VIDEO, HISTORY, GENERATE, ANALYTICS, SETTINGS, DIALOGS)
+KEY_GROUPS = (
+    EVERYWHERE,
+    JOBS,
+    JOB_ACTIONS,
+    JOB,
+    VIDEO,
+    HISTORY,
+    GENERATE,
+    ANALYTICS,
+    FILMS,
+    SETTINGS,
+    DIALOGS,
+)
 KEYS = {key.id: key for group in KEY_GROUPS for key in group.keys}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kinolog_tui.screens.analytics import AnalyticsPage
     from kinolog_tui.screens.dashboard import DashboardPage
+    from kinolog_tui.screens.films import FilmsPage
     from kinolog_tui.screens.generate import GeneratePage
     from kinolog_tui.screens.job.job_page import JobPage
     from kinolog_tui.screens.jobs import JobsPage
@@ -55,4 +56,11 @@ def settings_page() -> type[SettingsPage]:
     return SettingsPage
 
 
-ALL = (dashboard_page, jobs_page, job_page, generate_page, analytics_page, settings_page)
+def films_page() -> type[FilmsPage]:
+    """Import and return the page of thumbnails."""
+    from kinolog_tui.screens.films import FilmsPage
+
+    return FilmsPage
+
+
+ALL = (dashboard_page, jobs_page, job_page, generate_page, analytics_page, settings_page, films_page)

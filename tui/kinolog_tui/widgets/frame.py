@@ -20,6 +20,7 @@ PAGES = (
     ("3", "generate", "Generate"),
     ("4", "analytics", "Analytics"),
     ("5", "settings", "Settings"),
+    ("6", "films", "Films"),
 )
 """Default key, mode and name of each page."""
 REFUSE_WRITES = "refuse_writes"
@@ -60,7 +61,7 @@ class TopBar(Static):
             text.append(f" {name} ", style="reverse bold" if here else "")
         words, colour = LINK_MARKS[self.link.state]
         if getattr(self.app, "read_only", False):
-            words = f"read only {words}"
+            words = f"{'read only' if self.size.width >= 90 else 'ro'} {words}"
         room = self.content_size.width - len(text) - len(words)
         text.append(" " * max(1, room))
         text.append(words, style=style(self.app, colour))

@@ -1,0 +1,82 @@
+"""Stories of the wall of films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kinolog_tui.screens.job.job_page import JobPage
+from kinolog_tui.widgets.jobs.film_wall import CELL_COLUMNS, CELL_ROWS, FilmWall
+from textual.pilot import Pilot
+
+from tests.snapshot.dashboard_pilot import dashboard, press, settled, text, until
+from tests.snapshot.replay import Replay, recorded, requests_of
+
+COMPLETED = [
+    job for job in recorded()["answers"]["/mcp/jobs?limit=50"]["jobs"] if job["status"] == "completed"
+]
+
+pytestmark = pytest.mark.slow
+
+
+def fetched(gateway: Replay) -> list[str]:
+    """Return the ids of the jobs whose thumbnails were requested, in order."""
+    return [path.split("/")[3] for _, path, _ in gateway.requests if path.endswith("/thumbnail")]
+
+
+async def test_thumbnails_of_the_films_in_view_are_fetched(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Completed jobs are on the wall; only those in view are fetched, each once, and more when it scrolls."""
+    await press(pilot, "6")
+    wall = pilot.app.screen.query_one(FilmWall)
+    across = wall.size.width // CELL_COLUMNS
+    assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["status"] == "completed"
+    assert f"1–{len(COMPLETED)} of" in text(pilot)
+    assert "▀▀▀▀" in text(pilot)
+    seen = fetched(gateway)
+    assert seen == [job["job_id"] for job in COMPLETED[: len(seen)]]
+    assert across * (wall.size.height // CELL_ROWS) <= len(seen) < len(COMPLETED)
+    await press(pilot, "G")
+    assert fetched(gateway)[-1] == COMPLETED[-1]["job_id"]
+    await press(pilot, "ctrl+r")
+    assert len(fetched(gateway)) == len(set(fetched(gateway)))
+
+
+async def test_the_cursor_moves_in_two_directions(gateway: Replay, pilot: Pilot[None]) -> None:
+    """h and l go along a line, j and k between lines, enter and a second click open the film."""
+    made = gateway.answers[f"/mcp/status/{COMPLETED[0]['job_id']}"]
+    for job in COMPLETED[1:3]:
+        gateway.answers[f"/mcp/status/{job['job_id']}"] = made | {"job_id": job["job_id"]}
+    await press(pilot, "6")
+    wall = pilot.app.screen.query_one(FilmWall)
+    across = wall.size.width // CELL_COLUMNS
+    await press(pilot, "l", "j")
+    assert wall.cursor == across + 1
+    await press(pilot, "h", "k", "k")
+    assert wall.cursor == 0
+    await press(pilot, "right", "enter")
+    assert isinstance(pilot.app.screen, JobPage)
+    assert pilot.app.screen.job_id == COMPLETED[1]["job_id"]
+    await press(pilot, "escape")
+    for _ in range(2):
+        await pilot.click(FilmWall, offset=(CELL_COLUMNS * 2 + 4, 2))
+        await settled(pilot)
+    assert isinstance(pilot.app.screen, JobPage)
+    assert pilot.app.screen.job_id == COMPLETED[2]["job_id"]
+
+
+async def test_pages_of_films(gateway: Replay, tmp_path: Path) -> None:
+    """n and p turn the pages at any size; after a resize the films are arranged again."""
+    page = gateway.answers["/mcp/jobs?limit=50"]
+    page["next_cursor"] = "older"
+    async with dashboard(gateway.url, tmp_path, (80, 24)) as pilot:
+        await press(pilot, "6", "n")
+        assert requests_of(gateway, "GET", "/mcp/jobs")[-1]["cursor"] == "older"
+        assert "61–" in text(pilot)
+        await press(pilot, "p", "p")
+        assert "cursor" not in requests_of(gateway, "GET", "/mcp/jobs")[-1]
+        wall = pilot.app.screen.query_one(FilmWall)
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: wall.size.width > 190)
+        await settled(pilot)
+        await press(pilot, "G")
+        assert wall.cursor == len(COMPLETED) - 1

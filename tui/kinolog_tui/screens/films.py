@@ -1,0 +1,133 @@
+"""Films: a wall of the thumbnails of completed jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from kinolog_client import GatewayError, JobEnded, JobInfo, JobPageInfo, JobSelection
+from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, decode
+from kinolog_tui.keys.bindings import key_binding
+from kinolog_tui.screens.page import Page
+from kinolog_tui.session.background import start_work
+from kinolog_tui.session.live_feed import LiveUpdates
+from kinolog_tui.session.messages import RequestAnswered
+from kinolog_tui.text.display_text import count
+from kinolog_tui.widgets.jobs.film_wall import PICTURE, FilmWall
+
+FILMS = 60
+"""Films of a page."""
+THROTTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FilmThumbnail:
+    """The thumbnail of a film."""
+
+    job_id: str
+    picture: Picture
+
+
+class FilmsPage(Page):
+    """Pages of completed jobs, the newest first. Thumbnails are fetched for the films in view."""
+
+    NUMBER = "6"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        key_binding("films.next", "turn(1)", "Older"),
+        key_binding("films.previous", "turn(-1)", "Newer"),
+        key_binding("everywhere.page_down", "turn(1)", "Older", show=False),
+        key_binding("everywhere.page_up", "turn(-1)", "Newer", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cursors: list[str | None] = [None]
+        """The cursor of each page up to this one."""
+        self._next: str | None = None
+        self._stale = False
+
+    def body(self) -> ComposeResult:
+        """The wall over a line with its numbers."""
+        yield FilmWall()
+        yield Static(id="shown")
+
+    def on_mount(self) -> None:
+        """Focus the wall. After a job is completed the page loads again at most once a second."""
+        self.query_one(FilmWall).focus()
+        self.set_interval(THROTTLE_SECONDS, self._reload_if_stale)
+
+    def load(self) -> None:
+        """Request the page."""
+        completed = JobSelection(statuses=("completed",))
+        self.request(
+            "page", partial(self.kinolog.client.jobs, completed, limit=FILMS, cursor=self._cursors[-1])
+        )
+
+    def _reload_if_stale(self) -> None:
+        if self._stale and self.is_current and not self.requesting("page"):
+            self._stale = False
+            self.load()
+
+    def apply_updates(self, batch: LiveUpdates) -> None:
+        """A job that ended may be a film."""
+        self._stale = self._stale or any(isinstance(message, JobEnded) for message in batch.messages)
+
+    def on_request_answered(self, message: RequestAnswered) -> None:
+        """Show a page, or one more thumbnail."""
+        match message.value:
+            case JobPageInfo() as page:
+                self._show(page)
+            case FilmThumbnail(job_id=job_id, picture=picture):
+                self.query_one(FilmWall).show_thumbnail(job_id, picture)
+
+    def _show(self, page: JobPageInfo) -> None:
+        self._next = page.next_cursor
+        films = [job for job in page.jobs if not job.erased]
+        self.query_one(FilmWall).show(films)
+        first = (len(self._cursors) - 1) * FILMS
+        words = f" {first + 1}–{first + len(page.jobs)} of {count(page.summary.completed)} films"
+        self.query_one("#shown", Static).update(words if films else " no film yet")
+
+    def on_film_wall_view_changed(self) -> None:
+        """Fetch the thumbnails of the films in view. A newer view cancels an older one."""
+        missing = self.query_one(FilmWall).missing()
+        if missing:
+            start_work(self, partial(self._fetch_each, missing), "thumbnails")
+
+    async def _fetch_each(self, films: list[JobInfo]) -> None:
+        for film in films:
+            file = self.kinolog.temporary_folder / f"{film.job_id}-thumbnail"
+            try:
+                if not file.exists():
+                    await self.kinolog.client.download(film.job_id, file, file="thumbnail")
+                clip = await asyncio.to_thread(decode, file, PICTURE)
+            except (GatewayError, DecodeFailed, OSError):
+                continue  # the prompt is there without it
+            self.post_message(RequestAnswered("thumbnail", FilmThumbnail(film.job_id, clip.pictures[0])))
+
+    def redraw(self) -> None:
+        """Draw the wall again too."""
+        self.query_one(FilmWall).refresh()
+        super().redraw()
+
+    def action_turn(self, step: int) -> None:
+        """Request an older or a newer page."""
+        if step > 0 and self._next is not None:
+            self._cursors.append(self._next)
+        elif step < 0 and len(self._cursors) > 1:
+            self._cursors.pop()
+        else:
+            return
+        self._next = None
+        self.query_one(FilmWall).action_move(-FILMS)
+        self.load()
+
+    def on_film_wall_film_selected(self, message: FilmWall.FilmSelected) -> None:
+        """Open the job."""
+        self.kinolog.open_job(message.job_id)
