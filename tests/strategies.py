@@ -41,6 +41,7 @@ artifacts = st.builds(
     sha256=words,
     size_bytes=numbers,
     media_type=words,
+    signed_by=words,
 )
 errors = st.builds(JobError, code=words, message=st.text(max_size=30), retryable=st.booleans())
 runtimes = st.builds(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from typer.testing import CliRunner
 
+from kinolog_cli.app import app
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack import signing_certificates
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.doctor import run_checks
@@ -77,6 +81,24 @@ def test_the_doctor_names_a_certificate_that_ends(tmp_path: Path, monkeypatch: p
     assert found()[0] == "wrong"
     monkeypatch.setenv("KINOLOG_SIGNING", "false")
     assert found() == ("ok", "videos are not signed: KINOLOG_SIGNING is false")
+
+
+def test_the_command_makes_a_chain(tmp_path: Path) -> None:
+    """`kinolog certificates` makes a chain and prints the settings of a worker; a file in its place is an error."""
+    folder = tmp_path / "c2pa"
+    done = CliRunner().invoke(app, ["certificates", str(folder)])
+    assert done.exit_code == ExitCode.OK, done.output
+    chain = SigningChain(folder)
+    assert done.stdout.splitlines()[:2] == [
+        f"KINOLOG_SIGNING_CERTIFICATE={chain.signer}",
+        f"KINOLOG_SIGNING_KEY={chain.signer_key}",
+    ]
+    answer = json.loads(CliRunner().invoke(app, ["certificates", str(folder), "--json"]).stdout)
+    assert answer["root"] == str(chain.root)
+    (tmp_path / "file").touch()
+    failed = CliRunner().invoke(app, ["certificates", str(tmp_path / "file")])
+    assert failed.exit_code == ExitCode.USAGE
+    assert "cannot be used" in failed.stderr
 
 
 def test_a_missing_root_key_is_named(tmp_path: Path) -> None:

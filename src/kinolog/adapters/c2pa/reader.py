@@ -76,15 +76,14 @@ def read_signed_file(path: Path, roots: Sequence[str] = ()) -> SignedFile:
 
     Nothing is fetched from the network. Raises `OSError` if the file cannot be read.
     """
-    with path.open("rb"):
-        pass  # the library's own error hides the reason
     settings = {
         "trust": {"trust_anchors": "\n".join(roots)} if roots else {},
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     }
     try:
-        with Settings.from_dict(settings) as chosen, Context(chosen) as context:
-            reader = Reader.try_create(str(path), context=context)
+        # The file is opened here: the library's own error hides the reason.
+        with path.open("rb") as file, Settings.from_dict(settings) as chosen, Context(chosen) as context:
+            reader = Reader.try_create(file, context=context)
             if reader is None:
                 return SignedFile(state=SignatureState.UNSIGNED)
             with reader:
