@@ -1,4 +1,4 @@
-"""nats-server and Postgres on a disk that is full for a while: they serve again without anybody's help."""
+"""nats-server, Postgres and the artifact store on a disk that is full for a while: they serve again by themselves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.obstore.artifacts import artifacts_at
+from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog_stack.disks.disk_space import StoredPart, disks_of
 from kinolog_stack.disks.disk_watch import DiskWatch
@@ -20,6 +22,7 @@ from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_disks import MEBIBYTE, small_disks
 from tests.fixtures.waits import until, wait_until
 
+JOB = "j" * 26
 RESERVE_BYTES = 4 * MEBIBYTE
 WAL_BYTES = 1_000_000
 
@@ -118,6 +121,25 @@ def test_a_database_on_a_full_disk_serves_again(folder: Path) -> None:
             assert row == (1000,)
         finally:
             supervised.stop()
+
+
+async def test_a_full_artifact_store_says_so(folder: Path) -> None:
+    """On a full disk the store is unavailable, whatever was staged before; with room again the content is stored."""
+    (folder / "artifacts").mkdir()
+    video = folder / "video.mp4"
+    video.write_bytes(b"frame" * MEBIBYTE)
+    with small_disks({folder / "artifacts": 16 * MEBIBYTE}) as disks:
+        disk, store = disks[folder / "artifacts"], artifacts_at((folder / "artifacts").as_uri())
+        disk.fill()
+        with pytest.raises(ArtifactsUnavailable):
+            await store.stage(video, JOB)
+        with pytest.raises(FileNotFoundError):
+            await store.stage(
+                folder / "missing.mp4", JOB
+            )  # the content is missing: that is no trouble of the store
+        disk.free()
+        stored = await store.commit(await store.stage(video, JOB), ".mp4")
+        assert b"".join([chunk async for chunk in store.read(stored.key)]) == video.read_bytes()
 
 
 async def _append_without_end(log: EventStore, stored: list[str]) -> None:
