@@ -1292,7 +1292,7 @@ class WatchJobRequest(_message.Message):
     logs: _builtins.bool
     """Whether to send log lines."""
     heartbeat_seconds: _builtins.int
-    """Sends a message without an update whenever nothing was sent for so many seconds, as in WatchJobsRequest."""
+    """Sends a message without an update when nothing was sent for so many seconds, as in WatchJobsRequest."""
     def __init__(
         self,
         *,
@@ -1386,8 +1386,8 @@ class WatchJobsRequest(_message.Message):
     progress: _builtins.bool
     """Whether to send progress."""
     heartbeat_seconds: _builtins.int
-    """Sends a message without an update, with the position alone, whenever nothing was sent for so many seconds: a client
-    that receives nothing for longer knows that the stream is broken. 0 for never.
+    """Sends a message without an update, with the position alone, when nothing was sent for so many seconds, or half as long
+    again: a client that receives nothing for twice as long knows that the stream is broken. 0 for never.
     """
     def __init__(
         self,

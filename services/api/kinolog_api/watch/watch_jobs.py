@@ -36,6 +36,7 @@ class WatchJobs:
         watcher = await self._broadcast.attach(
             WatchFilter(tenant=call.tenant, job_id=request.job_id, kinds=kinds)
         )
+        watcher.start_heartbeat(request.heartbeat_seconds)
         try:
             loaded = await self._queries.load(call.tenant, request.job_id)
             ended = loaded.job.status.terminal
@@ -49,6 +50,7 @@ class WatchJobs:
             async for encoded in self._live(watcher, request, after, ended):
                 yield encoded
         finally:
+            watcher.stop_heartbeat()
             self._broadcast.detach(watcher)
 
     async def watch_jobs(self, request: pb.WatchJobsRequest, call: RpcCall) -> AsyncGenerator[bytes, None]:
@@ -56,13 +58,14 @@ class WatchJobs:
         kinds = _kinds(progress=request.progress, previews=request.previews, logs=request.logs)
         after = await self._resume_position(request)
         watcher = await self._broadcast.attach(WatchFilter(tenant=call.tenant, kinds=kinds))
+        watcher.start_heartbeat(request.heartbeat_seconds)
         try:
             after = self._broadcast.position if after is None else after
             async for position, encoded in self._catch_up(watcher, after, request.heartbeat_seconds):
                 after = position
                 yield encoded
             while True:
-                pending = await watcher.take(request.heartbeat_seconds or None)
+                pending = await watcher.take()
                 if pending.is_empty and request.heartbeat_seconds:
                     after = max(after, self._broadcast.position)
                     yield encode_heartbeat(after)
@@ -73,6 +76,7 @@ class WatchJobs:
                 for update in pending.updates:
                     yield update.encoded_after(after)
         finally:
+            watcher.stop_heartbeat()
             self._broadcast.detach(watcher)
 
     async def _resume_position(self, request: pb.WatchJobRequest | pb.WatchJobsRequest) -> int | None:
@@ -111,7 +115,7 @@ class WatchJobs:
                 yield update.encoded_after(after)
             if ended:
                 return
-            pending = await watcher.take(request.heartbeat_seconds or None)
+            pending = await watcher.take()
             if pending.is_empty and request.heartbeat_seconds:
                 yield encode_heartbeat(max(after, self._broadcast.position))
 

@@ -8,7 +8,6 @@ last few hundred.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -57,6 +56,9 @@ class Watcher:
     _latest: dict[tuple[ProgressKind, str], EncodedProgress] = field(default_factory=dict)
     _lines: deque[EncodedProgress] = field(default_factory=lambda: deque(maxlen=MAX_PENDING_LINES))
     _pending: asyncio.Event = field(default_factory=asyncio.Event)
+    _idle_ticks: int = 0
+    """Ticks of the timer since the last `take`."""
+    _timer: asyncio.TimerHandle | None = None
 
     def put_commit(self, message: EncodedCommit) -> None:
         """Add a commit. On overflow end the watcher, or mark it `overflowed` while it is catching up."""
@@ -86,12 +88,30 @@ class Watcher:
         self._error = error
         self._pending.set()
 
-    async def take(self, limit_seconds: float | None = None) -> PendingMessages:
-        """Wait for pending messages and return them; none after the limit. Raises the error that ends the stream."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_seconds):
-                await self._pending.wait()
+    async def take(self) -> PendingMessages:
+        """Wait for pending messages; return none if a heartbeat is due. Raises the error with which the stream ends."""
+        await self._pending.wait()
+        self._idle_ticks = 0
         return self.take_now()
+
+    def start_heartbeat(self, seconds: float) -> None:
+        """Let `take` return without messages when none was taken for `seconds`, or half as long again. 0 for never.
+
+        One timer runs for the whole stream: a time limit of each `take` would cost more than the rest of it.
+        """
+        if seconds:
+            self._timer = asyncio.get_running_loop().call_later(seconds / 2, self._tick, seconds)
+
+    def stop_heartbeat(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tick(self, seconds: float) -> None:
+        self._idle_ticks += 1
+        if self._idle_ticks > 2:
+            self._pending.set()
+        self.start_heartbeat(seconds)
 
     def take_now(self) -> PendingMessages:
         """Return the pending messages, which may be none. Raises like `take`."""
