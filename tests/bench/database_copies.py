@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kinolog_projector.rebuild.recount import recount
+from kinolog_projector.schema.position_partitions import PositionPartitions
 from kinolog_projector.schema.projection_schema import analyze, create_indexes
-from kinolog_projector.schema.prompt_partitions import PromptPartitions
 from psycopg import sql
 from sqlalchemy import Table
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from kinolog.readmodel import tables
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROMPT_POSITIONS
+from kinolog.readmodel.tables import PARTITION_POSITIONS, PROJECTION_SCHEMA
 from kinolog.readmodel.trigrams import LENGTH
 
 MAX_ROUNDS = 9
@@ -111,10 +111,8 @@ class _Copies:
             key = sql.Identifier(f"{table.name}_pkey")
             await connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, key))
             if table is tables.prompts:
-                numbers = range(0, self.generated * (self.rounds + 1) + 1, PROMPT_POSITIONS // 2)
-                await PromptPartitions(PROJECTION_SCHEMA).create_missing(
-                    connection, [{"number": number} for number in numbers]
-                )
+                numbers = range(0, self.generated * (self.rounds + 1) + 1, PARTITION_POSITIONS // 2)
+                await PositionPartitions(PROJECTION_SCHEMA, table.name).create_missing(connection, numbers)
             cursor = await connection.execute(sql.SQL("SELECT max(ctid)::text FROM {}").format(name))
             (end,) = await cursor.fetchone() or (None,)
             columns = [column.name for column in table.columns]

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from kinolog_projector.erasure.scrub import Scrub
 
-from kinolog.readmodel.tables import PROMPT_POSITIONS
+from kinolog.readmodel.tables import PARTITION_POSITIONS
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.builders.memory_jobs import MemoryJobs
 from tests.integration.readmodel_database import Projected, projected
@@ -126,17 +126,20 @@ async def test_what_an_interrupted_rebuild_left_is_dropped(
 
 async def test_prompts_are_partitioned_by_number(database: Projected) -> None:
     """Prompts of distant numbers are in partitions of their own, which come into being as they are needed."""
-    rows = [{"number": n, "prompt": f"p{n}", "negative_prompt": None} for n in (1, 3 * PROMPT_POSITIONS)]
+    rows = [
+        {"number": n, "job_id": f"j{n}", "tenant": "default", "prompt": f"p{n}", "negative_prompt": None}
+        for n in (1, 3 * PARTITION_POSITIONS)
+    ]
     projection = database.writer._projection
     async with database.connection.transaction():
-        await projection._partitions.create_missing(database.connection, rows)
+        await projection._partitions.create_missing(database.connection, [1, 3 * PARTITION_POSITIONS])
         await projection.write_prompts(database.connection, rows, [])
     cursor = await database.connection.execute(
         "SELECT tableoid::regclass::text, number FROM projection.prompts ORDER BY number"
     )
     assert await cursor.fetchall() == [
         ("projection.prompts_0", 1),
-        ("projection.prompts_3", 3 * PROMPT_POSITIONS),
+        ("projection.prompts_3", 3 * PARTITION_POSITIONS),
     ]
 
 

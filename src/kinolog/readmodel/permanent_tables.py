@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -44,10 +45,12 @@ log_checkpoint = Table(
 key_archive = Table(
     "key_archive",
     permanent,
-    Column("key_id", Key, primary_key=True),
+    Column("key_id", Key, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("position", BigInteger, nullable=False, comment="Of the job's first commit."),
-    Index("key_archive_by_position", "position"),
+    PrimaryKeyConstraint("position", "key_id"),
+    Index("key_archive_by_key", "key_id"),
+    postgresql_partition_by="RANGE (position)",
 )
 """The keys of jobs that are not erased, wrapped under a master key: what a lost key store is restored from."""
 

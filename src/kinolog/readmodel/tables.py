@@ -32,8 +32,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 PROJECTION_SCHEMA = "projection"
 
-PROJECTION_VERSION = 4
+PROJECTION_VERSION = 5
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
+
+PARTITION_POSITIONS = 1 << 17
+"""Positions in one partition. It holds at most as many jobs, usually a tenth: a job has about ten commits."""
 
 projection = MetaData(schema=PROJECTION_SCHEMA)
 
@@ -160,6 +163,8 @@ prompts = Table(
     "prompts",
     projection,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", Key, nullable=False),
+    Column("tenant", Key, nullable=False),
     Column("prompt", Text),
     Column("negative_prompt", Text),
     postgresql_partition_by="RANGE (number)",
@@ -167,18 +172,13 @@ prompts = Table(
 """Prompts in plain text, separate from everything else. NULL once the job is erased.
 
 The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
-Partitions of `PROMPT_POSITIONS` positions are small enough to be written anew, without what was erased (decision 37).
+Its partitions are small enough to be written anew, without what was erased (decision 37).
 """
-
-PROMPT_POSITIONS = 1 << 17
-"""Numbers in one partition of `prompts`. It holds at most as many jobs, usually a tenth: a job has ten commits."""
 
 prompt_trigrams = Table(
     "prompt_trigrams",
     projection,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", Key, nullable=False),
-    Column("tenant", Key, nullable=False),
     Column("grams", ARRAY(Integer), nullable=False, comment="Of prompt and id: kinolog.readmodel.trigrams."),
     Index(
         "prompts_by_grams",

@@ -56,6 +56,8 @@ def _job(prompt: str) -> RenderJob:
         "truncated: ['blue parrot sings']",
         "negative prompt 'ugly feathers' is not a list",
         "my neighbour's\n  blue parrot sings at night",
+        "no token for 'PARROT'",
+        "feathers",
     ],
 )
 def test_an_error_that_quotes_the_prompt_loses_its_text(text: str) -> None:
@@ -64,6 +66,13 @@ def test_an_error_that_quotes_the_prompt_loses_its_text(text: str) -> None:
     assert message.startswith("ValueError")
     assert "parrot" not in message
     assert "feathers" not in message
+
+
+def test_an_error_that_quotes_a_prompt_without_spaces() -> None:
+    """A part of a prompt is recognised in a script without spaces too."""
+    message = describe_error(ValueError("unknown: 鸚鵡が歌う"), _job("夜に青い鸚鵡が歌う"))
+    assert message.startswith("ValueError (")
+    assert "鸚鵡" not in message
 
 
 def test_other_errors_keep_their_text() -> None:

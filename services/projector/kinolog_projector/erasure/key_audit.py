@@ -24,9 +24,8 @@ from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
-from kinolog_projector.bulk.upserts import upsert
 from kinolog_projector.projection.batch import JobPrompts, unsealed_prompts
+from kinolog_projector.projection.key_archive import ArchivedKey
 from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.rows import prompt_row, trigram_row
 from kinolog_projector.projection.writer import BatchWriter
@@ -49,8 +48,7 @@ KEYS_MISSING = "keys-missing"
 """Name of the alarm."""
 
 INCOMPLETE = sql.SQL(
-    "SELECT prompts.number FROM projection.prompts JOIN projection.prompt_trigrams USING (number)"
-    " JOIN projection.jobs ON jobs.id = prompt_trigrams.job_id"
+    "SELECT prompts.number FROM projection.prompts JOIN projection.jobs ON jobs.id = prompts.job_id"
     " LEFT JOIN kinolog.key_archive AS archived ON archived.position = prompts.number"
     " WHERE prompts.number > %s AND prompts.number <= %s AND NOT jobs.erased"
     " AND (archived.key_id IS NULL OR prompts.prompt IS NULL OR substring(archived.wrapped FROM 1 FOR %s) <> %s)"
@@ -62,7 +60,6 @@ NEWEST = sql.SQL(
 FIRST_COMMITS = sql.SQL("SELECT position, raw FROM kinolog.archive WHERE position = ANY(%s::bigint[])")
 NOT_ERASED = sql.SQL("SELECT id FROM projection.jobs WHERE id = ANY(%s::text[]) AND NOT erased")
 LAST_POSITION = sql.SQL("SELECT position FROM projection.checkpoint")
-STORE_KEYS = upsert(key_archive, PERMANENT_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,18 +160,14 @@ class KeyAudit:
             if not kept:
                 return
             keys = [
-                {
-                    "key_id": first.job.sealing_key_id,
-                    "wrapped": wrapped[first.job.sealing_key_id],
-                    "position": first.number,
-                }
+                ArchivedKey(first.job.sealing_key_id, wrapped[first.job.sealing_key_id], first.number)
                 for first in kept
             ]
-            await connection.execute(STORE_KEYS.query, STORE_KEYS.parameters(keys))
+            await writer.key_archive.store(connection, keys)
             unsealed = self._unsealed(kept, wrapped)
             await projection.write_prompts(
                 connection,
-                [prompt_row(first.number, prompts) for first, prompts in unsealed],
+                [prompt_row(first.job, first.number, prompts) for first, prompts in unsealed],
                 [trigram_row(first.job, first.number, prompts) for first, prompts in unsealed],
             )
 

@@ -1,7 +1,7 @@
 """Removes erased texts from the files of the database. See docs/decisions/0037.
 
-An update leaves the old row in its page, and both in the write-ahead log. So the partition of `prompts` that held the
-text is written anew, as is the archive of keys, and then the write-ahead log begins a new file and the old ones are
+An update leaves the old row in its page, and both in the write-ahead log. So the partitions of `prompts` and of the
+archive of keys that held the job are written anew, and then the write-ahead log begins a new file and the old ones are
 deleted. What is to be done is in `kinolog.erased_prompts`, so a restart continues it.
 """
 
@@ -17,11 +17,12 @@ from psycopg import sql
 
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROMPT_POSITIONS
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
+from kinolog.readmodel.tables import PARTITION_POSITIONS, PROJECTION_SCHEMA
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.advisory_locks import REBUILD_LOCK
+from kinolog_projector.schema.position_partitions import partition_name
 from kinolog_projector.schema.projection_schema import drop_projection
-from kinolog_projector.schema.prompt_partitions import partition_name
 
 logger = logging.getLogger(__name__)
 
@@ -97,14 +98,15 @@ class Scrub:
 
     async def _rewrite(self, connection: Connection, pending: Iterable[_ErasedPrompt]) -> list[_ErasedPrompt]:
         """Write anew what holds the texts and keys of these jobs. Return the jobs for which nothing was in use."""
-        if not await _vacuum(connection, sql.Identifier("kinolog", "key_archive")):
-            return []
         by_partition: dict[int, list[_ErasedPrompt]] = {}
         for prompt in pending:
-            by_partition.setdefault(prompt.number // PROMPT_POSITIONS, []).append(prompt)
+            by_partition.setdefault(prompt.number // PARTITION_POSITIONS, []).append(prompt)
         done = []
         for index, prompts in by_partition.items():
-            if await _vacuum(connection, sql.Identifier(PROJECTION_SCHEMA, partition_name(index))):
+            tables = ((PERMANENT_SCHEMA, "key_archive"), (PROJECTION_SCHEMA, "prompts"))
+            if all(
+                [await _vacuum(connection, schema, partition_name(table, index)) for schema, table in tables]
+            ):
                 done += prompts
         return done
 
@@ -160,10 +162,10 @@ async def _is_read(connection: Connection, deleted_by: int) -> bool:
     return row is not None and bool(row[0])
 
 
-async def _vacuum(connection: Connection, table: sql.Identifier) -> bool:
+async def _vacuum(connection: Connection, schema: str, table: str) -> bool:
     """Write a table anew. Return False if it is in use; a table that does not exist holds nothing."""
     try:
-        await connection.execute(sql.SQL("VACUUM (FULL) {}").format(table))
+        await connection.execute(sql.SQL("VACUUM (FULL) {}").format(sql.Identifier(schema, table)))
     except psycopg.errors.LockNotAvailable:
         return False
     except psycopg.errors.UndefinedTable:

@@ -116,7 +116,7 @@ class _JobProjection:
         rows.stages += self.stages.values()
         if self.erased or state.id in batch.prompts:
             prompts = None if self.erased else batch.prompts[state.id]
-            rows.prompts.append(prompt_row(number, prompts))
+            rows.prompts.append(prompt_row(state, number, prompts))
             rows.prompt_trigrams.append(trigram_row(state, number, prompts))
         if self.erased and before:
             self.projected.erased[state.id] = number

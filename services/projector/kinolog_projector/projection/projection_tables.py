@@ -17,7 +17,7 @@ from kinolog_projector.projection.counter_changes import CounterChanges
 from kinolog_projector.projection.current_row import CURRENT_COLUMNS, CurrentRow
 from kinolog_projector.projection.job_projection import project_batch
 from kinolog_projector.projection.projected_rows import JobTableRows, ProjectedRows
-from kinolog_projector.schema.prompt_partitions import PromptPartitions
+from kinolog_projector.schema.position_partitions import PositionPartitions
 
 COPY_MIN_JOBS = 64
 """With fewer new jobs in a batch, a COPY for each table takes longer than it saves."""
@@ -51,7 +51,9 @@ class ProjectionTables:
             sql.Identifier(schema, "artifacts")
         )
         self._note_erased = NOTE_ERASED.format(sql.Identifier(schema, "prompts"))
-        self._partitions = PromptPartitions(schema)
+        self._partitions = PositionPartitions(
+            schema, tables.prompts.name, without_statistics=("prompt", "negative_prompt")
+        )
         self._upserts = {
             "jobs": upsert(tables.jobs, schema, newest="position"),
             "prompts": upsert(tables.prompts, schema),
@@ -107,7 +109,7 @@ class ProjectionTables:
 
     async def write(self, connection: Connection, projected: ProjectedRows) -> None:
         """Write the rows of every table."""
-        await self._partitions.create_missing(connection, projected.new.prompts)
+        await self._partitions.create_missing(connection, [row["number"] for row in projected.new.prompts])
         use_copy = len(projected.new.jobs) >= COPY_MIN_JOBS
         if use_copy:
             for table, rows in projected.new.by_table():

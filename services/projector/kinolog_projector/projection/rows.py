@@ -90,10 +90,12 @@ def job_row(
     )
 
 
-def prompt_row(number: int, prompts: JobPrompts | None) -> Row:
+def prompt_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
     """Return the row of `prompts`; `prompts` is None for an erased job."""
     return {
         "number": number,
+        "job_id": state.id,
+        "tenant": state.tenant,
         "prompt": prompts.prompt if prompts is not None else None,
         "negative_prompt": prompts.negative_prompt if prompts is not None else None,
     }
@@ -102,12 +104,7 @@ def prompt_row(number: int, prompts: JobPrompts | None) -> Row:
 def trigram_row(state: Job, number: int, prompts: JobPrompts | None) -> Row:
     """Return the row of `prompt_trigrams`; `prompts` is None for an erased job."""
     prompt = prompts.prompt if prompts is not None else None
-    return {
-        "number": number,
-        "job_id": state.id,
-        "tenant": state.tenant,
-        "grams": sorted(trigrams(state.id) | trigrams(prompt or "")),
-    }
+    return {"number": number, "grams": sorted(trigrams(state.id) | trigrams(prompt or ""))}
 
 
 def scene_rows(state: Job) -> Iterator[Row]:

@@ -12,9 +12,8 @@ from psycopg import sql
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
 from kinolog.readmodel.database import Connection
-from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
-from kinolog_projector.bulk.upserts import insert
 from kinolog_projector.projection.batch import CommitBatch
+from kinolog_projector.projection.key_archive import ArchivedKey, KeyArchive
 from kinolog_projector.projection.projection_tables import CheckpointConflict, ProjectionTables
 from kinolog_projector.projection.uninterrupted import uninterrupted
 
@@ -23,8 +22,6 @@ MOVE_LOG = sql.SQL(
 )
 LOCK_LOG = sql.SQL("SELECT position, digest FROM kinolog.log_checkpoint FOR UPDATE")
 ARCHIVE = sql.SQL("COPY kinolog.archive (position, job_id, raw, digest) FROM STDIN (FORMAT BINARY)")
-ARCHIVE_KEYS = insert(key_archive, PERMANENT_SCHEMA, or_skip=True)
-DELETE_KEYS = sql.SQL("DELETE FROM kinolog.key_archive WHERE key_id = ANY(%s::text[])")
 
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
@@ -40,6 +37,7 @@ class BatchWriter:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._projection = ProjectionTables()
+        self.key_archive = KeyArchive()
         self._lock = asyncio.Lock()
 
     async def position(self) -> tuple[int, bytes]:
@@ -86,7 +84,8 @@ class BatchWriter:
                 raise CheckpointConflict(f"the archive is not at position {previous}")
             await self._projection.move_checkpoint(self._connection, previous, batch.last)
             await archive(self._connection, batch.commits)
-            await archive_keys(self._connection, batch)
+            await self.key_archive.store(self._connection, archived_keys(batch))
+            await self.key_archive.delete(self._connection, batch.erased_keys)
             projected = await self._projection.project(self._connection, batch)
             await self._projection.write(self._connection, projected)
 
@@ -97,17 +96,13 @@ async def archive(connection: Connection, commits: Sequence[RecordedCommit]) -> 
         await copy.write(archive_rows(commits))
 
 
-async def archive_keys(connection: Connection, batch: CommitBatch) -> None:
-    """Copy the wrapped keys of new jobs into the archive of keys, and delete those of erased jobs."""
-    rows = [
-        {"key_id": commits.state.sealing_key_id, "wrapped": wrapped, "position": commits.commits[0].position}
+def archived_keys(batch: CommitBatch) -> list[ArchivedKey]:
+    """Return the keys of the jobs that begin in a batch and are not erased in it."""
+    return [
+        ArchivedKey(commits.state.sealing_key_id, wrapped, commits.commits[0].position)
         for job_id, wrapped in batch.wrapped_keys.items()
         if not (commits := batch.jobs[job_id]).state.erased
     ]
-    if rows:
-        await connection.execute(ARCHIVE_KEYS.query, ARCHIVE_KEYS.parameters(rows))
-    if erased := batch.erased_keys:
-        await connection.execute(DELETE_KEYS, [erased])
 
 
 def archive_rows(commits: Sequence[RecordedCommit]) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -128,6 +129,10 @@ class InferenceLoop:
         return FailedMessage(job_id=job.job_id, code=code, message=message, retryable=retryable)
 
 
+TELLING_LETTERS = 5
+"""Letters of a word that an error text must not share with a prompt."""
+
+
 class _JobLog(logging.Handler):
     """Sends log records of this product as lines of the job's log."""
 
@@ -141,19 +146,31 @@ class _JobLog(logging.Handler):
 
 
 def describe_error(error: BaseException, job: RenderJob) -> str:
-    """Return an unexpected error as text without words of the prompt, which libraries often quote."""
+    """Return an unexpected error as text without words of the prompt, which libraries often quote.
+
+    The text goes into the log, which an erasure does not change. So one telling word is enough to leave it out.
+    """
     text = " ".join(str(error).split())
+    told = _telling_words(text)
     for secret in (job.negative_prompt, *(scene.prompt for scene in job.scenes)):
         words = " ".join(secret.split())
-        if words and (words in text or any(phrase in text for phrase in _phrases(words))):
+        if words and (words in text or told & _telling_words(words)):
             return f"{type(error).__name__} (its text quotes the prompt and is left out)"
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
-def _phrases(words: str) -> list[str]:
-    """Return all runs of three words, which is enough to recognise a prompt that was cut."""
-    split = words.split(" ")
-    return [" ".join(split[start : start + 3]) for start in range(len(split) - 2)]
+def _telling_words(text: str) -> set[str]:
+    """Return what tells what a text is about, in lower case: long words, and parts of words in other scripts.
+
+    Some scripts have no spaces, so their words cannot be told apart.
+    """
+    telling = set()
+    for word in re.findall(r"\w+", text.casefold()):
+        if not word.isascii():
+            telling |= {word[start : start + 3] for start in range(max(1, len(word) - 2))}
+        elif len(word) >= TELLING_LETTERS:
+            telling.add(word)
+    return telling
 
 
 def _print_trace(error: Exception) -> None:

@@ -131,28 +131,26 @@ def job_conditions(shape: FilterShape, *, statuses: bool = True) -> list[Conditi
     if shape.created_before:
         conditions.append(jobs.c.created_at < bindparam("created_before", type_=jobs.c.created_at.type))
     if shape.text:
-        conditions.append(text_matches(shape, prompt_trigrams.c.number == jobs.c.number).exists())
+        conditions.append(text_matches(shape, prompts.c.number == jobs.c.number).exists())
     return conditions
 
 
 def text_matches(shape: FilterShape, *conditions: Condition) -> Select[tuple[str]]:
     """Select the ids of the tenant's jobs whose prompt or id contains the text, narrowed by further conditions."""
-    matches = (
-        select(prompt_trigrams.c.job_id)
-        .join(prompts, prompts.c.number == prompt_trigrams.c.number)
-        .where(prompt_trigrams.c.tenant == TENANT, contains_text(prompt_trigrams.c.job_id), *conditions)
-    )
+    matches = select(prompts.c.job_id).where(prompts.c.tenant == TENANT, contains_text(), *conditions)
     if shape.text == LONG:
         grams = prompt_trigrams.c.grams
-        matches = matches.where(grams.contains(bindparam("trigrams", type_=grams.type)))
+        matches = matches.join(prompt_trigrams, prompt_trigrams.c.number == prompts.c.number).where(
+            grams.contains(bindparam("trigrams", type_=grams.type))
+        )
     return matches
 
 
-def contains_text(job_id: ColumnElement[str]) -> Condition:
-    """Return the condition that the text is part of the row of `prompts`, in any case, or of the id."""
+def contains_text() -> Condition:
+    """Return the condition on `prompts` that the text is part of the prompt, in any case, or of the id."""
     return or_(
         prompts.c.prompt.ilike(bindparam("pattern", type_=Text())),
-        job_id.like(bindparam("id_pattern", type_=Text())),
+        prompts.c.job_id.like(bindparam("id_pattern", type_=Text())),
     )
 
 
