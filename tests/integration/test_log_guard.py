@@ -209,3 +209,18 @@ async def test_an_unavailable_archive_is_no_damage(
             await asyncio.to_thread(own_postgres_server.start)
             await wait_for_passes(guard, guard.passes + 2)
         assert (guard.problem, await alarms.current()) == ("", ())
+
+
+async def test_an_archive_that_cannot_be_read_is_damage(
+    own_nats_server: NatsServer, own_postgres_server: PostgresServer
+) -> None:
+    """A damaged page that the comparison needs itself is announced; it is not taken for an outage."""
+    url = own_postgres_server.url()
+    await archived_log(own_nats_server, url)
+    async with guarding(own_nats_server, url) as (guard, alarms):
+        async with background_task(guard.run()):
+            await wait_for_passes(guard, 1)
+            await asyncio.to_thread(flip_in_table, own_postgres_server, url, "kinolog.log_checkpoint")
+            await until_true(guard.damaged.is_set, "the damage is announced")
+        (alarm,) = await alarms.current()
+        assert "the archive cannot be read: invalid page" in alarm.text

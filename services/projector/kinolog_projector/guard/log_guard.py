@@ -79,6 +79,9 @@ class LogGuard:
             except DamagedLog as damage:
                 await self.report(damage)
                 return
+            except psycopg.InternalError as error:
+                await self.report(DamagedLog(f"the archive cannot be read: {str(error).strip()}"))
+                return
             except (LogUnavailable, psycopg.Error) as error:
                 logger.warning("the log is not compared with its archive now: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
