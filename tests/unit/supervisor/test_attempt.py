@@ -8,7 +8,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import Message, RenderJob, StageStartedMessage
+from kinolog_worker.inference.messages import (
+    FailedMessage,
+    Message,
+    RenderJob,
+    StageStartedMessage,
+    StepMessage,
+)
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
@@ -213,6 +219,23 @@ async def test_a_failure_that_is_not_retryable(memory_worker: MemoryWorker) -> N
         Status.FAILED,
         JobError(code="REQUEST_UNSUPPORTED", message="the script fails", retryable=False),
     )
+
+
+async def half_rendered(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+    """A run that denoises half of its first scene and fails."""
+    yield StageStartedMessage(job_id=job.job_id, stage="denoise", scene=0)
+    half = job.steps // 2
+    yield StepMessage(job_id=job.job_id, stage="denoise", scene=0, step=half, steps=job.steps)
+    yield FailedMessage(job_id=job.job_id, code="RENDERER_FAILED", message="half", retryable=False)
+
+
+async def test_a_failed_attempt_says_how_far_it_was(memory_worker: MemoryWorker) -> None:
+    """The end of a failed job in the log has the percentage that its worker reported last."""
+    memory_worker.inference.script = half_rendered
+    job = await memory_worker.work(await memory_worker.submit())
+    progress = await memory_worker.progress.last_progress(job.id, 1)
+    assert progress is not None
+    assert 0.0 < job.last_percent == job.attempts[0].percent == progress.percent < 100.0
 
 
 class FullStore(MemoryArtifacts):

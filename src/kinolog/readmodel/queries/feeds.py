@@ -15,6 +15,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     select,
     union_all,
 )
@@ -98,10 +99,14 @@ _JOB_ROW = PreparedQuery(
 MAX_QUEUED_JOBS = 10_000
 """Jobs of each lane that positions in the queue are computed from; those further back have none."""
 
+_QUEUED = jobs.c.status == literal_column("'queued'")
+"""Not a parameter: a plan for any value could not use the index of queued jobs."""
+
 _QUEUED_JOBS = PreparedQuery(
     select(jobs.c.id, jobs.c.number, jobs.c.model_class).where(
-        jobs.c.id == any_(bindparam("job_ids", type_=ARRAY(Text()))), jobs.c.status == "queued"
-    )
+        jobs.c.id == any_(bindparam("job_ids", type_=ARRAY(Text()))), _QUEUED
+    ),
+    generic_plan=True,
 )
 
 
@@ -114,7 +119,7 @@ def _lane(order: int) -> Select[Any]:
     queued = (
         select(jobs.c.number, place)
         .where(
-            jobs.c.status == "queued",
+            _QUEUED,
             jobs.c.model_class == bindparam("model_class", type_=Text()),
             jobs.c.urgency == order,
         )
@@ -126,7 +131,7 @@ def _lane(order: int) -> Select[Any]:
     return select(literal(order), number.label("number"), func.max(queued.c.place)).group_by(number)
 
 
-_LANES = PreparedQuery(union_all(*map(_lane, PRIORITY_ORDERS)))
+_LANES = PreparedQuery(union_all(*map(_lane, PRIORITY_ORDERS)), generic_plan=True)
 
 
 async def list_activity(
@@ -188,7 +193,7 @@ async def queue_positions(snapshot: Snapshot, job_ids: Sequence[str]) -> dict[st
         return {}
     values = [{"model_class": model_class, "numbers": list(ids)} for model_class in model_classes]
     positions = {}
-    for lanes in await snapshot.run(*((_LANES, one) for one in values)):
+    for lanes in await snapshot.run(*((_LANES, one) for one in values), last=True):
         queued: dict[Priority, int] = {}
         places: list[tuple[Priority, int, int]] = []
         for order, number, place in lanes:
