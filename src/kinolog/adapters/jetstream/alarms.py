@@ -81,6 +81,8 @@ class NatsAlarms:
         await self._publish(subjects.ALARMS_CLEARED, alarm_to_proto(alarm).SerializeToString())
 
     async def current(self) -> tuple[Alarm, ...]:
+        if not self._own and not self._others:
+            return ()  # every submit asks
         oldest = self._now() - KNOWN_SECONDS
         self._others = {key: known for key, known in self._others.items() if known.at > oldest}
         known = {key: announced.alarm for key, announced in self._others.items()}
