@@ -18,7 +18,7 @@ from kinolog_tui.graphics.clip_decoder import DecodeFailed, Picture, PixelBox, d
 from kinolog_tui.graphics.half_blocks import picture_text
 from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.session.background import start_work
-from kinolog_tui.session.job_progress import job_after
+from kinolog_tui.session.job_progress import job_after, with_known_progress
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.job.job_details import JobFacts, JobHead, StageList
 from kinolog_tui.widgets.scroll_area import ScrollArea
@@ -86,7 +86,7 @@ class JobSidePanel(RequestOwner, Vertical):
         """Show the whole job, or its thumbnail."""
         match message.value:
             case JobInfo() as job if _same(self._job, job):
-                self._draw(job)
+                self._draw(with_known_progress(job, self._job))
                 self._fetch_thumbnail(job)
             case JobThumbnail(job_id=job_id, picture=picture):
                 self._pictures[job_id] = picture

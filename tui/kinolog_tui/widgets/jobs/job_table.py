@@ -19,7 +19,7 @@ from textual.strip import Strip
 from kinolog_client import JobInfo, JobState
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.session.job_list_filter import JobListOrder
-from kinolog_tui.session.job_progress import job_after
+from kinolog_tui.session.job_progress import job_after, with_known_progress
 from kinolog_tui.text import clock
 from kinolog_tui.widgets.jobs.job_row import PADDING, CellPart, Column, cell_parts, columns_for
 from kinolog_tui.widgets.theme_styles import style
@@ -34,8 +34,6 @@ COLUMN_SORTS = {
     "ran": "duration",
 }
 """The order that a click on the name of a column requests."""
-PROGRESS_FIELDS = ("percent", "stage", "scene", "eta_seconds")
-"""Fields that live updates change between commits."""
 
 
 class JobTable(ScrollView, can_focus=True):
@@ -110,7 +108,7 @@ class JobTable(ScrollView, can_focus=True):
         """Show a page. The cursor stays on its job if the page still has it, else on its row."""
         at, before = self.current, self._jobs
         ids = [job.job_id for job in jobs]
-        self._jobs = {job.job_id: _with_known_progress(job, before.get(job.job_id)) for job in jobs}
+        self._jobs = {job.job_id: with_known_progress(job, before.get(job.job_id)) for job in jobs}
         if ids == self._ids:
             for row, job in enumerate(jobs):
                 if before[job.job_id] != self._jobs[job.job_id]:
@@ -310,12 +308,3 @@ class JobTable(ScrollView, can_focus=True):
         if colour not in self._palette:
             self._palette[colour] = style(self.app, colour, bold=colour == "accent")
         return self._palette[colour]
-
-
-def _with_known_progress(job: JobInfo, before: JobInfo | None) -> JobInfo:
-    """Return a listed job with the progress of later live updates: a list contains only what commits stored."""
-    if before is None or job.ended or (before.status, before.attempt) != (job.status, job.attempt):
-        return job
-    if before.percent <= job.percent:
-        return job
-    return job.model_copy(update={name: getattr(before, name) for name in PROGRESS_FIELDS})

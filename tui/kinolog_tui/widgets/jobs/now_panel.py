@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 from kinolog_client import JobInfo, JobState
 from kinolog_tui.graphics.clip_decoder import Picture, PixelBox
 from kinolog_tui.graphics.half_blocks import picture_text
-from kinolog_tui.session.job_progress import job_after
+from kinolog_tui.session.job_progress import job_after, with_known_progress
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.text import clock
 from kinolog_tui.text.display_text import PRIORITY_MARKS, ago, bar, plain, short_id, span
@@ -119,13 +119,13 @@ class NowPanel(OptionList):
             self.highlighted = self.get_option_index(at.id)
 
     def _running_lines(self, each: RunningJob) -> Text:
-        job, muted = each.job, style(self.app, "text-muted")
+        job = each.job
         lines = [self._head(each), Text(_one_line(job.prompt), style="bold"), self._progress(job)]
         if each.picture is not None:
             rows = [*picture_text(each.picture).split("\n")]
             rows += [Text(" " * PREVIEW.columns)] * (len(lines) - len(rows))
             lines = [_beside(row, line) for row, line in zip(rows, lines, strict=False)]
-        text = Text("\n", style=muted, no_wrap=True, overflow="ellipsis").join(lines)
+        text = Text("\n").join(lines)
         text.no_wrap, text.overflow = True, "ellipsis"
         return text
 
@@ -183,5 +183,4 @@ def _merged(job: JobInfo, before: RunningJob | None) -> RunningJob:
     """Return a listed job with the progress of later live updates: a list contains only what commits stored."""
     if before is None or before.job.attempt != job.attempt:
         return RunningJob(job)
-    newest = before.job if before.job.percent > job.percent else job
-    return RunningJob(newest, before.step, before.picture)
+    return RunningJob(with_known_progress(job, before.job), before.step, before.picture)
