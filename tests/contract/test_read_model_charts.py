@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 from statistics import fmean, median
 
 import pytest
@@ -203,6 +204,37 @@ async def test_peaks_are_those_of_the_minutes(case: ReadModelCase, bucket_second
         depths = [depth_at(case, at) for at in ends]
         assert point.peak_queued == max(depth[Status.QUEUED] for depth in depths)
         assert point.peak_processing == max(depth[Status.PROCESSING] for depth in depths)
+        assert (point.busiest_queued, point.busiest_processing) in {
+            (depth[Status.QUEUED], depth[Status.PROCESSING]) for depth in depths
+        }
+        together = max(depth[Status.QUEUED] + depth[Status.PROCESSING] for depth in depths)
+        assert point.busiest_queued + point.busiest_processing == together
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_span_is_a_recount_of_the_log(case: ReadModelCase, seed: int) -> None:
+    """For spans and buckets drawn at random, overview, rates, trends and depths are those of the log itself."""
+    random = Random(seed)
+    start = START + timedelta(seconds=random.uniform(-600, 2_400))
+    end = start + timedelta(seconds=random.uniform(60, 3_000))
+    span, bucket_seconds = TimeRange(start=start, end=end), 60 * random.randint(1, 20)
+    first, last = start.replace(second=0, microsecond=0), end.replace(second=0, microsecond=0)
+    last += MINUTE if last < end else timedelta()
+    overview = await case.model.overview("default", span)
+    rates = await case.model.success_rates("default", span)
+    for kind, name in ((e.Completed, "completed"), (e.Failed, "failed"), (e.Cancelled, "cancelled")):
+        assert getattr(overview, name) == count(case, kind, first, last)
+        assert sum(getattr(rate, name) for rate in rates) == getattr(overview, name)
+    trends = await case.model.trends("default", span, bucket_seconds)
+    depth = await case.model.queue_depth("default", span, bucket_seconds)
+    assert [point.at for point in trends.points] == [point.at for point in depth.points]
+    for trend, point in zip(trends.points, depth.points, strict=True):
+        after = trend.at + timedelta(seconds=bucket_seconds)
+        assert trend.submitted == count(case, e.Submitted, trend.at, after)
+        assert trend.failed == count(case, e.Failed, trend.at, after)
+        expected = depth_at(case, after)
+        assert (point.queued, point.processing) == (expected[Status.QUEUED], expected[Status.PROCESSING])
+        assert point.peak_queued >= max(point.queued, point.busiest_queued)
 
 
 async def test_a_month_shows_jobs_that_waited_for_minutes(growing: GrowingCase) -> None:

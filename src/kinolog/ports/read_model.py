@@ -160,10 +160,7 @@ class JobEnds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview(JobEnds):
-    """Figures of a dashboard. Times are of all attempts of a completed job together, None if none completed.
-
-    Percentiles are accurate to a sixteenth and never outside the times.
-    """
+    """Figures of a dashboard. Times are of all attempts of a completed job together, None if none completed."""
 
     submitted: int
     queued_now: int
@@ -196,13 +193,15 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthPoint:
-    """Numbers of queued and running jobs at the end of the bucket that starts at `at`, and the maxima within it."""
+    """Queued and running jobs at the end of the bucket from `at` on, the maxima in it, and when both were most."""
 
     at: datetime
     queued: int
     processing: int
     peak_queued: int
     peak_processing: int
+    busiest_queued: int
+    busiest_processing: int
 
 
 @dataclass(frozen=True, slots=True)

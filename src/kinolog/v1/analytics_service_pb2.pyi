@@ -399,6 +399,8 @@ class DepthPoint(_message.Message):
     PROCESSING_FIELD_NUMBER: _builtins.int
     PEAK_QUEUED_FIELD_NUMBER: _builtins.int
     PEAK_PROCESSING_FIELD_NUMBER: _builtins.int
+    BUSIEST_QUEUED_FIELD_NUMBER: _builtins.int
+    BUSIEST_PROCESSING_FIELD_NUMBER: _builtins.int
     queued: _builtins.int
     """Queued jobs at the end of the bucket."""
     processing: _builtins.int
@@ -407,6 +409,10 @@ class DepthPoint(_message.Message):
     """Maximum of queued jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
     peak_processing: _builtins.int
     """Maximum of running jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
+    busiest_queued: _builtins.int
+    """Queued jobs at that of these times at which most jobs were queued and running together."""
+    busiest_processing: _builtins.int
+    """Running jobs at the same time."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """Start of the bucket."""
@@ -419,10 +425,12 @@ class DepthPoint(_message.Message):
         processing: _builtins.int = ...,
         peak_queued: _builtins.int = ...,
         peak_processing: _builtins.int = ...,
+        busiest_queued: _builtins.int = ...,
+        busiest_processing: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "peak_processing", b"peak_processing", "peak_queued", b"peak_queued", "processing", b"processing", "queued", b"queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "busiest_processing", b"busiest_processing", "busiest_queued", b"busiest_queued", "peak_processing", b"peak_processing", "peak_queued", b"peak_queued", "processing", b"processing", "queued", b"queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -66,13 +66,25 @@ class StageTimesInfo(ClientModel):
 
 
 class DepthPointInfo(ClientModel):
-    """Jobs waiting and running at the end of a bucket, and the most within it."""
+    """Jobs waiting and running at the end of a bucket, and the most within it.
+
+    The peaks may be of two times of the bucket. `busiest_*` are of one: at which most jobs were there together.
+    """
 
     at: datetime | None
     queued: int = 0
     processing: int = 0
     peak_queued: int
     peak_processing: int
+    busiest_queued: int | None = None
+    busiest_processing: int | None = None
+
+    @property
+    def at_most(self) -> tuple[int, int]:
+        """Jobs waiting and running when both together were most; the peaks from a gateway that does not say it."""
+        if self.busiest_queued is None or self.busiest_processing is None:
+            return self.peak_queued, self.peak_processing
+        return self.busiest_queued, self.busiest_processing
 
 
 class QueueDepthInfo(ClientModel):

@@ -143,6 +143,13 @@ class JobInfo(ClientModel):
     links: LinksInfo = Field(default_factory=LinksInfo)
 
     @property
+    def run_seconds(self) -> float | None:
+        """How long its attempts ran together. From a gateway that does not say it, from first start to end."""
+        if self.timings.run_seconds is not None or self.started_at is None or self.finished_at is None:
+            return self.timings.run_seconds
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
     def ended(self) -> bool:
         """Whether the job is completed, failed or cancelled."""
         return self.status in TERMINAL

@@ -88,6 +88,9 @@ def queue_depth(history: History, span: rm.TimeRange, bucket_seconds: int) -> rm
         end = at + timedelta(seconds=bucket_seconds)
         before = _depth_before(depths, at)
         within = [before, *(depth for when, depth in depths if at <= when < end)]
+        busiest = max(
+            within, key=lambda one: (one[Status.QUEUED] + one[Status.PROCESSING], one[Status.QUEUED])
+        )
         points.append(
             rm.DepthPoint(
                 at=at,
@@ -95,6 +98,8 @@ def queue_depth(history: History, span: rm.TimeRange, bucket_seconds: int) -> rm
                 processing=within[-1][Status.PROCESSING],
                 peak_queued=max(depth[Status.QUEUED] for depth in within),
                 peak_processing=max(depth[Status.PROCESSING] for depth in within),
+                busiest_queued=busiest[Status.QUEUED],
+                busiest_processing=busiest[Status.PROCESSING],
             )
         )
     return rm.QueueDepth(tuple(points), bucket_seconds)

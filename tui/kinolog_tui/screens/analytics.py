@@ -160,8 +160,8 @@ class AnalyticsPage(Page):
     def _show_depth(self, depth: QueueDepthInfo) -> None:
         points = [(point.at, point) for point in depth.points if point.at is not None]
         series = [
-            Series("running", tuple(float(p.peak_processing) for _, p in points), COLOURS["processing"]),
-            Series("waiting", tuple(float(p.peak_queued) for _, p in points), COLOURS["queued"]),
+            Series("running", tuple(float(p.at_most[1]) for _, p in points), COLOURS["processing"]),
+            Series("waiting", tuple(float(p.at_most[0]) for _, p in points), COLOURS["queued"]),
         ]
         note = f"· columns of {bucket_length(depth.bucket_seconds)}"
         self.query_one("#depth", Columns).show([at for at, _ in points], series, note)

@@ -108,6 +108,8 @@ def _depth_to_proto(point: DepthPoint) -> pb.DepthPoint:
         processing=point.processing,
         peak_queued=point.peak_queued,
         peak_processing=point.peak_processing,
+        busiest_queued=point.busiest_queued,
+        busiest_processing=point.busiest_processing,
     )
     time_to_proto(wire.at, point.at)
     return wire

@@ -91,6 +91,10 @@ class DepthPointView(ResponseModel):
         description="Maximum at its start and at the end of each of its minutes; of its hours in spans over 92 days."
     )
     peak_processing: int
+    busiest_queued: int = Field(
+        description="At the time of the bucket at which most jobs were there together."
+    )
+    busiest_processing: int = Field(description="At the same time.")
 
 
 class QueueDepthView(ResponseModel):
@@ -201,6 +205,8 @@ def queue_depth_view(response: pb.GetQueueDepthResponse) -> QueueDepthView:
                 processing=point.processing,
                 peak_queued=point.peak_queued,
                 peak_processing=point.peak_processing,
+                busiest_queued=point.busiest_queued,
+                busiest_processing=point.busiest_processing,
             )
             for point in response.points
         ],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from kinolog.ports.read_model import DepthPoint, QueueDepth, TimeRange
 from kinolog.readmodel.queries.conditions import TENANT
@@ -29,12 +31,16 @@ FINE_SPAN_SECONDS = 92 * 86_400
 
 
 class _BucketChanges(NamedTuple):
-    """Changes of a bucket, and the highest sum of all changes since the start of the span within it."""
+    """Changes of a bucket, and the highest sums of all changes since the start of the span within it.
+
+    `busiest` is the highest sum of both together, and the sum of the queued ones at that time.
+    """
 
     queued: int = 0
     processing: int = 0
     peak_queued: int = 0
     peak_processing: int = 0
+    busiest: Sequence[int] = (0, 0)
 
 
 _CHANGES = PreparedQuery(select(*sums(CHANGES)).where(rollups.c.tenant == TENANT, within_span(rollups)))
@@ -51,8 +57,12 @@ def _depth_query() -> PreparedQuery:
     so_far = (func.sum(cells.c[name]).over(order_by=cells.c.at).label(f"{name}_so_far") for name in CHANGES)
     running = select(cells, *so_far).cte("running")
     changes = [func.sum(running.c[name]) for name in CHANGES]
-    peaks = [func.max(running.c[f"{name}_so_far"]) for name in CHANGES]
-    return PreparedQuery(select(chart_bucket(running.c.at), *changes, *peaks).group_by(text("bucket")))
+    totals = [running.c[f"{name}_so_far"] for name in CHANGES]
+    peaks = [func.max(total) for total in totals]
+    busiest = func.max(cast(array([totals[0] + totals[1], totals[0]]), ARRAY(BigInteger())))
+    return PreparedQuery(
+        select(chart_bucket(running.c.at), *changes, *peaks, busiest).group_by(text("bucket"))
+    )
 
 
 _DEPTH = _depth_query()
@@ -72,6 +82,10 @@ async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_s
         # The highest sum of changes within the span is on top of the depth before it.
         peak_queued = max(queued, queued_before + change.peak_queued)
         peak_processing = max(processing, processing_before + change.peak_processing)
+        total, busiest_queued = max(
+            (queued + processing, queued),
+            (queued_before + processing_before + change.busiest[0], queued_before + change.busiest[1]),
+        )
         queued, processing = queued + change.queued, processing + change.processing
         # Clocks of two machines can differ: a start may seem to come before its submission.
         points.append(
@@ -81,6 +95,8 @@ async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_s
                 processing=max(0, processing),
                 peak_queued=max(0, peak_queued),
                 peak_processing=max(0, peak_processing),
+                busiest_queued=max(0, busiest_queued),
+                busiest_processing=max(0, total - busiest_queued),
             )
         )
     return QueueDepth(tuple(points), bucket_seconds)
@@ -93,4 +109,7 @@ async def _changes(
     if (end - start).total_seconds() <= FINE_SPAN_SECONDS:
         values["stored_seconds"] = BUCKET_SECONDS[0]
     rows = await _DEPTH.rows(snapshot, values)
-    return {bucket: _BucketChanges(*map(int, changes)) for bucket, *changes in rows}
+    return {
+        bucket: _BucketChanges(int(queued), int(processing), int(peak_queued), int(peak_processing), busiest)
+        for bucket, queued, processing, peak_queued, peak_processing, busiest in rows
+    }

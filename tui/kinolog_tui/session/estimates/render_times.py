@@ -59,7 +59,7 @@ class RenderTimes:
     def __init__(self, jobs: Iterable[JobInfo] = ()) -> None:
         times: dict[RenderSize, list[float]] = {}
         for job in {job.job_id: job for job in jobs}.values():
-            seconds, size = _run_seconds(job), RenderSize(job.width * job.height, job.frames, job.steps)
+            seconds, size = job.run_seconds, RenderSize(job.width * job.height, job.frames, job.steps)
             if seconds is not None and seconds > 0 and size.work > 0:
                 times.setdefault(size, []).append(seconds)
         self.jobs = sum(map(len, times.values()))
@@ -88,15 +88,6 @@ class RenderTimes:
 
     def _fitted(self, size: RenderSize) -> float:
         return sum(cost * amount for cost, amount in zip(self._costs, size.parts, strict=True))
-
-
-def _run_seconds(job: JobInfo) -> float | None:
-    """Return how long a job ran; None if it did not end."""
-    if job.timings.run_seconds is not None:
-        return job.timings.run_seconds
-    if job.started_at is None or job.finished_at is None:
-        return None
-    return (job.finished_at - job.started_at).total_seconds()
 
 
 def _fitted_costs(times: dict[RenderSize, float]) -> Sequence[float]:

@@ -73,9 +73,7 @@ def _prompt(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
 
 
 def _ran(job: JobInfo, _: bool, __: datetime) -> list[CellPart]:
-    if job.started_at is None or job.finished_at is None:
-        return []
-    return [(span((job.finished_at - job.started_at).total_seconds()), "")]
+    return [] if job.run_seconds is None else [(span(job.run_seconds), "")]
 
 
 _CELLS: dict[str, Callable[[JobInfo, bool, datetime], list[CellPart]]] = {
