@@ -22,7 +22,7 @@ from kinolog.adapters.jetstream.subjects import (
 from kinolog.models.catalogue import CatalogueError, load_catalogue
 from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.data_folder import DataFolder, RunningStack
-from kinolog_stack.disks.disk_space import Disk, disks_of, stored_parts
+from kinolog_stack.disks.disk_space import Disk, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
 from kinolog_stack.machine import missing_folders
 from kinolog_stack.servers.libpq import connect
@@ -112,6 +112,8 @@ def _disks(folder: DataFolder) -> list[DoctorCheck]:
 
 def _disk(disk: Disk, name: str) -> DoctorCheck:
     room = f"{disk.free_bytes / 1024**3:.1f} GiB free"
+    if disk.free_bytes < TOO_FEW_BYTES:
+        room = f"{mebibytes(disk.free_bytes)} free"
     if disk.free_bytes < TOO_FEW_BYTES:
         return DoctorCheck(
             name=name,
