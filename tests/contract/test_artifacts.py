@@ -285,3 +285,16 @@ async def test_any_range_of_any_content_is_that_slice(
     assert isinstance(staged, StagedContent)
     key = (await store.commit(staged, ".bin")).key
     assert await _read(store, key, start, start + length) == content[start : start + length]
+
+
+async def test_a_folder_store_keeps_no_empty_folders(tmp_path: Path) -> None:
+    """After commits, discards and deletions no folder of a job is left that holds nothing."""
+    store = _open("folder", tmp_path)
+    await _put(store, b"kept", job_id=JOB)
+    await store.discard(await store.stage(_stream(b"dropped"), JOB + "x"))
+    await _put(store, b"erased", job_id=JOB + "y")
+    await store.delete_all(JOB + "y")
+    folders = [path for path in (tmp_path / "artifacts").rglob("*") if path.is_dir()]
+    empty = [path.name for path in folders if not any(path.iterdir())]
+    assert set(empty) <= {"jobs"}
+    assert [path.name for path in folders if path.name.startswith(JOB)] == [JOB]

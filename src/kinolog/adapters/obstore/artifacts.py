@@ -115,6 +115,7 @@ class ObstoreArtifacts:
                 raise ArtifactMissing(staged.temporary_key) from None
             if not await self._is_intact(key):
                 raise ArtifactDamaged(key) from None
+        self._remove_if_empty(_temporary_folder(staged.job_id))
         if self._folder is not None:
             folder = (self._folder / key).parent
             with _store_errors():
@@ -124,6 +125,7 @@ class ObstoreArtifacts:
 
     async def discard(self, staged: StagedContent) -> None:
         await self._delete(staged.temporary_key)
+        self._remove_if_empty(_temporary_folder(staged.job_id))
 
     async def head(self, key: str) -> ArtifactStat | None:
         digest_in(key)
@@ -182,10 +184,8 @@ class ObstoreArtifacts:
         for key in await self.keys_of(job_id):
             with _store_errors():
                 deleted += await self._delete(key)
-        if self._folder is not None:
-            for folder in (folder_of(job_id), _temporary_folder(job_id)):
-                with contextlib.suppress(OSError):  # there is none, or it is in use again
-                    (self._folder / folder).rmdir()
+        for folder in (folder_of(job_id), _temporary_folder(job_id)):
+            self._remove_if_empty(folder)
         return deleted
 
     async def sweep(self, older_than_seconds: float) -> int:
@@ -253,6 +253,12 @@ class ObstoreArtifacts:
                 return await obstore.get_async(self._store, key, options=options)
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissing(key) from None
+
+    def _remove_if_empty(self, folder: str) -> None:
+        """Remove a folder of a job in a store that has folders. A file that is written into it creates it again."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):  # there is none, or it holds files
+                (self._folder / folder).rmdir()
 
     async def _delete(self, key: str) -> bool:
         try:
