@@ -14,7 +14,7 @@ from tests.fixtures.damage import flip_byte, flip_in_log
 from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
 from tests.fixtures.whole_stack import whole_stack
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 
 def backed_up(folder: Path, backup: Path, *options: str) -> dict[str, Any]:

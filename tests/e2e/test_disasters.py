@@ -25,6 +25,8 @@ from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, recor
 from tests.fixtures.log import open_stores
 from tests.fixtures.whole_stack import whole_stack
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+
 STRAY = "stray".ljust(26, "a")
 """A job that only the continued log knows."""
 
@@ -83,7 +85,6 @@ def tear_tail(folder: Path, last: int) -> None:
 DISASTERS = [lose_broker, lose_stream, tear_tail]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("disaster", DISASTERS, ids=lambda disaster: disaster.__name__)
 def test_a_lost_log_is_restored(
     disaster: Callable[[Path, int], None], damaged_copy: Path, filled: FilledFolder
@@ -96,7 +97,6 @@ def test_a_lost_log_is_restored(
     assert_as_before(damaged_copy, filled)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "killed"), [(part, number % 2 == 1) for number, part in enumerate(PARTS)], ids=PARTS
 )
@@ -115,7 +115,6 @@ def test_a_flipped_bit_is_restored(
     assert_as_before(damaged_copy, filled)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("option", [(), ("--new-database",)], ids=["by itself", "by a new database"])
 def test_a_lost_database_is_built_from_the_log(
     option: tuple[str, ...], damaged_copy: Path, filled: FilledFolder
@@ -128,7 +127,6 @@ def test_a_lost_database_is_built_from_the_log(
     assert_as_before(damaged_copy, filled)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -147,7 +145,6 @@ def test_up_rebuilds_read_models_that_are_not_whole(
     assert_as_before(damaged_copy, filled)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["page", "row", "deleted"])
 def test_a_damaged_archive_is_restored_from_the_log(
     damage: str, damaged_copy: Path, filled: FilledFolder
@@ -172,7 +169,6 @@ def test_a_damaged_archive_is_restored_from_the_log(
     assert_as_before(damaged_copy, filled)
 
 
-@pytest.mark.slow
 def test_a_continued_log_loses_no_job(damaged_copy: Path, filled: FilledFolder) -> None:
     """Jobs that a cut log accepted are queued again after those that the archive holds."""
     tear_tail(damaged_copy, last_position(filled))
@@ -204,7 +200,6 @@ def nats_of(folder: Path) -> Iterator[NatsServer]:
         server.stop()
 
 
-@pytest.mark.slow
 def test_nothing_to_restore(damaged_copy: Path, filled: FilledFolder) -> None:
     """A restore of a whole folder changes nothing, and says how many commits it compared."""
     done = kinolog("restore", "--data", str(damaged_copy))
@@ -215,7 +210,6 @@ def test_nothing_to_restore(damaged_copy: Path, filled: FilledFolder) -> None:
     )
 
 
-@pytest.mark.slow
 def test_a_restore_asks_first(damaged_copy: Path, filled: FilledFolder) -> None:
     """Without a terminal and without --yes it says what it would do, and changes nothing."""
     lose_broker(damaged_copy, 0)
@@ -226,7 +220,6 @@ def test_a_restore_asks_first(damaged_copy: Path, filled: FilledFolder) -> None:
     assert restored(damaged_copy)["commits"] == last_position(filled)
 
 
-@pytest.mark.slow
 def test_the_commands_of_read_models_run_alone(damaged_copy: Path) -> None:
     """`kinolog projections` starts the servers that it needs if kinolog does not run."""
     before = kinolog("projections", "hash", "--data", str(damaged_copy))
@@ -236,7 +229,6 @@ def test_the_commands_of_read_models_run_alone(damaged_copy: Path) -> None:
     assert kinolog("projections", "hash", "--data", str(damaged_copy)).stdout == before.stdout
 
 
-@pytest.mark.slow
 def test_a_running_stack_is_not_restored(filled: FilledFolder, damaged_copy: Path) -> None:
     """While kinolog runs, the restore says so and touches nothing."""
     with whole_stack(damaged_copy, workers=0):

@@ -12,8 +12,11 @@ from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.master_keys import MasterKeys, MasterKeyUnusable
 from kinolog.readmodel.database import Connection
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
+from kinolog.readmodel.tables import PARTITION_POSITIONS
 from kinolog_projector.backup.backup_folder import BackupFolder, Manifest, UnusableBackup
 from kinolog_projector.restore.key_restore import restore_keys
+from kinolog_projector.schema.position_partitions import PositionPartitions
 
 COPIES = {
     "keys": sql.SQL("COPY kinolog.key_archive (key_id, wrapped, position) FROM STDIN (FORMAT BINARY)"),
@@ -65,6 +68,8 @@ async def load_tables(
 ) -> LoadedBackup:
     """Fill the permanent tables and the key store. Raises `LogUnavailable`, `DamagedLog`."""
     async with connection.transaction():
+        partitions = PositionPartitions(PERMANENT_SCHEMA, key_archive.name)
+        await partitions.create_missing(connection, range(0, manifest.position + 1, PARTITION_POSITIONS))
         for name, statement in COPIES.items():
             await _copy(connection, folder.path / manifest.tables[name].path, statement)
     keys = await restore_keys(connection, store, stored_keys)
