@@ -37,11 +37,10 @@ def verify_file(context: CliContext, path: Path, roots: Sequence[Path]) -> ExitC
     try:
         with path.open("rb") as file:
             sha256 = file_digest(file, "sha256").hexdigest()
-        found = _read(path, [root.read_text(encoding="ascii") for root in [*roots, *_own_root()]])
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not a certificate in PEM"
-        name = getattr(error, "filename", None) or path
-        raise CommandFailed(ExitCode.USAGE, f"cannot read {name}: {reason}") from error
+        found = _read(path, [_certificate_in(root) for root in [*roots, *_own_root()]])
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CommandFailed(ExitCode.USAGE, f"cannot read {error.filename or path}: {reason}") from error
     comparison = None if found.provenance is None else _compare(context, found.provenance, sha256)
     intact = found.state in ("trusted", "unknown_signer")
     agrees = comparison is None or comparison.agrees is not False
@@ -93,6 +92,13 @@ def _read(path: Path, roots: Sequence[str]) -> SignedFile:
         text = "C2PA manifests cannot be read here; install it with: pip install 'kinolog[provenance]'"
         raise CommandFailed(ExitCode.USAGE, text) from error
     return read_signed_file(path, roots)
+
+
+def _certificate_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except UnicodeDecodeError as error:
+        raise CommandFailed(ExitCode.USAGE, f"cannot read {path}: it is not a certificate in PEM") from error
 
 
 def _own_root() -> Iterable[Path]:

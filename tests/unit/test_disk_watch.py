@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -74,6 +76,7 @@ def test_a_disk_below_its_reserve_refuses_jobs() -> None:
     assert disks.look() == {"storage-full-database", "storage-full-log"}
     disks.free["database"] = disks.free["log"] = RESERVE
     assert disks.look() == {"storage-full-database", "storage-full-log"}
+    assert "until it has 125 MiB" in disks.alarms["storage-full-log"]
     disks.free["database"] = disks.free["log"] = 2 * RESERVE
     assert disks.look() == set()
     assert disks.restarts == 0
@@ -97,6 +100,14 @@ def test_a_log_that_gave_up_is_started_again_when_there_is_room() -> None:
     assert disks.restarts == 1
 
 
+def test_a_log_that_writes_again_needs_no_room_to_spare() -> None:
+    """A disk that always had its reserve refuses jobs no longer than its log cannot be written."""
+    disks = WatchedDisks(write_error=WRITE_ERROR)
+    assert disks.look() == {"storage-full-log"}
+    disks.write_error = ""
+    assert disks.look() == set()
+
+
 def test_restarts_that_do_not_help_become_rare() -> None:
     """A log that still cannot be written is started again after 10, 20, 40 … seconds."""
     disks = WatchedDisks(write_error=WRITE_ERROR)
@@ -115,6 +126,22 @@ def test_parts_on_one_file_system_are_one_disk(tmp_path: Path) -> None:
     (disk,) = disks_of(stored_parts(DataFolder(tmp_path / "data")))
     assert disk.slug == "log"
     assert disk.text == "the event log, the database, the videos and the workers' temporary files"
+
+
+def test_a_folder_that_may_not_be_looked_into_has_the_disk_of_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data folder behind a closed one is no error here: opening it names the folder and says what to do."""
+    closed, stat = tmp_path / "closed", os.stat
+
+    def refusing(path: Any, **options: Any) -> os.stat_result:
+        if closed in Path(path).parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    (disk,) = disks_of(stored_parts(DataFolder(closed / "data")))
+    assert len(disk.parts) == 4
 
 
 def test_a_start_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -78,3 +80,21 @@ def test_a_damaged_key_is_named(folder: DataFolder, text: str) -> None:
     path.write_text(text, encoding="ascii")
     with pytest.raises(StartError, match="the master key cannot be used: KINOLOG_MASTER_KEY_FILE"):
         master_key_env(folder, {})
+
+
+def test_a_full_disk_does_not_make_the_folder_forget_its_key(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id of the master key is replaced whole or not at all: a folder without it would get another key."""
+    path = Path(master_key_env(folder, {})[FILE])
+    known = folder.master_key_id.read_text(encoding="ascii")
+    path.write_text("ab" * 32 + "\n" + path.read_text(encoding="utf-8"), encoding="ascii")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StartError, match="No space left on device") as refused:
+        master_key_env(folder, {})
+    assert "Make room" in refused.value.remedy
+    assert folder.master_key_id.read_text(encoding="ascii") == known

@@ -55,7 +55,7 @@ def erase(
     context = current_context(as_json)
     with context.client() as client:
         whole = job_id(client, job)
-        if not yes and not typer.confirm(f"Erase the prompts and files of job {whole} for good?"):
+        if not yes and not typer.confirm(f"Erase the prompts and files of job {whole} for good?", err=True):
             return ExitCode.CANCELLED
         answer = client.erase(whole)
     _print_answer(context, answer, f"job {whole} is erased")

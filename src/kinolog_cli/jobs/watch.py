@@ -68,7 +68,7 @@ def logs(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print what workers wrote about a job, oldest first. Lines are kept for a day."""
+    """Print what workers wrote about a job, oldest first."""
     context = current_context(as_json)
     with context.client() as client:
         whole = job_id(client, job)
@@ -79,7 +79,7 @@ def logs(
             with going_on(context, whole):
                 _follow_log(context, client, whole, level, last=page.next_after or 0)
         elif not page.entries:
-            context.print_note("no log lines; the job waits, or ended more than a day ago")
+            context.print_note("no log lines: no worker has started the job")
 
 
 def _follow_log(context: CliContext, client: KinologClient, job: str, level: str | None, last: int) -> None:

@@ -76,10 +76,11 @@ def check_room(folder: DataFolder, reserve_bytes: int) -> None:
             )
 
 
-def mebibytes(size_bytes: int) -> str:
+def mebibytes(size_bytes: float) -> str:
     """Return a size in words."""
     return f"{size_bytes / MEBIBYTE:,.0f} MiB"
 
 
 def _existing(path: Path) -> Path:
-    return next(parent for parent in (path, *path.parents) if parent.exists())
+    """Return the path, or its nearest parent that is there. What is behind a closed folder counts as missing."""
+    return next(parent for parent in (path, *path.parents) if os.path.exists(parent))

@@ -64,6 +64,9 @@ class DiskWatch:
         self._reserve_bytes = reserve_bytes
         self._now = now
         self._standing: set[str] = set()
+        """Alarms of this watch that stand."""
+        self._scarce: set[str] = set()
+        """Those of disks that had less room than the reserve, and have not had enough more of it since."""
         self._restarts = 0
         self._next_restart_at = 0.0
 
@@ -87,8 +90,11 @@ class DiskWatch:
 
     def _check(self, disk: Disk, write_error: str) -> None:
         name = f"{STORAGE_FULL}-{disk.slug}"
-        limit = self._reserve_bytes * (CLEAR_FACTOR if name in self._standing else 1.0)
-        if disk.free_bytes >= limit and not write_error:
+        if disk.free_bytes < self._reserve_bytes:
+            self._scarce.add(name)
+        elif disk.free_bytes >= self._reserve_bytes * CLEAR_FACTOR:
+            self._scarce.discard(name)
+        if name not in self._scarce and not write_error:
             if name in self._standing:
                 self._standing.discard(name)
                 self._alarms.clear(name)
@@ -99,18 +105,21 @@ class DiskWatch:
         if name not in self._standing:
             self._standing.add(name)
             log.error("the disk is full", extra=fields("disk", part=disk.slug, free=disk.free_bytes))
-        self._alarms.raise_alarm(name, AlarmSeverity.REFUSE_WRITES, self._text(disk))
+        self._alarms.raise_alarm(
+            name, AlarmSeverity.REFUSE_WRITES, self._text(disk, is_scarce=name in self._scarce)
+        )
 
-    def _text(self, disk: Disk) -> str:
-        if disk.free_bytes >= self._reserve_bytes:
+    def _text(self, disk: Disk, *, is_scarce: bool) -> str:
+        if not is_scarce:
             return (
                 "The event log cannot be written; it is started again as soon as its disk has room. No new jobs are "
                 "accepted until then; accepted ones wait and continue by themselves."
             )
         return (
-            f"The disk with {disk.text} has {mebibytes(disk.free_bytes)} free, less than the "
-            f"{mebibytes(self._reserve_bytes)} that are kept in reserve (KINOLOG_DISK_RESERVE_BYTES). No new jobs are "
-            "accepted; make room on it. Accepted jobs wait and continue by themselves."
+            f"The disk with {disk.text} has {mebibytes(disk.free_bytes)} free; {mebibytes(self._reserve_bytes)} are "
+            "kept in reserve (KINOLOG_DISK_RESERVE_BYTES). No new jobs are accepted until it has "
+            f"{mebibytes(self._reserve_bytes * CLEAR_FACTOR)}; make room on it. Accepted jobs wait and continue by "
+            "themselves."
         )
 
     def _heal(self, disk: Disk, write_error: str) -> None:

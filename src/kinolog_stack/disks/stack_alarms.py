@@ -22,6 +22,8 @@ from kinolog_stack.servers.nats_server import NatsServer
 
 SOURCE = "kinolog up"
 CLOSE_SECONDS = 5.0
+AGAIN_SECONDS = 1.0
+"""Pause after a connection that was refused."""
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,7 @@ class StackAlarms:
                 client = connecting.result()
             except LogUnavailable as unavailable:
                 log.debug("alarms cannot be announced yet: %s", unavailable)
+                await asyncio.wait([stopping], timeout=AGAIN_SECONDS)
                 continue
             alarms = NatsAlarms(client, SOURCE)
             with contextlib.suppress(Exception):  # a connection that is lost at once: it reconnects

@@ -81,6 +81,11 @@ class StoppedStack:
                     raise
                 unrecovered.append(found.group(1))
                 self.move_stream_aside(found.group(1))
+        else:
+            raise StartError(
+                f"nats-server cannot recover its streams: {', '.join(unrecovered)} were set aside one after the other.",
+                f"Read {self.folder.log('nats-server')}. What was set aside is in {self.folder.path / 'set-aside'}.",
+            )
         self.run_program(PROVISION, service=Service.ADMIN)
         return unrecovered
 

@@ -73,7 +73,10 @@ def _read(given: Mapping[str, str]) -> list[MasterKey]:
 
 
 def _remember(folder: DataFolder, ids: Sequence[str]) -> None:
-    """Write the id of the first master key into the data folder. Raises `StartError` if the folder needs another."""
+    """Write the id of the first master key into the data folder, whole or not at all.
+
+    Raises `StartError` if the folder needs another key, or takes no file.
+    """
     known = _known(folder)
     if known and known not in ids:
         raise StartError(
@@ -81,7 +84,15 @@ def _remember(folder: DataFolder, ids: Sequence[str]) -> None:
             f"configured ones ({', '.join(ids)}).",
             "Restore the master key from its backup. To rotate it, put the new key before the old one.",
         )
-    folder.master_key_id.write_text(f"{ids[0]}\n", encoding="ascii")
+    if known == ids[0]:
+        return
+    try:
+        write_private(folder.master_key_id, f"{ids[0]}\n")
+    except OSError as error:
+        raise StartError(
+            f"the id of the master key cannot be written to {folder.master_key_id}: {error.strerror or error}.",
+            "Make room on its disk, and let its folder be written to.",
+        ) from error
 
 
 def _known(folder: DataFolder) -> str:

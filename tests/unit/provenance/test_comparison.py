@@ -70,3 +70,14 @@ def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(app, ["verify", str(path)])
     assert done.exit_code == ExitCode.USAGE
     assert "pip install 'kinolog[provenance]'" in done.stderr
+
+
+def test_a_root_that_is_no_certificate_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the file given by --trust, not the video."""
+    monkeypatch.setenv("KINOLOG_DATA", str(tmp_path / "data"))
+    video, root = tmp_path / "clip.mp4", tmp_path / "root.der"
+    video.touch()
+    root.write_bytes(b"\x30\x82\xff")
+    done = CliRunner().invoke(app, ["verify", str(video), "--trust", str(root)])
+    assert done.exit_code == ExitCode.USAGE
+    assert f"cannot read {root}: it is not a certificate in PEM" in done.stderr

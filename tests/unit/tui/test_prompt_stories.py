@@ -102,6 +102,16 @@ async def test_without_an_editor_the_prompt_stays(
     assert prompt_of(pilot) == "mine"
 
 
+async def test_an_editor_with_a_missing_quotation_mark_is_named(
+    pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that cannot be read is an error in the status line; the prompt stays."""
+    monkeypatch.setenv("VISUAL", "vim 'x")
+    await press(pilot, "3", *"mine", "ctrl+o")
+    assert "correct $VISUAL or $EDITOR" in text(pilot)
+    assert prompt_of(pilot) == "mine"
+
+
 async def test_the_own_editor_writes_the_prompt(gateway: Replay, tmp_path: Path) -> None:
     """The editor gets the terminal and a file with the prompt; what it wrote is in the form, and the file is gone."""
     editor = tmp_path / "editor.py"

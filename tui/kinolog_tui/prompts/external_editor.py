@@ -17,7 +17,13 @@ class EditorFailed(Exception):
 
 def edited(app: App[Any], text: str, folder: Path) -> str:
     """Return the text after the person edited it in a file of this folder. Raises `EditorFailed`."""
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
+    try:
+        command = shlex.split(chosen)
+    except ValueError as error:  # a quotation mark without the other
+        raise EditorFailed(
+            f"the editor {chosen} cannot be used: {error}; correct $VISUAL or $EDITOR"
+        ) from error
     if not command:
         raise EditorFailed("no editor is chosen; set $EDITOR and start the dashboard again")
     file = folder / "prompt.txt"
