@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 
 from kinolog.ids import job_id as job_id_of
 from kinolog.privacy.sealer import Sealer, new_key
 from kinolog.v1 import job_service_pb2 as pb
 from tests.builders.jobs import sealed_spec, submit
-from tests.builders.running_api import PROMPT, RunningApi, running_api
+from tests.builders.running_api import PROMPT, RunningApi, refused, running_api
 
 
 @pytest.fixture
@@ -67,3 +68,24 @@ async def test_a_job_of_an_old_log(api: RunningApi) -> None:
     await api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
     assert (await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))).job.erased
     assert await api.keys.get(job_id) is None
+
+
+async def test_a_missing_key_is_our_trouble_and_no_erasure(api: RunningApi) -> None:
+    """While the key of a job is missing its state is shown, and what needs its texts is UNAVAILABLE, not erased."""
+    request = pb.SubmitJobRequest(prompt=PROMPT, request_id="r1")
+    job_id = (await api.jobs.SubmitJob(request)).job.id
+    key_id, key = await api.key_id(job_id), await api.key(job_id)
+    assert key is not None
+    await api.keys.discard([key_id])
+    shown = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
+    assert (shown.erased, shown.spec.prompt, shown.id) == (False, "", job_id)
+    for call in (
+        api.jobs.GetStoryboard(pb.GetStoryboardRequest(job_id=job_id)),
+        api.jobs.SubmitJob(request),
+    ):
+        problem = await refused(call)
+        assert (problem.code, problem.reason) == (grpc.StatusCode.UNAVAILABLE, "KEY_MISSING")
+        assert problem.retry_seconds is not None
+    await api.keys.create({key_id: key})
+    again = await api.jobs.SubmitJob(request)
+    assert (again.created, again.job.spec.prompt) == (False, PROMPT)

@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from kinolog_cli.app import app
+from kinolog_cli.exit_codes import ExitCode
 from kinolog_client import KinologClient, PreviewReceived
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.stack import Stack
@@ -64,7 +67,13 @@ def _completed(client: KinologClient, prompt: str) -> str:
     return job_id
 
 
-def _use(stack: Stack) -> tuple[str, str]:
+def _back_up(stack: Stack, backup: Path) -> None:
+    """Back up the running stack."""
+    done = CliRunner().invoke(app, ["backup", str(backup), "--data", str(stack.folder.path)])
+    assert done.exit_code == ExitCode.OK, done.output
+
+
+def _use(stack: Stack, backup: Path) -> tuple[str, str]:
     """Make jobs with words of their own and erase them. Return the ids of one that is erased and one that is not."""
     with KinologClient(stack.addresses["gateway"]) as client:
         cancelled = _cancelled_while_previewed(client)
@@ -79,6 +88,8 @@ def _use(stack: Stack) -> tuple[str, str]:
             lambda prompts: len(prompts) == 3,
         )
         assert _files_with(stack.folder.path, PROMPT_WORD.encode())
+        _back_up(stack, backup)
+        assert _folders_of(backup, erased)
         client.erase(cancelled)
         client.erase(erased)
         wait_until(
@@ -104,15 +115,24 @@ def _use(stack: Stack) -> tuple[str, str]:
             lambda found: not found,
             seconds=ERASE_SECONDS,
         )
+        _back_up(stack, backup)
     return erased, kept
 
 
+def _folders_of(folder: Path, job_id: str) -> list[Path]:
+    """Return what is named after a job below a folder."""
+    return [path for path in folder.rglob("*") if job_id in path.name]
+
+
 def test_no_file_holds_what_was_erased(folder: Path) -> None:
-    """Prompts, reason, previews and videos of erased jobs are gone, while the stack runs and after its stop."""
+    """Prompts, reason, previews and videos of erased jobs are gone: in the running stack, the stopped one, a backup."""
+    backup = folder.with_name("backup")
     with whole_stack(folder) as stack:
-        erased, kept = _use(stack)
+        erased, kept = _use(stack, backup)
     for word in (*WORDS, OTHER):
         assert not _files_with(folder, word.encode()), word
+        assert not _files_with(backup, word.encode()), word
     assert not _files_with(DataFolder(folder).nats, JPEG)
     for job_id in (erased, kept):
         assert not (DataFolder(folder).artifacts / "jobs" / job_id).exists()
+        assert not _folders_of(backup, job_id)
