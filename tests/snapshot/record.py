@@ -1,7 +1,8 @@
 """Record what a gateway answers, for the snapshots: python -m tests.snapshot.record URL.
 
 It submits a few jobs to a running kinolog, catches one of them while it renders, and writes every answer that the
-pages ask for into recorded.json, with the time at which it was so, and a finished video and its thumbnail beside it.
+pages ask for into recorded.json, with the time at which it was so. Beside it are a finished video, its scenes, and the
+thumbnails of all jobs of the list.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ FOLDER = Path(__file__).parent
 CHARTS = ("overview", "success-rate", "stage-times", "queue-depth", "trends", "status-distribution")
 SPANS = ("last_24_hours", "last_7_days")
 PROMPT = "A red circle moves right on a blue background. Then a green square turns slowly, zoom in."
+SCENES = 2
+"""Of the prompt."""
 WAIT_SECONDS = 0.2
 
 
-def main(url: str) -> None:
-    """Submit jobs, catch one while it renders, and write the recording."""
+def main(url: str, folder: Path = FOLDER) -> None:
+    """Submit jobs, catch one while it renders, and write the recording to a folder."""
     with httpx.Client(base_url=url, timeout=60) as http:
         made = _submit(http, duration=2.0, steps=8, style="cinematic", seed=7, priority="high")
         cancelled = _submit(http, priority="low")
@@ -39,12 +43,24 @@ def main(url: str) -> None:
             "made": made,
             "answers": answers,
         }
-        (FOLDER / "recorded.json").write_text(
+        (folder / "recorded.json").write_text(
             json.dumps(recorded, separators=(",", ":")) + "\n", encoding="utf-8"
         )
-        (FOLDER / "thumbnail.jpg").write_bytes(http.get(f"/mcp/result/{made}/thumbnail").content)
-        (FOLDER / "film.mp4").write_bytes(http.get(f"/mcp/result/{made}/video").content)
+        _save_thumbnails(http, folder, answers["/mcp/jobs?limit=50"]["jobs"])
+        for scene in range(SCENES):
+            file = http.get(f"/mcp/result/{made}/scenes/{scene}").raise_for_status()
+            (folder / f"scene-{scene}.mp4").write_bytes(file.content)
+        (folder / "film.mp4").write_bytes(http.get(f"/mcp/result/{made}/video").content)
         http.post("/mcp/bulk", json={"action": "cancel", "filter": {"date_range": "all_time"}})
+
+
+def _save_thumbnails(http: httpx.Client, folder: Path, jobs: list[Any]) -> None:
+    """Write the thumbnail of each completed job."""
+    (folder / "thumbnails").mkdir(exist_ok=True)
+    for job in jobs:
+        answer = http.get(f"/mcp/result/{job['job_id']}/thumbnail")
+        if answer.status_code == HTTPStatus.OK:
+            (folder / "thumbnails" / f"{job['job_id']}.jpg").write_bytes(answer.content)
 
 
 def _submit(http: httpx.Client, **fields: Any) -> str:
@@ -62,6 +78,12 @@ def _answers(http: httpx.Client, jobs: list[str]) -> dict[str, Any]:
     paths += [f"/mcp/analytics/{chart}?date_range={span}" for chart in CHARTS for span in SPANS]
     paths.append("/mcp/analytics/trends?bucket_seconds=86400&date_range=last_7_days")
     paths.append("/mcp/analytics/status-distribution")
+    models = [model["name"] for model in http.get("/mcp/models").raise_for_status().json()["models"]]
+    paths += [
+        f"/mcp/analytics/status-distribution?date_range={span}&model={model}"
+        for span in SPANS
+        for model in models
+    ]
     for job in jobs:
         paths += [f"/mcp/{part}/{job}" for part in ("status", "storyboard", "logs", "events")]
     commits = http.get(f"/mcp/events/{jobs[0]}").json()["commits"]

@@ -19,6 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 FOLDER = Path(__file__).parent
+"""The recording: responses, a video and its thumbnail. `export` draws another one."""
 Json = dict[str, Any]
 
 
@@ -131,7 +132,11 @@ class Replay:
             problem = self.problems[path]
             return JSONResponse(problem, problem["status"], media_type="application/problem+json")
         if path.endswith("/thumbnail"):
-            return FileResponse(FOLDER / "thumbnail.jpg", media_type="image/jpeg")
+            own = FOLDER / "thumbnails" / f"{path.split('/')[3]}.jpg"
+            return FileResponse(own if own.exists() else FOLDER / "thumbnail.jpg", media_type="image/jpeg")
+        scene = FOLDER / f"scene-{path.rpartition('/')[2]}.mp4"
+        if "/scenes/" in path and scene.exists():
+            return FileResponse(scene, media_type="video/mp4")
         if path.endswith("/video") or "/scenes/" in path:
             return FileResponse(FOLDER / "film.mp4", media_type="video/mp4")
         found = self._find(path, dict(request.query_params), request.method)
