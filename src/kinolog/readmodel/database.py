@@ -17,6 +17,10 @@ from kinolog.ports.read_model import ReadModelDamaged, ReadModelUnavailable
 Connection = AsyncConnection[Any]
 
 POOL_WAIT_SECONDS = 5.0
+RECONNECT_SECONDS = 2.0
+"""How long a pool tries a lost connection again. The next read begins a new try: without this limit its pauses double
+to minutes, and a database that is back is not used for as long as it was away.
+"""
 STATEMENT_TIMEOUT_SECONDS = 20
 
 READER_SETTINGS = {
@@ -76,6 +80,7 @@ def reader_pool(database_url: str, size: int, application: str) -> AsyncConnecti
         max_size=size,
         open=False,
         timeout=POOL_WAIT_SECONDS,
+        reconnect_timeout=RECONNECT_SECONDS,
         configure=configure,
         kwargs={
             "options": _options(READER_SETTINGS),
