@@ -238,6 +238,16 @@ async def test_a_failed_attempt_says_how_far_it_was(memory_worker: MemoryWorker)
     assert 0.0 < job.last_percent == job.attempts[0].percent == progress.percent < 100.0
 
 
+@pytest.mark.parametrize(("code", "failed"), [("RENDERER_FAILED", 1), ("SCRATCH_FULL", 0)])
+async def test_trouble_of_the_service_is_no_failed_attempt(
+    memory_worker: MemoryWorker, code: str, failed: int
+) -> None:
+    """The worker counts attempts that failed by the job's own fault; a full disk is not one of them."""
+    memory_worker.inference.script = failing(code, retryable=False)
+    await memory_worker.work(await memory_worker.submit())
+    assert memory_worker.dependencies.status.attempts_failed == failed
+
+
 class FullStore(MemoryArtifacts):
     """A store that takes scenes, or nothing at all, but no finished files."""
 

@@ -65,7 +65,9 @@ class WorkerView(ResponseModel):
     started_at: datetime | None
     seen_at: datetime | None
     jobs_completed: int
-    attempts_failed: int
+    attempts_failed: int = Field(
+        description="Since its start. Attempts that ended by a stop or another trouble of the service do not count."
+    )
     libraries: dict[str, str]
 
 

@@ -222,7 +222,7 @@ def _attempt_started(job: _JobProjection, event: e.AttemptStarted) -> None:
 
 def _attempt_failed(job: _JobProjection, event: e.AttemptFailed) -> None:
     job.mark_attempt_changed(event.attempt)
-    job.worker_totals(event.attempt).failed += 1
+    job.worker_totals(event.attempt).failed += event.error.counts
 
 
 def _stage_started(job: _JobProjection, event: e.StageStarted) -> None:

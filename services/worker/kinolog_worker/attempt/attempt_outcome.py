@@ -253,7 +253,7 @@ class OutcomeRecorder:
                 status.jobs_completed += 1
                 logger.info("job completed", extra=facts)
             case FailAttempt(error=error):
-                status.attempts_failed += 1
+                status.attempts_failed += error.counts
                 logger.warning("attempt failed: %s: %s", error.code, error.message, extra=facts)
                 suffix = "" if job.status is not Status.QUEUED else "; it will be tried again"
                 self._recorder.progress.put_log_line("ERROR", f"{error.message}{suffix}")

@@ -271,7 +271,7 @@ class TicketHandler:
         """Count a failure and return the command that records it."""
         dependencies = self._dependencies
         logger.warning("attempt failed: %s", error.code, extra=fields("attempt_ended", job=lease.job.id))
-        dependencies.status.attempts_failed += 1
+        dependencies.status.attempts_failed += error.counts
         return FailAttempt(
             id=new_id(),
             actor=dependencies.worker,
