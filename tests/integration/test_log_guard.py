@@ -224,3 +224,17 @@ async def test_an_archive_that_cannot_be_read_is_damage(
             await until_true(guard.damaged.is_set, "the damage is announced")
         (alarm,) = await alarms.current()
         assert "the archive cannot be read: invalid page" in alarm.text
+
+
+async def test_a_damaged_index_by_job_is_found(
+    own_nats_server: NatsServer, own_postgres_server: PostgresServer
+) -> None:
+    """The comparison goes by position; the other index of the archive is read too."""
+    url = own_postgres_server.url()
+    await archived_log(own_nats_server, url)
+    flip_in_table(own_postgres_server, url, "kinolog.archive_of_job", page=1)
+    async with guarding(own_nats_server, own_postgres_server.url()) as (guard, _):
+        with pytest.raises(psycopg.InternalError, match="invalid page"):
+            await guard.check_start()
+        await guard.run()
+        assert "the archive cannot be read: invalid page" in guard.problem

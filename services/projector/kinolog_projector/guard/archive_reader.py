@@ -20,6 +20,7 @@ ROWS = """
 SELECT position, job_id, raw, digest FROM kinolog.archive WHERE position > %s AND position <= %s ORDER BY position
 """
 
+COUNT_JOBS = "SELECT count(*) FROM (SELECT job_id FROM kinolog.archive GROUP BY job_id) AS jobs"
 KNOWN_JOBS = "SELECT DISTINCT job_id FROM kinolog.archive WHERE job_id = ANY(%s)"
 
 
@@ -62,6 +63,18 @@ class ArchiveReader:
             except psycopg.InternalError:  # a damaged page of the index, or of the table
                 continue
         return await self._readable_rows(after, until)
+
+    async def read_job_index(self) -> int:
+        """Read the whole index by job, which comparisons by position do not use. Return the number of jobs.
+
+        Raises `psycopg.InternalError` for a damaged page.
+        """
+        async with self._connection.transaction():
+            for setting in ("enable_seqscan", "enable_bitmapscan", "enable_hashagg", "enable_sort"):
+                await self._connection.execute(sql.SQL("SET LOCAL {} = off").format(sql.SQL(setting)))
+            cursor = await self._connection.execute(COUNT_JOBS)
+            row = await cursor.fetchone()
+        return int(row[0]) if row is not None else 0
 
     async def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
         """Return those of the jobs that the archive has. It reads the whole table, whatever its indexes are."""

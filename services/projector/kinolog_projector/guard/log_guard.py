@@ -68,6 +68,8 @@ class LogGuard:
                 damages = await comparison.range(after, min(after + CHUNK_COMMITS, last))
                 if damages:
                     raise DamagedLog(described(damages))
+            if last <= START_COMMITS:
+                await archive.read_job_index()
 
     async def run(self) -> None:
         """Compare the whole log again and again until cancelled or damage is found; then announce it and return."""
@@ -159,6 +161,7 @@ class LogGuard:
                 after = until
                 await asyncio.sleep(CHUNK_SECONDS)
             await self._check_extent(last)
+            await archive.read_job_index()
 
     async def _check_extent(self, archived: int) -> None:
         """Raise `DamagedLog` if the log states that it lacks commits."""
