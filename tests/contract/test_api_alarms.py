@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -13,7 +15,7 @@ from kinolog_api.rpc.authentication import Authenticator
 
 from kinolog.job.commit import Commit
 from kinolog.ports.alarms import LOG_DAMAGED, STORAGE_FULL, Alarm, AlarmSeverity
-from kinolog.ports.event_store import Appended, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, Appended, LogUnavailable
 from kinolog.process.api_keys import KeyHolder, key_digest
 from kinolog.v1 import analytics_service_pb2 as an
 from kinolog.v1 import job_pb2, job_service_pb2_grpc
@@ -161,6 +163,28 @@ async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
     await until(api.alarms.current, "the next try", lambda alarms: not alarms)
     await api.submit()
     assert not await api.alarms.current()
+
+
+async def test_a_write_that_works_at_once_does_not_end_later_alarms(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write may be answered before the alarm about another one is raised. The next without an answer raises it."""
+    writes = api.server._job_service.writes
+    job_id = await api.submit()
+    (first,) = [recorded async for recorded in api.store.history(job_id)]
+    append = api.store.append
+
+    async def unanswered(commit: Commit) -> Appended:
+        raise LogUnavailable("timeout")
+
+    for answer in (unanswered, append, unanswered):
+        monkeypatch.setattr(api.store, "append", answer)
+        with contextlib.suppress(LogUnavailable, AppendConflict):
+            await writes.append(first.commit)
+        if answer is append:
+            await asyncio.sleep(0)  # the cancelled task ends
+    (alarm,) = await until(api.alarms.current, "the alarm", bool)
+    assert alarm.name == watched_writes.UNWRITABLE
 
 
 async def test_a_log_that_is_away_is_not_full(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:

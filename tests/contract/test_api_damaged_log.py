@@ -91,6 +91,17 @@ async def test_a_command_does_not_build_on_an_earlier_tail(api: RunningApi) -> N
     assert await api.store.last_position() == 2
 
 
+async def test_a_job_that_changes_meanwhile_is_not_damaged(api: RunningApi) -> None:
+    """A commit that is stored and archived after the caller read the log is no loss."""
+    job_id = (await api.jobs.SubmitJob(ORDER)).job.id
+    loaded = await api.store.load(job_id)
+    assert loaded is not None
+    await api.jobs.PrefetchJob(pb.PrefetchJobRequest(job_id=job_id))
+    check = ArchiveCheck(api.store, api.read_model, api.clock)
+    await check.check_tail(job_id, loaded.position)
+    await check.check_lost("default", job_id)
+
+
 async def test_reads_compare_tails_while_the_log_is_known_to_be_damaged(api: RunningApi) -> None:
     """Once the alarm stands, a job is not shown as it was before the lost commit."""
     job_id = (await api.jobs.SubmitJob(ORDER)).job.id

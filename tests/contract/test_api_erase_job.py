@@ -162,6 +162,8 @@ async def test_an_interrupted_erasure(api: RunningApi, monkeypatch: pytest.Monke
     shown = (await api.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).job
     assert shown.erased
     assert shown.spec.prompt == ""
+    earlier = await api.audit.GetHistory(au.GetHistoryRequest(job_id=job_id, position=1))
+    assert PROMPT not in str(earlier)
     monkeypatch.setattr(api.keys, "erase", erase_key)
     await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id, request_id="e1"))
     assert await api.key(job_id) is None

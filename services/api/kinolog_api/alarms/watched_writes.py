@@ -69,12 +69,17 @@ class WatchedWrites:
         try:
             result = await write
         except LogUnavailable:
-            if self._refusing is None and await self._answers_reads():
+            if not self._is_refusing and await self._answers_reads() and not self._is_refusing:
                 self._refusing = asyncio.create_task(self._refuse(), name="alarm of the log")
             raise
         if self._refusing is not None:
             self._refusing.cancel()  # it stores again
         return result
+
+    @property
+    def _is_refusing(self) -> bool:
+        """Whether the alarm stands. A task that is cancelled before it starts never does anything, only ends."""
+        return self._refusing is not None and not self._refusing.done()
 
     async def _answers_reads(self) -> bool:
         try:

@@ -49,7 +49,7 @@ class JobHistory:
         wire = pb.GetHistoryResponse(commits=map(recorded_to_proto, history))
         job = fold_commits(recorded.commit for recorded in history)
         if job is not None:
-            key = await self._keys.get(job.sealing_key_id)
+            key = None if last_state.erased else await self._keys.get(job.sealing_key_id)  # deleted last
             _unseal_reasons(wire, history, last_state, key)
             wire.job.CopyFrom(public_job(job, history[-1].position, unseal_job(job, key)))
         return wire

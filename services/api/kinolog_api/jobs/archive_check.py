@@ -26,7 +26,11 @@ PAUSE_SECONDS = 5.0
 
 
 class ArchiveCheck:
-    """Raises `DamagedLog` for jobs that the archive knows better than the log."""
+    """Raises `DamagedLog` for jobs that the archive knows better than the log.
+
+    The archive follows the log. So the log is read again, after the archive, before a job counts as damaged: it may
+    have changed since the caller read it.
+    """
 
     def __init__(
         self,
@@ -60,20 +64,22 @@ class ArchiveCheck:
     async def check_tail(self, job_id: str, position: int) -> None:
         """Raise `DamagedLog` if the archive holds a later commit of the job than the one at `position`, 0 for none."""
         tail = (await self._tails([job_id])).get(job_id, 0)
-        if tail > position:
-            raise _lost(job_id, tail)
+        if tail > position and (damage := await self._damage(job_id, tail)) is not None:
+            raise damage
 
     async def check_lost(self, tenant: str, job_id: str) -> None:
         """Raise `DamagedLog` if the archive holds a job of the tenant that the log does not have."""
         tail = (await self._tails([job_id])).get(job_id)
-        if tail is None:
+        damage = None if tail is None else await self._damage(job_id, tail)
+        if damage is None:
             return
         for archived in await self._read_model.archived_commits(job_id):
             with contextlib.suppress(DamagedCommit):
                 if decode_commit(archived.position, archived.raw).commit.state.tenant == tenant:
-                    raise _lost(job_id, tail)
+                    raise damage
 
     async def _damage(self, job_id: str, tail: int) -> DamagedLog | None:
+        """Return the error if the log lacks the archived tail of a job."""
         loaded = await self._store.load(job_id)
         return _lost(job_id, tail) if loaded is None or loaded.position < tail else None
 
