@@ -90,6 +90,36 @@ async def test_a_cancellation_that_arrives_with_the_answer_is_not_lost() -> None
     assert not client._resp_map
 
 
+async def test_an_answer_to_a_cancelled_flush_does_not_end_the_connection() -> None:
+    """The server may answer a ping after the flush that sent it has given up. The client goes on reading."""
+    pinged, late = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await reader.readuntil(b"PING\r\n")
+        pinged.set()
+        await late.wait()
+        writer.write(b"PONG\r\n")
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+        flush = asyncio.create_task(client.flush())
+        await pinged.wait()
+        flush.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await flush
+        late.set()
+        await client.flush()
+        await client.close()
+
+
 async def test_a_connection_that_cannot_be_opened_again_ends_the_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

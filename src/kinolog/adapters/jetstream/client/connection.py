@@ -152,11 +152,9 @@ class Connection(Client):
         try:
             async with asyncio.timeout(timeout):
                 await self._send_ping(pong)
-                await pong
+                await asyncio.shield(pong)  # the client stops reading when an answer meets a cancelled future
         except TimeoutError:
             raise nats.errors.FlushTimeoutError from None
-        finally:
-            pong.cancel()
 
     async def _attempt_reconnect(self) -> None:
         """Reconnect. The client would wait for ever if this task failed; the process is ended instead.
