@@ -16,11 +16,12 @@ _INVISIBLE = (
 """White space, controls, and characters of no width or without ink."""
 _DIRECTIONS = r"\u202a-\u202e\u2066-\u2069"
 _SURROGATES = r"\ud800-\udfff"
-_CONTROLS = rf"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_DIRECTIONS}{_SURROGATES}"
+CONTROLS = rf"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_DIRECTIONS}{_SURROGATES}"
+"""Characters that no text may hold, for a character class of a regular expression."""
 
 _VISIBLE = re.compile(f"[^{_INVISIBLE}]")
-_REFUSED = re.compile(rf"[{_CONTROLS}]|\r(?!\n)")
-_REFUSED_IN_LINE = re.compile(rf"[{_CONTROLS}\t\n\r]")
+_REFUSED = re.compile(rf"[{CONTROLS}]|\r(?!\n)")
+_REFUSED_IN_LINE = re.compile(rf"[{CONTROLS}\t\n\r]")
 _LINE_END = re.compile(r"\s*[\t\n\r]\s*")
 _DIRECTION = re.compile(f"[{_DIRECTIONS}]")
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from kinolog_client import KinologClient
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from tests.fixtures.damage import flip_byte, flip_in_log
 from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
 from tests.fixtures.whole_stack import whole_stack
@@ -133,12 +135,27 @@ def test_a_damaged_backup_is_refused(damaged_copy: Path, filled: FilledFolder, w
 
 
 def test_another_master_key_is_refused(damaged_copy: Path, filled: FilledFolder) -> None:
-    """A folder with a master key of its own does not take the backup, and the message says what is needed."""
+    """A key that does not belong to the backup is refused, and the message says what is needed.
+
+    With the right one a folder that had a key of its own takes the backup, and then needs the key of the backup.
+    """
     backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
     backed_up(damaged_copy, backup)
-    done = kinolog("restore", "--yes", "--from", str(backup), "--data", str(target))
+    arguments = ("restore", "--yes", "--json", "--from", str(backup), "--data", str(target))
+    done = kinolog(*arguments)
     assert done.returncode == 1
-    assert "KINOLOG_MASTER_KEY_FILE" in done.stderr
+    assert "KINOLOG_MASTER_KEY_FILE" in done.stdout
+    assert not (target / "secrets/master.key").exists()
+    own = master_key_env(DataFolder(target), {})
+    done = kinolog(*arguments, env=own)
+    assert done.returncode == 1
+    assert "KINOLOG_MASTER_KEY_FILE" in done.stdout
+    done = kinolog(*arguments, env=master_key(damaged_copy))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {Path(aside).name for aside in json.loads(done.stdout)["set_aside"]} == {"master-key-id"}
+    with pytest.raises(OtherMasterKey):
+        master_key_env(DataFolder(target), own)
+    assert_restored(target, filled.records, master_key(damaged_copy))
 
 
 def test_a_damaged_log_is_not_backed_up(damaged_copy: Path, filled: FilledFolder) -> None:

@@ -49,6 +49,16 @@ def test_a_misspelt_command_is_corrected() -> None:
     assert "Did you mean 'jobs'?" in done.output
 
 
+@pytest.mark.parametrize("options", [["--trust", "log"], ["--new-database"]])
+def test_a_restore_of_a_backup_ignores_no_option(tmp_path: Path, options: list[str]) -> None:
+    """What would have no effect is refused, and nothing is made."""
+    data = tmp_path / "data"
+    done = CliRunner().invoke(app, ["restore", "--from", str(tmp_path), "--data", str(data), *options])
+    assert done.exit_code == ExitCode.USAGE
+    assert "leave --trust and --new-database away" in done.stderr
+    assert not data.exists()
+
+
 def test_the_version_needs_no_command() -> None:
     """`kinolog --version` imports no command, and none of the libraries that only commands need."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import pytest
 
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
-from kinolog_stack.servers.master_key import master_key_env
+from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 
 FILE = "KINOLOG_MASTER_KEY_FILE"
 
@@ -98,3 +98,18 @@ def test_a_full_disk_does_not_make_the_folder_forget_its_key(
         master_key_env(folder, {})
     assert "Make room" in refused.value.remedy
     assert folder.master_key_id.read_text(encoding="ascii") == known
+
+
+def test_a_backup_brings_its_own_key(folder: DataFolder) -> None:
+    """Before a restore no key is made, and the folder's own is neither needed nor forgotten."""
+    with pytest.raises(StartError, match="there is no master key at") as refused:
+        master_key_env(folder, {}, of_backup=True)
+    assert FILE in refused.value.remedy
+    assert not folder.master_key.exists()
+    master_key_env(folder, {})
+    known = folder.master_key_id.read_text(encoding="ascii")
+    of_backup = {"KINOLOG_MASTER_KEY": "ab" * 32}
+    assert master_key_env(folder, of_backup, of_backup=True) == of_backup
+    assert folder.master_key_id.read_text(encoding="ascii") == known
+    with pytest.raises(OtherMasterKey):
+        master_key_env(folder, of_backup)

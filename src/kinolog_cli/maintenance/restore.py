@@ -51,6 +51,10 @@ def restore(
     end. Nothing is deleted: what is replaced is kept in set-aside/ in the data folder.
     """
     context = current_context(wants_json(as_json))
+    if backup is not None and (trust is not None or new_database):
+        raise CommandFailed(
+            ExitCode.USAGE, "--from replaces everything; leave --trust and --new-database away"
+        )
     try:
         from kinolog_stack.recovery.backup_restoration import BackupRestoration
         from kinolog_stack.recovery.restoration import Restoration
@@ -67,7 +71,7 @@ def restore(
         return yes or agreed()
 
     try:
-        with StoppedStack(settings) as stack:
+        with StoppedStack(settings, restores_backup=backup is not None) as stack:
             restoration: Restoration | BackupRestoration
             if backup is not None:
                 restoration = BackupRestoration(

@@ -43,6 +43,7 @@ class BackupRestoration:
             raise RestoreDeclined("Nothing was restored.")
         for path in self._occupied():
             self.stack.move_aside(path)
+        self.stack.adopt_master_keys()
         self.stack.folder.make_folders()
         self.stack.postgres.start()
         self.stack.start_nats()

@@ -19,7 +19,7 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.child_process import last_lines
-from kinolog_stack.servers.master_key import master_key_env
+from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from kinolog_stack.servers.nats_server import NOT_RECOVERED, NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
@@ -36,10 +36,15 @@ class ProgramFailed(StartError):
 
 
 class StoppedStack:
-    """Locks the data folder, so that no stack starts on it, and runs nats-server and Postgres for a block."""
+    """Locks the data folder, so that no stack starts on it, and runs nats-server and Postgres for a block.
 
-    def __init__(self, settings: StackSettings) -> None:
+    With `restores_backup` the master keys are those of a backup, whatever the data folder had, until
+    `adopt_master_keys`.
+    """
+
+    def __init__(self, settings: StackSettings, *, restores_backup: bool = False) -> None:
         self.settings = settings
+        self._restores_backup = restores_backup
         self.folder = DataFolder(settings.data)
         self.nats = NatsServer(
             self.folder.nats,
@@ -136,11 +141,20 @@ class StoppedStack:
         settings = self.nats.settings_env(service) if self.nats.running else {}
         if self.postgres.running:
             settings |= self.postgres.settings_env()
-        settings |= master_key_env(self.folder, os.environ)
+        settings |= master_key_env(self.folder, os.environ, of_backup=self._restores_backup)
         return settings | {"KINOLOG_ARTIFACTS_URL": self.folder.artifacts.as_uri()}
 
+    def adopt_master_keys(self) -> None:
+        """Let the data folder belong to the configured master keys. Its note of another one is set aside."""
+        self._restores_backup = False
+        try:
+            master_key_env(self.folder, os.environ)
+        except OtherMasterKey:
+            self.move_aside(self.folder.master_key_id)
+            master_key_env(self.folder, os.environ)
+
     def move_aside(self, path: Path, name: str = "") -> None:
-        """Move a folder to `set-aside/`, which deletes nothing. No server runs on it."""
+        """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it."""
         name = name or path.name
         target = self.folder.path / "set-aside" / self._stamp / name
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -21,11 +21,18 @@ SETTINGS = (FILE_SETTING, "KINOLOG_MASTER_KEY", COMMAND_SETTING)
 _COMMENT = "# The master key of this kinolog. It wraps the key of every job: keep a copy in a safe place.\n"
 
 
-def master_key_env(folder: DataFolder, environ: Mapping[str, str]) -> dict[str, str]:
+class OtherMasterKey(StartError):
+    """The data folder belongs to a master key that is not configured."""
+
+
+def master_key_env(
+    folder: DataFolder, environ: Mapping[str, str], *, of_backup: bool = False
+) -> dict[str, str]:
     """Return the settings with which a process of the stack reads the master keys.
 
     Without a setting it is the file `secrets/master.key` of the data folder. A missing file is made, unless the data
-    folder has had a master key: then it is lost. Raises `StartError`.
+    folder has had a master key: then it is lost. Before a backup is restored (`of_backup`) the keys are those of the
+    backup: none is made, and that of the data folder does not matter. Raises `StartError`, `OtherMasterKey`.
     """
     given = {name: environ[name] for name in SETTINGS if environ.get(name)}
     if not given:
@@ -33,10 +40,16 @@ def master_key_env(folder: DataFolder, environ: Mapping[str, str]) -> dict[str, 
     if FILE_SETTING in given:
         path = Path(given[FILE_SETTING]).expanduser().absolute()
         given[FILE_SETTING] = str(path)
+        if not path.exists() and of_backup:
+            raise StartError(
+                f"there is no master key at {path}; the keys of a backup are wrapped under that of its kinolog.",
+                f"Name the place of its copy with {FILE_SETTING}. Nothing was changed.",
+            )
         if not path.exists():
             _make(path, folder)
     keys = _read(given)
-    _remember(folder, [key.id.hex() for key in keys])
+    if not of_backup:
+        _remember(folder, [key.id.hex() for key in keys])
     if COMMAND_SETTING in given:
         # It runs once, with everything that the shell gives it. The processes lack the proxies of the shell.
         return {"KINOLOG_MASTER_KEY": ",".join(key.secret.hex() for key in keys)}
@@ -75,11 +88,11 @@ def _read(given: Mapping[str, str]) -> list[MasterKey]:
 def _remember(folder: DataFolder, ids: Sequence[str]) -> None:
     """Write the id of the first master key into the data folder, whole or not at all.
 
-    Raises `StartError` if the folder needs another key, or takes no file.
+    Raises `OtherMasterKey` if the folder needs another key, `StartError` if it takes no file.
     """
     known = _known(folder)
     if known and known not in ids:
-        raise StartError(
+        raise OtherMasterKey(
             f"the keys of all jobs in {folder.path} are wrapped under master key {known}, which is not among the "
             f"configured ones ({', '.join(ids)}).",
             "Restore the master key from its backup. To rotate it, put the new key before the old one.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from kinolog_tui.graphics.clip_decoder import DecodeFailed, PixelBox, decode
 from kinolog_tui.session.error_throttle import ErrorThrottle
 from kinolog_tui.session.preferences import Preferences, PreferenceStore
 from kinolog_tui.session.request_failure import RequestFailure
+from kinolog_tui.text.control_characters import without_controls
 from kinolog_tui.text.display_text import bar, size, span
+
+from kinolog.texts import refusal
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
@@ -20,6 +24,15 @@ def test_lengths_and_sizes_read_well() -> None:
     """Durations and sizes are formatted in the unit that fits."""
     assert [span(None), span(4.25), span(65), span(7205)] == ["–", "4.2 s", "1:05", "2:00:05"]
     assert [size(999), size(1_500), size(2_500_000_000)] == ["999 B", "1.5 kB", "2.5 GB"]
+
+
+def test_nothing_that_a_text_may_not_hold_is_drawn() -> None:
+    """The dashboard removes every character that the service refuses in one line of text, and no other."""
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+    removed = {character for character in every if not without_controls(character)}
+    refused = {character for character in every if refusal(character)}
+    assert removed - refused == set("\u061c\u200e\u200f")
+    assert refused <= removed
 
 
 def test_bars_fill_to_an_eighth_of_a_cell() -> None:

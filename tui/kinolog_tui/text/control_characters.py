@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Control characters, line separators, and marks of the direction of text. They have no width."""
+from kinolog import texts
+
+CONTROLS = re.compile(rf"[{texts.CONTROLS}\t\n\r\u061c\u200e\u200f]")
+"""What no text may hold, line ends and tabs, and marks of the direction of text. They have no width."""
 
 
 def without_controls(text: str) -> str:
