@@ -55,8 +55,10 @@ def main(url: str, folder: Path = FOLDER) -> None:
 
 
 def _save_thumbnails(http: httpx.Client, folder: Path, jobs: list[Any]) -> None:
-    """Write the thumbnail of each completed job."""
+    """Write the thumbnail of each completed job, instead of those of an earlier recording."""
     (folder / "thumbnails").mkdir(exist_ok=True)
+    for old in (folder / "thumbnails").iterdir():
+        old.unlink()
     for job in jobs:
         answer = http.get(f"/mcp/result/{job['job_id']}/thumbnail")
         if answer.status_code == HTTPStatus.OK:
