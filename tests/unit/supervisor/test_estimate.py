@@ -109,6 +109,24 @@ def test_decoded_frames_show_the_pace_of_decoding() -> None:
     assert estimate.eta_seconds == pytest.approx(30.0, abs=0.5)
 
 
+def test_the_eta_shrinks_in_a_stage_without_steps() -> None:
+    """While the file is assembled, the time left is what is expected less what has passed, and never nothing."""
+    rates = learned({Stage.ASSEMBLE: 20.0}, plan(scenes=1))
+    estimate = Estimate("model", plan(scenes=1), rates)
+    for step in (1, 2):
+        estimate.step(Stage.DENOISE, 0, step=step, steps=2, stage_seconds=1.0 * step)
+    for stage, scene in (
+        (Stage.PREFETCH, None),
+        (Stage.ENCODE_PROMPT, 0),
+        (Stage.DENOISE, 0),
+        (Stage.DECODE, 0),
+    ):
+        estimate.finish(stage, scene, 1.0)
+    for passed, left in ((0.0, 22.0), (15.0, 7.0), (40.0, 6.0)):
+        estimate.run(Stage.ASSEMBLE, None, passed)
+        assert estimate.eta_seconds == pytest.approx(left)
+
+
 def test_rates_are_learned_for_each_model() -> None:
     """The rates of one model do not apply to another."""
     part = EstimatedPart(Stage.DECODE, 0, 10.0)

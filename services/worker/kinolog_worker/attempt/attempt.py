@@ -83,6 +83,7 @@ class RunningAttempt:
                 background = [
                     group.create_task(self._recorder.stages.run()),
                     group.create_task(self._recorder.progress.run()),
+                    group.create_task(self._recorder.run()),
                     group.create_task(self._enforce_cancel()),
                 ]
                 watcher = group.create_task(self._watch_job())

@@ -112,6 +112,7 @@ class OutcomeRecorder:
         `watcher` reacts to changes of the job; it is cancelled when the end is decided. Raises `LeaseLost`.
         """
         command = await self._decide(outcome)
+        self._recorder.end()
         await self._recorder.stages.flush()
         await self._recorder.progress.flush()  # no progress is published after the end
         watcher.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 
 from kinolog.job.values import Stage
@@ -26,9 +27,12 @@ from kinolog_worker.inference.messages import (
 from kinolog_worker.reporting.estimate import Estimate, attempt_parts
 from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 
+REPORT_SECONDS = 1.0
+"""Time between two reports of a stage without steps."""
+
 
 class AttemptRecorder:
-    """Records an attempt's stages and progress. Only `run` and `flush` of `stages` and `progress` block."""
+    """Records an attempt's stages and progress. Only `run` blocks, and `run` and `flush` of `stages` and `progress`."""
 
     def __init__(self, dependencies: WorkerDependencies, lease: Lease, seals: Seals) -> None:
         self.stages = StageRecorder(lease, dependencies.worker, dependencies.clock)
@@ -44,6 +48,8 @@ class AttemptRecorder:
         self._estimate = Estimate("", (), dependencies.rates)
         self._scenes = max(1, len(lease.job.scenes))
         self._stage_started = perf_counter()
+        self._running: tuple[Stage, int | None] | None = None
+        """The running stage with its scene, if it has one."""
 
     def start_estimate(self, job: RenderJob, model: str) -> None:
         """Estimate progress by the work that this job needs from now on."""
@@ -59,6 +65,25 @@ class AttemptRecorder:
             parts = [part for part in parts if part.stage is not Stage.PREFETCH]
         self._estimate = Estimate(model, parts, self._dependencies.rates)
         self._scenes = len(job.scenes)
+
+    async def run(self) -> None:
+        """Report the time left once a second while a stage without steps runs, until cancelled."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self.report_time_left()
+
+    def report_time_left(self) -> None:
+        """Report progress again if the running stage has no steps: the time left shrinks all the same."""
+        status = self._dependencies.status
+        if self._running is None or status.steps or self._estimate.eta_seconds is None:
+            return
+        stage, scene = self._running
+        self._estimate.run(stage, scene, perf_counter() - self._stage_started)
+        self._put_progress(stage, scene, step=0, steps=0)
+
+    def end(self) -> None:
+        """Report no more time left: the outcome is decided."""
+        self._running = None
 
     def record(self, message: Message, model: str) -> SceneFile | None:
         """Record a message. Return the file of a newly rendered scene, which the caller stores."""
@@ -98,12 +123,13 @@ class AttemptRecorder:
 
     def start_stage(self, stage: Stage, scene: int | None = None) -> None:
         """Record that a stage starts now."""
-        self._stage_started = perf_counter()
+        self._stage_started, self._running = perf_counter(), (stage, scene)
         self.stages.start(stage, scene)
         self._put_progress(stage, scene, step=0, steps=0)
 
     def finish_stage(self, stage: Stage, seconds: float, scene: int | None = None) -> None:
         """Record that a stage finishes now, after `seconds`."""
+        self._running = None
         self.stages.finish(stage, seconds, scene)
         self._estimate.finish(stage, scene, seconds)
         steps = self._dependencies.status.steps

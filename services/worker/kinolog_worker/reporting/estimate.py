@@ -2,8 +2,8 @@
 
 An attempt is a list of parts, each with an amount of work. The time left is that of the denoising steps left, at the
 pace that this attempt has shown, and of the other parts, as measured in jobs of about this size. There is no estimate
-before two steps are done: the pace is not known yet. A stage that this worker has not measured at about this size has
-its typical share of the whole.
+before two steps are done and half a second has passed: the pace is not known yet. A stage that this worker has not
+measured at about this size has its typical share of the whole.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from kinolog_worker.reporting.stage_rates import EstimatedPart, StageRates
 STEPS_TO_SHOW_PACE = 2
 """Denoising steps after which an attempt's own pace is known."""
 
+OVERRUN_SHARE = 0.1
+"""A stage that runs longer than expected has this share of its time left."""
+
+PACE_SECONDS = 0.5
+"""Steps show their pace after this time: a single fast one says more about the machine's other work."""
+
 TYPICAL_SHARES: dict[Stage, float] = {
     Stage.STORYBOARD: 0.0,
     Stage.PREFETCH: 0.04,
@@ -28,6 +34,10 @@ TYPICAL_SHARES: dict[Stage, float] = {
     Stage.STORE: 0.005,
 }
 """Share of the whole that a stage usually takes, all scenes together."""
+
+
+TYPICAL_SECONDS_PER_MEGAPIXEL: dict[Stage, float] = {Stage.DECODE: 0.04, Stage.ASSEMBLE: 0.01}
+"""What these stages take at least on an ordinary processor, which encodes the video, whatever the model."""
 
 
 def attempt_parts(
@@ -75,11 +85,13 @@ class _PartProgress:
     steps: int = 0
     first_step_seconds: float = 0.0
     last_step_seconds: float = 0.0
+    running_seconds: float = 0.0
+    """How long it runs already, if it has no steps."""
 
     @property
     def seconds_per_step(self) -> float | None:
-        """Seconds of a step after the first, which may include a warm-up. None before two are done."""
-        if self.step < STEPS_TO_SHOW_PACE:
+        """Seconds of a step after the first, which may include a warm-up. None before they show a pace."""
+        if self.step < STEPS_TO_SHOW_PACE or self.last_step_seconds - self.first_step_seconds < PACE_SECONDS:
             return None
         if not self.first_step_seconds:
             return self.last_step_seconds / self.step
@@ -127,6 +139,12 @@ class Estimate:
             progress.first_step_seconds = stage_seconds
         progress.last_step_seconds = stage_seconds
 
+    def run(self, stage: Stage, scene: int | None, stage_seconds: float) -> None:
+        """Record that a part runs, `stage_seconds` after it started. Stages without steps show no other progress."""
+        progress = self._progress.get((stage, scene))
+        if progress is not None:
+            progress.running_seconds = stage_seconds
+
     def finish(self, stage: Stage, scene: int | None, seconds: float) -> None:
         """Record that a part is done, after `seconds`."""
         progress = self._progress.get((stage, scene))
@@ -167,9 +185,17 @@ class Estimate:
                 left += seconds_per_unit * progress.part.units * (1.0 - progress.done)
             else:
                 expected = self.rates.expected(self.model, progress.part)
-                whole = expected if expected is not None else seconds_per_share * progress.share
-                left += whole * (1.0 - progress.done)
+                whole = (
+                    expected if expected is not None else self._typical_seconds(progress, seconds_per_share)
+                )
+                ran = progress.running_seconds
+                left += max(whole * (1.0 - progress.done) - ran, OVERRUN_SHARE * ran)
         return left
+
+    def _typical_seconds(self, progress: _PartProgress, seconds_per_share: float) -> float:
+        """Return the seconds of a part that this worker has not measured at about this size."""
+        least = TYPICAL_SECONDS_PER_MEGAPIXEL.get(progress.part.stage, 0.0) * progress.part.units
+        return max(least, seconds_per_share * progress.share)
 
     def _denoise_seconds_per_unit(self) -> float | None:
         """Return the pace of denoising, by the finished scenes and the running one; None before two steps are done."""
