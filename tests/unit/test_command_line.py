@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from kinolog_cli.app import COMMANDS, app
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_stack.data_folder import DataFolder, RunningStack
 
 HEAVY = (
     "httpx",
@@ -57,6 +59,21 @@ def test_a_restore_of_a_backup_ignores_no_option(tmp_path: Path, options: list[s
     assert done.exit_code == ExitCode.USAGE
     assert "leave --trust and --new-database away" in done.stderr
     assert not data.exists()
+
+
+def test_a_master_key_that_only_the_stack_was_given_is_named(tmp_path: Path) -> None:
+    """A command beside a running stack needs the same setting; without it the error says so."""
+    folder = DataFolder(tmp_path / "data")
+    folder.open()
+    try:
+        folder.master_key_id.write_text("0123456789abcdef\n", encoding="ascii")
+        addresses = {"nats": "nats://127.0.0.1:1", "postgres": "127.0.0.1:1"}
+        folder.write_state(RunningStack(pid=os.getpid(), state="running", addresses=addresses))
+        done = CliRunner().invoke(app, ["backup", str(tmp_path / "backup"), "--data", str(folder.path)])
+    finally:
+        folder.close()
+    assert done.exit_code == ExitCode.FAILED
+    assert "name its place with KINOLOG_MASTER_KEY_FILE" in done.stderr
 
 
 def test_the_version_needs_no_command() -> None:

@@ -86,7 +86,10 @@ def run_projector(verb: str, data: Path | None, as_json: bool, *options: str) ->
     if "postgres" not in running.addresses:
         text = f"kinolog on {folder.path} is {running.state}; try again when it runs"
         raise CommandFailed(ExitCode.UNREACHABLE, text)
-    return _run(arguments, _environment(folder, running.addresses))
+    try:
+        return _run(arguments, _environment(folder, running.addresses))
+    except StartError as error:  # such as another master key than the one that `kinolog up` was given
+        raise CommandFailed(ExitCode.FAILED, str(error)) from error
 
 
 def _run(arguments: Sequence[str], env: Mapping[str, str]) -> ExitCode:
