@@ -14,7 +14,7 @@ from kinolog.adapters.jetstream.key_rewrap import rewrap_keys
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.adapters.jetstream.subjects import KEYS_BUCKET, KEYS_STREAM, Service
 from kinolog.ids import new_id
-from kinolog.privacy.master_keys import MasterKey, MasterKeys
+from kinolog.privacy.master_keys import MasterKey, MasterKeys, MasterKeyUnusable
 from kinolog.privacy.sealer import new_key
 from kinolog.privacy.wrapped_keys import MARK, WrappedKeyStore
 from kinolog_stack.servers.nats_server import NatsServer
@@ -75,6 +75,19 @@ async def test_a_rotation_wraps_all_keys_again(stored: JetStreamKeyStore) -> Non
     rotated = WrappedKeyStore(stored, MasterKeys([NEW]))
     assert await rotated.check()
     assert await rotated.get_many(list(given)) == given
+
+
+async def test_a_wrong_master_key_does_not_mark_the_keys(stored: JetStreamKeyStore) -> None:
+    """Keys without a mark, as after a restore: a start with a wrong master key does not lock the right one out."""
+    given = {new_id(): new_key()}
+    right = WrappedKeyStore(stored, MasterKeys([OLD]))
+    await right.create(given)
+    with pytest.raises(MasterKeyUnusable, match="1 stored keys need another master key"):
+        await rewrap_keys(stored, MasterKeys([NEW]))
+    assert await stored.get(MARK) is None
+    assert await rewrap_keys(stored, MasterKeys([OLD])) == 0
+    assert await right.check()
+    assert await right.get_many(list(given)) == given
 
 
 async def test_an_interrupted_change_is_finished(

@@ -84,6 +84,10 @@ class MasterKeys:
                 f"key {key_id} does not unwrap under its master key: it is damaged"
             ) from None
 
+    def may_unwrap(self, wrapped: bytes) -> bool:
+        """Return whether one of the master keys wraps it, or none does. Damaged bytes do not unwrap all the same."""
+        return len(wrapped) == KEY_BYTES or wrapped[:HEAD_BYTES] in self._ciphers
+
     def is_current(self, wrapped: bytes) -> bool:
         """Return whether the first master key wraps it."""
         return wrapped.startswith(self.head) and len(wrapped) != KEY_BYTES

@@ -7,7 +7,7 @@ import logging
 
 from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.privacy.master_keys import KeyNotUnwrapped, MasterKeys
+from kinolog.privacy.master_keys import KeyNotUnwrapped, MasterKeys, MasterKeyUnusable
 from kinolog.privacy.wrapped_keys import MARK, WrappedKeyStore
 from kinolog.process.logs import fields
 
@@ -20,12 +20,17 @@ RETRY_SECONDS = 15.0
 async def rewrap_keys(store: JetStreamKeyStore, master_keys: MasterKeys) -> int:
     """Wrap every key under the first master key, the mark last. Return the number of changed keys.
 
-    Keys can be read and erased meanwhile, and several processes may do it at the same time. Raises `LogUnavailable`.
+    Keys can be read and erased meanwhile, and several processes may do it at the same time. Raises
+    `LogUnavailable`, and `MasterKeyUnusable` if the master key of some is missing. Then nothing is marked: the mark
+    would refuse the right master key.
     """
+    foreign = 0
 
     def rewrapped(key_id: str, stored: bytes) -> bytes | None:
+        nonlocal foreign
         if master_keys.is_current(stored):
             return None
+        foreign += not master_keys.may_unwrap(stored)
         try:
             return master_keys.wrap(key_id, master_keys.unwrap(key_id, stored))
         except KeyNotUnwrapped as error:
@@ -33,6 +38,11 @@ async def rewrap_keys(store: JetStreamKeyStore, master_keys: MasterKeys) -> int:
             return None
 
     changed = await store.replace(lambda key_id, data: None if key_id == MARK else rewrapped(key_id, data))
+    if foreign:
+        raise MasterKeyUnusable(
+            f"{foreign} stored keys need another master key than the configured ones. Give this process that one too, "
+            "and start it again (docs/running.md, The master key)"
+        )
     mark = await store.get(MARK)
     if mark is not None and not master_keys.is_current(mark):
         await store.replace(lambda key_id, data: rewrapped(key_id, data) if key_id == MARK else None)
@@ -48,6 +58,9 @@ async def rewrap_until_done(store: JetStreamKeyStore, master_keys: MasterKeys) -
         except LogUnavailable as error:
             logger.warning("the keys are not all wrapped yet; retrying: %s", error, extra=fields("retry"))
             await asyncio.sleep(RETRY_SECONDS)
+        except MasterKeyUnusable as error:
+            logger.error("not all keys can be wrapped: %s", error, extra=fields("key_unreadable"))
+            return
         else:
             logger.info(
                 "all keys are wrapped under master key %s",
