@@ -16,6 +16,7 @@ from kinolog_tui.text.control_characters import without_controls
 from kinolog_tui.text.display_text import bar, size, span
 
 from kinolog.texts import refusal
+from kinolog_client import ProblemError
 
 FILM = Path(__file__).parents[2] / "snapshot" / "film.mp4"
 
@@ -26,8 +27,17 @@ def test_lengths_and_sizes_read_well() -> None:
     assert [size(999), size(1_500), size(2_500_000_000)] == ["999 B", "1.5 kB", "2.5 GB"]
 
 
+@pytest.mark.parametrize("status", [500, 503, 504, 507])
+def test_trouble_of_the_service_asks_for_no_other_request(status: int) -> None:
+    """A full disk or damaged data is not in the form: the next step does not ask to change it."""
+    failure = RequestFailure.of(ProblemError(status, {"detail": "the disk is full"}))
+    assert failure.text == "the disk is full"
+    assert failure.next_step
+    assert "Change what is named" not in failure.next_step
+
+
 def test_nothing_that_a_text_may_not_hold_is_drawn() -> None:
-    """The dashboard removes every character that the service refuses in one line of text, and no other."""
+    """The dashboard removes every character that the service refuses in one line of text, and marks of direction."""
     every = [chr(code) for code in range(sys.maxunicode + 1)]
     removed = {character for character in every if not without_controls(character)}
     refused = {character for character in every if refusal(character)}

@@ -12,7 +12,10 @@ NEXT_STEPS = {
     404: "It may be on another server; look in Jobs ({everywhere.jobs}).",
     409: "Press {everywhere.renew} to see how things stand now.",
     429: "Wait a moment, then try again.",
+    500: "Tell whoever runs kinolog; `kinolog doctor` checks every part.",
     503: "A part of kinolog is away; it is tried again by itself.",
+    504: "Try again in a moment.",
+    507: "Try again when there is room.",
 }
 """What to do, by HTTP status. A name in braces stands for the key of that binding."""
 
