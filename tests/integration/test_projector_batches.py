@@ -9,13 +9,14 @@ from contextlib import suppress
 import psycopg
 import pytest
 from kinolog_projector.projection.batch import BatchPreparer
-from kinolog_projector.projection.projection_tables import CheckpointConflict
+from kinolog_projector.projection.key_archive import ArchivedKey
+from kinolog_projector.projection.projection_tables import CheckpointConflict, ProjectionTables
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.rebuild.table_hashes import table_hashes
 
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.event_store import DamagedLog
-from kinolog.readmodel.database import writer_connection
+from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
@@ -105,6 +106,20 @@ async def test_the_archive_refuses_changes(memory_jobs: MemoryJobs, database: Pr
     await database.catch_up(memory_jobs.store, memory_jobs.keys)
     with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
         await database.connection.execute(change)
+
+
+async def test_a_failed_side_task_leaves_the_writer_usable(
+    memory_jobs: MemoryJobs, database: Projected
+) -> None:
+    """Partitions that a failed transaction made are made again by the next batch."""
+
+    async def fails(connection: Connection, projection: ProjectionTables) -> None:
+        await database.writer.key_archive.store(connection, [ArchivedKey("key", b"wrapped", 1)])
+        raise psycopg.OperationalError("no space left on device")
+
+    with pytest.raises(psycopg.OperationalError):
+        await database.writer.run_exclusively(fails)
+    assert await database.catch_up(memory_jobs.store, memory_jobs.keys)
 
 
 async def test_an_interrupted_batch_writes_nothing(memory_jobs: MemoryJobs, database_url: str) -> None:

@@ -67,9 +67,13 @@ class BatchWriter:
         await uninterrupted(self._run_exclusively(work))
 
     async def _run_exclusively(self, work: Callable[[Connection, ProjectionTables], Awaitable[None]]) -> None:
-        async with self._lock, self._connection.transaction():
-            await self._connection.execute(LOCK_LOG)
-            await work(self._connection, self._projection)
+        try:
+            async with self._lock, self._connection.transaction():
+                await self._connection.execute(LOCK_LOG)
+                await work(self._connection, self._projection)
+        except BaseException:  # the caller may go on, without the partitions that the transaction made
+            self._projection, self.key_archive = ProjectionTables(), KeyArchive()
+            raise
 
     async def apply(self, batch: CommitBatch) -> None:
         """Write a batch. Raises `CheckpointConflict`, and writes nothing, if another projector was faster."""
