@@ -63,6 +63,16 @@ async def test_an_erased_reason_is_shown_as_erased(api: RunningApi) -> None:
     assert [await _reasons(api, job_id) for job_id in (given, silent)] == [[ERASED_TEXT], [""]]
 
 
+async def test_a_reason_without_its_key_is_not_erased(api: RunningApi) -> None:
+    """A key that is lost is trouble of the service. The history does not call the reason erased."""
+    job_id = await api.submit()
+    await _cancel(api, job_id, REASON)
+    loaded = await api.store.load(job_id)
+    assert loaded is not None
+    await api.keys.discard([loaded.job.sealing_key_id])
+    assert await _reasons(api, job_id) == [""]
+
+
 async def test_a_reason_of_an_earlier_version(api: RunningApi) -> None:
     """A reason that an earlier version stored in the clear is read until its job is erased, also as of earlier."""
     job_id = await api.submit()

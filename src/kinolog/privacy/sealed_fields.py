@@ -70,9 +70,10 @@ def unseal_preview(preview: PreviewImage, key: bytes) -> PreviewImage:
 
 
 def unseal_reason(event: CancelRequested, job: Job, key: bytes | None) -> str:
-    """Return why a job was cancelled; `ERASED_TEXT` if the job or its key is erased. Raises `UnsealFailed`.
+    """Return why a job was cancelled; `ERASED_TEXT` if the job is erased. Raises `UnsealFailed`.
 
-    An earlier version stored the reason in the clear.
+    It is empty if the key is missing although the job is not erased: that is trouble of ours. An earlier version stored
+    the reason in the clear.
     """
     if not event.reason and event.sealed_reason is None:
         return ""
@@ -80,7 +81,7 @@ def unseal_reason(event: CancelRequested, job: Job, key: bytes | None) -> str:
         return ERASED_TEXT
     if event.sealed_reason is None:
         return event.reason
-    return ERASED_TEXT if key is None else Sealer(job.id, key).unseal(event.sealed_reason, CANCEL_REASON)
+    return "" if key is None else Sealer(job.id, key).unseal(event.sealed_reason, CANCEL_REASON)
 
 
 def unseal_log_line(line: LogLine, key: bytes | None) -> LogLine:

@@ -19,6 +19,7 @@ from kinolog.job.values import SCRATCH_FULL, WORKER_STOPPED, Artifact, JobError,
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.process.backoff import Backoff
+from kinolog.process.full_disk import NO_ROOM
 from kinolog.process.logs import fields
 from kinolog.provenance import SigningFailed
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
@@ -53,8 +54,6 @@ ARTIFACTS_ALARM = f"{STORAGE_FULL}-artifacts"
 
 SIGNING_ALARM = "signing"
 """Name of the alarm while the video of a finished job cannot be signed."""
-
-NO_ROOM = "the disk of the temporary files is full; the job waits for room"
 
 
 class _StoringInterrupted(Exception):

@@ -19,7 +19,7 @@ from queue import Queue
 from threading import Lock, Thread
 
 from kinolog.job.values import SCRATCH_FULL
-from kinolog.process.full_disk import is_full
+from kinolog.process.full_disk import NO_ROOM, is_full
 from kinolog_worker.inference.framing import framed, read_command
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
 from kinolog_worker.inference.messages import (
@@ -44,7 +44,6 @@ from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
 _PRODUCT_LOG = "kinolog_worker"
-NO_ROOM = "the disk of the temporary files is full; the job waits for room"
 
 
 class InferenceLoop:

@@ -16,7 +16,7 @@ from kinolog.ports.tickets import HeldTicket
 from kinolog.ports.workers import WorkerReport
 from kinolog.privacy.sealed_fields import ProgressSealer, unseal_job
 from kinolog.privacy.sealer import UnsealFailed
-from kinolog.process.full_disk import is_full
+from kinolog.process.full_disk import NO_ROOM, is_full
 from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.attempt import RunningAttempt
@@ -40,11 +40,7 @@ KEY_MISSING_DELIVERIES = 5
 WORKER_ERROR_SECONDS = 10.0
 """Delay of a released ticket after an error of this worker."""
 
-NO_ROOM = JobError(
-    code=SCRATCH_FULL,
-    message="the disk of the temporary files is full; the job waits for room",
-    retryable=True,
-)
+OUT_OF_ROOM = JobError(code=SCRATCH_FULL, message=NO_ROOM, retryable=True)
 UNREADABLE = JobError(
     code="PROMPT_UNREADABLE", message="the prompt does not unseal with the key of the job", retryable=False
 )
@@ -240,7 +236,7 @@ class TicketHandler:
             )
             if is_full(error) or self._room.is_out():
                 self._room.ran_out()
-                worker_error = NO_ROOM
+                worker_error = OUT_OF_ROOM
             await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
 
