@@ -37,7 +37,10 @@ class Supervisable(Protocol):
 
 
 class SupervisedProcess:
-    """A process and the thread that restarts it. `since` is when it last began to run, in ISO format."""
+    """A process and the thread that restarts it. `since` is when it last began to run, in ISO format.
+
+    An error of `on_change` is logged and has no other effect.
+    """
 
     def __init__(
         self,
@@ -162,4 +165,7 @@ class SupervisedProcess:
                 self.starts += 1
                 self.since = datetime.now(UTC).isoformat(timespec="seconds")
             self._changed.notify_all()
-        self._on_change(self)
+        try:
+            self._on_change(self)
+        except Exception:  # such as a terminal that is gone: whoever watches must not end the supervision
+            log.exception("a change could not be reported", extra=fields("report", part=self.name))

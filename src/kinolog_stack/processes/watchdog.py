@@ -63,10 +63,13 @@ class Watchdog:
         self._silence = Silence()
 
     def run(self, stopping: threading.Event) -> None:
-        """Ask until `stopping` is set."""
+        """Ask until `stopping` is set. A question that fails is logged, and the next one follows."""
         before = self._clock()
         while not stopping.wait(AGAIN_SECONDS if self._silence.seconds else PROBE_SECONDS):
-            self.check(before)
+            try:
+                self.check(before)
+            except Exception:
+                log.exception("a process could not be asked", extra=fields("ask", part=self._process.name))
             before = self._clock()
 
     def check(self, before: float) -> None:

@@ -1,0 +1,77 @@
+"""A supervised process, without a stack."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
+from kinolog_stack.processes.supervised_process import SupervisedProcess
+from kinolog_stack.processes.watchdog import Watchdog
+
+
+class WaitingProgram:
+    """A child that waits until it is ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.child: ChildProcess | None = None
+        self._log = folder / "waiting.log"
+
+    def start(self) -> None:
+        """Start it."""
+        argv = [sys.executable, "-c", "import signal; signal.pause()"]
+        self.child = spawn(ChildCommand(name="waiting", argv=argv, log_path=self._log))
+
+    def stop(self) -> None:
+        """End it."""
+        if self.child is not None:
+            self.child.stop()
+
+    def responds(self) -> bool:
+        """It has no address."""
+        return True
+
+
+def test_a_terminal_that_is_gone_ends_no_supervision(tmp_path: Path) -> None:
+    """A process is restarted also if the change cannot be printed, however often it ends."""
+
+    def print_nowhere(process: SupervisedProcess) -> None:
+        raise BrokenPipeError
+
+    supervised = SupervisedProcess("waiting", WaitingProgram(tmp_path), print_nowhere)
+    supervised.start()
+    try:
+        for starts in (2, 3):
+            supervised.kill()
+            assert supervised.wait_started(starts)
+    finally:
+        supervised.stop()
+    assert supervised.state == "stopped"
+
+
+class FailingQuestion(WaitingProgram):
+    """A program whose first question fails, and which never answers."""
+
+    questions = 0
+
+    def responds(self) -> bool:
+        """Fail once."""
+        self.questions += 1
+        if self.questions == 1:
+            raise OSError("too many open files")
+        return False
+
+
+def test_a_question_that_fails_ends_no_watch(tmp_path: Path) -> None:
+    """A process that does not answer is killed and started again also after a question that could not be asked."""
+    supervised, stopping = SupervisedProcess("waiting", FailingQuestion(tmp_path)), threading.Event()
+    supervised.start()
+    watching = threading.Thread(target=Watchdog(supervised, silent_seconds=0.0).run, args=(stopping,))
+    watching.start()
+    try:
+        assert supervised.wait_started(2)
+    finally:
+        stopping.set()
+        watching.join()
+        supervised.stop()
