@@ -1,6 +1,6 @@
 """One byte of a file changes, at random: in the stream, in the archive, in a video. It is noticed, named, and repaired.
 
-KINOLOG_FLIPS sets how many bytes are changed, one after the other, each in a copy of the same folder.
+FLIPPED_BYTES sets how many bytes are changed, one after the other, each in a copy of the same folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.fixtures.damage import flip_byte
 from tests.fixtures.filled_folder import FilledFolder, proofs_of, records_of, restored
 from tests.fixtures.whole_stack import whole_stack
 
-FLIPS = int(os.environ.get("KINOLOG_FLIPS", "6"))
+FLIPS = int(os.environ.get("FLIPPED_BYTES", "6"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ARCHIVE_FILES = """

@@ -226,13 +226,14 @@ async def test_an_archive_that_cannot_be_read_is_damage(
         assert "the archive cannot be read: invalid page" in alarm.text
 
 
-async def test_a_damaged_index_by_job_is_found(
-    own_nats_server: NatsServer, own_postgres_server: PostgresServer
+@pytest.mark.parametrize("index", ["archive_of_job", "archive_pkey"])
+async def test_a_damaged_index_is_found(
+    own_nats_server: NatsServer, own_postgres_server: PostgresServer, index: str
 ) -> None:
-    """The comparison goes by position; the other index of the archive is read too."""
+    """Both indexes of the archive are read, and a damaged page of one is damage although every row is right."""
     url = own_postgres_server.url()
     await archived_log(own_nats_server, url)
-    flip_in_table(own_postgres_server, url, "kinolog.archive_of_job", page=1)
+    flip_in_table(own_postgres_server, url, f"kinolog.{index}", page=1)
     async with guarding(own_nats_server, own_postgres_server.url()) as (guard, _):
         with pytest.raises(psycopg.InternalError, match="invalid page"):
             await guard.check_start()

@@ -47,11 +47,11 @@ class ArchiveReader:
         return int(row[0]) if row is not None else 0
 
     async def hash(self, after: int, until: int) -> bytes | None:
-        """Return a hash over the rows after `after` up to `until`; None if one is missing or cannot be read."""
-        try:
-            cursor = await self._connection.execute(HASH, [after, until])
-        except psycopg.InternalError:  # a damaged page
-            return None
+        """Return a hash over the rows after `after` up to `until`; None if one is missing.
+
+        Raises `psycopg.InternalError` for a damaged page.
+        """
+        cursor = await self._connection.execute(HASH, [after, until])
         row = await cursor.fetchone()
         return bytes(row[1]) if row is not None and row[0] == until - after else None
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import sha256
 from struct import Struct
 
+import psycopg
+
 from kinolog.codec.commits import DamagedCommit, parse_commit
 from kinolog.ports.raw_log import RawCommit, RawLog
 from kinolog_projector.guard.archive_reader import ArchiveReader, ArchiveRow
@@ -56,12 +58,20 @@ class LogComparison:
     async def range(self, after: int, until: int) -> list[Damage]:
         """Return the differences after `after` up to `until`, which both sides must have reached.
 
-        Raises `LogUnavailable`, `psycopg.OperationalError`.
+        Raises `LogUnavailable`, `psycopg.OperationalError`; `psycopg.InternalError` for a damaged page of an index.
         """
         logged = await self._log.stored(after, until)
-        if len(logged) == until - after and await self._archive.hash(after, until) == range_hash(logged):
+        unreadable: psycopg.InternalError | None = None
+        try:
+            archived = await self._archive.hash(after, until)
+        except psycopg.InternalError as error:
+            archived, unreadable = None, error
+        if len(logged) == until - after and archived == range_hash(logged):
             return []
-        return compare(logged, await self._archive.rows(after, until), after, until)
+        damages = compare(logged, await self._archive.rows(after, until), after, until)
+        if unreadable is not None and not damages:
+            raise unreadable  # a page of an index: all rows are right
+        return damages
 
 
 async def archived_damages(log: RawLog, archive: ArchiveReader) -> list[Damage]:
