@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.nuid import NUID
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, purge
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, api_request, purge
 from kinolog.adapters.jetstream.client.consumers import create_consumer, nanoseconds
 from kinolog.adapters.jetstream.client.pull_consumer import PullConsumer
 from kinolog.adapters.jetstream.client.stored_messages import StoredMessageReader
@@ -104,6 +104,9 @@ class _FollowerConsumer:
         """Create a consumer. Return its name."""
         start: dict[str, object] = {"deliver_policy": "new"}
         if self._next:
+            info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.PROGRESS}")
+            if int(info["state"]["last_seq"]) < self._next - 1:
+                self._next = 1  # the stream was made again, and its positions begin anew
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
         name = f"follow-{_consumer_ids.next().decode()}"
         created = await create_consumer(
