@@ -112,7 +112,7 @@ class HealthMonitor:
                 severity=AlarmSeverity.WARNING,
                 text=(
                     "Lists and charts lack the latest changes: the database is not kept up to date. Single jobs and "
-                    "live updates are not concerned. The logs of the projector and of Postgres give the reason."
+                    "live updates are not affected. The logs of the projector and of Postgres give the reason."
                 ),
                 source=self._alarms.source,
                 since=self._clock(),
