@@ -11,7 +11,7 @@ PYTEST     := $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fmt lint types walls buf gen verify unit bench image clean
+.PHONY: drills help setup demo up test check fmt lint types walls buf gen verify unit bench image clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -31,8 +31,11 @@ demo: setup ## From a prompt to an MP4: make demo PROMPT="…" OUT=film.mp4
 up: setup ## Start everything on this machine and leave it running; Ctrl-C stops it
 	$(BIN)/kinolog up
 
-test: setup ## The whole suite
-	$(PYTEST) -n $(PROCESSES) $(ARGS)
+test: setup ## The suite
+	$(PYTEST) -n $(PROCESSES) -m "not drill" $(ARGS)
+
+drills: setup ## Minutes of kills, freezes, full disks and flipped bytes, before a release
+	$(PYTEST) -n 1 -m drill $(ARGS)
 
 check: verify ## Everything before a push: format, lint, types, walls, contract, unit tests
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit types fmt lint walls buf

@@ -22,7 +22,7 @@ from tests.fixtures.filled_folder import FilledFolder, proofs_of, records_of, re
 from tests.fixtures.whole_stack import whole_stack
 
 FLIPS = int(os.environ.get("FLIPPED_BYTES", "6"))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(300)]
 
 ARCHIVE_FILES = """
 SELECT pg_relation_filepath(c.oid) FROM pg_class AS c WHERE c.oid = 'kinolog.archive'::regclass

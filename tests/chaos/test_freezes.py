@@ -13,7 +13,7 @@ from kinolog_client import GatewayError, KinologClient
 from tests.fixtures.waits import WAIT_SECONDS, wait_until
 from tests.fixtures.whole_stack import whole_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(900)]
 
 VICTIMS = ("api", "gateway", "projector", "worker-1", "nats-server", "postgres")
 ENV = {"KINOLOG_SILENT_SECONDS": "5", "KINOLOG_WORKER_ACK_WAIT_SECONDS": "3600"}

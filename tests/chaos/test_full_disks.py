@@ -19,7 +19,7 @@ from tests.fixtures.threads import background_thread
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(1800)]
 
 CYCLES = int(os.environ.get("FULL_DISK_CYCLES", "1"))
 """How often each disk is filled."""

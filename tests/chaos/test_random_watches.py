@@ -14,6 +14,7 @@ WATCHES = int(os.environ.get("RANDOM_WATCHES", "40"))
 
 
 @pytest.mark.slow
+@pytest.mark.drill
 @pytest.mark.timeout(600 + 10 * WATCHES)
 def test_updates_go_on_through_random_watches_and_kills(data_folder: Path) -> None:
     """Every update arrives after any number of short watches and killed servers."""
