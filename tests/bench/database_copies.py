@@ -32,17 +32,18 @@ _TRIGRAMS = ", ".join(
     f"((({a} * 1000003) # {b}) * 1000003 # {c} & 2147483647)::int"
     for a, b, c in zip(_LETTERS, _LETTERS[1:], _LETTERS[LENGTH - 1 :], strict=False)
 )
+_ID_OF_NUMBER = "(SELECT job_id FROM projection.prompts AS p WHERE p.number = prompt_trigrams.number)"
 _VALUES = {
     "id": _ID,
     "job_id": _ID,
     "number": "{0} + round.nth * round.many",
     "position": "{0} + round.nth * round.many",
-    "grams": "{0} || ARRAY[" + _TRIGRAMS.format("job_id") + "]",
+    "grams": "{0} || ARRAY[" + _TRIGRAMS.format(_ID_OF_NUMBER) + "]",
 }
 JOBS: Sequence[Table] = (tables.jobs,)
 PARTS: Sequence[Table] = (
+    tables.prompt_trigrams,  # before the prompts, whose key finds the ids
     tables.prompts,
-    tables.prompt_trigrams,
     tables.stages,
     tables.attempts,
     tables.artifacts,

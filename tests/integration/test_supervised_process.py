@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
 from kinolog_stack.processes.supervised_process import SupervisedProcess
 from kinolog_stack.processes.watchdog import Watchdog
+from tests.fixtures.threads import background_thread
 
 
 class WaitingProgram:
@@ -65,13 +65,10 @@ class FailingQuestion(WaitingProgram):
 
 def test_a_question_that_fails_ends_no_watch(tmp_path: Path) -> None:
     """A process that does not answer is killed and started again also after a question that could not be asked."""
-    supervised, stopping = SupervisedProcess("waiting", FailingQuestion(tmp_path)), threading.Event()
+    supervised = SupervisedProcess("waiting", FailingQuestion(tmp_path))
     supervised.start()
-    watching = threading.Thread(target=Watchdog(supervised, silent_seconds=0.0).run, args=(stopping,))
-    watching.start()
     try:
-        assert supervised.wait_started(2)
+        with background_thread(Watchdog(supervised, silent_seconds=0.0).run, "watchdog"):
+            assert supervised.wait_started(2)
     finally:
-        stopping.set()
-        watching.join()
         supervised.stop()

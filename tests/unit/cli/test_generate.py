@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ async def test_ctrl_c_leaves_the_job_running(
         *("generate", "a red circle", "--watch"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # A shell that starts the tests in the background has them ignore Ctrl-C, and a child inherits that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
     first = (await process.stderr.readline()).decode()
