@@ -46,7 +46,7 @@ def given_row(api: RunningApi, row: JobRow | None) -> None:
         {"seed": 4711},
         {"gpu_seconds": 99.0},
         {"artifacts": ()},
-        {"tenant": "somebody"},
+        {"tenant": "another"},
         {"erased": True},
     ],
     ids=lambda change: next(iter(change)),

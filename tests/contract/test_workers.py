@@ -118,7 +118,7 @@ async def test_a_deregistered_worker_is_not_present(registries: Registries) -> N
 
 
 async def test_a_report_that_the_server_does_not_remove_gets_old(nats_server: NatsServer) -> None:
-    """A report that stays because the server's clock was set back does not make its worker present for ever."""
+    """A report that stays because the server's clock was set back does not make its worker present permanently."""
     await empty_streams(nats_server, [WORKERS_STREAM])
     now = 100.0
     async with (

@@ -26,7 +26,7 @@ async def _followers(admin: Client) -> int:
 
 
 async def test_a_follower_reads_a_stream_that_was_made_again(own_nats_server: NatsServer) -> None:
-    """Positions of the new stream begin anew. A follower that is ahead of them does not miss what is published."""
+    """Positions of the new stream begin at 1. A follower that is ahead of them does not miss what is published."""
     await empty_streams(own_nats_server, [PROGRESS])
     async with (
         connected(own_nats_server, Service.ADMIN) as admin,

@@ -81,7 +81,7 @@ async def test_commits_that_are_not_archived_are_archived(copies: TwoCopies) -> 
 
 
 async def test_a_forged_commit_needs_a_person(copies: TwoCopies) -> None:
-    """Where both copies are intact and differ, nothing is done until somebody says which is right."""
+    """Where both copies are intact and differ, nothing is done until the operator says which is right."""
     stored = (await copies.log.stored(AT - 1, AT))[AT]
     copies.log.replaced[AT] = another_commit(AT, stored.job_id)
     assert (await copies.inspect()).replace_log

@@ -146,7 +146,7 @@ async def test_prompts_are_partitioned_by_number(database: Projected) -> None:
 async def test_a_user_without_rights_on_the_log_removes_what_it_can(
     database: Projected, own_postgres_server: PostgresServer
 ) -> None:
-    """With a database user that is no superuser the tables are written anew, and a warning says what is left."""
+    """With a database user that is no superuser the tables are rewritten, and a warning says what is left."""
     await _given_erased(database, MemoryJobs())
     execute = database.connection.execute
     await execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")

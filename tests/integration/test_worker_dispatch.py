@@ -204,7 +204,7 @@ async def test_many_jobs_at_once(dispatch: RunningDispatch) -> None:
 
 
 async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispatch) -> None:
-    """Streams of the queue that somebody deletes are created again; every job gets its ticket and reaches a worker."""
+    """Deleted streams of the queue are created again; every job gets its ticket and reaches a worker."""
     job_ids = [await dispatch.submit() for _ in range(40)]
 
     async def unfinished(start: datetime, end: datetime) -> AsyncIterator[Sequence[UnfinishedJob]]:
@@ -230,7 +230,7 @@ async def test_deleted_streams_come_back_with_all_tickets(dispatch: RunningDispa
 
 
 async def test_deleted_consumers_come_back(dispatch: RunningDispatch) -> None:
-    """Consumers that somebody deletes while their readers wait are created again, and jobs go on."""
+    """Consumers that an operator deletes while their readers wait are created again, and jobs go on."""
     queue = JetStreamTicketQueue(dispatch.worker)
     async with dispatching(dispatch), asyncio.timeout(2 * SOON_SECONDS):
         taking = asyncio.create_task(queue.take(["tiny"]))

@@ -55,11 +55,16 @@ def _words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
 
 
-def _retired() -> set[str]:
-    """Return the first column of the glossary's table of retired words."""
-    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition("## Retired words")[2]
-    rows = re.findall(r"^\| ([^|]+) \|", page, flags=re.MULTILINE)
-    return {word for row in rows if not row.startswith(("retired", "---")) for word in row.split(", ")}
+def _listed(heading: str) -> set[str]:
+    """Return the first column of a table of the glossary."""
+    page = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").partition(f"## {heading}\n")[2]
+    rows = re.findall(r"^\| ([^|]+) \|", page.partition("\n## ")[0], flags=re.MULTILINE)
+    return {word for row in rows[2:] for word in row.split(", ")}
+
+
+def _sentences(path: Path) -> str:
+    """Return the text of a page or module in lower case, with blanks for line breaks."""
+    return " ".join(path.read_text(encoding="utf-8").lower().split())
 
 
 def _named(path: Path) -> Iterator[str]:
@@ -75,7 +80,7 @@ def _product_modules() -> list[Path]:
 
 def test_no_name_has_a_retired_word() -> None:
     """Modules, classes and functions use the words of docs/glossary.md."""
-    retired = _retired()
+    retired = _listed("Retired words")
     assert len(retired) > 20, "the table of retired words was not found"
     found = {
         f"{path.relative_to(ROOT)}: {name}: {', '.join(words)}"
@@ -91,6 +96,20 @@ def test_few_modules_are_named_after_an_activity() -> None:
     modules = _product_modules()
     ing = [path for path in modules if path.stem.endswith("ing")]
     assert len(ing) / len(modules) < MOST_ING_SHARE, ing
+
+
+def test_no_sentence_has_a_word_that_none_uses() -> None:
+    """Pages, docstrings, comments and texts of the product and its tests use the words that the glossary names."""
+    words = _listed("Words that no sentence uses")
+    assert "for ever" in words
+    pattern = re.compile(rf"\b({'|'.join(words)})\b")
+    pages = [
+        path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if path.name != "glossary.md"
+    ]
+    modules = [path for path in _modules(*PRODUCT, "tests") if path != Path(__file__)]
+    assert {
+        str(path): found for path in (*pages, *modules) if (found := pattern.findall(_sentences(path)))
+    } == {}
 
 
 def test_no_folder_is_crowded() -> None:

@@ -2,7 +2,7 @@
 
 No code cancels a task and waits for it without a limit. A cancellation can be lost: `asyncio.wait_for` of Python 3.11
 drops one that arrives together with the result, and libraries catch `CancelledError`. Whoever waits for such a task
-waits for ever, and so does everybody who waits for a lock that he holds.
+waits without end, and so does every task that waits for a lock that it holds.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ prompts = Table(
 """Prompts in plain text, separate from everything else. NULL once the job is erased.
 
 The key is the job's number: in most orders the prompts of a page are stored next to each other, while ids are random.
-Its partitions are small enough to be written anew, without what was erased (decision 37).
+Its partitions are small enough to be rewritten without what was erased (decision 37).
 """
 
 prompt_trigrams = Table(

@@ -22,7 +22,7 @@ _UNSAID = frozenset({"tenant", "actor", "worker", "key_id", "body_hash", "attemp
 def print_history(console: Console, commits: Sequence[CommitInfo]) -> None:
     """Print a job's events, one per line, with their time and the position of their commit.
 
-    A narrow terminal shows the day where it changes, and who did something where somebody else does it.
+    A narrow terminal shows the day where it changes, and the actor where it changes.
     """
     wide = not console.is_terminal or console.width >= WIDE
     headings = ("position", "time", "event", "by", "what") if wide else ("position", "time", "event", "what")

@@ -155,7 +155,7 @@ async def test_a_key_is_not_printed(pool: KeyPool) -> None:
 
 
 async def test_a_closed_pool_lets_nobody_wait(keys: CountingKeys) -> None:
-    """Callers that wait when the pool closes, and those that come later, get an error instead of waiting for ever."""
+    """Callers that wait when the pool closes, and later ones, get an error instead of waiting without end."""
     pool = KeyPool(keys)
     keys.open.clear()
     waiting = asyncio.create_task(pool.take(5))

@@ -34,7 +34,7 @@ def test_days_are_those_of_this_machine(zone: str) -> None:
 
 
 def test_another_clock_can_be_given() -> None:
-    """A program that asks for somebody else says whose days it means."""
+    """A program that asks for another person says whose days it means."""
     span = TimeSpan(date_range="today", utc_offset="+09:00")
     assert span.params() == {"date_range": "today", "utc_offset": "+09:00"}
 

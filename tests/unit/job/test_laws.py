@@ -83,7 +83,7 @@ class JobLife(RuleBasedStateMachine):
 
     @rule(hours=st.integers(-2, 2))
     def the_clock_is_set(self, hours: int) -> None:
-        """Somebody sets the clock, or the next command comes from a machine with another one."""
+        """The clock is set, or the next command comes from a machine with another one."""
         self.now += timedelta(hours=hours)
 
     @rule(kind=st.sampled_from(list(CLIENT_COMMANDS)), data=st.data())

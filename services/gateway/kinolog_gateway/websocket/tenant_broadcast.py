@@ -133,7 +133,7 @@ class TenantBroadcast:
                 await self._read_log_end()
                 await self._read_stream()
                 failures = 0
-            except Exception as error:  # whatever it is: a stream that nobody reads would be silent for ever
+            except Exception as error:  # whatever it is: a stream that nobody reads would stay silent
                 lasted = self._loop.time() - started_at > STEADY_SECONDS
                 failures = 1 if lasted else failures + 1
                 self._on_broken_stream(error, failures)

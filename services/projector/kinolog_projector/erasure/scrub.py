@@ -1,7 +1,7 @@
 """Removes erased texts from the files of the database. See docs/decisions/0037.
 
 An update leaves the old row in its page, and both in the write-ahead log. So the partitions of `prompts` and of the
-archive of keys that held the job are written anew, and then the write-ahead log begins a new file and the old ones are
+archive of keys that held the job are rewritten, and then the write-ahead log begins a new file and the old ones are
 deleted. What is to be done is in `kinolog.erased_prompts`, so a restart continues it.
 """
 
@@ -41,7 +41,7 @@ OLDER_READERS = sql.SQL(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND age(backend_xmin) >= age((%s %% 4294967296)::text::xid)"
 )
-"""Readers whose snapshot still shows a row. Rows that a snapshot shows are written anew with the others."""
+"""Readers whose snapshot still shows a row. Rows that a snapshot shows are rewritten with the others."""
 
 OTHER_SCHEMAS = sql.SQL("SELECT nspname FROM pg_namespace WHERE nspname LIKE %s")
 FUTURE_WAL_FILES = sql.SQL(
@@ -97,7 +97,7 @@ class Scrub:
             return len(done)
 
     async def _rewrite(self, connection: Connection, pending: Iterable[_ErasedPrompt]) -> list[_ErasedPrompt]:
-        """Write anew what holds the texts and keys of these jobs. Return the jobs for which nothing was in use."""
+        """Rewrite what holds the texts and keys of these jobs. Return the jobs for which nothing was in use."""
         by_partition: dict[int, list[_ErasedPrompt]] = {}
         for prompt in pending:
             by_partition.setdefault(prompt.number // PARTITION_POSITIONS, []).append(prompt)
@@ -163,7 +163,7 @@ async def _is_read(connection: Connection, deleted_by: int) -> bool:
 
 
 async def _vacuum(connection: Connection, schema: str, table: str) -> bool:
-    """Write a table anew. Return False if it is in use; a table that does not exist holds nothing."""
+    """Rewrite a table. Return False if it is in use; a table that does not exist holds nothing."""
     try:
         await connection.execute(sql.SQL("VACUUM (FULL) {}").format(sql.Identifier(schema, table)))
     except psycopg.errors.LockNotAvailable:

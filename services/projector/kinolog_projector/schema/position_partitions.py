@@ -1,6 +1,6 @@
 """Partitions of tables with a row per job, by the position of its first commit. Writers create them as needed.
 
-They are small, so that one that holds what was erased can be written anew quickly. See docs/decisions/0037.
+They are small, so that one that holds what was erased can be rewritten quickly. See docs/decisions/0037.
 """
 
 from __future__ import annotations

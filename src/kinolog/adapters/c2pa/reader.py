@@ -26,7 +26,7 @@ class SignatureState(StrEnum):
     """Unchanged, signed under one of the given roots."""
 
     UNKNOWN_SIGNER = "unknown_signer"
-    """Unchanged, signed by somebody else."""
+    """Unchanged, signed by another signer."""
 
     INVALID = "invalid"
     """Changed, or signed wrongly."""

@@ -146,7 +146,7 @@ class ObstoreArtifacts:
             if ContentVersion.of(answer.meta) == version:
                 break
         else:
-            raise ArtifactDamaged(key)  # somebody else keeps changing it
+            raise ArtifactDamaged(key)  # another writer keeps changing it
         whole = stop - start == version.size_bytes
         digest = sha256()
         held = b""  # the last chunk is yielded only after the whole content has proved right

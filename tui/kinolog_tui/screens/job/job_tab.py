@@ -26,7 +26,7 @@ class JobTab(RequestOwner, TabPane):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Do not have the focus open this tab, as Textual would: with quick keys it comes after another tab was opened,
-        and the tabs would change for ever."""
+        and the tabs would change without end."""
         event.prevent_default()
 
     @property

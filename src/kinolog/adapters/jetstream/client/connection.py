@@ -157,7 +157,7 @@ class Connection(Client):
             raise nats.errors.FlushTimeoutError from None
 
     async def _attempt_reconnect(self) -> None:
-        """Reconnect. The client would wait for ever if this task failed; the process is ended instead.
+        """Reconnect. The client would wait without end if this task failed; the process is ended instead.
 
         It would also wait until the lost server has read what is left to write, which one that vanished never does.
         """

@@ -1,4 +1,4 @@
-"""The archive of keys in partitions by position, small enough to be written anew without erased keys."""
+"""The archive of keys in partitions by position, small enough to be rewritten without erased keys."""
 
 from __future__ import annotations
 
