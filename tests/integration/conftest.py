@@ -1,14 +1,19 @@
-"""A log in memory, and a read model for a projector to fill."""
+"""A log in memory, a read model for a projector to fill, and servers with a running api."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from kinolog.adapters.jetstream.subjects import Service
 from kinolog.readmodel.postgres import PostgresReadModel
+from kinolog_stack.processes.service_process import ServiceProcess
+from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.memory_jobs import MemoryJobs
 from tests.integration.readmodel_database import migrate
+from tests.integration.service_site import Site
 
 
 @pytest.fixture
@@ -26,3 +31,21 @@ async def read_model(database_url: str) -> AsyncIterator[PostgresReadModel]:
     model = await PostgresReadModel.connect(database_url, 2)
     yield model
     await model.close()
+
+
+@pytest.fixture
+def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
+    """Servers with streams and tables."""
+    site = Site(own_nats_server, database_url, tmp_path)
+    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
+    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
+    return site
+
+
+@pytest.fixture
+def api(site: Site) -> Iterator[ServiceProcess]:
+    """A running api."""
+    process = site.process("api", Service.API, "kinolog_api.app")
+    process.start()
+    yield process
+    process.stop()

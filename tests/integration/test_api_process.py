@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,68 +18,12 @@ from kinolog.adapters.jetstream.subjects import Service
 from kinolog.v1 import audit_service_pb2 as au
 from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
-from kinolog_stack.processes.service_process import OneShotProcess, ServiceProcess, ServiceSpec
-from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.processes.service_process import ServiceProcess
 from tests.builders.running_api import collected, refused
-from tests.fixtures.master_key import MASTER_KEY_ENV
 from tests.fixtures.waits import until
+from tests.integration.service_site import SECONDS, Site
 
 PROMPT = "a heron named Quillfeather stands in a pond"
-SECONDS = 30.0
-"""Timeout of a call, including restarts of servers."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """Running servers, and the environment of processes that use them."""
-
-    nats: NatsServer
-    database_url: str
-    folder: Path
-
-    def env(self, service: Service, **more: str) -> dict[str, str]:
-        """Return the environment of a process of `service`."""
-        return {
-            **os.environ,
-            **self.nats.settings_env(service),
-            **MASTER_KEY_ENV,
-            "KINOLOG_DATABASE_URL": self.database_url,
-            "KINOLOG_ARTIFACTS_URL": (self.folder / "artifacts").as_uri(),
-            "KINOLOG_API_PORT": "0",
-            **more,
-        }
-
-    def run(self, name: str, service: Service, *argv: str) -> None:
-        """Run a module to its end."""
-        spec = ServiceSpec(name, (sys.executable, "-m", *argv), self.env(service))
-        OneShotProcess(spec, self.folder / f"{name}.log").start()
-
-    def process(self, name: str, service: Service, module: str, **more: str) -> ServiceProcess:
-        """Return a process, not started."""
-        spec = ServiceSpec(name, (sys.executable, "-m", module), self.env(service, **more))
-        return ServiceProcess(spec, self.folder / f"{name}.log")
-
-    def log(self, name: str) -> str:
-        """Return the log of a process."""
-        return (self.folder / f"{name}.log").read_text()
-
-
-@pytest.fixture
-def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
-    """Servers with streams and tables."""
-    site = Site(own_nats_server, database_url, tmp_path)
-    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
-    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
-    return site
-
-
-@pytest.fixture
-def api(site: Site) -> Iterator[ServiceProcess]:
-    """A running api."""
-    process = site.process("api", Service.API, "kinolog_api.app")
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture

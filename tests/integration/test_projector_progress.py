@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kinolog.job.values import Sealed, Stage, Status
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, SealedNote
 from kinolog.ports.read_model import (
@@ -32,53 +34,26 @@ async def test_progress_and_log_lines_reach_the_lists(
             job_id=running, attempt=attempt, at=at, level=level, message=text, sequence=number, note=note
         )
 
+    newest = Progress(
+        job_id=running,
+        attempt=attempt,
+        at=at,
+        worker="worker-1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=3,
+        steps=10,
+        percent=37.25,
+        eta_seconds=12.5,
+    )
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
     async with projecting(database_url, memory_jobs, feed):
         await read_model.wait_for(3, 20)
         for percent in (10.0, 20.5, 37.25):
-            await feed.publish(
-                Progress(
-                    job_id=running,
-                    attempt=attempt,
-                    at=at,
-                    worker="worker-1",
-                    stage=Stage.DENOISE,
-                    scene=0,
-                    scenes=1,
-                    step=3,
-                    steps=10,
-                    percent=percent,
-                    eta_seconds=12.5,
-                )
-            )
-        await feed.publish(
-            Progress(
-                job_id=running,
-                attempt=9,
-                at=at,
-                worker="worker-9",
-                stage=Stage.DENOISE,
-                scene=0,
-                scenes=1,
-                step=3,
-                steps=10,
-                percent=99.0,
-            )
-        )
-        await feed.publish(
-            Progress(
-                job_id=waiting,
-                attempt=1,
-                at=at,
-                worker="worker-1",
-                stage=Stage.DENOISE,
-                scene=0,
-                scenes=1,
-                step=3,
-                steps=10,
-                percent=50.0,
-            )
-        )
+            await feed.publish(replace(newest, percent=percent))
+        await feed.publish(replace(newest, attempt=9, worker="worker-9", percent=99.0))
+        await feed.publish(replace(newest, job_id=waiting, percent=50.0))
         await feed.publish(
             PreviewImage(
                 job_id=running,
@@ -90,21 +65,7 @@ async def test_progress_and_log_lines_reach_the_lists(
                 image=b"picture",
             )
         )
-        await feed.publish(
-            Progress(
-                job_id=running,
-                attempt=attempt,
-                at=at,
-                worker="worker-1",
-                stage=Stage.DENOISE,
-                scene=0,
-                scenes=1,
-                step=3,
-                steps=10,
-                percent=37.25,
-                eta_seconds=12.5,
-            )
-        )
+        await feed.publish(newest)
         for number in (2, 3, 3):
             await feed.publish(line(number, LogLevel.DEBUG if number == 3 else LogLevel.WARNING))
         await _until_written(read_model, running)

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from random import Random
 
 import grpc
 import pytest
 from grpc import aio
 
-from kinolog.adapters.jetstream.subjects import Service
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog.v1 import job_service_pb2_grpc
 from kinolog_stack.processes.service_process import ServiceProcess
-from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_api import collected, refused
-from tests.integration.test_api_process import SECONDS, Site
+from tests.integration.service_site import SECONDS
 
 UNKNOWN = "0" * 26
 WATCHES = 100
-
-
-@pytest.fixture
-def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
-    """Servers with streams and tables."""
-    site = Site(own_nats_server, database_url, tmp_path)
-    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
-    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
-    return site
-
-
-@pytest.fixture
-def api(site: Site) -> Iterator[ServiceProcess]:
-    """A running api."""
-    process = site.process("api", Service.API, "kinolog_api.app")
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture

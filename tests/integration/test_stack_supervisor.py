@@ -21,6 +21,7 @@ from kinolog_stack.plan import STACK_MARK
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
+from tests.fixtures.up_command import all_gone, marked_processes, processes_of
 
 NAMES = ["nats-server", "postgres", "projector", "api", "worker-1", "gateway"]
 
@@ -33,24 +34,6 @@ def stack() -> Iterator[Stack]:
         Stack(small_settings(folder / "data"), make_plan=small_plan) as stack,
     ):
         yield stack
-
-
-def _marked(folder: Path) -> list[psutil.Process]:
-    """Every living process that belongs to the stack on `folder`."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(STACK_MARK) == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
-def _gone(folder: Path) -> bool:
-    """Wait for the processes of a stack that is ending. Return whether none is left."""
-    _, alive = psutil.wait_procs(_marked(folder), timeout=30)
-    return not alive and not _marked(folder)
 
 
 def test_everything_runs_at_the_addresses_of_stack_json(stack: Stack) -> None:
@@ -109,7 +92,7 @@ def test_stop_leaves_nothing_and_data_survives(data_folder: Path) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE stored AS SELECT 1 AS number")
     first.stop()
-    assert _gone(settings.data)
+    assert all_gone(settings.data)
     assert not (settings.data / "stack.json").exists()
     with Stack(settings, make_plan=small_plan) as second:
         url = f"postgresql://postgres:{password}@{second.addresses['postgres']}/kinolog"
@@ -126,7 +109,7 @@ def test_taken_port_is_named_before_anything_starts(data_folder: Path) -> None:
         with pytest.raises(PortError, match=rf"(?s)gateway.*{port}.*KINOLOG_GATEWAY_PORT"):
             Stack(settings, make_plan=small_plan).start()
     assert not list((settings.data / "nats").iterdir())
-    assert _gone(settings.data)
+    assert all_gone(settings.data)
 
 
 def test_failing_service_shows_its_log_and_leaves_nothing(
@@ -137,7 +120,7 @@ def test_failing_service_shows_its_log_and_leaves_nothing(
     settings = small_settings(data_folder)
     with pytest.raises(StartError, match=r"(?s)api ended with status 1.*told to fail"):
         Stack(settings, make_plan=small_plan).start()
-    assert _gone(settings.data)
+    assert all_gone(settings.data)
 
 
 def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
@@ -175,7 +158,7 @@ def test_damaged_log_is_refused(data_folder: Path) -> None:
     (stream / "meta.inf").write_text("garbage")
     with pytest.raises(StartError, match=r"EVENTS' could not be recovered.*damaged"):
         Stack(settings, make_plan=small_plan).start()
-    assert _gone(settings.data)
+    assert all_gone(settings.data)
 
 
 RUN = """
@@ -203,10 +186,10 @@ def test_killed_supervisor_leaves_nothing(data_folder: Path) -> None:
     ) as supervisor:
         assert supervisor.stdout is not None
         assert supervisor.stdout.readline() == b"up\n"
-        names = {process.name() for process in _marked(settings.data)}
+        names = set(processes_of(settings.data))
         assert {"nats-server", "postgres"} <= names
         supervisor.send_signal(signal.SIGKILL)
-    assert _gone(settings.data)
+    assert all_gone(settings.data)
     with Stack(settings, make_plan=small_plan) as again:
         assert httpx.get(again.addresses["gateway"]).status_code == 501
 
@@ -218,5 +201,5 @@ def test_start_ends_orphans_of_an_earlier_run(data_folder: Path) -> None:
         subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=env) as orphan,
         Stack(small_settings(data_folder), make_plan=small_plan) as stack,
     ):
-        assert orphan.pid not in [process.pid for process in _marked(data_folder)]
+        assert orphan.pid not in [process.pid for process in marked_processes(data_folder)]
         assert stack.process("gateway").pid is not None

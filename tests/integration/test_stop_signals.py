@@ -21,7 +21,7 @@ from kinolog_stack.processes.service_process import ServiceProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import RunningWorkers, running_workers
 from tests.fixtures.waits import WAIT_SECONDS, until
-from tests.integration.test_api_process import Site
+from tests.integration.service_site import Site
 
 STOPPED_IN_STARTING = 128 + signal.SIGTERM
 MODULES = {
