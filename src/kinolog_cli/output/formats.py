@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from kinolog.durations import age_text, length_text
 from kinolog_client import JobInfo
 
 COLOURS = {
@@ -26,21 +27,12 @@ def age(time: datetime | None) -> str:
     """Return how long ago a time was, such as `3 min`. Empty for None."""
     if time is None:
         return ""
-    seconds = (datetime.now().astimezone() - time).total_seconds()
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
+    return age_text((datetime.now().astimezone() - time).total_seconds())
 
 
 def duration(seconds: float | None) -> str:
     """Return a length of time, such as `1:05` or `0.4 s`. Empty for None."""
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    return "" if seconds is None else length_text(seconds)
 
 
 def percent(share: float | None) -> str:

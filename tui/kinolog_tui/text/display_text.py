@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from kinolog.durations import age_text, length_text
+
 SYMBOLS = {"queued": "○", "processing": "◐", "completed": "●", "failed": "✖", "cancelled": "⊘"}
 """A symbol for each status, so that no meaning depends on colour alone."""
 COLOURS = {
@@ -39,24 +41,12 @@ def short_id(job_id: str) -> str:
 
 def ago(time: datetime | None, now: datetime) -> str:
     """Format the time since, such as `3 min`; empty for None."""
-    if time is None:
-        return ""
-    seconds = (now - time).total_seconds()
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return "" if time is None else age_text((now - time).total_seconds())
 
 
 def span(seconds: float | None) -> str:
     """Format a duration, such as `4.2 s`, `1:05` or `2:00:05`; a dash for None."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return "–" if seconds is None else length_text(seconds)
 
 
 def bucket_length(seconds: int) -> str:

@@ -1,0 +1,20 @@
+"""Lengths of time as people read them. Pure."""
+
+from __future__ import annotations
+
+
+def length_text(seconds: float) -> str:
+    """Return a length of time, such as `4.2 s`, `1:05` or `2:00:05`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def age_text(seconds: float) -> str:
+    """Return how long ago a time was, such as `3 min`. A time that is still to come counts as now."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
