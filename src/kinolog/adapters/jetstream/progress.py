@@ -106,7 +106,7 @@ class _FollowerConsumer:
         if self._next:
             info = await api_request(self._client, f"$JS.API.STREAM.INFO.{subjects.PROGRESS}")
             if int(info["state"]["last_seq"]) < self._next - 1:
-                self._next = 1  # the stream was made again, and its positions begin at 1
+                self._next = 1  # the stream was made again, after a clock was set back
             start = {"deliver_policy": "by_start_sequence", "opt_start_seq": self._next}
         name = f"follow-{_consumer_ids.next().decode()}"
         created = await create_consumer(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Iterable
 from functools import partial
 
@@ -16,11 +17,11 @@ from nats.aio.client import Client
 from nats.js.api import StreamConfig
 from pydantic import ValidationError
 
-from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.api_request import STREAM_NAME_IN_USE, JetStreamApiError, api_request
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
-from kinolog.adapters.jetstream.subjects import Service
+from kinolog.adapters.jetstream.subjects import PROGRESS, Service
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import AdminSettings, describe_invalid_setting
 
@@ -58,10 +59,24 @@ async def replace_stream(client: Client, name: str, replicas: int) -> None:
 
 async def _create(client: Client, config: StreamConfig) -> None:
     """Create a stream and check it: an older server ignores settings that it does not know."""
-    create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", config.as_dict())
-    await retry_until_answered(create, CREATE_SECONDS)
+    request = config.as_dict() | _first_position(config)
+    create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", request)
+    try:
+        await retry_until_answered(create, CREATE_SECONDS)
+    except JetStreamApiError as error:
+        if error.number != STREAM_NAME_IN_USE:  # another process has created it meanwhile
+            raise
     await check_stream(client, config)
     logger.info("created stream %s", config.name)
+
+
+def _first_position(config: StreamConfig) -> dict[str, int]:
+    """Return where the positions of a new stream begin.
+
+    Log lines are stored by their position in PROGRESS, which outlives the stream in Postgres. The time in microseconds
+    is after every position of an earlier PROGRESS, so that no later line takes the place of an old one.
+    """
+    return {"first_seq": time.time_ns() // 1_000} if config.name == PROGRESS else {}
 
 
 async def _run(settings: AdminSettings) -> list[str]:

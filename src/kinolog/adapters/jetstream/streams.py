@@ -29,8 +29,8 @@ ADVISORY_MESSAGES = 100_000
 OFF: tuple[object, ...] = (None, 0, -1, False, "", "none", "default", {}, [])
 """Values of a setting that is not set, unlimited or off."""
 
-UNCHECKED = {"description", "metadata", "placement"}
-"""Settings that belong to the server or the operator, or are for people."""
+UNCHECKED = {"description", "metadata", "placement", "first_seq"}
+"""Settings that belong to the server or the operator, are for people, or matter at the creation only."""
 
 
 class StreamMismatch(Exception):

@@ -27,6 +27,7 @@ NO_ANSWER = (
 """Errors of a request that got no answer. Whether the server acted on it is unknown."""
 
 STREAM_NOT_FOUND = 10059
+STREAM_NAME_IN_USE = 10058
 CONSUMER_NOT_FOUND = 10014
 WRONG_LAST_SEQUENCE = (10071, 10164)
 """An append that does not build on its subject's tail: the first code on one replica, the second on several."""
