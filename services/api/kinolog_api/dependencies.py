@@ -9,7 +9,7 @@ from kinolog.ports.alarms import Alarms
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel
@@ -23,7 +23,7 @@ class ApiDependencies:
 
     store: EventStore
     raw_log: RawLog
-    keys: KeyStore
+    keys: ArchivableKeyStore
     progress: ProgressFeed
     workers: WorkerRegistry
     alarms: Alarms

@@ -43,7 +43,7 @@ class KeyStore(Protocol):
         ...
 
     async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
-        """Return many keys by id; missing and erased ones are left out."""
+        """Return many keys by id; missing, unreadable and erased ones are left out."""
         ...
 
     async def erase(self, key_id: str) -> None:

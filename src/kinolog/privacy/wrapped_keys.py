@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.master_keys import KeyNotUnwrapped, MasterKeys, MasterKeyUnusable
 from kinolog.privacy.sealer import KEY_BYTES
+from kinolog.process.logs import fields
+
+logger = logging.getLogger(__name__)
 
 MARK = "master-key"
 """Key id of the mark: zeros, wrapped under the master key that wraps all keys. It is no key of a job."""
@@ -17,12 +21,14 @@ _MARKED = bytes(KEY_BYTES)
 class WrappedKeyStore:
     """Wraps the keys of another store. It passes tests/contract/test_keys.py like the store itself.
 
-    `get` and `get_many` raise `KeyNotUnwrapped` for a key that another master key wraps.
+    `get` raises `KeyNotUnwrapped` for a key that another master key wraps or whose bytes were changed. `get_many`
+    leaves it out like a missing one, so that it hides no text of another job.
     """
 
     def __init__(self, store: KeyStore, master_keys: MasterKeys) -> None:
         self._store = store
         self._master_keys = master_keys
+        self._unreadable: set[str] = set()
 
     @property
     def head(self) -> bytes:
@@ -64,8 +70,13 @@ class WrappedKeyStore:
         return None if wrapped is None else self._master_keys.unwrap(key_id, wrapped)
 
     async def get_many(self, key_ids: Sequence[str]) -> dict[str, bytes]:
-        wrapped = await self._store.get_many(key_ids)
-        return {key_id: self._master_keys.unwrap(key_id, value) for key_id, value in wrapped.items()}
+        keys = {}
+        for key_id, wrapped in (await self._store.get_many(key_ids)).items():
+            try:
+                keys[key_id] = self._master_keys.unwrap(key_id, wrapped)
+            except KeyNotUnwrapped as error:
+                self._report(key_id, error)
+        return keys
 
     async def get_wrapped(self, key_ids: Sequence[str]) -> dict[str, bytes]:
         found = await self._store.get_many(key_ids)
@@ -79,6 +90,12 @@ class WrappedKeyStore:
 
     async def discard(self, key_ids: Sequence[str]) -> None:
         await self._store.discard(key_ids)
+
+    def _report(self, key_id: str, error: KeyNotUnwrapped) -> None:
+        """Log a key that cannot be read, once."""
+        if key_id not in self._unreadable:
+            self._unreadable.add(key_id)
+            logger.error("a key cannot be read: %s", error, extra=fields("unreadable_key", key=key_id))
 
     def _wrapped(self, key_id: str, stored: bytes) -> bytes:
         """Return a stored key as it is; one of an earlier version is wrapped first."""

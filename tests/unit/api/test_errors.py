@@ -16,8 +16,9 @@ from kinolog.codec.commits import DamagedCommit
 from kinolog.job.decide import Refused
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
-from kinolog.ports.keys import KeyErased
+from kinolog.ports.keys import KeyErased, KeyMissing
 from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelUnavailable
+from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 
 CASES = [
@@ -26,6 +27,8 @@ CASES = [
     (Refused("JOB_ENDED", "over"), StatusCode.FAILED_PRECONDITION, "JOB_ENDED", False),
     (Refused("JOB_TOO_BUSY", "busy"), StatusCode.ABORTED, "JOB_TOO_BUSY", True),
     (LogUnavailable("unavailable"), StatusCode.UNAVAILABLE, "LOG_UNAVAILABLE", True),
+    (KeyMissing("job", "key"), StatusCode.UNAVAILABLE, "KEY_MISSING", True),
+    (KeyNotUnwrapped("damaged"), StatusCode.UNAVAILABLE, "KEY_MISSING", True),
     (ReadModelUnavailable("unavailable"), StatusCode.UNAVAILABLE, "READ_MODEL_UNAVAILABLE", True),
     (ArtifactsUnavailable("unavailable"), StatusCode.UNAVAILABLE, "ARTIFACTS_UNAVAILABLE", True),
     (PositionNotReached(required=5, reached=4), StatusCode.UNAVAILABLE, "READ_MODEL_BEHIND", True),

@@ -110,3 +110,18 @@ def test_a_wrong_source_is_named(tmp_path: Path) -> None:
 def _settings(**given: object) -> MasterKeySettings:
     unset = dict.fromkeys(("master_key_file", "master_key", "master_key_command"))
     return MasterKeySettings.model_validate(unset | given)
+
+
+async def test_an_unreadable_key_hides_no_other() -> None:
+    """A key whose bytes were changed is left out of many, like a missing one; read alone it is an error."""
+    stored = MemoryKeyStore()
+    keys, secrets = WrappedKeyStore(stored, MasterKeys([OLD])), {"k1": new_key(), "k2": new_key()}
+    await keys.create(secrets)
+    damaged = bytearray(await stored.get("k1") or b"")
+    damaged[-1] ^= 1
+    await stored.discard(["k1"])
+    await stored.create({"k1": bytes(damaged)})
+    assert await keys.get_many(["k1", "k2"]) == {"k2": secrets["k2"]}
+    with pytest.raises(KeyNotUnwrapped, match="damaged"):
+        await keys.get("k1")
+    assert (await keys.get_wrapped(["k1"])).keys() == {"k1"}

@@ -200,16 +200,18 @@ class JobCommands:
         return outcome.fill(pb.BulkReprioritizeJobsResponse())
 
     async def _cancel(self, call: RpcCall, job_id: str, command: str, reason: str) -> HandledCommand:
-        """Cancel a job, its reason sealed. Without the job's key, which is our trouble, the reason is left out."""
+        """Cancel a job, its reason sealed. Without the job's key, missing or unreadable, the reason is left out."""
         sealed = None
         if text := blank_as_empty(reason):
             job = (await self._queries.load(call.tenant, job_id)).job
-            key = await self._keys.get(job.sealing_key_id)
+            key = (await self._keys.get_many([job.sealing_key_id])).get(job.sealing_key_id)
             if key is not None:
                 sealed = Sealer(job.id, key).seal(text, CANCEL_REASON)
             elif not job.erased:
                 extra = fields("key_missing", job=job_id)
-                logger.error("a job is cancelled without its reason: its key is missing", extra=extra)
+                logger.error(
+                    "a job is cancelled without its reason: its key is missing or cannot be read", extra=extra
+                )
         return await self.apply(call, job_id, c.Cancel(id=command, actor=call.actor, reason=sealed))
 
     async def _select(self, call: RpcCall, selection: pb.JobSelection) -> tuple[list[str], int]:

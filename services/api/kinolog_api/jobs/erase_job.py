@@ -21,7 +21,7 @@ from kinolog.ids import new_id
 from kinolog.job import commands as c
 from kinolog.ports.artifacts import ArtifactStore, is_shared
 from kinolog.ports.event_store import EventStore
-from kinolog.ports.keys import KeyStore
+from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.ports.progress import ProgressFeed
 from kinolog.ports.read_model import PositionNotReached, ReadModel, ReadModelUnavailable
 from kinolog.process.logs import fields
@@ -61,7 +61,7 @@ class EraseJob:
         self,
         commands: JobCommands,
         store: EventStore,
-        keys: KeyStore,
+        keys: ArchivableKeyStore,
         artifacts: ArtifactStore,
         progress: ProgressFeed,
         read_model: ReadModel,
@@ -176,7 +176,9 @@ class EraseJob:
         async for batch in self._store.read(max(0, last - RECOVERY_COMMITS), last):
             erased = {r.commit.job_id: r for r in batch if r.commit.state.erased}
             key_ids = {r.commit.state.sealing_key_id: job_id for job_id, r in erased.items()}
-            remaining = await self._keys.get_many(sorted(key_ids)) if key_ids else {}
+            remaining = (
+                await self._keys.get_wrapped(sorted(key_ids)) if key_ids else {}
+            )  # also unreadable ones
             self._unfinished |= {key_ids[key_id]: key_id for key_id in remaining}
             for job_id, recorded in erased.items():
                 self._undecided[job_id] = recorded.position

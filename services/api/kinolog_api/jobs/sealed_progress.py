@@ -31,7 +31,7 @@ async def unseal_update(update: ProgressUpdate, keys: KeyStore) -> ProgressUpdat
             return line
         case PreviewImage(sealed=SealedNote(key_id=key_id)):
             try:
-                key = await keys.get(key_id)
+                key = (await keys.get_many([key_id])).get(key_id)
                 return None if key is None else unseal_preview(update, key)
             except UnsealFailed as error:
                 logger.error(

@@ -25,6 +25,7 @@ from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactsU
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.keys import KeyErased, KeyMissing
 from kinolog.ports.read_model import InvalidCursor, PositionNotReached, ReadModelDamaged, ReadModelUnavailable
+from kinolog.privacy.master_keys import KeyNotUnwrapped
 from kinolog.privacy.sealer import UnsealFailed
 
 DOMAIN = "kinolog"
@@ -147,6 +148,9 @@ def _translate_dependency_error(error: Exception) -> RpcError | None:
         case KeyMissing(job_id=job_id):
             message = f"the key of job {job_id} is missing, so its texts cannot be read until it is restored"
             return _unavailable("KEY_MISSING", message, {"job_id": job_id})
+        case KeyNotUnwrapped():
+            message = "the key of the job cannot be read, so its texts cannot be read until it is restored"
+            return _unavailable("KEY_MISSING", f"{message}: {error}")
         case LogUnavailable():
             return _unavailable("LOG_UNAVAILABLE", "the event log does not answer; try again in a moment")
         case ReadModelDamaged():
