@@ -28,7 +28,11 @@ class Provenance:
 
 
 class SigningFailed(Exception):
-    """A video cannot be signed now. The message gives the reason."""
+    """No video can be signed now. The message gives the reason."""
+
+
+class UnsignableVideo(Exception):
+    """This video cannot be signed, while others can. The message gives the reason."""
 
 
 class ProvenanceSigner(Protocol):
@@ -37,7 +41,7 @@ class ProvenanceSigner(Protocol):
     def sign(self, source: Path, target: Path, provenance: Provenance) -> str:
         """Write a signed copy of the video at `source` to `target`. Frames and their times stay the same.
 
-        Return the SHA-256 of the certificate that signed, in hexadecimal. Raises `SigningFailed`, and `OSError` if
-        `target` cannot be written.
+        Return the SHA-256 of the certificate that signed, in hexadecimal. Raises `SigningFailed`, `UnsignableVideo`,
+        and `OSError` if `target` cannot be written.
         """
         ...

@@ -15,7 +15,7 @@ from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog.adapters.c2pa.assertions import GENERATED, manifest_of, provenance_in
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
-from kinolog.provenance import SigningFailed
+from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_stack import signing_certificates
 from kinolog_stack.signing_certificates import SigningChain
 from tests.builders.signed_video import (
@@ -183,3 +183,15 @@ def test_certificates_that_cannot_sign_are_refused(chain: SigningChain, tmp_path
     ):
         with pytest.raises(SigningFailed, match=words):
             C2paSigner(certificate, key).check()
+
+
+def test_a_file_that_cannot_be_signed_is_no_trouble_of_the_certificate(
+    chain: SigningChain, tmp_path: Path
+) -> None:
+    """With a good certificate the video is to blame; with a bad one nothing can be signed."""
+    torn = tmp_path / "torn.mp4"
+    torn.write_bytes(b"no video")
+    with pytest.raises(UnsignableVideo, match=r"torn\.mp4"):
+        C2paSigner(chain.signer, chain.signer_key).sign(torn, tmp_path / "signed.mp4", PROVENANCE)
+    with pytest.raises(SigningFailed, match="cannot be read"):
+        C2paSigner(tmp_path / "none.pem", chain.signer_key).sign(torn, tmp_path / "signed.mp4", PROVENANCE)

@@ -11,7 +11,7 @@ from kinolog_worker.queue.ticket_handler import TicketHandler
 
 from kinolog.job import events as e
 from kinolog.job.values import ArtifactKind, Stage, Status
-from kinolog.provenance import Provenance, SigningFailed
+from kinolog.provenance import Provenance, SigningFailed, UnsignableVideo
 from tests.builders.memory_worker import MemoryWorker
 from tests.fixtures.waits import until
 
@@ -24,10 +24,11 @@ class StampingSigner:
     def __init__(self) -> None:
         self.stated: list[Provenance] = []
         self.reason = ""
+        self.failure: type[Exception] = SigningFailed
 
     def sign(self, source: Path, target: Path, provenance: Provenance) -> str:
         if self.reason:
-            raise SigningFailed(self.reason)
+            raise self.failure(self.reason)
         self.stated.append(provenance)
         target.write_bytes(source.read_bytes() + b" signed")
         return FINGERPRINT
@@ -126,3 +127,14 @@ async def test_a_video_that_changes_before_it_is_signed(memory_worker: MemoryWor
     assert job.attempts[0].error is not None
     assert job.attempts[0].error.code == "STORE_FAILED"
     assert signer.stated == []
+
+
+async def test_a_video_that_cannot_be_signed_holds_no_worker(memory_worker: MemoryWorker) -> None:
+    """The attempt fails and is tried again. No alarm accuses the certificate."""
+    signer = StampingSigner()
+    signer.reason, signer.failure = "it has no moov box", UnsignableVideo
+    with_signer(memory_worker, signer)
+    job = await memory_worker.work(await memory_worker.submit())
+    assert job.attempts[0].error is not None
+    assert (job.attempts[0].error.code, job.attempts[0].error.retryable) == ("STORE_FAILED", True)
+    assert await memory_worker.alarms.current() == ()

@@ -21,7 +21,7 @@ from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.process.backoff import Backoff
 from kinolog.process.full_disk import NO_ROOM
 from kinolog.process.logs import fields
-from kinolog.provenance import SigningFailed
+from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
 from kinolog_worker.attempt.lease import Lease
@@ -190,7 +190,7 @@ class OutcomeRecorder:
         async def sign() -> tuple[ArtifactFile, ...]:
             try:
                 return await signing.signed_files(finished)
-            except SigningFailed as error:
+            except (SigningFailed, UnsignableVideo) as error:
                 if self._room.is_out():
                     raise OSError(ENOSPC, "no room for the signed video") from error
                 raise

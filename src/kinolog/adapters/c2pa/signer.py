@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from kinolog.adapters.c2pa.assertions import ACTIONS_LABEL, CREATED, manifest_of
-from kinolog.provenance import Provenance, SigningFailed
+from kinolog.provenance import Provenance, SigningFailed, UnsignableVideo
 
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 _SETTINGS = {
@@ -59,7 +59,11 @@ class C2paSigner:
     def sign(self, source: Path, target: Path, provenance: Provenance) -> str:
         identity = self._identity()
         with source.open("rb") as unsigned, target.open("w+b") as signed:
-            self._embed(manifest_of(provenance), "video/mp4", unsigned, signed, identity)
+            try:
+                self._embed(manifest_of(provenance), "video/mp4", unsigned, signed, identity)
+            except SigningFailed as error:
+                self.check()  # the certificate is not the reason, or this says so
+                raise UnsignableVideo(f"{source.name}: {error}") from error
             signed.flush()
         return identity.fingerprint
 
