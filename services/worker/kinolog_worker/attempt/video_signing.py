@@ -26,8 +26,8 @@ class VideoSigning:
     async def signed_files(self, finished: FinishedMessage) -> tuple[ArtifactFile, ...]:
         """Return the finished files with the signed video in place of the unsigned one.
 
-        Raises `SigningFailed`, `UnsignableVideo`, `StoredFileChanged` if the video is not the one that was verified, and
-        `OSError` if the signed copy cannot be written.
+        Raises `SigningFailed`, `UnsignableVideo`, `StoredFileChanged` if the video is not the one that was verified,
+        and `OSError` if the signed copy cannot be written.
         """
         signer = self._dependencies.signer
         if signer is None:
