@@ -22,23 +22,27 @@ TERMINAL = frozenset({pb.STATUS_COMPLETED, pb.STATUS_FAILED, pb.STATUS_CANCELLED
 """Statuses that only a retry changes."""
 
 
-def _numbers(names: Any, prefix: str, enum: Any) -> dict[str, int]:
+def _numbers(names: Any, prefix: str, enum: Any) -> dict[str, Any]:
     return {name: enum.Value(f"{prefix}_{name.upper()}") for name in get_args(names)}
 
 
-STATUS_NUMBERS = _numbers(StatusName, "STATUS", pb.Status)
-PRIORITY_NUMBERS = _numbers(PriorityName, "PRIORITY", pb.Priority)
-STAGE_NUMBERS = _numbers(StageName, "STAGE", pb.Stage)
-ARTIFACT_KIND_NUMBERS = _numbers(ArtifactKindName, "ARTIFACT_KIND", pb.ArtifactKind)
-LOG_LEVEL_NUMBERS = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
-ALARM_SEVERITY_NUMBERS = _numbers(AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity)
+STATUS_NUMBERS: dict[str, pb.Status.ValueType] = _numbers(StatusName, "STATUS", pb.Status)
+PRIORITY_NUMBERS: dict[str, pb.Priority.ValueType] = _numbers(PriorityName, "PRIORITY", pb.Priority)
+STAGE_NUMBERS: dict[str, pb.Stage.ValueType] = _numbers(StageName, "STAGE", pb.Stage)
+ARTIFACT_KIND_NUMBERS: dict[str, pb.ArtifactKind.ValueType] = _numbers(
+    ArtifactKindName, "ARTIFACT_KIND", pb.ArtifactKind
+)
+LOG_LEVEL_NUMBERS: dict[str, pb.LogLevel.ValueType] = _numbers(LogLevelName, "LOG_LEVEL", pb.LogLevel)
+ALARM_SEVERITY_NUMBERS: dict[str, pb.AlarmSeverity.ValueType] = _numbers(
+    AlarmSeverityName, "ALARM_SEVERITY", pb.AlarmSeverity
+)
 
-_STATUSES = {number: name for name, number in STATUS_NUMBERS.items()}
-_PRIORITIES = {number: name for name, number in PRIORITY_NUMBERS.items()}
-_STAGES = {number: name for name, number in STAGE_NUMBERS.items()}
-_KINDS = {number: name for name, number in ARTIFACT_KIND_NUMBERS.items()}
-_LEVELS = {number: name for name, number in LOG_LEVEL_NUMBERS.items()}
-_ALARM_SEVERITIES = {number: name for name, number in ALARM_SEVERITY_NUMBERS.items()}
+_STATUSES = {int(number): name for name, number in STATUS_NUMBERS.items()}
+_PRIORITIES = {int(number): name for name, number in PRIORITY_NUMBERS.items()}
+_STAGES = {int(number): name for name, number in STAGE_NUMBERS.items()}
+_KINDS = {int(number): name for name, number in ARTIFACT_KIND_NUMBERS.items()}
+_LEVELS = {int(number): name for name, number in LOG_LEVEL_NUMBERS.items()}
+_ALARM_SEVERITIES = {int(number): name for name, number in ALARM_SEVERITY_NUMBERS.items()}
 
 
 def status_name(number: int) -> StatusName:

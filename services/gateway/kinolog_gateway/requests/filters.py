@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, overload
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -103,8 +103,8 @@ class JobFilterQuery(SpanQuery):
         """Return the filter for the api. `statuses=False` omits the statuses, for counts by status."""
         start, end = self.bounds(now)
         return pb.JobFilter(
-            statuses=[STATUS_NUMBERS[name] for name in self.status or ()] if statuses else [],  # type: ignore[misc]  # numbers of an enum
-            priorities=[PRIORITY_NUMBERS[name] for name in self.priority or ()],  # type: ignore[misc]  # numbers of an enum
+            statuses=[STATUS_NUMBERS[name] for name in self.status or ()] if statuses else [],
+            priorities=[PRIORITY_NUMBERS[name] for name in self.priority or ()],
             created_from=to_timestamp(start),
             created_before=to_timestamp(end),
             models=self.model or [],
@@ -116,6 +116,14 @@ class JobFilterQuery(SpanQuery):
     def empty(self) -> bool:
         """Whether no field is given that selects jobs."""
         return not self.model_fields_set - {"utc_offset"}
+
+
+@overload
+def to_timestamp(time: datetime) -> Timestamp: ...
+
+
+@overload
+def to_timestamp(time: datetime | None) -> Timestamp | None: ...
 
 
 def to_timestamp(time: datetime | None) -> Timestamp | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
+from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_gateway.enum_names import PRIORITY_NUMBERS
 from kinolog_gateway.requests.value_types import (
@@ -96,7 +97,7 @@ class GenerateRequest(RequestModel):
             prompt=self.prompt,
             negative_prompt=self.negative_prompt or "",
             model=self.model or "",
-            priority=PRIORITY_NUMBERS[self.priority] if self.priority else None,  # type: ignore[arg-type]  # an enum's number
+            priority=PRIORITY_NUMBERS[self.priority] if self.priority else job_pb2.PRIORITY_UNSPECIFIED,
             style=self.style or "",
             duration_seconds=self.duration,
             width=width,

@@ -68,5 +68,5 @@ def _send(body: BulkRequest, api: Upstream, caller: HttpCaller, now: datetime) -
             return api.call(api.jobs.BulkEraseJobs, erase, caller, BULK_SECONDS)
         case _:
             number = PRIORITY_NUMBERS[body.priority or "medium"]
-            reprioritize = pb.BulkReprioritizeJobsRequest(selection=jobs, priority=number)  # type: ignore[arg-type]  # an enum's number
+            reprioritize = pb.BulkReprioritizeJobsRequest(selection=jobs, priority=number)
             return api.call(api.jobs.BulkReprioritizeJobs, reprioritize, caller, BULK_SECONDS)

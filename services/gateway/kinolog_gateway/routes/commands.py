@@ -121,7 +121,7 @@ async def priority(
     request = pb.ReprioritizeJobRequest(
         job_id=job_id,
         request_id=request_id,
-        priority=PRIORITY_NUMBERS[body.priority],  # type: ignore[arg-type]  # an enum's number
+        priority=PRIORITY_NUMBERS[body.priority],
     )
     response = await api.call(api.jobs.ReprioritizeJob, request, caller)
     return _command_response(response)

@@ -88,7 +88,7 @@ async def logs(job_id: JobIdPath, query: Annotated[LogsQuery, Query()], api: Api
         job_id=job_id,
         page_size=query.limit,
         after_sequence=query.after or 0,
-        min_level=LOG_LEVEL_NUMBERS[query.level],  # type: ignore[arg-type]  # an enum's number
+        min_level=LOG_LEVEL_NUMBERS[query.level],
     )
     return json_response(log_view(job_id, await api.call(api.jobs.ListLogEntries, request, caller)))
 
@@ -118,5 +118,5 @@ async def events(
             time = to_timestamp(_time_adapter.validate_python(as_of))
         except ValidationError:
             raise invalid("as_of", "must be a position, or a time such as 2026-11-22T15:00:00Z") from None
-        request.time.CopyFrom(time)  # type: ignore[arg-type]  # None only for None
+        request.time.CopyFrom(time)
     return json_response(history_view(job_id, await api.call(api.audit.GetHistory, request, caller)))

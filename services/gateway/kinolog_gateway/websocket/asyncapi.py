@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from kinolog_gateway.websocket.channels import Ping, Subscribe, Unsubscribe
 from kinolog_gateway.websocket.messages import SERVER_MESSAGES
@@ -82,8 +82,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 def asyncapi_document() -> dict[str, Any]:
     """Return the document. Generated once."""
     models = (*SERVER_MESSAGES, *CLIENT_MESSAGES)
-    modes = [(model, "serialization" if model in SERVER_MESSAGES else "validation") for model in models]
-    _, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # two literals
+    modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (model, "serialization" if model in SERVER_MESSAGES else "validation") for model in models
+    ]
+    _, definitions = models_json_schema(modes, ref_template="#/components/schemas/{model}")
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "kinolog live updates", "version": "1", "description": DESCRIPTION},

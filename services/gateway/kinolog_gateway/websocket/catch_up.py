@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from typing import Any
 
 import grpc
 from grpc.aio import AioRpcError
@@ -150,12 +151,14 @@ class CatchUp:
         )
         await self._send_commits(self._updates(self._jobs.WatchJobs, watch), subscription, group, None)
 
-    async def _updates(self, method: object, request: object) -> AsyncIterator[pb.WatchJobsResponse]:
-        call = method(request, metadata=self._broadcast.caller.metadata)  # type: ignore[operator]  # two streams, one shape
+    async def _updates(
+        self, method: Callable[..., Any], request: object
+    ) -> AsyncGenerator[pb.WatchJobsResponse, None]:
+        call = method(request, metadata=self._broadcast.caller.metadata)
         self._broadcast.counts.upstream_streams += 1
-        heard = unless_silent(call, SILENCE_SECONDS, lambda: self._broadcast.api_sends_heartbeats)
+        received = unless_silent(call, SILENCE_SECONDS, lambda: self._broadcast.api_sends_heartbeats)
         try:
-            async with aclosing(heard) as updates:
+            async with aclosing(received) as updates:
                 async for update in updates:
                     yield update
         finally:
@@ -164,7 +167,7 @@ class CatchUp:
 
     async def _send_commits(
         self,
-        updates: AsyncIterator[pb.WatchJobsResponse],
+        updates: AsyncGenerator[pb.WatchJobsResponse, None],
         subscription: ChannelSubscription,
         group: list[ChannelSubscription],
         last: int | None,
@@ -189,7 +192,7 @@ class CatchUp:
                 if _reaches(update.position, client.held_after) or _reaches(update.position, last):
                     return
         finally:
-            await updates.aclose()  # type: ignore[attr-defined]  # an async generator
+            await updates.aclose()
 
     async def _read_lines(self, subscription: ChannelSubscription) -> None:
         """Send the log lines that are stored, then those that arrived meanwhile."""
