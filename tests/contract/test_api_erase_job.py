@@ -8,6 +8,7 @@ import grpc
 import pytest
 from kinolog_api.jobs import erase_job
 
+from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.v1 import audit_service_pb2 as au
@@ -118,6 +119,30 @@ async def test_a_file_that_is_stored_late_is_deleted(monkeypatch: pytest.MonkeyP
         await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
         await api.stored(job_id, b"late")
         await until(lambda: api.artifacts.keys_of(job_id), "the late file is deleted", lambda keys: not keys)
+
+
+async def test_a_folder_that_cannot_be_emptied_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late files of one erased job are deleted while those of an earlier one cannot be."""
+    monkeypatch.setattr(erase_job, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(erase_job, "SWEEP_SECONDS", (0.0,) * 1_000)
+    async with running_api() as api:
+        stuck, other = await api.submit(), await api.submit()
+        for job_id in (stuck, other):
+            await api.complete(job_id)
+            await api.jobs.EraseJob(pb.EraseJobRequest(job_id=job_id))
+        delete_all = api.artifacts.delete_all
+
+        async def fail_for_one(job_id: str) -> int:
+            if job_id == stuck:
+                raise ArtifactsUnavailable("read-only")
+            return await delete_all(job_id)
+
+        monkeypatch.setattr(api.artifacts, "delete_all", fail_for_one)
+        for job_id in (stuck, other):
+            await api.stored(job_id, b"late")
+        await until(lambda: api.artifacts.keys_of(other), "the late file is deleted", lambda keys: not keys)
+        monkeypatch.setattr(api.artifacts, "delete_all", delete_all)
+        await until(lambda: api.artifacts.keys_of(stuck), "the other one too", lambda keys: not keys)
 
 
 async def test_a_shared_file_of_an_earlier_version(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import Alarm, AlarmSeverity
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import AdminSettings
 from kinolog.process.tasks import end_tasks
 from kinolog_stack.servers.nats_server import NatsServer
@@ -92,8 +91,8 @@ class StackAlarms:
                 return
             try:
                 client = connecting.result()
-            except LogUnavailable as unavailable:
-                log.debug("alarms cannot be announced yet: %s", unavailable)
+            except Exception as error:  # whatever it is: without this thread every later alarm would be lost
+                log.debug("alarms cannot be announced yet: %s", error)
                 await asyncio.wait([stopping], timeout=AGAIN_SECONDS)
                 continue
             alarms = NatsAlarms(client, SOURCE)

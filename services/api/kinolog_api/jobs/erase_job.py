@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kinolog.command_handler import HandledCommand
 from kinolog.ids import new_id
@@ -104,7 +104,7 @@ class EraseJob:
                 await self._succeeds(self._delete_data(job_id, key_id))
             for job_id, position in tuple(self._undecided.items()):
                 await self._succeeds(self._delete_shared_files(job_id, position))
-            await self._succeeds(self._sweep())
+            await self._sweep()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _succeeds(self, step: Awaitable[None]) -> bool:
@@ -159,16 +159,22 @@ class EraseJob:
             heapq.heappush(self._sweeps, _Sweep(due, job_id, number))
 
     async def _sweep(self) -> None:
-        """Empty the folders of jobs that were erased a while ago: a file may have been stored since."""
+        """Empty the folders of jobs that were erased a while ago: a file may have been stored since.
+
+        A folder that cannot be emptied is tried again later, and delays no other.
+        """
         now = asyncio.get_running_loop().time()
         while self._sweeps and self._sweeps[0].due <= now:
-            sweep = self._sweeps[0]
-            deleted = await self._artifacts.delete_all(sweep.job_id)
-            heapq.heappop(self._sweeps)
-            self._schedule_sweep(sweep.job_id, sweep.round + 1)
-            if deleted:
-                extra = fields("erase_late_files", job=sweep.job_id, files=deleted)
-                logger.warning("a worker stored files of an erased job; they are deleted", extra=extra)
+            sweep = heapq.heappop(self._sweeps)
+            if await self._succeeds(self._empty_folder(sweep.job_id)):
+                self._schedule_sweep(sweep.job_id, sweep.round + 1)
+            else:
+                heapq.heappush(self._sweeps, replace(sweep, due=now + RETRY_SECONDS))
+
+    async def _empty_folder(self, job_id: str) -> None:
+        if deleted := await self._artifacts.delete_all(job_id):
+            extra = fields("erase_late_files", job=job_id, files=deleted)
+            logger.warning("a worker stored files of an erased job; they are deleted", extra=extra)
 
     async def _find_interrupted(self) -> None:
         """Note the jobs that the end of the log erases: those whose key still exists, and the files of all."""

@@ -1,0 +1,44 @@
+"""Alarms that the stack raises from its threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kinolog.adapters.jetstream.alarms import NatsAlarms
+from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.subjects import Service
+from kinolog.ports.alarms import AlarmSeverity
+from kinolog_stack.disks import stack_alarms
+from kinolog_stack.disks.stack_alarms import StackAlarms
+from kinolog_stack.servers.nats_server import NatsServer
+from tests.fixtures.log import connected
+from tests.fixtures.waits import until
+
+
+async def test_an_alarm_is_announced_after_connections_that_failed(
+    own_nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever fails at first, the thread goes on, and what was raised meanwhile is announced."""
+    failures = [OSError("no route"), ValueError("a bad answer")]
+
+    async def fail_at_first(*arguments: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await connect(*arguments)
+
+    monkeypatch.setattr(stack_alarms, "connect", fail_at_first)
+    monkeypatch.setattr(stack_alarms, "AGAIN_SECONDS", 0.01)
+    alarms = StackAlarms(own_nats_server)
+    alarms.raise_alarm("disk", AlarmSeverity.WARNING, "little room")
+    alarms.start()
+    try:
+        async with connected(own_nats_server, Service.API) as client:
+            seen = NatsAlarms(client, "api")
+            await seen.open()
+            (alarm,) = await until(seen.current, "the alarm is announced")
+            assert (alarm.name, alarm.text) == ("disk", "little room")
+            await seen.close()
+    finally:
+        alarms.stop()
