@@ -16,6 +16,9 @@ from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
 
+# Each test starts the command as a process.
+pytestmark = pytest.mark.slow
+
 PROMPT = "赤い丸 a red ● circle"
 
 
