@@ -47,7 +47,7 @@ from kinolog_stack.tcp_ports import free_port, listen_error
 
 ROTATE_SECONDS = 30.0
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Stack:
@@ -91,7 +91,7 @@ class Stack:
             self._write_state()
             ended = end_processes_with(STACK_MARK, str(self.folder.path))
             if ended:
-                log.warning("ended orphans of an earlier run", extra=fields("orphans", pids=ended))
+                logger.warning("ended orphans of an earlier run", extra=fields("orphans", pids=ended))
             self._check_ports()
             self._reaper.start()
             self._start_all()
@@ -260,7 +260,7 @@ class Stack:
         try:
             self._write_state()
         except OSError as error:  # a full disk must not end supervision
-            log.warning("cannot write stack.json", extra=fields("write_state", problem=str(error)))
+            logger.warning("cannot write stack.json", extra=fields("write_state", problem=str(error)))
 
     def _write_state(self) -> None:
         """Write the state of the processes into the data folder, for `kinolog doctor` and other clients."""

@@ -135,6 +135,18 @@ def test_every_class_name_is_defined_once() -> None:
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
+def test_every_logger_has_one_name() -> None:
+    """A module's logger is `logger`, wherever it has one."""
+    named = re.compile(r"^(\w+)(?:: [\w.]+)? = logging\.getLogger\(__name__\)", re.MULTILINE)
+    names = {
+        str(path.relative_to(ROOT)): found
+        for path in _product_modules()
+        if (found := named.findall(path.read_text(encoding="utf-8")))
+    }
+    assert len(names) > 50, "the loggers were not found"
+    assert {path: found for path, found in names.items() if found != ["logger"]} == {}
+
+
 @pytest.mark.parametrize("name", ["JobRowPage", "job_row_page", "_job_RowPage"])
 def test_words_of_names(name: str) -> None:
     """Camel case and snake case split into the same words."""

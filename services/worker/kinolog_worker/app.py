@@ -43,7 +43,7 @@ from kinolog_worker.reporting.worker_status import WorkerStatus
 from kinolog_worker.supervisor import ABORT_SECONDS, Supervisor
 from kinolog_worker.worker_reports import metrics_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NAME = "worker"
 END_SECONDS = 3.0
@@ -67,7 +67,7 @@ def configured_signer(settings: WorkerSettings) -> ProvenanceSigner | None:
     if not settings.signing:
         return None
     if certificate is None and key is None:
-        log.warning("videos are not signed: KINOLOG_SIGNING_CERTIFICATE is not set")
+        logger.warning("videos are not signed: KINOLOG_SIGNING_CERTIFICATE is not set")
         return None
     if certificate is None or key is None:
         raise CannotStart("KINOLOG_SIGNING_CERTIFICATE and KINOLOG_SIGNING_KEY: set both or none")
@@ -164,7 +164,7 @@ async def serve(settings: WorkerSettings) -> None:
         await probe.start()
         working = asyncio.create_task(supervisor.run())
         try:
-            log.info(
+            logger.info(
                 "working",
                 extra=logs.fields("working", worker=dependencies.worker, device=dependencies.status.device),
             )
@@ -172,7 +172,7 @@ async def serve(settings: WorkerSettings) -> None:
             stop = asyncio.create_task(stopping.wait())
             await asyncio.wait([working, stop], return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
-            log.info("stopping", extra=logs.fields("stopping"))
+            logger.info("stopping", extra=logs.fields("stopping"))
             supervisor.stop()
             await working
         finally:

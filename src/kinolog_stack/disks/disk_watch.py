@@ -28,7 +28,7 @@ CLEAR_FACTOR = 1.25
 RESTART_BACKOFF = Backoff(first_seconds=10.0, longest_seconds=300.0)
 """Pauses between restarts that did not help."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class AlarmBoard(Protocol):
@@ -76,7 +76,7 @@ class DiskWatch:
             try:
                 self.look()
             except Exception:
-                log.exception("the disks could not be checked")
+                logger.exception("the disks could not be checked")
 
     def look(self) -> None:
         """Check every disk and the log once."""
@@ -98,13 +98,13 @@ class DiskWatch:
             if name in self._standing:
                 self._standing.discard(name)
                 self._alarms.clear(name)
-                log.info(
+                logger.info(
                     "the disk has room again", extra=fields("disk", part=disk.slug, free=disk.free_bytes)
                 )
             return
         if name not in self._standing:
             self._standing.add(name)
-            log.error("the disk is full", extra=fields("disk", part=disk.slug, free=disk.free_bytes))
+            logger.error("the disk is full", extra=fields("disk", part=disk.slug, free=disk.free_bytes))
         self._alarms.raise_alarm(
             name, AlarmSeverity.REFUSE_WRITES, self._text(disk, is_scarce=name in self._scarce)
         )
@@ -133,7 +133,7 @@ class DiskWatch:
             return
         self._restarts += 1
         self._next_restart_at = now + RESTART_BACKOFF.seconds(self._restarts)
-        log.warning(
+        logger.warning(
             "nats-server gave up writing and there is room: it is started again",
             extra=fields("log_restart", free=disk.free_bytes, problem=write_error),
         )

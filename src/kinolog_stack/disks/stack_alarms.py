@@ -24,7 +24,7 @@ CLOSE_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
 """Pause after a connection that was refused."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class StackAlarms:
@@ -92,7 +92,7 @@ class StackAlarms:
             try:
                 client = connecting.result()
             except Exception as error:  # whatever it is: without this thread every later alarm would be lost
-                log.debug("alarms cannot be announced yet: %s", error)
+                logger.debug("alarms cannot be announced yet: %s", error)
                 await asyncio.wait([stopping], timeout=AGAIN_SECONDS)
                 continue
             alarms = NatsAlarms(client, SOURCE)

@@ -18,7 +18,7 @@ from kinolog_stack.processes.child_process import ChildProcess
 BACKOFF = Backoff(first_seconds=0.1, longest_seconds=20.0)
 STEADY_SECONDS = 30.0
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Supervisable(Protocol):
@@ -127,7 +127,7 @@ class SupervisedProcess:
             if self._stopping.is_set():
                 return
             status = child.process.returncode if child is not None else None
-            log.warning(
+            logger.warning(
                 "a process ended and is restarted",
                 extra=fields("restart", part=self.name, status=status),
             )
@@ -148,7 +148,7 @@ class SupervisedProcess:
                 self.program.start()
             except Exception as error:  # any error: try again until `stop` is called
                 if not self._stopping.is_set():
-                    log.error(
+                    logger.error(
                         "a process does not start",
                         extra=fields("restart", part=self.name, problem=str(error)),
                     )
@@ -168,4 +168,4 @@ class SupervisedProcess:
         try:
             self._on_change(self)
         except Exception:  # such as a terminal that is gone: whoever watches must not end the supervision
-            log.exception("a change could not be reported", extra=fields("report", part=self.name))
+            logger.exception("a change could not be reported", extra=fields("report", part=self.name))

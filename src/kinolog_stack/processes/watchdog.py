@@ -25,7 +25,7 @@ BUSY_SHARE = 0.3
 MOST_SILENT_SECONDS = 5.0
 """A question and its pause count as silence of at most this long: a suspended machine accuses nobody."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Watchdog:
             try:
                 self.check(before)
             except Exception:
-                log.exception("a process could not be asked", extra=fields("ask", part=self._process.name))
+                logger.exception("a process could not be asked", extra=fields("ask", part=self._process.name))
             before = self._clock()
 
     def check(self, before: float) -> None:
@@ -87,7 +87,7 @@ class Watchdog:
         silence.seconds += min(self._clock() - before, MOST_SILENT_SECONDS)
         if silence.seconds >= silence.limit(self._silent_seconds):
             why = f"does not answer since {silence.seconds:.0f} s"
-            log.error(
+            logger.error(
                 "a process does not answer and is killed",
                 extra=fields("silent", part=process.name, seconds=silence.seconds),
             )

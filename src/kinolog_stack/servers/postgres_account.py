@@ -21,7 +21,7 @@ ACCOUNT = "kinolog"
 FALLBACK = "nobody"
 PASS_THROUGH = stat.S_IXGRP | stat.S_IXOTH
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def postgres_account(folder: Path) -> ProcessAccount | None:
@@ -81,7 +81,7 @@ def allow_traversal(path: Path) -> None:
     for parent in path.resolve().parents:
         mode = parent.stat().st_mode
         if mode & PASS_THROUGH != PASS_THROUGH:
-            log.info("action=allow_traversal folder=%s", parent)
+            logger.info("action=allow_traversal folder=%s", parent)
             try:
                 parent.chmod(stat.S_IMODE(mode) | PASS_THROUGH)
             except OSError as error:
@@ -133,4 +133,4 @@ def _create(name: str) -> None:
     argv = [useradd, "--system", "--no-create-home", "--shell", shutil.which("nologin") or "/bin/false", name]
     done = subprocess.run(argv, capture_output=True, check=False)  # noqa: S603 - fixed program and arguments
     if done.returncode != 0:
-        log.info("action=create_account account=%s status=%d", name, done.returncode)
+        logger.info("action=create_account account=%s status=%d", name, done.returncode)

@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from kinolog.process.logs import fields
 from kinolog_gateway.http.problems import HttpProblemError, Problem, Violation, make_problem
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SHOWN_VIOLATIONS = 5
 """How many violations the detail repeats. The problem lists all of them."""
@@ -115,7 +115,9 @@ def from_call(error: grpc.aio.AioRpcError) -> HttpProblemError:
         status = status_pb2.Status(code=code.value[0], message=detail)
     problem = from_rpc_status(status)
     if problem.status >= 500 and problem.status != HTTPStatus.INSUFFICIENT_STORAGE:
-        log.warning("call to the api failed", extra=fields("upstream", code=code.name, reason=problem.reason))
+        logger.warning(
+            "call to the api failed", extra=fields("upstream", code=code.name, reason=problem.reason)
+        )
     return HttpProblemError(
         problem.status, problem.reason, problem.detail, tuple(problem.violations), _headers(problem, status)
     )

@@ -18,7 +18,7 @@ from kinolog_gateway.http.metrics import Metrics
 from kinolog_gateway.http.problems import HttpProblemError, Problem, invalid, make_problem, respond
 from kinolog_gateway.http.staleness import with_staleness
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
 CALLER = "kinolog.caller"
@@ -73,7 +73,7 @@ def _log_unexpected(error: Exception, scope: Scope) -> None:
         return
     frames = "".join(traceback.format_tb(error.__traceback__))
     extra = fields("failed", route=_route(scope), error=type(error).__name__)
-    log.error("a request failed unexpectedly\n%s", frames, extra=extra)
+    logger.error("a request failed unexpectedly\n%s", frames, extra=extra)
 
 
 class RequestMiddleware:

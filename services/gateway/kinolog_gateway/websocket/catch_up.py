@@ -25,7 +25,7 @@ from kinolog_gateway.websocket.stream_silence import (
     unless_silent,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LINES_PER_CALL = 1_000
 FIRST_LINES = 20
@@ -73,10 +73,10 @@ class CatchUp:
                     self._reject(subscription, error)
                     return
                 failures += 1
-                log.info("catching up is retried", extra=fields("catch_up", code=error.code().name))
+                logger.info("catching up is retried", extra=fields("catch_up", code=error.code().name))
             except SilentStream:
                 failures += 1
-                log.warning("catching up is retried", extra=fields("catch_up", code="SILENT"))
+                logger.warning("catching up is retried", extra=fields("catch_up", code="SILENT"))
             await asyncio.sleep(retry_pause_seconds(failures))
 
     def _reject(self, subscription: ChannelSubscription, error: AioRpcError) -> None:

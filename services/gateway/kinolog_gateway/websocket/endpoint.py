@@ -27,7 +27,7 @@ from kinolog_gateway.websocket.send_queue import SendQueue
 from kinolog_gateway.websocket.tenant_broadcast import PAUSED
 from kinolog_gateway.websocket.tenant_broadcasts import TenantBroadcasts
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 router = APIRouter()
 
 CLOSE_SECONDS = 30.0
@@ -55,7 +55,7 @@ async def ws(socket: WebSocket) -> None:
         broadcasts.remove_client(client)
     if close is not None:
         code, reason = close
-        log.info("closing a WebSocket client", extra=fields("ws_close", code=code, why=reason))
+        logger.info("closing a WebSocket client", extra=fields("ws_close", code=code, why=reason))
         with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await socket.close(code, reason)
@@ -82,7 +82,7 @@ async def _serve(socket: WebSocket, client: WebSocketClient) -> tuple[int, str] 
         error = task.exception() if task.done() and not task.cancelled() else None
         if error is not None and not isinstance(error, WebSocketDisconnect):
             # The error's text stays out of the log: it may quote a message.
-            log.error("a client's task failed", extra=fields("ws_failed", error=type(error).__name__))
+            logger.error("a client's task failed", extra=fields("ws_failed", error=type(error).__name__))
             return INTERNAL_ERROR, "something went wrong inside the gateway"
     return None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kinolog_gateway.websocket.client import WebSocketClient
     from kinolog_gateway.websocket.tenant_broadcast import TenantBroadcast
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.5
 """The shortest time between two reads of the counts."""
@@ -72,7 +72,7 @@ class QueueCounts:
                 broadcast.upstream.jobs.SummarizeJobs, request, broadcast.caller
             )
         except AioRpcError as error:
-            log.warning(
+            logger.warning(
                 "the job counts could not be read", extra=fields("queue_counts", code=error.code().name)
             )
             self._changed.set()

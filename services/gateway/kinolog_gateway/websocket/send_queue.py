@@ -17,7 +17,7 @@ from kinolog_gateway.http.metrics import LiveCounts
 from kinolog_gateway.websocket import outgoing_message
 from kinolog_gateway.websocket.outgoing_message import MessageKind, OutgoingMessage
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONFLATE_AT = 256
 """Waiting messages at which the commits of each job are conflated."""
@@ -139,7 +139,7 @@ def _text(message: OutgoingMessage) -> str:
     try:
         return message.text
     except Exception as error:
-        log.error(
+        logger.error(
             "a message cannot be serialised",
             extra=fields("unshown", job=message.job_id, error=repr(type(error))),
         )

@@ -36,7 +36,7 @@ from kinolog_gateway.websocket.stream_silence import (
     unless_silent,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.1
 """Shortest time between two flushes of progress and previews."""
@@ -150,7 +150,7 @@ class TenantBroadcast:
         except AioRpcError as error:
             if error.code() in _REFUSALS or not grpc_errors.is_from_api(error):
                 raise
-            log.warning("the log's end is not known", extra=fields("live_start", code=error.code().name))
+            logger.warning("the log's end is not known", extra=fields("live_start", code=error.code().name))
             return
         self._first_log_end = summary.position
         self.position = max(0, summary.position - LOOK_BACK)
@@ -187,7 +187,7 @@ class TenantBroadcast:
         if self.paused:
             self.paused = False
             self.counts.paused_streams -= 1
-            log.info("the live stream works again", extra=fields("live_again"))
+            logger.info("the live stream works again", extra=fields("live_again"))
 
     def _pause(self) -> None:
         """Tell all clients that live updates pause. Those that join meanwhile are told too."""
@@ -200,9 +200,9 @@ class TenantBroadcast:
     def _on_broken_stream(self, error: Exception, failures: int) -> None:
         code = error.code() if isinstance(error, AioRpcError) else None
         name = code.name if code else type(error).__name__
-        log.warning("the live stream broke", extra=fields("live_lost", code=name, failures=failures))
+        logger.warning("the live stream broke", extra=fields("live_lost", code=name, failures=failures))
         if code is None and not isinstance(error, SilentStream):
-            log.error("reading the live stream failed", exc_info=error)
+            logger.error("reading the live stream failed", exc_info=error)
         if isinstance(error, AioRpcError) and code in _REFUSALS:
             self.refusal = error
             self._close_clients(POLICY_VIOLATION, "the api does not accept this key")

@@ -35,7 +35,7 @@ from kinolog_worker.renderers.renderer import RenderCancelled, Renderer, StepRep
 _PREVIEW_COST_FACTOR = 50
 """A preview waits for fifty times the cost of the last one, so that previews take at most two percent of the time."""
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class JobRenderer:
             file, seconds = earlier, 0.0
         else:
             if earlier is not None:
-                log.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
+                logger.warning("scene %d of an earlier attempt cannot be used again", scene.index + 1)
             file = self._render_scene(renderer, scene)
             seconds = perf_counter() - started
         self._send(SceneRenderedMessage(job_id=self._job.job_id, file=file, seconds=seconds, reused=reused))

@@ -37,7 +37,7 @@ from kinolog_worker.renderers.renderer import (
     StepReport,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class DiffusersRenderer:
         )
         vocabulary = load_vocabulary(folder, getattr(pipe, "tokenizer", None))
         self._loaded = _LoadedPipeline(pipe, signature, PromptEncoder(pipe, signature), vocabulary)
-        log.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
+        logger.info("%s is loaded on %s (%s) in %.1f s", model.name, facts.device, facts.dtype, facts.seconds)
         return facts
 
     def encode_prompt(self, request: SceneRequest) -> EncodedPrompt:
@@ -181,7 +181,7 @@ def _log_canvas(request: SceneRequest, canvas: Canvas) -> None:
     """Write into the job's log if the model draws another size than the requested one."""
     drawn = (canvas.width, canvas.height, canvas.frames)
     if drawn != (request.width, request.height, request.frames):
-        log.info(
+        logger.info(
             "the model draws %dx%d, %d frames; the clip is %dx%d, %d frames",
             *drawn,
             *(request.width, request.height, request.frames),
