@@ -6,6 +6,7 @@ append in the place of an acknowledged commit (decision 15).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from nats.aio.client import Client
@@ -23,16 +24,25 @@ class ExtentCheck:
         self._client = client
         self._last_seen = last_seen
         self._checked_connection = self._connection
+        self._comparing: asyncio.Task[None] | None = None
 
     @property
     def _connection(self) -> int:
         return int(self._client.stats["reconnects"])
 
     async def check(self) -> None:
-        """Check once per connection. Raises `DamagedLog`, `LogUnavailable`, `JetStreamApiError`."""
+        """Check once per connection. Raises `DamagedLog`, `LogUnavailable`, `JetStreamApiError`.
+
+        Concurrent callers share one request and its error. A caller that is cancelled ends no check of the others.
+        """
+        while self._connection != self._checked_connection:
+            if self._comparing is None:
+                self._comparing = asyncio.create_task(self._compare(), name="extent of the log")
+                self._comparing.add_done_callback(self._forget)
+            await asyncio.shield(self._comparing)
+
+    async def _compare(self) -> None:
         connection = self._connection
-        if connection == self._checked_connection:
-            return
         seen = self._last_seen()
         extent = await log_extent(self._client)
         if extent.last < seen:
@@ -45,6 +55,12 @@ class ExtentCheck:
                 f"missing. {RESTORE}"
             )
         self._checked_connection = connection
+
+    def _forget(self, compared: asyncio.Task[None]) -> None:
+        """Let the next caller check again, and read the error, which nobody may wait for any more."""
+        self._comparing = None
+        if not compared.cancelled():
+            compared.exception()
 
 
 async def log_extent(client: Client) -> LogExtent:
