@@ -13,6 +13,7 @@ from kinolog_worker.inference.messages import (
     FailedMessage,
     FinishedMessage,
     LoadedMessage,
+    LogLineMessage,
     Message,
     PrefetchedMessage,
     RenderJob,
@@ -143,12 +144,15 @@ async def unresponsive(inference: ScriptedInference, job: RenderJob) -> AsyncGen
 
 
 def failing(
-    code: str, *, retryable: bool
+    code: str, *, retryable: bool, detail: str = ""
 ) -> Callable[[ScriptedInference, RenderJob], AsyncGenerator[Message, None]]:
     """Return a script that fails."""
 
     async def run(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
-        yield FailedMessage(job_id=job.job_id, code=code, message="the script fails", retryable=retryable)
+        yield LogLineMessage(job_id=job.job_id, level="WARNING", text=f"a library warns: {detail}")
+        yield FailedMessage(
+            job_id=job.job_id, code=code, message="the script fails", retryable=retryable, detail=detail
+        )
 
     return run
 

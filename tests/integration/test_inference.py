@@ -219,7 +219,7 @@ async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_
         ({"raise_at_step": 2}, "RENDER_FAILED", True),
     ],
 )
-async def test_failures_have_codes_and_do_not_quote_the_prompt(
+async def test_failures_have_codes_and_quote_the_prompt_in_their_detail_alone(
     process: InferenceProcess,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -232,10 +232,11 @@ async def test_failures_have_codes_and_do_not_quote_the_prompt(
     failed = messages[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, retryable)
+    assert ("unicorn" in failed.detail) == (code != "OUT_OF_MEMORY")
     assert process.alive
     await process.kill()
     output = capfd.readouterr()
-    for text in (repr(messages), output.out, output.err):
+    for text in (repr([*messages[:-1], replace(failed, detail="")]), output.out, output.err):
         assert "unicorn" not in text
 
 

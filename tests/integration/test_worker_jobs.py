@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from kinolog_worker.attempt.attempt_outcome import DETAIL_HINT
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
@@ -143,7 +144,8 @@ async def test_a_failure_that_is_not_retryable_is_final(workers: RunningWorkers)
     job = await workers.ended(await workers.submit())
     assert (job.status, job.attempt) == (Status.FAILED, 1)
     assert job.error is not None
-    assert (job.error.code, job.error.message) == ("REQUEST_UNSUPPORTED", "the test card has a fault")
+    assert job.error.code == "REQUEST_UNSUPPORTED"
+    assert job.error.message == f"the test card has a fault{DETAIL_HINT}"
 
 
 async def test_attempts_run_out(workers: RunningWorkers) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import signal
+import sys
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,6 +32,7 @@ RENDERER = "testcard"
 """Name of its entry point (see `tests.renderers.installed`)."""
 
 _RUN_FRAMES = 4
+_FAULTS = ("die", "fail", "starve", "raise", "quote")
 
 
 class TestcardRenderer:
@@ -35,8 +40,9 @@ class TestcardRenderer:
 
     Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for faults `die_at_step` (the process
     kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes
-    the prompt). Steps count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first
-    time: it names a file that must not exist yet.
+    the prompt), `quote_at_step` (prints, warnings and log records of a library that quote it, and no error). Steps
+    count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a
+    file that must not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -94,16 +100,23 @@ class TestcardRenderer:
         return float(value) if isinstance(value, int | float) else 0.0
 
     def _fault(self, step: int, request: SceneRequest) -> None:
-        due = [name for name in ("die", "fail", "starve", "raise") if self._number(f"{name}_at_step") == step]
+        due = [name for name in _FAULTS if self._number(f"{name}_at_step") == step]
         if not due or self._options.get("at_seed", request.seed) != request.seed or not self._first_time():
             return
         match due[0]:
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "fail":
-                raise RenderFailed("REQUEST_UNSUPPORTED", "the test card has a fault", retryable=False)
+                raise RenderFailed(
+                    "REQUEST_UNSUPPORTED",
+                    "the test card has a fault",
+                    retryable=False,
+                    detail=f"it cannot draw {request.prompt!r}",
+                )
             case "starve":
                 raise MemoryError
+            case "quote":
+                _quote(request.prompt)
             case _:
                 raise RuntimeError(f"could not draw {request.prompt!r}")
 
@@ -116,6 +129,21 @@ class TestcardRenderer:
         except FileExistsError:
             return False
         return True
+
+
+def _quote(prompt: str) -> None:
+    """Quote the prompt in all ways in which libraries do."""
+    print(f"drawing {prompt}")
+    sys.stderr.write(f"drawing {prompt}\n")
+    warnings.warn(f"the input was truncated: {prompt}", stacklevel=1)
+    logging.getLogger("some_library").warning("the following part of your input was truncated: %s", [prompt])
+
+    def fail() -> None:
+        raise ValueError(prompt)
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
 
 
 def _card(bars: Frames, index: int, width: int, height: int) -> Frames:

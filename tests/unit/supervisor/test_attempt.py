@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from kinolog.job.commit import Commit
 from kinolog.job.values import ArtifactKind, JobError, Priority, Stage, Status
 from kinolog.ports.artifacts import StagedContent, StoredArtifact
 from kinolog.ports.event_store import Appended
-from kinolog.ports.progress import LogLine, Progress
+from kinolog.ports.progress import Progress
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.builders.memory_worker import ME, MemoryWorker
 from tests.builders.scripted_inference import ScriptedInference, endless, failing, rendering, unresponsive
@@ -319,18 +318,6 @@ async def test_stopping_queues_a_running_job_again(memory_worker: MemoryWorker) 
     assert job.attempts[0].error.code == "WORKER_STOPPED"
     assert job.not_before is not None
     assert job.not_before <= memory_worker.now
-
-
-async def test_prompts_stay_private(memory_worker: MemoryWorker, caplog: pytest.LogCaptureFixture) -> None:
-    """The prompt is neither in the log lines of the worker nor in those of the job, whatever the outcome."""
-    caplog.set_level(logging.DEBUG)
-    for script in (rendering, failing("RENDER_FAILED", retryable=False)):
-        memory_worker.inference.script = script
-        job_id = await memory_worker.submit("A purple unicorn whispers.")
-        await memory_worker.work(job_id)
-        for update in await memory_worker.progress.recent(job_id):
-            assert not isinstance(update, LogLine) or "unicorn" not in update.message
-    assert "unicorn" not in caplog.text
 
 
 async def test_progress(memory_worker: MemoryWorker) -> None:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
-from pathlib import Path
 
 import pytest
 from kinolog_worker.inference.exit_cause import exit_cause
-from kinolog_worker.inference.inference_loop import describe_error
-from kinolog_worker.inference.messages import RenderJob
-from kinolog_worker.renderers.renderer import ModelSource
-
-from kinolog.storyboard.planner import plan_storyboard
-
-SECRET = "my neighbour's blue parrot sings at night"
+from kinolog_worker.inference.library_output import DETAIL_CHARACTERS, error_kind, error_text
 
 
 @pytest.mark.parametrize(
@@ -34,51 +28,19 @@ def test_an_exit_has_a_cause(exit_code: int, memory: bool, code: str, words: str
     assert words in message
 
 
-def _job(prompt: str) -> RenderJob:
-    return RenderJob(
-        job_id="job",
-        model=ModelSource("m", "l"),
-        scenes=plan_storyboard(prompt, frames=8, fps=8, seed=0),
-        width=64,
-        height=64,
-        fps=8,
-        steps=1,
-        guidance=1.0,
-        folder=Path("unused"),
-        negative_prompt="ugly feathers",
-    )
+@pytest.mark.parametrize("word", ["Anna", "her", "parrot", "鸚鵡", "x"])
+def test_the_kind_of_an_error_has_no_word_of_its_text(word: str) -> None:
+    """An unexpected error is described by its type and place; its text, however short, is a text of its own."""
+    try:
+        raise ValueError(f"cannot draw\n  {word!r}")
+    except ValueError as error:
+        kind, text = error_kind(error), error_text(error)
+    assert re.fullmatch(r"ValueError at test_inference_parts\.py:\d+", kind)
+    assert text == f"cannot draw {word!r}"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"cannot draw {SECRET!r}",
-        "truncated: ['blue parrot sings']",
-        "negative prompt 'ugly feathers' is not a list",
-        "my neighbour's\n  blue parrot sings at night",
-        "no token for 'PARROT'",
-        "feathers",
-    ],
-)
-def test_an_error_that_quotes_the_prompt_loses_its_text(text: str) -> None:
-    """Of an error with words of the prompt only the type is described."""
-    message = describe_error(ValueError(text), _job(SECRET))
-    assert message.startswith("ValueError")
-    assert "parrot" not in message
-    assert "feathers" not in message
-
-
-def test_an_error_that_quotes_a_prompt_without_spaces() -> None:
-    """A part of a prompt is recognised in a script without spaces too."""
-    message = describe_error(ValueError("unknown: 鸚鵡が歌う"), _job("夜に青い鸚鵡が歌う"))
-    assert message.startswith("ValueError (")
-    assert "鸚鵡" not in message
-
-
-def test_other_errors_keep_their_text() -> None:
-    """An error without words of the prompt is described with its text, cut to a readable length."""
-    assert (
-        describe_error(ValueError("sizes  must\nbe even"), _job(SECRET)) == "ValueError: sizes must be even"
-    )
-    assert describe_error(KeyError(), _job(SECRET)) == "KeyError"
-    assert len(describe_error(ValueError("x" * 9_999), _job(SECRET))) < 400
+def test_other_texts_of_errors() -> None:
+    """An error that was never raised has no place, and a long text is cut."""
+    assert error_kind(KeyError()) == "KeyError"
+    assert error_text(KeyError()) == ""
+    assert len(error_text(ValueError("x" * 9_999))) == DETAIL_CHARACTERS

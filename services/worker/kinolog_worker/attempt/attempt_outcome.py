@@ -45,6 +45,8 @@ STOPPED = JobError(
     code=WORKER_STOPPED, message="the worker was stopped; another one continues", retryable=True
 )
 
+DETAIL_HINT = "; the job's log lines say more"
+"""Added to the message of an error whose text may quote the prompt: it is sealed in the log lines."""
 
 STORE_BACKOFF = Backoff(first_seconds=0.5, longest_seconds=5.0)
 """Pauses between tries to store files in a store that is full or does not answer."""
@@ -104,6 +106,8 @@ class OutcomeRecorder:
         self._interrupted = interrupted
         self.stopping = False
         """Whether the worker shuts down. `interrupted` is set then, and when the job is to be cancelled."""
+        self._detail = ""
+        """The text of the error that ended the attempt. It may quote the prompt."""
 
     async def record(self, outcome: Outcome, watcher: asyncio.Task[None]) -> None:
         """End the attempt with the outcome of its rendering.
@@ -150,6 +154,8 @@ class OutcomeRecorder:
         if isinstance(outcome, FailedMessage) and outcome.retryable and self._room.is_out():
             outcome = replace(outcome, code=SCRATCH_FULL, message=NO_ROOM)
         job_error = _job_error(outcome, self.stopping)
+        if isinstance(outcome, FailedMessage) and job_error.code == outcome.code:
+            self._detail = outcome.detail
         if job_error.code == SCRATCH_FULL:
             self._room.ran_out()
         return FailAttempt(
@@ -256,7 +262,8 @@ class OutcomeRecorder:
                 status.attempts_failed += error.counts
                 logger.warning("attempt failed: %s: %s", error.code, error.message, extra=facts)
                 suffix = "" if job.status is not Status.QUEUED else "; it will be tried again"
-                self._recorder.progress.put_log_line("ERROR", f"{error.message}{suffix}")
+                public = f"{error.message.removesuffix(DETAIL_HINT)}{suffix}"
+                self._recorder.progress.put_log_line("ERROR", public, self._detail)
             case _:
                 logger.info("job cancelled", extra=facts)
                 self._recorder.progress.put_log_line("INFO", "cancelled")
@@ -281,8 +288,9 @@ def _job_error(outcome: Outcome, stopping: bool) -> JobError:
     if stopping:
         return STOPPED
     match outcome:
-        case FailedMessage(code=code, message=message, retryable=retryable):
-            return JobError(code=code, message=message, retryable=retryable)
+        case FailedMessage(code=code, message=message, retryable=retryable, detail=detail):
+            hint = DETAIL_HINT if detail else ""
+            return JobError(code=code, message=f"{message}{hint}", retryable=retryable)
         case CancelledMessage():
             return JobError(code="RENDER_INTERRUPTED", message="rendering was interrupted", retryable=True)
         case FinishedMessage():

@@ -30,6 +30,9 @@ from kinolog_worker.reporting.progress_reporter import ProgressReporter, Seals
 REPORT_SECONDS = 1.0
 """Time between two reports of a stage without steps."""
 
+LIBRARY_LINE = "the renderer reports"
+"""The public part of a line that was logged while the model worked. The rest may quote the prompt and is sealed."""
+
 
 class AttemptRecorder:
     """Records an attempt's stages and progress. Only `run` blocks, and `run` and `flush` of `stages` and `progress`."""
@@ -102,7 +105,7 @@ class AttemptRecorder:
             case PreviewMessage(scene=scene, step=step, jpeg=jpeg):
                 self.progress.put_preview(scene=scene, step=step, jpeg=jpeg)
             case LogLineMessage(level=level, text=text):
-                self.progress.put_log_line(level, text)
+                self.progress.put_log_line(level, LIBRARY_LINE, text)
             case UnknownWordsMessage(scene=scene, words=words):
                 public = _count_of_unknown_words(words.count, scene, self._scenes)
                 self.progress.put_log_line("INFO", public, _unknown_words(words))

@@ -6,13 +6,9 @@ when its supervisor is gone. Everything else runs in the main thread, which some
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import signal
 import socket
-import sys
-import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable
 from queue import Queue
@@ -22,6 +18,13 @@ from kinolog.job.values import SCRATCH_FULL
 from kinolog.process.full_disk import NO_ROOM, is_full
 from kinolog_worker.inference.framing import framed, read_command
 from kinolog_worker.inference.job_renderer import JobRenderer, prefetch
+from kinolog_worker.inference.library_output import (
+    error_kind,
+    error_text,
+    logged_to,
+    print_trace,
+    silence_output,
+)
 from kinolog_worker.inference.messages import (
     Answer,
     CancelCommand,
@@ -42,8 +45,6 @@ from kinolog_worker.inference.model_cache import ModelCache
 from kinolog_worker.media.encoder import EncodingFailed
 from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
-
-_PRODUCT_LOG = "kinolog_worker"
 
 
 class InferenceLoop:
@@ -70,16 +71,17 @@ class InferenceLoop:
         def send(message: Message | PrefetchedMessage) -> None:
             self.send(TaggedMessage(run_id=run_id, message=message))
 
-        handler = _JobLog(job.job_id, send)
-        logging.getLogger(_PRODUCT_LOG).addHandler(handler)
+        def send_line(level: str, text: str) -> None:
+            send(LogLineMessage(job_id=job.job_id, level=level, text=text))
+
         try:
-            if isinstance(command, PrefetchCommand):
-                closing = self._closing_message(job, lambda: prefetch(job, self._cache))
-            else:
-                renderer = JobRenderer(job, self._cache, send, lambda: run_id in self._cancelled)
-                closing = self._closing_message(job, renderer.execute)
+            with logged_to(send_line):
+                if isinstance(command, PrefetchCommand):
+                    closing = self._closing_message(job, lambda: prefetch(job, self._cache))
+                else:
+                    renderer = JobRenderer(job, self._cache, send, lambda: run_id in self._cancelled)
+                    closing = self._closing_message(job, renderer.execute)
         finally:
-            logging.getLogger(_PRODUCT_LOG).removeHandler(handler)
             self._cancelled.discard(run_id)
         send(closing)
 
@@ -106,12 +108,14 @@ class InferenceLoop:
         self, job: RenderJob, work: Callable[[], Outcome | PrefetchedMessage]
     ) -> Outcome | PrefetchedMessage:
         """Do the work and return its closing message, which names the error if there is one."""
+        detail = ""
         try:
             return work()
         except RenderCancelled:
             return CancelledMessage(job_id=job.job_id)
         except RenderFailed as failure:
             code, message, retryable = failure.code, failure.message, failure.retryable
+            detail = failure.detail
         except (EncodingFailed, MediaInvalid) as failure:
             code, message, retryable = "ENCODE_FAILED", str(failure), True
             if is_full(failure):
@@ -119,64 +123,16 @@ class InferenceLoop:
         except MemoryError:
             code, message, retryable = "OUT_OF_MEMORY", "the memory was not enough for this job", True
         except Exception as error:
-            _print_trace(error)
-            code, message, retryable = "RENDER_FAILED", describe_error(error, job), True
+            print_trace(error)
+            code, message, retryable = "RENDER_FAILED", error_kind(error), True
+            detail = error_text(error)
             if is_full(error):
                 code, message = SCRATCH_FULL, NO_ROOM
         if code == "OUT_OF_MEMORY":
             self._cache.clear()
-        return FailedMessage(job_id=job.job_id, code=code, message=message, retryable=retryable)
-
-
-TELLING_LETTERS = 5
-"""Letters of a word that an error text must not share with a prompt."""
-
-
-class _JobLog(logging.Handler):
-    """Sends log records of this product as lines of the job's log."""
-
-    def __init__(self, job_id: str, send: Callable[[Message], None]) -> None:
-        super().__init__(logging.INFO)
-        self._job_id = job_id
-        self._send = send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._send(LogLineMessage(job_id=self._job_id, level=record.levelname, text=record.getMessage()))
-
-
-def describe_error(error: BaseException, job: RenderJob) -> str:
-    """Return an unexpected error as text without words of the prompt, which libraries often quote.
-
-    The text goes into the log, which an erasure does not change. So one telling word is enough to leave it out.
-    """
-    text = " ".join(str(error).split())
-    told = _telling_words(text)
-    for secret in (job.negative_prompt, *(scene.prompt for scene in job.scenes)):
-        words = " ".join(secret.split())
-        if words and (words in text or told & _telling_words(words)):
-            return f"{type(error).__name__} (its text quotes the prompt and is left out)"
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
-
-
-def _telling_words(text: str) -> set[str]:
-    """Return what tells what a text is about, in lower case: long words, and parts of words in other scripts.
-
-    Some scripts have no spaces, so their words cannot be told apart.
-    """
-    telling = set()
-    for word in re.findall(r"\w+", text.casefold()):
-        if not word.isascii():
-            telling |= {word[start : start + 3] for start in range(max(1, len(word) - 2))}
-        elif len(word) >= TELLING_LETTERS:
-            telling.add(word)
-    return telling
-
-
-def _print_trace(error: Exception) -> None:
-    """Print where an error was raised, without its text, which may quote the prompt."""
-    sys.stderr.write(f"{type(error).__name__} in the inference process\n")
-    sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
-    sys.stderr.flush()
+        return FailedMessage(
+            job_id=job.job_id, code=code, message=message, retryable=retryable, detail=detail
+        )
 
 
 def main() -> None:
@@ -187,6 +143,6 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=1)
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
-    logging.getLogger(_PRODUCT_LOG).setLevel(logging.INFO)
+    silence_output()
     connection = socket.socket(fileno=arguments.fd)
     InferenceLoop(connection, ModelCache(arguments.device, arguments.models)).serve()

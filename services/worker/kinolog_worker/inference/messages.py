@@ -135,7 +135,7 @@ class PreviewMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLineMessage:
-    """A log line for the owner of the job; `level` as in `logging`. Never holds the prompt."""
+    """What was logged while the job ran; `level` as in `logging`. It may quote the prompt, and is sealed as a whole."""
 
     job_id: str
     level: str
@@ -173,12 +173,17 @@ class FinishedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedMessage:
-    """The run ended without a clip. `retryable` if another attempt may succeed."""
+    """The run ended without a clip. `retryable` if another attempt may succeed.
+
+    `message` goes into the log, which an erasure does not change, so it has no words of the prompt. `detail` is the
+    text of the error: it may have them, and only the owner of the job may see it.
+    """
 
     job_id: str
     code: str
     message: str
     retryable: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-"""Environment of the child: libraries log nothing that could quote a prompt, and send no telemetry."""
+"""Environment of the child, whatever the shell says: libraries print nothing on their own, and send no telemetry."""
 
 _PASSIVE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Waiting threads sleep instead of spinning: on a busy machine, spinning takes ten times as long (decision 4)."""
@@ -170,7 +170,7 @@ class InferenceProcess:
 
     def _environment(self) -> dict[str, str]:
         threads = {"OMP_NUM_THREADS": str(self._threads)} if self._threads else {}
-        return {**_QUIET, **_PASSIVE_THREADS, **os.environ, **threads}
+        return {**_PASSIVE_THREADS, **os.environ, **_QUIET, **threads}
 
     async def _exchange(
         self, job: RenderJob, command: RunCommand | PrefetchCommand

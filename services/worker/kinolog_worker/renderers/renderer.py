@@ -1,8 +1,9 @@
 """Port: what turns the prompt of a scene into frames.
 
 A renderer runs in the inference process, is used by one thread, and holds one loaded model. It draws exactly the
-requested number of frames in exactly the requested size; how it rounds, crops or enlarges is up to it. Prompts may be
-in requests and nowhere else: not in errors, logs or reports.
+requested number of frames in exactly the requested size; how it rounds, crops or enlarges is up to it. What a renderer
+logs, and the texts of its errors, may quote the prompt: only the owner of the job sees them. `RenderFailed.message` and
+the names in `LoadedFacts` are stored in the clear and must not.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ class RenderCancelled(Exception):
 class RenderFailed(Exception):
     """A model cannot be loaded or a scene cannot be drawn.
 
-    `code` is for programs, `message` for people (never with a prompt). `retryable` if another attempt may succeed.
+    `code` is for programs, `message` for people. Both stay when a job is erased: they must not quote the prompt.
+    `detail` may: it is sealed. `retryable` if another attempt may succeed.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool) -> None:
+    def __init__(self, code: str, message: str, *, retryable: bool, detail: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = retryable
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,12 @@ def _dtypes(model: ModelSource, dtype: torch.dtype) -> torch.dtype | dict[str, t
 
 
 def _silence() -> None:
-    """Turn off progress bars and warnings: some quote the prompt."""
+    """Turn off progress bars, warnings and handlers of the libraries: their errors reach the handler of the process."""
     for library in (_library, _transformers):
         library.utils.logging.disable_progress_bar()
         library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_default_handler()
+        library.utils.logging.enable_propagation()
 
 
 def is_wan_autoencoder(vae: object) -> bool:
