@@ -19,6 +19,7 @@ from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.stack import Stack
 from tests.fixtures.damage import flip_byte
 from tests.fixtures.filled_folder import FilledFolder, proofs_of, records_of, restored
+from tests.fixtures.programs import started
 from tests.fixtures.whole_stack import whole_stack
 
 FLIPS = int(os.environ.get("FLIPPED_BYTES", "6"))
@@ -37,13 +38,12 @@ def stream_files(folder: Path) -> list[Path]:
 
 def archive_files(folder: Path) -> list[Path]:
     """Return the files of the archive's table and indexes."""
-    server = PostgresServer(folder / "postgres", fsync=False, passwords_path=folder / "passwords.json")
-    server.start()
-    try:
-        with psycopg.connect(server.url()) as connection:
-            found = connection.execute(ARCHIVE_FILES).fetchall()
-    finally:
-        server.stop()
+    passwords = folder / "passwords.json"
+    with (
+        started(PostgresServer(folder / "postgres", fsync=False, passwords_path=passwords)) as server,
+        psycopg.connect(server.url()) as connection,
+    ):
+        found = connection.execute(ARCHIVE_FILES).fetchall()
     return [folder / "postgres" / name for (name,) in found]
 
 

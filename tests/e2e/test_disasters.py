@@ -23,6 +23,7 @@ from tests.builders.jobs import JobDriver
 from tests.fixtures.damage import PAGE_BYTES, PARTS, Part, flip_byte, flip_in_log, stored_record
 from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
 from tests.fixtures.log import open_stores
+from tests.fixtures.programs import started
 from tests.fixtures.whole_stack import whole_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
@@ -41,12 +42,9 @@ def assert_as_before(folder: Path, filled: FilledFolder) -> None:
 @contextmanager
 def postgres_of(folder: Path) -> Iterator[str]:
     """Run the Postgres of a folder alone. Yield its URL."""
-    server = PostgresServer(folder / "postgres", fsync=False, passwords_path=folder / "passwords.json")
-    server.start()
-    try:
+    passwords = folder / "passwords.json"
+    with started(PostgresServer(folder / "postgres", fsync=False, passwords_path=passwords)) as server:
         yield server.url()
-    finally:
-        server.stop()
 
 
 def refuses_to_start(folder: Path) -> str:
@@ -192,12 +190,9 @@ async def _submit_one(server: NatsServer) -> None:
 @contextmanager
 def nats_of(folder: Path) -> Iterator[NatsServer]:
     """Run the nats-server of a folder alone."""
-    server = NatsServer(folder / "nats", passwords_path=folder / "passwords.json")
-    server.start()
-    try:
+    passwords = folder / "passwords.json"
+    with started(NatsServer(folder / "nats", passwords_path=passwords)) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def test_nothing_to_restore(damaged_copy: Path, filled: FilledFolder) -> None:

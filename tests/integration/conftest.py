@@ -12,6 +12,7 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog_stack.processes.service_process import ServiceProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.programs import started
 from tests.integration.readmodel_database import migrate
 from tests.integration.service_site import Site
 
@@ -45,7 +46,5 @@ def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site
 @pytest.fixture
 def api(site: Site) -> Iterator[ServiceProcess]:
     """A running api."""
-    process = site.process("api", Service.API, "kinolog_api.app")
-    process.start()
-    yield process
-    process.stop()
+    with started(site.process("api", Service.API, "kinolog_api.app")) as process:
+        yield process

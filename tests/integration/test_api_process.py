@@ -20,6 +20,7 @@ from kinolog.v1 import audit_service_pb2_grpc, job_pb2, job_service_pb2_grpc
 from kinolog.v1 import job_service_pb2 as pb
 from kinolog_stack.processes.service_process import ServiceProcess
 from tests.builders.running_api import collected, refused
+from tests.fixtures.programs import started
 from tests.fixtures.waits import until
 from tests.integration.service_site import SECONDS, Site
 
@@ -29,10 +30,8 @@ PROMPT = "a heron named Quillfeather stands in a pond"
 @pytest.fixture
 def projector(site: Site) -> Iterator[ServiceProcess]:
     """A running projector."""
-    process = site.process("projector", Service.PROJECTOR, "kinolog_projector.app")
-    process.start()
-    yield process
-    process.stop()
+    with started(site.process("projector", Service.PROJECTOR, "kinolog_projector.app")) as process:
+        yield process
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from kinolog_stack.processes.supervised_process import SupervisedProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.fixtures.log import empty_streams, given_job, given_jobs, open_stores
+from tests.fixtures.programs import started
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_disks import MEBIBYTE, small_disks
 from tests.fixtures.waits import until, wait_until
@@ -57,8 +58,7 @@ async def test_a_log_on_a_full_disk_serves_again(folder: Path) -> None:
     (folder / "nats").mkdir()
     with small_disks({folder / "nats": 32 * MEBIBYTE}) as disks:
         disk = disks[folder / "nats"]
-        supervised.start()
-        try:
+        with started(supervised):
             watch = DiskWatch(
                 lambda: disks_of([StoredPart("log", "the event log", folder / "nats")]),
                 server.write_error,
@@ -95,32 +95,26 @@ async def test_a_log_on_a_full_disk_serves_again(folder: Path) -> None:
                 assert not alarms.standing
                 for job_id in stored:
                     assert await stores.log.load(job_id) is not None
-        finally:
-            supervised.stop()
 
 
 def test_a_database_on_a_full_disk_serves_again(folder: Path) -> None:
     """Postgres ends when it cannot write its log; its supervisor starts it until there is room."""
     server = PostgresServer(folder / "postgres", log_path=folder / "postgres.log", fsync=False)
-    server.start()
-    server.stop()
+    with started(server):
+        pass  # its folder is made
     supervised = SupervisedProcess("postgres", server)
-    with small_disks({folder / "postgres": 256 * MEBIBYTE}) as disks:
-        supervised.start()
-        try:
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
-            disks[folder / "postgres"].fill()
-            with pytest.raises(psycopg.Error):
-                _write_without_end(server)
-            wait_until(lambda: supervised.state, "it ended", lambda state: state == "restarting")
-            disks[folder / "postgres"].free()
-            assert supervised.wait_started(2)
-            with psycopg.connect(server.url()) as connection:
-                row = connection.execute("SELECT count(*) FROM kept").fetchone()
-            assert row == (1000,)
-        finally:
-            supervised.stop()
+    with small_disks({folder / "postgres": 256 * MEBIBYTE}) as disks, started(supervised):
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS number")
+        disks[folder / "postgres"].fill()
+        with pytest.raises(psycopg.Error):
+            _write_without_end(server)
+        wait_until(lambda: supervised.state, "it ended", lambda state: state == "restarting")
+        disks[folder / "postgres"].free()
+        assert supervised.wait_started(2)
+        with psycopg.connect(server.url()) as connection:
+            row = connection.execute("SELECT count(*) FROM kept").fetchone()
+        assert row == (1000,)
 
 
 async def test_a_full_artifact_store_says_so(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -34,6 +33,7 @@ from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.storyboard.planner import plan_storyboard
+from tests.fixtures.programs import frozen
 from tests.renderers.installed import PYTHONPATH
 from tests.renderers.testcard import RENDERER
 
@@ -280,13 +280,12 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
             if isinstance(message, StepMessage):
                 break
         assert process.pid is not None
-        os.kill(process.pid, signal.SIGSTOP)
-        ticks = 0
-        for _ in range(100):
-            await asyncio.sleep(0)
-            ticks += 1
-        assert ticks == 100
-        os.kill(process.pid, signal.SIGCONT)
+        with frozen(process.pid):
+            ticks = 0
+            for _ in range(100):
+                await asyncio.sleep(0)
+                ticks += 1
+            assert ticks == 100
         rest = [message async for message in messages]
     assert isinstance(rest[-1], FinishedMessage)
 

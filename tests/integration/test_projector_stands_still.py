@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Sequence
 
-import psutil
 import pytest
 from kinolog_projector.projection import projector as module
 from kinolog_projector.projection import uninterrupted
@@ -18,6 +15,7 @@ from kinolog.process.probe import metrics_text
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.builders.memory_jobs import MemoryJobs
+from tests.fixtures.programs import frozen
 from tests.fixtures.waits import until_true
 from tests.integration.readmodel_database import migrate
 from tests.integration.running_projector import projecting
@@ -63,21 +61,6 @@ async def test_a_projection_that_stands_still_is_started_again(
     assert "the read models stand still at position 0" in caplog.text
 
 
-@contextmanager
-def frozen(server: PostgresServer) -> Iterator[None]:
-    """Freeze Postgres with all its processes during the block."""
-    assert server.child is not None
-    postmaster = psutil.Process(server.child.pid)
-    processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGCONT)
-
-
 async def test_a_frozen_database_is_left_and_found_again(
     own_postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +75,8 @@ async def test_a_frozen_database_is_left_and_found_again(
     async with projecting(url, memory_jobs) as projector:
         first = await memory_jobs.store.last_position()
         await until_true(lambda: projector.position == first, "the projector has caught up")
-        with frozen(own_postgres_server):
+        assert own_postgres_server.child is not None
+        with frozen(own_postgres_server.child.pid):
             await memory_jobs.many(3)
             await until_true(lambda: projector.restarts, "the standstill is seen")
             assert projector.missing()

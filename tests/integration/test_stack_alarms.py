@@ -14,6 +14,7 @@ from kinolog_stack.disks import stack_alarms
 from kinolog_stack.disks.stack_alarms import StackAlarms
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import connected
+from tests.fixtures.programs import started
 from tests.fixtures.waits import until
 
 
@@ -32,13 +33,10 @@ async def test_an_alarm_is_announced_after_connections_that_failed(
     monkeypatch.setattr(stack_alarms, "AGAIN_SECONDS", 0.01)
     alarms = StackAlarms(own_nats_server)
     alarms.raise_alarm("disk", AlarmSeverity.WARNING, "little room")
-    alarms.start()
-    try:
+    with started(alarms):
         async with connected(own_nats_server, Service.API) as client:
             seen = NatsAlarms(client, "api")
             await seen.open()
             (alarm,) = await until(seen.current, "the alarm is announced")
             assert (alarm.name, alarm.text) == ("disk", "little room")
             await seen.close()
-    finally:
-        alarms.stop()

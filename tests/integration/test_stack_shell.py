@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kinolog_stack.servers.nats_server import NatsServer
+from tests.fixtures.programs import started
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.up_command import COMMAND, ROOT, up_command
 
@@ -91,16 +92,9 @@ def test_a_data_folder_may_have_any_name() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_configuration_of_nats_names_any_folder(name: str) -> None:
     """nats-server stores its streams in the folder itself, whatever its name is."""
-    with temporary_folder() as folder:
-        server = NatsServer(folder / name / "nats")
-        server.start()
-        try:
-            assert (
-                server.monitor("/varz")["jetstream"]["config"]["store_dir"]
-                == f"{folder / name}/nats/jetstream"
-            )
-        finally:
-            server.stop()
+    with temporary_folder() as folder, started(NatsServer(folder / name / "nats")) as server:
+        stored = server.monitor("/varz")["jetstream"]["config"]["store_dir"]
+        assert stored == f"{folder / name}/nats/jetstream"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without a name")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from kinolog.process.main import STOP_TIMED_OUT
 from kinolog_stack.processes.service_process import ServiceProcess
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import RunningWorkers, running_workers
+from tests.fixtures.programs import frozen
 from tests.fixtures.waits import WAIT_SECONDS, until
 from tests.integration.service_site import Site
 
@@ -63,15 +62,6 @@ async def silent_server() -> AsyncIterator[SilentServer]:
         yield server
 
 
-@pytest.fixture
-def site(own_nats_server: NatsServer, database_url: str, tmp_path: Path) -> Site:
-    """Servers with streams and tables."""
-    site = Site(own_nats_server, database_url, tmp_path)
-    site.run("streams", Service.ADMIN, "kinolog.adapters.jetstream.provision")
-    site.run("migrations", Service.PROJECTOR, "kinolog_projector.app", "migrate")
-    return site
-
-
 async def status_after_stop(process: subprocess.Popen[bytes]) -> int:
     """Ask a process to stop and return its exit status. Fails if it does not end."""
     process.terminate()
@@ -81,17 +71,7 @@ async def status_after_stop(process: subprocess.Popen[bytes]) -> int:
         process.kill()
 
 
-@contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    """Freeze a process during the block."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def started(module: str, *arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+def launched(module: str, *arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a process without waiting until it serves."""
     return subprocess.Popen([sys.executable, "-m", module, *arguments], env=env)
 
@@ -106,7 +86,7 @@ async def test_while_it_waits_for_the_log(
     """A process that starts against a server that never answers ends at once, as a command of the projector does."""
     service, module = MODULES[name]
     env = site.env(service, KINOLOG_NATS_URL=f"nats://127.0.0.1:{silent_server.port}")
-    with started(module, *arguments, env=env) as process:
+    with launched(module, *arguments, env=env) as process:
         async with asyncio.timeout(WAIT_SECONDS):
             await silent_server.connected.wait()
         assert await status_after_stop(process) == STOPPED_IN_STARTING
@@ -117,7 +97,7 @@ async def test_while_it_waits_for_the_database(site: Site, silent_server: Silent
     """A process that serves, and whose database accepts and never answers, stops in time."""
     service, module = MODULES[name]
     url = f"postgresql://postgres@127.0.0.1:{silent_server.port}/kinolog"
-    with started(module, env=site.env(service, KINOLOG_DATABASE_URL=url)) as process:
+    with launched(module, env=site.env(service, KINOLOG_DATABASE_URL=url)) as process:
         async with asyncio.timeout(WAIT_SECONDS):
             await silent_server.connected.wait()
         assert await status_after_stop(process) in (0, STOP_TIMED_OUT, STOPPED_IN_STARTING)

@@ -5,28 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
+from kinolog_stack.processes.child_process import ChildCommand, spawn
+from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.supervised_process import SupervisedProcess
 from kinolog_stack.processes.watchdog import Watchdog
+from tests.fixtures.programs import started
 from tests.fixtures.threads import background_thread
 
 
-class WaitingProgram:
+class WaitingProgram(Program):
     """A child that waits until it is ended."""
 
     def __init__(self, folder: Path) -> None:
-        self.child: ChildProcess | None = None
         self._log = folder / "waiting.log"
 
     def start(self) -> None:
         """Start it."""
         argv = [sys.executable, "-c", "import signal; signal.pause()"]
         self.child = spawn(ChildCommand(name="waiting", argv=argv, log_path=self._log))
-
-    def stop(self) -> None:
-        """End it."""
-        if self.child is not None:
-            self.child.stop()
 
     def responds(self) -> bool:
         """It has no address."""
@@ -39,14 +35,10 @@ def test_a_terminal_that_is_gone_ends_no_supervision(tmp_path: Path) -> None:
     def print_nowhere(process: SupervisedProcess) -> None:
         raise BrokenPipeError
 
-    supervised = SupervisedProcess("waiting", WaitingProgram(tmp_path), print_nowhere)
-    supervised.start()
-    try:
+    with started(SupervisedProcess("waiting", WaitingProgram(tmp_path), print_nowhere)) as supervised:
         for starts in (2, 3):
             supervised.kill()
             assert supervised.wait_started(starts)
-    finally:
-        supervised.stop()
     assert supervised.state == "stopped"
 
 
@@ -65,10 +57,8 @@ class FailingQuestion(WaitingProgram):
 
 def test_a_question_that_fails_ends_no_watch(tmp_path: Path) -> None:
     """A process that does not answer is killed and started again also after a question that could not be asked."""
-    supervised = SupervisedProcess("waiting", FailingQuestion(tmp_path))
-    supervised.start()
-    try:
-        with background_thread(Watchdog(supervised, silent_seconds=0.0).run, "watchdog"):
-            assert supervised.wait_started(2)
-    finally:
-        supervised.stop()
+    with (
+        started(SupervisedProcess("waiting", FailingQuestion(tmp_path))) as supervised,
+        background_thread(Watchdog(supervised, silent_seconds=0.0).run, "watchdog"),
+    ):
+        assert supervised.wait_started(2)

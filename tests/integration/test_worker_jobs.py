@@ -22,6 +22,7 @@ from kinolog.ports.progress import LogLine, PreviewImage, Progress
 from kinolog.ports.workers import WorkerReport
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.builders.running_workers import ACK_WAIT_SECONDS, RunningWorkers, running_workers
+from tests.fixtures.programs import frozen
 from tests.fixtures.waits import until, until_true
 
 
@@ -194,10 +195,9 @@ async def test_a_stalled_worker_loses_its_job(workers: RunningWorkers) -> None:
     first = await workers.start_worker()
     job_id = await workers.submit("A star.", steps=40)
     await workers.until(job_id, lambda job: Stage.DENOISE in [stage.stage for stage in job.stages])
-    os.killpg(first.process.pid, signal.SIGSTOP)
-    second = await workers.start_worker()
-    await workers.until(job_id, lambda job: job.worker == second.name)
-    os.killpg(first.process.pid, signal.SIGCONT)
+    with frozen(first.process.pid):
+        second = await workers.start_worker()
+        await workers.until(job_id, lambda job: job.worker == second.name)
     job = await workers.ended(job_id)
     assert (job.status, job.attempt, job.worker) == (Status.COMPLETED, 2, second.name)
     await second.stop()

@@ -14,6 +14,7 @@ from kinolog.process.ready_line import parse
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.answers import answers_http
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_excerpt, spawn
+from kinolog_stack.processes.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,12 @@ class ServiceSpec:
     """An address that the process answers while it runs; empty if it has none."""
 
 
-class ServiceProcess:
+class ServiceProcess(Program):
     """One long-running process. `announced` holds the addresses of its ready line."""
 
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
         self.log_path = log_path
-        self.child: ChildProcess | None = None
         self.announced: dict[str, str] = {}
         self._changed = threading.Event()
 
@@ -55,12 +55,6 @@ class ServiceProcess:
         else:
             problem = f"{self.spec.name} ended with status {child.stop()} while it started."
         raise StartError(problem, log_excerpt(self.log_path))
-
-    def stop(self) -> None:
-        """Request a stop, and kill the process after the time limit. Does nothing if it does not run."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.stop()
 
     def responds(self) -> bool:
         """Return whether the process answers at its address. True if it has none."""
@@ -83,13 +77,12 @@ class ServiceProcess:
         changed.set()
 
 
-class OneShotProcess:
+class OneShotProcess(Program):
     """A process that runs to its end, such as a migration."""
 
     def __init__(self, spec: ServiceSpec, log_path: Path) -> None:
         self.spec = spec
         self.log_path = log_path
-        self.child: ChildProcess | None = None
 
     def start(self) -> None:
         """Run the process to its end. Raises `StartError` if it fails or exceeds its time limit."""
@@ -106,10 +99,8 @@ class OneShotProcess:
             raise StartError(f"{self.spec.name} failed with status {status}.", log_excerpt(self.log_path))
 
     def stop(self) -> None:
-        """Kill the process."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.kill()
+        """Kill the process: it has nothing to finish."""
+        self.kill()
 
 
 def _command(spec: ServiceSpec, log_path: Path, *, capture_stdout: bool) -> ChildCommand:

@@ -18,7 +18,8 @@ from kinolog.adapters.jetstream.subjects import Service, permissions
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import answers_http
-from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, spawn
+from kinolog_stack.processes.child_process import ChildCommand, spawn
+from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.passwords import load_passwords, write_private
 from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
@@ -44,7 +45,7 @@ class Route:
     member_ports: tuple[int, ...]
 
 
-class NatsServer:
+class NatsServer(Program):
     """nats-server on one folder, which holds its configuration, log file and streams.
 
     Port 0 picks a free port at the first start. Later starts use the same one, so that clients reconnect.
@@ -69,7 +70,6 @@ class NatsServer:
         self.name = name
         self.route = route
         self.log_path = log_path or folder / "nats-server.log"
-        self.child: ChildProcess | None = None
         self._env = server_environment(os.environ) if env is None else env
         self._picks_port = port == 0
         self._passwords_path = passwords_path or folder / "passwords.json"
@@ -151,28 +151,6 @@ class NatsServer:
         finally:
             connection.close()
         return page if isinstance(page, dict) else {}
-
-    def stop(self) -> None:
-        """Stop the server and wait for its end. Does nothing if it does not run."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.stop()
-
-    def kill(self) -> None:
-        """Send SIGKILL, as a crash would end it. `start` starts it again on the same port."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.kill()
-
-    def restart(self) -> None:
-        """Stop and start on the same folder and port."""
-        self.stop()
-        self.start()
-
-    @property
-    def running(self) -> bool:
-        """True while the process runs."""
-        return self.child is not None and self.child.running
 
     def password(self, service: Service) -> str:
         """Return the password of a service's user."""

@@ -19,13 +19,13 @@ from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import answers_postgres
 from kinolog_stack.processes.child_process import (
     ChildCommand,
-    ChildProcess,
     ProcessAccount,
     last_lines,
     log_excerpt,
     spawn,
 )
 from kinolog_stack.processes.orphans import end_postgres_on
+from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.libpq import connect
 from kinolog_stack.servers.passwords import load_passwords, write_private
@@ -68,7 +68,7 @@ SETTINGS = {
 FSYNC_OFF = {"fsync": "off", "full_page_writes": "off"}
 
 
-class PostgresServer:
+class PostgresServer(Program):
     """Postgres on one folder, with the database `kinolog`.
 
     Port 0 picks a free port at the first start; later starts use the same one. `fsync=False` is for tests: commits
@@ -90,7 +90,6 @@ class PostgresServer:
         self.host = host
         self.port = port
         self.log_path = log_path or self.folder.with_name(f"{self.folder.name}.log")
-        self.child: ChildProcess | None = None
         self._env = server_environment(os.environ) if env is None else env
         self._picks_port = port == 0
         self._fsync = fsync
@@ -115,28 +114,6 @@ class PostgresServer:
                 self.port = 0
             else:
                 return
-
-    def stop(self) -> None:
-        """Fast shutdown: roll back open transactions. Does nothing if it does not run."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.stop()
-
-    def kill(self) -> None:
-        """Send SIGKILL, as a crash would end it. `start` recovers on the same port."""
-        child, self.child = self.child, None
-        if child is not None:
-            child.kill()
-
-    def restart(self) -> None:
-        """Stop and start on the same folder and port."""
-        self.stop()
-        self.start()
-
-    @property
-    def running(self) -> bool:
-        """True while the process runs."""
-        return self.child is not None and self.child.running
 
     def url(self, database: str = DATABASE) -> str:
         """Return a URL with user and password. Keep it out of logs."""
@@ -288,7 +265,7 @@ class PostgresServer:
             env=self._env,
             cwd=Path("/"),
             account=account,
-            stop_signal=signal.SIGINT,
+            stop_signal=signal.SIGINT,  # fast shutdown: open transactions are rolled back
             stop_seconds=30.0,
             death_signal=signal.SIGQUIT,
         )
