@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from kinolog_projector.erasure import key_audit
-from kinolog_projector.erasure.key_audit import KeyAudit
+from kinolog_projector.erasure.key_audit import KeyAudit, KeyFindings
+from kinolog_projector.projection.key_archive import ArchivedKey, KeyArchive
+from kinolog_projector.restore.key_restore import lost_keys, restore_keys
 
 from kinolog.job.values import Status
 from tests.adapters.memory.alarms import MemoryAlarms
+from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.tasks import background_task
@@ -61,7 +64,7 @@ async def test_keys_are_archived_with_their_jobs(database: Projected) -> None:
         assert MASTER_KEYS.unwrap(key_id, wrapped) == await jobs.keys.get(key_id)
         first = await anext(aiter(jobs.store.history(key_id)))
         assert position == first.position
-    assert await _audit(database, jobs).audit(database.writer) == []
+    assert await _audit(database, jobs).audit(database.writer) == KeyFindings()
     assert await _archived(database) == archived
 
 
@@ -75,20 +78,23 @@ async def test_the_audit_completes_the_archive_of_an_earlier_version(database: P
     await database.connection.execute(
         "UPDATE kinolog.key_archive SET wrapped = '\\x01'::bytea || substring(wrapped FROM 5)"
     )
-    assert await _audit(database, jobs).audit(database.writer) == []
+    assert await _audit(database, jobs).audit(database.writer) == KeyFindings()
     archived = await _archived(database)
     assert archived.keys() == complete.keys()
     assert all(wrapped.startswith(MASTER_KEYS.head) for wrapped, _ in archived.values())
 
 
-async def test_a_missing_key_is_an_alarm(database: Projected, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a key is missing an alarm names its job. The alarm ends when the key is back."""
+async def test_missing_and_unreadable_keys_are_alarms(
+    database: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a key is missing or unreadable an alarm names its job. The alarm ends when the key is back."""
     monkeypatch.setattr(key_audit, "REPEAT_SECONDS", 0.01)
     jobs, caught_up, alarms = MemoryJobs(), asyncio.Event(), MemoryAlarms()
-    job_id = await jobs.submit("a red circle")
-    key = await jobs.keys.get(job_id)
+    gone, damaged = await jobs.submit("a red circle"), await jobs.submit("a green ring")
+    key = await jobs.keys.get(gone)
     assert key is not None
-    await jobs.keys.discard([job_id])
+    await jobs.keys.discard([gone])
+    jobs.keys.damaged.add(damaged)
     await database.catch_up(jobs.store, jobs.keys)
     caught_up.set()
     audit = KeyAudit(
@@ -100,10 +106,49 @@ async def test_a_missing_key_is_an_alarm(database: Projected, monkeypatch: pytes
         clock=lambda: jobs.now,
     )
     async with background_task(audit.run(database.writer, caught_up)):
-        (alarm,) = await until(alarms.current, "an alarm is raised")
-        assert (alarm.name, job_id in alarm.text) == ("keys-missing", True)
-        await jobs.keys.create({job_id: key})
-        await until(alarms.current, "the alarm is cleared", lambda standing: not standing)
+        standing = await until(alarms.current, "alarms are raised", lambda found: len(found) == 2)
+        named = {
+            alarm.name: job_id for alarm in standing for job_id in (gone, damaged) if job_id in alarm.text
+        }
+        assert named == {"keys-missing": gone, "keys-unreadable": damaged}
+        await jobs.keys.create({gone: key})
+        jobs.keys.damaged.clear()
+        await until(alarms.current, "the alarms are cleared", lambda standing: not standing)
+
+
+async def test_a_key_that_is_lost_or_damaged_later_is_found(database: Projected) -> None:
+    """The audit names jobs whose key was archived and is lost or damaged since. The archived key stays."""
+    jobs = MemoryJobs()
+    _, gone, damaged = [await jobs.submit(f"a red circle {number}") for number in range(3)]
+    await database.catch_up(jobs.store, jobs.keys)
+    archived = await _archived(database)
+    await jobs.keys.discard([gone])
+    jobs.keys.damaged.add(damaged)
+    audit = _audit(database, jobs)
+    for _ in range(2):
+        found = await audit.audit(database.writer)
+        assert (list(found.missing), list(found.unreadable)) == ([gone], [damaged])
+    known = await audit.audit(database.writer, newest_only=True, known=found.numbers)
+    assert known == found
+    assert await _archived(database) == archived
+    assert (await _prompts(database))[damaged] == "a red circle 2"
+
+
+async def test_lost_and_damaged_keys_come_back_from_the_archive(database: Projected) -> None:
+    """A restore stores keys that are lost or damaged; intact ones stay, and keys that no copy can read stay too."""
+    keys = MemoryKeyStore()
+    key = bytes(range(32))
+    wrapped = {key_id: MASTER_KEYS.wrap(key_id, key) for key_id in ("intact", "lost", "damaged", "unknown")}
+    torn = {key_id: b"\x01" + wrapped[key_id][1:-1] for key_id in ("damaged", "unknown")}
+    archive = wrapped | {"unknown": b"\x02" + wrapped["unknown"][1:]}
+    async with database.connection.transaction():
+        rows = [ArchivedKey(key_id, value, 1) for key_id, value in archive.items()]
+        await KeyArchive().store(database.connection, rows)
+    await keys.create({"intact": wrapped["intact"], **torn})
+    assert await lost_keys(database.connection, keys, MASTER_KEYS.unwrap) == 2
+    assert await restore_keys(database.connection, MemoryJobs().store, keys, MASTER_KEYS.unwrap) == 2
+    expected = wrapped | {"unknown": torn["unknown"]}
+    assert await keys.get_many(list(expected)) == expected
 
 
 async def test_a_missing_key_is_found_and_its_prompt_added_later(database: Projected) -> None:
@@ -118,11 +163,11 @@ async def test_a_missing_key_is_found_and_its_prompt_added_later(database: Proje
     await jobs.erase(erased)
     await database.catch_up(jobs.store, jobs.keys)
     audit = _audit(database, jobs)
-    assert await audit.audit(database.writer) == [gone]
-    assert await audit.audit(database.writer, newest_only=True) == [gone]
+    assert list((await audit.audit(database.writer)).missing) == [gone]
+    assert list((await audit.audit(database.writer, newest_only=True)).missing) == [gone]
     assert await _prompts(database) == {here: "a green ring", gone: None, erased: None}
     await jobs.keys.create({gone: key})
-    assert await audit.audit(database.writer, newest_only=True) == []
+    assert await audit.audit(database.writer, newest_only=True) == KeyFindings()
     assert await _prompts(database) == {here: "a green ring", gone: "a red circle", erased: None}
     assert sorted(await _archived(database)) == sorted([here, gone])
     assert (await jobs.job(gone)).status is Status.QUEUED

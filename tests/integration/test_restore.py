@@ -34,7 +34,7 @@ class TwoCopies:
 
     async def inspect(self) -> Inspection:
         """Return what a restore would do."""
-        return await inspect_all(self.database.connection, self.log, self.jobs.keys)
+        return await inspect_all(self.database.connection, self.log, self.jobs.keys, self.jobs.keys.unwrap)
 
     async def repair(self, trust: Trust | None = None) -> RepairedArchive:
         """Repair the archive."""

@@ -173,7 +173,7 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
                 "the log or the database is not empty: a backup is loaded into empty ones only"
             )
         await refill_log(log.client, rows_of(folder, manifest))
-        loaded = await load_tables(connection, folder, manifest, log.store, log.stored_keys)
+        loaded = await load_tables(connection, folder, manifest, log.store, log.stored_keys, log.keys.unwrap)
     return Report(f"loaded {loaded.position} commits and {loaded.keys} keys", asdict(loaded))
 
 
@@ -183,7 +183,9 @@ async def inspect(settings: ProjectorSettings, options: CommandOptions) -> Repor
         log_connection(settings) as log,
         await writer_connection(_url(settings), "kinolog-inspect") as connection,
     ):
-        found = await inspect_all(connection, log.raw_log, log.stored_keys, options.damaged_files)
+        found = await inspect_all(
+            connection, log.raw_log, log.stored_keys, log.keys.unwrap, options.damaged_files
+        )
     facts = asdict(found) | {"is_whole": found.is_whole, "steps": list(found.steps)}
     return Report("\n".join((*found.found, *found.steps)), facts)
 
@@ -213,7 +215,7 @@ async def refill(settings: ProjectorSettings, options: CommandOptions) -> Report
         await writer_connection(_url(settings), "kinolog-refill") as connection,
     ):
         commits = await refill_log(log.client, read_archive(connection))
-        keys = await restore_keys(connection, log.store, log.stored_keys)
+        keys = await restore_keys(connection, log.store, log.stored_keys, log.keys.unwrap)
     return Report(
         f"restored {commits} commits and {keys} keys from the archive", {"commits": commits, "keys": keys}
     )

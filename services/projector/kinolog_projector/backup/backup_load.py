@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,12 @@ async def rows_of(folder: BackupFolder, manifest: Manifest) -> AsyncIterator[Seq
 
 
 async def load_tables(
-    connection: Connection, folder: BackupFolder, manifest: Manifest, store: EventStore, stored_keys: KeyStore
+    connection: Connection,
+    folder: BackupFolder,
+    manifest: Manifest,
+    store: EventStore,
+    stored_keys: KeyStore,
+    unwrap: Callable[[str, bytes], bytes],
 ) -> LoadedBackup:
     """Fill the permanent tables and the key store. Raises `LogUnavailable`, `DamagedLog`."""
     async with connection.transaction():
@@ -72,7 +77,7 @@ async def load_tables(
         await partitions.create_missing(connection, range(0, manifest.position + 1, PARTITION_POSITIONS))
         for name, statement in COPIES.items():
             await _copy(connection, folder.path / manifest.tables[name].path, statement)
-    keys = await restore_keys(connection, store, stored_keys)
+    keys = await restore_keys(connection, store, stored_keys, unwrap)
     return LoadedBackup(position=manifest.position, keys=keys)
 
 

@@ -1,7 +1,9 @@
-"""Compares jobs with the archive of keys: copies keys that it lacks, and finds jobs whose key is missing.
+"""Compares jobs with the key store and the archive of keys, and raises alarms for keys that are missing or unreadable.
 
 The batch that archives a job archives its key. The audit covers jobs of an earlier version, keys that another master
 key wraps since, and keys that could not be read at that time: then the prompt is missing in lists too, and is added.
+It also finds keys that the key store has lost, or holds with other bytes, since. An unreadable key never replaces an
+archived one.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 import psycopg
@@ -22,7 +24,6 @@ from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import EventStore, LogUnavailable
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.privacy.sealer import UnsealFailed
-from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import JobPrompts, unsealed_prompts
 from kinolog_projector.projection.key_archive import ArchivedKey
@@ -32,34 +33,47 @@ from kinolog_projector.projection.writer import BatchWriter
 
 logger = logging.getLogger(__name__)
 
-POSITIONS_PER_READ = 20_000
+POSITIONS_PER_READ = 5_000
 """Positions of the log whose jobs one query compares."""
 
-JOBS_PER_WRITE = 500
+JOBS_PER_READ = 500
 PAUSE_SECONDS = 0.05
 """Pause between two queries."""
 
 NEWEST_JOBS = 500
 REPEAT_SECONDS = 60.0
 FULL_AUDIT_ROUNDS = 60
-"""Every minute the newest jobs are compared, every hour all, and every minute all while a key is missing."""
+"""Every minute the newest jobs are compared and those whose key was missing or unreadable, every hour all."""
 
-KEYS_MISSING = "keys-missing"
-"""Name of the alarm."""
+KEYS_MISSING, KEYS_UNREADABLE = "keys-missing", "keys-unreadable"
+"""Names of the alarms."""
 
-INCOMPLETE = sql.SQL(
-    "SELECT prompts.number FROM projection.prompts JOIN projection.jobs ON jobs.id = prompts.job_id"
+_COMPARED = sql.SQL(
+    "SELECT prompts.number, prompts.job_id, archived.key_id, archived.wrapped, prompts.prompt IS NULL AS no_prompt"
+    " FROM projection.prompts JOIN projection.jobs ON jobs.id = prompts.job_id"
     " LEFT JOIN kinolog.key_archive AS archived ON archived.position = prompts.number"
-    " WHERE prompts.number > %s AND prompts.number <= %s AND NOT jobs.erased"
-    " AND (archived.key_id IS NULL OR prompts.prompt IS NULL OR substring(archived.wrapped FROM 1 FOR %s) <> %s)"
-    " ORDER BY prompts.number"
+    " WHERE {} AND NOT jobs.erased ORDER BY prompts.number"
 )
+IN_SPAN = _COMPARED.format(sql.SQL("prompts.number > %s AND prompts.number <= %s"))
+NAMED = _COMPARED.format(sql.SQL("prompts.number = ANY(%s::bigint[])"))
 NEWEST = sql.SQL(
     "SELECT min(number) - 1 FROM (SELECT number FROM projection.prompt_trigrams ORDER BY number DESC LIMIT %s)"
 )
 FIRST_COMMITS = sql.SQL("SELECT position, raw FROM kinolog.archive WHERE position = ANY(%s::bigint[])")
 NOT_ERASED = sql.SQL("SELECT id FROM projection.jobs WHERE id = ANY(%s::text[]) AND NOT erased")
+ARCHIVED = sql.SQL("SELECT key_id FROM kinolog.key_archive WHERE key_id = ANY(%s::text[])")
 LAST_POSITION = sql.SQL("SELECT position FROM projection.checkpoint")
+
+
+@dataclass(frozen=True, slots=True)
+class _ComparedJob:
+    """A job that is not erased, as the lists and the archive of keys have it."""
+
+    number: int
+    job_id: str
+    key_id: str | None
+    archived: bytes | None
+    no_prompt: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,21 @@ class _FirstCommit:
     job: Job
 
 
+@dataclass(slots=True)
+class KeyFindings:
+    """Jobs that are not erased and whose key is missing or unreadable, each with the position of its first commit."""
+
+    missing: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The positions of all of them."""
+        return sorted({*self.missing.values(), *self.unreadable.values()})
+
+
 class KeyAudit:
-    """Compares all jobs with the archive of keys, again and again while this process leads."""
+    """Compares all jobs with key store and archive, again and again while this process leads."""
 
     def __init__(
         self,
@@ -92,100 +119,114 @@ class KeyAudit:
         self._clock = clock
 
     async def run(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
-        """Compare jobs after the projector has caught up, again and again, and raise an alarm for missing keys."""
+        """Compare jobs after the projector has caught up, again and again, and raise alarms for what is found."""
         await caught_up.wait()
+        known: list[int] = []
         for number in count():
             try:
-                missing = await self.audit(writer, newest_only=number % FULL_AUDIT_ROUNDS != 0)
-                if missing:
-                    missing = await self.audit(writer)
+                found = await self.audit(writer, newest_only=number % FULL_AUDIT_ROUNDS != 0, known=known)
             except (psycopg.OperationalError, LogUnavailable) as error:
                 logger.warning("the archive of keys could not be compared: %s", type(error).__name__)
             else:
-                await self._report(missing)
+                known = found.numbers
+                await self._report(found)
             await asyncio.sleep(REPEAT_SECONDS)
 
-    async def audit(self, writer: BatchWriter, *, newest_only: bool = False) -> list[str]:
-        """Compare all jobs once, or the newest. Return the ids of those not erased whose key is missing."""
-        missing: list[str] = []
+    async def audit(
+        self, writer: BatchWriter, *, newest_only: bool = False, known: Sequence[int] = ()
+    ) -> KeyFindings:
+        """Compare all jobs once, or the newest and those that begin at the positions `known`."""
+        found = KeyFindings()
         async with await writer_connection(self._database_url, "kinolog-key-audit") as connection:
+            for at in range(0, len(known) if newest_only else 0, JOBS_PER_READ):
+                jobs = await _compared(connection, NAMED, [list(known[at : at + JOBS_PER_READ])])
+                await self._compare(connection, writer, jobs, found)
             first = await _number(connection, NEWEST, [NEWEST_JOBS]) if newest_only else 0
             for start in range(first, await _number(connection, LAST_POSITION), POSITIONS_PER_READ):
-                span = [start, start + POSITIONS_PER_READ, len(self._head), self._head]
-                cursor = await connection.execute(INCOMPLETE, span)
-                numbers = [int(number) for (number,) in await cursor.fetchall()]
-                for at in range(0, len(numbers), JOBS_PER_WRITE):
-                    jobs = await self._first_commits(connection, numbers[at : at + JOBS_PER_WRITE])
-                    missing += await self._complete(writer, jobs)
+                jobs = await _compared(connection, IN_SPAN, [start, start + POSITIONS_PER_READ])
+                for at in range(0, len(jobs), JOBS_PER_READ):
+                    await self._compare(connection, writer, jobs[at : at + JOBS_PER_READ], found)
                 await asyncio.sleep(PAUSE_SECONDS)
-        return missing
+        return found
 
-    async def _report(self, missing: Sequence[str]) -> None:
-        if not missing:
-            await self._alarms.clear(KEYS_MISSING)
-            return
-        text = (
-            f"the keys of {len(missing)} jobs are missing although they are not erased (the first is {missing[0]}): "
-            "their prompts cannot be read and they wait. Restore the keys from the archive: docs/running.md, "
-            "Keys are lost"
-        )
-        await self._alarms.raise_alarm(
-            Alarm(
-                name=KEYS_MISSING,
-                severity=AlarmSeverity.WARNING,
-                text=text,
-                source=self._alarms.source,
-                since=self._clock(),
+    async def _compare(
+        self,
+        connection: Connection,
+        writer: BatchWriter,
+        jobs: Sequence[_ComparedJob],
+        found: KeyFindings,
+    ) -> None:
+        """Compare jobs with the key store. Add to the archive and the lists what they lack."""
+        stored = await self._keys.get_wrapped([job.key_id for job in jobs if job.key_id is not None])
+        incomplete = [job.number for job in jobs if not self._is_complete(job, stored)]
+        if incomplete:
+            await self._complete(writer, await _first_commits(connection, incomplete), found)
+
+    def _is_complete(self, job: _ComparedJob, stored: Mapping[str, bytes]) -> bool:
+        """Return whether the key store and the archive have the same readable key, and the lists a prompt."""
+        if job.key_id is None or job.archived is None or job.no_prompt or job.key_id not in stored:
+            return False
+        if not job.archived.startswith(self._head):
+            return False
+        if stored[job.key_id] == job.archived:
+            return True
+        try:
+            return self._keys.unwrap(job.key_id, stored[job.key_id]) == self._keys.unwrap(
+                job.key_id, job.archived
             )
-        )
+        except LogUnavailable:
+            return False
 
-    async def _first_commits(self, connection: Connection, numbers: Sequence[int]) -> list[_FirstCommit]:
-        cursor = await connection.execute(FIRST_COMMITS, [list(numbers)])
-        found = await cursor.fetchall()
-        return [_FirstCommit(number, decode_commit(number, bytes(raw)).commit.state) for number, raw in found]
-
-    async def _complete(self, writer: BatchWriter, jobs: Sequence[_FirstCommit]) -> list[str]:
-        """Archive the keys of these jobs and add their prompts. Return the ids of those whose key is missing."""
+    async def _complete(self, writer: BatchWriter, jobs: Sequence[_FirstCommit], found: KeyFindings) -> None:
+        """Archive the keys of these jobs and add their prompts. Note those whose key is missing or unreadable."""
         wrapped = await self._keys.get_wrapped([first.job.sealing_key_id for first in jobs])
-        keyless = [first.job.id for first in jobs if first.job.sealing_key_id not in wrapped]
-        missing = [job_id for job_id in keyless if not await self._is_erased(job_id)]
-        found = [first for first in jobs if first.job.sealing_key_id in wrapped]
-        if not found:
-            return missing
+        for first in jobs:
+            if first.job.sealing_key_id not in wrapped and not await self._is_erased(first.job.id):
+                found.missing[first.job.id] = first.number
+        present = [first for first in jobs if first.job.sealing_key_id in wrapped]
+        if not present:
+            return
 
         async def write(connection: Connection, projection: ProjectionTables) -> None:
-            cursor = await connection.execute(NOT_ERASED, [[first.job.id for first in found]])
+            cursor = await connection.execute(NOT_ERASED, [[first.job.id for first in present]])
             current = {job_id for (job_id,) in await cursor.fetchall()}
-            kept = [first for first in found if first.job.id in current]
-            if not kept:
-                return
+            unsealed = self._unsealed([one for one in present if one.job.id in current], wrapped)
+            found.unreadable |= {first.job.id: first.number for first, prompts in unsealed if prompts is None}
+            cursor = await connection.execute(ARCHIVED, [[first.job.sealing_key_id for first, _ in unsealed]])
+            archived = {key_id for (key_id,) in await cursor.fetchall()}
             keys = [
                 ArchivedKey(first.job.sealing_key_id, wrapped[first.job.sealing_key_id], first.number)
-                for first in kept
+                for first, prompts in unsealed
+                if prompts is not None or first.job.sealing_key_id not in archived
             ]
             await writer.key_archive.store(connection, keys)
-            unsealed = self._unsealed(kept, wrapped)
             await projection.write_prompts(
                 connection,
-                [prompt_row(first.job, first.number, prompts) for first, prompts in unsealed],
-                [trigram_row(first.job, first.number, prompts) for first, prompts in unsealed],
+                [
+                    prompt_row(one.job, one.number, prompts)
+                    for one, prompts in unsealed
+                    if prompts is not None
+                ],
+                [
+                    trigram_row(one.job, one.number, prompts)
+                    for one, prompts in unsealed
+                    if prompts is not None
+                ],
             )
 
         await writer.run_exclusively(write)
-        return missing
 
     def _unsealed(
         self, jobs: Sequence[_FirstCommit], wrapped: Mapping[str, bytes]
-    ) -> list[tuple[_FirstCommit, JobPrompts]]:
-        """Return the prompts of the jobs whose prompts can be read."""
-        unsealed = []
+    ) -> list[tuple[_FirstCommit, JobPrompts | None]]:
+        """Return the jobs with their prompts; None where the key or the sealed prompt cannot be read."""
+        unsealed: list[tuple[_FirstCommit, JobPrompts | None]] = []
         for first in jobs:
             key_id = first.job.sealing_key_id
             try:
                 prompts = unsealed_prompts(first.job, self._keys.unwrap(key_id, wrapped[key_id]))
-            except (LogUnavailable, UnsealFailed) as error:
-                extra = fields("unreadable", job=first.job.id)
-                logger.error("the prompt of a job cannot be read: %s", error, extra=extra)
+            except (LogUnavailable, UnsealFailed):
+                unsealed.append((first, None))
             else:
                 unsealed.append((first, prompts))
         return unsealed
@@ -193,6 +234,56 @@ class KeyAudit:
     async def _is_erased(self, job_id: str) -> bool:
         loaded = await self._store.load(job_id)
         return loaded is None or loaded.job.erased
+
+    async def _report(self, found: KeyFindings) -> None:
+        await self._report_one(
+            KEYS_MISSING,
+            found.missing,
+            "are missing although they are not erased",
+            "Restore the keys from the archive: docs/running.md, Keys are lost",
+        )
+        await self._report_one(
+            KEYS_UNREADABLE,
+            found.unreadable,
+            "cannot be read: they are damaged, or another master key wraps them",
+            "Give all processes that master key too, or restore the keys from the archive: docs/running.md, "
+            "Keys are lost",
+        )
+
+    async def _report_one(self, name: str, jobs: Mapping[str, int], what: str, advice: str) -> None:
+        if not jobs:
+            await self._alarms.clear(name)
+            return
+        keys = "the key of 1 job" if len(jobs) == 1 else f"the keys of {len(jobs)} jobs"
+        text = (
+            f"{keys} {what} (the first is {next(iter(jobs))}): their prompts cannot be read, and jobs that have not "
+            f"ended wait. {advice}"
+        )
+        await self._alarms.raise_alarm(
+            Alarm(
+                name=name,
+                severity=AlarmSeverity.WARNING,
+                text=text,
+                source=self._alarms.source,
+                since=self._clock(),
+            )
+        )
+
+
+async def _compared(
+    connection: Connection, query: sql.Composed, values: Sequence[object]
+) -> list[_ComparedJob]:
+    cursor = await connection.execute(query, values)
+    return [
+        _ComparedJob(int(number), job_id, key_id, None if wrapped is None else bytes(wrapped), no_prompt)
+        for number, job_id, key_id, wrapped, no_prompt in await cursor.fetchall()
+    ]
+
+
+async def _first_commits(connection: Connection, numbers: Sequence[int]) -> list[_FirstCommit]:
+    cursor = await connection.execute(FIRST_COMMITS, [list(numbers)])
+    found = await cursor.fetchall()
+    return [_FirstCommit(number, decode_commit(number, bytes(raw)).commit.state) for number, raw in found]
 
 
 async def _number(connection: Connection, query: sql.SQL, values: Sequence[int] = ()) -> int:

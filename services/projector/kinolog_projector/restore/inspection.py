@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kinolog.ports.event_store import DamagedLog
@@ -65,11 +65,16 @@ class Inspection:
 
 
 async def inspect_all(
-    connection: Connection, log: RawLog, stored_keys: KeyStore, damaged_files: Sequence[str] = ()
+    connection: Connection,
+    log: RawLog,
+    stored_keys: KeyStore,
+    unwrap: Callable[[str, bytes], bytes],
+    damaged_files: Sequence[str] = (),
 ) -> Inspection:
     """Compare everything. Nothing may be written meanwhile. Raises `LogUnavailable`, `DamagedLog`.
 
-    `damaged_files` are the numbers of files of Postgres with damaged pages.
+    `unwrap` returns a key that is stored or archived, or raises `LogUnavailable`. `damaged_files` are the numbers of
+    files of Postgres with damaged pages.
     """
     damaged = await tables_of(connection, damaged_files)
     salvage = tuple(table for table in damaged if is_salvageable(table))
@@ -83,7 +88,7 @@ async def inspect_all(
     compared = await compare_all(log, ArchiveReader(connection))
     replace = _must_be_replaced(compared)
     # An archive of keys with damaged pages is written again first, and filled up by the next start.
-    keys = 0 if salvage else await lost_keys(connection, stored_keys)
+    keys = 0 if salvage else await lost_keys(connection, stored_keys, unwrap)
     refill = replace or compared.extent.last < compared.archived or keys > 0
     return Inspection(
         salvage=salvage,
@@ -132,5 +137,5 @@ def _found(compared: WholeComparison, keys: int) -> list[str]:
             "they are lost"
         )
     if keys:
-        lines.append(f"{keys} keys of jobs are lost; their archive has them")
+        lines.append(f"{keys} keys of jobs are lost or damaged; their archive has them")
     return lines
