@@ -53,7 +53,7 @@ class StackSettings(SigningSettings):
         description="New jobs are refused while a disk of the data folder has less room, in bytes; 0 never refuses.",
     )
     silent_seconds: float = Field(
-        10.0,
+        8.0,
         ge=0.0,
         description="A process that runs but does not answer for this long is killed and started again; 0 for never.",
     )

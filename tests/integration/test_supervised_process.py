@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
+from kinolog_stack.errors import StartError
+from kinolog_stack.processes.answers import WaitOn
 from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.supervised_process import SupervisedProcess
@@ -24,7 +27,7 @@ class WaitingProgram(Program):
         argv = [sys.executable, "-c", "import signal; signal.pause()"]
         self.child = spawn(ChildCommand(name="waiting", argv=argv, log_path=self._log))
 
-    def responds(self) -> bool:
+    def responds(self, wait_on: WaitOn) -> bool:
         """It has no address."""
         return True
 
@@ -47,7 +50,7 @@ class FailingQuestion(WaitingProgram):
 
     questions = 0
 
-    def responds(self) -> bool:
+    def responds(self, wait_on: WaitOn) -> bool:
         """Fail once."""
         self.questions += 1
         if self.questions == 1:
@@ -62,3 +65,33 @@ def test_a_question_that_fails_ends_no_watch(tmp_path: Path) -> None:
         background_thread(Watchdog(supervised, silent_seconds=0.0).run, "watchdog"),
     ):
         assert supervised.wait_started(2)
+
+
+class StoppedStart(WaitingProgram):
+    """A program whose second start is stopped by a signal before it serves."""
+
+    starts = 0
+
+    def start(self) -> None:
+        """Start it. The second time wait for its end, as for a ready line that never comes."""
+        super().start()
+        self.starts += 1
+        if self.starts == 2 and self.child is not None:
+            self.child.signal(signal.SIGSTOP)
+            raise StartError(f"ended with status {self.child.wait()} while it started")
+
+
+def test_a_start_that_is_stopped_is_ended(tmp_path: Path) -> None:
+    """A process that is stopped while it starts is killed and started again, long before its start is given up."""
+    problems = list[str]()
+
+    def on_change(process: SupervisedProcess) -> None:
+        problems.append(process.problem)
+
+    with (
+        started(SupervisedProcess("waiting", StoppedStart(tmp_path), on_change)) as supervised,
+        background_thread(Watchdog(supervised, silent_seconds=0.1).run, "watchdog"),
+    ):
+        supervised.kill()
+        assert supervised.wait_started(2)
+    assert [problem for problem in problems if problem.startswith("does not answer since")]

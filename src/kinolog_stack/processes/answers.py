@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import struct
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-ANSWER_SECONDS = 2.0
-"""How long an answer may take."""
+STEP_SECONDS = 0.25
+"""How often a question that waits asks whether to wait on. Also how long a connection may take."""
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """The first message of a client of Postgres that would like encryption. Every server answers it with one letter."""
 
+WaitOn = Callable[[], bool]
+"""Called every `STEP_SECONDS` while a question has no answer. False gives the question up."""
 
-def answers_http(url: str) -> bool:
+
+def answers_http(url: str, wait_on: WaitOn) -> bool:
     """Return whether a server answers a request, whatever the answer is."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
-    try:
-        connection.request("GET", parts.path or "/")
-        connection.getresponse().read(1)
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-    return True
+    request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+    return _answers(parts.hostname or "", parts.port or 80, request.encode("ascii"), wait_on)
 
 
-def answers_postgres(host: str, port: int) -> bool:
+def answers_postgres(host: str, port: int, wait_on: WaitOn) -> bool:
     """Return whether Postgres answers a client. It needs no login, so a full or starting server answers too."""
+    return _answers(host, port, _SSL_REQUEST, wait_on)
+
+
+def _answers(host: str, port: int, message: bytes, wait_on: WaitOn) -> bool:
+    """Return whether a byte comes back. One question waits for long: a late answer is an answer too."""
     try:
-        with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as connection:
-            connection.sendall(_SSL_REQUEST)
-            return bool(connection.recv(1))
+        with socket.create_connection((host, port), timeout=STEP_SECONDS) as connection:
+            connection.sendall(message)
+            while True:
+                try:
+                    return bool(connection.recv(1))
+                except TimeoutError:
+                    if not wait_on():
+                        return False
     except OSError:
         return False

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kinolog.process.ready_line import parse
 from kinolog_stack.errors import StartError
-from kinolog_stack.processes.answers import answers_http
+from kinolog_stack.processes.answers import WaitOn, answers_http
 from kinolog_stack.processes.child_process import ChildCommand, ChildProcess, log_excerpt, spawn
 from kinolog_stack.processes.program import Program
 
@@ -56,9 +56,9 @@ class ServiceProcess(Program):
             problem = f"{self.spec.name} ended with status {child.stop()} while it started."
         raise StartError(problem, log_excerpt(self.log_path))
 
-    def responds(self) -> bool:
-        """Return whether the process answers at its address. True if it has none."""
-        return not self.spec.health_url or answers_http(self.spec.health_url)
+    def responds(self, wait_on: WaitOn) -> bool:
+        """Return whether the process answers at its address before `wait_on` gives up. True if it has none."""
+        return not self.spec.health_url or answers_http(self.spec.health_url, wait_on)
 
     def _read_output(self, child: ChildProcess, changed: threading.Event) -> None:
         """Read standard output to its end, so that the process never blocks on a full pipe."""

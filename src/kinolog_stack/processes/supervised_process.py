@@ -13,6 +13,7 @@ from typing import Protocol
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog_stack.errors import StartError
+from kinolog_stack.processes.answers import WaitOn
 from kinolog_stack.processes.child_process import ChildProcess
 
 BACKOFF = Backoff(first_seconds=0.1, longest_seconds=20.0)
@@ -32,8 +33,8 @@ class Supervisable(Protocol):
     def stop(self) -> None:
         """Stop, also while it starts."""
 
-    def responds(self) -> bool:
-        """Return whether it answers now, within a few seconds. True if it cannot be asked."""
+    def responds(self, wait_on: WaitOn) -> bool:
+        """Return whether it answers before `wait_on` gives up. True if it cannot be asked."""
 
 
 class SupervisedProcess:
@@ -133,8 +134,7 @@ class SupervisedProcess:
             )
             if time.monotonic() - since > STEADY_SECONDS:
                 failures = 0
-            why, self._silence = self._silence, ""
-            self._set("restarting", why or f"ended with status {status}")
+            self._set("restarting", self._take_silence() or f"ended with status {status}")
             failures = self._restart(failures)
             if self._stopping.is_set():
                 return
@@ -152,10 +152,16 @@ class SupervisedProcess:
                         "a process does not start",
                         extra=fields("restart", part=self.name, problem=str(error)),
                     )
-                    self._set("restarting", error.problem if isinstance(error, StartError) else str(error))
+                    problem = error.problem if isinstance(error, StartError) else str(error)
+                    self._set("restarting", self._take_silence() or problem)
             else:
                 break
         return failures
+
+    def _take_silence(self) -> str:
+        with self._changed:
+            why, self._silence = self._silence, ""
+        return why
 
     def _set(self, state: str, problem: str = "") -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""Kills a process that runs and does not answer, so that its supervisor starts it again. See docs/decisions/0007."""
+"""Kills a process that runs and does not answer, so that its supervisor starts it again. See docs/decisions/0009."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import psutil
 
 from kinolog.process.logs import fields
+from kinolog_stack.processes.activity import Activity, is_stopped
 from kinolog_stack.processes.child_process import ChildProcess
 from kinolog_stack.processes.supervised_process import SupervisedProcess
 
@@ -18,34 +16,38 @@ PROBE_SECONDS = 1.0
 """Pause between two questions to a process that answers."""
 AGAIN_SECONDS = 0.2
 """Pause after a question that was not answered."""
-BUSY_FACTOR = 3.0
-"""A process that computes without answering gets this much more time than one that does nothing."""
-BUSY_SHARE = 0.3
-"""Share of a core from which a process counts as computing."""
-MOST_SILENT_SECONDS = 5.0
-"""A question and its pause count as silence of at most this long: a suspended machine accuses nobody."""
+ACTIVE_SHARE = 1 / 3
+"""A second in which a process computes, or waits for a processor or a disk, counts as this much silence."""
+MOST_STEP_SECONDS = 2.0
+"""Silence grows by at most this much at a time: a machine, or a watchdog, that was suspended accuses nobody."""
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
 class Silence:
-    """How long one child has not answered, and the CPU time that it has used since its last answer, in seconds."""
+    """How long one child has not answered: `seconds` as they count towards the limit, `lasted` as they passed."""
 
-    child: ChildProcess | None = None
-    seconds: float = 0.0
-    cpu_seconds_before: float = 0.0
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._activity: Activity | None = None
+        self._counted_at = clock()
+        self.child: ChildProcess | None = None
+        self.seconds = 0.0
+        self.lasted = 0.0
 
     def begin(self, child: ChildProcess | None) -> None:
         """Begin again: the child answered, or is another one."""
-        self.child, self.seconds = child, 0.0
-        self.cpu_seconds_before = cpu_seconds(child)
+        self.child, self.seconds, self.lasted = child, 0.0, 0.0
+        self._activity = Activity(child.pid) if child is not None else None
+        self._counted_at = self._clock()
 
-    def limit(self, silent_seconds: float) -> float:
-        """Return how long this child may stay silent: longer if it computes, or would if it got a processor."""
-        used = cpu_seconds(self.child) - self.cpu_seconds_before
-        is_busy = used > BUSY_SHARE * self.seconds or is_runnable(self.child)
-        return silent_seconds * (BUSY_FACTOR if is_busy else 1.0)
+    def grow(self) -> None:
+        """Count the time since the last call. Time in which the child is active counts for less."""
+        now = self._clock()
+        elapsed, self._counted_at = min(now - self._counted_at, MOST_STEP_SECONDS), now
+        active = self._activity.seconds(elapsed) if self._activity is not None else 0.0
+        self.lasted += elapsed
+        self.seconds += elapsed - active * (1.0 - ACTIVE_SHARE)
 
 
 class Watchdog:
@@ -59,58 +61,49 @@ class Watchdog:
     ) -> None:
         self._process = process
         self._silent_seconds = silent_seconds
-        self._clock = clock
-        self._silence = Silence()
+        self._silence = Silence(clock)
 
     def run(self, stopping: threading.Event) -> None:
         """Ask until `stopping` is set. A question that fails is logged, and the next one follows."""
-        before = self._clock()
         while not stopping.wait(AGAIN_SECONDS if self._silence.seconds else PROBE_SECONDS):
             try:
-                self.check(before)
+                self.check(stopping)
             except Exception:
                 logger.exception("a process could not be asked", extra=fields("ask", part=self._process.name))
-            before = self._clock()
 
-    def check(self, before: float) -> None:
-        """Ask once. `before` is when the last question was answered or given up."""
-        process, silence = self._process, self._silence
-        child = process.program.child
-        if process.state != "running" or child is None or not child.running:
+    def check(self, stopping: threading.Event) -> None:
+        """Ask once, and wait for an answer as long as the process may stay silent."""
+        silence, child = self._silence, self._process.program.child
+        if child is None or not child.running:
             silence.begin(None)
             return
         if child is not silence.child:
             silence.begin(child)
-        if process.program.responds():
+
+        def wait_on() -> bool:
+            silence.grow()
+            return child.running and not self._is_too_long() and not stopping.is_set()
+
+        if self._answers(child, wait_on):
             silence.begin(child)
             return
-        silence.seconds += min(self._clock() - before, MOST_SILENT_SECONDS)
-        if silence.seconds >= silence.limit(self._silent_seconds):
-            why = f"does not answer since {silence.seconds:.0f} s"
+        silence.grow()
+        if child.running and self._is_too_long() and not stopping.is_set():
             logger.error(
                 "a process does not answer and is killed",
-                extra=fields("silent", part=process.name, seconds=silence.seconds),
+                extra=fields("silent", part=self._process.name, seconds=silence.lasted),
             )
-            process.kill_silent(child, why)
+            self._process.kill_silent(child, f"does not answer since {silence.lasted:.0f} s")
             silence.begin(None)
 
+    def _answers(self, child: ChildProcess, wait_on: Callable[[], bool]) -> bool:
+        """Return whether a child that serves answers, and whether one that starts is not stopped.
 
-def is_runnable(child: ChildProcess | None) -> bool:
-    """Return whether a child waits for a processor or for a disk, not for something else or stopped by a signal."""
-    if child is None:
-        return False
-    try:
-        return psutil.Process(child.pid).status() in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
-    except psutil.Error:
-        return False
+        A start has a time limit of its own, which is minutes long: a stopped process does not use it.
+        """
+        if self._process.state != "running":
+            return not is_stopped(child.pid)
+        return self._process.program.responds(wait_on)
 
-
-def cpu_seconds(child: ChildProcess | None) -> float:
-    """Return the CPU time of a child; 0 if it cannot be read."""
-    if child is None:
-        return 0.0
-    try:
-        times = psutil.Process(child.pid).cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
+    def _is_too_long(self) -> bool:
+        return self._silence.seconds >= self._silent_seconds

@@ -17,7 +17,7 @@ from typing import Any
 from kinolog.adapters.jetstream.subjects import Service, permissions
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.processes.answers import answers_http
+from kinolog_stack.processes.answers import WaitOn, answers_http
 from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
@@ -136,9 +136,9 @@ class NatsServer(Program):
         error = str(self.monitor("/healthz").get("error", ""))
         return error if WRITE_ERROR in error else ""
 
-    def responds(self) -> bool:
-        """Return whether the server answers at all, also while it is not healthy."""
-        return answers_http(f"http://{self.host}:{self.monitor_port}/")
+    def responds(self, wait_on: WaitOn) -> bool:
+        """Return whether the server answers at all before `wait_on` gives up, also while it is not healthy."""
+        return answers_http(f"http://{self.host}:{self.monitor_port}/", wait_on)
 
     def monitor(self, path: str) -> dict[str, Any]:
         """Return a page of the monitoring endpoint, such as `/jsz`; empty if it does not answer."""

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.processes.answers import answers_postgres
+from kinolog_stack.processes.answers import WaitOn, answers_postgres
 from kinolog_stack.processes.child_process import (
     ChildCommand,
     ProcessAccount,
@@ -134,9 +134,9 @@ class PostgresServer(Program):
             return False
         return True
 
-    def responds(self) -> bool:
-        """Return whether the server answers at all, also while it refuses clients."""
-        return answers_postgres(self.host, self.port)
+    def responds(self, wait_on: WaitOn) -> bool:
+        """Return whether the server answers at all before `wait_on` gives up, also while it refuses clients."""
+        return answers_postgres(self.host, self.port, wait_on)
 
     def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> None:
         """Create a database, as a copy of `template` if one is given."""
