@@ -10,6 +10,8 @@ from secrets import token_bytes
 JOB_ID_PATTERN = "[a-z0-9]{26}"
 """The form of a job id, without anchors. The proto files state the same pattern."""
 
+_WRITTEN_JOB_ID = re.compile(rf"(?<![A-Za-z0-9]){JOB_ID_PATTERN}(?![A-Za-z0-9])")
+
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _SHIFTS = range(120, -1, -10)
@@ -24,6 +26,11 @@ def _base32(data: bytes) -> str:
 def job_id(tenant: str, request_id: str) -> str:
     """Return the id of the job of a tenant's request. The same request always has the same job."""
     return _base32(sha256(f"{tenant}\0{request_id}".encode()).digest())
+
+
+def without_job_ids(text: str) -> str:
+    """Return a text for all tenants: what looks like the id of a job is left out, since each job has one tenant."""
+    return _WRITTEN_JOB_ID.sub("…", text)
 
 
 def new_id() -> str:

@@ -24,6 +24,7 @@ from kinolog.process.settings import CatalogueSettings
 from kinolog_stack.data_folder import DataFolder, RunningStack
 from kinolog_stack.disks.disk_space import Disk, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
+from kinolog_stack.known_alarms import known_alarms
 from kinolog_stack.machine import missing_folders
 from kinolog_stack.servers.libpq import connect
 from kinolog_stack.servers.nats_server import nats_server_binary
@@ -69,7 +70,7 @@ def run_checks(folder: DataFolder) -> list[DoctorCheck]:
     probes = [name for name in addresses if name.endswith("-probe") and name != "api-probe"]
     checks += [_ready(folder, name.removesuffix("-probe"), f"{addresses[name]}/ready") for name in probes]
     checks += [_api(folder, addresses), _ready(folder, "gateway", f"{addresses['gateway']}/ready")]
-    checks += _alarms(f"{addresses['gateway']}/ready")
+    checks += _alarms(folder, addresses)
     return [_tolerate_start(check, running) for check in checks]
 
 
@@ -113,12 +114,10 @@ def _disks(folder: DataFolder) -> list[DoctorCheck]:
 def _disk(disk: Disk, name: str) -> DoctorCheck:
     room = f"{disk.free_bytes / 1024**3:.1f} GiB free"
     if disk.free_bytes < TOO_FEW_BYTES:
-        room = f"{mebibytes(disk.free_bytes)} free"
-    if disk.free_bytes < TOO_FEW_BYTES:
         return DoctorCheck(
             name=name,
             status=WRONG,
-            found=room,
+            found=f"{mebibytes(disk.free_bytes)} free",
             remedy=f"Make room on the disk of {disk.parts[0].folder}: when it is full, new jobs are refused.",
         )
     if disk.free_bytes < SCARCE_BYTES:
@@ -292,18 +291,18 @@ def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
     return DoctorCheck(name=name, status=OK, found="ready")
 
 
-def _alarms(url: str) -> list[DoctorCheck]:
-    """Return one check per alarm that the gateway lists."""
-    page = _fetch_json(url)
-    alarms = [] if isinstance(page, str) else page.get("alarms", [])
+def _alarms(folder: DataFolder, addresses: Mapping[str, str]) -> list[DoctorCheck]:
+    """Return one check per alarm that stands."""
+    page = _fetch_json(f"{addresses['gateway']}/ready")
+    listed = [] if isinstance(page, str) else page.get("alarms", [])
     return [
         DoctorCheck(
-            name=f"alarm {alarm['name']}",
-            status=WRONG if alarm.get("severity") == "refuse_writes" else WARNING,
-            found=str(alarm.get("text")),
-            remedy=f"Reported by {alarm.get('source')}, since {alarm.get('since')}.",
+            name=f"alarm {alarm.name}",
+            status=WRONG if alarm.severity == "refuse_writes" else WARNING,
+            found=" ".join(filter(None, [alarm.text, alarm.details])),
+            remedy=f"Reported by {alarm.source} {alarm.instance}".rstrip() + f", since {alarm.since}.",
         )
-        for alarm in alarms
+        for alarm in known_alarms(addresses, folder.passwords, listed)
     ]
 
 

@@ -38,7 +38,14 @@ async def given_alarm(
 ) -> None:
     """Raise an alarm."""
     await api.alarms.raise_alarm(
-        Alarm(name=name, severity=severity, text="the disk is full; make room", source="", since=AT)
+        Alarm(
+            name=name,
+            severity=severity,
+            text="the disk is full; make room",
+            source="",
+            since=AT,
+            details="job 7 waits",
+        )
     )
 
 
@@ -65,6 +72,38 @@ async def test_alarms_need_no_key() -> None:
         assert (
             await refused(jobs.ListWorkers(pb.ListWorkersRequest()))
         ).code is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_only_an_operator_reads_which_jobs_an_alarm_concerns() -> None:
+    """Details are for keys that are valid for every tenant, unless they call on behalf of one."""
+    keys = {
+        key_digest("o" * 32): KeyHolder(),
+        key_digest("t" * 32): KeyHolder(tenant="t"),
+    }
+    async with (
+        running_api(Authenticator("default", keys)) as api,
+        aio.insecure_channel(api.target) as channel,
+    ):
+        jobs = job_service_pb2_grpc.JobServiceStub(channel)
+        await given_alarm(api, LOG_DAMAGED)
+        operator = ("authorization", f"Bearer {'o' * 32}")
+        for metadata, details in (
+            ((operator,), "job 7 waits"),
+            ((operator, ("x-kinolog-tenant", "t")), ""),
+            ((("authorization", f"Bearer {'t' * 32}"),), ""),
+            ((("authorization", "Bearer wrong"),), ""),
+            ((), ""),
+        ):
+            (alarm,) = (await jobs.ListAlarms(pb.ListAlarmsRequest(), metadata=metadata)).alarms
+            assert (alarm.text, alarm.details) == ("the disk is full; make room", details)
+            assert bool(alarm.instance) == bool(details)
+
+
+async def test_without_keys_nobody_is_an_operator(api: RunningApi) -> None:
+    """An api without keys knows no operator: kinolog doctor reads the details from the broker."""
+    await given_alarm(api, LOG_DAMAGED)
+    (alarm,) = (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
+    assert (alarm.details, alarm.instance) == ("", "")
 
 
 async def test_a_full_disk_refuses_new_jobs(api: RunningApi) -> None:

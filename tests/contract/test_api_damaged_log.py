@@ -13,7 +13,7 @@ from kinolog_api.alarms.log_watch import LogWatch
 from kinolog_api.jobs.archive_check import PAUSE_SECONDS, ArchiveCheck
 
 from kinolog.ids import new_request_id
-from kinolog.ports.alarms import LOG_DAMAGED, Alarm, AlarmSeverity
+from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, AlarmSeverity
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import LogExtent
 from kinolog.v1 import job_service_pb2 as pb
@@ -201,7 +201,8 @@ async def test_a_log_that_shrinks_is_an_alarm(api: RunningApi, states: LogExtent
     await watch.check()
     (alarm,) = await api.alarms.current()
     assert (alarm.name, alarm.severity) == (LOG_DAMAGED, AlarmSeverity.REFUSE_WRITES)
-    assert text in alarm.text
+    assert text in alarm.details
+    assert (alarm.text, "position" in alarm.text) == (LOG_DAMAGED_TEXT, False)
     assert (await refused(api.jobs.SubmitJob(ORDER))).reason == "LOG_DAMAGED"
     log.states = None
     await watch.check()

@@ -87,7 +87,7 @@ async def test_the_audit_completes_the_archive_of_an_earlier_version(database: P
 async def test_missing_and_unreadable_keys_are_alarms(
     database: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a key is missing or unreadable an alarm names its job. The alarm ends when the key is back."""
+    """While a key is missing or unreadable an alarm names its job to operators. The alarm ends when the key is back."""
     monkeypatch.setattr(key_audit, "REPEAT_SECONDS", 0.01)
     jobs, caught_up, alarms = MemoryJobs(), asyncio.Event(), MemoryAlarms()
     gone, damaged = await jobs.submit("a red circle"), await jobs.submit("a green ring")
@@ -108,8 +108,9 @@ async def test_missing_and_unreadable_keys_are_alarms(
     async with background_task(audit.run(database.writer, caught_up)):
         standing = await until(alarms.current, "alarms are raised", lambda found: len(found) == 2)
         named = {
-            alarm.name: job_id for alarm in standing for job_id in (gone, damaged) if job_id in alarm.text
+            alarm.name: job_id for alarm in standing for job_id in (gone, damaged) if job_id in alarm.details
         }
+        assert not any(job_id in alarm.text for alarm in standing for job_id in (gone, damaged))
         assert named == {"keys-missing": gone, "keys-unreadable": damaged}
         await jobs.keys.create({gone: key})
         jobs.keys.damaged.clear()

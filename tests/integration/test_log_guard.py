@@ -117,7 +117,8 @@ async def test_damage_while_running_stops_the_dispatch_and_is_announced(
                 await dispatched.wait()
         (alarm,) = await alarms.current()
         assert (alarm.name, alarm.severity) == (LOG_DAMAGED, AlarmSeverity.REFUSE_WRITES)
-        assert f"position {DAMAGED} (job job" in alarm.text
+        assert f"position {DAMAGED} (job job" in alarm.details
+        assert "job job" not in alarm.text
         assert alarm.text.endswith("run: kinolog restore")
         assert guard.missing() == [alarm.text]
 
@@ -135,7 +136,7 @@ async def test_damage_that_the_dispatch_meets_is_announced(database_url: str) ->
 
         async with background_task(guard.beside(dispatch)), asyncio.timeout(60):
             await guard.damaged.wait()
-        assert "position 7: not a commit" in guard.problem
+        assert "position 7: not a commit" in guard.damage
         assert len(await alarms.current()) == 1
 
 
@@ -223,7 +224,7 @@ async def test_an_archive_that_cannot_be_read_is_damage(
             await asyncio.to_thread(flip_in_table, own_postgres_server, url, "kinolog.log_checkpoint")
             await until_true(guard.damaged.is_set, "the damage is announced")
         (alarm,) = await alarms.current()
-        assert "the archive cannot be read: invalid page" in alarm.text
+        assert "the archive cannot be read: invalid page" in alarm.details
 
 
 @pytest.mark.parametrize("index", ["archive_of_job", "archive_pkey"])
@@ -238,4 +239,4 @@ async def test_a_damaged_index_is_found(
         with pytest.raises(psycopg.InternalError, match="invalid page"):
             await guard.check_start()
         await guard.run()
-        assert "the archive cannot be read: invalid page" in guard.problem
+        assert "the archive cannot be read: invalid page" in guard.damage

@@ -74,3 +74,10 @@ async def test_no_port_means_no_probe() -> None:
     await probe.start()
     assert probe.url == ""
     await probe.stop()
+
+
+async def test_a_probe_names_no_job(probe: Probe, missing: list[str]) -> None:
+    """It needs no key, and a reason may come from an error that names one."""
+    missing.append("position 7 of evt.job.a1b2c3d4e5f6g7h8i9j0k1l2m3 is damaged")
+    async with httpx.AsyncClient(base_url=probe.url) as client:
+        assert (await client.get("/ready")).json()["missing"] == ["position 7 of evt.job.… is damaged"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.subjects import Service
-from kinolog.ports.alarms import AlarmSeverity
+from kinolog.ports.alarms import LOG_DAMAGED, Alarm, AlarmSeverity
 from kinolog_stack.disks import stack_alarms
 from kinolog_stack.disks.stack_alarms import StackAlarms
+from kinolog_stack.known_alarms import known_alarms
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import connected
 from tests.fixtures.programs import started
@@ -40,3 +43,34 @@ async def test_an_alarm_is_announced_after_connections_that_failed(
             (alarm,) = await until(seen.current, "the alarm is announced")
             assert (alarm.name, alarm.text) == ("disk", "little room")
             await seen.close()
+
+
+async def test_the_doctor_reads_the_details_of_alarms(own_nats_server: NatsServer) -> None:
+    """What the gateway lists for all has details for who may read the data folder; a dead broker adds none."""
+    server = own_nats_server
+    addresses = {
+        "nats": f"nats://{server.host}:{server.port}",
+        "nats-monitor": f"http://{server.host}:{server.monitor_port}",
+    }
+    listed = [{"name": LOG_DAMAGED, "source": "projector", "text": "damaged"}]
+    found = Alarm(
+        name=LOG_DAMAGED,
+        severity=AlarmSeverity.REFUSE_WRITES,
+        text="damaged",
+        source="",
+        since=datetime.now(UTC),
+        details="position 7",
+    )
+
+    async def read() -> tuple[str, str, str]:
+        (alarm,) = await asyncio.to_thread(known_alarms, addresses, server._passwords_path, listed)
+        return alarm.name, alarm.source, alarm.details
+
+    async with connected(server, Service.PROJECTOR) as client:
+        alarms = NatsAlarms(client, "projector")
+        await alarms.open()
+        await alarms.raise_alarm(found)
+        assert await read() == (LOG_DAMAGED, "projector", "position 7")
+        await alarms.close()
+    server.stop()
+    assert await read() == (LOG_DAMAGED, "projector", "")

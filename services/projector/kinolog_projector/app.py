@@ -147,7 +147,8 @@ async def run(settings: ProjectorSettings) -> None:
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:
-            await guard.report(damage)  # the others know it for longer than a restart of this one takes
+            await guard.report(damage)
+            await alarms.leave()  # the others know it for longer than a restart of this one takes
             raise
         finally:
             await end_tasks((announcing,))

@@ -15,7 +15,12 @@ SEVERITY_FROM_PROTO: dict[int, AlarmSeverity] = {wire: s for s, wire in SEVERITY
 def alarm_to_proto(alarm: Alarm) -> pb.Alarm:
     """Return the alarm as an `Alarm` message."""
     wire = pb.Alarm(
-        name=alarm.name, severity=SEVERITY_TO_PROTO[alarm.severity], text=alarm.text, source=alarm.source
+        name=alarm.name,
+        severity=SEVERITY_TO_PROTO[alarm.severity],
+        text=alarm.text,
+        source=alarm.source,
+        details=alarm.details,
+        instance=alarm.instance,
     )
     time_to_proto(wire.since, alarm.since)
     return wire
@@ -33,4 +38,6 @@ def decode_alarm(raw: bytes) -> Alarm:
         text=wire.text,
         source=wire.source,
         since=time_from_proto(wire.since),
+        details=wire.details,
+        instance=wire.instance,
     )

@@ -1,7 +1,7 @@
 """A small HTTP server for processes without another one: /health, /ready and /metrics.
 
 /health answers 200 while the event loop runs; /ready answers 200, or 503 with the names of what is missing; /metrics
-answers in the Prometheus text format.
+answers in the Prometheus text format. No answer names a job: the probe needs no key.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from kinolog.ids import without_job_ids
 from kinolog.process.tasks import TaskCounts
 
 REQUEST_SECONDS = 5.0
@@ -95,7 +96,7 @@ class Probe:
             case "/health":
                 return HTTPStatus.OK, "application/json", '{"status": "ok"}\n'
             case "/ready":
-                missing = list(self._missing())
+                missing = list(map(without_job_ids, self._missing()))
                 status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
                 body = {"status": "not ready" if missing else "ready", "missing": missing}
                 return status, "application/json", json.dumps(body) + "\n"

@@ -1201,14 +1201,20 @@ class Alarm(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    INSTANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its kind, such as storage-full."""
     severity: Global___AlarmSeverity.ValueType
     """What it means for the service."""
     text: _builtins.str
-    """What is wrong and what to do."""
+    """What is wrong and what to do, for every tenant. It names no job."""
     source: _builtins.str
-    """The process that found it."""
+    """The process that found it, such as projector."""
+    details: _builtins.str
+    """Jobs and positions, for operators only; empty for others."""
+    instance: _builtins.str
+    """Which of the processes with this source found it, for operators only; empty for others."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Since when it stands."""
@@ -1221,10 +1227,12 @@ class Alarm(_message.Message):
         text: _builtins.str = ...,
         source: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        details: _builtins.str = ...,
+        instance: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "severity", b"severity", "since", b"since", "source", b"source", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "instance", b"instance", "name", b"name", "severity", b"severity", "since", b"since", "source", b"source", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

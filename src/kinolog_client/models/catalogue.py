@@ -74,13 +74,18 @@ class WorkerListInfo(ClientModel):
 
 
 class AlarmInfo(ClientModel):
-    """A trouble of the service that stands. `severity` is `warning`, or `refuse_writes` while no job is accepted."""
+    """A trouble of the service that stands. `severity` is `warning`, or `refuse_writes` while no job is accepted.
+
+    `details` and `instance`, which jobs and which process, are empty unless the key is valid for every tenant.
+    """
 
     name: str
     severity: str = "warning"
     text: str
     source: str = ""
     since: datetime | None = None
+    details: str = ""
+    instance: str = ""
 
 
 class AlarmListInfo(ClientModel):

@@ -265,9 +265,10 @@ async def test_the_catalogue(gateway: RunningGateway, api: RecordingApi) -> None
 
 
 async def test_alarms_are_listed(gateway: RunningGateway, api: RecordingApi) -> None:
-    """Alarms have a name, a severity, a text, a source and a start."""
+    """Alarms have a name, a severity, a text, a source and a start, and what the api tells this caller beside that."""
     assert (await gateway.client.get("/mcp/alarms")).json() == {"alarms": []}
     api.alarms.append(canned.alarm())
+    api.alarms[0].details = "job 7 waits"
     (alarm,) = (await gateway.client.get("/mcp/alarms")).json()["alarms"]
     assert alarm == {
         "name": "storage-full",
@@ -275,6 +276,8 @@ async def test_alarms_are_listed(gateway: RunningGateway, api: RecordingApi) -> 
         "text": "make room",
         "source": "kinolog up",
         "since": "2026-11-22T15:00:00Z",
+        "details": "job 7 waits",
+        "instance": "",
     }
 
 

@@ -17,7 +17,12 @@ FULL = {
     "source": "api",
     "since": "2026-11-22T19:40:00Z",
 }
-WARNING = FULL | {"severity": "warning", "text": "The projector stands still.", "source": "projector"}
+WARNING = FULL | {
+    "severity": "warning",
+    "text": "The projector stands still.",
+    "source": "projector",
+    "details": "Job 7 waits.",
+}
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +41,7 @@ async def test_alarms_stand_on_every_page_until_they_are_cleared(gateway: Replay
             app.theme = theme
             await settled(pilot)
             assert "✖ New jobs are refused: The disk of /data has 12 MB left; make room. (api)" in text(pilot)
-            assert "! The projector stands still. (projector)" in text(pilot)
+            assert "! The projector stands still. – Job 7 waits. (projector)" in text(pilot)
             assert contrasts(strips(pilot)) == []
     gateway.answers["/mcp/alarms"] = {"alarms": []}
     app.request_alarms()

@@ -96,8 +96,13 @@ class AlarmBanner(Static):
         refusing = [alarm for alarm in alarms if alarm.severity == REFUSE_WRITES]
         others = [alarm for alarm in alarms if alarm.severity != REFUSE_WRITES]
         self.display = bool(alarms)
-        lines = [f" ✖ New jobs are refused: {alarm.text} ({alarm.source})" for alarm in refusing]
-        lines += [f" ! {alarm.text} ({alarm.source})" for alarm in others]
+        lines = [f" ✖ New jobs are refused: {_alarm_text(alarm)}" for alarm in refusing]
+        lines += [f" ! {_alarm_text(alarm)}" for alarm in others]
         more = [f" and {len(lines) - MOST_ALARMS} more: `kinolog doctor` lists them"]
         self.update(Text("\n".join(lines[:MOST_ALARMS] + (more if len(lines) > MOST_ALARMS else []))))
         self.set_class(bool(refusing), "-refusing")
+
+
+def _alarm_text(alarm: AlarmInfo) -> str:
+    """Return an alarm in words, with what only operators may read if this key is one of theirs."""
+    return f"{alarm.text}{' – ' if alarm.details else ''}{alarm.details} ({alarm.source})"

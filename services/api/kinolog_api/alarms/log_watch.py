@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kinolog.ports.alarms import LOG_DAMAGED, Alarm, Alarms, AlarmSeverity
+from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import RESTORE, LogUnavailable
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.raw_log import RawLog
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 
@@ -55,7 +55,8 @@ class LogWatch:
         alarm = Alarm(
             name=LOG_DAMAGED,
             severity=AlarmSeverity.REFUSE_WRITES,
-            text=f"{problem}. {RESTORE}",
+            text=LOG_DAMAGED_TEXT,
+            details=problem,
             source=self._alarms.source,
             since=self._clock(),
         )

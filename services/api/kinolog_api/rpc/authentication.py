@@ -8,7 +8,7 @@ kinolog.process.api_keys describes the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grpc import StatusCode
@@ -36,10 +36,14 @@ Metadata = Iterable[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The tenant and actor of a call."""
+    """The tenant and actor of a call.
+
+    An operator has a key that is valid for every tenant, and calls on behalf of none.
+    """
 
     tenant: str
     actor: str
+    is_operator: bool = False
 
 
 class Authenticator:
@@ -59,11 +63,14 @@ class Authenticator:
                 actor = str(value)
             elif name == "authorization":
                 authorization = str(value)
+        is_operator = False
         if self._keys is not None:
             tenant, actor = _merge(self._key_holder(authorization), tenant, actor)
+            is_operator = not tenant
         elif not tenant and not actor:
             return self._default
-        return self._validated(tenant or self._default.tenant, actor or self._default.actor)
+        caller = self._validated(tenant or self._default.tenant, actor or self._default.actor)
+        return replace(caller, is_operator=is_operator)
 
     def _key_holder(self, authorization: str) -> KeyHolder:
         scheme, _, key = authorization.partition(" ")

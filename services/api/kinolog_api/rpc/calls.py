@@ -44,6 +44,8 @@ class RpcCall:
     tenant: str
     actor: str
     deadline: float | None = None
+    is_operator: bool = False
+    """Whether the caller may read what concerns the jobs of all tenants."""
 
     def seconds_left(self, limit: float) -> float:
         """Return how long the caller still waits, in seconds, at most `limit`."""
@@ -80,8 +82,16 @@ class CallGuard:
         return request, RpcCall(tenant=caller.tenant, actor=caller.actor, deadline=deadline)
 
     def admit_anyone(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
-        """Return the parsed request of a caller who is not identified. Raises `RpcError` if it is not acceptable."""
-        return _parsed(kind, raw), RpcCall(tenant="", actor="")
+        """Return the parsed request and its caller; of nobody if it has no valid key.
+
+        Raises `RpcError` if the request is not acceptable.
+        """
+        request = _parsed(kind, raw)
+        try:
+            caller = self._authenticator.identify(context.invocation_metadata() or ())
+        except RpcError:
+            return request, RpcCall(tenant="", actor="")
+        return request, RpcCall(tenant=caller.tenant, actor=caller.actor, is_operator=caller.is_operator)
 
 
 def _parsed(kind: type[Message], raw: bytes) -> Message:

@@ -22,6 +22,10 @@ class AlarmView(ResponseModel):
     text: str = Field(description="What is wrong and what to do.")
     source: str = Field(description="The process that found it.")
     since: datetime | None
+    details: str = Field("", description="Jobs and positions, for a key that is valid for every tenant.")
+    instance: str = Field(
+        "", description="Which process of that name, for a key that is valid for every tenant."
+    )
 
 
 class AlarmsView(ResponseModel):
@@ -40,6 +44,8 @@ def alarms_view(alarms: Iterable[pb.Alarm]) -> AlarmsView:
                 text=alarm.text,
                 source=alarm.source,
                 since=time_field(alarm, "since"),
+                details=alarm.details,
+                instance=alarm.instance,
             )
             for alarm in alarms
         ]

@@ -63,15 +63,13 @@ async def ready(request: Request, api: Api) -> Response:
 
 
 def _live_detail(request: Request) -> str:
-    """Return for how many tenants live updates pause; empty if for none. Their REST calls may work all the same."""
+    """Return that live updates pause; empty if they do not. REST calls may work all the same.
+
+    /metrics has the number of streams: how many tenants there are concerns operators only.
+    """
     metrics: Metrics = request.app.state.metrics
-    paused = metrics.live.paused_streams
-    tenants = "1 tenant" if paused == 1 else f"{paused} tenants"
-    return (
-        f"live updates of {tenants} pause: the stream from the api is broken and is opened again"
-        if paused
-        else ""
-    )
+    paused = "live updates pause: a stream from the api is broken and is opened again"
+    return paused if metrics.live.paused_streams else ""
 
 
 @router.head("/metrics", response_class=Response, include_in_schema=False)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 
 import psycopg
 from psycopg import sql
@@ -47,6 +47,8 @@ FULL_AUDIT_ROUNDS = 60
 
 KEYS_MISSING, KEYS_UNREADABLE = "keys-missing", "keys-unreadable"
 """Names of the alarms."""
+NAMED_JOBS = 3
+"""Jobs that the details of an alarm name."""
 
 _COMPARED = sql.SQL(
     "SELECT prompts.number, prompts.job_id, archived.key_id, archived.wrapped, prompts.prompt IS NULL AS no_prompt"
@@ -239,13 +241,13 @@ class KeyAudit:
         await self._report_one(
             KEYS_MISSING,
             found.missing,
-            "are missing although they are not erased",
+            "Keys of jobs are missing although the jobs are not erased",
             "Restore the keys from the archive: docs/running.md, Keys are lost",
         )
         await self._report_one(
             KEYS_UNREADABLE,
             found.unreadable,
-            "cannot be read: they are damaged, or another master key wraps them",
+            "Keys of jobs cannot be read: they are damaged, or another master key wraps them",
             "Give all processes that master key too, or restore the keys from the archive: docs/running.md, "
             "Keys are lost",
         )
@@ -254,16 +256,15 @@ class KeyAudit:
         if not jobs:
             await self._alarms.clear(name)
             return
-        keys = "the key of 1 job" if len(jobs) == 1 else f"the keys of {len(jobs)} jobs"
-        text = (
-            f"{keys} {what} (the first is {next(iter(jobs))}): their prompts cannot be read, and jobs that have not "
-            f"ended wait. {advice}"
-        )
+        text = f"{what}: their prompts cannot be read, and jobs that have not ended wait. {advice}"
+        more = f" and {len(jobs) - NAMED_JOBS} more" if len(jobs) > NAMED_JOBS else ""
+        named = ", ".join(islice(jobs, NAMED_JOBS))
         await self._alarms.raise_alarm(
             Alarm(
                 name=name,
                 severity=AlarmSeverity.WARNING,
                 text=text,
+                details=f"They concern {named}{more}",
                 source=self._alarms.source,
                 since=self._clock(),
             )

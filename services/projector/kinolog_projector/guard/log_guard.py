@@ -16,9 +16,9 @@ from random import Random
 
 import psycopg
 
-from kinolog.ports.alarms import LOG_DAMAGED, Alarm, Alarms, AlarmSeverity
+from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import RESTORE, DamagedLog, LogUnavailable
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
@@ -52,7 +52,9 @@ class LogGuard:
         self._random = Random()  # noqa: S311 - samples, not secrets
         self.damaged = asyncio.Event()
         self.problem = ""
-        """What is damaged and what to do; empty while nothing is."""
+        """That something is damaged and what to do, for all tenants; empty while nothing is."""
+        self.damage = ""
+        """What is damaged, for operators; empty while nothing is."""
         self.compared = 0
         """Commits that were compared since the start."""
         self.passes = 0
@@ -103,12 +105,13 @@ class LogGuard:
 
     async def report(self, damage: DamagedLog) -> None:
         """Announce damage: in the log of the process, as an alarm that refuses writes, and by `problem`."""
-        self.problem = str(damage) if RESTORE in str(damage) else f"{damage}. {RESTORE}"
-        logger.error("the log is damaged: %s", self.problem, extra=fields("log_damaged"))
+        self.damage, self.problem = str(damage), LOG_DAMAGED_TEXT
+        logger.error("the log is damaged: %s", self.damage, extra=fields("log_damaged"))
         alarm = Alarm(
             name=LOG_DAMAGED,
             severity=AlarmSeverity.REFUSE_WRITES,
             text=self.problem,
+            details=self.damage,
             source=self._alarms.source,
             since=self._clock(),
         )

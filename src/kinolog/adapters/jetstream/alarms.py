@@ -1,6 +1,7 @@
 """Alarms on plain NATS subjects, not in a stream: a full disk must not keep an alarm about it from others.
 
-Every process announces its alarms every few seconds and remembers what the others announced. See decision 18.
+Every process announces its alarms every few seconds and remembers what the others announced. Several processes may
+have the same source: each has an instance of its own, and clears its own alarms only. See decision 18 and decision 65.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,8 +22,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from kinolog.adapters.jetstream import subjects
-from kinolog.adapters.jetstream.client.api_request import NO_ANSWER
+from kinolog.adapters.jetstream.client.api_request import NO_ANSWER, log_unavailable
 from kinolog.codec.alarms import alarm_to_proto, decode_alarm
+from kinolog.ids import new_id
 from kinolog.ports.alarms import KNOWN_SECONDS, MAX_ALARMS, Alarm, in_order
 from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks, keep_running
@@ -29,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 ANNOUNCE_SECONDS = 5.0
 """How often the alarms of this process are announced again."""
+
+SUFFIX_LENGTH = 6
+"""Characters that are new with every start: a process id may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +52,10 @@ class NatsAlarms:
     def __init__(self, client: Client, source: str, now: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._source = source
+        self._instance = f"{socket.gethostname()}-{os.getpid()}-{new_id()[:SUFFIX_LENGTH]}"
         self._now = now
         self._own: dict[str, Alarm] = {}
-        self._others: dict[tuple[str, str], _Announced] = {}
+        self._others: dict[tuple[str, str, str], _Announced] = {}
         self._subscription: Subscription | None = None
         self._announcing: asyncio.Task[None] | None = None
 
@@ -56,18 +64,28 @@ class NatsAlarms:
         return self._source
 
     async def open(self) -> None:
-        """Subscribe, and request the alarms that stand. Raises the errors of `NO_ANSWER`."""
+        """Subscribe, and request the alarms that stand. Raises `LogUnavailable` if the connection is closed.
+
+        While the server is away nothing is requested. The client subscribes again with the next connection, and the
+        other processes announce their alarms repeatedly.
+        """
+        try:
+            self._subscription = await self._client.subscribe(subjects.ALARM_SUBJECTS, cb=self._receive)
+        except (nats.errors.Error, *NO_ANSWER) as error:
+            raise log_unavailable("alarms cannot be subscribed to", error) from error
         announcing = keep_running("announcing alarms", self._announce_repeatedly, ANNOUNCE_SECONDS)
         self._announcing = asyncio.create_task(announcing, name="alarms")
-        self._subscription = await self._client.subscribe(subjects.ALARM_SUBJECTS, cb=self._receive)
-        await self._client.flush()
+        with contextlib.suppress(nats.errors.Error, *NO_ANSWER):
+            await self._client.flush()
         await self._publish(subjects.ALARMS_REQUESTED, b"")
 
     async def raise_alarm(self, alarm: Alarm) -> None:
         before = self._own.get(alarm.name)
-        own = replace(alarm, source=self._source, since=before.since if before else alarm.since)
+        since = before.since if before else alarm.since
+        own = replace(alarm, source=self._source, instance=self._instance, since=since)
         if before is None:
-            logger.error("alarm %s: %s", own.name, own.text, extra=fields("alarm_raised", alarm=own.name))
+            extra = fields("alarm_raised", alarm=own.name, details=own.details)
+            logger.error("alarm %s: %s", own.name, own.text, extra=extra)
         self._own[own.name] = own
         if own != before:
             await self._announce(own)
@@ -76,9 +94,13 @@ class NatsAlarms:
         alarm = self._own.pop(name, None)
         if alarm is None:
             return
-        self._others.pop((self._source, name), None)
+        self._others.pop(_key(alarm), None)
         logger.info("alarm %s is over", name, extra=fields("alarm_cleared", alarm=name))
         await self._publish(subjects.ALARMS_CLEARED, alarm_to_proto(alarm).SerializeToString())
+
+    async def leave(self) -> None:
+        await self._announce_all()
+        self._own.clear()
 
     async def current(self) -> tuple[Alarm, ...]:
         if not self._own and not self._others:
@@ -86,7 +108,7 @@ class NatsAlarms:
         oldest = self._now() - KNOWN_SECONDS
         self._others = {key: known for key, known in self._others.items() if known.at > oldest}
         known = {key: announced.alarm for key, announced in self._others.items()}
-        return in_order([*(known | {(a.source, a.name): a for a in self._own.values()}).values()])
+        return in_order((known | {_key(alarm): alarm for alarm in self._own.values()}).values())
 
     async def close(self) -> None:
         """Withdraw the alarms of this process and end the subscription."""
@@ -126,8 +148,12 @@ class NatsAlarms:
         except DecodeError:
             logger.error("the message at %s is not an alarm", message.subject)
             return
-        key = (alarm.source, alarm.name)
+        key = _key(alarm)
         if message.subject == subjects.ALARMS_CLEARED:
             self._others.pop(key, None)
         elif key in self._others or len(self._others) < MAX_ALARMS:
             self._others[key] = _Announced(alarm, self._now())
+
+
+def _key(alarm: Alarm) -> tuple[str, str, str]:
+    return alarm.source, alarm.instance, alarm.name
