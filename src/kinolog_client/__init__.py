@@ -95,23 +95,25 @@ if TYPE_CHECKING:
         LogPageInfo,
         ProofInfo,
     )
+    from kinolog_client.models.job_parts import (
+        ArtifactInfo,
+        AttemptInfo,
+        ErrorInfo,
+        LinksInfo,
+        MediaInfo,
+        StageInfo,
+        TimingsInfo,
+    )
     from kinolog_client.models.jobs import (
         PRIORITIES,
         STAGES,
         STATUSES,
         TERMINAL,
-        ArtifactInfo,
-        AttemptInfo,
-        ErrorInfo,
         JobCountsInfo,
         JobInfo,
         JobPageInfo,
-        LinksInfo,
-        MediaInfo,
         SceneInfo,
-        StageInfo,
         StoryboardInfo,
-        TimingsInfo,
     )
     from kinolog_client.models.results import FileInfo, ManifestInfo, RecordInfo, ResultInfo, SpecInfo
     from kinolog_client.models.selection import JobSelection, TimeSpan, VideoRequest
@@ -210,6 +212,7 @@ __all__ = [
 _MODULES = (
     "errors",
     "models.base",
+    "models.job_parts",
     "models.jobs",
     "models.commands",
     "models.history",

@@ -11,7 +11,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.history import LogLineInfo
-from kinolog_client.models.jobs import TERMINAL, JobCountsInfo, JobInfo, StageInfo
+from kinolog_client.models.job_parts import StageInfo
+from kinolog_client.models.jobs import TERMINAL, JobCountsInfo, JobInfo
 
 Json: TypeAlias = dict[str, Any]
 

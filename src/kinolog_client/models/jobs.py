@@ -1,12 +1,9 @@
-"""A job, its parts, and lists of jobs."""
+"""Jobs, lists of jobs, and storyboards."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from pydantic import Field
-
 from kinolog_client.models.base import ClientModel
+from kinolog_client.models.job_fields import JobFields
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 """Statuses of a job that has ended. Only a retry changes them."""
@@ -15,132 +12,8 @@ PRIORITIES = ("critical", "high", "medium", "low")
 STAGES = ("storyboard", "prefetch", "encode_prompt", "denoise", "decode", "assemble", "sign", "store")
 
 
-class ErrorInfo(ClientModel):
-    """Why a job or an attempt failed."""
-
-    code: str
-    message: str
-    retryable: bool = False
-
-
-class StageInfo(ClientModel):
-    """How far a stage is. `percent` is 0 to 100, `scene` counts from 0, `seconds` is None while it runs."""
-
-    stage: str | None
-    scene: int | None = None
-    percent: float = 0.0
-    started_at: datetime | None = None
-    seconds: float | None = None
-
-
-class AttemptInfo(ClientModel):
-    """One try at a job by one worker. `number` counts from 1."""
-
-    number: int
-    worker: str
-    hardware: str = ""
-    model_revision: str = ""
-    libraries: dict[str, str] = Field(default_factory=dict)
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    error: ErrorInfo | None = None
-
-
-class ArtifactInfo(ClientModel):
-    """A file that a job made. Hashes are in hexadecimal.
-
-    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; None if it has none.
-    """
-
-    kind: str
-    key: str = ""
-    sha256: str
-    size_bytes: int
-    media_type: str
-    signed_by: str | None = None
-
-
-class MediaInfo(ClientModel):
-    """Facts of a finished video. Sizes in pixels, `duration` in seconds."""
-
-    width: int
-    height: int
-    frames: int
-    fps: float
-    duration: float
-    codec: str
-    pixel_format: str
-    frame_hash: str
-
-
-class TimingsInfo(ClientModel):
-    """How long a job took, in seconds. None for what has not ended. `run_seconds` is the sum of its attempts."""
-
-    wait_seconds: float | None = None
-    run_seconds: float | None = None
-    total_seconds: float | None = None
-
-
-class LinksInfo(ClientModel):
-    """Paths of the files of a job. None for a file that does not exist."""
-
-    video: str | None = None
-    thumbnail: str | None = None
-    preview: str | None = None
-    manifest: str | None = None
-
-
-class JobInfo(ClientModel):
-    """A job. In lists, the fields that only the answer about one job has are empty.
-
-    `percent` is 0 to 100; `scene` counts from 0; `attempt` is 0 before the first; `queue_position` 0 is next;
-    `position` is that of the job's last commit in the log.
-    """
-
-    job_id: str
-    status: str
-    priority: str
-    percent: float = 0.0
-    stage: str | None = None
-    scene: int | None = None
-    scenes: int = 0
-    attempt: int = 0
-    worker: str | None = None
-    queue_position: int | None = None
-    eta_seconds: float | None = None
-    prompt: str | None = None
-    negative_prompt: str | None = None
-    model: str = ""
-    style: str | None = None
-    size: str = ""
-    width: int = 0
-    height: int = 0
-    duration: float = 0.0
-    frames: int = 0
-    fps: int = 0
-    steps: int = 0
-    guidance: float = 0.0
-    seed: int = 0
-    cancel_requested: bool = False
-    erased: bool = False
-    error: ErrorInfo | None = None
-    actor: str = ""
-    tenant: str = ""
-    request_id: str = ""
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    not_before: datetime | None = None
-    gpu_seconds: float = 0.0
-    version: int = 0
-    position: int = 0
-    stages: tuple[StageInfo, ...] = ()
-    attempts: tuple[AttemptInfo, ...] = ()
-    artifacts: tuple[ArtifactInfo, ...] = ()
-    media: MediaInfo | None = None
-    timings: TimingsInfo = Field(default_factory=TimingsInfo)
-    links: LinksInfo = Field(default_factory=LinksInfo)
+class JobInfo(JobFields):
+    """A job: the fields of the gateway's answer, and what follows from them."""
 
     @property
     def run_seconds(self) -> float | None:

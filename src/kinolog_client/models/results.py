@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from kinolog_client.models.base import ClientModel
-from kinolog_client.models.jobs import ArtifactInfo, AttemptInfo, LinksInfo, MediaInfo
+from kinolog_client.models.job_parts import ArtifactInfo, AttemptInfo, LinksInfo, MediaInfo
 
 
 class ResultInfo(ClientModel):

@@ -1,0 +1,92 @@
+"""The fields of a job. `python -m tests.client_job` writes this module from the gateway's `JobDetail`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kinolog_client.models.base import ClientModel
+from kinolog_client.models.job_parts import (
+    ArtifactInfo,
+    AttemptInfo,
+    ErrorInfo,
+    LinksInfo,
+    MediaInfo,
+    StageInfo,
+    TimingsInfo,
+)
+
+
+class JobFields(ClientModel):
+    """What the gateway says about a job. In lists, fields that only the answer about one job has are empty."""
+
+    job_id: str
+    """26 lower-case letters and digits."""
+    status: str
+    priority: str
+    percent: float = 0.0
+    """Progress of the whole job, 0 to 100."""
+    stage: str | None = None
+    """The current or last stage."""
+    scene: int | None = None
+    """The current scene, from 0, if the stage works on scenes."""
+    scenes: int = 0
+    """Number of scenes."""
+    attempt: int = 0
+    """The current or last attempt, from 1; 0 before the first."""
+    worker: str | None = None
+    """The worker of the current or last attempt."""
+    queue_position: int | None = None
+    """Jobs that start before it if the lanes take turns by weight, 8:4:2:1; 0 is next. An estimate: a lane
+    that waits for ten minutes has more turns."""
+    eta_seconds: float | None = None
+    """Estimated seconds until it ends; None before two denoising steps are done."""
+    prompt: str | None = None
+    """Description of the video; None once the job is erased."""
+    negative_prompt: str | None = None
+    model: str = ""
+    style: str | None = None
+    size: str = ""
+    """Width and height in pixels."""
+    width: int = 0
+    height: int = 0
+    duration: float = 0.0
+    """Requested length in seconds."""
+    frames: int = 0
+    fps: int = 0
+    steps: int = 0
+    guidance: float = 0.0
+    seed: int = 0
+    cancel_requested: bool = False
+    """Whether a cancellation was requested."""
+    erased: bool = False
+    """Whether its prompts and files are erased."""
+    error: ErrorInfo | None = None
+    """Why it failed, if it did."""
+    actor: str = ""
+    """Who submitted it."""
+    tenant: str = ""
+    """The tenant that owns it."""
+    request_id: str = ""
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    """Start of its first attempt."""
+    finished_at: datetime | None = None
+    not_before: datetime | None = None
+    """It does not start before this time."""
+    gpu_seconds: float = 0.0
+    """Device time spent on it."""
+    timings: TimingsInfo = Field(default_factory=TimingsInfo)
+    version: int = 0
+    """Number of events in its history."""
+    position: int = 0
+    """Position of its last commit in the log."""
+    stages: tuple[StageInfo, ...] = ()
+    """The stages of the current or last attempt, in order."""
+    attempts: tuple[AttemptInfo, ...] = ()
+    artifacts: tuple[ArtifactInfo, ...] = ()
+    media: MediaInfo | None = None
+    """Facts of the finished video."""
+    links: LinksInfo = Field(default_factory=LinksInfo)

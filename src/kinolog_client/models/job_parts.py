@@ -1,0 +1,84 @@
+"""The parts of a job that several answers share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kinolog_client.models.base import ClientModel
+
+
+class ErrorInfo(ClientModel):
+    """Why a job or an attempt failed."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class StageInfo(ClientModel):
+    """How far a stage is. `percent` is 0 to 100, `scene` counts from 0, `seconds` is None while it runs."""
+
+    stage: str | None
+    scene: int | None = None
+    percent: float = 0.0
+    started_at: datetime | None = None
+    seconds: float | None = None
+
+
+class AttemptInfo(ClientModel):
+    """One try at a job by one worker. `number` counts from 1."""
+
+    number: int
+    worker: str
+    hardware: str = ""
+    model_revision: str = ""
+    libraries: dict[str, str] = Field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: ErrorInfo | None = None
+
+
+class ArtifactInfo(ClientModel):
+    """A file that a job made. Hashes are in hexadecimal.
+
+    `signed_by` is the SHA-256 of the certificate that signed the C2PA manifest in the file; None if it has none.
+    """
+
+    kind: str
+    key: str = ""
+    sha256: str
+    size_bytes: int
+    media_type: str
+    signed_by: str | None = None
+
+
+class MediaInfo(ClientModel):
+    """Facts of a finished video. Sizes in pixels, `duration` in seconds."""
+
+    width: int
+    height: int
+    frames: int
+    fps: float
+    duration: float
+    codec: str
+    pixel_format: str
+    frame_hash: str
+
+
+class TimingsInfo(ClientModel):
+    """How long a job took, in seconds. None for what has not ended. `run_seconds` is the sum of its attempts."""
+
+    wait_seconds: float | None = None
+    run_seconds: float | None = None
+    total_seconds: float | None = None
+
+
+class LinksInfo(ClientModel):
+    """Paths of the files of a job. None for a file that does not exist."""
+
+    video: str | None = None
+    thumbnail: str | None = None
+    preview: str | None = None
+    manifest: str | None = None

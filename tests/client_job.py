@@ -1,0 +1,118 @@
+"""The fields of the client's job, written from the gateway's: `python -m tests.client_job` writes the module.
+
+The client stands alone and cannot import the gateway, so the fields of `JobDetail` are written into
+src/kinolog_client/models/job_fields.py as Python. A gateway of another version may lack a field or send a new value of
+an enumeration. Therefore a field has a default unless a job makes no sense without it, and enumerations are strings.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from datetime import datetime
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from kinolog_gateway.responses.job import JobDetail
+from kinolog_gateway.responses.job_parts import (
+    ArtifactView,
+    AttemptView,
+    ErrorView,
+    JobLinks,
+    MediaView,
+    StageView,
+    TimingsView,
+)
+from pydantic.fields import FieldInfo
+
+MODULE = Path(__file__).parents[1] / "src" / "kinolog_client" / "models" / "job_fields.py"
+
+REQUIRED = ("job_id", "status", "priority", "created_at", "updated_at")
+"""Fields without a default. Never add one: gateways of earlier versions do not send it."""
+
+PARTS = {
+    ArtifactView: "ArtifactInfo",
+    AttemptView: "AttemptInfo",
+    ErrorView: "ErrorInfo",
+    JobLinks: "LinksInfo",
+    MediaView: "MediaInfo",
+    StageView: "StageInfo",
+    TimingsView: "TimingsInfo",
+}
+"""The client's model of each part of a job."""
+
+_EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
+_HEAD = '''\
+"""The fields of a job. `python -m tests.client_job` writes this module from the gateway's `JobDetail`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from kinolog_client.models.base import ClientModel
+from kinolog_client.models.job_parts import (
+    ArtifactInfo,
+    AttemptInfo,
+    ErrorInfo,
+    LinksInfo,
+    MediaInfo,
+    StageInfo,
+    TimingsInfo,
+)
+
+
+class JobFields(ClientModel):
+    """What the gateway says about a job. In lists, fields that only the answer about one job has are empty."""
+
+'''
+
+
+def job_fields() -> str:
+    """Return the text of the module. Raises KeyError for a part without a model of the client in `PARTS`."""
+    return _HEAD + "".join(_lines(name, field) for name, field in JobDetail.model_fields.items())
+
+
+def _lines(name: str, field: FieldInfo) -> str:
+    """Return the line of a field, and its description below."""
+    return f"    {name}: {_declaration(field.annotation, required=name in REQUIRED)}\n{_docstring(field.description)}"
+
+
+def _declaration(annotation: Any, *, required: bool) -> str:
+    """Return the type of a field, and its default unless it is required."""
+    kind, optional = _client_type(annotation)
+    if required:
+        return kind
+    if optional or kind == "datetime":
+        return f"{kind} | None = None"
+    if kind.startswith("tuple"):
+        return f"{kind} = ()"
+    return f"{kind} = {_EMPTY.get(kind, f'Field(default_factory={kind})')}"
+
+
+def _client_type(annotation: Any) -> tuple[str, bool]:
+    """Return the client's type of a value, and whether it may be None."""
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        (inner,) = (member for member in get_args(annotation) if member is not NoneType)
+        return _client_type(inner)[0], True
+    if origin is list:
+        return f"tuple[{_client_type(get_args(annotation)[0])[0]}, ...]", False
+    if origin is Literal:
+        return "str", False
+    if annotation in (str, int, float, bool, datetime):
+        return annotation.__name__, False
+    return PARTS[annotation], False
+
+
+def _docstring(description: str | None) -> str:
+    if description is None:
+        return ""
+    text = re.sub(r"\bnull\b", "None", description)
+    return textwrap.fill(f'"""{text}"""', 110, initial_indent="    ", subsequent_indent="    ") + "\n"
+
+
+if __name__ == "__main__":
+    MODULE.write_text(job_fields(), encoding="utf-8")
