@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from nats.aio.client import Client
@@ -13,7 +14,7 @@ from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.settings import LogSettings
-from tests.fixtures.waits import WAIT_SECONDS
+from tests.fixtures.waits import WAIT_SECONDS, until_true
 
 INFO = b'INFO {"headers": true, "max_payload": 1048576}\r\n'
 
@@ -43,6 +44,64 @@ async def test_sockets_of_failed_handshakes_are_closed() -> None:
             for _ in range(2):
                 await closed.get()
         await client.close()
+
+
+@pytest.mark.parametrize("first", range(0, 120, 20))
+async def test_a_close_at_any_moment_of_a_reconnect(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
+    """A client that is closed in the first, second, ... step of the loop of a reconnect leaves no connection open."""
+    monkeypatch.setattr(connection_module, "RECONNECT_SECONDS", 0)
+    open_connections: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_connections.add(writer)
+        with contextlib.suppress(OSError):
+            writer.write(INFO)
+            while line := await reader.readline():
+                if line == b"PING\r\n":
+                    writer.write(b"PONG\r\n")
+        open_connections.remove(writer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for steps in range(first, first + 20):
+            client = await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+            for writer in open_connections:
+                writer.transport.abort()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await client.close()
+            await until_true(lambda: not open_connections, f"no connection is open after {steps} steps")
+
+
+async def test_a_server_that_does_not_read_keeps_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server has not read when its time is up is dropped together with the connection."""
+    monkeypatch.setattr(connection_module, "CLOSE_SECONDS", 0.1)
+    sent = 64 * 1_000_000
+    closed = asyncio.Event()
+    received: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await closed.wait()
+        count = 0
+        with contextlib.suppress(OSError):
+            while block := await reader.read(1_000_000):
+                count += len(block)
+        received.set_result(count)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+        for _ in range(64):
+            await client.publish("subject", bytes(1_000_000))
+        await client.close()
+        closed.set()
+        async with asyncio.timeout(WAIT_SECONDS):
+            assert await received < sent
 
 
 async def test_a_server_that_never_answers_is_reported() -> None:

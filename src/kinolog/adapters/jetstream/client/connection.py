@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
+from urllib.parse import ParseResult
 
 import nats.errors
-from nats.aio.client import DEFAULT_FLUSH_TIMEOUT, Client, Srv
+from nats.aio.client import DEFAULT_BUFFER_SIZE, DEFAULT_FLUSH_TIMEOUT, Client, Srv
 from nats.aio.msg import Msg
+from nats.aio.transport import TcpTransport
 
 from kinolog.adapters.jetstream.subjects import Service, inbox_prefix
 from kinolog.ports.event_store import LogUnavailable
@@ -73,6 +76,24 @@ class _ConnectionEvents:
         else:  # the client closes on errors that it does not know
             logger.critical("the connection to NATS is closed and is not opened again; ending this process")
             self._client.on_lost()
+
+
+class _Transport(TcpTransport):
+    """A transport whose waits end with their own cancellation only, and lose neither that nor a socket."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        async with asyncio.timeout(connect_timeout):
+            reader, writer = await asyncio.open_connection(uri.hostname, uri.port, limit=buffer_size)
+        self._bare_io_reader = self._io_reader = reader
+        self._bare_io_writer = self._io_writer = writer
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is closed. All who wait share a future, which a cancellation of one would cancel."""
+        if self._io_writer is not None:
+            await asyncio.shield(self._io_writer.wait_closed())
 
 
 class Connection(Client):
@@ -161,9 +182,7 @@ class Connection(Client):
 
         It would also wait until the lost server has read what is left to write, which one that vanished never does.
         """
-        writer = getattr(self._transport, "_io_writer", None)
-        if isinstance(writer, asyncio.StreamWriter):
-            writer.transport.abort()
+        self._abort_transport()
         try:
             await super()._attempt_reconnect()
         except Exception:
@@ -174,9 +193,20 @@ class Connection(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         """Connect to a server. The client forgets the socket of a handshake that failed; it is closed here."""
-        if self._transport is not None:
-            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
-        await super()._connect_to_server(s)
+        self._abort_transport()
+        self._transport = None
+        if s.uri.scheme in ("ws", "wss"):
+            await super()._connect_to_server(s)
+            return
+        s.last_attempt = time.monotonic()
+        self._transport = _Transport()
+        await self._transport.connect(s.uri, DEFAULT_BUFFER_SIZE, self.options["connect_timeout"])
+
+    def _abort_transport(self) -> None:
+        """Close the socket now; what was not sent is dropped."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if isinstance(writer, asyncio.StreamWriter):
+            writer.transport.abort()
 
     closed_by_us = False
     """Whether this process closed the connection."""
@@ -185,15 +215,26 @@ class Connection(Client):
     """Called when the connection is closed and is not opened again."""
 
     async def close(self) -> None:
+        """Close the connection, whatever it is doing. What the server does not read in time is dropped.
+
+        The client would wait for the end of its own reconnect together with the reconnect, so that the cancellation
+        of the one hits the other, and it would forget the socket of a server that does not read.
+        """
         self.closed_by_us = True
+        reconnect = self._reconnection_task
+        if reconnect is not None and reconnect is not asyncio.current_task():
+            await end_tasks((reconnect,))
         if (
             not self.is_connected
         ):  # the client would write it to the lost socket; from Python 3.12 on that raises
             self._pending = []
             self._pending_data_size = 0
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await super().close()
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await super().close()
+        finally:
+            self._abort_transport()
 
 
 async def connect(
