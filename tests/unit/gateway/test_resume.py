@@ -13,6 +13,7 @@ from kinolog_gateway.websocket import tenant_broadcast
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from kinolog.v1 import job_pb2 as pb
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway, running_gateway
 from tests.unit.gateway.recording_api import RecordingApi, Refusal
@@ -308,3 +309,32 @@ async def test_an_api_with_another_log(gateway: RunningGateway, api: RecordingAp
         await api.wait_for_streams()
         job = api.add_job()
         assert positions(await client.receive_until(job.position)) == [1]
+
+
+async def test_an_erased_job_is_forgotten(gateway: RunningGateway, api: RecordingApi) -> None:
+    """After an erasure neither a commit nor a log line from before it is sent from the gateway's memory."""
+    job = api.add_job()
+    api.add_job()
+    async with connected(gateway.ws_url) as watcher:
+        await watcher.subscribe("jobs", after=0)
+        await api.wait_for_streams()
+        api.send_update(log=canned.line(job, 1))
+        erased = pb.Job(id=job.id, status=job.status, erased=True)
+        done = api.commit(erased, "erased")
+        await watcher.receive_until(done.position)
+        for update in api.log:  # as the api unseals them now
+            if update.job.id == job.id:
+                update.job.CopyFrom(
+                    pb.Job(id=job.id, status=job.status, position=update.position, erased=True)
+                )
+        api.lines.clear()
+        async with connected(gateway.ws_url) as client:
+            await client.send(type="subscribe", channel="jobs", after=0)
+            await client.receive_until(done.position)
+            assert positions(client.received) == [1, 2, 3]
+            shown = [message["data"]["job"]["prompt"] for message in commits(client.received)]
+            assert shown == [None, canned.PROMPT, None]
+            await client.send(type="subscribe", channel=f"logs:{job.id}")
+            api.send_update(log=canned.line(job, 2))
+            line = await client.receive_type("job_log_entry")
+            assert line["data"]["sequence"] == 2

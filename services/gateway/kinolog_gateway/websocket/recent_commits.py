@@ -30,6 +30,15 @@ class RecentCommits:
         if len(self._commits) > SIZE:
             self.floor = self._commits.popleft().position
 
+    def forget(self, job_id: str) -> None:
+        """Drop the commits of an erased job, which show its texts, and with them all that are older.
+
+        Clients that resume before them catch up from the api.
+        """
+        last = max((commit.position for commit in self._commits if commit.job_id == job_id), default=0)
+        while self._commits and self._commits[0].position <= last:
+            self.floor = self._commits.popleft().position
+
     def covers(self, after: int) -> bool:
         """Return whether every commit after this position is here."""
         return self.floor is not None and after >= self.floor

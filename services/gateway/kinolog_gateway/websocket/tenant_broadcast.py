@@ -249,10 +249,20 @@ class TenantBroadcast:
         if len(self._jobs) > KNOWN_JOBS:
             self._jobs.popitem(last=False)
         self._latest.pop((MessageKind.PROGRESS, message.job_id), None)
+        if update.job.erased:
+            self._forget(message.job_id)
         self.recent_commits.add(message)
         for client in self._recipients(message):
             client.on_commit(message)
         self.queue_counts.on_commit()
+
+    def _forget(self, job_id: str) -> None:
+        """Drop what is remembered of a job before its erasure: prompts, pictures and log lines."""
+        self.recent_commits.forget(job_id)
+        self._latest.pop((MessageKind.PREVIEW, job_id), None)
+        remaining = [line for line in self.recent_lines if line.job_id != job_id]
+        self.recent_lines.clear()
+        self.recent_lines.extend(remaining)
 
     def _recipients(self, message: OutgoingMessage) -> set[WebSocketClient]:
         of_job = self._subscribers.get(Channel("job", message.job_id), set())
