@@ -104,14 +104,16 @@ async def test_readers_that_stand_still_are_started_again(
 ) -> None:
     """While the log moves and the readers do not, a problem is named and they are started again: nothing is lost."""
     monkeypatch.setattr(harness.broadcast, "_standstill", Standstill(1e-9))
-    follow = harness.store.follow
+    follow, reads = harness.store.follow, asyncio.Event()
 
     async def stuck(after: int) -> AsyncGenerator[Sequence[RecordedCommit], None]:
+        reads.set()
         await asyncio.Event().wait()
         yield []
 
     monkeypatch.setattr(harness.store, "follow", stuck)
     watcher = await harness.broadcast.attach(ALL)
+    await reads.wait()
     await harness.submit()
     monkeypatch.setattr(harness.store, "follow", follow)
     for _ in range(2):
