@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.fixtures.web_server import serving
 
 FOLDER = Path(__file__).parent
 """The recording: responses, a video and its thumbnail. `export` draws another one."""
@@ -43,8 +45,7 @@ class Replay:
         self._changed = asyncio.Condition()
         self.url = ""
         self._sockets: list[WebSocket] = []
-        self._server: uvicorn.Server | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._serving = AsyncExitStack()
         self.with_socket = True
         self.pages = False
         """Whether lists have pages of the requested length."""
@@ -63,17 +64,12 @@ class Replay:
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
-        self._task = asyncio.create_task(self._server._serve([listener]))  # serve() would take the signals
+        await self._serving.enter_async_context(serving(uvicorn.Server(config), listener))
 
     async def stop(self) -> None:
         """Stop, and close all connections."""
-        if self._server is not None and self._task is not None:
-            self._server.should_exit = True
-            await self._task
-            self._server = self._task = None
+        await self._serving.aclose()
 
     def hold(self, path: str) -> asyncio.Event:
         """Have the responses for a path wait for the event that is returned."""

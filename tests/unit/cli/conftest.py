@@ -26,7 +26,6 @@ def kinolog(gateway: RunningGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("KINOLOG_DATA", str(tmp_path / "data"))
 
     async def run(*arguments: str, columns: int = 0, text: str | None = None) -> Result:
-        await gateway.client.get("/health")  # it has printed its ready line, which the command must not catch
         terminal = {"FORCE_COLOR": "1", "COLUMNS": str(columns), "TERM": "xterm"} if columns else {}
         whole = ["--url", gateway.url, *arguments]
         return await asyncio.to_thread(CliRunner().invoke, app, whole, input=text, env=terminal)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from kinolog_gateway.app import GatewayServer, listen, server_for
 
 from kinolog.process.settings import GatewaySettings
+from tests.fixtures.web_server import serving
 from tests.unit.gateway.recording_api import RecordingApi
 from tests.unit.gateway.recording_services import serve_all
 
@@ -37,27 +37,19 @@ class RunningGateway:
         return app.state
 
 
-@contextmanager
-def _no_signals() -> Any:
-    yield
-
-
 @asynccontextmanager
 async def running_gateway(api_target: str, key_file: Path | None = None) -> AsyncIterator[RunningGateway]:
     """Run a gateway on a free port, in this event loop."""
     settings = GatewaySettings(gateway_port=0, api_target=api_target, api_key_file=key_file)
     server = server_for(settings)
-    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the test handles its own signals
     listener = listen(settings.gateway_host, 0)
-    port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    serving = asyncio.get_running_loop().create_task(server.serve([listener]))
-    try:
-        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
-            yield RunningGateway(url, client, server)
-    finally:
-        server.should_exit = True
-        await serving
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with (
+        serving(server, listener),
+        # Certificates, which HTTP does not need, take as long to load as a test.
+        httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=False) as client,  # noqa: S501 - HTTP
+    ):
+        yield RunningGateway(url, client, server)
 
 
 @pytest.fixture

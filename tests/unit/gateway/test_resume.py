@@ -253,9 +253,10 @@ async def test_a_gateway_that_stops(api: RecordingApi) -> None:
         client = WsClient(await connect(gateway.ws_url, compression=None))
         await client.subscribe("jobs")
         await api.wait_for_streams()
-        gateway.server.should_exit = True
-        with pytest.raises(ConnectionClosed) as closed:
-            await client.receive_all()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(gateway.server.shutdown())
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.receive_all()
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
 
