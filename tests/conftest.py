@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.tasks",
     "tests.fixtures.whole_stack",
     "tests.fixtures.filled_folder",
+    "tests.fixtures.flushes",
 ]
 
 

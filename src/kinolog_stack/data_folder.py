@@ -7,12 +7,14 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from kinolog.durable_files import flush_folder, make_folder, write_durably
 from kinolog.process.full_disk import is_full
 from kinolog_stack.errors import StartError
 
@@ -48,6 +50,7 @@ class DataFolder:
         self._state = path / "stack.json"
         self._lock = path / "lock"
         self._layout = path / "layout.json"
+        self._restoring = path / "restoring"
         self._handle: int | None = None
 
     def log(self, name: str) -> Path:
@@ -59,12 +62,17 @@ class DataFolder:
         """True between `open` and `close`."""
         return self._handle is not None
 
-    def open(self) -> None:
-        """Create missing folders and take the lock. Raises `StartError` and then changes nothing."""
+    def open(self, *, restores_backup: bool = False) -> None:
+        """Create missing folders and take the lock. Raises `StartError` and then changes nothing.
+
+        A folder in which the restore of a backup did not end opens for another one only (`restores_backup`).
+        """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path, mode=0o700)
             self._take_lock()
             self.check_layout()
+            if not restores_backup:
+                self._check_restored()
             self.make_folders()
         except OSError as error:
             self.close()
@@ -83,13 +91,31 @@ class DataFolder:
     def make_folders(self) -> None:
         """Create missing folders. Videos and the log are private to their owner."""
         for folder in (self.artifacts, self.scratch, self.logs, self.nats):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, mode=0o700)
 
     def close(self) -> None:
         """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def begin_restore(self, backup: Path) -> None:
+        """Note that a backup is put in the place of what is here. Until `end_restore` the folder is not whole."""
+        write_durably(self._restoring, f"{backup}\n")
+
+    def end_restore(self) -> None:
+        """Note that everything of the backup is here."""
+        self._restoring.unlink(missing_ok=True)
+        flush_folder(self.path)
+
+    def _check_restored(self) -> None:
+        """Raise `StartError` if only a part of a backup is here: a start on it would continue an older log."""
+        with contextlib.suppress(FileNotFoundError):
+            backup = self._restoring.read_text(encoding="utf-8", errors="surrogateescape").strip()
+            raise StartError(
+                f"the restore of the backup {backup} into {self.path} did not end, so only a part of it is there.",
+                f"Run it again: kinolog restore --from {shlex.quote(backup)}. What was there before is in set-aside/.",
+            )
 
     def write_state(self, running: RunningStack | None) -> None:
         """Write `stack.json` for clients. None removes it."""
@@ -165,8 +191,7 @@ class DataFolder:
     def check_layout(self) -> None:
         """Raise `StartError` for a newer layout, a damaged folder and a folder of another program."""
         if not self._layout.exists():
-            fresh = self._layout.with_name("layout.json.new")
-            unknown = {entry.name for entry in self.path.iterdir()} - {"lock", fresh.name}
+            unknown = {entry.name for entry in self.path.iterdir()} - {"lock", f"{self._layout.name}.new"}
             if unknown:
                 raise StartError(
                     f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(unknown)[:3])}"
@@ -174,8 +199,7 @@ class DataFolder:
                     "Choose an empty or new folder with --data (KINOLOG_DATA), or restore layout.json.",
                 )
             about = {"layout": LAYOUT, "made_by": version("kinolog")}
-            fresh.write_text(json.dumps(about) + "\n", encoding="utf-8")
-            fresh.replace(self._layout)  # complete or not there, also when the disk is full
+            write_durably(self._layout, json.dumps(about) + "\n", mode=0o644)
         try:
             layout = int(json.loads(self._layout.read_text(encoding="utf-8"))["layout"])
         except (ValueError, KeyError, TypeError) as error:

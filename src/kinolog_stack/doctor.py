@@ -158,7 +158,8 @@ def _models() -> DoctorCheck:
 
 def _signing(folder: DataFolder) -> DoctorCheck:
     settings = StackSettings()
-    path = settings.signing_certificate or SigningChain(folder.signing_chain).signer
+    chain = SigningChain(folder.signing_chain)
+    path = settings.signing_certificate or chain.signer
     if not settings.signing or not (settings.signing_certificate or path.exists()):
         why = "a start makes the certificate" if settings.signing else "KINOLOG_SIGNING is false"
         return DoctorCheck(name="signing", status=OK, found=f"videos are not signed: {why}")
@@ -167,8 +168,10 @@ def _signing(folder: DataFolder) -> DoctorCheck:
     except (OSError, ValueError) as error:
         remedy = "Correct KINOLOG_SIGNING_CERTIFICATE, or restore secrets/c2pa (docs/running.md)."
         return DoctorCheck(name="signing", status=WRONG, found=f"{path}: {error}", remedy=remedy)
-    status = OK if ends_at - datetime.now(UTC) > EXPIRES_SOON else WARNING
-    remedy = "" if status == OK else "Renew it: finished jobs wait once it has expired."
+    remedy = "" if settings.signing_certificate else chain.problem()
+    if ends_at - datetime.now(UTC) <= EXPIRES_SOON:
+        remedy = f"Renew it: finished jobs wait once it has expired. {remedy}".strip()
+    status = WARNING if remedy else OK
     found = f"the certificate {path} signs videos until {ends_at:%Y-%m-%d}"
     return DoctorCheck(name="signing", status=status, found=found, remedy=remedy)
 

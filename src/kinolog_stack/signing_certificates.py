@@ -7,11 +7,14 @@ authority, so both are valid for long; the signing certificate is made again in 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -22,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+from kinolog.durable_files import locked_folder, make_folder, write_durably
 from kinolog_stack.errors import StartError
-from kinolog_stack.servers.passwords import write_private
 from kinolog_stack.settings import StackSettings
 
 CERTIFICATE_SETTING = "KINOLOG_SIGNING_CERTIFICATE"
@@ -50,28 +53,52 @@ class SigningChain:
         self.signer_key = folder / "signer.key"
 
     def ensure(self) -> None:
-        """Make what is missing, and renew a signing certificate that ends soon. Raises `OSError`, `ValueError`."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self.root.exists():
-            self._make_root()
-        if not self._signer_is_usable():
-            self._make_signer()
+        """Make what is missing, and renew a signing certificate that ends soon.
+
+        A root is made once. Its key is never replaced, since with another one nobody would know the signer of later
+        videos. Raises `OSError`, `ValueError`.
+        """
+        make_folder(self.folder, mode=0o700)
+        with locked_folder(self.folder):
+            if not os.path.lexists(self.root):  # a link to a missing disk is there
+                self._make_root()
+            if not self._signer_is_usable():
+                self._make_signer()
+
+    def problem(self) -> str:
+        """Return why no signing certificate can be made under the root; empty if one can."""
+        if not any(os.path.lexists(path) for path in (self.root, self.root_key, self.signer)):
+            return ""
+        try:
+            self._root_and_key()
+        except (OSError, ValueError) as error:
+            return f"{error}. Restore it from its copy: without it no certificate follows this one."
+        return ""
+
+    def _root_and_key(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """Return the root's certificate and its key. Raises `OSError`, `ValueError`."""
+        root, key = _read_certificate(self.root), _read_key(self.root_key)
+        if key.public_key() != root.public_key():
+            raise ValueError(f"{self.root_key} is not the key of {self.root}")
+        return root, key
 
     def _make_root(self) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
+        """Make the root's certificate, of the key that is there. Only a folder without a chain gets a new key."""
+        if not os.path.lexists(self.root_key):
+            if self.signer.exists():
+                raise ValueError(
+                    f"{self.root} and {self.root_key} are missing, and {self.signer} is of that root"
+                )
+            _write_key(self.root_key, ec.generate_private_key(ec.SECP256R1()))
+        key = _read_key(self.root_key)
         name = _name(f"kinolog root {_short_id(key.public_key())}")
         builder = _certificate(key, name, issuer=name, validity=ROOT_VALIDITY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
-        _write_key(self.root_key, key)
         _write(self.root, builder.sign(key, hashes.SHA256()))
-        self.signer.unlink(missing_ok=True)  # it would be of another root
 
     def _make_signer(self) -> None:
-        root = x509.load_pem_x509_certificate(self.root.read_bytes())
-        root_key = load_pem_private_key(self.root_key.read_bytes(), password=None)
-        if not isinstance(root_key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{self.root_key} is not a key on an elliptic curve")
+        root, root_key = self._root_and_key()
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name(f"kinolog {_short_id(root_key.public_key())}")
         builder = _certificate(key, name, issuer=root.subject, validity=SIGNER_VALIDITY)
@@ -85,12 +112,21 @@ class SigningChain:
         _write(self.signer, builder.sign(root_key, hashes.SHA256()))
 
     def _signer_is_usable(self) -> bool:
+        """Return whether key, certificate and root belong together. If not, another one is made under the root."""
         if not self.signer.exists() or not self.signer_key.exists():
             return False
-        signer = x509.load_pem_x509_certificate(self.signer.read_bytes())
-        key = load_pem_private_key(self.signer_key.read_bytes(), password=None)
+        try:
+            signer, key = _read_certificate(self.signer), _read_key(self.signer_key)
+        except ValueError:
+            return False
         if key.public_key() != signer.public_key():
             return False  # `up` was interrupted between the two files
+        with suppress(OSError, ValueError):  # a root that cannot be read ends no start: the doctor names it
+            root = _read_certificate(self.root)
+            try:
+                signer.verify_directly_issued_by(root)
+            except (ValueError, TypeError, InvalidSignature):
+                return False
         return signer.not_valid_after_utc - datetime.now(UTC) > RENEWED_BEFORE_END
 
 
@@ -115,8 +151,8 @@ def signing_env(chain: SigningChain, settings: StackSettings) -> Mapping[str, st
     except (OSError, ValueError) as error:
         raise StartError(
             f"the certificates in {chain.folder} cannot be used: {error}.",
-            "Restore the folder from a backup, or move it away for new certificates: later videos then have another "
-            "signer. KINOLOG_SIGNING=false makes unsigned videos.",
+            "Nothing was replaced. Restore the folder from its copy, or move it away for new certificates: later "
+            "videos then have another signer. KINOLOG_SIGNING=false makes unsigned videos.",
         ) from error
     return {CERTIFICATE_SETTING: str(chain.signer), KEY_SETTING: str(chain.signer_key)}
 
@@ -171,9 +207,28 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """Return a private key. Raises `OSError`, `ValueError`; the messages name the file."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"{path} holds no whole private key ({error})") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{path} is not a key on an elliptic curve")
+    return key
+
+
+def _read_certificate(path: Path) -> x509.Certificate:
+    """Return a certificate. Raises `OSError`, `ValueError`; the messages name the file."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} holds no whole certificate ({error})") from error
+
+
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
+    write_durably(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
 
 
 def _write(path: Path, certificate: x509.Certificate) -> None:
-    write_private(path, certificate.public_bytes(Encoding.PEM).decode("ascii"))
+    write_durably(path, certificate.public_bytes(Encoding.PEM).decode("ascii"))

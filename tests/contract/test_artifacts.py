@@ -25,6 +25,7 @@ from kinolog.ports.artifacts import (
     is_shared,
 )
 from tests.adapters.memory.artifacts import MemoryArtifacts
+from tests.fixtures.flushes import Flushes
 
 Kind = Literal["memory", "folder"]
 
@@ -298,3 +299,15 @@ async def test_a_folder_store_keeps_no_empty_folders(tmp_path: Path) -> None:
     empty = [path.name for path in folders if not any(path.iterdir())]
     assert set(empty) <= {"jobs"}
     assert [path.name for path in folders if path.name.startswith(JOB)] == [JOB]
+
+
+async def test_a_committed_file_outlasts_a_power_cut(tmp_path: Path, flushes: Flushes) -> None:
+    """Content and name are flushed, and so are the folders, which may be as new as the file."""
+    folder = tmp_path / "artifacts"
+    store = artifacts_at(folder.as_uri())
+    made = len(flushes.paths)
+    key = await _put(store, b"content")
+    (content, *folders) = [path for _, path in flushes.paths[made:]]
+    assert content.name not in key
+    assert folders == [(folder / key).parent, folder / "jobs", folder]
+    assert ("flush", tmp_path) in flushes.paths[:made]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from tests.fixtures.damage import flip_byte, flip_in_log
 from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
+from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
+from tests.renderers.installed import PYTHONPATH
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -121,7 +126,7 @@ def test_a_damaged_backup_is_refused(damaged_copy: Path, filled: FilledFolder, w
         damaged.write_text(damaged.read_text(encoding="utf-8")[:-20], encoding="utf-8")
     else:
         flip_byte(damaged, damaged.stat().st_size // 2)
-    checked = kinolog("backup", str(backup), "--check", "--data", str(damaged_copy))
+    checked = kinolog("backup", str(backup), "--check")
     assert checked.returncode == 1
     assert damaged.name in checked.stderr
     env = master_key(damaged_copy)
@@ -132,6 +137,26 @@ def test_a_damaged_backup_is_refused(damaged_copy: Path, filled: FilledFolder, w
     if what != "manifest":
         backed_up(damaged_copy, backup, "--verify")
         assert kinolog("backup", str(backup), "--check", "--data", str(damaged_copy)).returncode == 0
+
+
+def test_a_restore_that_was_killed_is_run_again(damaged_copy: Path, filled: FilledFolder) -> None:
+    """With a part of the backup in place nothing starts on the folder; the same command brings everything."""
+    backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
+    backed_up(damaged_copy, backup)
+    arguments = ("restore", "--yes", "--json", "--from", str(backup), "--data", str(target))
+    env = master_key(damaged_copy)
+    command = [sys.executable, "-m", "kinolog_cli.app", *arguments]
+    whole = os.environ | {"PYTHONPATH": PYTHONPATH} | env
+    with subprocess.Popen(command, env=whole, stdout=subprocess.DEVNULL) as restoring:
+        wait_until((target / "postgres").exists, "the restore has begun")
+        restoring.kill()
+    for verb in ("restore", "up", "backup"):
+        refused = kinolog(verb, *([str(backup)] if verb == "backup" else []), "--data", str(target), env=env)
+        assert refused.returncode == 1
+        assert f"kinolog restore --from {backup}" in refused.stderr
+    done = kinolog(*arguments, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_restored(target, filled.records, env)
 
 
 def test_another_master_key_is_refused(damaged_copy: Path, filled: FilledFolder) -> None:

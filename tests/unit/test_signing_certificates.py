@@ -101,6 +101,79 @@ def test_the_command_makes_a_chain(tmp_path: Path) -> None:
     assert "cannot be used" in failed.stderr
 
 
+def test_a_root_is_never_replaced(tmp_path: Path) -> None:
+    """A lost certificate of the root is made again with its key, and a start that was interrupted goes on."""
+    chain = new_chain(tmp_path / "chain")
+    first = _content(chain)
+    chain.root.unlink()
+    chain.ensure()
+    second = _content(chain)
+    assert {name for name in first if first[name] != second[name]} == {"root.pem"}
+    before, after = (x509.load_pem_x509_certificate(each["root.pem"]) for each in (first, second))
+    assert (after.subject, after.public_key()) == (before.subject, before.public_key())
+    new = SigningChain(tmp_path / "new")
+    new.folder.mkdir()
+    new.root_key.write_bytes(first["root.key"])
+    new.ensure()
+    assert new.root_key.read_bytes() == first["root.key"]
+
+
+@pytest.mark.parametrize("left", [b"", b"-----BEGIN PRIVATE KEY-----\nMIGH", None])
+def test_a_damaged_root_key_is_refused_by_name(tmp_path: Path, left: bytes | None) -> None:
+    """A key that is half written, empty, or on a disk that is away is not replaced; the message says what to do."""
+    chain = SigningChain(tmp_path / "c2pa")
+    chain.folder.mkdir()
+    if left is None:
+        chain.root_key.symlink_to(tmp_path / "away")
+    else:
+        chain.root_key.write_bytes(left)
+    with pytest.raises(StartError, match=r"root\.key|away") as refused:
+        signing_env(chain, StackSettings(data=tmp_path))
+    assert "Restore the folder from its copy" in refused.value.remedy
+    assert [path.name for path in chain.folder.iterdir()] == ["root.key"]
+    assert left is None or chain.root_key.read_bytes() == left
+
+
+def test_a_chain_that_lost_its_root_is_not_continued_under_another(tmp_path: Path) -> None:
+    """Videos of before have that root, so a folder without it is refused, and so is a root with another's key."""
+    chain, other = new_chain(tmp_path / "chain"), new_chain(tmp_path / "other")
+    chain.root.unlink()
+    chain.root_key.unlink()
+    left = _content(chain)
+    with pytest.raises(ValueError, match=r"root\.pem and .*root\.key are missing"):
+        chain.ensure()
+    assert _content(chain) == left
+    other.root_key.write_bytes(new_chain(tmp_path / "third").root_key.read_bytes())
+    other.signer.unlink()
+    with pytest.raises(ValueError, match=r"root\.key is not the key of .*root\.pem"):
+        other.ensure()
+    assert not other.signer.exists()
+
+
+@pytest.mark.parametrize("damage", ["another root's", "damaged"])
+def test_a_signing_certificate_that_does_not_fit_is_made_again(tmp_path: Path, damage: str) -> None:
+    """A pair of another root, or one that cannot be read, is replaced by one under the root that is there."""
+    chain, other = new_chain(tmp_path / "chain"), new_chain(tmp_path / "other")
+    if damage == "damaged":
+        chain.signer_key.write_bytes(chain.signer_key.read_bytes()[:40])
+    else:
+        chain.signer.write_bytes(other.signer.read_bytes())
+        chain.signer_key.write_bytes(other.signer_key.read_bytes())
+    chain.ensure()
+    root, signer = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (chain.root, chain.signer))
+    signer.verify_directly_issued_by(root)
+
+
+def test_the_doctor_names_a_root_that_cannot_be_used(tmp_path: Path) -> None:
+    """A damaged root ends no start while the signing certificate is good; the doctor says what to restore."""
+    chain = new_chain(DataFolder(tmp_path).signing_chain)
+    chain.root_key.write_bytes(b"")
+    chain.ensure()
+    (check,) = [check for check in run_checks(DataFolder(tmp_path)) if check.name == "signing"]
+    assert check.status == "warning"
+    assert f"{chain.root_key} holds no whole private key" in check.remedy
+
+
 def test_a_missing_root_key_is_named(tmp_path: Path) -> None:
     """A chain that cannot be continued is refused with what to do, and not replaced."""
     chain = new_chain(tmp_path)

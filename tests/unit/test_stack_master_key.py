@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kinolog.privacy.master_keys import MasterKey
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
+from kinolog_stack.servers import master_key
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 
 FILE = "KINOLOG_MASTER_KEY_FILE"
@@ -58,6 +60,22 @@ def test_a_lost_key_is_not_replaced(folder: DataFolder) -> None:
     assert not path.exists()
     path.write_text(text, encoding="utf-8")
     assert master_key_env(folder, {})[FILE] == str(path)
+
+
+def test_two_that_share_a_file_get_one_key(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two kinologs that start at the same time, the second uses the key of the first: neither replaces it."""
+    shared = tmp_path / "shared.key"
+
+    def quicker() -> str:
+        shared.write_text("ab" * 32, encoding="ascii")
+        return "cd" * 32
+
+    monkeypatch.setattr(master_key, "new_master_key", quicker)
+    master_key_env(folder, {FILE: str(shared)})
+    assert shared.read_text(encoding="ascii") == "ab" * 32
+    assert folder.master_key_id.read_text(encoding="ascii").strip() == MasterKey(b"\xab" * 32).id.hex()
 
 
 def test_another_key_is_refused_and_a_rotation_is_not(folder: DataFolder) -> None:

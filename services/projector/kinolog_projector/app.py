@@ -43,7 +43,9 @@ from kinolog.adapters.jetstream.queue.ticket_issuer import JetStreamTicketIssuer
 from kinolog.adapters.jetstream.streams import StreamMismatch
 from kinolog.adapters.jetstream.subjects import QUEUE_STREAMS
 from kinolog.adapters.jetstream.workers import JetStreamWorkerRegistry
+from kinolog.backup.manifest import UnusableBackup
 from kinolog.command_handler import CommandHandler
+from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.privacy.master_keys import MasterKeyUnusable
@@ -54,7 +56,6 @@ from kinolog.process.settings import ProjectorSettings
 from kinolog.process.standstill_alarm import StandstillAlarm
 from kinolog.process.tasks import end_tasks
 from kinolog.readmodel.database import reader_pool
-from kinolog_projector.backup.backup_folder import UnusableBackup
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
 from kinolog_projector.dispatch.reconciler import Reconciler
@@ -169,6 +170,7 @@ START_ERRORS = (
     LogUnavailable,
     RebuildRunning,
     UnusableBackup,
+    ArtifactsUnavailable,
     OSError,
 )
 

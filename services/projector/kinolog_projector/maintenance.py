@@ -13,14 +13,15 @@ from kinolog.adapters.jetstream.provision import replace_stream
 from kinolog.adapters.jetstream.streams import StreamMissing
 from kinolog.adapters.jetstream.subjects import EVENTS
 from kinolog.adapters.obstore.artifacts import configured_artifacts
+from kinolog.backup.folder import BackupFolder
+from kinolog.backup.manifest import UnusableBackup
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.process.settings import BackupSettings, ProjectorSettings
 from kinolog.readmodel.database import writer_connection
 from kinolog.readmodel.tables import PROJECTION_VERSION
 from kinolog_projector.backup.backup import Backup
-from kinolog_projector.backup.backup_folder import BackupFolder, UnusableBackup
-from kinolog_projector.backup.backup_load import check_master_keys, checked_manifest, load_tables, rows_of
+from kinolog_projector.backup.backup_load import check_master_keys, load_tables, rows_of
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import archived_damages
 from kinolog_projector.guard.log_guard import described
@@ -150,7 +151,7 @@ async def backup(settings: ProjectorSettings, options: CommandOptions) -> Report
 
 async def check_backup(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare every file of a backup with its hash, and the master keys. Needs neither log nor database."""
-    manifest = await asyncio.to_thread(checked_manifest, BackupFolder(_folder(options)))
+    manifest = await asyncio.to_thread(BackupFolder(_folder(options)).checked_manifest)
     check_master_keys(manifest, load_master_keys(settings))
     text = (
         f"the backup of {manifest.made_at} is whole: {manifest.position} commits, "
@@ -163,7 +164,7 @@ async def check_backup(settings: ProjectorSettings, options: CommandOptions) -> 
 async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Fill empty streams and an empty database from a backup. Files are not loaded."""
     folder = BackupFolder(_folder(options))
-    manifest = await asyncio.to_thread(checked_manifest, folder)
+    manifest = await asyncio.to_thread(folder.checked_manifest, artifacts=False)
     async with (
         log_connection(settings) as log,
         await writer_connection(_url(settings), "kinolog-load") as connection,

@@ -32,6 +32,8 @@ def partial_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # a power cut leaves the old file or the new one, not an empty one
         partial.replace(place)
     finally:
         partial.unlink(missing_ok=True)

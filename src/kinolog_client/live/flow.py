@@ -1,10 +1,14 @@
-"""The flow of a watch: live while a WebSocket works, else polling. Pure; a loop performs its steps."""
+"""The flow of a watch: live while a WebSocket works, else polling. Pure; a loop performs its steps.
+
+A connection proves itself when it still answers after `stable_seconds`. Until then, after a failure, it is pinged
+whenever it is silent for `poll_seconds`, REST is read while a ping has no answer, and the connection ends no series of
+failures. So connections that open, answer once and fall silent are polled like those that do not open.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import inf
 from time import monotonic
 
 from kinolog.process.backoff import Backoff
@@ -40,11 +44,14 @@ class LiveSettings:
     pong_seconds: float = 10.0
     """How long the answer to a ping may take. Then the connection counts as broken."""
     stable_seconds: float = 10.0
-    """A connection that ends earlier counts as one more failure in a row."""
+    """A connection proves itself if it answers for this long. One that does not is one more failure in a row."""
     poll_seconds: float = 1.0
     """Time between two reads over REST while there is no live connection."""
     give_up_seconds: float | None = 30.0
-    """How long neither WebSocket nor REST may answer until the error is raised. None waits without a limit."""
+    """How long REST may fail until its error is raised, while no connection proves itself or brings a commit.
+
+    None waits without a limit.
+    """
     reconnect: Backoff = _RECONNECT
     """Pauses before the connection is tried again."""
 
@@ -71,17 +78,14 @@ class LiveFlow:
         yield Emit(LinkState("connecting"))
         yield from self._emit((yield from self._watch.start()))
         while not self._watch.ended:
-            cause, stable_at = "the connection ended", inf
+            cause = "the connection ended"
             try:
                 yield Connect(self._settings.open_seconds)
-                stable_at = self._clock() + self._settings.stable_seconds
                 yield from self._receive()
             except ConnectionLost as error:
                 cause = str(error)
             self._session.on_disconnected()
             yield Disconnect()
-            if self._clock() >= stable_at:
-                self._failures = 0
             self._failures += 1
             yield from self._poll_until_reconnect(cause)
 
@@ -90,22 +94,28 @@ class LiveFlow:
         settings, session = self._settings, self._session
         session.on_connected()
         yield from self._transmit()
-        answered, pinged, silent_seconds = False, True, 0.0
+        proven_at = self._clock() + settings.stable_seconds
+        live, pinged, silent_seconds = False, True, 0.0
         while not self._watch.ended:
-            limit = settings.pong_seconds if pinged else settings.silence_seconds
+            doubtful = self._failures > 0
+            quiet_seconds = settings.poll_seconds if doubtful else settings.silence_seconds
+            limit = settings.pong_seconds if pinged else quiet_seconds
             seconds = limit - silent_seconds
-            doubtful = not answered and self._failures > 0
             if doubtful:
                 seconds = min(seconds, settings.poll_seconds)
             text = yield Receive(seconds)
             if text is not None:
-                pinged, silent_seconds, self._away_since = False, 0.0, None
+                pinged, silent_seconds, position = False, 0.0, session.position
                 message = session.on_text(text)
                 yield from self._transmit()
                 if cause := pause_cause(message):
                     raise ConnectionLost(cause)  # what it misses is read over REST until updates come again
-                if not answered:
-                    answered = True
+                if self._clock() >= proven_at:
+                    self._failures, self._away_since = 0, None
+                elif session.position != position:
+                    self._away_since = None
+                if not live:
+                    live = True
                     yield Emit(LinkState("live"))
                 if message is not None:
                     yield from self._emit(self._watch.receive(message))
@@ -118,7 +128,8 @@ class LiveFlow:
                 yield from self._transmit()
                 pinged, silent_seconds = True, 0.0
             elif doubtful:
-                yield from self._poll("no answer to the first ping yet")
+                live = False
+                yield from self._poll("no answer to a ping yet")
 
     def _transmit(self) -> Flow[None]:
         for text in self._session.take_outgoing():

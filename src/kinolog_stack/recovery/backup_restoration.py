@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
+from kinolog.backup.manifest import ARTIFACTS, BackupFile, UnusableBackup
+from kinolog.durable_files import flush_folder, make_folder
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.restoration import Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
-
-ARTIFACTS = "artifacts"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,10 +29,24 @@ class BackupRestoration:
 
     def run(self) -> Restored:
         """Restore. Raises `StartError`, `RestoreDeclined`."""
+        folder = BackupFolder(self.backup)
+        try:
+            with folder.unchanged():
+                return self._restore(folder)
+        except (UnusableBackup, OSError) as error:
+            named = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise StartError(
+                f"{named}{reason}.", "Remove the cause and run the restore again; nothing was deleted."
+            ) from error
+
+    def _restore(self, folder: BackupFolder) -> Restored:
+        data = self.stack.folder
         checked = self.stack.projector("check-backup", "--folder", str(self.backup))
+        self._check_place()
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
         steps = [
-            *(f"set {path.name}/ of {self.stack.folder.path} aside" for path in self._occupied()),
+            *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
             f"load {checked['position']} commits, the keys and the log lines of {self.backup}",
             "copy its files",
             "build the read models from the log",
@@ -41,18 +57,20 @@ class BackupRestoration:
             self.say(f"  {number}. {step}")
         if not self.agree():
             raise RestoreDeclined("Nothing was restored.")
+        data.begin_restore(self.backup)
         for path in self._occupied():
             self.stack.move_aside(path)
         self.stack.adopt_master_keys()
-        self.stack.folder.make_folders()
+        data.make_folders()
         self.stack.postgres.start()
         self.stack.start_nats()
         self.stack.projector("migrate", service=Service.PROJECTOR)
         self.stack.projector("load", "--folder", str(self.backup))
-        copy_files(self.backup / ARTIFACTS, self.stack.folder.artifacts)
+        copy_files(folder, folder.checked_manifest(artifacts=False).artifacts, data.artifacts)
         settled = self.stack.projector("settle")
         if settled["commits"] != checked["position"]:
             raise StartError(f"{settled['commits']} commits were restored instead of {checked['position']}.")
+        data.end_restore()
         return Restored(
             changed=True,
             commits=settled["commits"],
@@ -66,19 +84,42 @@ class BackupRestoration:
         folder = self.stack.folder
         return [path for path in (folder.nats, folder.postgres, folder.artifacts) if _holds_data(path)]
 
+    def _check_place(self) -> None:
+        """Raise `StartError` for a backup in a folder that the restore sets aside."""
+        place = self.backup.resolve()
+        for path in self._occupied():
+            if place.is_relative_to(path.resolve()):
+                raise StartError(
+                    f"the backup {self.backup} is in {path}, which the restore sets aside.",
+                    "Move the backup out of it. Nothing was changed.",
+                )
 
-def copy_files(source: Path, target: Path) -> None:
-    """Copy the files of a backup durably. The backup was compared with its hashes before."""
-    for path in sorted(source.rglob("*")):
-        if not path.is_file():
-            continue
-        place = target / path.relative_to(source)
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Path) -> None:
+    """Copy the files that a manifest names, durably, and compare each with its hash on the way.
+
+    Other files in the folder stay there: an interrupted backup may have left those of jobs that were erased since.
+    Raises `UnusableBackup`, `OSError`.
+    """
+    folders = {artifacts}
+    for file in files:
+        place = artifacts / file.path.removeprefix(f"{ARTIFACTS}/")
+        make_folder(place.parent, mode=0o700)
+        folders.add(place.parent)
         unfinished = place.with_name(f"{place.name}.unfinished")
-        shutil.copyfile(path, unfinished)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
+        hashed = sha256()
+        with (backup.path / file.path).open("rb") as source, unfinished.open("wb") as target:
+            while chunk := source.read(CHUNK_BYTES):
+                hashed.update(chunk)
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        if hashed.hexdigest() != file.sha256:
+            unfinished.unlink()
+            raise UnusableBackup(f"{file.path} of the backup was changed while it was restored")
         unfinished.replace(place)
+    for folder in folders:
+        flush_folder(folder)
 
 
 def _holds_data(path: Path) -> bool:

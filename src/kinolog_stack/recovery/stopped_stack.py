@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from kinolog.adapters.jetstream.subjects import Service
+from kinolog.durable_files import flush_folder, make_folder
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.environment import service_environment
 from kinolog_stack.errors import StartError
@@ -63,7 +65,7 @@ class StoppedStack:
 
     def __enter__(self) -> Self:
         """Lock the folder. Raises `StartError` if a stack runs on it."""
-        self.folder.open()
+        self.folder.open(restores_backup=self._restores_backup)
         return self
 
     def __exit__(
@@ -155,10 +157,16 @@ class StoppedStack:
 
     def move_aside(self, path: Path, name: str = "") -> None:
         """Move a folder or a file to `set-aside/`, which deletes nothing. No server runs on it."""
-        name = name or path.name
-        target = self.folder.path / "set-aside" / self._stamp / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self.folder.path / "set-aside" / self._stamp
+        make_folder(folder, mode=0o700)
+        target = folder / (name or path.name)
+        for number in count(2):  # a stream may be set aside more than once
+            if not os.path.lexists(target):
+                break
+            target = folder / f"{name or path.name}-{number}"
         shutil.move(path, target)
+        for changed in (folder, path.parent):
+            flush_folder(changed)
         self.set_aside.append(target)
 
 

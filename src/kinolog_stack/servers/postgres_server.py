@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from kinolog.durable_files import make_folder, rename_durably, write_durably
 from kinolog_stack.environment import server_environment
 from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.processes.answers import WaitOn, answers_postgres
@@ -28,7 +29,7 @@ from kinolog_stack.processes.orphans import end_postgres_on
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.libpq import connect
-from kinolog_stack.servers.passwords import load_passwords, write_private
+from kinolog_stack.servers.passwords import load_passwords
 from kinolog_stack.servers.postgres_account import (
     allow_reading,
     allow_traversal,
@@ -162,8 +163,8 @@ class PostgresServer(Program):
             allow_reading(postgres_binary("postgres").parent.parent)
             allow_reading(_shared_libraries())
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder.parent)
+            make_folder(self.log_path.parent)
             version = self.folder / "PG_VERSION"
             if version.exists():
                 self._check_version(version.read_text(encoding="ascii").strip())
@@ -200,7 +201,7 @@ class PostgresServer(Program):
             change_owner(unfinished, account)
         secret = self.folder.with_name(f"{self.folder.name}.password")  # TMPDIR may be closed to `account`
         try:
-            write_private(secret, load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER])
+            write_durably(secret, load_passwords(self._passwords_path, [SUPERUSER])[SUPERUSER])
             if account is not None:
                 shutil.chown(secret, account.uid, account.gid)
             child = spawn(self._initdb(unfinished, secret, account))
@@ -222,7 +223,7 @@ class PostgresServer(Program):
             )
         if self.folder.exists():
             self.folder.rmdir()
-        unfinished.rename(self.folder)
+        rename_durably(unfinished, self.folder)
 
     def _initdb(self, folder: Path, secret: Path, account: ProcessAccount | None) -> ChildCommand:
         argv = [

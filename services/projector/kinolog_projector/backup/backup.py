@@ -11,21 +11,13 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore
+from kinolog.backup.folder import BackupFolder, record
+from kinolog.backup.manifest import ARTIFACTS, LOG, BackupFile, Manifest, Segment, UnusableBackup
+from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore, digest_in
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
-from kinolog_projector.backup.backup_folder import (
-    ARTIFACTS,
-    LOG,
-    BackupFile,
-    BackupFolder,
-    Manifest,
-    Segment,
-    UnusableBackup,
-    record,
-)
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
 from kinolog_projector.guard.log_guard import described
@@ -139,13 +131,13 @@ class Backup:
 
         A job may be erased meanwhile; then the copy starts again, from a state in which it is.
         """
-        self._folder.prepare()
-        for remaining in reversed(range(TRIES)):
-            try:
-                return await self._make()
-            except FilesChanged:
-                if not remaining:
-                    raise
+        with self._folder.prepared():
+            for remaining in reversed(range(TRIES)):
+                try:
+                    return await self._make()
+                except FilesChanged:
+                    if not remaining:
+                        raise
         raise AssertionError("unreachable")
 
     async def _make(self) -> MadeBackup:
@@ -258,6 +250,10 @@ class Backup:
                 and not (self._verify and self._folder.failure_of(file))
             ):
                 copied.files.append(file)
+                continue
+            if file is None and (leftover := self._folder.leftover(name, digest_in(key))) is not None:
+                copied.files.append(leftover)
+                copied.new += 1
                 continue
             try:
                 copied.files.append(await self._copy_file(key, name))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from psycopg import sql
 
+from kinolog.backup.folder import BackupFolder
+from kinolog.backup.manifest import Manifest
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
 from kinolog.privacy.master_keys import MasterKeys, MasterKeyUnusable
 from kinolog.readmodel.database import Connection
 from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA, key_archive
 from kinolog.readmodel.tables import PARTITION_POSITIONS
-from kinolog_projector.backup.backup_folder import BackupFolder, Manifest, UnusableBackup
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.schema.position_partitions import PositionPartitions
 
@@ -24,7 +25,6 @@ COPIES = {
         "COPY kinolog.log_lines (sequence, job_id, attempt, at, severity, message, note) FROM STDIN (FORMAT BINARY)"
     ),
 }
-MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +35,9 @@ class LoadedBackup:
     keys: int
 
 
-def checked_manifest(folder: BackupFolder) -> Manifest:
-    """Return the manifest after comparing every file with its hash. Raises `UnusableBackup`."""
-    manifest = folder.manifest()
-    if manifest is None:
-        raise UnusableBackup(f"{folder.path} holds no backup: it has no manifest.json")
-    wrong = list(folder.failures(manifest))
-    if wrong:
-        more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
-        raise UnusableBackup(f"the backup {folder.path} is damaged: {'; '.join(wrong[:MAX_NAMED])}{more}")
-    return manifest
-
-
 def check_master_keys(manifest: Manifest, master_keys: MasterKeys) -> None:
     """Raise `MasterKeyUnusable` unless this process has the master keys that wrap the keys of the backup."""
-    missing = sorted(set(manifest.master_keys) - set(master_keys.ids))
-    if missing:
+    if missing := manifest.missing_master_keys(master_keys.ids):
         raise MasterKeyUnusable(
             f"the keys of the backup are wrapped under master key {', '.join(missing)}, which is not configured: name "
             "the place of its copy with KINOLOG_MASTER_KEY_FILE"

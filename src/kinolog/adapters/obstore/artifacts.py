@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
+from kinolog.durable_files import flush_file, flush_folder, make_folder
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -99,7 +99,7 @@ class ObstoreArtifacts:
         try:
             with _store_errors():
                 if self._folder is not None:
-                    await asyncio.to_thread(_flush, self._folder / staged.temporary_key)
+                    await asyncio.to_thread(flush_file, self._folder / staged.temporary_key)
                 await obstore.rename_async(self._store, staged.temporary_key, key, overwrite=False)
         except AlreadyExistsError:
             created = not await self._is_intact(key)
@@ -117,10 +117,8 @@ class ObstoreArtifacts:
                 raise ArtifactDamaged(key) from None
         self._remove_if_empty(_temporary_folder(staged.job_id))
         if self._folder is not None:
-            folder = (self._folder / key).parent
             with _store_errors():
-                await asyncio.to_thread(_flush, folder)
-                await asyncio.to_thread(_flush, folder.parent)
+                await asyncio.to_thread(self._flush_name, self._folder / key)
         return StoredArtifact(key=key, sha256=staged.sha256, size_bytes=staged.size_bytes, created=created)
 
     async def discard(self, staged: StagedContent) -> None:
@@ -254,6 +252,14 @@ class ObstoreArtifacts:
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissing(key) from None
 
+    def _flush_name(self, path: Path) -> None:
+        """Flush the folders that lead to a file of a store that has folders: they may be as new as it is."""
+        for folder in path.parents:
+            with contextlib.suppress(FileNotFoundError):  # the job was erased meanwhile
+                flush_folder(folder)
+            if folder == self._folder:
+                break
+
     def _remove_if_empty(self, folder: str) -> None:
         """Remove a folder of a job in a store that has folders. A file that is written into it creates it again."""
         if self._folder is not None:
@@ -314,7 +320,7 @@ def artifacts_at(url: str) -> ObstoreArtifacts:
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise ValueError(f"a file URL needs an absolute path: {url}")
         folder = Path(unquote(parts.path))
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return ObstoreArtifacts(LocalStore(folder), folder)
     if parts.scheme in ("s3", "s3a"):
         return ObstoreArtifacts(S3Store.from_url(url, config={"copy_if_not_exists": "multipart"}))
@@ -325,12 +331,3 @@ async def _chunks_of(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield chunk
-
-
-def _flush(path: Path) -> None:
-    """Flush the content of a file, or the entries of a folder, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

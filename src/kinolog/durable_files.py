@@ -1,0 +1,92 @@
+"""Files that outlast a power cut: when a call returns, the file is complete on the disk and under its name.
+
+A new name is an entry of its folder, which the disk stores apart from the content. So the content is flushed before
+the name is given, and the folder after it. Every function raises `OSError`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PRIVATE_FILE = 0o600
+_CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+"""Error numbers of file systems that flush no folders, such as some network shares."""
+
+
+def flush_file(path: Path) -> None:
+    """Flush the content of a file to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_folder(path: Path) -> None:
+    """Flush the entries of a folder to disk, where this process may read it and its file system can."""
+    try:
+        flush_file(path)
+    except PermissionError:
+        return
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH_FOLDERS:
+            raise
+
+
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it, if they are missing. The last one has this mode, less the umask."""
+    if path.is_dir():
+        return
+    if not path.parent.is_dir():
+        make_folder(path.parent)
+    path.mkdir(mode=mode, exist_ok=True)
+    flush_folder(path.parent)
+
+
+def rename_durably(source: Path, target: Path) -> None:
+    """Rename a file or a folder, in place of a file that is there. The content was flushed before."""
+    source.replace(target)
+    flush_folder(target.parent)
+    if source.parent != target.parent:
+        flush_folder(source.parent)
+
+
+def write_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
+    """Write a file in place of the one that is there. At each moment it has the old text or the new one."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        rename_durably(fresh, path)
+    except OSError:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def create_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
+    """Write a file that is not there yet. Raises `FileExistsError`, also if another process is quicker."""
+    with locked_folder(path.parent):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        write_durably(path, text, mode=mode)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder against other threads and processes."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

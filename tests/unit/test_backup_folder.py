@@ -1,0 +1,223 @@
+"""The folder of a backup: whole after a power cut, made by one at a time, and read with suspicion."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kinolog.backup.folder import MANIFEST, BackupFolder
+from kinolog.backup.manifest import BackupFile, Manifest, Segment, UnusableBackup, parse_manifest
+from kinolog_cli.app import app
+from kinolog_cli.exit_codes import ExitCode
+from tests.fixtures.flushes import Flushes
+
+VIDEO = b"a video"
+KEY = f"jobs/{'a' * 26}/{sha256(VIDEO).hexdigest()}.mp4"
+MASTER_KEY = "ab" * 32
+
+
+def written(folder: BackupFolder, name: str, content: bytes, rows: int = 0) -> BackupFile:
+    """Write a file of a backup."""
+    with folder.writer(name) as file:
+        file.write(content)
+    return file.written(rows)
+
+
+def made(path: Path, stamp: str = "20260101T000000000000", master_key: str = "") -> Manifest:
+    """Make a backup of one commit, a key and a video."""
+    folder = BackupFolder(path)
+    with folder.prepared():
+        log = written(folder, f"log/{1:012d}-{1:012d}.commits", b"commit", 1)
+        segment = Segment(
+            path=log.path, size_bytes=log.size_bytes, sha256=log.sha256, rows=1, first=1, last=1
+        )
+        tables = {name: written(folder, f"{name}-{stamp}.copy", b"rows") for name in ("keys", "log_lines")}
+        manifest = Manifest(
+            kinolog="0.1.0",
+            made_at="2026-01-01T00:00:00+00:00",
+            position=1,
+            master_keys=(master_key,) if master_key else (),
+            segments=(segment,),
+            tables=tables,
+            artifacts=(written(folder, f"artifacts/{KEY}", VIDEO),),
+        )
+        folder.write_manifest(manifest)
+    return manifest
+
+
+def test_a_power_cut_leaves_a_whole_backup(tmp_path: Path, flushes: Flushes) -> None:
+    """The manifest has its name only when each file that it names is flushed, with its name and its folders."""
+    path = tmp_path / "backups" / "kinolog"
+    made(path)
+    renames = [place for kind, place in flushes.paths if kind == "rename"]
+    assert renames[-1] == path / MANIFEST
+    assert len(renames) == 5
+    end = flushes.paths.index(("rename", path / MANIFEST))
+    flushed_last = {
+        place: number for number, (kind, place) in enumerate(flushes.paths[:end]) if kind == "flush"
+    }
+    for place in renames[:-1]:
+        assert flushed_last[place.parent] > flushes.paths.index(("rename", place))
+        for folder in place.relative_to(tmp_path).parents:
+            assert tmp_path / folder in flushed_last
+    assert flushes.paths[end + 1] == ("flush", path)
+
+
+def test_the_files_of_before_go_after_the_manifest_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the new manifest is on the disk, a power cut brings back the old one, which needs its files."""
+    old = made(tmp_path)
+
+    def fails(handle: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    folder = BackupFolder(tmp_path)
+    with folder.prepared():
+        keys = written(folder, "keys-20260202T000000000000.copy", b"new rows")
+        new = replace(old, tables={**old.tables, "keys": keys})
+        monkeypatch.setattr(os, "fsync", fails)
+        with pytest.raises(UnusableBackup, match="Input/output error"):
+            folder.write_manifest(new)
+    assert folder.checked_manifest() == old
+
+
+def test_one_backup_at_a_time(tmp_path: Path) -> None:
+    """A second backup into a folder would delete the files of the first; a check or a restore would miss them."""
+    made(tmp_path)
+    folder, other = BackupFolder(tmp_path), BackupFolder(tmp_path)
+    with folder.prepared():
+        for entered in (other.prepared, other.unchanged):
+            with pytest.raises(UnusableBackup, match="is in use"), entered():
+                pass
+    third = BackupFolder(tmp_path).prepared()
+    with folder.unchanged(), other.unchanged(), pytest.raises(UnusableBackup, match="is in use"), third:
+        pass
+    with other.prepared():
+        pass
+
+
+def test_what_an_interrupted_backup_left_is_used_or_deleted(tmp_path: Path) -> None:
+    """A whole file of a job need not be copied again; a part of one, and tables that no manifest names, are deleted."""
+    manifest = made(tmp_path)
+    (tmp_path / "keys-20260202T000000000000.copy").write_bytes(b"rows")
+    (tmp_path / f"artifacts/{KEY}.unfinished").write_bytes(b"a vi")
+    folder = BackupFolder(tmp_path)
+    with folder.prepared():
+        assert folder.leftover(f"artifacts/{KEY}", sha256(VIDEO).hexdigest()) == manifest.artifacts[0]
+        assert folder.leftover(f"artifacts/{KEY}", sha256(b"other").hexdigest()) is None
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {Path(file.path).name for file in manifest.files} | {MANIFEST, "lock"}
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says that the backup of before is as it was, and no part of a file is left."""
+    made(tmp_path)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = BackupFolder(tmp_path)
+    with folder.prepared():
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(UnusableBackup, match=r"No space left on device.*is as it was"):
+            written(folder, "keys-20260202T000000000000.copy", b"rows")
+    assert len(list(tmp_path.glob("keys-*"))) == 1
+    folder.checked_manifest()
+
+
+def test_every_changed_byte_of_the_manifest_is_noticed(tmp_path: Path) -> None:
+    """Whatever is another one, the manifest is refused. Only the name of its own hash may be: then it has none."""
+    whole = made(tmp_path)
+    content = (tmp_path / MANIFEST).read_bytes()
+    for offset in range(len(content)):
+        flipped = bytearray(content)
+        flipped[offset] ^= 1
+        (tmp_path / MANIFEST).write_bytes(flipped)
+        try:
+            found = BackupFolder(tmp_path).manifest()
+        except UnusableBackup:
+            continue
+        assert found == whole
+        assert b'"sha256"' not in flipped.splitlines()[-2]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "artifacts/../../passwd",
+        f"artifacts/{KEY.replace('a' * 26, '../../secrets')}",
+        f"artifacts/{KEY.replace('.mp4', '.MP4')}",
+    ],
+)
+def test_a_manifest_cannot_name_files_elsewhere(tmp_path: Path, path: str) -> None:
+    """A restore reads and writes below its folders only, whoever wrote the manifest."""
+    manifest = made(tmp_path)
+    (video,) = manifest.artifacts
+    (segment,) = manifest.segments
+    keys = manifest.tables["keys"]
+    for other in (
+        replace(manifest, artifacts=(replace(video, path=path),)),
+        replace(manifest, segments=(replace(segment, path=path),)),
+        replace(manifest, tables={**manifest.tables, "keys": replace(keys, path=path)}),
+    ):
+        with pytest.raises(ValueError, match=r"no path of a file|not an artifact key"):
+            parse_manifest(other.to_text())
+
+
+def test_a_manifest_names_every_commit_and_table(tmp_path: Path) -> None:
+    """Commits that no segment holds, and a table that is missing, are noticed before anything is restored."""
+    manifest = made(tmp_path)
+    (segment,) = manifest.segments
+    for other in (
+        replace(manifest, position=2),
+        replace(manifest, segments=()),
+        replace(manifest, segments=(segment, segment)),
+        replace(manifest, tables={"keys": manifest.tables["keys"]}),
+    ):
+        with pytest.raises(ValueError, match=r"position|it names no log_lines"):
+            parse_manifest(other.to_text())
+
+
+def test_versions_of_the_manifest(tmp_path: Path) -> None:
+    """One of before, without a hash over itself, is read; one of a newer kinolog is refused by name."""
+    manifest = made(tmp_path)
+    content = json.loads(manifest.to_text())
+    del content["sha256"]
+    assert parse_manifest(json.dumps(content)) == manifest
+    (tmp_path / MANIFEST).write_text(json.dumps({**content, "format": 2, "kinolog": "9.0"}))
+    with pytest.raises(UnusableBackup, match=r"made by a newer kinolog \(9\.0\): upgrade"):
+        BackupFolder(tmp_path).manifest()
+
+
+def check(path: Path, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run `kinolog backup --check` where there is no data folder. Return status and output."""
+    settings = {"KINOLOG_DATA": "/nonexistent", **(env or {})}
+    done = CliRunner().invoke(app, ["backup", str(path), "--check"], env=settings)
+    return done.exit_code, done.output
+
+
+def test_a_backup_is_checked_with_nothing_but_its_folder(tmp_path: Path) -> None:
+    """Neither a data folder nor the master key is needed; a key that is given is compared."""
+    own, other = "00f2a3c9a7c8e1d4", {"KINOLOG_MASTER_KEY": MASTER_KEY}
+    made(tmp_path, master_key=own)
+    status, output = check(tmp_path)
+    assert (status, "is whole: 1 commits" in output) == (ExitCode.OK, True)
+    assert f"master key {own}, which is not on this machine" in output
+    status, output = check(tmp_path, other)
+    assert (status, f"under master key {own}, not the configured one" in output) == (ExitCode.FAILED, True)
+    status, output = check(tmp_path, {"KINOLOG_MASTER_KEY_FILE": str(tmp_path / "missing")})
+    assert (status, "KINOLOG_MASTER_KEY_FILE" in output) == (ExitCode.FAILED, True)
+    (tmp_path / f"artifacts/{KEY}").write_bytes(b"a vide0")
+    status, output = check(tmp_path)
+    assert (status, f"{KEY} was changed" in output) == (ExitCode.FAILED, True)
+    status, output = check(tmp_path / "nothing")
+    assert (status, "holds no backup" in output) == (ExitCode.FAILED, True)
