@@ -1,7 +1,7 @@
 """Files that outlast a power cut: when a call returns, the file is complete on the disk and under its name.
 
 A new name is an entry of its folder, which the disk stores apart from the content. So the content is flushed before
-the name is given, and the folder after it. Every function raises `OSError`.
+the name is given, and the folder after it (decision 43). Every function raises `OSError`.
 """
 
 from __future__ import annotations

@@ -111,8 +111,8 @@ def test_what_an_interrupted_backup_left_is_used_or_deleted(tmp_path: Path) -> N
     (tmp_path / f"artifacts/{KEY}.unfinished").write_bytes(b"a vi")
     folder = BackupFolder(tmp_path)
     with folder.prepared():
-        assert folder.leftover(f"artifacts/{KEY}", sha256(VIDEO).hexdigest()) == manifest.artifacts[0]
-        assert folder.leftover(f"artifacts/{KEY}", sha256(b"other").hexdigest()) is None
+        assert folder.copied_before(f"artifacts/{KEY}", sha256(VIDEO).hexdigest()) == manifest.artifacts[0]
+        assert folder.copied_before(f"artifacts/{KEY}", sha256(b"other").hexdigest()) is None
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {Path(file.path).name for file in manifest.files} | {MANIFEST, "lock"}
 

@@ -174,7 +174,7 @@ class BackupFolder:
         path = self.path / file.path
         return path.is_file() and path.stat().st_size == file.size_bytes
 
-    def leftover(self, name: str, digest: str) -> BackupFile | None:
+    def copied_before(self, name: str, digest: str) -> BackupFile | None:
         """Return a file that an interrupted backup has copied whole, by its hash. None if there is none."""
         path = self.path / name
         with suppress(FileNotFoundError), path.open("rb") as content:

@@ -251,8 +251,8 @@ class Backup:
             ):
                 copied.files.append(file)
                 continue
-            if file is None and (leftover := self._folder.leftover(name, digest_in(key))) is not None:
-                copied.files.append(leftover)
+            if file is None and (earlier := self._folder.copied_before(name, digest_in(key))) is not None:
+                copied.files.append(earlier)
                 copied.new += 1
                 continue
             try:
