@@ -113,3 +113,25 @@ def test_the_steps_of_the_walks_exist() -> None:
         if path is None or not _defines(path, name):
             wrong.append(f"{file}:{name}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_is_on_the_page() -> None:
+    """docs/architecture.md names every folder with modules or style sheets of a package, and no other."""
+    table = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## Rooms\n")[2]
+    rows = [re.findall(r"`([\w/]+)/`", row) for row in table.partition("\n## ")[0].splitlines()]
+    named = {_room(first, name) for first, *others in filter(None, rows) for name in (first, *others)}
+    packages = [path for room in ROOMS for path in (ROOT / room).glob("kinolog*") if path.is_dir()]
+    rooms = {
+        folder
+        for package in packages
+        for folder in package.iterdir()
+        if folder.is_dir() and any((*folder.glob("*.py"), *folder.glob("*.tcss")))
+    }
+    assert rooms - named == set()
+    assert {path for path in named if not path.is_dir()} == set()
+
+
+def _room(first: str, name: str) -> Path:
+    """Return a folder that a row names: from the root, beside the first one of the row, or in that."""
+    places = (ROOT, (ROOT / first).parent, ROOT / first)
+    return next((place / name for place in places if (place / name).is_dir()), ROOT / first / name)
