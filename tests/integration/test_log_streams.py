@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from kinolog.adapters.jetstream.client.api_request import api_request
+from kinolog.adapters.jetstream import streams
+from kinolog.adapters.jetstream.client.api_request import JetStreamApiError, api_request
 from kinolog.adapters.jetstream.log.restore import restore
 from kinolog.adapters.jetstream.provision import provision
 from kinolog.adapters.jetstream.streams import (
@@ -24,7 +25,7 @@ from kinolog.adapters.jetstream.streams import (
     stream_configs,
 )
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
-from kinolog.ports.event_store import Appended, DamagedLog
+from kinolog.ports.event_store import Appended, DamagedLog, LogUnavailable
 from kinolog.privacy.sealer import new_key
 from kinolog_stack.servers.nats_server import NatsServer
 from tests.fixtures.log import (
@@ -254,3 +255,16 @@ async def test_a_restore_does_not_pass_over_a_hole(own_nats_server: NatsServer) 
         await api_request(client, f"$JS.API.STREAM.MSG.DELETE.{EVENTS}", {"seq": 77})
         with pytest.raises(DamagedLog, match="lost position 77"):
             await restore(client, _archive(rows))
+
+
+async def test_a_refusal_to_state_a_stream_is_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that refuses the request, for a while or for good, makes the check raise `LogUnavailable`."""
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.0)
+    for status in (503, 500):
+
+        async def refuse(*_: object, code: int = status) -> dict[str, object]:
+            raise JetStreamApiError("the info", {"err_code": 10008, "code": code, "description": "no quorum"})
+
+        monkeypatch.setattr(streams, "api_request", refuse)
+        with pytest.raises(LogUnavailable, match="no quorum"):
+            await check_streams(Client(), 1, [EVENTS])

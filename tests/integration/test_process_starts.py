@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,35 @@ def test_a_missing_library(process: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     _assert_one_line(done, process, f"pip install 'kinolog[{process}]'")
+
+
+@pytest.mark.parametrize("process", ["api", "worker"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"models = 3", b"default = 7"])
+def test_a_catalogue_that_is_none(process: str, content: bytes, tmp_path: Path) -> None:
+    """A file of another encoding or form is refused with its path."""
+    path = tmp_path / "models.toml"
+    path.write_bytes(content)
+    _assert_one_line(_start(process, CATALOGUE=str(path)), process, str(path))
+
+
+def test_an_error_that_nobody_expects() -> None:
+    """It ends the process with status 1 and one line at last; the log has the place and not the text of the error."""
+    program = (
+        "from kinolog.process.main import run_process\n"
+        "from kinolog.process.settings import AdminSettings\n"
+        "async def serve(settings):\n"
+        f"    raise ExceptionGroup('all', [ValueError('{SECRET}')])\n"
+        "run_process('api', AdminSettings, serve)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    *logged, last = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert (
+        last == "kinolog-api: ended by an error that it does not expect, ExceptionGroup: a fault of kinolog"
+    )
+    assert "CRITICAL api" in logged[0]
+    assert "in serve" in done.stderr
+    assert "ValueError" in done.stderr
+    assert SECRET not in done.stderr

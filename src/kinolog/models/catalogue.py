@@ -153,15 +153,17 @@ def _read(path: Path) -> tuple[list[ModelEntry], str | None]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogueError(f"cannot read the catalogue {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogueError(f"the catalogue {path} is not TOML: {error}") from error
     unknown = set(document) - {"models", "default"}
     if unknown:
         raise CatalogueError(
             f"{path}: unknown keys {sorted(unknown)}; the catalogue has `default` and `[[models]]`"
         )
-    entries = [_entry(path, number, table) for number, table in enumerate(document.get("models", []), 1)]
-    return entries, document.get("default")
+    tables, default = document.get("models", []), document.get("default")
+    if not isinstance(tables, list) or not isinstance(default, str | None):
+        raise CatalogueError(f"{path}: `models` must be tables, written as [[models]], and `default` a name")
+    return [_entry(path, number, table) for number, table in enumerate(tables, 1)], default
 
 
 def _entry(path: Path, number: int, table: object) -> ModelEntry:

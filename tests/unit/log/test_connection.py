@@ -9,6 +9,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client import connection as connection_module
 from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.subjects import Service
@@ -219,3 +220,30 @@ async def test_a_server_that_reads_nothing_is_noticed(monkeypatch: pytest.Monkey
                 await asyncio.sleep(0)
             await lost.wait()
         await client.close()
+
+
+async def test_a_program_that_is_no_server_is_reported() -> None:
+    """What is at the address may say anything: `connect` raises `LogUnavailable`, whatever the client makes of it."""
+
+    async def say_something(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_something, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(
+            LogUnavailable, match=r"cannot connect to NATS at nats://127\.0\.0\.1.* as api"
+        ) as refused:
+            await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+        assert isinstance(refused.value.__cause__, ValueError)
+
+
+async def test_alarms_on_a_closed_connection_are_refused() -> None:
+    """A process that starts with a connection that is lost for good ends with one line, not with an unknown error."""
+    client = Connection()
+    client._status = Client.CLOSED
+    alarms = NatsAlarms(client, "api")
+    with pytest.raises(LogUnavailable, match="alarms cannot be subscribed to"):
+        await alarms.open()
+    await alarms.close()

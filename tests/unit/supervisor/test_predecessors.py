@@ -11,7 +11,7 @@ from kinolog_worker.attempt.scratch_folder import NOTE, DeadWorker
 from kinolog_worker.queue.predecessors import return_tickets
 
 from kinolog.job.values import Status
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.tickets import HeldTicket
 from tests.builders.memory_worker import MemoryWorker
 
@@ -62,14 +62,15 @@ async def test_notes_without_a_ticket(memory_worker: MemoryWorker, note: str) ->
     await return_tickets(memory_worker.dependencies, [DeadWorker(DEAD, note)])
 
 
-async def test_a_log_that_does_not_answer(
-    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [LogUnavailable, DamagedLog])
+async def test_a_log_that_cannot_be_read(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     """The worker starts all the same: the ack wait returns the ticket."""
     held = await memory_worker.ticket(await memory_worker.submit())
 
     async def unavailable(job_id: str) -> None:
-        raise LogUnavailable(job_id)
+        raise error(job_id)
 
     monkeypatch.setattr(memory_worker.store, "load", unavailable)
     await return_tickets(memory_worker.dependencies, [note_of(held)])

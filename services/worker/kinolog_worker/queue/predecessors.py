@@ -16,7 +16,6 @@ from pathlib import Path
 
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.event_store import LogUnavailable
 from kinolog.ports.tickets import HeldTicket
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.scratch_folder import NOTE, DeadWorker
@@ -61,7 +60,7 @@ async def return_tickets(dependencies: WorkerDependencies, dead: Iterable[DeadWo
             async with asyncio.timeout(LIMIT_SECONDS):
                 await _return_ticket(dependencies, worker)
                 await dependencies.workers.deregister(worker.name)
-        except (LogUnavailable, TimeoutError) as error:
+        except Exception as error:  # such as a log that is damaged there: this worker starts all the same
             logger.warning("the ticket of %s is not returned now: %s", worker.name, type(error).__name__)
 
 

@@ -60,13 +60,16 @@ async def replace_stream(client: Client, name: str, replicas: int) -> None:
 async def _create(client: Client, config: StreamConfig) -> None:
     """Create a stream and check it: an older server ignores settings that it does not know."""
     request = config.as_dict() | _first_position(config)
-    create = partial(api_request, client, f"$JS.API.STREAM.CREATE.{config.name}", request)
-    try:
-        await retry_until_answered(create, CREATE_SECONDS)
-    except JetStreamApiError as error:
-        if error.number != STREAM_NAME_IN_USE:  # another process has created it meanwhile
-            raise
-    await check_stream(client, config)
+
+    async def create() -> None:
+        try:
+            await api_request(client, f"$JS.API.STREAM.CREATE.{config.name}", request)
+        except JetStreamApiError as error:
+            if error.number != STREAM_NAME_IN_USE:  # another process has created it meanwhile
+                raise
+
+    await retry_until_answered(create, CREATE_SECONDS)
+    await retry_until_answered(partial(check_stream, client, config), CREATE_SECONDS)
     logger.info("created stream %s", config.name)
 
 
@@ -96,7 +99,7 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         created = asyncio.run(_run(settings))
-    except (StreamMismatch, LogUnavailable, JetStreamApiError) as error:
+    except (StreamMismatch, LogUnavailable) as error:
         sys.exit(f"provision: {error}")
     print(f"streams are as they must be; created: {', '.join(created) or 'none'}")
 

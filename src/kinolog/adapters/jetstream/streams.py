@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from nats.aio.client import Client
@@ -17,8 +18,12 @@ from nats.js.api import (
 
 from kinolog.adapters.jetstream import subjects
 from kinolog.adapters.jetstream.client.api_request import STREAM_NOT_FOUND, JetStreamApiError, api_request
+from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.workers import PRESENT_SECONDS
+
+CHECK_SECONDS = 10.0
+"""How long a server without a leader, or one that recovers its streams, may refuse to state the settings of one."""
 
 DEDUPE_SECONDS = 120.0
 PROGRESS_SECONDS = 24 * 3600.0
@@ -193,14 +198,14 @@ def _unsynced(replicas: int) -> PersistMode | None:
 
 
 async def check_streams(client: Client, replicas: int, names: Iterable[str]) -> None:
-    """Check streams by name. Raises `StreamMissing`, `StreamMismatch`, `LogUnavailable`."""
+    """Check streams by name. Raises `StreamMissing`, `StreamMismatch`, `LogUnavailable`, for a refusal too."""
     configs = stream_configs(replicas)
     for name in names:
-        await check_stream(client, configs[name])
+        await retry_until_answered(partial(check_stream, client, configs[name]), CHECK_SECONDS)
 
 
 async def check_stream(client: Client, config: StreamConfig) -> None:
-    """Compare every setting of a stream with `config`. Raises as `check_streams`."""
+    """Compare every setting of a stream with `config`. Raises as `check_streams`, and `JetStreamApiError`."""
     name = str(config.name)
     try:
         info = await api_request(client, f"$JS.API.STREAM.INFO.{name}")

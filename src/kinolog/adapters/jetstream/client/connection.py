@@ -278,13 +278,18 @@ async def connect(
     try:
         outcomes: list[asyncio.Future[Any]] = [connecting, events.refused]
         await asyncio.wait(outcomes, timeout=connect_seconds, return_when=asyncio.FIRST_COMPLETED)
-        if connecting.done() and not connecting.cancelled():
-            connecting.result()
-            connected = True  # although it may be lost again by now; then the client reconnects
-            return client
+        failure: BaseException | None = None
         why = events.refused.result() if events.refused.done() else f"no answer in {connect_seconds:g} s"
+        if connecting.done() and not connecting.cancelled():
+            failure = connecting.exception()
+            if failure is None:
+                connected = True  # although it may be lost again by now; then the client reconnects
+                return client
+            why = (
+                str(failure) or type(failure).__name__
+            )  # of any type: something else than a server may answer
         servers = ", ".join(without_credentials(url.strip()) for url in settings.nats_url.split(","))
-        raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}")
+        raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}") from failure
     finally:
         if not connected:
             await end_tasks((connecting,))
