@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import ClassVar
 
@@ -20,9 +19,11 @@ from kinolog_client import (
     AsyncKinologClient,
     GatewayError,
     JobEnded,
+    JobUpdated,
     LinkState,
     LiveSettings,
 )
+from kinolog_tui.downloads import DownloadFolder
 from kinolog_tui.graphics.capabilities import TerminalCapabilities
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
@@ -71,7 +72,7 @@ class SessionApp(KeymapApp):
         self._read_only = read_only_by_environment()
         self.default_url, self._default_key = url.rstrip("/"), api_key
         self.link = LinkState("connecting")
-        self._temporary_folder = TemporaryDirectory(prefix="kinolog-tui-", ignore_cleanup_errors=True)
+        self.downloads = DownloadFolder()
         self._connect()
 
     @property
@@ -96,8 +97,8 @@ class SessionApp(KeymapApp):
 
     @property
     def temporary_folder(self) -> Path:
-        """The folder for downloads. It is deleted when the dashboard ends."""
-        return Path(self._temporary_folder.name)
+        """The folder for files that nobody keeps. It is deleted when the dashboard ends."""
+        return self.downloads.path
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return what every line passes on its way to the terminal."""
@@ -167,7 +168,7 @@ class SessionApp(KeymapApp):
     async def on_unmount(self) -> None:
         """Close the connections and delete the temporary folder."""
         await self.client.close()
-        self._temporary_folder.cleanup()
+        self.downloads.close()
 
     def _start_feed(self) -> None:
         feed = self.feed
@@ -202,10 +203,17 @@ class SessionApp(KeymapApp):
             if event.state == "live":
                 self.request_alarms()
         if isinstance(event, LiveUpdates):
+            self._forget_erased(event)
             self._announce_ended(event)
         for screen in self.screen_stack:
             if isinstance(screen, Page):
                 screen.receive(event)
+
+    def _forget_erased(self, batch: LiveUpdates) -> None:
+        """Delete what is downloaded of jobs that were erased."""
+        for message in batch.messages:
+            if isinstance(message, JobUpdated | JobEnded) and message.state.job is not None:
+                self.downloads.forget(message.state.job)
 
     def _announce_ended(self, batch: LiveUpdates) -> None:
         """Report jobs that ended with this batch. A later commit of an ended job, such as its erasure, is no end."""

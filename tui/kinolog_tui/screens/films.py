@@ -88,6 +88,8 @@ class FilmsPage(Page):
 
     def _show(self, page: JobPageInfo) -> None:
         self._next = page.next_cursor
+        for job in page.jobs:
+            self.kinolog.downloads.forget(job)
         films = [job for job in page.jobs if not job.erased]
         self.query_one(FilmWall).show(films)
         first = (len(self._cursors) - 1) * FILMS
@@ -102,10 +104,9 @@ class FilmsPage(Page):
 
     async def _fetch_each(self, films: list[JobInfo]) -> None:
         for film in films:
-            file = self.kinolog.temporary_folder / f"{film.job_id}-thumbnail"
+            fetch = self.kinolog.downloads.fetch
             try:
-                if not file.exists():
-                    await self.kinolog.client.download(film.job_id, file, file="thumbnail")
+                file = await fetch(self.kinolog.client, film.job_id, "-thumbnail", "thumbnail")
                 clip = await asyncio.to_thread(decode, file, PICTURE)
             except (GatewayError, DecodeFailed, OSError):
                 continue  # the prompt is there without it

@@ -68,9 +68,9 @@ class ScenesTab(JobTab):
 
     async def _fetch_each(self, scenes: list[SceneInfo]) -> None:
         for scene in scenes:
-            file = self.kinolog.temporary_folder / f"{self.job_id}-{scene.index}"
+            downloads, client = self.kinolog.downloads, self.kinolog.client
             try:
-                await self.kinolog.client.download(self.job_id, file, file="scene", scene=scene.index)
+                file = await downloads.fetch(client, self.job_id, f"-{scene.index}", "scene", scene.index)
                 clip = await asyncio.to_thread(decode, file, THUMBNAIL)
             except (GatewayError, DecodeFailed, OSError):
                 continue  # the storyboard is complete without thumbnails

@@ -42,7 +42,6 @@ class JobSidePanel(RequestOwner, Vertical):
     def __init__(self) -> None:
         super().__init__(id="beside")
         self._job: JobInfo | None = None
-        self._pictures: dict[str, Picture] = {}
         self._timer: Timer | None = None
         self._step: tuple[int, int] | None = None
 
@@ -89,7 +88,7 @@ class JobSidePanel(RequestOwner, Vertical):
                 self._draw(with_known_progress(job, self._job))
                 self._fetch_thumbnail(job)
             case JobThumbnail(job_id=job_id, picture=picture):
-                self._pictures[job_id] = picture
+                self.kinolog.downloads.pictures[job_id] = picture
                 if self._job is not None and self._job.job_id == job_id:
                     self._draw(self._job)
 
@@ -98,13 +97,13 @@ class JobSidePanel(RequestOwner, Vertical):
         message.prevent_default()
 
     def _fetch_thumbnail(self, job: JobInfo) -> None:
-        if job.links.thumbnail is None or job.job_id in self._pictures:
+        downloads, client = self.kinolog.downloads, self.kinolog.client
+        if job.links.thumbnail is None or job.job_id in downloads.pictures:
             return
-        file = self.kinolog.temporary_folder / f"{job.job_id}-thumbnail"
 
         async def work() -> None:
             try:
-                await self.kinolog.client.download(job.job_id, file, file="thumbnail")
+                file = await downloads.fetch(client, job.job_id, "-thumbnail", "thumbnail")
                 clip = await asyncio.to_thread(decode, file, PICTURE)
             except (GatewayError, DecodeFailed, OSError):
                 return  # the job is complete without it
@@ -114,11 +113,12 @@ class JobSidePanel(RequestOwner, Vertical):
 
     def _draw(self, job: JobInfo) -> None:
         self._job = job
+        self.kinolog.downloads.forget(job)
         self.query_one(JobHead).show(job, self._step)
         prompt = self.query_one("#prompt", Static)
         prompt.display = cell_len(job.prompt or "") > PICTURE.columns  # else the head has all of it
         prompt.update(Text(job.prompt or ""))
-        picture = self._pictures.get(job.job_id) if not job.erased else None
+        picture = self.kinolog.downloads.pictures.get(job.job_id) if not job.erased else None
         shown = self.query_one("#picture", Static)
         shown.display = picture is not None
         shown.update(picture_text(picture) if picture is not None else "")

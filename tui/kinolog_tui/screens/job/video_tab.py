@@ -69,7 +69,10 @@ class VideoTab(JobTab):
     def show_job(self, job: JobInfo) -> None:
         """Its video may exist now, or may be erased."""
         super().show_job(job)
+        self.kinolog.downloads.forget(job)
         self._video = job.links.video
+        if job.erased:
+            self._preview, self._shows_preview = b"", False
         if self._video is None and not self._shows_preview:
             self._player.show_message(_why_no_video(job))
         elif self.is_open:
@@ -169,7 +172,7 @@ class VideoTab(JobTab):
 
     @property
     def _file(self) -> Path:
-        return self.kinolog.temporary_folder / f"{self.job_id}.mp4"
+        return self.kinolog.downloads.file(self.job_id, ".mp4")
 
     def _has_video(self) -> bool:
         if self._video is None:
@@ -194,6 +197,8 @@ class VideoTab(JobTab):
             try:
                 if target is not None or not file.exists():
                     await self._fetch(file, with_status=purpose == "play")
+                if target is None:
+                    self.kinolog.downloads.check(self.job_id)
                 clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
             except GatewayError as error:
                 self.post_message(RequestFailed(purpose, RequestFailure.of(error)))
