@@ -56,3 +56,12 @@ def contrasts(strips: Sequence[Strip]) -> list[tuple[str, float]]:
             if contrast < CONTRAST:
                 found.append((segment.text.strip(), contrast))
     return found
+
+
+def bare_lines(strips: Sequence[Strip]) -> list[str]:
+    """Return lines of which a part has no background: the terminal's own one may be dark in a light theme."""
+    return [
+        strip.text
+        for strip in strips
+        if any(segment.text and (segment.style is None or segment.style.bgcolor is None) for segment in strip)
+    ]

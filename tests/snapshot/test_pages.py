@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import TabbedContent, TextArea
 
-from tests.snapshot.colours import colours, contrasts
+from tests.snapshot.colours import bare_lines, colours, contrasts
 from tests.snapshot.dashboard_pilot import (
     NARROW,
     WIDE,
@@ -92,7 +92,7 @@ async def test_pages_look_as_they_did(
     """Every page has the text and the colours of its picture, in the light and the dark theme."""
     monkeypatch.setattr("kinolog_tui.screens.settings.version", lambda _: "1.0.0")
     writes = request.config.getoption("--write-pictures", default=False)
-    changed, faint = [], []
+    changed, faint, bare = [], [], []
     async with replay() as gateway, dashboard(gateway.url, tmp_path, size) as pilot:
         async for page in walk(pilot):
             for theme in THEMES:
@@ -105,9 +105,11 @@ async def test_pages_look_as_they_did(
                     file.write_text(seen, encoding="utf-8")
                 elif not file.exists() or file.read_text(encoding="utf-8") != seen:
                     changed.append(f"--- {file.name}\n{seen}")
+                bare += [f"{file.name}: {line}" for line in bare_lines(strips(pilot))]
                 faint += [
                     f"{file.name}: {words!r} {ratio:.1f}"
                     for words, ratio in contrasts(readable_strips(pilot))
                 ]
     assert not changed, "pytest tests/snapshot --write-pictures takes new pictures of:\n" + "\n".join(changed)
     assert not faint, "\n".join(faint)
+    assert not bare, "lines on the terminal's own background:\n" + "\n".join(bare)

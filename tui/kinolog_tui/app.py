@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
@@ -114,6 +115,12 @@ class KinologApp(SessionApp):
                     screen.set_filter(job_filter)
 
         self.call_later(set_filter)
+
+    def action_command_palette(self) -> None:
+        """Open the palette, which finds jobs too."""
+        if not CommandPalette.is_open(self):
+            words = "a command, or the first characters of a job's id"
+            self.push_screen(CommandPalette(placeholder=words, id="--command-palette"))
 
     def action_help(self) -> None:
         """Show every key."""

@@ -48,6 +48,8 @@ class PaletteProvider(Provider):
                 partial(app.action_jobs_with, status),
             )
         for _, binding, _, _ in self.screen.active_bindings.values():
+            if binding.id is not None and binding.id.startswith("everywhere."):
+                continue  # they move, or have a command above or below
             if binding.description and binding.action.partition(".")[0] not in UNLISTED_NAMESPACES:
                 yield PaletteCommand(
                     f"{binding.description}: {binding.action.partition('(')[0].replace('_', ' ')}",

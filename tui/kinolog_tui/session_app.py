@@ -226,7 +226,7 @@ class SessionApp(KeymapApp):
             self.bell()
         if ended and self.preferences.toasts:
             last = ended[-1]
-            text = f"{short_id(last.job_id)} is {last.state.status}"
+            text = f"{short_id(last.job_id)} {last.state.status}"
             more = f", and {len(ended) - 1} more ended" if len(ended) > 1 else ""
             self.notify(text + more, severity="error" if last.state.status == "failed" else "information")
 

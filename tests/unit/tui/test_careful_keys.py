@@ -118,7 +118,7 @@ async def test_an_erased_job_has_not_ended_again(gateway: Replay, pilot: Pilot[N
     ended = {"status": "completed", "percent": 100.0, "events": ["completed"], "job": None}
     await gateway.send("job_completed", 2, ended, RUNNING)
     await until(pilot, lambda: app.messages.latest)
-    assert [message.line for message in app.messages.latest] == [f"{RUNNING[:8]} is completed"]
+    assert [message.line for message in app.messages.latest] == [f"{RUNNING[:8]} completed"]
 
 
 @pytest.mark.parametrize("by", ["settings", "environment"])

@@ -44,7 +44,7 @@ def watch_the_film(env: dict[str, str], answers: dict[str, str], start: str) -> 
     """Open the finished job by its id, play its video until pictures arrive, open another tab, quit."""
     with Terminal(COMMAND, env, answers=answers) as terminal:
         terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
-        terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
+        terminal.press("\x10", lambda screen: "a command, or" in screen.text())
         terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
         terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))
         terminal.press("v", lambda screen: len(strings(screen, start)) > 3)
@@ -100,7 +100,7 @@ async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> Non
             terminal.press("4", lambda screen: "95 of 100" in screen.text())
             terminal.press("5", lambda screen: "settings in" in screen.text())
             terminal.press("2", lambda screen: "created at" in screen.text())
-            terminal.press("\x10", lambda screen: "Search for commands" in screen.text())
+            terminal.press("\x10", lambda screen: "a command, or" in screen.text())
             terminal.press(recorded()["made"], lambda screen: "Open job" in screen.text())
             terminal.press("\r", lambda screen: recorded()["made"] in screen.line(1))
             terminal.press("]", lambda screen: "▒" in screen.text())

@@ -48,6 +48,9 @@ async def test_running_jobs_move_and_waiting_ones_have_their_places(
     await press(pilot, "ctrl+r")
     assert "next aaaaaaaa" in lines(pilot)[1]
     assert "#2   dzaxfemj" in lines(pilot)[2]
+    page["jobs"] = [first | {"queue_position": 0}, second | {"job_id": "a" * 26, "queue_position": 0}]
+    await press(pilot, "ctrl+r")  # two models: each job is the next one of its own
+    assert ["next " in line for line in lines(pilot)[1:4]] == [True, True, False]
 
 
 async def test_a_picture_of_the_work_is_beside_its_job(gateway: Replay, pilot: Pilot[None]) -> None:

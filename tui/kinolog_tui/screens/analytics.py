@@ -51,6 +51,7 @@ class AnalyticsPage(Page):
     """Charts of a date range."""
 
     NUMBER = "4"
+    ALLOW_IN_MAXIMIZED_VIEW = "TopBar, LinkBanner, AlarmBanner, StatusLine, KeyLine"
     BINDINGS: ClassVar[list[BindingType]] = [
         key_binding("analytics.span", "span", "Span"),
         key_binding("analytics.finer", "zoom(1)", "Finer"),

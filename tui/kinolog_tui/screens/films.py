@@ -88,6 +88,7 @@ class FilmsPage(Page):
 
     def _show(self, page: JobPageInfo) -> None:
         self._next = page.next_cursor
+        self._choose_keys()
         for job in page.jobs:
             self.kinolog.downloads.forget(job)
         films = [job for job in page.jobs if not job.erased]
@@ -95,6 +96,13 @@ class FilmsPage(Page):
         first = (len(self._cursors) - 1) * FILMS
         words = f" {first + 1}–{first + len(page.jobs)} of {count(page.summary.completed)} films"
         self.query_one("#shown", Static).update(words if films else " no film yet")
+
+    def _choose_keys(self) -> None:
+        """Show the keys of other pages only if there are any."""
+        unusable = frozenset() if self._next is not None or len(self._cursors) > 1 else frozenset({"turn"})
+        if unusable != self.unusable_actions:
+            self.unusable_actions = unusable
+            self.refresh_bindings()
 
     def on_film_wall_view_changed(self) -> None:
         """Fetch the thumbnails of the films in view. A newer view cancels an older one."""

@@ -29,7 +29,7 @@ from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.prompts.external_editor import EditorFailed, edited
 from kinolog_tui.prompts.history import PromptHistory
 from kinolog_tui.screens.page import Page
-from kinolog_tui.session.drafts import Draft, check_draft, draft_size, planned_scenes
+from kinolog_tui.session.drafts import FIELD_NAMES, Draft, check_draft, draft_size, planned_scenes
 from kinolog_tui.session.estimates.render_times import RenderTimes
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
@@ -81,7 +81,7 @@ class GeneratePage(Page):
             with VerticalScroll(id="form", can_focus=False):
                 yield Label("prompt")
                 yield TextArea(id="prompt", compact=True)
-                yield Label("without")
+                yield Label(FIELD_NAMES["negative"])
                 yield Input(id="negative", compact=True, placeholder="what it shall not show")
                 with Horizontal(classes="row"):
                     with Vertical(classes="model"):
@@ -97,7 +97,7 @@ class GeneratePage(Page):
                 with Horizontal(classes="row"):
                     for name in FIELDS:
                         with Vertical():
-                            yield Label({"duration": "seconds"}.get(name, name))
+                            yield Label(FIELD_NAMES.get(name, name))
                             yield Input(id=name, compact=True)
                 yield Button(self._submit_label(), variant="primary", id="submit", compact=True)
             yield ScrollArea(DraftView(), id="outlook")
@@ -299,7 +299,9 @@ class GeneratePage(Page):
         checked = check_draft(self.draft(), model)
         if checked.errors:
             field, words = next(iter(checked.errors.items()))
-            self.notify(f"{field} {words}", title="Not sent", severity="warning", markup=False)
+            self.notify(
+                f"{FIELD_NAMES.get(field, field)} {words}", title="Not sent", severity="warning", markup=False
+            )
             self.query_one(f"#{field}").focus()
             return
         self._sending, self._sent_text = True, self.query_one("#prompt", TextArea).text

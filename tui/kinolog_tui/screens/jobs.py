@@ -21,12 +21,14 @@ from kinolog_tui.screens.job_actions import ActionResult, JobActions
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session import status_order
 from kinolog_tui.session.job_list_filter import PAGE_SIZES, JobListFilter
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session.list_position import ListPosition
 from kinolog_tui.session.live_feed import LiveUpdates
 from kinolog_tui.session.messages import RequestAnswered, RequestFailed
 from kinolog_tui.widgets.jobs.cards import StatusChips
 from kinolog_tui.widgets.jobs.job_table import JobTable
 from kinolog_tui.widgets.jobs.list_footer import ListFooter
+from kinolog_tui.widgets.search_field import SearchField
 
 THROTTLE_SECONDS = 1.0
 AGES_SECONDS = 5.0
@@ -72,9 +74,7 @@ class JobsPage(JobActions, Page):
     def body(self) -> ComposeResult:
         """Chips, the search line, the table, and a footer with the filter, the order and the page."""
         yield StatusChips()
-        yield Input(
-            placeholder="text in the prompt or the id; enter keeps it, esc takes it back", id="search"
-        )
+        yield SearchField(placeholder="text in the prompt or the id", id="search")
         yield Horizontal(JobTable(), JobSidePanel(), id="list")
         yield ListFooter()
 
@@ -167,6 +167,7 @@ class JobsPage(JobActions, Page):
         page_change = self._requested.page - self._position.page
         self._page, self._position, self._loading = page, self._requested, False
         table = self.query_one(JobTable)
+        table.show_hint(self._hint())
         table.show(page.jobs)
         if page_change:
             table.move_cursor(0 if page_change > 0 else table.row_count - 1)
@@ -174,6 +175,13 @@ class JobsPage(JobActions, Page):
         chips = self.query_one(StatusChips)
         chips.counts, chips.chosen = page.summary, self.job_filter.statuses
         self._draw_footer()
+
+    def _hint(self) -> str:
+        """Return what an empty list says."""
+        if self.job_filter.narrows:
+            leaves = "esc takes the text back" if self._is_searching else "esc shows all jobs"
+            return f"no job matches: {leaves}"
+        return f"no job yet: {key_label(self.app, 'everywhere.generate')} makes a video"
 
     def _draw_footer(self) -> None:
         marked = len(self.query_one(JobTable).marked)
@@ -275,12 +283,21 @@ class JobsPage(JobActions, Page):
         self.query_one(JobTable).mark_page()
         self._draw_footer()
 
+    @property
+    def _is_searching(self) -> bool:
+        return bool(self.query_one("#search", Input).display)
+
+    def on_search_field_left(self) -> None:
+        """Close the search and take its text back."""
+        self.action_clear()
+
     def action_clear(self) -> None:
         """Close the search and take its text back, else remove the marks, else remove the filter."""
         table, search = self.query_one(JobTable), self.query_one("#search", Input)
         if search.display:
             search.display = False
             table.focus()
+            table.show_hint(self._hint())
             self._search_for(self._text_before)
         elif table.marked:
             self._remove_marks()
@@ -290,7 +307,9 @@ class JobsPage(JobActions, Page):
     def on_input_submitted(self, message: Input.Submitted) -> None:
         """Keep the search."""
         message.input.display = False
-        self.query_one(JobTable).focus()
+        table = self.query_one(JobTable)
+        table.focus()
+        table.show_hint(self._hint())
         self._search_for(message.value)
 
     def on_job_table_sort_requested(self, message: JobTable.SortRequested) -> None:

@@ -11,6 +11,8 @@ from kinolog.storyboard.prompt_vocabulary import PromptVocabulary, VocabularyMat
 from kinolog_client import ModelInfo, VideoRequest
 from kinolog_tui.session.estimates.render_times import RenderSize
 
+FIELD_NAMES = {"duration": "seconds", "negative": "without"}
+"""Names of fields on the screen that differ from their ids."""
 MAX_PROMPT_CHARACTERS = 4_000
 MAX_SEED = 9_007_199_254_740_991
 

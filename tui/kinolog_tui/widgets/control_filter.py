@@ -1,4 +1,4 @@
-"""The last step before the terminal: no line that a widget draws contains a control character."""
+"""The last step before the terminal: lines without control characters and without emojis of uncertain width."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
-from kinolog_tui.text.control_characters import without_controls
+from kinolog_tui.text.control_characters import with_certain_widths, without_controls
 
 PLAIN = Style.null()
 
 
 class ControlFilter(LineFilter):
-    """Removes control characters from every line, and gives parts without a style one.
+    """Removes control characters and sequences of emojis from every line, and gives parts without a style one.
 
     Prompts, names and log lines come from other people. Textual's filter of NO_COLOR fails on parts without a style.
     """
@@ -21,6 +21,6 @@ class ControlFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the parts of a line as they may be written."""
         return [
-            Segment(without_controls(text), PLAIN if style is None else style, control)
+            Segment(with_certain_widths(without_controls(text)), PLAIN if style is None else style, control)
             for text, style, control in segments
         ]

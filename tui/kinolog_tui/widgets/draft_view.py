@@ -10,7 +10,7 @@ from textual.widgets import Static
 from kinolog.storyboard.planner import PlannedScene
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
 from kinolog_client import ModelInfo
-from kinolog_tui.session.drafts import CheckedDraft, unknown_words
+from kinolog_tui.session.drafts import FIELD_NAMES, CheckedDraft, unknown_words
 from kinolog_tui.session.estimates.render_times import RenderEstimate
 from kinolog_tui.text.display_text import plain, span
 from kinolog_tui.widgets.theme_styles import style
@@ -34,26 +34,13 @@ class DraftView(Static):
         """Show a draft; `past` is the number of past jobs of its model."""
         muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
         text = Text()
-        length = checked.frames / checked.fps
-        text.append(
-            f"{checked.width}x{checked.height}, {length:.4g} s, {checked.frames} frames", style="bold"
-        )
-        text.append(f" at {checked.fps}/s, {checked.steps} steps\n")
-        if not model.workers:
-            text.append("no worker serves this model now: it will wait\n", style=warning)
-        if estimate is not None:
-            jobs = "1 past job" if estimate.jobs == 1 else f"{estimate.jobs} past jobs"
-            text.append(f"about {span(estimate.seconds)} of work", style=style(self.app, "success"))
-            text.append(f", estimated from {jobs}\n", style=muted)
-        elif past:
-            text.append("no past job of about this size to estimate the time from\n", style=muted)
-        else:
-            text.append("no past job of this model to estimate the time from\n", style=muted)
+        if checked.errors.keys() <= {"prompt"}:
+            self._append_facts(text, model, checked, estimate, past)
         for name, words in checked.errors.items():
             if name == "prompt" and not checked.request.prompt:  # an empty prompt is no mistake yet
                 text.append("say what the video shall show\n", style=warning)
             else:
-                text.append(f"✖ {name} {words}\n", style=style(self.app, "error"))
+                text.append(f"✖ {FIELD_NAMES.get(name, name)} {words}\n", style=style(self.app, "error"))
         self._append_unknown_words(text, unknown_words(scenes, model), model.name)
         text.append("\n")
         for scene in scenes:
@@ -69,6 +56,27 @@ class DraftView(Static):
         sizes = ", ".join(model.sizes) or "any size that fits"
         text.append(f"{limits}; {sizes}", style=muted)
         self.update(text)
+
+    def _append_facts(
+        self, text: Text, model: ModelInfo, checked: CheckedDraft, estimate: RenderEstimate | None, past: int
+    ) -> None:
+        """Append the size of the video and the estimated time. With invalid fields they would be of another video."""
+        muted, warning = style(self.app, "text-muted"), style(self.app, "warning")
+        length = checked.frames / checked.fps
+        text.append(
+            f"{checked.width}x{checked.height}, {length:.4g} s, {checked.frames} frames", style="bold"
+        )
+        text.append(f" at {checked.fps}/s, {checked.steps} steps\n")
+        if not model.workers:
+            text.append("no worker serves this model now: it will wait\n", style=warning)
+        if estimate is not None:
+            jobs = "1 past job" if estimate.jobs == 1 else f"{estimate.jobs} past jobs"
+            text.append(f"about {span(estimate.seconds)} of work", style=style(self.app, "success"))
+            text.append(f", estimated from {jobs}\n", style=muted)
+        elif past:
+            text.append("no past job of about this size to estimate the time from\n", style=muted)
+        else:
+            text.append("no past job of this model to estimate the time from\n", style=muted)
 
     def _append_unknown_words(self, text: Text, words: VocabularyMatch, model: str) -> None:
         """Name the words that the model does not know while the prompt is typed."""

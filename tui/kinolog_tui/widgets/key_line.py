@@ -50,11 +50,19 @@ class KeyLine(Static):
     def _keys(self) -> tuple[ShownKey, ...]:
         """Return each action once, in order."""
         found: dict[str, ShownKey] = {}
+        focused = self.screen.focused
         unusable: frozenset[str] = getattr(self.screen, "hidden_actions", frozenset())
         for node, binding, enabled in self._bindings_in_order():
             name = binding.action.partition("(")[0]
             if binding.show and enabled and binding.action not in found and name not in unusable:
                 key = self.app.get_key_display(binding)
+                if (
+                    focused is not None
+                    and key.isascii()
+                    and len(key) == 1
+                    and focused.check_consume_key(key, key)
+                ):
+                    continue  # it is typed; Textual does not know the characters of all keys
                 found[binding.action] = ShownKey(key, binding.description, binding.key, node is self.app)
         return tuple(sorted(found.values(), key=lambda one: one.is_global))
 

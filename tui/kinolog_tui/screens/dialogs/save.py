@@ -30,9 +30,12 @@ class SaveDialog(ModalScreen[str | None]):
         """One field."""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._dialog_title
-            yield Label("Path, from the folder the dashboard was started in; enter saves, esc leaves it.")
+            yield Label(
+                "Path, from the folder the dashboard was started in; enter saves, esc leaves it.",
+                classes="words",
+            )
             yield Input(self._file_name)
-            yield Label("", id="wrong")
+            yield Label("", id="wrong", classes="words")
 
     def on_mount(self) -> None:
         """Show the hint only when there is one."""

@@ -222,6 +222,8 @@ class JobPage(JobActions, Page):
 def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:
     """Return the actions that would do nothing for a job, and those that the tab of the video has no room for."""
     unusable = {"watch_video", "make_again"} if tab == "video" else set()
+    if tab == "history":
+        unusable.add("verify")  # its panel has a key of its own
     if job is None or job.links.video is None:
         unusable |= {"open_outside", "save_as", "play", "seek"}
     if job is None or (job.ended and job.links.video is None):

@@ -11,6 +11,7 @@ from kinolog_client import LogLineInfo, LogPageInfo
 from kinolog_tui.screens.job.job_tab import JobTab
 from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.log_lines import LAST_LINES, LogLines
+from kinolog_tui.widgets.search_field import SearchField
 
 ALL_LINES = 1_000
 
@@ -21,7 +22,7 @@ class LogTab(JobTab):
     LOAD_KEY = "logs"
 
     def __init__(self, job_id: str) -> None:
-        self._search = Input(placeholder="text in a line; enter keeps it, esc shows all", id="search")
+        self._search = SearchField(placeholder="text in a line", id="search")
         self._lines = LogLines()
         super().__init__(job_id, "Log", "log", self._search, self._lines)
 
@@ -85,6 +86,10 @@ class LogTab(JobTab):
     def on_input_changed(self, message: Input.Changed) -> None:
         """Filter while the person types."""
         self._lines.set_filter(message.value)
+
+    def on_search_field_left(self) -> None:
+        """Show all lines again."""
+        self.close_search()
 
     def on_input_submitted(self) -> None:
         """Keep the filter and focus the lines."""

@@ -54,6 +54,9 @@ class JobSidePanel(RequestOwner, Vertical):
 
     def show(self, job: JobInfo | None) -> None:
         """Show the job under the cursor at once as the list has it, and request the rest soon."""
+        self.set_class(job is None, "-empty")
+        if job is None:
+            self._job = None
         if job is None or (
             self._job is not None and self._job.version > job.version and _same(self._job, job)
         ):

@@ -226,5 +226,6 @@ def _why_no_video(job: JobInfo) -> str:
     if job.erased:
         return "The video is erased."
     if job.ended:
-        return f"There is no video: the job is {job.status}."
+        words = "it failed" if job.status == "failed" else f"it was {job.status}"
+        return f"The job has no video: {words}."
     return "No picture yet: it comes while the job renders."

@@ -102,7 +102,8 @@ class Columns(Static):
 
 
 def _number(value: float) -> str:
-    return count(round(value)) if value >= 10 or value == round(value) else f"{value:.1f}"
+    """Return the number for the axis; nothing for a half of a few, since the axis counts jobs."""
+    return count(round(value)) if value >= 10 or value == round(value) else ""
 
 
 def _labels(starts: dict[int, str], columns: int, margin: int) -> str:

@@ -192,7 +192,10 @@ class Player(Widget, can_focus=True):
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
-        """Return a line of the picture; the last line shows the time."""
+        """Return a line of the picture, or below it the time, on the background of the theme."""
+        return self._line(y).apply_style(self.rich_style)
+
+    def _line(self, y: int) -> Strip:
         width, height = self.size
         if self._clip is None:
             return _centred(self.message, width) if y == height // 2 else Strip.blank(width)

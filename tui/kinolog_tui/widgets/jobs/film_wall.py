@@ -151,7 +151,7 @@ class FilmWall(ScrollView, can_focus=True):
         segments: list[Segment] = []
         for at in range(line * self._across, min((line + 1) * self._across, len(self._films))):
             segments += self._cell(at, row)
-        return Strip(segments).extend_cell_length(width, Style.null()).crop(0, width)
+        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
 
     def _cell(self, at: int, row: int) -> list[Segment]:
         film, lit = self._films[at], at == self.cursor
@@ -160,7 +160,7 @@ class FilmWall(ScrollView, can_focus=True):
             return [Segment(" " * CELL_COLUMNS, Style.null())]
         left = Segment("▌" if lit else " ", edge)
         if row == PICTURE.rows:
-            words = set_cell_size(" ".join((film.prompt or "(erased)").split()), PICTURE.columns)
+            words = _shortened(" ".join((film.prompt or "(erased)").split()))
             return [left, Segment(words, edge if lit else style(self.app, "text-muted")), _SPACE]
         lines = self._strips.get(film.job_id)
         if lines is None:
@@ -174,6 +174,13 @@ class FilmWall(ScrollView, can_focus=True):
         rest = PICTURE.columns - pad - strip.cell_length
         parts = [left, Segment(" " * pad, Style.null()), *strip, Segment(" " * rest, Style.null()), _SPACE]
         return [part for part in parts if cell_len(part.text)]
+
+
+def _shortened(words: str) -> str:
+    """Return a text of the width of a thumbnail, with an ellipsis if some of it is left out."""
+    if cell_len(words) <= PICTURE.columns:
+        return set_cell_size(words, PICTURE.columns)
+    return set_cell_size(set_cell_size(words, PICTURE.columns - 1).rstrip() + "…", PICTURE.columns)
 
 
 _SPACE = Segment(" ", Style.null())

@@ -25,6 +25,8 @@ from kinolog_tui.widgets.jobs.job_row import PADDING, CellPart, Column, cell_par
 from kinolog_tui.widgets.theme_styles import style
 
 HEADER_ROWS = 1
+HINT_LINE = 2
+"""Line of the text that an empty table shows."""
 COLUMN_SORTS = {
     "status": "status",
     "pri": "priority",
@@ -88,6 +90,7 @@ class JobTable(ScrollView, can_focus=True):
         self._columns: tuple[Column, ...] = ()
         self._palette: dict[str, Style] = {}
         self._order = JobListOrder()
+        self._hint = ""
 
     @property
     def jobs(self) -> tuple[JobInfo, ...]:
@@ -119,6 +122,12 @@ class JobTable(ScrollView, can_focus=True):
         row = ids.index(at.job_id) if at is not None and at.job_id in self._jobs else self.cursor_row
         self.cursor_row = max(0, min(row, len(ids) - 1))
         self._reveal()
+
+    def show_hint(self, words: str) -> None:
+        """Show this text while there are no jobs."""
+        self._hint = words
+        if not self._ids:
+            self.refresh()
 
     def patch(self, job_id: str, state: JobState) -> bool:
         """Apply a live update to a job of this page. Return False if it is not on the page."""
@@ -263,7 +272,8 @@ class JobTable(ScrollView, can_focus=True):
             return self._headings(width)
         row = y - HEADER_ROWS + self.scroll_offset.y
         if row >= self.row_count:
-            return Strip.blank(width, self.rich_style)
+            words = self._hint.center(width)[:width] if not self._ids and y == HINT_LINE else ""
+            return Strip([Segment(words, self.rich_style)]).adjust_cell_length(width, self.rich_style)
         return self._row(row, width)
 
     def _headings(self, width: int) -> Strip:

@@ -154,10 +154,10 @@ class NowPanel(OptionList):
         return line
 
     def _waiting_line(self, job: JobInfo, place: int) -> Text:
-        known = job.queue_position
+        known = place if job.queue_position is None else job.queue_position
         text = Text(no_wrap=True, overflow="ellipsis", end="")
         text.append("○ ", style=status_style(self.app, "queued"))
-        text.append(f"{'next' if (known or place) == 0 else f'#{(known or place) + 1}':<5}")
+        text.append(f"{'next' if known == 0 else f'#{known + 1}':<5}")
         text.append(short_id(job.job_id), style="bold")
         muted = style(self.app, "text-muted")
         text.append(

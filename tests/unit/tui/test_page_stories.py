@@ -1,0 +1,191 @@
+"""Stories of what the pages show: lines that keep their widths, hints, names of fields, and keys that do something."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from kinolog_tui.screens.job.job_page import JobPage
+from kinolog_tui.screens.job.side_panel import JobSidePanel
+from kinolog_tui.text.control_characters import with_certain_widths
+from kinolog_tui.widgets.charts.columns import Columns, Series
+from rich.cells import cell_len
+from textual.pilot import Pilot
+from textual.widgets import Input, TabbedContent
+
+from tests.snapshot.dashboard_pilot import (
+    NARROW,
+    app_of,
+    dashboard,
+    press,
+    settled,
+    strips,
+    text,
+    until_text,
+)
+from tests.snapshot.replay import Replay, recorded
+
+MADE = recorded()["made"]
+LIST = "/mcp/jobs?limit=50"
+SEQUENCES = "❤\ufe0f 👩\u200d👩\u200d👧 👍\U0001f3fd 1\ufe0f\u20e3 🏖\ufe0f"
+JOINERS = "\u200d\ufe0f\u20e3\U0001f3fd"
+
+pytestmark = pytest.mark.slow
+
+
+def bottom(pilot: Pilot[None]) -> str:
+    """Return the line of the keys."""
+    return text(pilot).rstrip("\n").split("\n")[-1]
+
+
+def background(pilot: Pilot[None], words: str) -> str:
+    """Return the background of the first of these words on the screen."""
+    for strip in strips(pilot):
+        if words in strip.text:
+            start = cell_len(strip.text[: strip.text.index(words)])
+            segment = next(iter(strip.crop(start, start + 1)))
+            assert segment.style is not None
+            return str(segment.style.bgcolor)
+    raise AssertionError(f"{words} is not on the screen:\n{text(pilot)}")
+
+
+@pytest.mark.parametrize("page", ["1", "2", "6"])
+async def test_emojis_shift_no_line(gateway: Replay, tmp_path: Path, page: str) -> None:
+    """Sequences of emojis, whose width depends on the terminal, are drawn as one character each."""
+    for job in gateway.answers[LIST]["jobs"]:
+        job["prompt"] = f"{SEQUENCES} at the end of the world"
+    async with dashboard(gateway.url, tmp_path, (140, 40)) as pilot:
+        await press(pilot, page)
+        assert "❤  👩 👍 1  🏖" in text(pilot)
+        for strip in strips(pilot):
+            assert not set(JOINERS) & set(strip.text)
+            assert sum(map(cell_len, strip.text)) == 140, strip.text
+
+
+@pytest.mark.parametrize(
+    "words", [SEQUENCES, "Zoë", "한국 ❤\ufe0f", "\ufe0f", "a\u200d", "ක්\u200dෂ", "🇩🇪", "plain"]
+)
+def test_a_text_keeps_its_width(words: str) -> None:
+    """What is drawn is as wide as what was laid out. Joined letters, which are no emojis, stay."""
+    drawn = with_certain_widths(words)
+    assert cell_len(drawn) == cell_len(words)
+    assert all(letter in drawn for letter in words if letter.isalpha())
+
+
+async def test_the_search_names_its_keys(pilot: Pilot[None]) -> None:
+    """While a search is typed, the keys that keep and leave it are shown, and none that would be typed."""
+    await press(pilot, "2", "slash")
+    assert bottom(pilot).split() == ["⏎", "Keep", "esc", "Take", "back"]
+    await press(pilot, "escape")
+    assert "/ Search" in bottom(pilot)
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "slash")
+    assert bottom(pilot).startswith(" ⏎ Keep  esc Take back")
+    await press(pilot, "escape")
+    assert isinstance(pilot.app.screen, JobPage)
+
+
+async def test_an_empty_list_says_what_to_do(gateway: Replay, tmp_path: Path) -> None:
+    """No job matches, or there is none yet. The panel beside the list is empty as well."""
+    async with dashboard(gateway.url, tmp_path, (140, 40)) as pilot:
+        await press(pilot, "2")
+        assert "stages" in text(pilot)
+        await press(pilot, "slash", *"nothing")
+        assert "no job matches: esc takes the text back" in text(pilot)
+        assert "stages" not in text(pilot)
+        await press(pilot, "enter")
+        assert "no job matches: esc shows all jobs" in text(pilot)
+        await press(pilot, "escape")
+        assert "no job matches" not in text(pilot)
+        assert "stages" in text(pilot)
+        gateway.answers[LIST]["jobs"] = []
+        await press(pilot, "ctrl+r")
+        assert "no job yet: 3 makes a video" in text(pilot)
+        assert not pilot.app.screen.query_one(JobSidePanel).query("*:focus")
+
+
+async def test_the_filter_shows_which_list_has_the_keys(pilot: Pilot[None]) -> None:
+    """Only the focused list has a cursor."""
+    await press(pilot, "2", "f")
+    assert background(pilot, "] critical") == background(pilot, "] high")
+    assert background(pilot, "] ○ queued") != background(pilot, "] high")
+    await press(pilot, "tab")
+    assert background(pilot, "] critical") != background(pilot, "] high")
+
+
+async def test_the_save_dialog_has_all_its_words(gateway: Replay, tmp_path: Path) -> None:
+    """The text of the dialog is wrapped, not cut."""
+    async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
+        await press(pilot, "4", "x")
+        assert "esc leaves" in text(pilot)
+
+
+async def test_errors_name_the_field_as_the_form_does(pilot: Pilot[None]) -> None:
+    """`seconds` is wrong, not `duration`, and nothing is said about a video that cannot be made."""
+    await press(pilot, "3", *"fog")
+    assert "frames at" in text(pilot)
+    pilot.app.screen.query_one("#duration", Input).value = "9999"
+    await settled(pilot)
+    assert "✖ seconds must be" in text(pilot)
+    assert "frames at" not in text(pilot)
+    assert "past job" not in text(pilot)
+    await press(pilot, "ctrl+s")
+    assert "Not sent: seconds must be" in text(pilot)
+
+
+async def test_an_enlarged_chart_fills_the_page(gateway: Replay, tmp_path: Path) -> None:
+    """On a small screen too, and the keys stay."""
+    async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
+        await press(pilot, "4", "z")
+        assert pilot.app.screen.query_one("#trends", Columns).region.height >= 20
+        assert "z Enlarge" in bottom(pilot)
+        assert "Analytics" in text(pilot).split("\n")[0]
+        await press(pilot, "z")
+        assert "queue, most at a time" in text(pilot)
+
+
+async def test_films_say_where_their_prompts_are_cut(gateway: Replay, pilot: Pilot[None]) -> None:
+    """A cut prompt ends with dots. Keys of other pages are named only if there are other pages."""
+    for job in gateway.answers[LIST]["jobs"]:
+        job["prompt"] = "a very long prompt that has no room below its film"
+    await press(pilot, "6")
+    assert "a very long prompt that…" in text(pilot)
+    assert "Older" not in bottom(pilot)
+    gateway.answers[LIST]["next_cursor"] = "older"
+    await press(pilot, "ctrl+r")
+    assert "n Older" in bottom(pilot)
+
+
+async def test_the_palette_lists_commands_only(pilot: Pilot[None]) -> None:
+    """It says that it finds jobs too, and moves no cursors."""
+    await press(pilot, "2")
+    await pilot.press("ctrl+p")
+    await until_text(pilot, "a command, or the first characters of a job's id")
+    await pilot.press(*"cursor")
+    await settled(pilot)
+    assert "cursor down" not in text(pilot)
+
+
+async def test_the_history_names_one_key_to_verify(pilot: Pilot[None]) -> None:
+    """Two keys do the same there; one is enough."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    assert "V Verify" in bottom(pilot)
+    pilot.app.screen.query_one(TabbedContent).active = "history"
+    await settled(pilot)
+    assert bottom(pilot).count("Verify") == 1
+
+
+@pytest.mark.parametrize(("most", "labels"), [(7, ["7", "0"]), (8, ["8", "4", "0"])])
+async def test_the_axis_counts_whole_jobs(pilot: Pilot[None], most: int, labels: list[str]) -> None:
+    """Half of an odd number of jobs has no label."""
+    await press(pilot, "4", "z")
+    chart = pilot.app.screen.query_one("#trends", Columns)
+    await pilot.resize_terminal(120, 41)  # an even number of lines has one in the middle
+    chart.show([datetime.fromisoformat(recorded()["now"])], [Series("jobs", (float(most),), "primary")])
+    await settled(pilot)
+    lines = text(pilot).split("\n")[chart.region.y + 1 : chart.region.bottom - 2]
+    assert [found[0] for line in lines if (found := re.findall(r"(\d+)[┤└]", line))] == labels
