@@ -22,6 +22,7 @@ from kinolog_tui.screens.dialogs.help import HelpDialog
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.background import start_work
 from kinolog_tui.session.job_list_filter import JobListFilter
+from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session_app import SessionApp
 from kinolog_tui.widgets.frame import PAGES
 
@@ -118,13 +119,17 @@ class KinologApp(SessionApp):
 
     def action_command_palette(self) -> None:
         """Open the palette, which finds jobs too."""
-        if not CommandPalette.is_open(self):
+        if not isinstance(self.screen, CommandPalette):
             words = "a command, or the first characters of a job's id"
             self.push_screen(CommandPalette(placeholder=words, id="--command-palette"))
 
     def action_help(self) -> None:
         """Show every key."""
         self.push_screen(HelpDialog())
+
+    def action_help_quit(self) -> None:
+        """Name the keys that quit: ctrl+c, which copies in fields, does not."""
+        self.notify(f"{key_label(self, 'everywhere.quit')} or ctrl+q quits")
 
     def action_leave_dashboard(self) -> None:
         """Quit. A letter does not lose a prompt that was typed: then the person is asked."""

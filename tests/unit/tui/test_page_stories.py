@@ -189,3 +189,9 @@ async def test_the_axis_counts_whole_jobs(pilot: Pilot[None], most: int, labels:
     await settled(pilot)
     lines = text(pilot).split("\n")[chart.region.y + 1 : chart.region.bottom - 2]
     assert [found[0] for line in lines if (found := re.findall(r"(\d+)[┤└]", line))] == labels
+
+
+async def test_ctrl_c_names_the_keys_that_quit(pilot: Pilot[None]) -> None:
+    """It does not quit, and its message is text without markup."""
+    await press(pilot, "2", "ctrl+c")
+    assert "✓ q or ctrl+q quits" in text(pilot)
