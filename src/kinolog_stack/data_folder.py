@@ -196,7 +196,8 @@ class DataFolder:
                 raise StartError(
                     f"{self.path} is not a kinolog data folder: it holds {', '.join(sorted(unknown)[:3])}"
                     " and no layout.json.",
-                    "Choose an empty or new folder with --data (KINOLOG_DATA), or restore layout.json.",
+                    "Choose an empty or new folder with --data (KINOLOG_DATA). If this kinolog made it, write "
+                    f'{{"layout": {LAYOUT}}} into its layout.json.',
                 )
             about = {"layout": LAYOUT, "made_by": version("kinolog")}
             write_durably(self._layout, json.dumps(about) + "\n", mode=0o644)
@@ -205,7 +206,7 @@ class DataFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise StartError(
                 f"the data folder {self.path} is damaged: layout.json cannot be read ({error}).",
-                "Restore the folder from a backup, or choose another with --data.",
+                f'If this kinolog made it, write {{"layout": {LAYOUT}}} into the file; else choose another folder.',
             ) from error
         if layout > LAYOUT:
             raise StartError(

@@ -196,6 +196,14 @@ class BackupFolder:
             return f"cannot be read: {error.strerror or error}"
         return ""
 
+    def content_hash(self, segment: Segment) -> bytes:
+        """Return a hash over positions and bytes of the commits of a segment. Raises `DamagedLog`, `OSError`."""
+        hashed = sha256()
+        for commits in self.commits([segment]):
+            for commit in commits:
+                hashed.update(commit.position.to_bytes(8, "big", signed=True) + sha256(commit.raw).digest())
+        return hashed.digest()
+
     def commits(self, segments: Sequence[Segment]) -> Iterator[list[RawCommit]]:
         """Yield the commits of segments, in lists. Raises `DamagedLog`."""
         for segment in segments:

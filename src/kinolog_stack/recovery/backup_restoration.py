@@ -45,6 +45,9 @@ class BackupRestoration:
         checked = self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
+        self.say(
+            "  Jobs of after that will be missing, and those erased since will be back: erase them again."
+        )
         steps = [
             *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
             f"load {checked['position']} commits, the keys and the log lines of {self.backup}",

@@ -287,7 +287,8 @@ class PostgresServer(Program):
         if "password authentication failed" in self._last_error:
             return StartError(
                 f"Postgres in {self.folder} refuses the password in {self._passwords_path}.",
-                "The two do not belong together: restore both from the same backup.",
+                "The two do not belong together. Put back the file that belongs to it, or build a new database from "
+                "the log: kinolog restore --new-database.",
             )
         if isinstance(error, psycopg.Error):
             return StartError(f"Postgres went away while it started: {error}", log_excerpt(self.log_path))

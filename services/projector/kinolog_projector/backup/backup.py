@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import LiteralString
 
 from psycopg import sql
@@ -73,6 +75,17 @@ SELECT DISTINCT encode(substring(wrapped FROM 2 FOR 8), 'hex') FROM kinolog.key_
 
 class FilesChanged(UnusableBackup):
     """A file vanished while it was copied: its job was erased meanwhile."""
+
+
+class OtherHistory(UnusableBackup):
+    """The folder holds commits that this kinolog does not have."""
+
+    def __init__(self, folder: Path, first: int, last: int) -> None:
+        super().__init__(
+            f"{folder} holds the backup of another kinolog, or of this one before it lost data or was restored: the "
+            f"commits at positions {first} to {last} are not those of its log. Nothing was changed. Restore that "
+            "backup, or name another folder"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +159,7 @@ class Backup:
         async with await writer_connection(self._database_url, "kinolog-backup") as connection:
             await check_schema(connection)
             state = await self._copy_state(connection, f"{stamp:%Y%m%dT%H%M%S%f}")
-            kept = self._reusable_segments(before, state.position)
+            kept = await self._unchanged_segments(ArchiveReader(connection), before, state.position)
             segments = [*kept, *[s async for s in self._new_segments(connection, kept, state.position)]]
             copied = await self._copy_files(connection, state.files, before)
         manifest = Manifest(
@@ -184,18 +197,31 @@ class Backup:
             position=position, tables=tables, files=sorted(files), master_keys=tuple(sorted(master_keys))
         )
 
-    def _reusable_segments(self, before: Manifest | None, position: int) -> list[Segment]:
-        """Return the full segments of the backup before that are still right. The others are written again."""
+    async def _unchanged_segments(
+        self, archive: ArchiveReader, before: Manifest | None, position: int
+    ) -> list[Segment]:
+        """Return the segments of the backup before that stay. From the first that is damaged or not full all are new.
+
+        Raises `OtherHistory` if one holds another commit than the archive, or a later one: writing it again would
+        delete what may be the last copy, such as after a data folder was lost and a new one was started.
+        """
+        if before is None:
+            return []
+        if before.position > position:
+            raise OtherHistory(self._folder.path, position + 1, before.position)
         kept: list[Segment] = []
-        for segment in before.segments if before is not None else ():
-            full = segment.last - segment.first + 1 == SEGMENT_COMMITS and segment.last <= position
-            if not full or (problem := self._folder.failure_of(segment)):
-                if full:
-                    logger.warning(
-                        "%s %s: it is written again", segment.path, problem, extra=fields("segment")
-                    )
-                break
-            kept.append(segment)
+        stays = True
+        for segment in before.segments:
+            if problem := self._folder.failure_of(segment):
+                logger.warning("%s %s: it is written again", segment.path, problem, extra=fields("segment"))
+                stays = False
+                continue
+            content = await asyncio.to_thread(self._folder.content_hash, segment)
+            if content != await archive.content_hash(segment.first - 1, segment.last):
+                raise OtherHistory(self._folder.path, segment.first, segment.last)
+            stays = stays and segment.last - segment.first + 1 == SEGMENT_COMMITS
+            if stays:
+                kept.append(segment)
         return kept
 
     async def _new_segments(

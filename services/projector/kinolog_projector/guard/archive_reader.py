@@ -16,6 +16,10 @@ SELECT count(*), sha256(coalesce(string_agg(
     int8send(position) || sha256(raw) || digest || convert_to(job_id, 'UTF8'), ''::bytea ORDER BY position), ''))
 FROM kinolog.archive WHERE position > %s AND position <= %s
 """
+CONTENT_HASH = """
+SELECT sha256(coalesce(string_agg(int8send(position) || sha256(raw), ''::bytea ORDER BY position), ''))
+FROM kinolog.archive WHERE position > %s AND position <= %s
+"""
 ROWS = """
 SELECT position, job_id, raw, digest FROM kinolog.archive WHERE position > %s AND position <= %s ORDER BY position
 """
@@ -54,6 +58,15 @@ class ArchiveReader:
         cursor = await self._connection.execute(HASH, [after, until])
         row = await cursor.fetchone()
         return bytes(row[1]) if row is not None and row[0] == until - after else None
+
+    async def content_hash(self, after: int, until: int) -> bytes:
+        """Return a hash over positions and bytes of the commits after `after` up to `until`.
+
+        `BackupFolder.content_hash` computes the same of a segment. Raises `psycopg.InternalError`.
+        """
+        cursor = await self._connection.execute(CONTENT_HASH, [after, until])
+        row = await cursor.fetchone()
+        return bytes(row[0]) if row is not None else b""
 
     async def rows(self, after: int, until: int) -> dict[int, ArchiveRow]:
         """Return the rows after `after` up to `until` by position. Rows on a damaged page are not intact."""
