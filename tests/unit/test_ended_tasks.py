@@ -8,7 +8,16 @@ import logging
 import pytest
 
 from kinolog.process import tasks as module
-from kinolog.process.tasks import BackgroundTasks, TaskCounts, end_tasks, finish, keep_running, within
+from kinolog.process.tasks import (
+    BackgroundTasks,
+    TaskCounts,
+    end_tasks,
+    errors_in,
+    finish,
+    first_error,
+    keep_running,
+    within,
+)
 
 
 async def _deaf(begun: asyncio.Event, cancellations: int) -> None:
@@ -149,3 +158,14 @@ async def test_a_limit_does_not_wait_for_work_that_does_not_end() -> None:
     assert len(endings) == 1
     await endings.ended()
     assert await within(30.0, asyncio.sleep(0, "result"), endings) == "result"
+
+
+def test_an_error_is_found_in_groups() -> None:
+    """The first error of the first kind that there is, however deep it is."""
+    values, keys = ValueError("a"), [KeyError("b"), KeyError("c")]
+    group = BaseExceptionGroup("outer", [values, ExceptionGroup("inner", [keys[0]]), keys[1]])
+    assert list(errors_in(group)) == [values, *keys]
+    assert first_error(group, (KeyError, ValueError)) is keys[0]
+    assert first_error(group, (OSError, ValueError)) is values
+    assert first_error(group, (OSError,)) is None
+    assert first_error(values, (Exception,)) is values

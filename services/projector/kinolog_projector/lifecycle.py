@@ -7,10 +7,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from kinolog.ports.event_store import DamagedLog
 from kinolog.process import ready_line
 from kinolog.process.logs import fields
 from kinolog.process.probe import Probe
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, first_error
 from kinolog_projector.projection.projector import Projector
 
 logger = logging.getLogger(__name__)
@@ -62,9 +63,7 @@ async def _dispatch(projector: Projector, dispatch: Callable[[], Awaitable[None]
 
 
 def _raise_cause(task: asyncio.Task[None]) -> None:
-    """Raise the error that ended a task; of a group, its first cause."""
+    """Raise the error that ended a task; of a group, damage of the log before all others."""
     error = task.exception()
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
     if error is not None:
-        raise error
+        raise first_error(error, (DamagedLog, BaseException)) or error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from typing import Any, TypeVar
 
 from kinolog.models.catalogue import ModelEntry
-from kinolog.ports.tickets import HeldTicket
+from kinolog.ports.tickets import HeldTicket, QueueClosed
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import BackgroundTasks, end_tasks
 from kinolog_worker.attempt.render_request import model_source
 from kinolog_worker.dependencies import WorkerDependencies
 from kinolog_worker.inference.messages import FailedMessage, RenderJob
@@ -19,6 +20,8 @@ from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.worker_reports import WorkerReporter
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ABORT_SECONDS = 6.0
 """How long a stopped attempt may take to end before its ticket is released without an end in the log."""
@@ -41,6 +44,7 @@ class Supervisor:
         self._handler = TicketHandler(dependencies)
         self._reporter = WorkerReporter(dependencies)
         self._stop = asyncio.Event()
+        self._releases = BackgroundTasks()
         self._model_classes = _served_classes(dependencies)
         self.ready = asyncio.Event()
 
@@ -65,33 +69,62 @@ class Supervisor:
                 if not dependencies.inference.alive and not await self._start_inference():
                     break
                 self.ready.set()
+                await self._wait_for_room()
                 held = await self._next_ticket()
                 if held is not None:
                     await self._handle(held)
         finally:
             self.ready.clear()
             await end_tasks(background)
+            await self._releases.ended()
             await self._reporter.deregister()
             await dependencies.queue.close()
             await dependencies.inference.kill()
 
+    async def _wait_for_room(self) -> None:
+        """Wait until a job has room for its temporary files, or for shutdown. The worker holds no ticket meanwhile."""
+        room = self._handler.room
+        if room.suffices():
+            return
+        waiting = await self._unless_stopped(room.wait())
+        if waiting.done() and not waiting.cancelled():
+            waiting.result()
+
     async def _next_ticket(self) -> HeldTicket | None:
-        """Wait for a ticket. Return None on shutdown or when the inference process exits."""
-        take = asyncio.create_task(self._dependencies.queue.take(self._model_classes))
+        """Wait for a ticket. Return None on shutdown, when the inference process exits, or for lack of room.
+
+        A ticket that arrives although nobody waits for it any more is released.
+        """
+        take = asyncio.create_task(self._dependencies.queue.take(self._model_classes), name="next ticket")
         interrupts = [
             asyncio.create_task(self._stop.wait()),
             asyncio.create_task(self._wait_for_inference_exit()),
+            asyncio.create_task(self._handler.room.until_short()),
         ]
+        wanted = False
         try:
-            await asyncio.wait([take, *interrupts], return_when=asyncio.FIRST_COMPLETED)
+            await _first_end((take, *interrupts))
+            wanted = take.done() and not take.cancelled() and not self._stop.is_set()
         finally:
-            await end_tasks((take, *interrupts))
+            if not wanted:
+                take.add_done_callback(self._release_unwanted)
+        return take.result() if wanted else None
+
+    def _release_unwanted(self, take: asyncio.Task[HeldTicket]) -> None:
+        """Return a ticket that was taken too late. Only the ack wait would return it otherwise."""
         if take.cancelled():
-            return None
-        if self._stop.is_set():
-            await take.result().release()
-            return None
-        return take.result()
+            return
+        error = take.exception()
+        if error is None:
+            self._releases.start(take.result().release())
+        elif not isinstance(error, QueueClosed):
+            logger.warning("a request for a ticket ended late, with an error: %s", type(error).__name__)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `work` until it ends or the worker stops. Return its task, which has ended, unless it was abandoned."""
+        task = asyncio.create_task(work)
+        await _first_end((task, asyncio.create_task(self._stop.wait())))
+        return task
 
     async def _wait_for_inference_exit(self) -> None:
         while self._dependencies.inference.alive:  # noqa: ASYNC110 - a process has no event for its exit
@@ -113,15 +146,16 @@ class Supervisor:
         extending = asyncio.create_task(self._extend_ack_wait(held))
         shutdown = asyncio.create_task(self._shutdown_deadline())
         try:
-            await asyncio.wait([handling, shutdown], return_when=asyncio.FIRST_COMPLETED)
-            if not handling.done():
-                logger.warning("releasing the ticket of job %s before its attempt ended", held.ticket.job_id)
-                await end_tasks((handling,))
-                await held.release()
-            else:
+            await _first_end((handling, shutdown))
+            if handling.done() and not handling.cancelled():
                 handling.result()
+            else:
+                logger.warning(
+                    "releasing the ticket of job %s, whose attempt has not ended", held.ticket.job_id
+                )
+                await held.release()
         finally:
-            await end_tasks((extending, shutdown))
+            await end_tasks((extending,))
 
     async def _extend_ack_wait(self, held: HeldTicket) -> None:
         while True:
@@ -140,15 +174,13 @@ class Supervisor:
         for pause in START_BACKOFF.pauses():
             if self._stop.is_set():
                 break
-            loading = asyncio.create_task(self._load_preferred_model())
-            stopping = asyncio.create_task(self._stop.wait())
-            await asyncio.wait([loading, stopping], return_when=asyncio.FIRST_COMPLETED)
-            await end_tasks((loading, stopping))
-            if not loading.done() or loading.cancelled():
+            loading = await self._unless_stopped(self._load_preferred_model())
+            if self._stop.is_set() or not loading.done():
                 break
-            if loading.exception() is None:
+            if not loading.cancelled() and loading.exception() is None:
                 return True
-            logger.error("the inference process cannot be started: %s", loading.exception())
+            why = "it was interrupted" if loading.cancelled() else loading.exception()
+            logger.error("the inference process cannot be started: %s", why)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
@@ -179,6 +211,14 @@ class Supervisor:
         dependencies.status.model_loaded(entry.name, result.facts)
         facts = fields("loaded", model=entry.name, seconds=result.seconds, device=result.facts.device)
         logger.info("model loaded", extra=facts)
+
+
+async def _first_end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait until one of these tasks has ended, and end the others."""
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end_tasks(tasks)
 
 
 def _preferred_model(dependencies: WorkerDependencies) -> ModelEntry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 from kinolog.process.logs import fields
@@ -17,6 +17,7 @@ from kinolog.process.logs import fields
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 END_SECONDS = 15.0
 """How long cancelled tasks may take to end. It is longer than any clean-up that waits for something itself."""
@@ -104,6 +105,24 @@ async def keep_running(what: str, work: Callable[[], Awaitable[object]], pause_s
             extra = fields("task_failed", task=what, error=type(error).__name__)
             logger.exception("%s failed; it is started again", what, extra=extra)
         await asyncio.sleep(pause_seconds)
+
+
+def errors_in(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors of a group, however deep, or the error itself if it is none.
+
+    A `TaskGroup` wraps what its tasks raise, so that an `except` of a kind of error misses it.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from errors_in(each)
+    else:
+        yield error
+
+
+def first_error(error: BaseException, kinds: Iterable[type[E]]) -> E | None:
+    """Return the first error in `error` of the first of these kinds that there is; None if there is none."""
+    errors = list(errors_in(error))
+    return next((each for kind in kinds for each in errors if isinstance(each, kind)), None)
 
 
 class BackgroundTasks:

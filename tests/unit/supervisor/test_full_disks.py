@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from kinolog_worker.attempt import attempt_outcome, scratch_room
-from kinolog_worker.attempt.scratch_room import FIRST_BYTES, ScratchRoom
+from kinolog_worker.attempt import attempt_outcome
 from kinolog_worker.inference.messages import Message, RenderJob
 from kinolog_worker.queue import ticket_handler
 
@@ -23,10 +20,9 @@ from kinolog.ports.artifacts import ArtifactsUnavailable, StagedContent, StoredA
 from kinolog.ports.event_store import Appended, LogUnavailable
 from kinolog.process.backoff import Backoff
 from kinolog.process.full_disk import is_full
-from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
-from tests.builders.memory_worker import ME, START, MemoryWorker
-from tests.builders.scripted_inference import ScriptedInference, failing, rendering
+from tests.builders.memory_worker import ME, MemoryWorker
+from tests.builders.scripted_inference import ScriptedInference
 from tests.fixtures.waits import until
 
 SHORT = Backoff(first_seconds=0.001, longest_seconds=0.001)
@@ -39,7 +35,6 @@ def memory_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryWork
     """A worker without jobs, with short pauses."""
     monkeypatch.setattr(attempt_outcome, "STORE_BACKOFF", SHORT)
     monkeypatch.setattr(ticket_handler, "BACKOFF", SHORT)
-    monkeypatch.setattr(scratch_room, "LOOK_SECONDS", 0.001)
     return MemoryWorker(tmp_path)
 
 
@@ -159,28 +154,6 @@ async def test_a_worker_that_waits_for_the_store_can_be_stopped(memory_worker: M
     assert job.last_attempt == job.max_attempts + 1
 
 
-async def test_a_full_scratch_disk_uses_no_attempt(
-    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An attempt that runs out of room is not counted, and the next one waits for twice the room."""
-    memory_worker.inference.script = failing("SCRATCH_FULL", retryable=True)
-    job_id = await memory_worker.submit()
-    for number in range(1, 6):
-        job = await memory_worker.work(job_id)
-        assert (job.status, job.last_attempt) == (Status.QUEUED, job.max_attempts + number)
-        memory_worker.now = job.not_before or memory_worker.now
-    free = FIRST_BYTES
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(total=1 << 40, free=free))
-    memory_worker.inference.script = rendering
-    working = asyncio.create_task(memory_worker.work(job_id))
-    (alarm,) = await until(memory_worker.alarms.current, "an alarm")
-    assert alarm.name == "storage-full-scratch"
-    assert (await memory_worker.job(job_id)).status is Status.QUEUED
-    free = FIRST_BYTES * 2**5
-    assert (await working).status is Status.COMPLETED
-    assert not await memory_worker.alarms.current()
-
-
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "no space left on device"), OSError(errno.EDQUOT, "over quota")]
 )
@@ -198,16 +171,6 @@ async def test_a_worker_error_for_lack_of_room_is_not_counted(
     assert job.status is Status.QUEUED
     assert job.attempts[0].error is not None
     assert (job.attempts[0].error.code, job.last_attempt) == ("SCRATCH_FULL", job.max_attempts + 1)
-
-
-def test_a_job_waits_for_at_most_half_of_the_disk(tmp_path: Path) -> None:
-    """However often jobs ran out of room, an empty disk is enough."""
-    room = ScratchRoom(tmp_path, MemoryAlarms(), lambda: START)
-    for _ in range(60):
-        room.ran_out()
-    assert room.suffices() == (shutil.disk_usage(tmp_path).free >= shutil.disk_usage(tmp_path).total // 2)
-    room.sufficed()
-    assert room.needed_bytes == FIRST_BYTES
 
 
 def test_a_full_disk_is_recognised_among_causes() -> None:

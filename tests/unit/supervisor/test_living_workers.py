@@ -80,3 +80,27 @@ async def test_the_job_of_a_silent_worker_is_taken_over(memory_worker: MemoryWor
         await memory_worker.ticket_handler.handle(held)
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt) == (Status.COMPLETED, 2)
+
+
+async def test_a_worker_that_is_removed_meanwhile_is_not_waited_for(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever knows that a worker is dead removes it, also after its ticket was delivered again."""
+    memory_worker.set_timing(holder_look_seconds=3600.0)
+    job_id = await memory_worker.submit()
+    await memory_worker.start_elsewhere(job_id, OTHER)
+    held = await redelivered(memory_worker, job_id)
+    is_deregistered, looks = memory_worker.workers.is_deregistered, 0
+
+    async def removed_after_a_look(name: str) -> bool:
+        nonlocal looks
+        looks += 1
+        found = await is_deregistered(name)
+        await memory_worker.workers.deregister(OTHER)
+        return found
+
+    monkeypatch.setattr(memory_worker.workers, "is_deregistered", removed_after_a_look)
+    async with asyncio.timeout(30):
+        await memory_worker.ticket_handler.handle(held)
+    job = await memory_worker.job(job_id)
+    assert (job.status, job.attempt, looks) == (Status.COMPLETED, 2, 2)

@@ -47,6 +47,25 @@ async def test_the_ticket_of_a_dead_worker_returns(memory_worker: MemoryWorker, 
     assert held_tickets(memory_worker) == 0
 
 
+async def test_a_dead_worker_is_removed_before_its_ticket_returns(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next holder of the ticket does not look for a sign of life of a worker that is known to be dead."""
+    job_id = await memory_worker.submit()
+    held = await memory_worker.ticket(job_id)
+    await memory_worker.start_elsewhere(job_id, DEAD)
+    give_back, removed = memory_worker.dependencies.queue.give_back, []
+
+    async def look(receipt: str) -> None:
+        removed.append(await memory_worker.workers.is_deregistered(DEAD))
+        await give_back(receipt)
+
+    monkeypatch.setattr(memory_worker.dependencies.queue, "give_back", look)
+    await return_tickets(memory_worker.dependencies, [note_of(held)])
+    assert removed == [True]
+    assert held_tickets(memory_worker) == 0
+
+
 async def test_a_job_of_another_worker_is_left_alone(memory_worker: MemoryWorker) -> None:
     """A job that another worker has started, and one that has ended, keeps its ticket where it is."""
     job_id = await memory_worker.submit()

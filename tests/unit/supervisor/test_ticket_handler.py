@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import RenderJob
+from kinolog_worker.inference.messages import Message, RenderJob
 
 from kinolog.ids import new_id
 from kinolog.job import events as e
 from kinolog.job.commands import Cancel, FailAttempt, GiveUp, Prefetch
+from kinolog.job.commit import Commit
 from kinolog.job.values import JobError, Status
 from kinolog.ports.event_store import Appended, DamagedLog, LoadedJob, LogUnavailable
 from kinolog.ports.workers import WorkerReport
+from tests.adapters.memory.commit_notifications import MemoryCommitSubscription
 from tests.builders.memory_worker import ME, START, MemoryWorker
+from tests.builders.scripted_inference import ScriptedInference, rendering
 
 
 @pytest.fixture
@@ -140,6 +144,66 @@ async def test_a_damaged_log_fails_no_job(
     job = await memory_worker.job(job_id)
     assert (job.status, job.attempt, refusals) == (Status.COMPLETED, 1, 2)
     assert held.deliveries == 1
+
+
+@pytest.mark.parametrize("error", [DamagedLog("the log has lost its end"), LogUnavailable("no answer")])
+@pytest.mark.parametrize("where", [e.StageStarted, e.SceneRendered, e.Completed, "the watch of the job"])
+async def test_trouble_of_the_log_fails_no_running_attempt(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, where: type | str, error: Exception
+) -> None:
+    """Whichever task of an attempt meets the trouble, the attempt goes on once the log is well, and is not counted."""
+    append, load = memory_worker.store.append, memory_worker.store.load
+    job_id = await memory_worker.submit()
+    held = await memory_worker.ticket(job_id)
+    raised = asyncio.Event()
+
+    async def sick_append(commit: Commit) -> Appended:
+        if isinstance(where, type) and isinstance(commit.events[0], where) and not raised.is_set():
+            raised.set()
+            raise error
+        return await append(commit)
+
+    async def sick_load(loaded_id: str) -> LoadedJob | None:
+        loaded = await load(loaded_id)
+        starts = loaded is None or loaded.job.status is not Status.PROCESSING
+        if isinstance(where, str) and not starts and not raised.is_set():
+            raised.set()
+            raise error
+        return loaded
+
+    async def watched(inference: ScriptedInference, job: RenderJob) -> AsyncGenerator[Message, None]:
+        if isinstance(where, str):
+            await raised.wait()
+        async for message in rendering(inference, job):
+            yield message
+
+    memory_worker.inference.script = watched
+    monkeypatch.setattr(memory_worker.store, "append", sick_append)
+    monkeypatch.setattr(memory_worker.store, "load", sick_load)
+    async with asyncio.timeout(30):
+        await memory_worker.ticket_handler.handle(held)
+    job = await memory_worker.job(job_id)
+    assert (job.status, job.attempt, raised.is_set()) == (Status.COMPLETED, 1, True)
+    assert held.deliveries == 1
+    assert memory_worker.dependencies.status.attempts_failed == 0
+
+
+async def test_trouble_of_the_notifications_fails_no_running_attempt(
+    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscription that fails while the job renders is made again with the next try of the same attempt."""
+    next_position, raised = MemoryCommitSubscription.next_position, 0
+
+    async def sick(subscription: MemoryCommitSubscription, timeout_seconds: float) -> int | None:
+        nonlocal raised
+        if not raised:
+            raised += 1
+            raise LogUnavailable("no answer")
+        return await next_position(subscription, timeout_seconds)
+
+    monkeypatch.setattr(MemoryCommitSubscription, "next_position", sick)
+    job = await memory_worker.work(await memory_worker.submit())
+    assert (job.status, job.attempt, raised) == (Status.COMPLETED, 1, 1)
 
 
 async def test_an_error_of_the_worker_fails_the_attempt(

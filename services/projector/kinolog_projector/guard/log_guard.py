@@ -22,7 +22,7 @@ from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, errors_in
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import Damage, LogComparison
@@ -147,7 +147,7 @@ class LogGuard:
         try:
             await dispatch()
         except* DamagedLog as found:
-            await self.report(_first_damage(found))
+            await self.report(DamagedLog(str(next(errors_in(found)))))
 
     async def _pass(self) -> None:
         """Compare all commits up to the last one that is archived now. Raises `DamagedLog`."""
@@ -199,10 +199,3 @@ def described(damages: list[Damage]) -> str:
     more = len(damages) - NAMED
     rest = f"; and {more} more beside them" if more > 0 else ""
     return "log and archive differ: " + "; ".join(map(str, damages[:NAMED])) + rest
-
-
-def _first_damage(found: ExceptionGroup[DamagedLog]) -> DamagedLog:
-    first: BaseException = found
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return DamagedLog(str(first))

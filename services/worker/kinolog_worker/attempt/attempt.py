@@ -17,9 +17,9 @@ from kinolog.job.state import Job
 from kinolog.job.values import Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.artifacts import ArtifactsUnavailable
-from kinolog.ports.event_store import LogUnavailable
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process.log_retry import retry_until_log_available
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, first_error
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
@@ -41,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_CANCEL_SECONDS = 3.0
 """How long the renderer may take to stop a job when the worker shuts down."""
+
+NOT_OF_THE_ATTEMPT: tuple[type[Exception], ...] = (LeaseLost, DamagedLog, LogUnavailable)
+"""Errors that do not end an attempt. One of them hides all others of the same moment; an earlier kind hides a later."""
 
 
 class RunningAttempt:
@@ -77,7 +80,11 @@ class RunningAttempt:
         self._cancel.set()
 
     async def run(self) -> None:
-        """Render the job and end the attempt. Raises `LeaseLost` if another worker has taken the job over."""
+        """Render the job and end the attempt.
+
+        Raises `LeaseLost` if another worker has taken the job over, and `DamagedLog` and `LogUnavailable`: the attempt
+        has not ended then, and can be run again.
+        """
         try:
             async with asyncio.TaskGroup() as group:
                 background = [
@@ -92,11 +99,12 @@ class RunningAttempt:
                 await self._outcome.record(outcome, watcher)
                 await end_tasks((*background, watcher))
         except BaseExceptionGroup as failures:
-            lost = failures.subgroup(LeaseLost)
-            if lost is None:
+            cause = first_error(failures, NOT_OF_THE_ATTEMPT)
+            if cause is None:
                 raise
-            await self._delete_late_files()
-            raise _first(lost) from None
+            if isinstance(cause, LeaseLost):
+                await self._delete_late_files()
+            raise cause from None
         finally:
             await self._recorder.progress.flush()
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -209,10 +217,3 @@ class RunningAttempt:
             self._cancel_timeout_seconds,
         )
         await self._dependencies.inference.kill()
-
-
-def _first(failures: BaseExceptionGroup[LeaseLost]) -> LeaseLost:
-    """Return the first of nested failures."""
-    for failure in failures.exceptions:
-        return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
-    raise AssertionError("a group of failures is never empty")

@@ -18,6 +18,7 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.values import SCRATCH_FULL, WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
+from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process.backoff import Backoff
 from kinolog.process.full_disk import NO_ROOM
 from kinolog.process.logs import fields
@@ -112,7 +113,8 @@ class OutcomeRecorder:
     async def record(self, outcome: Outcome, watcher: asyncio.Task[None]) -> None:
         """End the attempt with the outcome of its rendering.
 
-        `watcher` reacts to changes of the job; it is cancelled when the end is decided. Raises `LeaseLost`.
+        `watcher` reacts to changes of the job; it is cancelled when the end is decided. Raises `LeaseLost` and
+        `DamagedLog`.
         """
         command = await self._decide(outcome)
         self._recorder.end()
@@ -127,7 +129,7 @@ class OutcomeRecorder:
         if isinstance(outcome, FinishedMessage):
             try:
                 artifacts = await self._store_files(outcome)
-            except LeaseLost:
+            except (LeaseLost, DamagedLog, LogUnavailable):
                 raise
             except _StoringInterrupted:
                 outcome = CancelledMessage(job_id=outcome.job_id)

@@ -1,4 +1,4 @@
-"""Room for a worker's temporary files: a job starts when there is enough, and waits with its ticket until then."""
+"""Room for a worker's temporary files: a worker takes a job when there is enough, and none until then."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kinolog.process.logs import fields
 logger = logging.getLogger(__name__)
 
 SCRATCH_ALARM = f"{STORAGE_FULL}-scratch"
-"""Name of the alarm while a job waits for room."""
+"""Name of the alarm while a worker takes no job for lack of room."""
 
 FIRST_BYTES = 32 << 20
 """Room that a job needs at least."""
 
 LARGEST_SHARE = 0.5
-"""A job never waits for more than this share of the whole disk."""
+"""A worker never waits for more than this share of the whole disk."""
 
 LOOK_SECONDS = 1.0
 
@@ -30,7 +30,10 @@ LEAST_BYTES = 1 << 20
 
 
 class ScratchRoom:
-    """Waits for room on the disk of the temporary files. `needed_bytes` doubles when a job ran out of room."""
+    """Watches the room on the disk of the temporary files. `needed_bytes` doubles when a job ran out of room.
+
+    A worker without room takes no ticket, so that other workers get the jobs. See docs/decisions/0019.
+    """
 
     def __init__(self, folder: Path, alarms: Alarms, clock: Callable[[], datetime]) -> None:
         self._folder = folder
@@ -40,22 +43,30 @@ class ScratchRoom:
 
     def suffices(self) -> bool:
         """Return whether there is enough room now."""
-        return self._missing_bytes() <= 0
+        return not self._problem()
 
     async def wait(self) -> None:
         """Return when there is enough room. Raises an alarm meanwhile."""
-        logger.error("the disk of the temporary files is full: jobs wait", extra=fields("scratch_full"))
+        logger.error("the disk of the temporary files is full: no job starts", extra=fields("scratch_full"))
         try:
-            while (missing := self._missing_bytes()) > 0:
-                await self._alarms.raise_alarm(self._alarm(missing))
+            while problem := self._problem():
+                await self._alarms.raise_alarm(self._alarm(problem))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await self._alarms.clear(SCRATCH_ALARM)
         logger.info("the disk of the temporary files has room again", extra=fields("scratch_free"))
 
+    async def until_short(self) -> None:
+        """Return when there is not enough room any more."""
+        while self.suffices():  # noqa: ASYNC110 - a disk has no event for its room
+            await asyncio.sleep(LOOK_SECONDS)
+
     def is_out(self) -> bool:
-        """Return whether the disk is full now."""
-        return shutil.disk_usage(self._folder).free < LEAST_BYTES
+        """Return whether the disk is full now, or cannot be used at all."""
+        try:
+            return shutil.disk_usage(self._folder).free < LEAST_BYTES
+        except OSError:
+            return True
 
     def ran_out(self) -> None:
         """Note that the last job ran out of room: the next one needs twice as much."""
@@ -65,17 +76,23 @@ class ScratchRoom:
         """Note that the room was enough for a job."""
         self.needed_bytes = FIRST_BYTES
 
-    def _missing_bytes(self) -> int:
-        usage = shutil.disk_usage(self._folder)
-        return min(self.needed_bytes, int(usage.total * LARGEST_SHARE)) - usage.free
+    def _problem(self) -> str:
+        """Return why no job can start; empty if there is room. A folder that was deleted is made again."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            usage = shutil.disk_usage(self._folder)
+        except OSError as error:
+            return f"cannot be used ({error.strerror or type(error).__name__})"
+        missing = min(self.needed_bytes, int(usage.total * LARGEST_SHARE)) - usage.free
+        return f"lacks {missing / (1 << 20):,.0f} MiB for a job" if missing > 0 else ""
 
-    def _alarm(self, missing_bytes: int) -> Alarm:
+    def _alarm(self, problem: str) -> Alarm:
         return Alarm(
             name=SCRATCH_ALARM,
             severity=AlarmSeverity.WARNING,
             text=(
-                f"The disk of the temporary files (KINOLOG_WORKER_SCRATCH) lacks {missing_bytes / (1 << 20):,.0f} MiB "
-                f"for the next job of {self._alarms.source}. Make room on it; the job waits and starts by itself."
+                f"The disk of the temporary files (KINOLOG_WORKER_SCRATCH) of {self._alarms.source} {problem}. "
+                "Make room on it; this worker takes no job until then, and goes on by itself."
             ),
             source=self._alarms.source,
             since=self._clock(),

@@ -54,12 +54,15 @@ class HeldTicketNote:
 
 
 async def return_tickets(dependencies: WorkerDependencies, dead: Iterable[DeadWorker]) -> None:
-    """Return the tickets of dead workers, and remove these workers from the registry. Raises nothing."""
+    """Remove dead workers from the registry, and return their tickets. Raises nothing.
+
+    Whoever gets such a ticket looks whether its worker reports, unless that is removed: so it is removed first.
+    """
     for worker in dead:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                await _return_ticket(dependencies, worker)
                 await dependencies.workers.deregister(worker.name)
+                await _return_ticket(dependencies, worker)
         except Exception as error:  # such as a log that is damaged there: this worker starts all the same
             logger.warning("the ticket of %s is not returned now: %s", worker.name, type(error).__name__)
 

@@ -37,6 +37,9 @@ KEY_MISSING_SECONDS = 5.0
 KEY_MISSING_DELIVERIES = 5
 """Delay of a released ticket whose job waits for its key, and the delivery after which it is dropped instead."""
 
+HOLDER_POLL_SECONDS = 0.5
+"""Interval at which the reports of a ticket's holder are read."""
+
 WORKER_ERROR_SECONDS = 10.0
 """Delay of a released ticket after an error of this worker."""
 
@@ -47,11 +50,11 @@ UNREADABLE = JobError(
 
 
 class TicketHandler:
-    """Handles one ticket at a time."""
+    """Handles one ticket at a time. It releases the ticket of a job for whose files there is no `room`."""
 
     def __init__(self, dependencies: WorkerDependencies) -> None:
         self._dependencies = dependencies
-        self._room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
+        self.room = ScratchRoom(dependencies.scratch, dependencies.alarms, dependencies.clock)
         self._note = HeldTicketNote(dependencies.scratch)
         self._attempt: RunningAttempt | None = None
         self._stopping = False
@@ -129,9 +132,10 @@ class TicketHandler:
                     pass
             if loaded is None:
                 raise AssertionError("a job that is not in the log is never started")
-            if loaded.job.status is Status.QUEUED and await self._waited_for_room():
-                loaded = await self._dependencies.store.load(job_id)
-                continue
+            if loaded.job.status is Status.QUEUED and not self.room.suffices():
+                logger.info("ticket released: no room for its job", extra=fields("no_room", job=job_id))
+                await held.release()
+                return
             try:
                 await self._start_attempt(held, loaded, waited=admission.waited)
                 return
@@ -149,17 +153,21 @@ class TicketHandler:
 
         That happens after an outage that swallowed its extensions, or when the server's clock is set ahead. A worker
         that is alive reports within a few seconds, and extends its ticket again. Holding the ticket meanwhile uses no
-        delivery. One that was removed from the registry is not waited for.
+        delivery. One that is removed from the registry, before or meanwhile, is not waited for.
         """
-        workers = self._dependencies.workers
-        if not _is_held_by_another(job, self._dependencies.worker) or await workers.is_deregistered(
-            job.worker
-        ):
+        if not _is_held_by_another(job, self._dependencies.worker):
             return False
+        loop, workers = asyncio.get_running_loop(), self._dependencies.workers
+        ends_at = loop.time() + self._dependencies.timing.holder_look_seconds
         before = await self._report_about(job)
-        await asyncio.sleep(self._dependencies.timing.holder_look_seconds)
-        after = await self._report_about(job)
-        return after is not None and after != before
+        while not await workers.is_deregistered(job.worker):
+            report = await self._report_about(job)
+            if report is not None and report != before:
+                return True
+            if loop.time() >= ends_at:
+                return False
+            await asyncio.sleep(HOLDER_POLL_SECONDS)
+        return False
 
     async def _report_about(self, job: Job) -> WorkerReport | None:
         """Return the report of the job's worker, if that works on it."""
@@ -175,13 +183,6 @@ class TicketHandler:
             await held.release(KEY_MISSING_SECONDS)
         else:
             await held.acknowledge()
-
-    async def _waited_for_room(self) -> bool:
-        """Wait until a job has room for its temporary files. Return whether that took time."""
-        if self._room.suffices():
-            return False
-        await self._room.wait()
-        return True
 
     async def _situation(self, held: HeldTicket, loaded: LoadedJob | None) -> WorkerSituation:
         dependencies = self._dependencies
@@ -225,7 +226,7 @@ class TicketHandler:
         )
         try:
             await self._run_attempt(lease, key)
-        except (LeaseLost, AppendConflict, DamagedLog):
+        except (LeaseLost, AppendConflict, DamagedLog, LogUnavailable):
             raise
         except Exception as error:
             logger.exception("attempt %d at job %s raised an error", job.attempt, job.id)
@@ -234,8 +235,8 @@ class TicketHandler:
                 message=f"the worker made an error ({type(error).__name__})",
                 retryable=True,
             )
-            if is_full(error) or self._room.is_out():
-                self._room.ran_out()
+            if is_full(error) or self.room.is_out():
+                self.room.ran_out()
                 worker_error = OUT_OF_ROOM
             await lease.record(self._failure(lease, worker_error))
         await held.acknowledge()
@@ -257,7 +258,7 @@ class TicketHandler:
             await lease.record(self._failure(lease, UNREADABLE))
             return
         self._attempt = RunningAttempt(
-            self._dependencies, lease, entry, texts, ProgressSealer(job, key), self._room
+            self._dependencies, lease, entry, texts, ProgressSealer(job, key), self.room
         )
         if self._stopping:
             self._attempt.stop()

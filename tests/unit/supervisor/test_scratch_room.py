@@ -1,0 +1,185 @@
+"""A worker without room for temporary files takes no ticket: the jobs are there for workers that have room."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from kinolog_worker.attempt import scratch_room
+from kinolog_worker.attempt.scratch_room import FIRST_BYTES, ScratchRoom
+from kinolog_worker.supervisor import Supervisor
+
+from kinolog.job.values import Status
+from kinolog.ports.alarms import Alarm
+from kinolog.ports.tickets import HeldTicket, Ticket
+from tests.adapters.memory.alarms import MemoryAlarms
+from tests.builders.memory_worker import ME, START, MemoryWorker
+from tests.builders.scripted_inference import failing, rendering
+from tests.fixtures.waits import until
+
+
+class ScratchDisk:
+    """The disk of the temporary files, with so many bytes free."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 1 << 40
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 41, free=self.free))
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> ScratchDisk:
+    """A disk with room, at which a worker looks all the time."""
+    monkeypatch.setattr(scratch_room, "LOOK_SECONDS", 0.001)
+    return ScratchDisk(monkeypatch)
+
+
+@pytest.fixture
+def memory_worker(tmp_path: Path) -> MemoryWorker:
+    """A worker without jobs."""
+    return MemoryWorker(tmp_path)
+
+
+@asynccontextmanager
+async def supervised(memory_worker: MemoryWorker) -> AsyncIterator[Supervisor]:
+    """Run the worker's main loop for the duration of the block."""
+    supervisor = Supervisor(memory_worker.dependencies)
+    running = asyncio.create_task(supervisor.run())
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+        async with asyncio.timeout(30):
+            await running
+
+
+async def issued(memory_worker: MemoryWorker) -> str:
+    """Submit a job and issue its ticket. Return its id."""
+    job_id = await memory_worker.submit()
+    priority = (await memory_worker.job(job_id)).priority
+    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=priority)
+    await memory_worker.issuer.issue(ticket)
+    return job_id
+
+
+async def the_alarm(memory_worker: MemoryWorker) -> Alarm:
+    """Wait for the alarm."""
+    (alarm,) = await until(memory_worker.alarms.current, "an alarm")
+    return alarm
+
+
+@pytest.mark.parametrize("idle", [True, False])
+async def test_the_jobs_are_there_for_others(
+    memory_worker: MemoryWorker, disk: ScratchDisk, idle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose disk is full, at its start or while it waits, leaves the first delivery to another worker."""
+    take, taking = memory_worker.dependencies.queue.take, asyncio.Event()
+
+    async def noted_take(model_classes: Sequence[str]) -> HeldTicket:
+        taking.set()
+        return await take(model_classes)
+
+    monkeypatch.setattr(memory_worker.dependencies.queue, "take", noted_take)
+    disk.free = 1 << 40 if idle else 0
+    async with supervised(memory_worker):
+        if idle:
+            await taking.wait()
+        disk.free = 0
+        alarm = await the_alarm(memory_worker)
+        assert (alarm.name, alarm.source) == ("storage-full-scratch", ME)
+        assert "takes no job until then" in alarm.text
+        job_id = await issued(memory_worker)
+        async with asyncio.timeout(30):
+            held = await memory_worker.issuer.queue().take(["tiny"])
+        assert (held.ticket.job_id, held.deliveries) == (job_id, 1)
+        await held.release()
+        disk.free = FIRST_BYTES
+        await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
+        assert not await memory_worker.alarms.current()
+
+
+async def test_a_ticket_that_comes_while_the_disk_fills_is_released(
+    memory_worker: MemoryWorker, disk: ScratchDisk
+) -> None:
+    """A ticket that was taken already returns at once, and nothing is recorded about its job."""
+    job_id = await memory_worker.submit()
+    held = await memory_worker.ticket(job_id)
+    events = await memory_worker.events(job_id)
+    disk.free = 0
+    async with asyncio.timeout(30):
+        await memory_worker.ticket_handler.handle(held)
+        again = await memory_worker.issuer.queue().take(["tiny"])
+    assert again.deliveries == 2
+    assert await memory_worker.events(job_id) == events
+
+
+async def test_a_worker_that_waits_for_room_can_be_stopped(
+    memory_worker: MemoryWorker, disk: ScratchDisk
+) -> None:
+    """The wait for room ends with the worker, and its alarm with it."""
+    disk.free = 0
+    async with supervised(memory_worker):
+        await the_alarm(memory_worker)
+    assert not await memory_worker.alarms.current()
+
+
+async def test_a_full_scratch_disk_uses_no_attempt(memory_worker: MemoryWorker, disk: ScratchDisk) -> None:
+    """An attempt that runs out of room is not counted, and the worker waits for twice the room."""
+    memory_worker.inference.script = failing("SCRATCH_FULL", retryable=True)
+    job_id = await memory_worker.submit()
+    for number in range(1, 6):
+        job = await memory_worker.work(job_id)
+        assert (job.status, job.last_attempt) == (Status.QUEUED, job.max_attempts + number)
+        memory_worker.now = job.not_before or memory_worker.now
+    memory_worker.inference.script = rendering
+    room = memory_worker.ticket_handler.room
+    disk.free = FIRST_BYTES * 2**5 - 1
+    waiting = asyncio.create_task(room.wait())
+    await the_alarm(memory_worker)
+    disk.free += 1
+    async with asyncio.timeout(30):
+        await waiting
+    assert (await memory_worker.work(job_id)).status is Status.COMPLETED
+    assert room.needed_bytes == FIRST_BYTES
+
+
+def test_a_job_needs_at_most_half_of_the_disk(tmp_path: Path, disk: ScratchDisk) -> None:
+    """However often jobs ran out of room, an empty disk is enough."""
+    room = ScratchRoom(tmp_path, MemoryAlarms(), lambda: START)
+    for _ in range(60):
+        room.ran_out()
+    disk.free = 1 << 40
+    assert room.suffices()
+    disk.free -= 1
+    assert not room.suffices()
+
+
+def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    """A worker whose folder of temporary files was cleaned away goes on."""
+    room = ScratchRoom(tmp_path / "gone" / "worker", MemoryAlarms(), lambda: START)
+    room.needed_bytes = 0
+    assert room.suffices()
+    assert (tmp_path / "gone" / "worker").is_dir()
+
+
+async def test_a_folder_that_cannot_be_used_is_an_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No job starts without a folder for its files, and an attempt that loses it is not to blame."""
+    monkeypatch.setattr(scratch_room, "LOOK_SECONDS", 0.001)
+    (tmp_path / "file").write_text("in the way")
+    alarms = MemoryAlarms(ME)
+    room = ScratchRoom(tmp_path / "file" / "worker", alarms, lambda: START)
+    room.needed_bytes = 0
+    assert room.is_out()
+    waiting = asyncio.create_task(room.wait())
+    (alarm,) = await until(alarms.current, "an alarm")
+    assert "cannot be used (Not a directory)" in alarm.text
+    (tmp_path / "file").unlink()
+    async with asyncio.timeout(30):
+        await waiting
+    assert not await alarms.current()
