@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
-from kinolog.adapters.jetstream.client.connection import connect
+from kinolog.adapters.jetstream.client.connection import Connection, connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import LOG_DAMAGED, Alarm, AlarmSeverity
 from kinolog_stack.disks import stack_alarms
@@ -27,10 +27,10 @@ async def test_an_alarm_is_announced_after_connections_that_failed(
     """Whatever fails at first, the thread goes on, and what was raised meanwhile is announced."""
     failures = [OSError("no route"), ValueError("a bad answer")]
 
-    async def fail_at_first(*arguments: Any) -> Any:
+    async def fail_at_first(*arguments: Any, **named: Any) -> Any:
         if failures:
             raise failures.pop()
-        return await connect(*arguments)
+        return await connect(*arguments, **named)
 
     monkeypatch.setattr(stack_alarms, "connect", fail_at_first)
     monkeypatch.setattr(stack_alarms, "AGAIN_SECONDS", 0.01)
@@ -42,6 +42,35 @@ async def test_an_alarm_is_announced_after_connections_that_failed(
             await seen.open()
             (alarm,) = await until(seen.current, "the alarm is announced")
             assert (alarm.name, alarm.text) == ("disk", "little room")
+            await seen.close()
+
+
+async def test_an_alarm_is_announced_again_after_a_connection_that_is_lost_for_good(
+    own_nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client gives a connection up on errors that it does not know; another one takes its place."""
+    made: list[Connection] = []
+
+    async def noted(*arguments: Any, **named: Any) -> Connection:
+        made.append(await connect(*arguments, **named))
+        return made[-1]
+
+    monkeypatch.setattr(stack_alarms, "connect", noted)
+    monkeypatch.setattr(stack_alarms, "AGAIN_SECONDS", 0.01)
+    alarms = StackAlarms(own_nats_server)
+    with started(alarms):
+        alarms.raise_alarm("disk", AlarmSeverity.WARNING, "little room")
+        async with connected(own_nats_server, Service.API) as client:
+            seen = NatsAlarms(client, "api")
+            await seen.open()
+            (first,) = await until(seen.current, "the alarm is announced")
+            alarms._loop.call_soon_threadsafe(made[0].on_lost)
+            (again,) = await until(
+                seen.current,
+                "the alarm of another connection",
+                lambda found: [alarm.instance for alarm in found] not in ([], [first.instance]),
+            )
+            assert (again.name, len(made)) == ("disk", 2)
             await seen.close()
 
 

@@ -84,3 +84,52 @@ def test_nothing_waits_for_a_cancelled_task_without_a_limit() -> None:
     }
     assert len(modules) > 100
     assert not found, found
+
+
+OTHERWISE_SUPERVISED = {
+    "position_watch.py:_polling": "its error is that of all who wait",
+    "extent_check.py:_comparing": "its error is that of all who wait",
+    "group_commit.py:_group": "its error is that of the items of the group",
+    "pull_inbox.py:_closing": "it ends an inbox; whoever waits for the end gets its error",
+    "watched_writes.py:_refusing": "it clears its alarm however it ends",
+    "key_pool.py:_refilling": "its error is that of all who wait",
+    "process.py:_watcher": "it ends every job of the process however it ends",
+    "tenant_broadcast.py:_task": "it catches every error, and ends when the api refuses the key",
+}
+"""Tasks that outlive the function that starts them, without `keep_running`, and why they do not end unseen."""
+
+
+def unsupervised_tasks(source: str) -> list[str]:
+    """Return the attributes that keep a task which was started in a function that does not use `keep_running`."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or "keep_running(" in ast.unparse(
+            function
+        ):
+            continue
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Assign) or not any(
+                ast.unparse(call.func).endswith(("create_task", "ensure_future"))
+                for call in _calls(node.value)
+            ):
+                continue
+            found += [target.attr for target in node.targets if isinstance(target, ast.Attribute)]
+    return found
+
+
+def test_a_planted_task_that_may_end_unseen_is_found() -> None:
+    """A task that is kept is found unless it is kept running."""
+    source = "def open(self):\n    self.task = asyncio.create_task({})\n"
+    assert unsupervised_tasks(source.format("self.run()")) == ["task"]
+    assert unsupervised_tasks(source.format("keep_running('it', self.run, 1)")) == []
+
+
+def test_every_task_that_is_kept_is_supervised() -> None:
+    """A task that ends with an error that nobody awaits is a part that stands still unseen: use `keep_running`."""
+    modules = [path for room in ("src", "services", "tui") for path in sorted((ROOT / room).rglob("*.py"))]
+    found = {
+        f"{path.name}:{name}"
+        for path in modules
+        for name in unsupervised_tasks(path.read_text(encoding="utf-8"))
+    }
+    assert found == OTHERWISE_SUPERVISED.keys()

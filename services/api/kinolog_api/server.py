@@ -14,6 +14,7 @@ from kinolog.process.tasks import end_tasks, keep_running
 from kinolog_api.alarms.log_watch import CHECK_SECONDS, LogWatch
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.health import CHECK_INTERVAL_SECONDS, HealthMonitor
+from kinolog_api.jobs import erase_job
 from kinolog_api.rpc.calls import CallGuard, service_handler
 from kinolog_api.rpc.freshness import Freshness
 from kinolog_api.rpc.validation import RequestRules
@@ -104,7 +105,14 @@ class ApiServer:
             asyncio.create_task(
                 keep_running("the check of the log", self._log_watch.run, CHECK_SECONDS), name="log watch"
             ),
-            asyncio.create_task(self._job_service.erase_job.finish_interrupted(), name="erasures"),
+            asyncio.create_task(
+                keep_running(
+                    "the end of interrupted erasures",
+                    self._job_service.erase_job.finish_interrupted,
+                    erase_job.RETRY_SECONDS,
+                ),
+                name="erasures",
+            ),
         ]
         return bound
 

@@ -54,7 +54,7 @@ from kinolog.process.main import CannotStart, exit_with, run_process, stop_reque
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ProjectorSettings
 from kinolog.process.standstill_alarm import StandstillAlarm
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
 from kinolog_projector.dispatch.dispatcher import Dispatcher
 from kinolog_projector.dispatch.poison_tickets import PoisonTicketHandler
@@ -144,7 +144,10 @@ async def run(settings: ProjectorSettings) -> None:
                 ),
             ),
         )
-        announcing = asyncio.create_task(_announce(standstills), name="alarms")
+        announcing = asyncio.create_task(
+            keep_running("the alarms about standstills", partial(_announce, standstills), CHECK_SECONDS),
+            name="alarms",
+        )
         try:
             await serve(projector, partial(guard.beside, guarded.run), probe, stopping)
         except DamagedLog as damage:

@@ -135,10 +135,10 @@ class BackgroundTasks:
         return len(self._tasks)
 
     def start(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` in the background. It must handle its errors."""
+        """Run `work` in the background. It should handle its errors; one that it raises is logged."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
 
     async def ended(self, seconds: float = END_SECONDS) -> None:
         """Wait until all have ended, at most `seconds`; the others are ended."""
@@ -146,6 +146,12 @@ class BackgroundTasks:
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
         await end_tasks(tasks)
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            extra = fields("task_failed", task=task.get_name(), error=type(error).__name__)
+            logger.error("work in the background failed", exc_info=error, extra=extra)
 
 
 def _abandon(task: asyncio.Future[Any], seconds: float) -> None:

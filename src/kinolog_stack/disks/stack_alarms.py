@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections.abc import Coroutine
@@ -15,14 +14,16 @@ from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client.connection import connect
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.ports.alarms import Alarm, AlarmSeverity
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.logs import fields
 from kinolog.process.settings import AdminSettings
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog_stack.servers.nats_server import NatsServer
 
 SOURCE = "kinolog up"
 CLOSE_SECONDS = 5.0
 AGAIN_SECONDS = 1.0
-"""Pause after a connection that was refused."""
+"""Pause after a connection that was refused or lost."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +59,11 @@ class StackAlarms:
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(CLOSE_SECONDS)
 
-    def _submit(self, change: Coroutine[Any, Any, None]) -> Future[None] | None:
+    def _submit(self, change: Coroutine[Any, Any, None]) -> None:
         if self._loop.is_closed():
             change.close()
-            return None
-        return asyncio.run_coroutine_threadsafe(change, self._loop)
+            return
+        asyncio.run_coroutine_threadsafe(change, self._loop).add_done_callback(_report)
 
     async def _raise(self, alarm: Alarm) -> None:
         self._standing[alarm.name] = alarm
@@ -81,29 +82,39 @@ class StackAlarms:
             self._loop.close()
 
     async def _serve(self) -> None:
-        """Keep a connection until `stop`. The client reconnects by itself once it was connected."""
+        """Keep a connection until `stop`. Whatever ends one is logged, and the next one follows after a pause."""
+        serving = keep_running("announcing the alarms of the stack", self._serve_connection, AGAIN_SECONDS)
+        serve = asyncio.create_task(serving, name="alarms of the stack")
         stopping = asyncio.create_task(self._stopping.wait())
-        while not stopping.done():
-            connecting = asyncio.create_task(connect(_settings(self._nats), Service.ADMIN))
-            await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():
-                await end_tasks((connecting,))
-                return
-            try:
-                client = connecting.result()
-            except Exception as error:  # whatever it is: without this thread every later alarm would be lost
-                logger.debug("alarms cannot be announced yet: %s", error)
-                await asyncio.wait([stopping], timeout=AGAIN_SECONDS)
-                continue
-            alarms = NatsAlarms(client, SOURCE)
-            with contextlib.suppress(Exception):  # a connection that is lost at once: it reconnects
-                await alarms.open()
+        await asyncio.wait((serve, stopping), return_when=asyncio.FIRST_COMPLETED)
+        await end_tasks((serve, stopping))
+
+    async def _serve_connection(self) -> None:
+        """Announce what stands until the connection is lost for good; the client reconnects by itself otherwise."""
+        lost = asyncio.Event()
+        try:
+            client = await connect(_settings(self._nats), Service.ADMIN, on_lost=lost.set)
+        except LogUnavailable as unavailable:
+            logger.debug("alarms cannot be announced yet: %s", unavailable)
+            return
+        alarms = NatsAlarms(client, SOURCE)
+        try:
+            await alarms.open()
             self._alarms = alarms
             for alarm in list(self._standing.values()):
                 await alarms.raise_alarm(alarm)
-            await stopping
+            await lost.wait()
+            logger.error("the connection for alarms is lost and is opened again", extra=fields("alarms_lost"))
+        finally:
+            self._alarms = None
             await alarms.close()
             await client.close()
+
+
+def _report(change: Future[None]) -> None:
+    """Log why an alarm could not be changed. The next change of it may do."""
+    if not change.cancelled() and (error := change.exception()) is not None:
+        logger.error("an alarm could not be changed", exc_info=error, extra=fields("alarm_failed"))
 
 
 def _settings(nats: NatsServer) -> AdminSettings:

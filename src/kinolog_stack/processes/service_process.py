@@ -65,14 +65,14 @@ class ServiceProcess(Program):
         stdout = child.process.stdout
         if stdout is None:
             return
-        with self.log_path.open("ab", buffering=0) as log:
-            for line in stdout:
-                announced = parse(line.decode("utf-8", "replace"))
-                if announced is not None and changed is self._changed:
-                    self.announced = announced
-                    changed.set()
-                with contextlib.suppress(OSError):  # a full disk must not block the process
-                    log.write(line)
+        for line in stdout:
+            announced = parse(line.decode("utf-8", "replace"))
+            if announced is not None and changed is self._changed:
+                self.announced = announced
+                changed.set()
+            # A full disk, or a folder that is gone, must not block the process.
+            with contextlib.suppress(OSError), self.log_path.open("ab", buffering=0) as log:
+                log.write(line)
         stdout.close()
         changed.set()
 

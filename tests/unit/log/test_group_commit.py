@@ -69,6 +69,23 @@ async def test_a_failed_group_fails_its_members() -> None:
     assert await group_commit.submit(9) == "wrote 9"
 
 
+async def test_a_group_with_too_few_answers_fails_the_others() -> None:
+    """A write that answers for fewer items than it got leaves no caller waiting."""
+    writer = Writer()
+
+    async def forgetful(items: Sequence[int]) -> list[str]:
+        return (await writer.group(items))[:1]
+
+    group_commit = GroupCommit(writer.one, forgetful, GroupLimits(max_single_writes=1, max_group_size=5))
+    tasks = _submit(group_commit, range(3))
+    await writer.started.wait()
+    writer.released.set()
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert answers[:2] == ["wrote 0", "wrote 1"]
+    assert isinstance(answers[2], ValueError)
+
+
 async def test_a_cancelled_caller_delays_no_other() -> None:
     """A caller that is cancelled while it waits or writes does not stop the writes of the others."""
     writer = Writer()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
 
 import psycopg
@@ -17,7 +18,7 @@ from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.standstill import Standstill
-from kinolog.process.tasks import end_tasks
+from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
@@ -32,7 +33,12 @@ LEADER_LOCK = 0x6B696E6F6C6F67
 """Advisory lock of the process that writes. It saves the others work; the checkpoint makes rows exact."""
 
 Companion: TypeAlias = Callable[[BatchWriter, asyncio.Event], Coroutine[Any, Any, None]]
-"""Runs beside the writes until it is cancelled. The event is set when the read models have caught up with the log."""
+"""Runs beside the writes until it is cancelled. The event is set when the read models have caught up with the log.
+
+An error in it stops no write: it is logged, and the work is started again.
+"""
+COMPANION_SECONDS = 15.0
+"""Pause before that."""
 
 REBUILD = "Make them again with: kinolog projections rebuild"
 STAND_BY_SECONDS = 1.0
@@ -221,7 +227,14 @@ class Projector:
             asyncio.create_task(self._write(writer, position, caught_up)),
             asyncio.create_task(self._live_progress.write(writer)),
             asyncio.create_task(self._live_progress.backfill(writer, caught_up)),
-            *(asyncio.create_task(run(writer, caught_up)) for run in self._companions),
+            *(
+                asyncio.create_task(
+                    keep_running(
+                        "work beside the projection", partial(run, writer, caught_up), COMPANION_SECONDS
+                    )
+                )
+                for run in self._companions
+            ),
         )
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

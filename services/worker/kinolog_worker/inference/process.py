@@ -200,9 +200,20 @@ class InferenceProcess:
     async def _watch(
         self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory_kills: int
     ) -> None:
-        """Deliver messages until the connection closes, then end every unfinished job with the cause of the exit."""
-        while (answer := await read_answer(reader)) is not None:
-            self._deliver(answer)
+        """Deliver messages until the connection closes, then end every unfinished job with the cause of the exit.
+
+        So does an answer that cannot be read: without this task every job would wait for its stall limit.
+        """
+        try:
+            while (answer := await read_answer(reader)) is not None:
+                self._deliver(answer)
+        except Exception as error:
+            # The text of the error may quote a prompt.
+            logger.error(
+                "an answer of the inference process cannot be read; it is stopped: %s", type(error).__name__
+            )
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         writer.close()
         exit_code = await _exit_code(process)
         code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)

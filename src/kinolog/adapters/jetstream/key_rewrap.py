@@ -51,7 +51,10 @@ async def rewrap_keys(store: JetStreamKeyStore, master_keys: MasterKeys) -> int:
 
 
 async def rewrap_until_done(store: JetStreamKeyStore, master_keys: MasterKeys) -> None:
-    """Wrap all keys under the first master key, however often the log is away. Runs beside the service."""
+    """Wrap all keys under the first master key, whatever fails meanwhile. Runs beside the service.
+
+    It ends when all keys are wrapped, or when the master key of some is missing: that is for a person.
+    """
     while True:
         try:
             changed = await rewrap_keys(store, master_keys)
@@ -61,6 +64,12 @@ async def rewrap_until_done(store: JetStreamKeyStore, master_keys: MasterKeys) -
         except MasterKeyUnusable as error:
             logger.error("not all keys can be wrapped: %s", error, extra=fields("key_unreadable"))
             return
+        except Exception as error:
+            extra = fields("retry", error=type(error).__name__)
+            logger.exception(
+                "the keys are not all wrapped yet, and this is unexpected; retrying", extra=extra
+            )
+            await asyncio.sleep(RETRY_SECONDS)
         else:
             logger.info(
                 "all keys are wrapped under master key %s",

@@ -85,14 +85,13 @@ class GroupCommit(Generic[T, R]):
     async def _write(self, group: list[tuple[T, asyncio.Future[R]]]) -> None:
         try:
             answers = await self._write_group([item for item, _ in group])
+            for (_, future), answer in zip(group, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
         except Exception as error:
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
-        else:
-            for (_, future), answer in zip(group, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
         finally:
             self._group = None
             self._crowded = len(group) >= self._limits.crowd_size
