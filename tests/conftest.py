@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
@@ -14,6 +15,10 @@ for setting in [name for name in os.environ if name.startswith("KINOLOG_")]:
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # the cores are shared with the other processes of the tests
+
+# No example fails for being slow: that depends on what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 pytest_plugins = [
     "tests.fixtures.servers",
