@@ -27,7 +27,7 @@ from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
 from kinolog.process.api_keys import InvalidKeyFile
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
-from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
+from kinolog.process.main import CannotStart, end_this_process, refuse_arguments, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
 from kinolog.process.settings import ApiSettings
 from kinolog.process.tasks import end_tasks
@@ -138,6 +138,7 @@ START_ERRORS = (
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the api cannot start."""
+    refuse_arguments("kinolog-api", "Serves the gRPC api: jobs, lists, history.")
     run_process(NAME, ApiSettings, serve, START_ERRORS)
 
 

@@ -15,7 +15,7 @@ import uvicorn
 from kinolog.ports.clock import system_clock
 from kinolog.process import ready_line
 from kinolog.process.api_keys import InvalidKeyFile
-from kinolog.process.main import CannotStart, end_process_after, run_process
+from kinolog.process.main import CannotStart, end_process_after, refuse_arguments, run_process
 from kinolog.process.settings import GatewaySettings
 from kinolog_gateway.http.credentials import keys_for
 from kinolog_gateway.upstream import Upstream
@@ -113,6 +113,7 @@ async def serve(settings: GatewaySettings) -> None:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT. Exits with status 2 if the gateway cannot start."""
+    refuse_arguments("kinolog-gateway", "Serves REST and WebSocket to clients, and calls the api.")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # gRPC writes to standard error in a format of its own
     run_process(NAME, GatewaySettings, serve, (InvalidKeyFile,))
 

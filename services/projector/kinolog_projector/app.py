@@ -1,4 +1,6 @@
-"""The projector process: `python -m kinolog_projector.app`, or `kinolog-projector`. The composition root.
+"""The composition root of the projector process: `python -m kinolog_projector.app`, or `kinolog-projector`.
+
+Commands:
 
 run      keep the read models, the archive and the ticket queue up to date (the default)
 migrate  migrate the database to this version
@@ -178,24 +180,37 @@ START_ERRORS = (
 )
 
 
+DESCRIPTION = (__doc__ or "").partition("\n\n")[2].strip()
+"""What the commands do, for the help and for whoever types a wrong one."""
+
+
 class _CommandLine(argparse.ArgumentParser):
     """A wrong command line is answered with the description of all commands."""
 
     def error(self, message: str) -> NoReturn:
-        exit_with(NAME, f"{message}\n\n{(__doc__ or '').strip()}")
+        exit_with(NAME, f"{message}\n\n{DESCRIPTION}")
 
 
 def main() -> None:
     """Run a command. Exits with status 2 if it cannot start, 3 if the log is damaged."""
-    parser = _CommandLine(prog="kinolog-projector", usage=(__doc__ or "").replace("%", "%%"))
-    parser.add_argument("command", nargs="?", default="run", choices=["run", *COMMANDS])
-    parser.add_argument("--json", action="store_true", dest="as_json")
-    parser.add_argument("--trust", type=Trust, default=None)
-    parser.add_argument("--folder", type=Path, default=None)
-    parser.add_argument("--verify", action="store_true")
-    parser.add_argument("--damaged-files", nargs="*", default=[])
-    parser.add_argument("--tables", nargs="*", default=[])
-    parser.add_argument("--force-rebuild", action="store_true")
+    parser = _CommandLine(
+        prog="kinolog-projector",
+        usage="kinolog-projector [COMMAND] [OPTION ...]",
+        description=DESCRIPTION.replace("%", "%%"),
+        epilog="Settings are environment variables: docs/settings.md lists them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = ["run", *COMMANDS]
+    parser.add_argument(
+        "command", nargs="?", default="run", choices=commands, metavar="COMMAND", help="see above"
+    )
+    parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
+    parser.add_argument("--trust", type=Trust, default=None, help="log or archive: the copy that is right")
+    parser.add_argument("--folder", type=Path, default=None, help="folder of the backup")
+    parser.add_argument("--verify", action="store_true", help="read again what the backup has already")
+    parser.add_argument("--damaged-files", nargs="*", default=[], help="numbers of damaged files of Postgres")
+    parser.add_argument("--tables", nargs="*", default=[], help="tables with damaged pages")
+    parser.add_argument("--force-rebuild", action="store_true", help="rebuild also intact read models")
     options = parser.parse_args()
     collect_garbage_rarely(CollectionRate.BATCHES)
     run_process(NAME, ProjectorSettings, partial(_run_command, options), START_ERRORS)

@@ -30,7 +30,7 @@ from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.privacy.wrapped_keys import WrappedKeyStore
 from kinolog.process import logs, ready_line
-from kinolog.process.main import CannotStart, end_this_process, run_process, stop_requested
+from kinolog.process.main import CannotStart, end_this_process, refuse_arguments, run_process, stop_requested
 from kinolog.process.probe import Probe
 from kinolog.process.settings import WorkerSettings
 from kinolog.provenance import ProvenanceSigner, SigningFailed
@@ -184,6 +184,7 @@ START_ERRORS = (CatalogueError, MasterKeyUnusable, StreamMismatch, LogUnavailabl
 
 def main() -> None:
     """Work until SIGTERM or SIGINT. Exits with status 2 if the worker cannot start."""
+    refuse_arguments("kinolog-worker", "Takes jobs from the queue and renders them.")
     run_process(NAME, WorkerSettings, serve, START_ERRORS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
@@ -86,6 +87,15 @@ def _frames(error: BaseException) -> str:
     frames = "".join(traceback.format_tb(error.__traceback__))
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else filter(None, [error.__cause__])
     return "".join([frames, f"{type(error).__name__}\n", *map(_frames, inner)])
+
+
+def refuse_arguments(program: str, description: str) -> None:
+    """Print the help of a program without arguments if the command line asks for it, and refuse anything else.
+
+    Without this, `kinolog-gateway --help` would start a gateway. Exits with status 0 after the help, else with 2.
+    """
+    settings = "It takes no arguments. Its settings are environment variables: docs/settings.md lists them."
+    argparse.ArgumentParser(prog=program, description=f"{description} {settings}").parse_args()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from kinolog.adapters.jetstream.client.retry import retry_until_answered
 from kinolog.adapters.jetstream.streams import StreamMismatch, StreamMissing, check_stream, stream_configs
 from kinolog.adapters.jetstream.subjects import PROGRESS, Service
 from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.main import refuse_arguments
 from kinolog.process.settings import AdminSettings, describe_invalid_setting
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,8 @@ async def _run(settings: AdminSettings) -> list[str]:
 
 
 def main() -> None:
-    """Provision the server of the settings."""
+    """Provision the server of the settings. Exits with status 1 if that fails."""
+    refuse_arguments("provision", "Creates missing streams and checks the others.")
     try:
         settings = AdminSettings()
     except ValidationError as error:
