@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
-from kinolog_client import KinologClient, PreviewReceived
+from kinolog_client import JobEnded, KinologClient, PreviewReceived
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.stack import Stack
 from tests.fixtures.servers import temporary_folder
@@ -18,7 +18,8 @@ from tests.fixtures.waits import WAIT_SECONDS, wait_until
 from tests.fixtures.whole_stack import whole_stack
 
 PROMPT_WORD, NEGATIVE_WORD, REASON_WORD, OTHER = "zanzibarquux", "wobblefrotz", "sprongleback", "kettlemumble"
-WORDS = (PROMPT_WORD, NEGATIVE_WORD, REASON_WORD)
+ERROR_WORD = "blimperdonk"
+WORDS = (PROMPT_WORD, NEGATIVE_WORD, REASON_WORD, ERROR_WORD)
 JPEG = b"\xff\xd8\xff\xe0"
 """How a preview begins."""
 
@@ -67,6 +68,26 @@ def _completed(client: KinologClient, prompt: str) -> str:
     return job_id
 
 
+def _failed(client: KinologClient) -> str:
+    """Run a job whose model prints, logs and warns of its prompt and fails with it. Return its id.
+
+    Its owner reads the words in the log lines, and nothing else has them.
+    """
+    job_id = client.generate(f"a small {ERROR_WORD}", model="quoting-card", max_attempts=1).job_id
+    final = [update for update in client.watch(job_id) if isinstance(update, JobEnded)][-1]
+    assert final.state.job is not None
+    assert final.state.job.error is not None
+    assert (final.state.status, final.state.job.error.code) == ("failed", "RENDER_FAILED")
+    assert ERROR_WORD not in final.state.job.error.message
+    lines = wait_until(
+        lambda: [line.message for line in client.logs(job_id, limit=100).entries],
+        "the log lines are stored",
+        lambda messages: any("RuntimeError at testcard.py" in message for message in messages),
+    )
+    assert len([line for line in lines if ERROR_WORD in line]) == 3
+    return job_id
+
+
 def _back_up(stack: Stack, backup: Path) -> None:
     """Back up the running stack."""
     done = CliRunner().invoke(app, ["backup", str(backup), "--data", str(stack.folder.path)])
@@ -76,7 +97,7 @@ def _back_up(stack: Stack, backup: Path) -> None:
 def _use(stack: Stack, backup: Path) -> tuple[str, str]:
     """Make jobs with words of their own and erase them. Return the ids of one that is erased and one that is not."""
     with KinologClient(stack.addresses["gateway"]) as client:
-        cancelled = _cancelled_while_previewed(client)
+        failed, cancelled = _failed(client), _cancelled_while_previewed(client)
         assert not _files_with(stack.folder.nats, JPEG), "previews are stored in the clear"
         erased, kept = (
             _completed(client, f"a red circle {PROMPT_WORD}"),
@@ -85,22 +106,26 @@ def _use(stack: Stack, backup: Path) -> tuple[str, str]:
         wait_until(
             lambda: [row.prompt for row in client.iterate_jobs()],
             "the lists show all jobs",
-            lambda prompts: len(prompts) == 3,
+            lambda prompts: len(prompts) == 4,
         )
         assert _files_with(stack.folder.path, PROMPT_WORD.encode())
         _back_up(stack, backup)
         assert _folders_of(backup, erased)
-        client.erase(cancelled)
-        client.erase(erased)
+        for job_id in (failed, cancelled, erased):
+            client.erase(job_id)
         wait_until(
             lambda: {
-                word: _files_with(stack.folder.path, word.encode()) for word in (PROMPT_WORD, REASON_WORD)
+                word: _files_with(stack.folder.path, word.encode())
+                for word in (PROMPT_WORD, REASON_WORD, ERROR_WORD)
             },
             "no file holds an erased word",
             lambda found: not any(found.values()),
             seconds=ERASE_SECONDS,
         )
         assert [row.prompt for row in client.iterate_jobs() if row.prompt] == [f"a kite {OTHER}"]
+        lines = client.logs(failed, limit=100).entries
+        assert lines
+        assert not any(ERROR_WORD in line.message for line in lines)
         reasons = [
             event.data.get("reason")
             for commit in client.history(cancelled).commits
@@ -125,7 +150,7 @@ def _folders_of(folder: Path, job_id: str) -> list[Path]:
 
 
 def test_no_file_holds_what_was_erased(folder: Path) -> None:
-    """Prompts, reason, previews and videos of erased jobs are gone: in the running stack, the stopped one, a backup."""
+    """Nothing of an erased job is left, nor of its errors: in the running stack, the stopped one, a backup."""
     backup = folder.with_name("backup")
     with whole_stack(folder) as stack:
         erased, kept = _use(stack, backup)
