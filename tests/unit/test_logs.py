@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable
 
-from pydantic import BaseModel, ValidationError
+import psycopg
+import pytest
+from pydantic import BaseModel
 
-from kinolog.process.logs import WITHHELD, JsonLines, TextLines, fields
+from kinolog.ports.event_store import LogUnavailable
+from kinolog.process.logs import WITHHELD, JsonLines, TextLines, error_trace, fields
+
+SECRET = "a red circle, moving"
 
 
 def _record(message: str, **values: object) -> logging.LogRecord:
@@ -50,19 +56,75 @@ def test_names_that_logging_reserves_can_be_used() -> None:
     assert "name_=tiny" in TextLines("api").format(_record("loaded", name="tiny"))
 
 
-def test_traceback_does_not_repeat_refused_input() -> None:
-    """The traceback of a validation error is logged without the invalid input."""
+class _Body(BaseModel):
+    count: int
 
-    class Body(BaseModel):
-        count: int
 
-    record = _record("refused")
-    refused = {"count": "a red circle, moving"}
+def _refuse() -> None:
+    _Body.model_validate({"count": SECRET})
+
+
+def _read() -> None:
+    json.loads(SECRET)
+
+
+def _look_up() -> None:
+    {}[SECRET]  # type: ignore[index]
+
+
+def _write() -> None:
+    raise psycopg.errors.NotNullViolation(f"null value\nDETAIL:  Failing row contains (1, {SECRET}).")
+
+
+def _group() -> None:
+    raise ExceptionGroup("unhandled errors in a TaskGroup", [ValueError(SECRET), KeyError(SECRET)])
+
+
+def _wrap() -> None:
     try:
-        Body.model_validate(refused)
-    except ValidationError:
+        _look_up()
+    except KeyError as error:
+        raise LogUnavailable("the log does not answer") from error
+
+
+def _handle() -> None:
+    try:
+        _look_up()
+    except KeyError:
+        _read()
+
+
+@pytest.mark.parametrize("fail", [_refuse, _read, _look_up, _write, _group, _wrap, _handle])
+def test_tracebacks_quote_nothing(fail: Callable[[], None]) -> None:
+    """A traceback has the place and the type of each error, but no text of a library's error."""
+    record = _record("refused")
+    try:
+        fail()
+    except Exception:
         record.exc_info = sys.exc_info()
     for formatter in (TextLines("api"), JsonLines("api")):
         line = formatter.format(record)
         assert "red circle" not in line
-        assert "ValidationError" in line
+        assert fail.__name__ in line
+        assert WITHHELD in line
+
+
+@pytest.mark.parametrize(
+    "error", [LogUnavailable("it does not answer"), FileNotFoundError(2, "it is gone", "x")]
+)
+def test_tracebacks_have_the_texts_of_our_own_errors_and_of_the_system(error: Exception) -> None:
+    """The texts of errors that quote no data are kept."""
+    assert error_trace(error).endswith(f"{type(error).__name__}: {error}")
+
+
+def test_what_asyncio_quotes_is_not_logged() -> None:
+    """Of a task's error that nobody awaited, the message of asyncio has the text a second time."""
+    logger = logging.getLogger("asyncio")
+    for message in (
+        f"Task exception was never retrieved\nfuture: <Task finished exception=ValueError('{SECRET}')>",
+        f"Exception in callback send('{SECRET}')",
+    ):
+        record = logger.makeRecord(logger.name, logging.ERROR, "file", 1, message, (), None)
+        line = TextLines("api").format(record)
+        assert "red circle" not in line
+        assert message[:21] in line

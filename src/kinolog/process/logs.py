@@ -4,7 +4,8 @@
     logger.info("job accepted", extra=fields("submit", job=job_id, position=position))
 
 `action` is a stable name to search for; the other fields are ids and measurements. Prompts and secrets are never
-logged: the value of a field with such a name is withheld.
+logged: the value of a field with such a name is withheld, and so is the text of an error of a library, which may
+quote what the library was given: a row, a parameter, a document.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import logging
 import os
 import re
 import sys
+import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,7 +34,12 @@ PRIVATE_FIELDS = frozenset(
     }
 )
 WITHHELD = "[withheld]"
-_PYDANTIC_INPUT = re.compile(r"input_value=.*?, input_type=", re.DOTALL)
+_PLAIN_ERRORS = (OSError, AttributeError, ImportError, NameError, TypeError)
+"""Errors of Python whose texts name files, attributes and types."""
+_PLAIN_PACKAGES = ("kinolog", "nats")
+"""Beginnings of the packages whose errors quote nothing that they were given."""
+_CITED = re.compile(r"\n.*|(?<=callback ).*", re.DOTALL)
+"""What asyncio adds to a message: the task with its error, or the callback with its arguments."""
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {
     "message",
     "asctime",
@@ -59,15 +67,15 @@ def fields(action: str, **values: object) -> dict[str, object]:
 
 
 class _ProcessFormatter(logging.Formatter):
-    """Formats the records of one process. Tracebacks omit the input that a validation error repeats."""
+    """Formats the records of one process."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
         self._process = process
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is from logging
-        """Return the traceback without the input that a validation error repeats."""
-        return _without_input(super().formatException(ei))
+        """Return the traceback without texts that may quote data."""
+        return error_trace(ei[1])
 
 
 class TextLines(_ProcessFormatter):
@@ -75,7 +83,7 @@ class TextLines(_ProcessFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, followed by the traceback if there is one."""
-        parts = [_time(record), record.levelname, self._process, record.name, _one_line(record.getMessage())]
+        parts = [_time(record), record.levelname, self._process, record.name, _one_line(_message(record))]
         parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
         line = " ".join(parts)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
@@ -91,7 +99,7 @@ class JsonLines(_ProcessFormatter):
             "level": record.levelname,
             "process": self._process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             **_fields(record),
         }
         if record.exc_info:
@@ -99,8 +107,38 @@ class JsonLines(_ProcessFormatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
-def _without_input(traceback: str) -> str:
-    return _PYDANTIC_INPUT.sub(f"input_value={WITHHELD}, input_type=", traceback)
+def error_trace(error: BaseException | None) -> str:
+    """Return where an error, its cause and its parts were raised, without texts that may quote data."""
+    return "".join(_trace_lines(error, set())).rstrip("\n")
+
+
+def _trace_lines(error: BaseException | None, seen: set[int]) -> Iterator[str]:
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None and id(earlier) not in seen:
+        yield from _trace_lines(earlier, seen)
+        yield "which led to:\n" if earlier is error.__cause__ else "while it was handled:\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__name__}: {_plain_text(error)}\n"
+    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
+        yield from _trace_lines(part, seen)
+
+
+def _plain_text(error: BaseException) -> str:
+    """Return the text of an error; `WITHHELD` if it may quote data. Postgres' error is named by its SQLSTATE."""
+    package = type(error).__module__.partition(".")[0]
+    if package.startswith(_PLAIN_PACKAGES) or isinstance(error, (*_PLAIN_ERRORS, BaseExceptionGroup)):
+        return str(error)
+    state = getattr(error, "sqlstate", None)
+    return f"{WITHHELD} SQLSTATE {state}" if isinstance(state, str) else WITHHELD
+
+
+def _message(record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    return _CITED.sub("", message) if record.name == "asyncio" else message
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
