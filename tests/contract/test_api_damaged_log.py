@@ -11,11 +11,16 @@ import grpc
 import pytest
 from kinolog_api.alarms.log_watch import LogWatch
 from kinolog_api.jobs.archive_check import PAUSE_SECONDS, ArchiveCheck
+from kinolog_api.rpc.authentication import Authenticator
+from kinolog_api.rpc.tenants import TenantLookup
 
 from kinolog.ids import new_request_id
+from kinolog.job.commit import RecordedCommit
 from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, AlarmSeverity
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import LogExtent
+from kinolog.process.api_keys import KeyHolder, key_digest
+from kinolog.v1 import audit_service_pb2 as audit
 from kinolog.v1 import job_service_pb2 as pb
 from tests.adapters.memory.event_store import MemoryEventStore
 from tests.adapters.memory.raw_log import MemoryRawLog
@@ -38,6 +43,20 @@ async def given_lost_job(api: RunningApi) -> str:
     submitted = await api.jobs.SubmitJob(ORDER)
     api.store.lose_tail(submitted.job.id)
     return submitted.job.id
+
+
+def damage_log(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the log read no job any more."""
+
+    async def load(job_id: str) -> None:
+        raise DamagedLog("position 1: the bytes in the log are not a commit")
+
+    async def history(job_id: str) -> AsyncIterator[RecordedCommit]:
+        raise DamagedLog("position 1: the bytes in the log are not a commit")
+        yield
+
+    monkeypatch.setattr(api.store, "load", load)
+    monkeypatch.setattr(api.store, "history", history)
 
 
 async def test_a_lost_job_is_not_submitted_again(api: RunningApi) -> None:
@@ -78,6 +97,35 @@ async def test_a_lost_job_of_another_tenant_stays_unknown(api: RunningApi) -> No
     await check.check_lost("another", job_id)
     with pytest.raises(DamagedLog):
         await check.check_lost("default", job_id)
+
+
+async def test_a_damaged_job_of_another_tenant_stays_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its owner learns that a job cannot be read; without the archive, which knows the owner, all do."""
+    keys = {key_digest(tenant * 32): KeyHolder(tenant=tenant, actor="a") for tenant in "ab"}
+    owner, other = ((("authorization", f"Bearer {tenant * 32}"),) for tenant in "ab")
+    async with running_api(Authenticator("default", keys)) as api:
+        job_id = (await api.jobs.SubmitJob(ORDER, metadata=owner)).job.id
+        damage_log(api, monkeypatch)
+        for metadata, code in (
+            (owner, grpc.StatusCode.DATA_LOSS),
+            (other, grpc.StatusCode.NOT_FOUND),
+        ):
+            for call in (
+                api.jobs.GetJob(pb.GetJobRequest(job_id=job_id), metadata=metadata),
+                api.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id), metadata=metadata),
+                api.audit.GetHistory(audit.GetHistoryRequest(job_id=job_id), metadata=metadata),
+            ):
+                assert (await refused(call)).code is code
+        api.read_model.unavailable = True
+        unsure = await refused(api.jobs.GetJob(pb.GetJobRequest(job_id=job_id), metadata=other))
+        assert unsure.code is grpc.StatusCode.DATA_LOSS
+
+
+async def test_a_damaged_job_has_no_known_tenant(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So one job takes neither the list of workers nor the live updates from all tenants."""
+    job_id = await api.submit()
+    damage_log(api, monkeypatch)
+    assert await TenantLookup(api.store).tenant_of(job_id) is None
 
 
 async def test_a_command_does_not_build_on_an_earlier_tail(api: RunningApi) -> None:

@@ -100,7 +100,7 @@ def analytics_methods(dependencies: ApiDependencies) -> Methods:
 def audit_methods(dependencies: ApiDependencies) -> Methods:
     """Return the methods of AuditService."""
     d = dependencies
-    history = JobHistory(d.store, d.keys)
+    history = JobHistory(d.store, d.keys, d.read_model)
     return {
         "GetHistory": history.get_history,
         "VerifyJob": VerifyJob(d.store, d.keys, d.read_model, d.artifacts).verify_job,

@@ -15,13 +15,15 @@ from kinolog.job.commit import RecordedCommit
 from kinolog.job.events import CancelRequested
 from kinolog.job.evolve import fold_commits
 from kinolog.job.state import Job
-from kinolog.ports.event_store import EventStore
+from kinolog.ports.event_store import DamagedLog, EventStore
 from kinolog.ports.keys import KeyStore
+from kinolog.ports.read_model import ReadModel
 from kinolog.privacy.sealed_fields import unseal_job, unseal_reason
 from kinolog.privacy.sealer import UnsealFailed
 from kinolog.process.logs import fields
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog.v1 import event_pb2
+from kinolog_api.audit.job_owners import JobOwners
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
 from kinolog_api.rpc.positions import require_position_in_log
@@ -33,8 +35,9 @@ logger = logging.getLogger(__name__)
 class JobHistory:
     """GetHistory and ReplayLog."""
 
-    def __init__(self, store: EventStore, keys: KeyStore) -> None:
+    def __init__(self, store: EventStore, keys: KeyStore, read_model: ReadModel) -> None:
         self._store = store
+        self._owners = JobOwners(read_model)
         self._keys = keys
 
     async def get_history(self, request: pb.GetHistoryRequest, call: RpcCall) -> pb.GetHistoryResponse:
@@ -73,7 +76,12 @@ class JobHistory:
                         )
 
     async def _history(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
-        history = [recorded async for recorded in self._store.history(job_id)]
+        try:
+            history = [recorded async for recorded in self._store.history(job_id)]
+        except DamagedLog:
+            if await self._owners.may_be(call.tenant, job_id):
+                raise
+            raise job_not_found(job_id) from None
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)
         return history

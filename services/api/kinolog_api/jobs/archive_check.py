@@ -5,17 +5,16 @@ A log that lost a commit does not say so: the job does not exist, or is as it wa
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.ids import is_recent
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import RESTORE, DamagedLog, EventStore
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.process.tasks import BackgroundTasks, within
+from kinolog_api.audit.job_owners import archived_owners
 
 logger = logging.getLogger(__name__)
 
@@ -73,10 +72,8 @@ class ArchiveCheck:
         damage = None if tail is None else await self._damage(job_id, tail)
         if damage is None:
             return
-        for archived in await self._read_model.archived_commits(job_id):
-            with contextlib.suppress(DamagedCommit):
-                if decode_commit(archived.position, archived.raw).commit.state.tenant == tenant:
-                    raise damage
+        if tenant in await archived_owners(self._read_model, job_id):
+            raise damage
 
     async def _damage(self, job_id: str, tail: int) -> DamagedLog | None:
         """Return the error if the log lacks the archived tail of a job."""

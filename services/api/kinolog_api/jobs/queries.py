@@ -16,7 +16,7 @@ from kinolog.codec.values import artifact_to_proto, media_to_proto
 from kinolog.job.state import Job
 from kinolog.job.values import Status
 from kinolog.ports.alarms import LOG_DAMAGED, Alarms, is_raised
-from kinolog.ports.event_store import EventStore, LoadedJob, LogUnavailable
+from kinolog.ports.event_store import DamagedLog, EventStore, LoadedJob, LogUnavailable
 from kinolog.ports.keys import KeyMissing, KeyStore
 from kinolog.ports.progress import LogLevel, Progress, ProgressFeed
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
@@ -24,6 +24,7 @@ from kinolog.privacy.sealed_fields import unseal_job
 from kinolog.process.logs import fields
 from kinolog.v1 import job_pb2
 from kinolog.v1 import job_service_pb2 as pb
+from kinolog_api.audit.job_owners import JobOwners
 from kinolog_api.jobs.archive_check import ArchiveCheck
 from kinolog_api.jobs.sealed_progress import unseal_log_lines
 from kinolog_api.rpc.calls import RpcCall
@@ -54,13 +55,19 @@ class JobQueries:
         self._keys = keys
         self._progress = progress
         self._read_model = read_model
+        self._owners = JobOwners(read_model)
 
     async def load(self, tenant: str, job_id: str) -> LoadedJob:
         """Return a job of the tenant. Raises NOT_FOUND for an unknown job and for another tenant's.
 
         Raises `DamagedLog` if the log has lost the job, or, once it is known to be damaged, later commits of it.
         """
-        loaded = await self._store.load(job_id)
+        try:
+            loaded = await self._store.load(job_id)
+        except DamagedLog:
+            if await self._owners.may_be(tenant, job_id):
+                raise
+            raise job_not_found(job_id) from None
         if loaded is None:
             await self._archive.check_lost(tenant, job_id)
         if loaded is None or loaded.job.tenant != tenant:

@@ -1,0 +1,36 @@
+"""Whose a job is that the log cannot read: the archive has its commits too."""
+
+from __future__ import annotations
+
+import contextlib
+
+from kinolog.codec.commits import DamagedCommit, decode_commit
+from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
+from kinolog.process.tasks import BackgroundTasks, within
+
+ANSWER_SECONDS = 2.0
+
+
+async def archived_owners(read_model: ReadModel, job_id: str) -> set[str]:
+    """Return the tenant in each archived commit of the job that can be read. Raises `ReadModelUnavailable`."""
+    owners = set()
+    for archived in await read_model.archived_commits(job_id):
+        with contextlib.suppress(DamagedCommit):
+            owners.add(decode_commit(archived.position, archived.raw).commit.state.tenant)
+    return owners
+
+
+class JobOwners:
+    """Tells a tenant that a job is damaged, and others that there is no such job."""
+
+    def __init__(self, read_model: ReadModel) -> None:
+        self._read_model = read_model
+        self._endings = BackgroundTasks()
+
+    async def may_be(self, tenant: str, job_id: str) -> bool:
+        """Return whether the job may be one of the tenant: the archive answers and names another owner otherwise."""
+        try:
+            owners = await within(ANSWER_SECONDS, archived_owners(self._read_model, job_id), self._endings)
+        except (TimeoutError, ReadModelUnavailable):
+            return True
+        return not owners or tenant in owners
