@@ -43,7 +43,8 @@ PARTS = {
 """The client's model of each part of a job."""
 
 _EMPTY = {"str": '""', "int": "0", "float": "0.0", "bool": "False"}
-_HEAD = '''\
+_IMPORTED = "".join(f"    {name},\n" for name in sorted(PARTS.values()))
+_HEAD = f'''\
 """The fields of a job. `python -m tests.client_job` writes this module from the gateway's `JobDetail`."""
 
 from __future__ import annotations
@@ -54,14 +55,7 @@ from pydantic import Field
 
 from kinolog_client.models.base import ClientModel
 from kinolog_client.models.job_parts import (
-    ArtifactInfo,
-    AttemptInfo,
-    ErrorInfo,
-    LinksInfo,
-    MediaInfo,
-    StageInfo,
-    TimingsInfo,
-)
+{_IMPORTED})
 
 
 class JobFields(ClientModel):
