@@ -89,14 +89,17 @@ def test_a_slow_first_step_is_no_pace() -> None:
 
 
 def test_other_stages_take_as_long_as_in_jobs_of_this_size() -> None:
-    """The steps left follow the own pace, here twice as slow as learned; decoding and the end are as learned."""
+    """The steps left follow the own pace, here twice as slow as learned, which counts as a tenth of the steps.
+
+    Decoding and the end are as learned.
+    """
     rates = learned({Stage.DENOISE: 10.0, Stage.DECODE: 3.0}, plan(scenes=1))
     estimate = Estimate("model", plan(scenes=1), rates)
     estimate.finish(Stage.PREFETCH, None, 1.0)
     estimate.finish(Stage.ENCODE_PROMPT, 0, 1.0)
     estimate.step(Stage.DENOISE, 0, step=1, steps=10, stage_seconds=2.0)
     estimate.step(Stage.DENOISE, 0, step=5, steps=10, stage_seconds=10.0)
-    assert estimate.eta_seconds == pytest.approx(5 * 2.0 + 3.0 + 3 * 1.0)
+    assert estimate.eta_seconds == pytest.approx(5 * (5 * 2.0 + 1.0) / 6 + 3.0 + 3 * 1.0)
 
 
 def test_decoded_frames_show_the_pace_of_decoding() -> None:
@@ -217,6 +220,69 @@ def test_small_jobs_do_not_spoil_the_eta_of_a_large_one(
     for said, left in estimates:
         if left > whole / 6:
             assert left / 3 < said < left * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A job of 240 frames of 256x256 in 100 steps, on a machine with other work: seconds after its start by step."""
+
+    steps: dict[int, float]
+    denoise: float
+    decode: float
+    end: float
+
+    def replay(self, rates: StageRates) -> list[tuple[int, float, float]]:
+        """Return the step, the estimate and the seconds truly left wherever there is an estimate."""
+        parts = attempt_parts(
+            [240], finished_scenes=(), pixels=256 * 256, steps=100, native_pixels=64 * 64, native_frames=33
+        )
+        estimate = Estimate("model", parts, rates)
+        for stage, scene in ((Stage.PREFETCH, None), (Stage.ENCODE_PROMPT, 0)):
+            estimate.finish(stage, scene, 0.0001)
+        found = []
+        for step, seconds in self.steps.items():
+            estimate.step(Stage.DENOISE, 0, step=step, steps=100, stage_seconds=seconds)
+            if estimate.eta_seconds is not None:
+                found.append((step, estimate.eta_seconds, self.end - seconds))
+        estimate.finish(Stage.DENOISE, 0, self.denoise)
+        estimate.finish(Stage.DECODE, 0, self.decode)
+        estimate.finish(Stage.ASSEMBLE, None, self.end - self.denoise - self.decode)
+        return found
+
+
+QUIET = Recording(
+    {1: 0.017, 4: 0.051, 40: 0.352, 70: 0.585, 100: 0.816}, denoise=0.83, decode=0.452, end=1.48
+)
+"""Eight milliseconds a step."""
+SLOWED = Recording(
+    {1: 0.091, 2: 0.1, 4: 0.117, 8: 0.153, 16: 0.254, 25: 0.347, 40: 2.928, 60: 3.289},
+    denoise=4.106,
+    decode=2.415,
+    end=6.85,
+)
+"""A quick start; other work comes after a quarter of the steps."""
+FREED = Recording(
+    {1: 0.065, 2: 0.133, 8: 0.801, 11: 1.111, 14: 1.618, 16: 1.852}, denoise=3.769, decode=0.577, end=4.54
+)
+"""A hundred milliseconds a step, until the other work ends."""
+
+
+def test_a_quick_start_shows_no_time_left() -> None:
+    """Quick steps for a third of a second say nothing about the whole. Later ones are not far from the truth."""
+    found = SLOWED.replay(StageRates())
+    assert [step for step, _, _ in found] == [40, 60]
+    for _, said, left in found:
+        assert left / 3 < said < left * 3
+
+
+def test_a_slow_start_is_compared_with_earlier_jobs() -> None:
+    """One job of this size is enough to doubt that the slow steps of a busy moment go on to the end."""
+    rates = StageRates()
+    QUIET.replay(rates)
+    found = FREED.replay(rates)
+    assert [step for step, _, _ in found] == [8, 11, 14, 16]
+    for _, said, left in found:
+        assert left / 3 < said < left * 3
 
 
 def test_reused_scenes_are_no_work() -> None:

@@ -2,8 +2,9 @@
 
 An attempt is a list of parts, each with an amount of work. The time left is that of the denoising steps left, at the
 pace that this attempt has shown, and of the other parts, as measured in jobs of about this size. There is no estimate
-before two steps are done and half a second has passed: the pace is not known yet. A stage that this worker has not
-measured at about this size has its typical share of the whole.
+before two steps are done and half a second has passed: the pace is not known yet. After that the pace of earlier jobs
+of about this size still counts as much as a tenth of the steps, since the first steps of a stage say as much about the
+machine's other work. A stage that this worker has not measured at about this size has its typical share of the whole.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ OVERRUN_SHARE = 0.1
 
 PACE_SECONDS = 0.5
 """Steps show their pace after this time: a single fast one says more about the machine's other work."""
+
+HISTORY_SHARE = 0.1
+"""The pace of earlier jobs counts as much as this share of a stage's steps, beside those that are done."""
 
 TYPICAL_SHARES: dict[Stage, float] = {
     Stage.STORYBOARD: 0.0,
@@ -179,8 +183,9 @@ class Estimate:
         for progress in self._progress.values():
             if progress.done >= 1.0:
                 continue
-            if progress.seconds_per_step is not None:
-                left += progress.seconds_per_step * max(0, progress.steps - progress.step)
+            seconds_per_step = self._seconds_per_step(progress)
+            if seconds_per_step is not None:
+                left += seconds_per_step * max(0, progress.steps - progress.step)
             elif progress.part.stage is Stage.DENOISE:
                 left += seconds_per_unit * progress.part.units * (1.0 - progress.done)
             else:
@@ -191,6 +196,15 @@ class Estimate:
                 ran = progress.running_seconds
                 left += max(whole * (1.0 - progress.done) - ran, OVERRUN_SHARE * ran)
         return left
+
+    def _seconds_per_step(self, progress: _PartProgress) -> float | None:
+        """Return the pace that a part has shown, and that of earlier jobs. None before it shows one."""
+        shown = progress.seconds_per_step
+        expected = self.rates.expected(self.model, progress.part)
+        if shown is None or expected is None:
+            return shown
+        earlier_steps = HISTORY_SHARE * progress.steps
+        return (shown * progress.step + HISTORY_SHARE * expected) / (progress.step + earlier_steps)
 
     def _typical_seconds(self, progress: _PartProgress, seconds_per_share: float) -> float:
         """Return the seconds of a part that this worker has not measured at about this size."""
@@ -203,9 +217,10 @@ class Estimate:
         for progress in self._progress.values():
             if progress.part.stage is Stage.DENOISE and not progress.finished:
                 steps += progress.step
-                if progress.seconds_per_step is not None:
+                seconds_per_step = self._seconds_per_step(progress)
+                if seconds_per_step is not None:
                     units += progress.part.units * progress.done
-                    seconds += progress.seconds_per_step * progress.step
+                    seconds += seconds_per_step * progress.step
         return seconds / units if steps >= STEPS_TO_SHOW_PACE and units > 0.0 else None
 
 
