@@ -12,6 +12,7 @@ from kinolog_cli.context import CliContext, JsonOption, command, current_context
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.jobs.job_ids import JobArgument, job_id
+from kinolog_cli.jobs.selection_options import moment_or_position
 from kinolog_cli.jobs.watch import print_log_lines
 from kinolog_cli.output.columns import print_columns, print_details
 from kinolog_cli.output.formats import age, duration, job_facts, status_text
@@ -107,14 +108,20 @@ def save_video(context: CliContext, client: KinologClient, job_id: str, path: Pa
 def replay(
     job: JobArgument,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME|POSITION", help="Stop at this time or position.")
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME|POSITION",
+            help="Stop at this time or position: 2026-11-22, with T15:00, or 4711.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a job's history from the log, and its state at the end or at an earlier moment."""
     context = current_context(as_json)
+    as_of = moment_or_position("--at", at)
     with context.client() as client:
-        history = client.history(job_id(client, job), as_of=at)
+        history = client.history(job_id(client, job), as_of=as_of)
     if context.as_json:
         context.print_json(history.to_json())
         return

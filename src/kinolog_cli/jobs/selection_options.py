@@ -69,7 +69,17 @@ def job_selection(
     )
 
 
-def _moment(option: str, text: str | None, *, end_of_day: bool) -> datetime | None:
+def moment_or_position(option: str, text: str | None) -> datetime | int | None:
+    """Return the time or the position of the log of an option; a day is included whole."""
+    digits = (text or "").strip()
+    if digits.isdecimal() and digits.isascii():
+        return int(digits)
+    return _moment(option, text, end_of_day=True, what="a position of the log, a day or a time")
+
+
+def _moment(
+    option: str, text: str | None, *, end_of_day: bool, what: str = "a day or a time"
+) -> datetime | None:
     """Return the time of an option, in the zone of this machine where the text names none."""
     if text is None:
         return None
@@ -79,5 +89,6 @@ def _moment(option: str, text: str | None, *, end_of_day: bool) -> datetime | No
             time = time.replace(hour=23, minute=59, second=59, microsecond=999_999)
         return time if time.tzinfo is not None else time.astimezone()
     except (ValueError, OverflowError):
-        form = "must be a day or a time, such as 2026-11-22 or 2026-11-22T15:00"
-        raise CommandFailed(ExitCode.USAGE, f"{option}: {text!r} {form}") from None
+        raise CommandFailed(
+            ExitCode.USAGE, f"{option}: {text!r} must be {what}, such as 2026-11-22 or 2026-11-22T15:00"
+        ) from None

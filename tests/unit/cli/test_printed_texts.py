@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.cells import cell_len
 
 from kinolog.texts import refusal
 from kinolog.v1 import job_pb2 as pb
+from kinolog_cli.exit_codes import ExitCode
 from tests.unit.cli.conftest import Kinolog
 from tests.unit.gateway import canned
 from tests.unit.gateway.recording_api import RecordingApi
@@ -93,3 +95,19 @@ async def test_a_replay_shows_what_a_job_makes(kinolog: Kinolog, api: RecordingA
     piped = (await kinolog("replay", job.id)).stdout
     events = [line for line in piped.splitlines() if re.match(r"\d+ +2026-11-22 ", line)]
     assert len(events) == 3
+
+
+async def test_a_replay_ends_at_a_day_a_time_or_a_position(kinolog: Kinolog, api: RecordingApi) -> None:
+    """A day is included whole, digits are a position of the log, and another text is refused by the option's name."""
+    job = api.add_job()
+    api.commit(job, "submitted")
+    for at in ("2999-11-22", "2999-11-22T15:00:00Z", "4711"):
+        assert (await kinolog("replay", job.id, "--at", at)).exit_code == 0
+    day, time, position = api.requests("GetHistory")
+    end = datetime(2999, 11, 23).astimezone()
+    assert timedelta(0) < end - day.time.ToDatetime(UTC) < timedelta(seconds=1)
+    assert time.time.ToDatetime(UTC) == datetime(2999, 11, 22, 15, tzinfo=UTC)
+    assert position.position == 4711
+    done = await kinolog("replay", job.id, "--at", "yesterday", columns=200)
+    assert done.exit_code == ExitCode.USAGE
+    assert "--at: 'yesterday' must be a position of the log, a day or a time" in done.output
