@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -183,9 +184,12 @@ class AsyncKinologClient:
                     on_link(event)
 
     def live_feed(self, settings: LiveSettings | None = None) -> AsyncLiveFeed:
-        """Return a feed of the messages of every job and the state of the connection, for a screen."""
+        """Return a feed of the messages of every job and the state of the connection, for a screen.
+
+        A server that is away does not end it, however long: `give_up_seconds` of the settings is ignored.
+        """
         session = LiveSession()
-        flow = LiveFlow(session, FeedWatch(session), settings or self._live)
+        flow = LiveFlow(session, FeedWatch(session), replace(settings or self._live, give_up_seconds=None))
         return AsyncLiveFeed(self._transport, session, flow)
 
     def _transfer(self, job_id: str, file: str, scene: int | None) -> FileTransfer:

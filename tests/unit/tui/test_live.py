@@ -41,6 +41,7 @@ async def until(events: AsyncIterator[FeedEvent], state: str) -> None:
     async for one in events:
         if isinstance(one, LinkState) and one.state == state:
             return
+    raise AssertionError("the feed ended")
 
 
 async def batch(events: AsyncIterator[FeedEvent]) -> LiveUpdates:
@@ -70,6 +71,20 @@ async def test_it_comes_back_where_it_was(gateway: Replay, feed: LiveFeed) -> No
     await gateway.until(lambda: len(gateway.received) == 2)
     assert [message["after"] for message in gateway.received] == [42, 42]
     await events.aclose()
+
+
+async def test_no_outage_ends_it(gateway: Replay) -> None:
+    """The server may be away for longer than a watch waits: the feed says so again and again, and comes back."""
+    impatient = replace(QUICK, give_up_seconds=0.0, poll_seconds=0.01)
+    async with AsyncKinologClient(gateway.url, retries=0) as client:
+        events = LiveFeed(client, impatient).events()
+        await until(events, "live")
+        await gateway.stop()
+        for _ in range(5):
+            await until(events, "offline")
+        await gateway.start(gateway.port)
+        await until(events, "live")
+        await events.aclose()
 
 
 async def test_where_there_is_no_socket_it_polls(gateway: Replay, feed: LiveFeed) -> None:

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from kinolog_tui.app import KinologApp
 from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.job.side_panel import JobSidePanel
+from kinolog_tui.session.preferences import PreferenceStore
 from kinolog_tui.text.control_characters import with_certain_widths
 from kinolog_tui.widgets.charts.columns import Columns, Series
 from rich.cells import cell_len
@@ -20,11 +22,13 @@ from tests.snapshot.dashboard_pilot import (
     app_of,
     dashboard,
     press,
+    running,
     settled,
     strips,
     text,
     until_text,
 )
+from tests.snapshot.environment import fixed_environment, settings_file
 from tests.snapshot.replay import Replay, recorded
 
 MADE = recorded()["made"]
@@ -195,3 +199,16 @@ async def test_ctrl_c_names_the_keys_that_quit(pilot: Pilot[None]) -> None:
     """It does not quit, and its message is text without markup."""
     await press(pilot, "2", "ctrl+c")
     assert "✓ q or ctrl+q quits" in text(pilot)
+
+
+async def test_what_is_not_known_is_not_called_nothing(gateway: Replay, tmp_path: Path) -> None:
+    """A dashboard that never reached its server says neither that nothing runs nor that there are no numbers."""
+    await gateway.stop()
+    with fixed_environment(tmp_path):
+        app = KinologApp(gateway.url, store=PreferenceStore(settings_file(tmp_path)))
+        async with running(app) as pilot:
+            await until_text(pilot, "The server is away")
+            assert "nothing" not in text(pilot)
+            await pilot.press("4")
+            await until_text(pilot, "jobs over time")
+            assert "nothing" not in text(pilot)

@@ -32,18 +32,18 @@ class Bars(Static):
     def __init__(self, title: str, name: str) -> None:
         super().__init__(id=name)
         self.border_title = title
-        self._bars: Sequence[Bar] = ()
+        self._bars: tuple[Bar, ...] | None = None
 
     def show(self, bars: Sequence[Bar]) -> None:
         """Draw these bars."""
         if tuple(bars) != self._bars:
-            taller, self._bars = len(bars) != len(self._bars), tuple(bars)
+            taller, self._bars = len(bars) != len(self._bars or ()), tuple(bars)
             self.refresh(layout=taller)
 
     def render(self) -> RenderResult:
         """Render one line per bar."""
         if not self._bars:
-            return Text(self.EMPTY, style=style(self.app, "text-muted"))
+            return Text("…" if self._bars is None else self.EMPTY, style=style(self.app, "text-muted"))
         left = max(len(bar.label) for bar in self._bars)
         right = max(len(bar.text) for bar in self._bars)
         width = max(4, self.content_size.width - left - right - 2)

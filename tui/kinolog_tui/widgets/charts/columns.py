@@ -42,12 +42,14 @@ class Columns(Static):
         self._merge: Merge = merge
         self._series: tuple[Series, ...] = ()
         self._times: tuple[datetime, ...] = ()
+        self._is_known = False
 
     def show(self, times: Sequence[datetime], series: Sequence[Series], note: str = "") -> None:
         """Draw these series, each with one value per time, and a note beside their names."""
         names = [f"[$text-{one.colour}]■[/] {one.name}" for one in series if any(one.values)]
         self.border_subtitle = " ".join([*names, *([note] if note else [])])
-        if (tuple(times), tuple(series)) != (self._times, self._series):
+        if not self._is_known or (tuple(times), tuple(series)) != (self._times, self._series):
+            self._is_known = True
             self._times, self._series = tuple(times), tuple(series)
             self.refresh()
 
@@ -55,7 +57,8 @@ class Columns(Static):
         """Render the columns between their axes."""
         size, muted = self.content_size, style(self.app, "text-muted")
         if not self._times or size.height < 2:
-            return Text("nothing yet" if not self._times else "", style=muted)
+            words = "" if self._times else "nothing yet" if self._is_known else "…"
+            return Text(words, style=muted)
         has_axis = size.height >= ROOM_FOR_AXIS
         height = size.height - (2 if has_axis else 1)
         columns, most, margin = self._fitted(size.width)

@@ -42,6 +42,8 @@ class NowPanel(OptionList):
         self._active: dict[str, RunningJob] = {}
         self._queue: tuple[JobInfo, ...] = ()
         self._counts = ""
+        self._answers: set[str] = set()
+        """Which of `running` and `queue` are known."""
 
     def on_mount(self) -> None:
         """Set the title."""
@@ -55,12 +57,14 @@ class NowPanel(OptionList):
 
     def show_running(self, jobs: Sequence[JobInfo]) -> None:
         """Show these running jobs. Progress and pictures of live updates stay."""
+        self._answers.add("running")
         before = self._active
         self._active = {job.job_id: _merged(job, before.get(job.job_id)) for job in jobs}
         self._draw()
 
     def show_queue(self, jobs: Sequence[JobInfo]) -> None:
         """Show these waiting jobs, the next one first."""
+        self._answers.add("queue")
         places = [job for job in jobs if job.queue_position is not None]
         rest = [job for job in jobs if job.queue_position is None]
         self._queue = (*sorted(places, key=lambda job: job.queue_position or 0), *rest)
@@ -110,7 +114,8 @@ class NowPanel(OptionList):
         ]
         if not options:
             key = key_label(self.app, "everywhere.generate")
-            words = Text(f"nothing runs and nothing waits: {key} makes a video")
+            known = f"nothing runs and nothing waits: {key} makes a video"
+            words = Text(known if len(self._answers) == 2 else "…")
             words.stylize(style(self.app, "text-muted"))
             options.append(Option(words, disabled=True))
         self.clear_options()
