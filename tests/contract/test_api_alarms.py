@@ -180,7 +180,7 @@ async def test_stale_lists_say_so(api: RunningApi) -> None:
 async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a write without an answer, submits are refused at once with what to do; the next one that works ends it."""
+    """After two writes without an answer, submits are refused at once with what to do; one that works ends it."""
     monkeypatch.setattr(watched_writes, "REFUSE_SECONDS", 0.3)
     append, tries = api.store.append, 0
 
@@ -191,13 +191,15 @@ async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
 
     monkeypatch.setattr(api.store, "append", unanswered)
     submit = pb.SubmitJobRequest(prompt=PROMPT)
-    assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
+    for _ in range(2):
+        assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
     problem = await refused(api.jobs.SubmitJob(submit))
     assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
-    assert tries == 1
+    assert tries == 2
     await until(api.alarms.current, "the next try", lambda alarms: not alarms)
     assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
-    assert tries == 2
+    assert tries == 3
+    await until(api.alarms.current, "the alarm stands again", bool)
     monkeypatch.setattr(api.store, "append", append)
     await until(api.alarms.current, "the next try", lambda alarms: not alarms)
     await api.submit()
@@ -207,7 +209,7 @@ async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
 async def test_a_write_that_works_at_once_does_not_end_later_alarms(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write may be answered before the alarm about another one is raised. The next without an answer raises it."""
+    """A write may be answered before the alarm about others is raised. The next without an answer raise it."""
     writes = api.server._job_service.writes
     job_id = await api.submit()
     (first,) = [recorded async for recorded in api.store.history(job_id)]
@@ -216,7 +218,7 @@ async def test_a_write_that_works_at_once_does_not_end_later_alarms(
     async def unanswered(commit: Commit) -> Appended:
         raise LogUnavailable("timeout")
 
-    for answer in (unanswered, append, unanswered):
+    for answer in (unanswered, unanswered, append, unanswered, unanswered):
         monkeypatch.setattr(api.store, "append", answer)
         with contextlib.suppress(LogUnavailable, AppendConflict):
             await writes.append(first.commit)
@@ -224,6 +226,34 @@ async def test_a_write_that_works_at_once_does_not_end_later_alarms(
             await asyncio.sleep(0)  # the cancelled task ends
     (alarm,) = await until(api.alarms.current, "the alarm", bool)
     assert alarm.name == watched_writes.UNWRITABLE
+
+
+async def test_a_log_that_was_away_for_a_moment_is_not_full(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writes that a frozen or restarted server did not answer raise no alarm, although it answers reads by now."""
+    append, waiting, answer = api.store.append, asyncio.Semaphore(0), asyncio.Event()
+
+    async def unanswered(commit: Commit) -> Appended:
+        waiting.release()
+        await answer.wait()
+        raise LogUnavailable("timeout")
+
+    async def submit() -> None:
+        problem = await refused(api.jobs.SubmitJob(pb.SubmitJobRequest(prompt=PROMPT)))
+        assert problem.code is grpc.StatusCode.UNAVAILABLE
+
+    for _ in range(2):
+        monkeypatch.setattr(api.store, "append", unanswered)
+        async with asyncio.TaskGroup() as submits:
+            for _ in range(3):
+                submits.create_task(submit())
+                await waiting.acquire()
+            answer.set()
+        answer.clear()
+        monkeypatch.setattr(api.store, "append", append)
+        await api.submit()
+        assert not await api.alarms.current()
 
 
 async def test_a_log_that_is_away_is_not_full(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import ConnectionReconnectingError
 
 from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.client import connection as connection_module
@@ -124,6 +125,7 @@ async def test_a_cancellation_that_arrives_with_the_answer_is_not_lost() -> None
     client = Connection()
     client._resp_sub_prefix = bytearray(b"_INBOX.answers.")
     client._resp_map = {}
+    client._status = Client.CONNECTED
     sent: asyncio.Queue[asyncio.Future[object] | None] = asyncio.Queue()
 
     async def publish(*_: object, **__: object) -> None:
@@ -247,3 +249,17 @@ async def test_alarms_on_a_closed_connection_are_refused() -> None:
     with pytest.raises(LogUnavailable, match="alarms cannot be subscribed to"):
         await alarms.open()
     await alarms.close()
+
+
+async def test_a_flush_of_a_lost_connection_fails_at_once() -> None:
+    """A flush while the client connects again, or has not noticed yet that its socket is lost, fails."""
+    client = Connection()
+
+    async def send_ping(pong: asyncio.Future[object]) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    client._send_ping = send_ping  # type: ignore[method-assign, assignment]  # as uvloop answers a write
+    for status in (Client.RECONNECTING, Client.CONNECTED):
+        client._status = status
+        with pytest.raises(ConnectionReconnectingError):
+            await client.flush()

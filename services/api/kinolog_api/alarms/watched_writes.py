@@ -1,6 +1,8 @@
 """The log with an alarm about writes: raised when it answers reads and stores nothing, as it does on a full disk.
 
 nats-server does not say why it does not answer a write. Without the alarm every submit would wait for its time limit.
+One write without an answer says little: the server may have been frozen or restarted, and answer again by now. A second
+one that began after the server had answered a read raises the alarm.
 """
 
 from __future__ import annotations
@@ -26,18 +28,23 @@ UNWRITABLE = f"{STORAGE_FULL}-log"
 REFUSE_SECONDS = 15.0
 """How long new jobs are refused after a write that got no answer. The next one shows whether that is over."""
 
+SUSPECT_SECONDS = 30.0
+"""How long a write without an answer is remembered. A later one may be from another outage."""
+
 READ_SECONDS = 2.0
 """How long a read may take for the log to count as answering."""
 
 
 class WatchedWrites:
-    """An event store that raises an alarm when it does not answer a write although it answers a read."""
+    """An event store that raises an alarm when it does not answer writes although it answers reads."""
 
     def __init__(self, store: EventStore, alarms: Alarms, clock: Clock) -> None:
         self._store = store
         self._alarms = alarms
         self._clock = clock
         self._refusing: asyncio.Task[None] | None = None
+        self._answered_at: float | None = None
+        """When the log answered a read after it had not answered a write, by the clock of the event loop."""
 
     async def append(self, commit: Commit) -> Appended:
         return await self._watched(self._store.append(commit))
@@ -66,12 +73,14 @@ class WatchedWrites:
             await end_tasks((self._refusing,))
 
     async def _watched(self, write: Awaitable[T]) -> T:
+        began_at = asyncio.get_running_loop().time()
         try:
             result = await write
         except LogUnavailable:
             if not self._is_refusing and await self._answers_reads() and not self._is_refusing:
-                self._refusing = asyncio.create_task(self._refuse(), name="alarm of the log")
+                self._suspect(began_at)
             raise
+        self._answered_at = None
         if self._refusing is not None:
             self._refusing.cancel()  # it stores again
         return result
@@ -80,6 +89,15 @@ class WatchedWrites:
     def _is_refusing(self) -> bool:
         """Whether the alarm stands. A task that is cancelled before it starts never does anything, only ends."""
         return self._refusing is not None and not self._refusing.done()
+
+    def _suspect(self, began_at: float) -> None:
+        """Raise the alarm if the log had answered a read before this failed write began; else remember the answer."""
+        now = asyncio.get_running_loop().time()
+        answered_at = self._answered_at
+        if answered_at is None or now - answered_at > SUSPECT_SECONDS:
+            self._answered_at = now
+        elif answered_at <= began_at:
+            self._refusing = asyncio.create_task(self._refuse(), name="alarm of the log")
 
     async def _answers_reads(self) -> bool:
         try:
@@ -105,6 +123,9 @@ class WatchedWrites:
                 )
             )
             await asyncio.sleep(REFUSE_SECONDS)
+            self._answered_at = (
+                asyncio.get_running_loop().time()
+            )  # the next write without an answer raises it again
         finally:
             self._refusing = None
             await self._alarms.clear(UNWRITABLE)

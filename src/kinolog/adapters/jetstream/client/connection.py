@@ -166,13 +166,21 @@ class Connection(Client):
         return woken
 
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:  # noqa: ASYNC109 - the client's signature
-        """Wait until the server has read what was sent. The client's method loses cancellations too."""
+        """Wait until the server has read what was sent. Fails at once while disconnected, as a publish does.
+
+        The client's method loses cancellations too, and writes to a lost socket: uvloop answers that with RuntimeError.
+        """
         if self.is_closed:
             raise nats.errors.ConnectionClosedError
+        if not self.is_connected:
+            raise nats.errors.ConnectionReconnectingError
         pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(timeout):
-                await self._send_ping(pong)
+                try:
+                    await self._send_ping(pong)
+                except RuntimeError as error:  # the socket was lost, and the client has not noticed yet
+                    raise nats.errors.ConnectionReconnectingError from error
                 await asyncio.shield(pong)  # the client stops reading when an answer meets a cancelled future
         except TimeoutError:
             raise nats.errors.FlushTimeoutError from None
