@@ -15,8 +15,10 @@ import psycopg
 import pytest
 from kinolog_projector.schema.migrate import head
 
+from kinolog.adapters.jetstream.alarms import NatsAlarms
 from kinolog.adapters.jetstream.subjects import EVENTS, Service
 from kinolog.command_handler import CommandHandler
+from kinolog.ports.alarms import LOG_DAMAGED
 from kinolog.ports.read_model import JobQuery
 from kinolog.process.ready_line import parse
 from kinolog.readmodel.postgres import PostgresReadModel
@@ -25,8 +27,9 @@ from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.tcp_ports import free_port
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.damage import flip_in_log
-from tests.fixtures.log import empty_streams, open_stores
+from tests.fixtures.log import connected, empty_streams, open_stores
 from tests.fixtures.master_key import MASTER_KEY_ENV
+from tests.fixtures.waits import until
 
 Env = Mapping[str, str]
 
@@ -237,8 +240,14 @@ async def test_a_damaged_log_of_servers_of_ones_own_is_restored(
     own_nats_server.stop()
     flip_in_log(own_nats_server.folder, last // 2)
     own_nats_server.start()
-    status, _, errors = await command(env)
-    assert (status, f"position {last // 2}" in errors) == (3, True)
+    async with connected(own_nats_server, Service.API) as client:
+        alarms = NatsAlarms(client, "api")
+        await alarms.open()
+        status, _, errors = await command(env)
+        assert (status, f"position {last // 2}" in errors) == (3, True)
+        (alarm,) = await until(alarms.current, "the alarm that outlives its process")
+        await alarms.close()
+    assert (alarm.name, f"position {last // 2}" in alarm.details) == (LOG_DAMAGED, True)
     admin = {**env, **own_nats_server.settings_env(Service.ADMIN)}
     status, output, errors = await command(admin, "restore")
     assert (status, f"{last} commits are the same in log and archive" in output) == (0, True), errors
