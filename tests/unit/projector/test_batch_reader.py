@@ -76,3 +76,33 @@ async def test_closing_stops_the_reading(memory_jobs: MemoryJobs) -> None:
         async for _ in batches:
             break
     assert asyncio.all_tasks() == before
+
+
+async def test_an_error_of_the_end_of_the_reading_is_raised(memory_jobs: MemoryJobs) -> None:
+    """A reading whose end fails ends the batches: without it the projection would wait for more."""
+
+    class Unclosable:
+        """Commits whose end fails."""
+
+        def __init__(self) -> None:
+            self.commits = memory_jobs.store.read(0)
+
+        def __aiter__(self) -> Unclosable:
+            return self
+
+        async def __anext__(self) -> Sequence[RecordedCommit]:
+            return await anext(self.commits)
+
+        async def aclose(self) -> None:
+            raise LogUnavailable("while it ended")
+
+    positions: list[int] = []
+
+    async def collect() -> None:
+        async for batch in batch_reader(memory_jobs, 7).batches(0, Unclosable()):
+            positions.extend(recorded.position for recorded in batch.commits)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(LogUnavailable, match="while it ended"):
+            await collect()
+    assert positions == list(range(1, await memory_jobs.store.last_position() + 1))

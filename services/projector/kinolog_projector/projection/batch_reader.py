@@ -43,6 +43,16 @@ class BatchReader:
             await end_tasks(tasks)
 
     async def _read(self, commits: AsyncIterator[Sequence[RecordedCommit]]) -> None:
+        """Collect commits until there are no more. An error, also of their end, is noted for the consumer."""
+        try:
+            await self._collect(commits)
+        except Exception as error:
+            self._failure = error
+        async with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    async def _collect(self, commits: AsyncIterator[Sequence[RecordedCommit]]) -> None:
         try:
             async for arrived in commits:
                 async with self._changed:
@@ -51,15 +61,10 @@ class BatchReader:
                     await self._changed.wait_for(
                         lambda: len(self._pending) < READ_AHEAD_BATCHES * self._batch_size
                     )
-        except Exception as error:
-            self._failure = error
         finally:
             close = getattr(commits, "aclose", None)
             if close is not None:
                 await close()
-        async with self._changed:
-            self._ended = True
-            self._changed.notify_all()
 
     async def _prepare(self, previous: int) -> None:
         try:
