@@ -51,6 +51,8 @@ class DataFolder:
         self._lock = path / "lock"
         self._layout = path / "layout.json"
         self._restoring = path / "restoring"
+        self.erased_jobs = path / "restoring-erased"
+        """The ids of jobs that were erased here before a backup is put in the place of what is here, one a line."""
         self._handle: int | None = None
 
     def log(self, name: str) -> Path:
@@ -99,6 +101,11 @@ class DataFolder:
             os.close(self._handle)
             self._handle = None
 
+    @property
+    def is_half_restored(self) -> bool:
+        """Whether the restore of a backup began here and did not end."""
+        return self._restoring.exists()
+
     def begin_restore(self, backup: Path) -> None:
         """Note that a backup is put in the place of what is here. Until `end_restore` the folder is not whole."""
         write_durably(self._restoring, f"{backup}\n")
@@ -106,6 +113,7 @@ class DataFolder:
     def end_restore(self) -> None:
         """Note that everything of the backup is here."""
         self._restoring.unlink(missing_ok=True)
+        self.erased_jobs.unlink(missing_ok=True)
         flush_folder(self.path)
 
     def _check_restored(self) -> None:

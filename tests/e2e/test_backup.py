@@ -99,6 +99,34 @@ def test_an_erased_job_leaves_the_backup(damaged_copy: Path, filled: FilledFolde
     assert len(list(backup.glob("keys-*.copy"))) == 1
 
 
+def test_what_was_erased_stays_erased_with_an_older_backup(damaged_copy: Path, filled: FilledFolder) -> None:
+    """A restore in place erases again what was erased since the backup, also a job that waited when it was made."""
+    backup = damaged_copy.with_name("backup")
+    done = next(
+        job_id
+        for job_id, record in filled.records.items()
+        if record["job"]["status"] == "completed" and not record["job"]["erased"]
+    )
+    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        queued = client.generate("a queued heron", model="card").job_id
+        backed_up(damaged_copy, backup)
+        client.cancel(queued)
+        for job_id in (done, queued):
+            client.erase(job_id)
+        records_of(stack)
+    restored(damaged_copy, "--from", str(backup))
+    assert not (damaged_copy / "restoring-erased").exists()
+    assert not (DataFolder(damaged_copy).artifacts / "jobs" / done).exists()
+    with whole_stack(damaged_copy, workers=0) as stack:
+        records = records_of(stack)
+        assert {job_id: wrong for job_id, wrong in proofs_of(stack).items() if wrong} == {}
+    for job_id in (done, queued):
+        assert (records[job_id]["job"]["erased"], records[job_id]["job"]["prompt"]) == (True, None)
+    assert [i for i, one in records.items() if one["job"]["erased"] and i not in (done, queued)] == [
+        i for i, one in filled.records.items() if one["job"]["erased"]
+    ]
+
+
 def test_a_backup_replaces_what_is_there(damaged_copy: Path, filled: FilledFolder) -> None:
     """A stopped kinolog is backed up and restored in place; what was there is set aside."""
     backup = damaged_copy.with_name("backup")

@@ -18,6 +18,8 @@ restore  restore log, archive, keys and read models, and compare every commit; -
 repair   only build the archive again from every intact commit of log and archive
 refill   only fill the log and the keys from their archives
 load     fill an empty log, key store and database from the backup in --folder
+erased   name the jobs that are erased; needs the database alone
+erase    erase the jobs that the file --folder names, in a log that was loaded
 salvage  only write the tables --tables again without their damaged pages
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
 """
@@ -206,7 +208,9 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON")
     parser.add_argument("--trust", type=Trust, default=None, help="log or archive: the copy that is right")
-    parser.add_argument("--folder", type=Path, default=None, help="folder of the backup")
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="folder of the backup; of `erase` the file with ids"
+    )
     parser.add_argument("--verify", action="store_true", help="read again what the backup has already")
     parser.add_argument("--damaged-files", nargs="*", default=[], help="numbers of damaged files of Postgres")
     parser.add_argument("--tables", nargs="*", default=[], help="tables with damaged pages")

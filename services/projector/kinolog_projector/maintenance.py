@@ -15,6 +15,8 @@ from kinolog.adapters.jetstream.subjects import EVENTS
 from kinolog.adapters.obstore.artifacts import configured_artifacts
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
+from kinolog.command_handler import CommandHandler
+from kinolog.ports.clock import system_clock
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.process.settings import BackupSettings, ProjectorSettings
@@ -32,6 +34,7 @@ from kinolog_projector.rebuild.replay_check import ReplayCheck
 from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog_projector.restore.archive_repair import Trust, repair_archive
 from kinolog_projector.restore.damaged_pages import salvage as salvage_tables
+from kinolog_projector.restore.erasures import erase_again, erased_jobs
 from kinolog_projector.restore.inspection import inspect_all
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.restore.settlement import settle as settle_all
@@ -178,6 +181,25 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
     return Report(f"loaded {loaded.position} commits and {loaded.keys} keys", asdict(loaded))
 
 
+async def erased(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Return the ids of the erased jobs. Needs the database alone."""
+    async with await writer_connection(_url(settings), "kinolog-erased") as connection:
+        job_ids = await erased_jobs(connection)
+    return Report("\n".join(job_ids), {"jobs": job_ids})
+
+
+async def erase(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Erase the jobs whose ids a file has, in a log that is loaded from a backup."""
+    listed = (await asyncio.to_thread(_folder(options).read_text, encoding="ascii")).split()
+    artifacts = configured_artifacts(BackupSettings().artifacts_url)
+    async with log_connection(settings) as log:
+        before = await log.store.last_position()
+        handler = CommandHandler(log.store, system_clock)
+        jobs = await erase_again(listed, log.store, handler, log.stored_keys, artifacts)
+        commits = await log.store.last_position() - before
+    return Report(f"erased {len(jobs)} jobs again", {"jobs": jobs, "commits": commits})
+
+
 async def inspect(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare log, archive, keys and read models, and say what a restore would do."""
     async with (
@@ -265,6 +287,8 @@ COMMANDS: dict[str, Command] = {
     "backup": backup,
     "check-backup": check_backup,
     "load": load,
+    "erased": erased,
+    "erase": erase,
     "inspect": inspect,
     "restore": restore,
     "salvage": salvage,

@@ -11,10 +11,12 @@ from pathlib import Path
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
 from kinolog.backup.manifest import ARTIFACTS, BackupFile, UnusableBackup
-from kinolog.durable_files import flush_folder, make_folder
+from kinolog.durable_files import flush_folder, make_folder, write_durably
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.restoration import Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
+
+ERASED_WILL_BE_BACK = "Jobs that were erased since the backup will be back: erase them again."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,13 +47,13 @@ class BackupRestoration:
         checked = self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
-        self.say(
-            "  Jobs of after that will be missing, and those erased since will be back: erase them again."
-        )
+        self.say("  Jobs of after that will be missing.")
+        self._note_erasures()
         steps = [
             *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
             f"load {checked['position']} commits, the keys and the log lines of {self.backup}",
             "copy its files",
+            "erase again what was erased here",
             "build the read models from the log",
             "compare every commit of the log with the archive",
         ]
@@ -59,6 +61,7 @@ class BackupRestoration:
         for number, step in enumerate(steps, start=1):
             self.say(f"  {number}. {step}")
         if not self.agree():
+            data.erased_jobs.unlink(missing_ok=True)
             raise RestoreDeclined("Nothing was restored.")
         data.begin_restore(self.backup)
         for path in self._occupied():
@@ -70,9 +73,11 @@ class BackupRestoration:
         self.stack.projector("migrate", service=Service.PROJECTOR)
         self.stack.projector("load", "--folder", str(self.backup))
         copy_files(folder, folder.checked_manifest(artifacts=False).artifacts, data.artifacts)
+        again = self._erase_again()
         settled = self.stack.projector("settle")
-        if settled["commits"] != checked["position"]:
-            raise StartError(f"{settled['commits']} commits were restored instead of {checked['position']}.")
+        expected = checked["position"] + again
+        if settled["commits"] != expected:
+            raise StartError(f"{settled['commits']} commits were restored instead of {expected}.")
         data.end_restore()
         return Restored(
             changed=True,
@@ -86,6 +91,34 @@ class BackupRestoration:
         """Return the folders of the stack that hold data."""
         folder = self.stack.folder
         return [path for path in (folder.nats, folder.postgres, folder.artifacts) if _holds_data(path)]
+
+    def _note_erasures(self) -> None:
+        """Write down which jobs are erased here, before what is here is set aside. A restore run again has the note."""
+        data = self.stack.folder
+        if data.is_half_restored:
+            return
+        if not _holds_data(data.postgres):
+            self.say(f"  {ERASED_WILL_BE_BACK}")
+            return
+        try:
+            self.stack.postgres.start()
+            jobs = self.stack.projector("erased", service=Service.PROJECTOR)["jobs"]
+        except StartError:
+            self.say(f"  The database here cannot be read. {ERASED_WILL_BE_BACK}")
+            return
+        finally:
+            self.stack.postgres.stop()
+        write_durably(data.erased_jobs, "".join(f"{job_id}\n" for job_id in jobs))
+
+    def _erase_again(self) -> int:
+        """Erase what was erased before the restore. Return how many commits that took."""
+        data = self.stack.folder
+        if not data.erased_jobs.exists():
+            return 0
+        again = self.stack.projector("erase", "--folder", str(data.erased_jobs))
+        if again["jobs"]:
+            self.say(f"  {len(again['jobs'])} jobs that were erased since the backup are erased again.")
+        return int(again["commits"])
 
     def _check_place(self) -> None:
         """Raise `StartError` for a backup in a folder that the restore sets aside."""

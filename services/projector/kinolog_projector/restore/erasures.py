@@ -1,0 +1,60 @@
+"""Carries erasures over into a backup that is older than they are: what was erased must not come back with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kinolog.command_handler import CommandHandler
+from kinolog.ids import new_id
+from kinolog.job.commands import Cancel, Erase, GiveUp
+from kinolog.job.decide import WORKER_LOST
+from kinolog.job.state import Job
+from kinolog.job.values import Status
+from kinolog.ports.artifacts import ArtifactStore
+from kinolog.ports.event_store import EventStore
+from kinolog.ports.keys import KeyStore
+from kinolog.readmodel.database import Connection
+
+ACTOR = "restore"
+"""The actor of the commands that a restore gives."""
+
+ERASED_JOBS = "SELECT id FROM projection.jobs WHERE erased ORDER BY id"
+
+
+async def erased_jobs(connection: Connection) -> list[str]:
+    """Return the ids of all erased jobs, as the lists have them."""
+    cursor = await connection.execute(ERASED_JOBS)
+    return [str(job_id) for (job_id,) in await cursor.fetchall()]
+
+
+async def erase_again(
+    job_ids: Iterable[str],
+    store: EventStore,
+    handler: CommandHandler,
+    keys: KeyStore,
+    artifacts: ArtifactStore,
+) -> list[str]:
+    """Erase these jobs, as far as the log has them: event, files and key. Return the ids of those that were not erased.
+
+    A job that had not ended when the backup was made is ended first. Nothing else may write meanwhile. Raises
+    `LogUnavailable`, `ArtifactsUnavailable`.
+    """
+    changed = []
+    for job_id in job_ids:
+        loaded = await store.load(job_id)
+        if loaded is None:
+            continue
+        if not loaded.job.erased:
+            await _end(handler, loaded.job)
+            await handler.handle(job_id, Erase(id=new_id(), actor=ACTOR))
+            changed.append(job_id)
+        await artifacts.delete_all(job_id)
+        await keys.erase(loaded.job.sealing_key_id)
+    return changed
+
+
+async def _end(handler: CommandHandler, job: Job) -> None:
+    if job.status is Status.QUEUED:
+        await handler.handle(job.id, Cancel(id=new_id(), actor=ACTOR))
+    elif not job.status.terminal:
+        await handler.handle(job.id, GiveUp(id=new_id(), actor=ACTOR, error=WORKER_LOST))
