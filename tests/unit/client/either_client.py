@@ -30,6 +30,8 @@ class EitherClient:
         )
         self._blocking = flavour == "blocking"
         self.links: list[str] = []
+        self.causes: list[str] = []
+        """Why the updates did not come live, with each of `links`."""
         self._link_changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -76,6 +78,7 @@ class EitherClient:
                 await self._link_changed.wait()
 
     def _note(self, link: LinkState) -> None:
+        self.causes.append(link.cause)
         self.links.append(link.state)
         self._loop.call_soon_threadsafe(self._link_changed.set)
 
