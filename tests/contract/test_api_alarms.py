@@ -150,13 +150,14 @@ async def test_a_warning_refuses_nothing(api: RunningApi) -> None:
 async def test_stale_lists_say_so(api: RunningApi) -> None:
     """While the read models do not follow the log, lists and charts carry their age, and an alarm tells it."""
     await api.submit()
-    freshness, steady = api.server.freshness, 1000.0
-    freshness._now = lambda: steady
-    freshness.observe(1, 1)
-    freshness.observe(2, 1)
+    monitor, steady = api.server.health_monitor, 1000.0
+    api.server.freshness._now = lambda: steady
+    await monitor.check()
+    api.read_model.held_at = await api.store.last_position()
+    await api.submit()
+    await monitor.check()
     steady += 60.0
-    freshness.observe(2, 1)
-    await api.server.health_monitor._tell_staleness()
+    await monitor.check()
     for call in (
         api.jobs.ListJobs(pb.ListJobsRequest()),
         api.jobs.SummarizeJobs(pb.SummarizeJobsRequest()),
@@ -169,8 +170,8 @@ async def test_stale_lists_say_so(api: RunningApi) -> None:
     assert not await single.trailing_metadata()
     (alarm,) = (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
     assert (alarm.name, alarm.severity) == ("lists-stale", job_pb2.ALARM_SEVERITY_WARNING)
-    freshness.observe(2, 2)
-    await api.server.health_monitor._tell_staleness()
+    api.read_model.held_at = None
+    await monitor.check()
     assert not (await api.jobs.ListAlarms(pb.ListAlarmsRequest())).alarms
     fresh = api.jobs.ListJobs(pb.ListJobsRequest())
     await fresh
