@@ -253,6 +253,21 @@ async def test_a_month_shows_jobs_that_waited_for_minutes(growing: GrowingCase) 
     assert max(point.queued for point in depth.points) == 0
 
 
+async def test_the_busiest_moment_is_not_the_longest_queue(growing: GrowingCase) -> None:
+    """Three jobs wait; two of them start, and a fourth one comes: most were there then, two waiting and two running."""
+    jobs = growing.jobs
+    first, second, _ = [await jobs.submit() for _ in range(3)]
+    jobs.now += 2 * MINUTE
+    await jobs.start(first)
+    await jobs.start(second)
+    await jobs.submit()
+    await growing.project()
+    span = TimeRange(start=START - MINUTE, end=START + timedelta(hours=1))
+    depth = await growing.model.queue_depth("default", span, 3_600)
+    (busy,) = [point for point in depth.points if point.peak_queued]
+    assert (busy.peak_queued, busy.busiest_queued, busy.busiest_processing) == (3, 2, 2)
+
+
 async def test_charts_choose_their_buckets(case: ReadModelCase) -> None:
     """A long span gets wide buckets, a short one minutes; a bucket that gives too many points is widened."""
     chosen = await case.model.trends("default", ALL)

@@ -56,10 +56,14 @@ def submits(gateway: Replay) -> None:
     gateway.answers["/mcp/generate"] = {"job_id": RUNNING, "status": "queued", "position": 7, "job": job}
 
 
-async def test_a_second_prompt_is_text(gateway: Replay, pilot: Pilot[None]) -> None:
+@pytest.mark.parametrize("by_mouse", [False, True])
+async def test_a_second_prompt_is_text(gateway: Replay, pilot: Pilot[None], by_mouse: bool) -> None:
     """Back from the first job, what is typed goes into the prompt: `q` quits nothing and `2` opens no page."""
     submits(gateway)
-    await press(pilot, "3", *"a ball", "ctrl+s")
+    await press(pilot, "3", *"a ball", *([] if by_mouse else ["ctrl+s"]))
+    if by_mouse:
+        await pilot.click("#submit")
+        await settled(pilot)
     assert isinstance(pilot.app.screen, JobPage)
     await press(pilot, "escape")
     await press(pilot, *"quiet 2")

@@ -147,6 +147,16 @@ def test_the_bytes_do_not_depend_on_the_load(tmp_path: Path) -> None:
     assert len({sha256(path.read_bytes()).hexdigest() for path in paths}) == 1
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "threads"), [(64, 48, 1), (512, 512, 1), (854, 480, 4), (1920, 1080, 4)]
+)
+def test_the_number_of_threads_follows_from_the_size(width: int, height: int, threads: int) -> None:
+    """x264 gives other bytes with other numbers of threads: it does not choose one by the cores of the machine."""
+    with av.open(BytesIO(), "w", format="mp4") as container:
+        stream = encoder.add_h264_stream(container, width=width, height=height, fps=8)
+        assert stream.codec_context.thread_count == threads
+
+
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
     """Encoding is deterministic, whatever the runs of frames."""
     clip = _clip()
