@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -180,6 +181,7 @@ def _wait(stack: Stack, stopping: threading.Event, verbose: bool) -> None:
 
 
 def _print_line(line: str) -> None:
-    """Print a line on standard error: standard output is for programs."""
-    sys.stderr.write(printable(line) + "\n")
-    sys.stderr.flush()
+    """Print a line on standard error: standard output is for programs. A terminal that is gone is no error."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(printable(line) + "\n")
+        sys.stderr.flush()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # it is not installed everywhere, and takes time to load
     from kinolog_stack.stack import Stack
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WAKE_SIGNAL = signal.SIGURG
+"""Does nothing but wake the main thread."""
 EXIT_SECONDS = 0.5
 """How long the orderly end may still take after the second signal. Whatever is left dies with this process."""
 
@@ -37,6 +39,7 @@ class StopSignals:
         for which in SIGNALS:
             if which != signal.SIGHUP or signal.getsignal(which) is not signal.SIG_IGN:
                 signal.signal(which, self._on_signal)
+        _wake_main_thread_for_signals()
 
     def _on_signal(self, which: int, frame: FrameType | None) -> None:
         if self.aborted:
@@ -56,3 +59,22 @@ class StopSignals:
             sys.stderr.flush()
         if self.interrupts:
             raise KeyboardInterrupt
+
+
+def _wake_main_thread_for_signals() -> None:
+    """Have every signal wake the main thread, which alone handles signals and may wait for long.
+
+    The kernel gives a signal to any thread. That is often another one if the whole process was stopped when it came.
+    """
+    received, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.signal(WAKE_SIGNAL, lambda which, frame: None)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    main_thread = threading.get_ident()
+
+    def wake() -> None:
+        while numbers := os.read(received, 64):
+            if any(number != WAKE_SIGNAL for number in numbers):
+                signal.pthread_kill(main_thread, WAKE_SIGNAL)
+
+    threading.Thread(target=wake, name="wake-for-signals", daemon=True).start()

@@ -15,6 +15,22 @@ import pytest
 
 from tests.fixtures.up_command import COMMAND, ROOT, all_gone, processes_of, up_command
 
+RECEIVED_ELSEWHERE = """
+import signal, sys, threading, time
+from kinolog_cli.stop_signals import StopSignals
+signals = StopSignals(None, interrupts=False)
+signals.install()
+main_thread = threading.get_ident()
+def receive():
+    looks = 0
+    while looks < 20:  # the main thread had every chance to go on, and waits
+        looks = looks + 1 if sys._current_frames()[main_thread].f_code.co_name == "wait" else 0
+        time.sleep(0.01)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=receive).start()
+signals.stopping.wait()
+"""
+
 
 def _doctor(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-c", COMMAND, *options, "doctor", "--data", str(folder)]
@@ -155,6 +171,23 @@ def test_the_second_ctrl_c_while_a_server_comes_back(data_folder: Path) -> None:
 
 def _read_until(lines: IO[str], text: str) -> None:
     assert any(text in line for line in lines), f"{text!r} was not printed"
+
+
+def test_a_signal_that_another_thread_receives() -> None:
+    """The kernel gives a signal to any thread, as after a stop of the whole process. The one that waits is woken."""
+    subprocess.run([sys.executable, "-c", RECEIVED_ELSEWHERE], cwd=ROOT, check=True, timeout=60)
+
+
+def test_a_terminal_that_is_gone_is_no_error(data_folder: Path) -> None:
+    """What nobody can read any more does not change how `up` stops."""
+    with up_command(data_folder, "--port", "0", "--api-port", "0") as up:
+        assert up.stderr is not None
+        while "Ctrl-C stops it" not in up.stderr.readline():
+            pass
+        up.stderr.close()
+        up.send_signal(signal.SIGHUP)
+        assert up.wait(60) == 0
+    assert all_gone(data_folder)
 
 
 def test_doctor_without_a_stack(tmp_path: Path) -> None:
