@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -212,3 +213,17 @@ async def test_what_is_not_known_is_not_called_nothing(gateway: Replay, tmp_path
             await pilot.press("4")
             await until_text(pilot, "jobs over time")
             assert "nothing" not in text(pilot)
+
+
+async def test_a_dashboard_that_only_looks_offers_no_submission(pilot: Pilot[None]) -> None:
+    """Generate has neither the button nor the key, until the setting is changed."""
+    app = app_of(pilot)
+    await press(pilot, "3")
+    assert "Submit (ctrl+s)" in text(pilot)
+    app.preferences = replace(app.preferences, read_only=True)
+    await press(pilot, "escape", "2", "3")
+    assert "Submit" not in text(pilot)
+    app.preferences = replace(app.preferences, read_only=False)
+    await press(pilot, "escape", "2", "3")
+    assert "Submit (ctrl+s)" in text(pilot)
+    assert "Submit" in bottom(pilot)

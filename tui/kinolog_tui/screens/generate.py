@@ -114,8 +114,14 @@ class GeneratePage(Page):
         """Focus the prompt."""
         self.query_one("#prompt", TextArea).focus()
 
+    @property
+    def hidden_actions(self) -> frozenset[str]:
+        """Leave the submission out of the bottom line if the dashboard only looks."""
+        return self.unusable_actions | (frozenset({"submit"}) if self.kinolog.read_only else frozenset())
+
     def load(self) -> None:
         """Request the models."""
+        self.query_one("#submit", Button).display = not self.kinolog.read_only
         self.request("models", self.kinolog.client.models)
         self.request("history", partial(self.kinolog.client.jobs, limit=PAST_PROMPTS))
 
