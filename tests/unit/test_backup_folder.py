@@ -16,6 +16,9 @@ from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.backup.manifest import BackupFile, Manifest, Segment, UnusableBackup, parse_manifest
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.errors import StartError
+from kinolog_stack.recovery.backup_restoration import check_fit
 from tests.fixtures.flushes import Flushes
 
 VIDEO = b"a video"
@@ -196,6 +199,20 @@ def test_versions_of_the_manifest(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps({**content, "format": 2, "kinolog": "9.0"}))
     with pytest.raises(UnusableBackup, match=r"made by a newer kinolog \(9\.0\): upgrade"):
         BackupFolder(tmp_path).manifest()
+
+
+def test_a_backup_that_does_not_fit_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    """The message names the disk, and how much is needed."""
+    manifest = made(tmp_path / "backup")
+    data = DataFolder(tmp_path / "data")
+    check_fit(manifest, data)
+    (video,) = manifest.artifacts
+    too_large = replace(manifest, artifacts=(replace(video, size_bytes=1 << 62),))
+    with pytest.raises(
+        StartError, match=r"needs at least [0-9,]+ MiB on the disk with .*the videos"
+    ) as refused:
+        check_fit(too_large, data)
+    assert "Nothing was changed" in refused.value.remedy
 
 
 def check(path: Path, env: dict[str, str] | None = None) -> tuple[int, str]:

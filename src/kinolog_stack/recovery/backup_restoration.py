@@ -10,8 +10,10 @@ from pathlib import Path
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
-from kinolog.backup.manifest import ARTIFACTS, BackupFile, UnusableBackup
+from kinolog.backup.manifest import ARTIFACTS, BackupFile, Manifest, UnusableBackup
 from kinolog.durable_files import flush_folder, make_folder, write_durably
+from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.disks.disk_space import START_BYTES, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
 from kinolog_stack.recovery.restoration import Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
@@ -46,6 +48,7 @@ class BackupRestoration:
         data = self.stack.folder
         checked = self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
+        check_fit(folder.checked_manifest(artifacts=False), data)
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
         self.say("  Jobs of after that will be missing.")
         self._note_erasures()
@@ -129,6 +132,24 @@ class BackupRestoration:
                     f"the backup {self.backup} is in {path}, which the restore sets aside.",
                     "Move the backup out of it. Nothing was changed.",
                 )
+
+
+def check_fit(manifest: Manifest, data: DataFolder) -> None:
+    """Raise `StartError` if a backup cannot fit, before anything is set aside, which gives no room back.
+
+    The log is stored twice, as a stream and as the archive.
+    """
+    log_bytes = sum(file.size_bytes for file in manifest.log_and_tables)
+    files_bytes = sum(file.size_bytes for file in manifest.artifacts)
+    needed = {"log": log_bytes, "database": log_bytes + START_BYTES, "artifacts": files_bytes}
+    for disk in disks_of(stored_parts(data)):
+        size_bytes = sum(needed.get(part.slug, 0) for part in disk.parts)
+        if disk.free_bytes < size_bytes:
+            raise StartError(
+                f"the backup needs at least {mebibytes(size_bytes)} on the disk with {disk.text}, which has "
+                f"{mebibytes(disk.free_bytes)} free.",
+                "Make room on it, or restore into another folder with --data. Nothing was changed.",
+            )
 
 
 def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Path) -> None:

@@ -80,7 +80,7 @@ async def check_permanent_schema(connection: Connection) -> None:
     if found != head():
         raise WrongSchema(
             f"the database is at revision {found or 'none'}, this program needs {head()}; "
-            "run: kinolog-projector migrate"
+            "start kinolog up once, or run: kinolog-projector migrate"
         )
 
 
