@@ -33,9 +33,10 @@ async def test_enter_does_not_confirm(gateway: Replay, pilot: Pilot[None], key: 
     assert isinstance(pilot.app.screen, JobsPage)
     assert actions(gateway) == []
     await press(pilot, key, "left", "enter")
-    assert len(actions(gateway)) == 1
+    await until(pilot, lambda: len(actions(gateway)) == 1)
+    await settled(pilot)
     await press(pilot, key, "y")
-    assert len(actions(gateway)) == 2
+    await until(pilot, lambda: len(actions(gateway)) == 2)
 
 
 async def test_many_jobs_are_retried_after_a_question(gateway: Replay, pilot: Pilot[None]) -> None:
