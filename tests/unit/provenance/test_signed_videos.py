@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 
-from kinolog.adapters.c2pa.assertions import GENERATED, manifest_of, provenance_in
+from kinolog.adapters.c2pa.assertions import manifest_of, provenance_in
 from kinolog.adapters.c2pa.reader import SignatureState, read_signed_file
 from kinolog.adapters.c2pa.signer import C2paSigner
 from kinolog.provenance import SigningFailed, UnsignableVideo
@@ -59,7 +59,7 @@ def test_every_reader_learns_that_a_model_made_it() -> None:
     assert action == {
         "action": "c2pa.created",
         "when": "2026-05-06T07:08:09+00:00",
-        "digitalSourceType": GENERATED,
+        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
         "softwareAgent": {"name": "kinolog-tiny", "version": "0123abcd"},
     }
 
