@@ -1,4 +1,4 @@
-"""Backups and restores at bad times: killed half-way, one after the other, and from a folder in use."""
+"""Backups and restores at bad times: while jobs run, killed half-way, one after the other, and from a folder in use."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kinolog_client import KinologClient
-from tests.e2e.test_backup import assert_restored, backed_up
+from kinolog_client import JobEnded, KinologClient
+from tests.e2e.test_backup import assert_restored, backed_up, master_key
 from tests.fixtures.filled_folder import FilledFolder, kinolog, restored
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
@@ -27,6 +29,52 @@ def checked(backup: Path) -> Any:
     done = kinolog("backup", str(backup), "--check", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
+
+
+def in_status(client: KinologClient, status: str) -> set[str]:
+    """Return the ids of the jobs in a status."""
+    return {job.job_id for job in client.jobs(limit=100).jobs if job.status == status}
+
+
+def has_lines(client: KinologClient, job_id: str) -> bool:
+    """Return whether log lines of a job are stored."""
+    return bool(client.logs(job_id).entries)
+
+
+def test_jobs_that_run_during_a_backup_complete_after_a_restore(
+    damaged_copy: Path, filled: FilledFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A running and waiting jobs are in the backup. On the restored folder each ends, with its log lines and proofs.
+
+    The worker is held meanwhile, so that the job that runs is the one in the backup.
+    """
+    backup, target = damaged_copy.with_name("backup"), damaged_copy.with_name("restored")
+    monkeypatch.setenv("KINOLOG_SILENT_SECONDS", "0")
+    with (
+        whole_stack(damaged_copy) as stack,
+        KinologClient(stack.addresses["gateway"]) as client,
+        ExitStack() as held,
+    ):
+        running = wait_until(lambda: in_status(client, "processing"), "a job runs").pop()
+        pid = stack.process("worker-1").pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        held.callback(os.kill, pid, signal.SIGCONT)
+        late = client.generate("a late heron", model="card")
+        assert client.jobs(limit=100, min_position=late.position).jobs
+        backed_up(damaged_copy, backup)
+        assert in_status(client, "processing") == {running}
+        unfinished = {running} | in_status(client, "queued")
+    assert late.job_id in unfinished
+    env = master_key(damaged_copy)
+    restored(target, "--from", str(backup), env=env)
+    with whole_stack(target, env=env) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        for job_id in unfinished:
+            *_, last = client.watch(job_id)
+            assert isinstance(last, JobEnded)
+            assert last.state.status == "completed"
+            wait_until(partial(has_lines, client, job_id), f"the log lines of {job_id} are stored")
+            assert [check.name for check in client.verify(job_id).checks if not check.holds] == []
 
 
 def test_a_backup_that_was_killed_is_made_again(damaged_copy: Path, filled: FilledFolder) -> None:
