@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kinolog.job.values import Sealed, Stage, Status
+from kinolog.job import commands as c
+from kinolog.job.values import JobError, Sealed, Stage, Status
 from kinolog.ports.progress import LogLevel, LogLine, PreviewImage, Progress, SealedNote
 from kinolog.ports.read_model import (
     JobFilter,
@@ -78,6 +79,54 @@ async def test_progress_and_log_lines_reach_the_lists(
     assert lines == (line(1, LogLevel.INFO), line(2, LogLevel.WARNING))
     assert [one.sequence for one in await read_model.list_log_entries(running, 1)] == [3]
     assert [one.sequence for one in await read_model.list_log_entries(running, 5, after_sequence=1)] == [2, 3]
+
+
+async def test_a_commit_keeps_what_was_reported_of_its_attempt(
+    database_url: str, read_model: PostgresReadModel
+) -> None:
+    """The reported percentage and estimate outlive the commits of their attempt, and end with it."""
+    memory_jobs, feed = MemoryJobs(), Feed()
+    job_id = await memory_jobs.submit()
+    attempt = await memory_jobs.start(job_id)
+    report = Progress(
+        job_id=job_id,
+        attempt=attempt,
+        at=memory_jobs.now,
+        worker="worker-1",
+        stage=Stage.ENCODE_PROMPT,
+        scene=0,
+        scenes=1,
+        step=3,
+        steps=10,
+        percent=37.25,
+        eta_seconds=12.5,
+    )
+
+    async def shown() -> tuple[float, float | None]:
+        (row,) = (await read_model.list_jobs("default", JobQuery())).rows
+        return row.percent, row.eta_seconds
+
+    async with projecting(database_url, memory_jobs, feed):
+        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        await feed.publish(report)
+        await until(shown, "the report is written", met=lambda row: row == (37.25, 12.5))
+        mark = c.StageMark(stage=Stage.ENCODE_PROMPT, scene=0, at=memory_jobs.now, seconds=None)
+        stages = c.RecordStages(id=memory_jobs.command_id(), actor="worker-1", attempt=attempt, marks=(mark,))
+        await memory_jobs.send(job_id, stages)
+        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        assert await shown() == (37.25, 12.5)
+        error = JobError(code="OUT_OF_MEMORY", message="no room", retryable=True)
+        failure = c.FailAttempt(
+            id=memory_jobs.command_id(),
+            actor="worker-1",
+            attempt=attempt,
+            error=error,
+            retry_at=memory_jobs.now,
+        )
+        await memory_jobs.send(job_id, failure)
+        await memory_jobs.start(job_id)
+        await read_model.wait_for(await memory_jobs.store.last_position(), 20)
+        assert await shown() == (0.0, None)
 
 
 async def _until_written(read_model: PostgresReadModel, running: str) -> None:
