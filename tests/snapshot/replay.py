@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from kinolog_gateway.app import IDLE_SECONDS
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -64,6 +65,7 @@ class Replay:
             lifespan="off",
             log_config=None,
             access_log=False,
+            timeout_keep_alive=IDLE_SECONDS,
         )
         await self._serving.enter_async_context(serving(uvicorn.Server(config), listener))
 

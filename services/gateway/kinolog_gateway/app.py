@@ -25,6 +25,8 @@ from kinolog_gateway.websocket.protocol import LiveProtocol
 NAME = "gateway"
 STOP_SECONDS = 5
 """How long requests in progress may take to end when the gateway stops."""
+IDLE_SECONDS = 75
+"""How long an idle connection is kept: longer than by usual clients, so that no request meets one that ends."""
 CLIENT_MESSAGE_BYTES = 65_536
 """Longest message of a WebSocket client."""
 
@@ -93,6 +95,7 @@ def server_for(settings: GatewaySettings) -> GatewayServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )

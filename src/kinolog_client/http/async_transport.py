@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from kinolog_client.endpoint import Endpoint
+from kinolog_client.http.connection_pool import POOL_LIMITS
 from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
 from kinolog_client.http.network_errors import proxy_errors, unreachable
 from kinolog_client.http.operation import HttpAnswer, Operation, T
@@ -23,7 +24,9 @@ class AsyncTransport:
         self._timeout_seconds = timeout_seconds
         with proxy_errors():
             self._http = httpx.AsyncClient(
-                verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment
+                verify=endpoint.needs_certificates,
+                trust_env=endpoint.uses_environment,
+                limits=POOL_LIMITS,
             )
 
     async def close(self) -> None:

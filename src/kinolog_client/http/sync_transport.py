@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 
 from kinolog_client.endpoint import Endpoint
+from kinolog_client.http.connection_pool import POOL_LIMITS
 from kinolog_client.http.file_transfer import CHUNK_BYTES, FileTransfer
 from kinolog_client.http.network_errors import proxy_errors, unreachable
 from kinolog_client.http.operation import HttpAnswer, Operation, T
@@ -22,7 +23,11 @@ class SyncTransport:
         self.policy = policy
         self._timeout_seconds = timeout_seconds
         with proxy_errors():
-            self._http = httpx.Client(verify=endpoint.needs_certificates, trust_env=endpoint.uses_environment)
+            self._http = httpx.Client(
+                verify=endpoint.needs_certificates,
+                trust_env=endpoint.uses_environment,
+                limits=POOL_LIMITS,
+            )
 
     def close(self) -> None:
         """Close the connections."""

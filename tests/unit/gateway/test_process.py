@@ -11,8 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kinolog_gateway.app import server_for
 
 from kinolog.process import ready_line
+from kinolog.process.settings import GatewaySettings
+from kinolog_client.http.connection_pool import IDLE_SECONDS
 
 
 def start(**environment: str) -> subprocess.Popen[str]:
@@ -41,6 +44,12 @@ def test_start_and_stop(number: signal.Signals) -> None:
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
+
+
+def test_idle_connections_end_at_the_client_first() -> None:
+    """A request on a kept connection never meets the gateway that ends it: the client ends it first, by far."""
+    kept = server_for(GatewaySettings(gateway_port=0, api_target="127.0.0.1:1")).config.timeout_keep_alive
+    assert kept > 10 * IDLE_SECONDS
 
 
 def test_an_address_without_keys() -> None:
