@@ -50,7 +50,7 @@ class BackupRestoration:
         self._check_place()
         check_fit(folder.checked_manifest(artifacts=False), data)
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
-        self.say("  Jobs of after that will be missing.")
+        self.say("  Later jobs will be missing.")
         self._note_erasures()
         steps = [
             *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
@@ -64,7 +64,8 @@ class BackupRestoration:
         for number, step in enumerate(steps, start=1):
             self.say(f"  {number}. {step}")
         if not self.agree():
-            data.erased_jobs.unlink(missing_ok=True)
+            if not data.is_half_restored:  # else the note is all that is left of the erasures
+                data.erased_jobs.unlink(missing_ok=True)
             raise RestoreDeclined("Nothing was restored.")
         data.begin_restore(self.backup)
         for path in self._occupied():
@@ -99,6 +100,8 @@ class BackupRestoration:
         """Write down which jobs are erased here, before what is here is set aside. A restore run again has the note."""
         data = self.stack.folder
         if data.is_half_restored:
+            if not data.erased_jobs.exists():
+                self.say(f"  {ERASED_WILL_BE_BACK}")
             return
         if not _holds_data(data.postgres):
             self.say(f"  {ERASED_WILL_BE_BACK}")
