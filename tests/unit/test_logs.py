@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.process.logs import WITHHELD, JsonLines, TextLines, error_trace, fields
+from kinolog.process.logs import MALFORMED, WITHHELD, JsonLines, TextLines, error_trace, fields
 
 SECRET = "a red circle, moving"
 
@@ -128,3 +128,12 @@ def test_what_asyncio_quotes_is_not_logged() -> None:
         line = TextLines("api").format(record)
         assert "red circle" not in line
         assert message[:21] in line
+
+
+def test_a_malformed_log_call_is_one_line() -> None:
+    """A record whose text and arguments do not fit quotes neither, and raises nothing."""
+    record = _record("%d circles")
+    record.args = (SECRET,)
+    line = TextLines("api").format(record)
+    assert SECRET not in line
+    assert line.endswith(f"kinolog.test {MALFORMED} action=submit")

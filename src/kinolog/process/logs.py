@@ -34,6 +34,8 @@ PRIVATE_FIELDS = frozenset(
     }
 )
 WITHHELD = "[withheld]"
+MALFORMED = "a log line that cannot be formatted"
+"""Stands for a record whose text and arguments do not fit: `logging` would print both, or raise."""
 _PLAIN_ERRORS = (OSError, AttributeError, ImportError, NameError, TypeError)
 """Errors of Python whose texts name files, attributes and types."""
 _PLAIN_PACKAGES = ("kinolog", "nats")
@@ -107,6 +109,14 @@ class JsonLines(_ProcessFormatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
+def record_text(record: logging.LogRecord) -> str:
+    """Return the text of a record; `MALFORMED` for a wrong log call of a library. Raises nothing."""
+    try:
+        return record.getMessage()
+    except Exception:  # the arguments do not fit the text, or one of them has no text
+        return MALFORMED
+
+
 def error_trace(error: BaseException | None) -> str:
     """Return where an error, its cause and its parts were raised, without texts that may quote data."""
     return "".join(_trace_lines(error, set())).rstrip("\n")
@@ -137,7 +147,7 @@ def _plain_text(error: BaseException) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    message = record.getMessage()
+    message = record_text(record)
     return _CITED.sub("", message) if record.name == "asyncio" else message
 
 

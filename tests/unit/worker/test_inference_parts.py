@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import signal
 
 import pytest
 from kinolog_worker.inference.exit_cause import exit_cause
-from kinolog_worker.inference.library_output import DETAIL_CHARACTERS, error_kind, error_text
+from kinolog_worker.inference.library_output import DETAIL_CHARACTERS, error_kind, error_text, logged_to
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,24 @@ def test_other_texts_of_errors() -> None:
     assert error_kind(KeyError()) == "KeyError"
     assert error_text(KeyError()) == ""
     assert len(error_text(ValueError("x" * 9_999))) == DETAIL_CHARACTERS
+
+
+class _WithoutText:
+    """An object that cannot be printed."""
+
+    def __str__(self) -> str:
+        raise LookupError("no text")
+
+
+@pytest.mark.parametrize("argument", ["Anna", _WithoutText()])
+def test_a_malformed_log_call_of_a_library_fails_no_job(
+    argument: object, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record whose text and argument do not fit is one line without either, and the work goes on."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of pytest raise for such a record
+    lines: list[tuple[str, str]] = []
+    with logged_to(lambda level, text: lines.append((level, text))):
+        logging.getLogger("library").warning("a %d b" if isinstance(argument, str) else "a %s b", argument)
+        logging.getLogger("library").warning("the %s line", "next")
+    assert lines == [("WARNING", "a log line that cannot be formatted"), ("WARNING", "the next line")]
+    assert "Anna" not in capfd.readouterr().err

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from kinolog.process.logs import record_text
+
 DETAIL_CHARACTERS = 2_000
 """An error text longer than this is cut."""
 
@@ -59,7 +61,7 @@ class _LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING or record.name.split(".")[0] == PRODUCT_LOG:
-            self._send(record.levelname, record.getMessage()[:DETAIL_CHARACTERS])
+            self._send(record.levelname, record_text(record)[:DETAIL_CHARACTERS])
 
 
 def error_kind(error: BaseException) -> str:
