@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from kinolog_client import JobEnded, KinologClient
 from tests.e2e.test_backup import assert_restored, backed_up, master_key
 from tests.fixtures.filled_folder import FilledFolder, kinolog, restored
+from tests.fixtures.programs import frozen
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 from tests.renderers.installed import PYTHONPATH
@@ -53,18 +53,16 @@ def test_jobs_that_run_during_a_backup_complete_after_a_restore(
     with (
         whole_stack(damaged_copy) as stack,
         KinologClient(stack.addresses["gateway"]) as client,
-        ExitStack() as held,
     ):
         running = wait_until(lambda: in_status(client, "processing"), "a job runs").pop()
         pid = stack.process("worker-1").pid
         assert pid is not None
-        os.kill(pid, signal.SIGSTOP)
-        held.callback(os.kill, pid, signal.SIGCONT)
-        late = client.generate("a late heron", model="card")
-        assert client.jobs(limit=100, min_position=late.position).jobs
-        backed_up(damaged_copy, backup)
-        assert in_status(client, "processing") == {running}
-        unfinished = {running} | in_status(client, "queued")
+        with frozen(pid):
+            late = client.generate("a late heron", model="card")
+            assert client.jobs(limit=100, min_position=late.position).jobs
+            backed_up(damaged_copy, backup)
+            assert in_status(client, "processing") == {running}
+            unfinished = {running} | in_status(client, "queued")
     assert late.job_id in unfinished
     env = master_key(damaged_copy)
     restored(target, "--from", str(backup), env=env)

@@ -182,8 +182,7 @@ def test_a_terminal_that_is_gone_is_no_error(data_folder: Path) -> None:
     """What nobody can read any more does not change how `up` stops."""
     with up_command(data_folder, "--port", "0", "--api-port", "0") as up:
         assert up.stderr is not None
-        while "Ctrl-C stops it" not in up.stderr.readline():
-            pass
+        _read_until(up.stderr, "Ctrl-C stops it")
         up.stderr.close()
         up.send_signal(signal.SIGHUP)
         assert up.wait(60) == 0

@@ -143,13 +143,23 @@ def test_every_changed_byte_of_the_manifest_is_noticed(tmp_path: Path) -> None:
     for offset in range(len(content)):
         flipped = bytearray(content)
         flipped[offset] ^= 1
-        (tmp_path / MANIFEST).write_bytes(flipped)
         try:
-            found = BackupFolder(tmp_path).manifest()
-        except UnusableBackup:
+            found = parse_manifest(flipped.decode())
+        except (UnusableBackup, ValueError, KeyError, TypeError):
             continue
         assert found == whole
         assert b'"sha256"' not in flipped.splitlines()[-2]
+
+
+def test_a_changed_manifest_is_named(tmp_path: Path) -> None:
+    """Whatever is wrong with the file, the message names it and what to do."""
+    made(tmp_path)
+    content = (tmp_path / MANIFEST).read_bytes()
+    assert b"2026" in content
+    for changed in (content.replace(b"2026", b"2027"), content[:-20], b"[]", b"{}", b"\xff"):
+        (tmp_path / MANIFEST).write_bytes(changed)
+        with pytest.raises(UnusableBackup, match=rf"{MANIFEST} cannot be read \(.*\); use another backup"):
+            BackupFolder(tmp_path).manifest()
 
 
 @pytest.mark.parametrize(
