@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 from kinolog_worker.dependencies import Timing, WorkerDependencies
 from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.reporting.worker_status import WorkerStatus
+from kinolog_worker.supervisor import Supervisor
 
 from kinolog.ids import new_id
 from kinolog.job.state import Job
 from kinolog.models.catalogue import Catalogue, ModelEntry
 from kinolog.ports.tickets import HeldTicket, Ticket
+from kinolog.process.tasks import finish
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.artifacts import MemoryArtifacts
 from tests.adapters.memory.commit_notifications import MemoryCommitNotifier
@@ -25,9 +29,12 @@ from tests.adapters.memory.tickets import MemoryTicketIssuer
 from tests.adapters.memory.workers import MemoryWorkerRegistry
 from tests.builders.jobs import JobDriver
 from tests.builders.scripted_inference import ScriptedInference
+from tests.fixtures.tasks import background_task
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 ME = "worker-me"
+STOP_SECONDS = 30.0
+"""A worker that takes longer to stop fails its test."""
 CATALOGUE = Catalogue(
     [
         ModelEntry(name="card", source="embedded:card", model_class="tiny"),
@@ -116,3 +123,28 @@ class MemoryWorker(JobDriver):
         async with asyncio.timeout(30):
             await self.ticket_handler.handle(await self.ticket(job_id))
         return await self.job(job_id)
+
+
+async def issued(memory_worker: MemoryWorker) -> str:
+    """Submit a job and issue its ticket as the dispatcher does. Return its id."""
+    job_id = await memory_worker.submit()
+    priority = (await memory_worker.job(job_id)).priority
+    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=priority)
+    await memory_worker.issuer.issue(ticket)
+    return job_id
+
+
+@asynccontextmanager
+async def supervised(memory_worker: MemoryWorker) -> AsyncIterator[Supervisor]:
+    """Run the worker's main loop during the block.
+
+    It is stopped however the block ends. An error of it ends the block and is raised.
+    """
+    supervisor = Supervisor(memory_worker.dependencies)
+    async with background_task(supervisor.run()) as running:
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+            await finish(running, STOP_SECONDS)
+        assert not running.cancelled(), "the worker does not stop"

@@ -182,26 +182,32 @@ async def test_a_log_that_stores_nothing_refuses_jobs_for_a_while(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After two writes without an answer, submits are refused at once with what to do; one that works ends it."""
-    monkeypatch.setattr(watched_writes, "REFUSE_SECONDS", 0.3)
-    append, tries = api.store.append, 0
+    append, tries, over = api.store.append, 0, asyncio.Semaphore(0)
+
+    async def pause(_: float) -> None:
+        await over.acquire()
 
     async def unanswered(commit: Commit) -> Appended:
         nonlocal tries
         tries += 1
         raise LogUnavailable("timeout")
 
+    monkeypatch.setattr(api.server._job_service.writes, "_pause", pause)
     monkeypatch.setattr(api.store, "append", unanswered)
     submit = pb.SubmitJobRequest(prompt=PROMPT)
     for _ in range(2):
         assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
+    await until(api.alarms.current, "the alarm", bool)
     problem = await refused(api.jobs.SubmitJob(submit))
     assert (problem.code, problem.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
     assert tries == 2
+    over.release()
     await until(api.alarms.current, "the next try", lambda alarms: not alarms)
     assert (await refused(api.jobs.SubmitJob(submit))).code is grpc.StatusCode.UNAVAILABLE
     assert tries == 3
     await until(api.alarms.current, "the alarm stands again", bool)
     monkeypatch.setattr(api.store, "append", append)
+    over.release()
     await until(api.alarms.current, "the next try", lambda alarms: not alarms)
     await api.submit()
     assert not await api.alarms.current()

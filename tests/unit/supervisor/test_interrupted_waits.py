@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from kinolog_worker.queue.ticket_handler import TicketHandler
 from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
-from kinolog.ports.tickets import HeldTicket, Ticket
+from kinolog.ports.tickets import HeldTicket
 from kinolog.process.tasks import end_tasks
-from tests.builders.memory_worker import MemoryWorker
+from tests.builders.memory_worker import MemoryWorker, issued, supervised
+from tests.fixtures.tasks import background_task
 from tests.fixtures.waits import until_true
 
 Take = Callable[[Sequence[str]], Awaitable[HeldTicket]]
@@ -29,15 +31,6 @@ def memory_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryWork
     memory_worker = MemoryWorker(tmp_path)
     memory_worker.set_timing(shutdown_grace_seconds=0.0)
     return memory_worker
-
-
-async def issued(memory_worker: MemoryWorker) -> str:
-    """Submit a job and issue its ticket. Return its id."""
-    job_id = await memory_worker.submit()
-    priority = (await memory_worker.job(job_id)).priority
-    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=priority)
-    await memory_worker.issuer.issue(ticket)
-    return job_id
 
 
 def replace_take(memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, *takes: Take) -> Take:
@@ -58,11 +51,11 @@ async def until_free(memory_worker: MemoryWorker) -> None:
     await until_true(lambda: queued and all(one.free_at <= now() for one in queued), "the ticket is free")
 
 
-async def end(supervisor: Supervisor, running: asyncio.Task[None]) -> None:
-    """Stop the worker, and wait until it has ended without an error."""
-    supervisor.stop()
-    async with asyncio.timeout(30):
-        await running
+@asynccontextmanager
+async def cancelled(memory_worker: MemoryWorker) -> AsyncIterator[None]:
+    """Run the worker's main loop during the block, and cancel it at the end."""
+    async with background_task(Supervisor(memory_worker.dependencies).run()):
+        yield
 
 
 async def test_an_abandoned_request_for_a_ticket_returns_it(
@@ -86,19 +79,18 @@ async def test_an_abandoned_request_for_a_ticket_returns_it(
         raise AssertionError
 
     real = replace_take(memory_worker, monkeypatch, deaf, idle)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(30):
-        await begun.wait()
-        memory_worker.inference.alive = False
-        await again.wait()
-        await issued(memory_worker)
-        late.set()
+    async with supervised(memory_worker), asyncio.timeout(30):
+        try:
+            await begun.wait()
+            memory_worker.inference.alive = False
+            await again.wait()
+            await issued(memory_worker)
+        finally:
+            late.set()  # the request ends also if the test fails
         await until_true(
             lambda: [one.deliveries for one in memory_worker.issuer.queued.values()] == [1], "a delivery"
         )
         await until_free(memory_worker)
-    await end(supervisor, running)
 
 
 async def test_an_error_of_a_request_that_nobody_waits_for_ends_no_shutdown(
@@ -116,16 +108,16 @@ async def test_an_error_of_a_request_that_nobody_waits_for_ends_no_shutdown(
         raise AssertionError
 
     replace_take(memory_worker, monkeypatch, failing)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    await begun.wait()
-    await end(supervisor, running)
+    async with supervised(memory_worker), asyncio.timeout(30):
+        await begun.wait()
     assert "ended late, with an error: LookupError" in caplog.text
 
 
-@pytest.mark.parametrize("how", ["stopped", "cancelled"])
+@pytest.mark.parametrize("run", [supervised, cancelled])
 async def test_a_ticket_that_arrives_as_the_worker_ends_is_released(
-    memory_worker: MemoryWorker, monkeypatch: pytest.MonkeyPatch, how: str
+    memory_worker: MemoryWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[[MemoryWorker], AbstractAsyncContextManager[object]],
 ) -> None:
     """A request that has its ticket although it is cancelled leaves it to other workers."""
     arrived = asyncio.Event()
@@ -140,17 +132,10 @@ async def test_a_ticket_that_arrives_as_the_worker_ends_is_released(
         raise AssertionError
 
     real = replace_take(memory_worker, monkeypatch, just_in_time)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    await issued(memory_worker)
-    async with asyncio.timeout(30):
+    async with run(memory_worker), asyncio.timeout(30):
+        await issued(memory_worker)
         await arrived.wait()
-        if how == "stopped":
-            await end(supervisor, running)
-        else:
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
+    async with asyncio.timeout(30):
         held = await memory_worker.issuer.queue().take(["tiny"])
     assert held.deliveries == 2
 
@@ -169,11 +154,9 @@ async def test_a_cancellation_that_escapes_a_ticket_ends_no_worker(
         await handle(handler, held)
 
     monkeypatch.setattr(TicketHandler, "handle", escaping)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await issued(memory_worker)
-    await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
-    await end(supervisor, running)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
 
 
 async def test_a_cancellation_that_escapes_the_start_is_no_shutdown(
@@ -191,9 +174,6 @@ async def test_a_cancellation_that_escapes_the_start_is_no_shutdown(
 
     memory_worker.inference.alive = False
     monkeypatch.setattr(memory_worker.inference, "start", interrupted)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(30):
+    async with supervised(memory_worker) as supervisor, asyncio.timeout(30):
         await supervisor.ready.wait()
     assert starts == 2
-    await end(supervisor, running)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from kinolog_worker.attempt import scratch_room
 from kinolog_worker.attempt.scratch_room import FIRST_BYTES, ScratchRoom
-from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
 from kinolog.ports.alarms import Alarm
-from kinolog.ports.tickets import HeldTicket, Ticket
+from kinolog.ports.tickets import HeldTicket
 from tests.adapters.memory.alarms import MemoryAlarms
-from tests.builders.memory_worker import ME, START, MemoryWorker
+from tests.builders.memory_worker import ME, START, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import failing, rendering
 from tests.fixtures.waits import until
 
@@ -42,28 +40,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> ScratchDisk:
 def memory_worker(tmp_path: Path) -> MemoryWorker:
     """A worker without jobs."""
     return MemoryWorker(tmp_path)
-
-
-@asynccontextmanager
-async def supervised(memory_worker: MemoryWorker) -> AsyncIterator[Supervisor]:
-    """Run the worker's main loop for the duration of the block."""
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    try:
-        yield supervisor
-    finally:
-        supervisor.stop()
-        async with asyncio.timeout(30):
-            await running
-
-
-async def issued(memory_worker: MemoryWorker) -> str:
-    """Submit a job and issue its ticket. Return its id."""
-    job_id = await memory_worker.submit()
-    priority = (await memory_worker.job(job_id)).priority
-    ticket = Ticket(job_id=job_id, position=1, attempt=1, model_class="tiny", priority=priority)
-    await memory_worker.issuer.issue(ticket)
-    return job_id
 
 
 async def the_alarm(memory_worker: MemoryWorker) -> Alarm:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 from kinolog_worker.inference.messages import FailedMessage, PrefetchedMessage, RenderJob
-from kinolog_worker.supervisor import Supervisor
 
 from kinolog.job.values import Status
 from kinolog.ports.event_store import LogUnavailable
-from kinolog.ports.tickets import Ticket
 from kinolog.ports.workers import WorkerReport
-from tests.builders.memory_worker import ME, MemoryWorker
+from tests.builders.memory_worker import ME, MemoryWorker, issued, supervised
 from tests.builders.scripted_inference import FACTS, endless
 from tests.fixtures.waits import until, until_true
 
@@ -26,36 +24,12 @@ def memory_worker(tmp_path: Path) -> MemoryWorker:
     return memory_worker
 
 
-async def issue(memory_worker: MemoryWorker, job_id: str) -> None:
-    """Issue the job's ticket as the dispatcher does."""
-    await memory_worker.issuer.issue(
-        Ticket(
-            job_id=job_id,
-            position=1,
-            attempt=1,
-            model_class="tiny",
-            priority=(await memory_worker.job(job_id)).priority,
-        )
-    )
-
-
-async def wait_ended(running: asyncio.Task[None]) -> None:
-    """Wait until the loop has ended without an error."""
-    async with asyncio.timeout(30):
-        await running
-
-
 async def test_one_ticket_after_the_other(memory_worker: MemoryWorker) -> None:
     """The worker handles every ticket and stops on request."""
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_ids = [await memory_worker.submit() for _ in range(3)]
-    for job_id in job_ids:
-        await issue(memory_worker, job_id)
-    for job_id in job_ids:
-        await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        job_ids = [await issued(memory_worker) for _ in range(3)]
+        for job_id in job_ids:
+            await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
     assert memory_worker.inference.killed.is_set()
     assert list(await memory_worker.workers.present_workers()) == []
 
@@ -64,28 +38,20 @@ async def test_a_ticket_is_extended_while_its_job_runs(memory_worker: MemoryWork
     """A job that takes longer than the ack wait is not delivered to another worker."""
     memory_worker.issuer.ack_wait_seconds = 0.3
     memory_worker.inference.script = endless
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await memory_worker.submit()
-    await issue(memory_worker, job_id)
-    await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1.0):
-            await memory_worker.issuer.queue().take(["tiny"])
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await memory_worker.issuer.queue().take(["tiny"])
 
 
 async def test_stopping_ends_a_running_attempt(memory_worker: MemoryWorker) -> None:
     """A worker that stops during an attempt queues its job again and leaves the registry."""
     memory_worker.inference.script = endless
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await memory_worker.submit()
-    await issue(memory_worker, job_id)
-    await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        await memory_worker.until(job_id, lambda job: job.status is Status.PROCESSING)
     job = await memory_worker.job(job_id)
     assert job.status is Status.QUEUED
     assert job.attempts[0].error is not None
@@ -94,24 +60,19 @@ async def test_stopping_ends_a_running_attempt(memory_worker: MemoryWorker) -> N
 
 async def test_stopping_an_idle_worker(memory_worker: MemoryWorker) -> None:
     """A worker that waits for tickets stops at once."""
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        pass
 
 
 async def test_a_worker_is_ready_once_its_model_is_loaded(memory_worker: MemoryWorker) -> None:
     """Before it takes tickets a worker starts the inference process and loads the default model."""
     memory_worker.inference.alive = False
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(30):
-        await supervisor.ready.wait()
-    assert [render_job.model.name for render_job in memory_worker.inference.jobs] == ["card"]
-    assert memory_worker.dependencies.status.loaded_model == "card"
-    assert memory_worker.dependencies.status.runtime("card").model_revision == FACTS.revision
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker) as supervisor:
+        async with asyncio.timeout(30):
+            await supervisor.ready.wait()
+        assert [render_job.model.name for render_job in memory_worker.inference.jobs] == ["card"]
+        assert memory_worker.dependencies.status.loaded_model == "card"
+        assert memory_worker.dependencies.status.runtime("card").model_revision == FACTS.revision
 
 
 async def test_a_model_that_cannot_be_loaded_does_not_stop_the_worker(
@@ -126,13 +87,9 @@ async def test_a_model_that_cannot_be_loaded_does_not_stop_the_worker(
 
     memory_worker.inference.alive = False
     monkeypatch.setattr(memory_worker.inference, "prefetch", fails)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await memory_worker.submit()
-    await issue(memory_worker, job_id)
-    await memory_worker.until(job_id, lambda job: job.status.terminal)
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        await memory_worker.until(job_id, lambda job: job.status.terminal)
 
 
 async def test_an_inference_process_that_does_not_start_is_tried_again(
@@ -150,45 +107,34 @@ async def test_an_inference_process_that_does_not_start_is_tried_again(
 
     memory_worker.inference.alive = False
     monkeypatch.setattr(memory_worker.inference, "start", start)
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await memory_worker.submit()
-    await issue(memory_worker, job_id)
-    await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
-    assert starts == 2
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
+        await memory_worker.until(job_id, lambda job: job.status is Status.COMPLETED)
+        assert starts == 2
 
 
 async def test_a_worker_reports_its_work(memory_worker: MemoryWorker) -> None:
     """While a job runs, the registry names it."""
     memory_worker.inference.script = endless
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    job_id = await memory_worker.submit()
-    await issue(memory_worker, job_id)
+    async with supervised(memory_worker):
+        job_id = await issued(memory_worker)
 
-    async def reported_jobs() -> list[str]:
-        return [r.job_id for r in await memory_worker.workers.present_workers() if r.name == ME]
+        async def reported_jobs() -> list[str]:
+            return [r.job_id for r in await memory_worker.workers.present_workers() if r.name == ME]
 
-    await until(reported_jobs, "the report", lambda found: found == [job_id])
-    memory_worker.inference.cancelled.set()
-    supervisor.stop()
-    await wait_ended(running)
+        await until(reported_jobs, "the report", lambda found: found == [job_id])
+        memory_worker.inference.cancelled.set()
 
 
 async def test_a_dead_inference_process_is_replaced_before_the_next_job(memory_worker: MemoryWorker) -> None:
     """When the inference process of an idle worker dies, a new one is started and loads the model at once."""
-    supervisor = Supervisor(memory_worker.dependencies)
-    running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(30):
-        await supervisor.ready.wait()
-    assert memory_worker.inference.jobs == []
-    memory_worker.inference.alive = False
-    await until_true(lambda: memory_worker.inference.jobs, "the new process gets a job")
-    assert memory_worker.inference.alive
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker) as supervisor:
+        async with asyncio.timeout(30):
+            await supervisor.ready.wait()
+        assert memory_worker.inference.jobs == []
+        memory_worker.inference.alive = False
+        await until_true(lambda: memory_worker.inference.jobs, "the new process gets a job")
+        assert memory_worker.inference.alive
 
 
 async def test_an_inference_process_that_dies_while_it_loads_is_started_again_after_a_pause(
@@ -197,7 +143,6 @@ async def test_an_inference_process_that_dies_while_it_loads_is_started_again_af
     """A process that loading kills, for lack of memory for example, does not make the worker ready."""
     inference = memory_worker.inference
     prefetch = inference.prefetch
-    supervisor = Supervisor(memory_worker.dependencies)
     ready_after_death: list[bool] = []
 
     async def die_once(job: RenderJob) -> PrefetchedMessage | FailedMessage:
@@ -217,13 +162,11 @@ async def test_an_inference_process_that_dies_while_it_loads_is_started_again_af
         await start()
 
     monkeypatch.setattr(inference, "start", count_start)
-    running = asyncio.create_task(supervisor.run())
-    async with asyncio.timeout(30):
-        await supervisor.ready.wait()
-    assert starts == [False, False]
-    assert ready_after_death == [False]
-    supervisor.stop()
-    await wait_ended(running)
+    async with supervised(memory_worker) as supervisor:
+        async with asyncio.timeout(30):
+            await supervisor.ready.wait()
+        assert starts == [False, False]
+        assert ready_after_death == [False]
 
 
 async def test_a_worker_whose_log_does_not_answer_is_not_ready(
@@ -231,19 +174,17 @@ async def test_a_worker_whose_log_does_not_answer_is_not_ready(
 ) -> None:
     """The probe names the log while reports do not reach it; an error that nobody expected ends no reports."""
     memory_worker.set_timing(shutdown_grace_seconds=0.0, report_interval_seconds=0.01)
-    supervisor, report = Supervisor(memory_worker.dependencies), memory_worker.workers.report
-    running = asyncio.create_task(supervisor.run())
-    await until_true(lambda: not supervisor.missing(), "the worker is ready")
-    for error in (LogUnavailable("no answer"), LookupError("nobody expected it")):
+    report = memory_worker.workers.report
+    async with supervised(memory_worker) as supervisor:
+        await until_true(lambda: not supervisor.missing(), "the worker is ready")
+        for error in (LogUnavailable("no answer"), LookupError("nobody expected it")):
 
-        async def fail(_: WorkerReport, error: Exception = error) -> None:
-            raise error
+            async def fail(_: WorkerReport, error: Exception = error) -> None:
+                raise error
 
-        monkeypatch.setattr(memory_worker.workers, "report", fail)
-        await until_true(supervisor.missing, "the log is missing")
-        assert supervisor.missing() == ["the log does not answer"]
-        if isinstance(error, LookupError):
-            monkeypatch.setattr(memory_worker.workers, "report", report)
-    await until_true(lambda: not supervisor.missing(), "the worker is ready again")
-    supervisor.stop()
-    await wait_ended(running)
+            monkeypatch.setattr(memory_worker.workers, "report", fail)
+            await until_true(supervisor.missing, "the log is missing")
+            assert supervisor.missing() == ["the log does not answer"]
+            if isinstance(error, LookupError):
+                monkeypatch.setattr(memory_worker.workers, "report", report)
+        await until_true(lambda: not supervisor.missing(), "the worker is ready again")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from kinolog.job.commit import Commit, RecordedCommit
@@ -38,10 +38,17 @@ READ_SECONDS = 2.0
 class WatchedWrites:
     """An event store that raises an alarm when it does not answer writes although it answers reads."""
 
-    def __init__(self, store: EventStore, alarms: Alarms, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        alarms: Alarms,
+        clock: Clock,
+        pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._store = store
         self._alarms = alarms
         self._clock = clock
+        self._pause = pause
         self._refusing: asyncio.Task[None] | None = None
         self._answered_at: float | None = None
         """When the log answered a read after it had not answered a write, by the clock of the event loop."""
@@ -122,7 +129,7 @@ class WatchedWrites:
                     since=self._clock(),
                 )
             )
-            await asyncio.sleep(REFUSE_SECONDS)
+            await self._pause(REFUSE_SECONDS)
             self._answered_at = (
                 asyncio.get_running_loop().time()
             )  # the next write without an answer raises it again
