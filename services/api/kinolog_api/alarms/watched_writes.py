@@ -2,7 +2,8 @@
 
 nats-server does not say why it does not answer a write. Without the alarm every submit would wait for its time limit.
 One write without an answer says little: the server may have been frozen or restarted, and answer again by now. A second
-one that began after the server had answered a read raises the alarm.
+one that began after the server had answered a read raises the alarm, however much later: only a write that is answered
+shows that the log stores.
 """
 
 from __future__ import annotations
@@ -27,9 +28,6 @@ UNWRITABLE = f"{STORAGE_FULL}-log"
 
 REFUSE_SECONDS = 15.0
 """How long new jobs are refused after a write that got no answer. The next one shows whether that is over."""
-
-SUSPECT_SECONDS = 30.0
-"""How long a write without an answer is remembered. A later one may be from another outage."""
 
 READ_SECONDS = 2.0
 """How long a read may take for the log to count as answering."""
@@ -99,11 +97,9 @@ class WatchedWrites:
 
     def _suspect(self, began_at: float) -> None:
         """Raise the alarm if the log had answered a read before this failed write began; else remember the answer."""
-        now = asyncio.get_running_loop().time()
-        answered_at = self._answered_at
-        if answered_at is None or now - answered_at > SUSPECT_SECONDS:
-            self._answered_at = now
-        elif answered_at <= began_at:
+        if self._answered_at is None:
+            self._answered_at = asyncio.get_running_loop().time()
+        elif self._answered_at <= began_at:
             self._refusing = asyncio.create_task(self._refuse(), name="alarm of the log")
 
     async def _answers_reads(self) -> bool:
@@ -130,9 +126,8 @@ class WatchedWrites:
                 )
             )
             await self._pause(REFUSE_SECONDS)
-            self._answered_at = (
-                asyncio.get_running_loop().time()
-            )  # the next write without an answer raises it again
+            # The next write without an answer raises it again.
+            self._answered_at = asyncio.get_running_loop().time()
         finally:
             self._refusing = None
             await self._alarms.clear(UNWRITABLE)
