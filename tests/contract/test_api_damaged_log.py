@@ -12,12 +12,12 @@ import pytest
 from kinolog_api.alarms.log_watch import LogWatch
 from kinolog_api.jobs.archive_check import PAUSE_SECONDS, ArchiveCheck
 from kinolog_api.rpc.authentication import Authenticator
-from kinolog_api.rpc.tenants import TenantLookup
+from kinolog_api.rpc.tenants import ABSENT_SECONDS, UNREADABLE_SECONDS, TenantLookup
 
 from kinolog.ids import new_request_id
 from kinolog.job.commit import RecordedCommit
 from kinolog.ports.alarms import LOG_DAMAGED, LOG_DAMAGED_TEXT, Alarm, AlarmSeverity
-from kinolog.ports.event_store import DamagedLog
+from kinolog.ports.event_store import DamagedLog, LoadedJob
 from kinolog.ports.raw_log import LogExtent
 from kinolog.process.api_keys import KeyHolder, key_digest
 from kinolog.v1 import audit_service_pb2 as audit
@@ -126,6 +126,39 @@ async def test_a_damaged_job_has_no_known_tenant(api: RunningApi, monkeypatch: p
     job_id = await api.submit()
     damage_log(api, monkeypatch)
     assert await TenantLookup(api.store).tenant_of(job_id) is None
+
+
+async def test_a_job_without_a_known_tenant_is_read_rarely(
+    api: RunningApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Progress of a damaged job comes several times a second: the log is read now and then, and named once."""
+    damaged, absent, now, loaded = await api.submit(), "a" * 26, 1000.0, list[str]()
+    whole = api.store.load
+
+    async def load(job_id: str) -> LoadedJob | None:
+        loaded.append(job_id)
+        if job_id == damaged:
+            raise DamagedLog("position 1: the bytes in the log are not a commit")
+        return await whole(job_id)
+
+    monkeypatch.setattr(api.store, "load", load)
+    tenants = TenantLookup(api.store, lambda: now)
+    for seconds, expected in (
+        (0.0, [damaged, absent]),
+        (ABSENT_SECONDS, [absent]),
+        (UNREADABLE_SECONDS, [damaged, absent]),
+    ):
+        now += seconds
+        loaded.clear()
+        for _ in range(3):
+            assert [await tenants.tenant_of(job_id) for job_id in (damaged, absent)] == [None, None]
+        assert loaded == expected
+    assert [record.levelname for record in caplog.records if "tenant of a job" in record.message] == ["ERROR"]
+    tenants.remember(absent, "default")
+    assert await tenants.tenant_of(absent) == "default"
+    monkeypatch.setattr(api.store, "load", whole)
+    now += UNREADABLE_SECONDS
+    assert await tenants.tenant_of(damaged) == "default"
 
 
 async def test_a_command_does_not_build_on_an_earlier_tail(api: RunningApi) -> None:
