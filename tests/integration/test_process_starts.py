@@ -87,12 +87,15 @@ def test_a_catalogue_that_is_none(process: str, content: bytes, tmp_path: Path) 
 
 
 def test_an_error_that_nobody_expects() -> None:
-    """It ends the process with status 1 and one line at last; the log has the place and not the text of the error."""
+    """It ends with status 1 and one line at last; the log has its place, what led to it, and no text of either."""
     program = (
         "from kinolog.process.main import run_process\n"
         "from kinolog.process.settings import AdminSettings\n"
         "async def serve(settings):\n"
-        f"    raise ExceptionGroup('all', [ValueError('{SECRET}')])\n"
+        "    try:\n"
+        "        {}['no such key']\n"
+        "    except KeyError:\n"
+        f"        raise ExceptionGroup('all', [ValueError('{SECRET}')])\n"
         "run_process('api', AdminSettings, serve)\n"
     )
     done = subprocess.run(
@@ -105,5 +108,6 @@ def test_an_error_that_nobody_expects() -> None:
     )
     assert "CRITICAL api" in logged[0]
     assert "in serve" in done.stderr
+    assert "KeyError" in done.stderr
     assert "ValueError" in done.stderr
     assert SECRET not in done.stderr

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -55,7 +54,7 @@ def run_process(
 
     A wrong setting, `CannotStart` and `start_errors` end the process with one line on standard error and exit
     status 2 (or that of `CannotStart`). Any other error is a fault of kinolog: the log has where it happened, without
-    the text of the error, which may quote a prompt, and the exit status is 1.
+    the texts of libraries' errors, which may quote a prompt, and the exit status is 1.
     """
     try:
         settings = settings_type()
@@ -73,20 +72,15 @@ def run_process(
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
-        extra = logs.fields("failed", error=type(error).__name__, frames=_frames(error))
-        logger.critical("this process ends with an error that it does not expect", extra=extra)
+        extra = logs.fields("failed", error=type(error).__name__)
+        logger.critical(
+            "this process ends with an error that it does not expect", exc_info=error, extra=extra
+        )
         exit_with(
             name,
             f"ended by an error that it does not expect, {type(error).__name__}: a fault of kinolog",
             FAILED,
         )
-
-
-def _frames(error: BaseException) -> str:
-    """Return where an error, its parts and its cause happened, with their types and without their texts."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else filter(None, [error.__cause__])
-    return "".join([frames, f"{type(error).__name__}\n", *map(_frames, inner)])
 
 
 def refuse_arguments(program: str, description: str) -> None:

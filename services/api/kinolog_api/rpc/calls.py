@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -115,13 +114,12 @@ def error_response(error: Exception, method: str) -> RpcError:
 
 
 def _internal_error(error: Exception, method: str) -> RpcError:
-    """Log an unexpected exception without its text, which may quote the request."""
+    """Log an unexpected exception under a new reference, and return the error that names the reference."""
     reference = new_id()[:10]
-    frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error(
-        "a call failed unexpectedly: %s\n%s",
+        "a call failed unexpectedly: %s",
         type(error).__name__,
-        frames,
+        exc_info=error,
         extra=fields("call_failed", method=method, reference=reference),
     )
     message = f"internal error; find the cause in the api's log under reference {reference}"

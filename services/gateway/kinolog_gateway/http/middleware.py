@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -68,12 +67,11 @@ def _route(scope: Scope) -> str:
 
 
 def _log_unexpected(error: Exception, scope: Scope) -> None:
-    """Log an error without its text, which may quote a request."""
+    """Log an error, unless the client or its connection ended the request."""
     if isinstance(error, ClientDisconnect | OSError):
         return
-    frames = "".join(traceback.format_tb(error.__traceback__))
     extra = fields("failed", route=_route(scope), error=type(error).__name__)
-    logger.error("a request failed unexpectedly\n%s", frames, extra=extra)
+    logger.error("a request failed unexpectedly", exc_info=error, extra=extra)
 
 
 class RequestMiddleware:
