@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 
 from kinolog.codec.commits import DamagedCommit, decode_commit
+from kinolog.ports.archive import ArchivedCommit
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.process.tasks import BackgroundTasks, within
 
 ANSWER_SECONDS = 2.0
 
 
-async def archived_owners(read_model: ReadModel, job_id: str) -> set[str]:
-    """Return the tenant in each archived commit of the job that can be read. Raises `ReadModelUnavailable`."""
+def owners_in(archive: Iterable[ArchivedCommit]) -> set[str]:
+    """Return the tenant in each archived commit that can be read: one, unless a commit is damaged."""
     owners = set()
-    for archived in await read_model.archived_commits(job_id):
+    for archived in archive:
         with contextlib.suppress(DamagedCommit):
             owners.add(decode_commit(archived.position, archived.raw).commit.state.tenant)
     return owners
+
+
+async def archived_owners(read_model: ReadModel, job_id: str) -> set[str]:
+    """Return the owners in the archived commits of a job. Raises `ReadModelUnavailable`."""
+    return owners_in(await read_model.archived_commits(job_id))
 
 
 class JobOwners:

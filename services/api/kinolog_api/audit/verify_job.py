@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.codec.public_job import UnsealedFields
 from kinolog.job.commit import RecordedCommit
 from kinolog.job.state import Job
@@ -19,6 +18,7 @@ from kinolog.privacy.sealer import UnsealFailed
 from kinolog.v1 import audit_service_pb2 as pb
 from kinolog_api.audit import checks
 from kinolog_api.audit.checks import RecordCheck
+from kinolog_api.audit.job_owners import owners_in
 from kinolog_api.audit.list_check import check_listed
 from kinolog_api.rpc.calls import RpcCall
 from kinolog_api.rpc.errors import job_not_found
@@ -76,7 +76,7 @@ class VerifyJob:
     async def _record(self, job_id: str, call: RpcCall) -> JobRecord:
         """Read the record of the job. The archive follows the log, so it is read first."""
         reached = await self._read_model.position()
-        archive = {a.position: a.raw for a in await self._read_model.archived_commits(job_id)}
+        archived = await self._read_model.archived_commits(job_id)
         row = await self._read_model.job_row(job_id)
         history, damage = list[RecordedCommit](), ""
         try:
@@ -84,10 +84,11 @@ class VerifyJob:
                 history.append(recorded)
         except DamagedLog as error:
             damage = str(error)
-        record = JobRecord(history=history, damage=damage, archive=archive, archived_up_to=reached, row=row)
-        if not (history or damage or archive) or _tenant_of(record) not in (None, call.tenant):
+        owners = {history[-1].commit.state.tenant} if history else owners_in(archived)
+        if not (history or damage or archived) or (owners and call.tenant not in owners):
             raise job_not_found(job_id)
-        return record
+        archive = {commit.position: commit.raw for commit in archived}
+        return JobRecord(history=history, damage=damage, archive=archive, archived_up_to=reached, row=row)
 
     async def _checks(self, record: JobRecord) -> list[RecordCheck]:
         history = record.history
@@ -175,15 +176,3 @@ class VerifyJob:
             return await self._artifacts.head(key) is not None
         except ValueError:  # an invalid key
             return False
-
-
-def _tenant_of(record: JobRecord) -> str | None:
-    """Return the tenant of the job; None if no commit can be read."""
-    if record.history:
-        return record.history[-1].commit.state.tenant
-    for position, raw in record.archive.items():
-        try:
-            return decode_commit(position, raw).commit.state.tenant
-        except DamagedCommit:
-            continue
-    return None
