@@ -297,7 +297,7 @@ def _ready(folder: DataFolder, name: str, url: str) -> DoctorCheck:
 def _alarms(folder: DataFolder, addresses: Mapping[str, str]) -> list[DoctorCheck]:
     """Return one check per alarm that stands."""
     page = _fetch_json(f"{addresses['gateway']}/ready")
-    listed = [] if isinstance(page, str) else page.get("alarms", [])
+    listed = None if isinstance(page, str) else page.get("alarms")
     return [
         DoctorCheck(
             name=f"alarm {alarm.name}",

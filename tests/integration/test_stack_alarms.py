@@ -74,13 +74,31 @@ async def test_an_alarm_is_announced_again_after_a_connection_that_is_lost_for_g
             await seen.close()
 
 
-async def test_the_doctor_reads_the_details_of_alarms(own_nats_server: NatsServer) -> None:
-    """What the gateway lists for all has details for who may read the data folder; a dead broker adds none."""
-    server = own_nats_server
-    addresses = {
+def _addresses(server: NatsServer) -> dict[str, str]:
+    return {
         "nats": f"nats://{server.host}:{server.port}",
         "nats-monitor": f"http://{server.host}:{server.monitor_port}",
     }
+
+
+@pytest.mark.parametrize(("listed", "limit"), [([], "ANSWER_SECONDS"), (None, "NONE_SECONDS")])
+def test_the_doctor_waits_briefly_where_the_gateway_knows_of_no_alarm(
+    own_nats_server: NatsServer,
+    listed: list[dict[str, Any]] | None,
+    limit: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A healthy stack has no alarm to wait for. Without the gateway's word the processes get more time."""
+    other = {"ANSWER_SECONDS", "NONE_SECONDS"} - {limit}
+    monkeypatch.setattr(f"kinolog_stack.known_alarms.{limit}", float("inf"))
+    monkeypatch.setattr(f"kinolog_stack.known_alarms.{other.pop()}", 0.0)
+    assert known_alarms(_addresses(own_nats_server), own_nats_server._passwords_path, listed) == []
+
+
+async def test_the_doctor_reads_the_details_of_alarms(own_nats_server: NatsServer) -> None:
+    """What the gateway lists for all has details for who may read the data folder; a dead broker adds none."""
+    server = own_nats_server
+    addresses = _addresses(server)
     listed = [{"name": LOG_DAMAGED, "source": "projector", "text": "damaged"}]
     found = Alarm(
         name=LOG_DAMAGED,
