@@ -49,7 +49,7 @@ def test_a_frozen_process_is_started_again(stack: Stack, problems: list[str], na
     assert supervised.wait_started(starts + 1)
     assert supervised.pid not in (None, before)
     assert supervised.program.responds(lambda: True)
-    assert [problem for problem in problems if problem.startswith(f"{name} does not answer since")]
+    assert [problem for problem in problems if problem.startswith(f"{name} has not answered for")]
     assert httpx.get(stack.addresses["gateway"]).status_code == 501
 
 

@@ -94,4 +94,4 @@ def test_a_start_that_is_stopped_is_ended(tmp_path: Path) -> None:
     ):
         supervised.kill()
         assert supervised.wait_started(2)
-    assert [problem for problem in problems if problem.startswith("does not answer since")]
+    assert [problem for problem in problems if problem.startswith("has not answered for")]

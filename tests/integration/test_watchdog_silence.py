@@ -104,7 +104,7 @@ def test_silence_adds_up_to_the_limit(watched: Watched) -> None:
     watched.ask(1.0, 1.0, 1.0)
     assert not watched.killed
     watched.ask(1.0, 1.0, 1.0)
-    assert watched.killed == ["does not answer since 8 s"]
+    assert watched.killed == ["has not answered for 8 s"]
     watched.ask(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
     assert len(watched.killed) == 1
 

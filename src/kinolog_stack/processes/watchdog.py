@@ -93,7 +93,7 @@ class Watchdog:
                 "a process does not answer and is killed",
                 extra=fields("silent", part=self._process.name, seconds=silence.lasted),
             )
-            self._process.kill_silent(child, f"does not answer since {silence.lasted:.0f} s")
+            self._process.kill_silent(child, f"has not answered for {silence.lasted:.0f} s")
             silence.begin(None)
 
     def _answers(self, child: ChildProcess, wait_on: Callable[[], bool]) -> bool:
