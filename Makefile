@@ -57,13 +57,14 @@ buf: setup ## Lint, format and breaking changes of the wire contract
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf breaking --against $(BASE_IMAGE)
 
-gen: setup ## Generate the code of the wire contract
+gen: setup ## Generate the code of the wire contract, and the fields of the client's job
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/kinolog/v1/*.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --grpc_python_out=src --mypy_grpc_out=quiet:src proto/kinolog/v1/*_service.proto
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=src --mypy_out=quiet:src proto/buf/validate/validate.proto
+	$(BIN)/python -m tests.client_job
 
 verify: gen ## Generated code is up to date
-	git diff --exit-code --stat -- src/kinolog/v1 src/buf
+	git diff --exit-code --stat -- src/kinolog/v1 src/buf src/kinolog_client/models/job_fields.py
 
 unit: setup ## Unit and contract tests without servers
 	$(PYTEST) -n 3 -q tests/unit -m "not slow"

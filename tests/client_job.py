@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import NoneType, UnionType
@@ -31,7 +32,7 @@ MODULE = Path(__file__).parents[1] / "src" / "kinolog_client" / "models" / "job_
 REQUIRED = ("job_id", "status", "priority", "created_at", "updated_at")
 """Fields without a default. Never add one: gateways of earlier versions do not send it."""
 
-PARTS = {
+PARTS: dict[type, str] = {
     ArtifactView: "ArtifactInfo",
     AttemptView: "AttemptInfo",
     ErrorView: "ErrorInfo",
@@ -76,7 +77,7 @@ def _lines(name: str, field: FieldInfo) -> str:
 
 def _declaration(annotation: Any, *, required: bool) -> str:
     """Return the type of a field, and its default unless it is required."""
-    kind, optional = _client_type(annotation)
+    kind, optional = client_type(annotation)
     if required:
         return kind
     if optional or kind == "datetime":
@@ -86,19 +87,21 @@ def _declaration(annotation: Any, *, required: bool) -> str:
     return f"{kind} = {_EMPTY.get(kind, f'Field(default_factory={kind})')}"
 
 
-def _client_type(annotation: Any) -> tuple[str, bool]:
-    """Return the client's type of a value, and whether it may be None."""
+def client_type(annotation: Any, parts: Mapping[type, str] = PARTS) -> tuple[str, bool]:
+    """Return the client's type of a value, and whether it may be None. Raises KeyError for a model not in `parts`."""
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         (inner,) = (member for member in get_args(annotation) if member is not NoneType)
-        return _client_type(inner)[0], True
-    if origin is list:
-        return f"tuple[{_client_type(get_args(annotation)[0])[0]}, ...]", False
+        return client_type(inner, parts)[0], True
+    if origin in (list, tuple):
+        return f"tuple[{client_type(get_args(annotation)[0], parts)[0]}, ...]", False
+    if origin is dict:
+        return f"dict[{', '.join(client_type(each, parts)[0] for each in get_args(annotation))}]", False
     if origin is Literal:
         return "str", False
     if annotation in (str, int, float, bool, datetime):
         return annotation.__name__, False
-    return PARTS[annotation], False
+    return parts[annotation], False
 
 
 def _docstring(description: str | None) -> str:
