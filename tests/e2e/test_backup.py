@@ -127,6 +127,34 @@ def test_what_was_erased_stays_erased_with_an_older_backup(damaged_copy: Path, f
     ]
 
 
+@pytest.mark.parametrize("database", ["older", "lost"])
+def test_an_erasure_that_only_the_log_holds_is_kept(
+    damaged_copy: Path, filled: FilledFolder, database: str
+) -> None:
+    """The database lags behind the log, as on a full disk, or cannot be read: the log names the erased jobs."""
+    backup, folder = damaged_copy.with_name("backup"), DataFolder(damaged_copy)
+    backed_up(damaged_copy, backup)
+    older = damaged_copy.with_name("older")
+    subprocess.run(["cp", "-a", str(folder.postgres), str(older)], check=True)
+    done = next(
+        job_id
+        for job_id, record in filled.records.items()
+        if record["job"]["status"] == "completed" and not record["job"]["erased"]
+    )
+    with whole_stack(damaged_copy, workers=0) as stack, KinologClient(stack.addresses["gateway"]) as client:
+        client.erase(done)
+        last = client.status(done).position
+    shutil.rmtree(folder.postgres)
+    if database == "older":
+        older.rename(folder.postgres)
+    restore = kinolog("restore", "--yes", "--from", str(backup), "--data", str(damaged_copy))
+    assert restore.returncode == 0, restore.stdout + restore.stderr
+    assert f"Erasures are noted up to position {last} of the log here." in restore.stderr
+    assert "may be back" not in restore.stderr
+    with whole_stack(damaged_copy, workers=0) as stack:
+        assert records_of(stack)[done]["job"]["erased"]
+
+
 def test_a_backup_replaces_what_is_there(damaged_copy: Path, filled: FilledFolder) -> None:
     """A stopped kinolog is backed up and restored in place; what was there is set aside."""
     backup = damaged_copy.with_name("backup")

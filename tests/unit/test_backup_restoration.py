@@ -9,7 +9,11 @@ import pytest
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog_stack.errors import StartError
-from kinolog_stack.recovery.backup_restoration import ERASED_WILL_BE_BACK, BackupRestoration
+from kinolog_stack.recovery.backup_restoration import (
+    ERASED_WILL_BE_BACK,
+    LATER_ERASED_MAY_BE_BACK,
+    BackupRestoration,
+)
 from kinolog_stack.recovery.restoration import Restored, RestoreDeclined
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 from kinolog_stack.servers.postgres_server import PostgresServer
@@ -35,7 +39,7 @@ class ScriptedStack(StoppedStack):
         self.postgres = FolderOfPostgres(self.folder.postgres)
         self.answers: dict[str, dict[str, Any] | StartError] = {
             "check-backup": {"position": 1, "made_at": "2026-01-01"},
-            "erased": {"jobs": [ERASED_JOB]},
+            "erased": {"jobs": [ERASED_JOB], "position": 4, "last": 4},
             "erase": {"jobs": [ERASED_JOB], "commits": 1},
             "settle": {"commits": 2, "hash": "ab"},
         }
@@ -101,6 +105,13 @@ def test_a_declined_first_try_leaves_no_note(trial: RestoreTrial) -> None:
     with pytest.raises(RestoreDeclined):
         trial.run(agree=False)
     assert not (trial.data / "restoring-erased").exists()
+
+
+def test_a_note_without_the_log_says_where_it_ends(trial: RestoreTrial) -> None:
+    """Without a log that can be read nobody knows whether the database contains its end."""
+    trial.run()
+    assert "  Erasures are noted up to position 4 of the log here." in trial.said
+    assert f"  {LATER_ERASED_MAY_BE_BACK}" in trial.said
 
 
 def test_a_second_try_without_a_note_says_so(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ repair   only build the archive again from every intact commit of log and archiv
 refill   only fill the log and the keys from their archives
 load     fill an empty log, key store and database from the backup in --folder
 erased   name the jobs that are erased; needs the database alone
+erased-in-log  name the jobs that are erased by commits after the position --after; needs the log alone
 erase    erase the jobs that the file --folder names, in a log that was loaded
 salvage  only write the tables --tables again without their damaged pages
 settle   only rebuild read models that need it, archive the rest of the log, and compare every commit
@@ -215,6 +216,7 @@ def main() -> None:
     parser.add_argument("--damaged-files", nargs="*", default=[], help="numbers of damaged files of Postgres")
     parser.add_argument("--tables", nargs="*", default=[], help="tables with damaged pages")
     parser.add_argument("--force-rebuild", action="store_true", help="rebuild also intact read models")
+    parser.add_argument("--after", type=int, default=0, help="position in the log")
     options = parser.parse_args()
     collect_garbage_rarely(CollectionRate.BATCHES)
     run_process(NAME, ProjectorSettings, partial(_run_command, options), START_ERRORS)
@@ -234,6 +236,7 @@ async def _run_command(options: argparse.Namespace, settings: ProjectorSettings)
                 damaged_files=options.damaged_files,
                 tables=options.tables,
                 force_rebuild=options.force_rebuild,
+                after=options.after,
             ),
         )
         _print_line(json.dumps(report.facts) if options.as_json else report.text)

@@ -54,3 +54,14 @@ async def log_connection(settings: ProjectorSettings) -> AsyncIterator[LogConnec
         yield LogConnection(
             client=client, store=store, raw_log=raw_log, keys=keys, stored_keys=stored_keys, stack=stack
         )
+
+
+@asynccontextmanager
+async def raw_log_connection(settings: ProjectorSettings) -> AsyncIterator[JetStreamRawLog]:
+    """Connect to a log of any version, to read its bytes. Raises `LogUnavailable`."""
+    async with AsyncExitStack() as stack:
+        client = await connect(settings, Service.PROJECTOR, on_lost=end_this_process)
+        stack.push_async_callback(client.close)
+        raw_log = JetStreamRawLog(client)
+        stack.push_async_callback(raw_log.close)
+        yield raw_log

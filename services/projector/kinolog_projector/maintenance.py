@@ -27,14 +27,15 @@ from kinolog_projector.backup.backup_load import check_master_keys, load_tables,
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import archived_damages
 from kinolog_projector.guard.log_guard import described
-from kinolog_projector.log_connection import log_connection
+from kinolog_projector.log_connection import log_connection, raw_log_connection
 from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.rebuild.rebuild import Rebuild
 from kinolog_projector.rebuild.replay_check import ReplayCheck
 from kinolog_projector.rebuild.table_hashes import table_hashes
 from kinolog_projector.restore.archive_repair import Trust, repair_archive
 from kinolog_projector.restore.damaged_pages import salvage as salvage_tables
-from kinolog_projector.restore.erasures import erase_again, erased_jobs
+from kinolog_projector.restore.erasure_note import ErasureNote, archived_erasures, logged_erasures
+from kinolog_projector.restore.erasures import erase_again
 from kinolog_projector.restore.inspection import inspect_all
 from kinolog_projector.restore.key_restore import restore_keys
 from kinolog_projector.restore.settlement import settle as settle_all
@@ -55,6 +56,7 @@ class CommandOptions:
     damaged_files: Sequence[str] = ()
     tables: Sequence[str] = ()
     force_rebuild: bool = False
+    after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +184,15 @@ async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:
 
 
 async def erased(settings: ProjectorSettings, options: CommandOptions) -> Report:
-    """Return the ids of the erased jobs. Needs the database alone."""
+    """Return the ids of the jobs that are erased in lists and archive. Needs the database alone."""
     async with await writer_connection(_url(settings), "kinolog-erased") as connection:
-        job_ids = await erased_jobs(connection)
-    return Report("\n".join(job_ids), {"jobs": job_ids})
+        return _noted(await archived_erasures(connection))
+
+
+async def erased_in_log(settings: ProjectorSettings, options: CommandOptions) -> Report:
+    """Return the ids of the jobs that commits after a position erase. Needs the log alone, and no master key."""
+    async with raw_log_connection(settings) as log:
+        return _noted(await logged_erasures(log, options.after))
 
 
 async def erase(settings: ProjectorSettings, options: CommandOptions) -> Report:
@@ -288,6 +295,7 @@ COMMANDS: dict[str, Command] = {
     "check-backup": check_backup,
     "load": load,
     "erased": erased,
+    "erased-in-log": erased_in_log,
     "erase": erase,
     "inspect": inspect,
     "restore": restore,
@@ -296,6 +304,11 @@ COMMANDS: dict[str, Command] = {
     "refill": refill,
     "settle": settle,
 }
+
+
+def _noted(note: ErasureNote) -> Report:
+    job_ids = sorted(note.jobs)
+    return Report("\n".join(job_ids), {"jobs": job_ids, "position": note.position, "last": note.last})
 
 
 def _folder(options: CommandOptions) -> Path:

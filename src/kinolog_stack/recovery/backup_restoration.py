@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
@@ -15,10 +16,12 @@ from kinolog.durable_files import flush_folder, make_folder, write_durably
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.disks.disk_space import START_BYTES, disks_of, mebibytes, stored_parts
 from kinolog_stack.errors import StartError
+from kinolog_stack.processes.program import Program
 from kinolog_stack.recovery.restoration import Agree, Restored, RestoreDeclined, Say
 from kinolog_stack.recovery.stopped_stack import StoppedStack
 
 ERASED_WILL_BE_BACK = "Jobs that were erased since the backup will be back: erase them again."
+LATER_ERASED_MAY_BE_BACK = "Jobs that were erased after that may be back: erase them again."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,18 +106,33 @@ class BackupRestoration:
             if not data.erased_jobs.exists():
                 self.say(f"  {ERASED_WILL_BE_BACK}")
             return
-        if not _holds_data(data.postgres):
+        archived = self._noted(self.stack.postgres, data.postgres, "erased")
+        after = archived["position"] if archived else 0
+        logged = self._noted(self.stack.nats, data.nats, "erased-in-log", "--after", str(after))
+        notes = [note for note in (archived, logged) if note is not None]
+        if not notes:
             self.say(f"  {ERASED_WILL_BE_BACK}")
             return
-        try:
-            self.stack.postgres.start()
-            jobs = self.stack.projector("erased", service=Service.PROJECTOR)["jobs"]
-        except StartError:
-            self.say(f"  The database here cannot be read. {ERASED_WILL_BE_BACK}")
-            return
-        finally:
-            self.stack.postgres.stop()
+        position = max(note["position"] for note in notes)
+        is_complete = logged is not None and position >= max(note["last"] for note in notes)
+        self.say(f"  Erasures are noted up to position {position} of the log here.")
+        if not is_complete:
+            self.say(f"  {LATER_ERASED_MAY_BE_BACK}")
+        jobs = sorted({job_id for note in notes for job_id in note["jobs"]})
         write_durably(data.erased_jobs, "".join(f"{job_id}\n" for job_id in jobs))
+
+    def _noted(self, server: Program, folder: Path, command: str, *arguments: str) -> dict[str, Any] | None:
+        """Return the erasures that a server here knows; None, and why is said, if it cannot be read."""
+        if not _holds_data(folder):
+            return None
+        try:
+            server.start()
+            return self.stack.projector(command, *arguments, service=Service.PROJECTOR)
+        except StartError as error:
+            self.say(f"  {folder} cannot be read for jobs that are erased here: {error.problem}")
+            return None
+        finally:
+            server.stop()
 
     def _erase_again(self) -> int:
         """Erase what was erased before the restore. Return how many commits that took."""

@@ -13,18 +13,9 @@ from kinolog.job.values import Status
 from kinolog.ports.artifacts import ArtifactStore
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import KeyStore
-from kinolog.readmodel.database import Connection
 
 ACTOR = "restore"
 """The actor of the commands that a restore gives."""
-
-ERASED_JOBS = "SELECT id FROM projection.jobs WHERE erased ORDER BY id"
-
-
-async def erased_jobs(connection: Connection) -> list[str]:
-    """Return the ids of all erased jobs, as the lists have them."""
-    cursor = await connection.execute(ERASED_JOBS)
-    return [str(job_id) for (job_id,) in await cursor.fetchall()]
 
 
 async def erase_again(
