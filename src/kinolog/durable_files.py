@@ -16,6 +16,8 @@ from pathlib import Path
 PRIVATE_FILE = 0o600
 _CANNOT_FLUSH_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOTSUP)
 """Error numbers of file systems that flush no folders, such as some network shares."""
+_CANNOT_LOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
+"""Error numbers of file systems without locks."""
 
 
 def flush_file(path: Path) -> None:
@@ -81,12 +83,24 @@ def create_durably(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
         write_durably(path, text, mode=mode)
 
 
+def lock_open_file(handle: int, kind: int) -> None:
+    """Take a lock of a `kind` of `fcntl.flock` on an open file or folder. A file system without locks is used as it is.
+
+    Raises `OSError`, with `fcntl.LOCK_NB` also `BlockingIOError`.
+    """
+    try:
+        fcntl.flock(handle, kind)
+    except OSError as error:
+        if error.errno not in _CANNOT_LOCK:
+            raise
+
+
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder against other threads and processes."""
+    """Hold a lock on a folder against other threads and processes, where its file system has locks."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock_open_file(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

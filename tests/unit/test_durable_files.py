@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from kinolog import durable_files
+from kinolog.backup.folder import BackupFolder
+from kinolog.backup.manifest import UnusableBackup
 from kinolog.durable_files import create_durably, make_folder, rename_durably, write_durably
 from kinolog_client.http.partial_file import partial_file
 from kinolog_stack.data_folder import DataFolder
@@ -112,3 +115,26 @@ def test_a_download_is_flushed_before_it_has_its_name(tmp_path: Path, flushes: F
         file.write(b"film")
     (flushed, renamed) = flushes.paths
     assert (flushed[0], flushed[1].suffix, renamed) == ("flush", ".part", ("rename", tmp_path / "film.mp4"))
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_file_system_without_locks_is_used_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Master key, passwords and certificates are made there, and a backup is. Another error is not hidden."""
+    answer = [number]
+
+    def refuse(handle: int, kind: int) -> None:
+        raise OSError(answer[0], os.strerror(answer[0]))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    create_durably(tmp_path / "master.key", "key\n")
+    load_passwords(tmp_path / "passwords.json", ["api"])
+    SigningChain(tmp_path / "c2pa").ensure()
+    with BackupFolder(tmp_path / "backup").prepared(), BackupFolder(tmp_path / "backup").unchanged():
+        pass
+    answer[0] = errno.EIO
+    with pytest.raises(OSError, match="Input/output error"):
+        create_durably(tmp_path / "other.key", "key\n")
+    with pytest.raises(UnusableBackup, match="Input/output error"), BackupFolder(tmp_path / "new").prepared():
+        pass

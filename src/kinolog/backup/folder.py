@@ -13,7 +13,6 @@ power cut at any moment leaves a whole backup. The master key is not in it: with
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,7 @@ from kinolog.backup.manifest import (
     UnusableBackup,
     parse_manifest,
 )
-from kinolog.durable_files import flush_folder, make_folder, write_durably
+from kinolog.durable_files import flush_folder, lock_open_file, make_folder, write_durably
 from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit
 
@@ -41,8 +40,6 @@ UNFINISHED = ".unfinished"
 CHUNK_BYTES = 1 << 20
 MAX_NAMED = 5
 _RECORD = Struct(">qI")
-_CANNOT_LOCK = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
-"""Error numbers of file systems without locks."""
 
 
 class BackupFolder:
@@ -97,14 +94,13 @@ class BackupFolder:
 
     def _lock(self, handle: int, kind: int) -> None:
         try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            lock_open_file(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UnusableBackup(
                 f"the folder {self.path} is in use: a backup into it or a restore from it runs; wait for its end"
             ) from None
         except OSError as error:
-            if error.errno not in _CANNOT_LOCK:
-                raise _unwritable(self.path, error) from error
+            raise _unwritable(self.path, error) from error
 
     def _delete_unfinished(self) -> None:
         """Make room: delete what no manifest can name. Files of jobs stay, for they need not be copied again."""
