@@ -51,6 +51,7 @@ async def process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InferencePro
 
 
 def _job(folder: Path, prompt: str = "A star. A ring.", frames: int = 20, **options: object) -> RenderJob:
+    folder.mkdir(exist_ok=True)  # the worker has made its own
     return RenderJob(
         job_id="job-1",
         model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER, options=options),

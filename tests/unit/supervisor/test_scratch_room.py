@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from kinolog_worker.attempt import scratch_room
+from kinolog_worker.attempt.scratch_folder import LOCK, remove_dead_folders, scratch_folder
 from kinolog_worker.attempt.scratch_room import FIRST_BYTES, ScratchRoom
+from kinolog_worker.queue.ticket_handler import TicketHandler
 
 from kinolog.job.values import Status
 from kinolog.ports.alarms import Alarm
@@ -134,12 +138,45 @@ def test_a_job_needs_at_most_half_of_the_disk(tmp_path: Path, disk: ScratchDisk)
     assert not room.suffices()
 
 
-def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
-    """A worker whose folder of temporary files was cleaned away goes on."""
-    room = ScratchRoom(tmp_path / "gone" / "worker", MemoryAlarms(), lambda: START)
-    room.needed_bytes = 0
-    assert room.suffices()
-    assert (tmp_path / "gone" / "worker").is_dir()
+@pytest.mark.parametrize("lost", ["one", "one/.in-use"])
+def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path, lost: str) -> None:
+    """A worker whose folder was cleaned away goes on, and whoever starts after its death still finds the folder."""
+    with scratch_folder(tmp_path, "one") as folder:
+        room = ScratchRoom(folder, MemoryAlarms(), lambda: START)
+        room.needed_bytes = 0
+        away = tmp_path.parent / f"{tmp_path.name}-away"
+        (tmp_path / lost).rename(away)
+        assert room.suffices()
+        assert remove_dead_folders(tmp_path) == []
+        assert (folder / LOCK).is_file()
+        del room  # as when the process dies
+        assert [worker.name for worker in remove_dead_folders(tmp_path)] == ["one"]
+
+
+def test_a_disk_that_is_away_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
+    """Without the folder above, its disk may be away: nothing is written where it was."""
+    with scratch_folder(tmp_path / "disk", "one") as folder:
+        room = ScratchRoom(folder, MemoryAlarms(), lambda: START)
+        room.needed_bytes = 0
+        (tmp_path / "disk").rename(tmp_path / "away")
+        assert not room.suffices()
+        assert room.is_out()
+        assert [path.name for path in tmp_path.iterdir()] == ["away"]
+        (tmp_path / "away").rename(tmp_path / "disk")
+        assert room.suffices()
+
+
+async def test_an_attempt_without_the_folder_of_its_worker_is_not_counted(
+    memory_worker: MemoryWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that goes away as an attempt starts is not replaced, and the job is not to blame."""
+    memory_worker.dependencies = replace(memory_worker.dependencies, scratch=tmp_path / "disk" / "one")
+    memory_worker.ticket_handler = TicketHandler(memory_worker.dependencies)
+    monkeypatch.setattr(memory_worker.ticket_handler.room, "suffices", lambda: True)  # before it goes away
+    job = await memory_worker.work(await memory_worker.submit())
+    assert job.attempts[0].error is not None
+    assert (job.attempts[0].error.code, job.last_attempt) == ("SCRATCH_FULL", job.max_attempts + 1)
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_folder_that_cannot_be_used_is_an_alarm(
@@ -155,7 +192,9 @@ async def test_a_folder_that_cannot_be_used_is_an_alarm(
     waiting = asyncio.create_task(room.wait())
     (alarm,) = await until(alarms.current, "an alarm")
     assert "cannot be used (Not a directory)" in alarm.text
+    assert f"make the folder {tmp_path / 'file'} again; this worker takes no job until then" in alarm.text
     (tmp_path / "file").unlink()
+    (tmp_path / "file").mkdir()
     async with asyncio.timeout(30):
         await waiting
     assert not await alarms.current()

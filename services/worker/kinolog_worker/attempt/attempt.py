@@ -150,7 +150,7 @@ class RunningAttempt:
         job = self._lease.job
         started = perf_counter()
         self._recorder.start_stage(Stage.STORYBOARD)
-        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
         finished_scenes = await self._fetch_scenes(job)
         render_job = build_render_job(job, self._unsealed, self._entry, self._folder, finished_scenes)
         self._recorder.start_estimate(render_job, self._entry.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,14 +33,29 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
     root.mkdir(parents=True, exist_ok=True)
     folder = root / name
     folder.mkdir()
+    lock = locked_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def locked_folder(folder: Path) -> int:
+    """Make a worker's folder if it is missing, and return the descriptor that locks it for as long as it is open.
+
+    The folder above is not made: where it is missing, its disk may be. Raises OSError.
+    """
+    folder.mkdir(exist_ok=True)
     draft = folder / f"{LOCK}-draft"
-    with draft.open("w") as lock:
+    lock = os.open(draft, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         draft.rename(folder / LOCK)  # locked before another worker can find it
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
 
 
 def remove_dead_folders(root: Path) -> list[DeadWorker]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from weakref import finalize
 
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
 from kinolog.process.logs import fields
+from kinolog_worker.attempt.scratch_folder import LOCK, locked_folder
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,10 @@ class ScratchRoom:
 
     async def wait(self) -> None:
         """Return when there is enough room. Raises an alarm meanwhile."""
-        logger.error("the disk of the temporary files is full: no job starts", extra=fields("scratch_full"))
+        logger.error(
+            "the disk of the temporary files cannot be used or is full: no job starts",
+            extra=fields("scratch_full"),
+        )
         try:
             while problem := self._problem():
                 await self._alarms.raise_alarm(self._alarm(problem))
@@ -77,22 +83,29 @@ class ScratchRoom:
         self.needed_bytes = FIRST_BYTES
 
     def _problem(self) -> str:
-        """Return why no job can start; empty if there is room. A folder that was deleted is made again."""
+        """Return why no job can start, with what to do; empty if there is room."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._restore_folder()
             usage = shutil.disk_usage(self._folder)
         except OSError as error:
-            return f"cannot be used ({error.strerror or type(error).__name__})"
+            why = error.strerror or type(error).__name__
+            return f"cannot be used ({why}). Mount it, or make the folder {self._folder.parent} again"
         missing = min(self.needed_bytes, int(usage.total * LARGEST_SHARE)) - usage.free
-        return f"lacks {missing / (1 << 20):,.0f} MiB for a job" if missing > 0 else ""
+        return f"lacks {missing / (1 << 20):,.0f} MiB for a job. Make room on it" if missing > 0 else ""
+
+    def _restore_folder(self) -> None:
+        """Make the folder again if it, or its lock, was deleted. The folder above may be a disk that is away."""
+        if not (self._folder / LOCK).exists():
+            finalize(self, os.close, locked_folder(self._folder))  # locked while the worker lives
+            logger.warning("the folder of the temporary files was deleted and is made again")
 
     def _alarm(self, problem: str) -> Alarm:
         return Alarm(
             name=SCRATCH_ALARM,
             severity=AlarmSeverity.WARNING,
             text=(
-                f"The disk of the temporary files (KINOLOG_WORKER_SCRATCH) of {self._alarms.source} {problem}. "
-                "Make room on it; this worker takes no job until then, and goes on by itself."
+                f"The disk of the temporary files (KINOLOG_WORKER_SCRATCH) of {self._alarms.source} {problem}; "
+                "this worker takes no job until then, and goes on by itself."
             ),
             source=self._alarms.source,
             since=self._clock(),

@@ -68,7 +68,7 @@ class JobRenderer:
 
     def execute(self) -> FinishedMessage:
         """Render the job and return the closing message. Raises RenderCancelled, RenderFailed, EncodingFailed."""
-        self._job.folder.mkdir(parents=True, exist_ok=True)
+        self._job.folder.mkdir(exist_ok=True)
         renderer = self._load_model()
         files = [self._scene_file(renderer, scene) for scene in self._job.scenes]
         media, artifacts = self._assemble(files)
