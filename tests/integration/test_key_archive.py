@@ -12,6 +12,8 @@ from kinolog_projector.projection.key_archive import ArchivedKey, KeyArchive
 from kinolog_projector.restore.key_restore import lost_keys, restore_keys
 
 from kinolog.job.values import Status
+from kinolog.ports.event_store import DamagedLog, LoadedJob
+from kinolog.readmodel.database import writer_connection
 from tests.adapters.memory.alarms import MemoryAlarms
 from tests.adapters.memory.keys import MemoryKeyStore
 from tests.builders.memory_jobs import MemoryJobs
@@ -115,6 +117,59 @@ async def test_missing_and_unreadable_keys_are_alarms(
         await jobs.keys.create({gone: key})
         jobs.keys.damaged.clear()
         await until(alarms.current, "the alarms are cleared", lambda standing: not standing)
+
+
+async def test_an_audit_that_an_error_ends_reports_what_it_found(
+    database: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that the audit does not expect ends neither it nor an alarm, and the next round compares again."""
+    monkeypatch.setattr(key_audit, "REPEAT_SECONDS", 0.01)
+    monkeypatch.setattr(key_audit, "POSITIONS_PER_READ", 1)
+    jobs, caught_up, alarms = MemoryJobs(), asyncio.Event(), MemoryAlarms()
+    gone, broken, later = [await jobs.submit(f"a red circle {number}") for number in range(3)]
+    await database.catch_up(jobs.store, jobs.keys)
+    await jobs.keys.discard([gone, later])
+    await database.connection.execute("DELETE FROM kinolog.key_archive WHERE key_id = %s", [broken])
+    for statement in (
+        "CREATE FUNCTION kinolog.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON kinolog.key_archive FOR EACH ROW EXECUTE FUNCTION kinolog.refuse()",
+    ):
+        await database.connection.execute(statement)
+    caught_up.set()
+    audit = KeyAudit(
+        database.url, jobs.store, jobs.keys, head=MASTER_KEYS.head, alarms=alarms, clock=lambda: jobs.now
+    )
+    async with background_task(audit.run(database.writer, caught_up)):
+        (alarm,) = await until(alarms.current, "the alarm", bool)
+        assert (gone in alarm.details, later in alarm.details) == (True, False)
+        async with await writer_connection(database.url, "test") as connection:
+            await connection.execute("DROP TRIGGER refuse ON kinolog.key_archive")
+        await until(alarms.current, "the rest is compared", lambda found: later in found[0].details)
+    assert broken in await _archived(database)
+
+
+async def test_a_damaged_commit_keeps_no_other_job_from_the_audit(
+    database: Projected, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A first commit that the archive or the log cannot read takes the audit of the other jobs from nobody."""
+    jobs = MemoryJobs()
+    torn, gone, lost = [await jobs.submit(f"a red circle {number}") for number in range(3)]
+    await database.catch_up(jobs.store, jobs.keys)
+    await jobs.keys.discard([torn, gone, lost])
+    await database.connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER append_only")
+    await database.connection.execute("UPDATE kinolog.archive SET raw = 'torn' WHERE job_id = %s", [torn])
+    load = jobs.store.load
+
+    async def load_intact(job_id: str) -> LoadedJob | None:
+        if job_id == lost:
+            raise DamagedLog("position 3: the bytes in the log are not a commit")
+        return await load(job_id)
+
+    jobs.store.load = load_intact  # type: ignore[method-assign]  # a log whose third commit is damaged
+    audit = _audit(database, jobs)
+    for _ in range(2):
+        assert list((await audit.audit(database.writer)).missing) == [gone, lost]
+    assert len([record for record in caplog.records if "is not compared" in record.message]) == 1
 
 
 async def test_a_key_that_is_lost_or_damaged_later_is_found(database: Projected) -> None:

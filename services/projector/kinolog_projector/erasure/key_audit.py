@@ -17,13 +17,14 @@ from itertools import count, islice
 import psycopg
 from psycopg import sql
 
-from kinolog.codec.commits import decode_commit
+from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.job.state import Job
 from kinolog.ports.alarms import Alarm, Alarms, AlarmSeverity
 from kinolog.ports.clock import Clock
-from kinolog.ports.event_store import EventStore, LogUnavailable
+from kinolog.ports.event_store import DamagedLog, EventStore, LogUnavailable
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.privacy.sealer import UnsealFailed
+from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.projection.batch import JobPrompts, unsealed_prompts
 from kinolog_projector.projection.key_archive import ArchivedKey
@@ -98,6 +99,10 @@ class KeyFindings:
         """The positions of all of them."""
         return sorted({*self.missing.values(), *self.unreadable.values()})
 
+    def joined(self, later: KeyFindings) -> KeyFindings:
+        """Return these and those of a later audit."""
+        return KeyFindings(self.missing | later.missing, self.unreadable | later.unreadable)
+
 
 class KeyAudit:
     """Compares all jobs with key store and archive, again and again while this process leads."""
@@ -119,26 +124,40 @@ class KeyAudit:
         self._head = head
         self._alarms = alarms
         self._clock = clock
+        self._undecodable: set[int] = set()
+        """Positions of archived commits that cannot be decoded, and that the log lines have named."""
 
     async def run(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
-        """Compare jobs after the projector has caught up, again and again, and raise alarms for what is found."""
+        """Compare jobs after the projector has caught up, again and again, and raise alarms for what is found.
+
+        An audit that an error ends reports what it found until then. What it did not reach counts as before.
+        """
         await caught_up.wait()
-        known: list[int] = []
+        known = KeyFindings()
         for number in count():
+            newest_only, found = number % FULL_AUDIT_ROUNDS != 0, KeyFindings()
             try:
-                found = await self.audit(writer, newest_only=number % FULL_AUDIT_ROUNDS != 0, known=known)
-            except (psycopg.OperationalError, LogUnavailable) as error:
+                await self.audit(writer, newest_only=newest_only, known=known.numbers, found=found)
+            except (psycopg.Error, LogUnavailable) as error:
                 logger.warning("the archive of keys could not be compared: %s", type(error).__name__)
-            else:
-                known = found.numbers
-                await self._report(found)
+                found = known.joined(found)
+            known = found
+            await self._report(known)
             await asyncio.sleep(REPEAT_SECONDS)
 
     async def audit(
-        self, writer: BatchWriter, *, newest_only: bool = False, known: Sequence[int] = ()
+        self,
+        writer: BatchWriter,
+        *,
+        newest_only: bool = False,
+        known: Sequence[int] = (),
+        found: KeyFindings | None = None,
     ) -> KeyFindings:
-        """Compare all jobs once, or the newest and those that begin at the positions `known`."""
-        found = KeyFindings()
+        """Compare all jobs once, or the newest and those that begin at the positions `known`.
+
+        Returns `found`, with what was found added; after an error the caller has it too.
+        """
+        found = KeyFindings() if found is None else found
         async with await writer_connection(self._database_url, "kinolog-key-audit") as connection:
             for at in range(0, len(known) if newest_only else 0, JOBS_PER_READ):
                 jobs = await _compared(connection, NAMED, [list(known[at : at + JOBS_PER_READ])])
@@ -162,7 +181,7 @@ class KeyAudit:
         stored = await self._keys.get_wrapped([job.key_id for job in jobs if job.key_id is not None])
         incomplete = [job.number for job in jobs if not self._is_complete(job, stored)]
         if incomplete:
-            await self._complete(writer, await _first_commits(connection, incomplete), found)
+            await self._complete(writer, await self._first_commits(connection, incomplete), found)
 
     def _is_complete(self, job: _ComparedJob, stored: Mapping[str, bytes]) -> bool:
         """Return whether the key store and the archive have the same readable key, and the lists a prompt."""
@@ -233,8 +252,26 @@ class KeyAudit:
                 unsealed.append((first, prompts))
         return unsealed
 
+    async def _first_commits(self, connection: Connection, numbers: Sequence[int]) -> list[_FirstCommit]:
+        """Return the first commits at these positions, without those that cannot be decoded: the guard names them."""
+        cursor = await connection.execute(FIRST_COMMITS, [list(numbers)])
+        found: list[_FirstCommit] = []
+        for number, raw in await cursor.fetchall():
+            try:
+                found.append(_FirstCommit(number, decode_commit(number, bytes(raw)).commit.state))
+            except DamagedCommit as damage:
+                if number not in self._undecodable:
+                    extra = fields("key_not_compared", position=number)
+                    logger.error("the key of a job is not compared: %s", damage, extra=extra)
+                self._undecodable.add(number)
+        return found
+
     async def _is_erased(self, job_id: str) -> bool:
-        loaded = await self._store.load(job_id)
+        """Return whether the job is erased by now. One that the log cannot read is as the lists have it: it is not."""
+        try:
+            loaded = await self._store.load(job_id)
+        except DamagedLog:
+            return False
         return loaded is None or loaded.job.erased
 
     async def _report(self, found: KeyFindings) -> None:
@@ -279,12 +316,6 @@ async def _compared(
         _ComparedJob(int(number), job_id, key_id, None if wrapped is None else bytes(wrapped), no_prompt)
         for number, job_id, key_id, wrapped, no_prompt in await cursor.fetchall()
     ]
-
-
-async def _first_commits(connection: Connection, numbers: Sequence[int]) -> list[_FirstCommit]:
-    cursor = await connection.execute(FIRST_COMMITS, [list(numbers)])
-    found = await cursor.fetchall()
-    return [_FirstCommit(number, decode_commit(number, bytes(raw)).commit.state) for number, raw in found]
 
 
 async def _number(connection: Connection, query: sql.SQL, values: Sequence[int] = ()) -> int:
