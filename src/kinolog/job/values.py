@@ -140,7 +140,10 @@ WORKER_STOPPED = "WORKER_STOPPED"
 SCRATCH_FULL = "SCRATCH_FULL"
 """Error code of an attempt that ended because the disk of its temporary files was full."""
 
-NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL})
+WORKER_NOT_READY = "WORKER_NOT_READY"
+"""Error code of an attempt that ended because its worker's inference process was gone before it began the job."""
+
+NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY})
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
 
 

@@ -237,7 +237,9 @@ async def test_a_failed_attempt_says_how_far_it_was(memory_worker: MemoryWorker)
     assert 0.0 < job.last_percent == job.attempts[0].percent == progress.percent < 100.0
 
 
-@pytest.mark.parametrize(("code", "failed"), [("RENDERER_FAILED", 1), ("SCRATCH_FULL", 0)])
+@pytest.mark.parametrize(
+    ("code", "failed"), [("RENDERER_FAILED", 1), ("SCRATCH_FULL", 0), ("WORKER_NOT_READY", 0)]
+)
 async def test_trouble_of_the_service_is_no_failed_attempt(
     memory_worker: MemoryWorker, code: str, failed: int
 ) -> None:

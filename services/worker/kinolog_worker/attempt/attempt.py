@@ -14,7 +14,7 @@ from kinolog.ids import new_id
 from kinolog.job.commands import RecordScene
 from kinolog.job.decide import LeaseLost
 from kinolog.job.state import Job
-from kinolog.job.values import Stage
+from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.artifacts import ArtifactsUnavailable
 from kinolog.ports.event_store import DamagedLog, LogUnavailable
@@ -125,6 +125,7 @@ class RunningAttempt:
         if self._cancel.is_set():
             return CancelledMessage(job_id=job.job_id)
         inference, timing = self._dependencies.inference, self._dependencies.timing
+        begun = False
         try:
             async with aclosing(inference.run(job)) as messages:
                 while True:
@@ -132,6 +133,7 @@ class RunningAttempt:
                         message = await anext(messages)
                     if isinstance(message, FinishedMessage | FailedMessage | CancelledMessage):
                         return message
+                    begun = True
                     if self._cancel.is_set():
                         inference.cancel(job.job_id)
                     file = self._recorder.record(message, self._entry.name)
@@ -142,7 +144,9 @@ class RunningAttempt:
             code, text = "STALLED", "the renderer made no progress and was stopped"
         except (RuntimeError, OSError, StopAsyncIteration) as error:
             logger.error("the inference process cannot be used: %s", error)
-            code, text = "WORKER_CRASHED", "the inference process could not be started"
+            code, text = "WORKER_CRASHED", "the inference process cannot be used"
+            if not begun:
+                code, text = WORKER_NOT_READY, "the inference process could not be started"
         return FailedMessage(job_id=job.job_id, code=code, message=text, retryable=True)
 
     async def _prepare(self) -> RenderJob:

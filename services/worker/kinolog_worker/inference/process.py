@@ -11,9 +11,10 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
+from kinolog.job.values import WORKER_NOT_READY
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
@@ -38,6 +39,9 @@ KILL_SECONDS = 10.0
 EXIT_SECONDS = 1.0
 """How long a process may take to exit after it closed its connection."""
 
+KILLED = "WORKER_KILLED"
+"""Error code of a job whose process this supervisor killed."""
+
 logger = logging.getLogger(__name__)
 
 _QUIET = {
@@ -59,13 +63,16 @@ class _Exchange:
 
     job_id: str
     answers: asyncio.Queue[Message | PrefetchedMessage] = field(default_factory=asyncio.Queue)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first answer: from then on the exit of the process may be the fault of the job."""
 
 
 class InferenceProcess:
     """Starts the inference process when it is needed and returns its messages.
 
     The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
-    (`WORKER_CRASHED` or `OUT_OF_MEMORY`), and the next call starts a new process.
+    (`WORKER_CRASHED` or `OUT_OF_MEMORY`; `WORKER_NOT_READY` for a run that had not begun), and the next call starts a
+    new process.
     """
 
     def __init__(self, device: str = "auto", *, threads: int = 0, models: int = 1) -> None:
@@ -144,7 +151,7 @@ class InferenceProcess:
         await asyncio.wait((watcher,), timeout=KILL_SECONDS)
         if not watcher.done():
             logger.error("the killed inference process does not exit and is left to the system")
-            self._end_exchanges("WORKER_KILLED", "the inference process was stopped and does not exit")
+            self._end_exchanges(KILLED, "the inference process was stopped and does not exit")
             self._process = self._watcher = None
             await end_tasks((watcher,))
 
@@ -178,6 +185,8 @@ class InferenceProcess:
         """Send a command about a job and yield its answers up to the closing message."""
         await self.start()
         exchange = _Exchange(job.job_id)
+        if isinstance(command, PrefetchCommand):
+            exchange.begun.set()  # nothing but its closing message answers it
         self._runs[command.run_id] = exchange
         closed = False
         try:
@@ -218,13 +227,15 @@ class InferenceProcess:
         exit_code = await _exit_code(process)
         code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)
         if self._killed:
-            code, message = "WORKER_KILLED", "the inference process was stopped"
+            code, message = KILLED, "the inference process was stopped"
         self._end_exchanges(code, message)
 
     def _end_exchanges(self, code: str, message: str) -> None:
         """End every unfinished job, and the wait for the start, with the cause of the exit."""
         for exchange in self._runs.values():
             failed = FailedMessage(job_id=exchange.job_id, code=code, message=message, retryable=True)
+            if code != KILLED and not exchange.begun.is_set():
+                failed = replace(failed, code=WORKER_NOT_READY, message=f"{message} before it began the job")
             exchange.answers.put_nowait(failed)
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(RuntimeError(f"{message} before it was ready"))
@@ -234,6 +245,7 @@ class InferenceProcess:
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
         elif (exchange := self._runs.get(answer.run_id)) is not None:
+            exchange.begun.set()
             exchange.answers.put_nowait(answer.message)
 
 
