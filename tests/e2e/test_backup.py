@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,33 +13,21 @@ from kinolog_client import KinologClient
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.servers.master_key import OtherMasterKey, master_key_env
 from tests.fixtures.damage import flip_byte, flip_in_log
-from tests.fixtures.filled_folder import FilledFolder, kinolog, proofs_of, records_of, restored
+from tests.fixtures.filled_folder import (
+    FilledFolder,
+    assert_restored,
+    backed_up,
+    kinolog,
+    kinolog_process,
+    master_key,
+    proofs_of,
+    records_of,
+    restored,
+)
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
-from tests.renderers.installed import PYTHONPATH
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
-
-
-def backed_up(folder: Path, backup: Path, *options: str) -> dict[str, Any]:
-    """Run `kinolog backup` and return what it reports."""
-    done = kinolog("backup", str(backup), "--json", "--data", str(folder), *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
-
-
-def master_key(folder: Path) -> dict[str, str]:
-    """Return the setting with which another folder uses the master key of this one."""
-    return {"KINOLOG_MASTER_KEY_FILE": str(folder / "secrets/master.key")}
-
-
-def assert_restored(target: Path, records: Any, env: dict[str, str]) -> None:
-    """A stack on the restored folder shows the same jobs, and every proof holds, that of each file too."""
-    with whole_stack(target, workers=0, env=env) as stack:
-        assert records_of(stack) == records
-        assert {job_id: wrong for job_id, wrong in proofs_of(stack).items() if wrong} == {}
 
 
 def test_a_backup_of_a_running_kinolog_is_restored(damaged_copy: Path, filled: FilledFolder) -> None:
@@ -201,9 +186,7 @@ def test_a_restore_that_was_killed_is_run_again(damaged_copy: Path, filled: Fill
     backed_up(damaged_copy, backup)
     arguments = ("restore", "--yes", "--json", "--from", str(backup), "--data", str(target))
     env = master_key(damaged_copy)
-    command = [sys.executable, "-m", "kinolog_cli.app", *arguments]
-    whole = os.environ | {"PYTHONPATH": PYTHONPATH} | env
-    with subprocess.Popen(command, env=whole, stdout=subprocess.DEVNULL) as restoring:
+    with kinolog_process(*arguments, env=env) as restoring:
         wait_until((target / "postgres").exists, "the restore has begun")
         restoring.kill()
     for verb in ("restore", "up", "backup"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,18 @@ from typing import Any
 import pytest
 
 from kinolog_client import JobEnded, KinologClient
-from tests.e2e.test_backup import assert_restored, backed_up, master_key
-from tests.fixtures.filled_folder import FilledFolder, kinolog, restored
+from tests.fixtures.filled_folder import (
+    FilledFolder,
+    assert_restored,
+    backed_up,
+    kinolog,
+    kinolog_process,
+    master_key,
+    restored,
+)
 from tests.fixtures.programs import frozen
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
-from tests.renderers.installed import PYTHONPATH
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -82,18 +86,7 @@ def test_a_backup_that_was_killed_is_made_again(damaged_copy: Path, filled: Fill
         before = backed_up(damaged_copy, backup)
         client.generate("a late heron", model="card")
         keys = set(backup.glob("keys-*"))
-        command = [
-            sys.executable,
-            "-m",
-            "kinolog_cli.app",
-            "backup",
-            str(backup),
-            "--data",
-            str(damaged_copy),
-        ]
-        with subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": PYTHONPATH}, start_new_session=True
-        ) as making:
+        with kinolog_process("backup", str(backup), "--data", str(damaged_copy)) as making:
             wait_until(lambda: set(backup.glob("keys-*")) - keys, "the backup has begun")
             os.killpg(making.pid, signal.SIGKILL)
         assert checked(backup)["position"] >= before["position"]
