@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from kinolog_client.http.async_transport import AsyncTransport
 from kinolog_client.http.file_transfer import FileTransfer, file_operation
 from kinolog_client.http.methods import awaitable
 from kinolog_client.http.operation import Operation
-from kinolog_client.http.partial_file import partial_file
+from kinolog_client.http.partial_file import flush_to_disk, partial_file
 from kinolog_client.http.retry import RetryPolicy
 from kinolog_client.live.async_feed import AsyncLiveFeed
 from kinolog_client.live.flow import LiveFlow, LiveSettings
@@ -157,6 +158,7 @@ class AsyncKinologClient:
                 part.write(chunk)
                 if on_progress is not None:
                     on_progress(transfer.received_bytes, transfer.size_bytes)
+            await asyncio.to_thread(flush_to_disk, part)
         return Path(to)
 
     async def watch(

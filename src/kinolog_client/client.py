@@ -150,7 +150,7 @@ class KinologClient:
         file cannot be written.
         """
         transfer = self._transfer(job_id, file, scene)
-        with partial_file(Path(to)) as part:
+        with partial_file(Path(to), durable=True) as part:
             for chunk in self._transport.read_file(transfer):
                 part.write(chunk)
                 if on_progress is not None:

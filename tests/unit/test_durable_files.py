@@ -111,7 +111,7 @@ def test_the_files_of_a_data_folder_are_durable(tmp_path: Path, flushes: Flushes
 
 def test_a_download_is_flushed_before_it_has_its_name(tmp_path: Path, flushes: Flushes) -> None:
     """A power cut leaves the old file or the new one, not an empty one."""
-    with partial_file(tmp_path / "film.mp4") as file:
+    with partial_file(tmp_path / "film.mp4", durable=True) as file:
         file.write(b"film")
     (flushed, renamed) = flushes.paths
     assert (flushed[0], flushed[1].suffix, renamed) == ("flush", ".part", ("rename", tmp_path / "film.mp4"))

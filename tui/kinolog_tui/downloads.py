@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Literal
 
 from kinolog_client import AsyncKinologClient, JobInfo
+from kinolog_client.http.partial_file import partial_file
 
 if TYPE_CHECKING:  # numpy is imported later
     from kinolog_tui.graphics.clip_decoder import Picture
@@ -54,7 +55,9 @@ class DownloadFolder:
         """Return a file of a job, downloaded if it is not here. Raises `GatewayError`, `OSError`."""
         file = self.file(job_id, name)
         if not file.exists():
-            await client.download(job_id, file, file=kind, scene=scene)
+            with partial_file(file) as part:  # no flush: the folder does not outlive this process
+                async for chunk in client.stream(job_id, file=kind, scene=scene):
+                    part.write(chunk)
         self.check(job_id)
         return file
 

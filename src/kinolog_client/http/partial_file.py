@@ -15,12 +15,13 @@ _STANDARD_OUTPUTS = (1, 2)
 
 
 @contextmanager
-def partial_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
+def partial_file(path: Path, *, mode: int = 0o666, durable: bool = False) -> Iterator[BinaryIO]:
     """Yield a file to write; a new one has this mode, less the umask. Raises `OSError`.
 
     A plain file appears at the end of the block: it is written beside its place, which an error in the block leaves
     as it was. A link stays, and what it points to is replaced. Whatever is no plain file (a device, a pipe, the
-    standard output of this process) is written into as it is.
+    standard output of this process) is written into as it is. With `durable` a power cut leaves the old file or the
+    new one, not an empty one: that blocks until the disk has it, so an event loop calls `flush_to_disk` in a thread.
     """
     handle = _writable_handle(path)
     if handle is not None:
@@ -32,11 +33,18 @@ def partial_file(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())  # a power cut leaves the old file or the new one, not an empty one
+            if durable:
+                flush_to_disk(file)
         partial.replace(place)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Wait until a plain file is on its disk; a device or a pipe has none. Raises `OSError`."""
+    file.flush()
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        os.fsync(file.fileno())
 
 
 def _writable_handle(path: Path) -> int | None:

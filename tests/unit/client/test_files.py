@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+import threading
 from base64 import b64encode
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from kinolog_client import Conflict, NotFound, UnexpectedAnswer
 from kinolog_client.http.file_transfer import FileTransfer, file_operation
 from kinolog_client.http.retry import RetryPolicy
 from tests.fixtures.devices import FULL, NULL, STANDARD_OUTPUT, device_at
+from tests.fixtures.flushes import Flushes
 from tests.unit.client.canned_server import canned_server
 from tests.unit.client.either_client import EitherClient
 from tests.unit.client.test_operations import completed_job
@@ -237,3 +239,26 @@ async def test_every_job_page_by_page(client: EitherClient, api: RecordingApi) -
     """`iterate_jobs` follows the cursors to the last page."""
     jobs = [api.add_job(status=pb.STATUS_QUEUED) for _ in range(3)]
     assert [job.job_id async for job in client.each("iterate_jobs")] == [job.id for job in jobs]
+
+
+async def test_a_saved_file_is_flushed_beside_the_event_loop(
+    client: EitherClient,
+    api: RecordingApi,
+    tmp_path: Path,
+    flushes: Flushes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The content is flushed before the file has its name, and a slow disk holds up no other task."""
+    threads: list[int] = []
+    fsync = os.fsync
+
+    def noted_fsync(handle: int) -> None:
+        threads.append(threading.get_ident())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    await client.call("download", completed_job(api).id, tmp_path / "film")
+    (flushed, renamed) = [(kind, path.name) for kind, path in flushes.paths if path.parent == tmp_path]
+    assert (flushed[0], renamed) == ("flush", ("rename", "film"))
+    assert flushed[1].endswith(".part")
+    assert threading.get_ident() not in threads

@@ -12,6 +12,7 @@ from kinolog_tui.widgets.job.player import Player
 from textual.pilot import Pilot
 
 from kinolog_client import AsyncKinologClient, JobInfo
+from tests.fixtures.flushes import Flushes
 from tests.snapshot.dashboard_pilot import app_of, dashboard, press, settled, text, until
 from tests.snapshot.replay import Json, Replay, recorded
 
@@ -57,6 +58,17 @@ async def test_a_download_of_an_erased_job_leaves_no_file(gateway: Replay) -> No
     finally:
         downloads.close()
     assert not downloads.path.exists()
+
+
+async def test_files_that_end_with_the_dashboard_are_not_flushed(gateway: Replay, flushes: Flushes) -> None:
+    """No disk holds up the screen for a picture in a temporary folder; it is still whole or not there."""
+    downloads = DownloadFolder()
+    try:
+        async with AsyncKinologClient(gateway.url, retries=0) as client:
+            file = await downloads.fetch(client, JOB_ID, "-thumbnail", "thumbnail")
+    finally:
+        downloads.close()
+    assert [each for each in flushes.paths if each[1].parent == downloads.path] == [("rename", file)]
 
 
 def test_folders_of_dead_dashboards_are_deleted(tmp_path: Path) -> None:

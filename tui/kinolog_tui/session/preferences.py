@@ -75,7 +75,7 @@ class PreferenceStore:
         return Preferences()
 
     def _write(self, text: str) -> None:
-        with partial_file(self.file, mode=0o600) as file:
+        with partial_file(self.file, mode=0o600, durable=True) as file:
             file.write(text.encode())
 
 
