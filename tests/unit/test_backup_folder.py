@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +19,7 @@ from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
-from kinolog_stack.recovery.backup_restoration import check_fit
+from kinolog_stack.recovery.backup_restoration import check_fit, copy_files
 from tests.fixtures.flushes import Flushes
 
 VIDEO = b"a video"
@@ -223,6 +224,34 @@ def test_a_backup_that_does_not_fit_is_refused_before_anything_changes(tmp_path:
     ) as refused:
         check_fit(too_large, data)
     assert "Nothing was changed" in refused.value.remedy
+
+
+def test_a_file_that_cannot_be_restored_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, and where the backup was changed meanwhile; what could be restored is whole."""
+    manifest, folder = made(tmp_path / "backup"), BackupFolder(tmp_path / "backup")
+    artifacts = tmp_path / "artifacts"
+
+    def full(handle: int) -> None:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def restored() -> list[str]:
+        return [path.name for path in artifacts.rglob("*") if path.is_file()]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            copy_files(folder, manifest.artifacts, artifacts)
+    assert restored() == []
+    (folder.path / manifest.artifacts[0].path).write_bytes(b"a vide0")
+    with pytest.raises(UnusableBackup, match="was changed while it was restored"):
+        copy_files(folder, manifest.artifacts, artifacts)
+    assert restored() == []
+    (folder.path / manifest.artifacts[0].path).write_bytes(VIDEO)
+    copy_files(folder, manifest.artifacts, artifacts)
+    assert restored() == [Path(KEY).name]
 
 
 def check(path: Path, env: dict[str, str] | None = None) -> tuple[int, str]:

@@ -20,8 +20,9 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
-from typing import IO
+from typing import IO, Self
 
+from kinolog.backup.hashed_file import UNFINISHED, HashedFile
 from kinolog.backup.manifest import (
     ARTIFACTS,
     LOG,
@@ -36,7 +37,6 @@ from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit
 
 MANIFEST, LOCK = "manifest.json", "lock"
-UNFINISHED = ".unfinished"
 CHUNK_BYTES = 1 << 20
 MAX_NAMED = 5
 _RECORD = Struct(">qI")
@@ -122,11 +122,16 @@ class BackupFolder:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableBackup(f"{path} cannot be read ({error}); use another backup") from error
 
-    def checked_manifest(self, *, artifacts: bool = True) -> Manifest:
-        """Return the manifest after comparing every file with its hash. Raises `UnusableBackup`."""
+    def present_manifest(self) -> Manifest:
+        """Return the manifest. Raises `UnusableBackup`, also if there is none. The files are not read."""
         manifest = self.manifest()
         if manifest is None:
             raise UnusableBackup(f"{self.path} holds no backup: it has no {MANIFEST}")
+        return manifest
+
+    def checked_manifest(self, *, artifacts: bool = True) -> Manifest:
+        """Return the manifest after comparing every file with its hash. Raises `UnusableBackup`."""
+        manifest = self.present_manifest()
         files = manifest.files if artifacts else manifest.log_and_tables
         failures = [f"{file.path} {problem}" for file in files if (problem := self.failure_of(file))]
         if failures:
@@ -218,48 +223,30 @@ class BackupFolder:
                     yield batch
 
 
-class BackupFileWriter:
-    """Writes one file under a temporary name, hashes it, and renames it when it is complete."""
+class BackupFileWriter(HashedFile):
+    """Writes one file of a backup. Raises `UnusableBackup` where it cannot."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(folder / name)
         self._folder = folder
-        self._target = folder / name
-        self._temporary = self._target.with_name(f"{self._target.name}{UNFINISHED}")
         self._name = name
-        self._hash = sha256()
-        self._size = 0
-        self._file: IO[bytes] | None = None
 
-    def __enter__(self) -> BackupFileWriter:
+    def __enter__(self) -> Self:
         with _writing(self._folder):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-            self._file = os.fdopen(os.open(self._temporary, flags, 0o600), "wb")
-        return self
+            return super().__enter__()
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._file is None:
-            return
-        try:
-            with _writing(self._folder), self._file as file:
-                if kind is None:
-                    file.flush()
-                    os.fsync(file.fileno())
-                    self._temporary.replace(self._target)
-        finally:
-            with suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        with _writing(self._folder):
+            super().__exit__(kind, *raised)
 
     def write(self, chunk: bytes) -> None:
         """Write bytes."""
-        if self._file is not None:
-            with _writing(self._folder):
-                self._file.write(chunk)
-            self._hash.update(chunk)
-            self._size += len(chunk)
+        with _writing(self._folder):
+            super().write(chunk)
 
     def written(self, rows: int = 0) -> BackupFile:
         """Return the facts of the file."""
-        return BackupFile(path=self._name, size_bytes=self._size, sha256=self._hash.hexdigest(), rows=rows)
+        return BackupFile(path=self._name, size_bytes=self.size_bytes, sha256=self.sha256, rows=rows)
 
 
 @contextmanager

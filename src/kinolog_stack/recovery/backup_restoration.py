@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.backup.folder import CHUNK_BYTES, BackupFolder
+from kinolog.backup.hashed_file import HashedFile
 from kinolog.backup.manifest import ARTIFACTS, BackupFile, Manifest, UnusableBackup
 from kinolog.durable_files import flush_folder, make_folder, write_durably
 from kinolog_stack.data_folder import DataFolder
@@ -51,7 +50,8 @@ class BackupRestoration:
         data = self.stack.folder
         checked = self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
-        check_fit(folder.checked_manifest(artifacts=False), data)
+        manifest = folder.present_manifest()  # its files were compared now, and are again as they are copied
+        check_fit(manifest, data)
         self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
         self.say("  Later jobs will be missing.")
         self._note_erasures()
@@ -79,7 +79,7 @@ class BackupRestoration:
         self.stack.start_nats()
         self.stack.projector("migrate", service=Service.PROJECTOR)
         self.stack.projector("load", "--folder", str(self.backup))
-        copy_files(folder, folder.checked_manifest(artifacts=False).artifacts, data.artifacts)
+        copy_files(folder, manifest.artifacts, data.artifacts)
         again = self._erase_again()
         settled = self.stack.projector("settle")
         expected = checked["position"] + again
@@ -184,18 +184,11 @@ def copy_files(backup: BackupFolder, files: Iterable[BackupFile], artifacts: Pat
         place = artifacts / file.path.removeprefix(f"{ARTIFACTS}/")
         make_folder(place.parent, mode=0o700)
         folders.add(place.parent)
-        unfinished = place.with_name(f"{place.name}.unfinished")
-        hashed = sha256()
-        with (backup.path / file.path).open("rb") as source, unfinished.open("wb") as target:
+        with (backup.path / file.path).open("rb") as source, HashedFile(place, mode=0o666) as target:
             while chunk := source.read(CHUNK_BYTES):
-                hashed.update(chunk)
                 target.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
-        if hashed.hexdigest() != file.sha256:
-            unfinished.unlink()
-            raise UnusableBackup(f"{file.path} of the backup was changed while it was restored")
-        unfinished.replace(place)
+            if target.sha256 != file.sha256:
+                raise UnusableBackup(f"{file.path} of the backup was changed while it was restored")
     for folder in folders:
         flush_folder(folder)
 
