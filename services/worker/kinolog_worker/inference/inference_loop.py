@@ -11,7 +11,7 @@ import signal
 import socket
 from argparse import ArgumentParser
 from collections.abc import Callable
-from queue import Queue
+from queue import Empty, Queue
 from threading import Lock, Thread
 
 from kinolog.job.values import SCRATCH_FULL
@@ -46,6 +46,12 @@ from kinolog_worker.media.encoder import EncodingFailed
 from kinolog_worker.media.video_check import MediaInvalid
 from kinolog_worker.renderers.renderer import RenderCancelled, RenderFailed
 
+PROMPT_SECONDS = 600.0
+"""How long prompts are remembered after their last use: an erasure does not reach this process."""
+
+LOOK_SECONDS = 60.0
+"""Interval at which an idle process looks for such prompts."""
+
 
 class InferenceLoop:
     """Serves one supervisor until the connection closes."""
@@ -62,7 +68,17 @@ class InferenceLoop:
         Thread(target=self._read_commands, name="commands", daemon=True).start()
         self.send(ReadyMessage(pid=os.getpid()))
         while True:
-            self._run(self._commands.get())
+            self.run_next(LOOK_SECONDS)
+
+    def run_next(self, wait_seconds: float) -> None:
+        """Run the next command, if one comes within this time. Then forget the prompts that nothing uses any more."""
+        try:
+            command = self._commands.get(timeout=wait_seconds)
+        except Empty:
+            pass
+        else:
+            self._run(command)
+        self._cache.forget_prompts(PROMPT_SECONDS)
 
     def _run(self, command: RunCommand | PrefetchCommand) -> None:
         """Run one command. Its closing message is sent whatever happens."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from kinolog_worker.renderers.registry import renderer_named
-from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, Renderer
+from kinolog_worker.renderers.renderer import LoadedFacts, ModelSource, PromptCaching, Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,12 @@ class ModelCache:
         facts = renderer.load(model, self._device)
         self._models[key] = (renderer, facts)
         return LoadedModel(renderer, facts, cached=False)
+
+    def forget_prompts(self, unused_seconds: float) -> None:
+        """Drop the prompts, in every model, that were not used for so long."""
+        for renderer, _ in self._models.values():
+            if isinstance(renderer, PromptCaching):
+                renderer.forget_prompts(unused_seconds)
 
     def clear(self) -> None:
         """Close all models, as after running out of memory."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from kinolog.models.renderers import DEFAULT_RENDERER
 from kinolog.storyboard.prompt_vocabulary import VocabularyMatch
@@ -115,6 +115,15 @@ class EncodedPrompt:
 
 Observe: TypeAlias = Callable[[StepReport], None]
 ShouldStop: TypeAlias = Callable[[], bool]
+
+
+@runtime_checkable
+class PromptCaching(Protocol):
+    """A renderer that remembers prompts, and can forget them."""
+
+    def forget_prompts(self, unused_seconds: float) -> None:
+        """Drop the prompts that were not used for so long."""
+        ...
 
 
 class Renderer(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
@@ -27,10 +29,18 @@ class PromptEncoder:
     other pipeline the prompt itself is passed to the call, which encodes it each time.
     """
 
-    def __init__(self, pipe: Any, pipeline_signature: PipelineSignature, capacity: int = 32) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        pipeline_signature: PipelineSignature,
+        capacity: int = 32,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._pipe = pipe
         self._signature = pipeline_signature
         self._capacity = capacity
+        self._clock = clock
+        self._used_at: dict[tuple[str, str, bool], float] = {}
         self._cache: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
         encode = getattr(pipe, "encode_prompt", None)
         self._parameters = frozenset(signature(encode).parameters) if encode else frozenset()
@@ -44,17 +54,26 @@ class PromptEncoder:
         if not self._names:
             return False
         key = _key(request)
+        self._used_at[key] = self._clock()
         if key in self._cache:
             self._cache.move_to_end(key)
             return True
         encoded = self._encode(request)
         if encoded is None:
             self._names = ()  # this pipeline returns something other than embeddings
+            self._used_at.clear()
             return False
         self._cache[key] = encoded
         while len(self._cache) > self._capacity:
-            self._cache.popitem(last=False)
+            del self._used_at[self._cache.popitem(last=False)[0]]
         return False
+
+    def forget(self, unused_seconds: float) -> None:
+        """Drop the prompts, with their embeddings, that were not used for so long: their jobs may be erased."""
+        now = self._clock()
+        for key in [key for key, used_at in self._used_at.items() if now - used_at >= unused_seconds]:
+            del self._used_at[key]
+            self._cache.pop(key, None)
 
     def arguments(self, request: SceneRequest) -> dict[str, Any]:
         """Return the arguments of the pipeline's call for this prompt."""

@@ -103,6 +103,11 @@ class DiffusersRenderer:
                 observe(StepReport("decode", drawn, request.frames))
                 yield run
 
+    def forget_prompts(self, unused_seconds: float) -> None:
+        """Drop the prompts that were not used for so long."""
+        if self._loaded is not None:
+            self._loaded.prompts.forget(unused_seconds)
+
     def close(self) -> None:
         self._loaded = None
         if torch.cuda.is_available():
