@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import LiteralString
 
 import pytest
 from kinolog_projector.backup import backup
-from kinolog_projector.backup.backup import Backup, MadeBackup, OtherHistory
+from kinolog_projector.backup.backup import Backup, MadeBackup
+from kinolog_projector.backup.segment_comparison import ArchiveBehind, OtherHistory
+from kinolog_projector.restore.archive_repair import repair_archive
 
 from kinolog.adapters.obstore.artifacts import artifacts_at
 from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.codec.commits import encode_commit
+from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.raw_log import RawCommit
+from kinolog.readmodel.database import writer_connection
+from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.raw_log import MemoryRawLog
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.damage import flip_byte
+from tests.fixtures.damage import flip_byte, flip_in_table
 from tests.fixtures.log import first_commit
 from tests.integration.readmodel_database import Projected, projected
 
@@ -58,6 +65,18 @@ async def backed_up(
         yield made
 
 
+@asynccontextmanager
+async def emptied(made: BackedUpLog, server: PostgresServer, jobs: MemoryJobs) -> AsyncIterator[BackedUpLog]:
+    """Backups of a log into the same folder, from a database that was just made."""
+    name = "backup_emptied"
+    server.create_database(name)
+    try:
+        async with projected(server.url(name)) as database:
+            yield replace(made, jobs=jobs, log=MemoryRawLog(jobs.store), database=database)
+    finally:
+        server.drop_database(name)
+
+
 async def test_the_same_history_is_continued(backed_up: BackedUpLog) -> None:
     """Full segments stay as they are, and the last one and a damaged one are written again."""
     await backed_up.submit(3)
@@ -82,7 +101,7 @@ async def test_another_commit_is_not_written_over_the_old_one(backed_up: BackedU
         [encoded.raw, encoded.digest, position],
     )
     manifest = (backed_up.folder.path / MANIFEST).read_bytes()
-    with pytest.raises(OtherHistory, match=r"not those of its log.*name another folder"):
+    with pytest.raises(OtherHistory, match=r"not those of its log.*Name another folder"):
         await backed_up.back_up()
     assert (backed_up.folder.path / MANIFEST).read_bytes() == manifest
     backed_up.folder.checked_manifest()
@@ -90,12 +109,81 @@ async def test_another_commit_is_not_written_over_the_old_one(backed_up: BackedU
 
 @pytest.mark.parametrize("last", [0, 7])
 async def test_a_log_that_lost_commits_does_not_replace_their_backup(
-    backed_up: BackedUpLog, last: int
+    backed_up: BackedUpLog, postgres_server: PostgresServer, last: int
 ) -> None:
     """Such as a new data folder after the old one was lost, whose first nightly backup would delete everything."""
-    connection = backed_up.database.connection
-    await connection.execute("UPDATE kinolog.log_checkpoint SET position = %s", [last])
-    await connection.execute("UPDATE projection.checkpoint SET position = %s", [last])
-    with pytest.raises(OtherHistory, match=f"positions {last + 1} to 10"):
-        await backed_up.back_up()
+    async with emptied(backed_up, postgres_server, MemoryJobs()) as other:
+        await other.submit(last)
+        with pytest.raises(OtherHistory, match=f"positions {last + 1} to 10.*Restore this backup only if"):
+            await other.back_up()
     assert backed_up.folder.checked_manifest().position == 10
+
+
+async def test_an_archive_that_is_still_filled_is_no_other_history(
+    backed_up: BackedUpLog, postgres_server: PostgresServer
+) -> None:
+    """With Postgres lost the archive begins at 0, and the log has everything. A backup is made when both have."""
+    await backed_up.submit(3)
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        with pytest.raises(ArchiveBehind, match=r"0 of 13 commits. Nothing was changed. Try again"):
+            await other.back_up()
+        assert backed_up.folder.checked_manifest().position == 10
+        await other.submit(0)
+        made = await other.back_up()
+    assert (made.position, made.new_commits) == (13, 5)
+
+
+@pytest.mark.parametrize("position", [2, 10])
+@pytest.mark.parametrize(
+    ("change", "damage"),
+    [
+        (
+            "UPDATE kinolog.archive SET raw = overlay(raw PLACING 'x' FROM 9)",
+            "its row in the archive is damaged",
+        ),
+        ("DELETE FROM kinolog.archive", "the archive has lost it"),
+    ],
+)
+async def test_a_damaged_row_is_no_other_history(
+    backed_up: BackedUpLog, change: LiteralString, damage: str, position: int
+) -> None:
+    """In a segment that is backed up and in the last one: the archive is wrong, and its repair is what helps."""
+    connection, log = backed_up.database.connection, backed_up.log
+    await connection.execute("ALTER TABLE kinolog.archive DISABLE TRIGGER append_only")
+    await connection.execute(f"{change} WHERE position = {position}")
+    manifest = (backed_up.folder.path / MANIFEST).read_bytes()
+    with pytest.raises(
+        DamagedLog, match=rf"nothing was backed up: .*position {position} .*{damage}.*kinolog restore"
+    ):
+        await backed_up.back_up()
+    assert (backed_up.folder.path / MANIFEST).read_bytes() == manifest
+    async with await writer_connection(backed_up.database.url, "test") as writer:
+        await repair_archive(connection, writer, log)
+    assert (await backed_up.back_up()).new_commits == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "page", "problem"),
+    [
+        ("kinolog.archive", 0, "position 1 .*its row in the archive is damaged"),
+        ("kinolog.archive_pkey", 1, "the database cannot be read: invalid page"),
+        ("kinolog.log_checkpoint", 0, "the database cannot be read: invalid page"),
+        ("projection.scenes", 0, "the database cannot be read: invalid page"),
+    ],
+)
+async def test_a_damaged_page_is_no_other_history(
+    own_postgres_server: PostgresServer, tmp_path: Path, table: str, page: int, problem: str
+) -> None:
+    """A page that a backup reads, of the archive or beside it: the damage is named, with the command that helps."""
+    jobs = MemoryJobs()
+    async with projected(own_postgres_server.url()) as database:
+        log = MemoryRawLog(jobs.store)
+        made = BackedUpLog(jobs, log, database, BackupFolder(tmp_path / "backup"), tmp_path / "artifacts")
+        await made.submit(10)
+        await made.back_up()
+    flip_in_table(own_postgres_server, own_postgres_server.url(), table, page)
+    async with await writer_connection(own_postgres_server.url(), "test") as connection:
+        damaged = replace(made, database=Projected(own_postgres_server.url(), connection, database.writer))
+        with pytest.raises(DamagedLog, match=f"nothing was backed up: .*{problem}.*kinolog restore"):
+            await damaged.back_up()
+    assert made.folder.checked_manifest().position == 10

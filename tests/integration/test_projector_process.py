@@ -24,9 +24,10 @@ from kinolog.process.ready_line import parse
 from kinolog.readmodel.postgres import PostgresReadModel
 from kinolog.readmodel.tables import PROJECTION_VERSION, projection
 from kinolog_stack.servers.nats_server import NatsServer
+from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.tcp_ports import free_port
 from tests.builders.memory_jobs import MemoryJobs
-from tests.fixtures.damage import flip_in_log
+from tests.fixtures.damage import flip_in_log, flip_in_table
 from tests.fixtures.log import connected, empty_streams, open_stores
 from tests.fixtures.master_key import MASTER_KEY_ENV
 from tests.fixtures.waits import until
@@ -225,6 +226,17 @@ async def test_no_prompt_and_no_password_is_logged(
     status, _, errors = await command({**env, "KINOLOG_DATABASE_URL": database_url + "_gone"}, "migrate")
     assert status == 2
     assert password not in errors
+
+
+async def test_a_damaged_page_of_the_database_is_named(own_postgres_server: PostgresServer, env: Env) -> None:
+    """Commands that compare what Postgres holds say that it is damaged, and which command helps."""
+    own = {**env, "KINOLOG_DATABASE_URL": own_postgres_server.url()}
+    await command(own, "update")
+    flip_in_table(own_postgres_server, own_postgres_server.url(), "projection.checkpoint")
+    for verb in ("hash", "check"):
+        status, _, errors = await command(own | {"KINOLOG_DATABASE_URL": own_postgres_server.url()}, verb)
+        assert (status, "the database cannot be read: invalid page" in errors) == (3, True), errors
+        assert "kinolog restore" in errors
 
 
 async def test_a_damaged_log_of_servers_of_ones_own_is_restored(

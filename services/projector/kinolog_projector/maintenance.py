@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import psycopg
 
 from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
@@ -26,7 +29,7 @@ from kinolog_projector.backup.backup import Backup
 from kinolog_projector.backup.backup_load import check_master_keys, load_tables, rows_of
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import archived_damages
-from kinolog_projector.guard.log_guard import described
+from kinolog_projector.guard.log_guard import described, unreadable
 from kinolog_projector.log_connection import log_connection, raw_log_connection
 from kinolog_projector.projection.archive_reader import read_archive
 from kinolog_projector.rebuild.rebuild import Rebuild
@@ -72,6 +75,19 @@ class Report:
 Command: TypeAlias = Callable[[ProjectorSettings, CommandOptions], Awaitable[Report]]
 
 
+def _naming_damage(run: Command) -> Command:
+    """Return a command that names a damaged page of Postgres as what it is, with what to do."""
+
+    @wraps(run)
+    async def named(settings: ProjectorSettings, options: CommandOptions) -> Report:
+        try:
+            return await run(settings, options)
+        except psycopg.InternalError as error:
+            raise DamagedLog(f"{unreadable(error)}. {RESTORE}") from error
+
+    return named
+
+
 async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate the database to this version. Idempotent."""
     database_url = settings.database_url.get_secret_value()
@@ -111,6 +127,7 @@ async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Repor
         )
 
 
+@_naming_damage
 async def hash_tables(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Return one line per table: its name and the hash of its rows."""
     database_url = settings.database_url.get_secret_value()
@@ -119,6 +136,7 @@ async def hash_tables(settings: ProjectorSettings, options: CommandOptions) -> R
     return Report("\n".join(f"{table:<12} {hashed}" for table, hashed in hashes.items()), dict(hashes))
 
 
+@_naming_damage
 async def check(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Compare the archive with the log, and the read models with a replay of the log, while kinolog runs."""
     database_url = _url(settings)
@@ -158,12 +176,7 @@ async def check_backup(settings: ProjectorSettings, options: CommandOptions) -> 
     """Compare every file of a backup with its hash, and the master keys. Needs neither log nor database."""
     manifest = await asyncio.to_thread(BackupFolder(_folder(options)).checked_manifest)
     check_master_keys(manifest, load_master_keys(settings))
-    text = (
-        f"the backup of {manifest.made_at} is whole: {manifest.position} commits, "
-        f"{manifest.tables['keys'].rows} keys, {len(manifest.artifacts)} files"
-    )
-    facts = {"position": manifest.position, "made_at": manifest.made_at, "files": len(manifest.artifacts)}
-    return Report(text, facts)
+    return Report(manifest.checked_text, manifest.checked_facts)
 
 
 async def load(settings: ProjectorSettings, options: CommandOptions) -> Report:

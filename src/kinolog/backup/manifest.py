@@ -62,6 +62,25 @@ class Manifest:
         yield from self.segments
         yield from self.tables.values()
 
+    @property
+    def checked_text(self) -> str:
+        """What a check says that found every file whole."""
+        facts = self.checked_facts
+        return (
+            f"the backup of {self.made_at} is whole: {self.position} commits, {facts['keys']} keys, "
+            f"{facts['files']} files"
+        )
+
+    @property
+    def checked_facts(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "position": self.position,
+            "made_at": self.made_at,
+            "files": len(self.artifacts),
+            "keys": self.tables["keys"].rows,
+        }
+
     def missing_master_keys(self, ids: Iterable[str]) -> list[str]:
         """Return the master keys that the backup needs and that are not among these."""
         return sorted(set(self.master_keys) - set(ids))

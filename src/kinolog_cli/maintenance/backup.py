@@ -79,22 +79,11 @@ def _check(backup: BackupFolder, data: Path | None, as_json: bool) -> ExitCode:
     context = current_context(wants_json(as_json))
     if context.as_json:
         context.print_json(
-            {
-                "position": manifest.position,
-                "made_at": manifest.made_at,
-                "files": len(manifest.artifacts),
-                "keys": manifest.tables["keys"].rows,
-                "master_keys": list(manifest.master_keys),
-                "missing_master_keys": missing,
-            }
+            manifest.checked_facts
+            | {"master_keys": list(manifest.master_keys), "missing_master_keys": missing}
         )
         return ExitCode.OK
-    context.out.print(
-        f"the backup of {manifest.made_at} is whole: {manifest.position} commits, "
-        f"{manifest.tables['keys'].rows} keys, {len(manifest.artifacts)} files",
-        soft_wrap=True,
-        markup=False,
-    )
+    context.out.print(manifest.checked_text, soft_wrap=True, markup=False)
     if manifest.master_keys:
         state = (
             "not on this machine: name its copy with KINOLOG_MASTER_KEY_FILE to compare it"

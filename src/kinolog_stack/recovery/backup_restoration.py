@@ -48,16 +48,16 @@ class BackupRestoration:
 
     def _restore(self, folder: BackupFolder) -> Restored:
         data = self.stack.folder
-        checked = self.stack.projector("check-backup", "--folder", str(self.backup))
+        self.stack.projector("check-backup", "--folder", str(self.backup))
         self._check_place()
         manifest = folder.present_manifest()  # its files were compared now, and are again as they are copied
         check_fit(manifest, data)
-        self.say(f"  the backup of {checked['made_at']} is whole: {checked['position']} commits")
+        self.say(f"  {manifest.checked_text}")
         self.say("  Later jobs will be missing.")
         self._note_erasures()
         steps = [
             *(f"set {path.name}/ of {data.path} aside" for path in self._occupied()),
-            f"load {checked['position']} commits, the keys and the log lines of {self.backup}",
+            f"load {manifest.position} commits, the keys and the log lines of {self.backup}",
             "copy its files",
             "erase again what was erased here",
             "build the read models from the log",
@@ -82,7 +82,7 @@ class BackupRestoration:
         copy_files(folder, manifest.artifacts, data.artifacts)
         again = self._erase_again()
         settled = self.stack.projector("settle")
-        expected = checked["position"] + again
+        expected = manifest.position + again
         if settled["commits"] != expected:
             raise StartError(f"{settled['commits']} commits were restored instead of {expected}.")
         data.end_restore()

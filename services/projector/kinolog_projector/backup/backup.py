@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import LiteralString
 
+import psycopg
 from psycopg import sql
 
 from kinolog.backup.folder import BackupFolder, record
@@ -18,14 +16,12 @@ from kinolog.backup.manifest import ARTIFACTS, LOG, BackupFile, Manifest, Segmen
 from kinolog.ports.artifacts import ArtifactDamaged, ArtifactMissing, ArtifactStore, digest_in
 from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.ports.raw_log import RawLog
-from kinolog.process.logs import fields
 from kinolog.readmodel.database import Connection, writer_connection
+from kinolog_projector.backup.segment_comparison import NOTHING, SegmentComparison, check_damages
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
-from kinolog_projector.guard.log_guard import described
+from kinolog_projector.guard.log_guard import unreadable
 from kinolog_projector.schema.migrate import check_schema
-
-logger = logging.getLogger(__name__)
 
 SEGMENT_COMMITS = 10_000
 CHUNK_COMMITS = 1_000
@@ -75,17 +71,6 @@ SELECT DISTINCT encode(substring(wrapped FROM 2 FOR 8), 'hex') FROM kinolog.key_
 
 class FilesChanged(UnusableBackup):
     """A file vanished while it was copied: its job was erased meanwhile."""
-
-
-class OtherHistory(UnusableBackup):
-    """The folder holds commits that this kinolog does not have."""
-
-    def __init__(self, folder: Path, first: int, last: int) -> None:
-        super().__init__(
-            f"{folder} holds the backup of another kinolog, or of this one before it lost data or was restored: the "
-            f"commits at positions {first} to {last} are not those of its log. Nothing was changed. Restore that "
-            "backup, or name another folder"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +125,9 @@ class Backup:
         self._folder = folder
 
     async def make(self) -> MadeBackup:
-        """Copy what is new. Raises `UnusableBackup`, `WrongSchema`, `DamagedLog`.
+        """Copy what is new. Raises `UnusableBackup`, `WrongSchema`, `LogUnavailable`.
 
+        Raises `DamagedLog` if log and archive differ in what is copied or was before, or if Postgres cannot read it.
         A job may be erased meanwhile; then the copy starts again, from a state in which it is.
         """
         with self._folder.prepared():
@@ -151,6 +137,8 @@ class Backup:
                 except FilesChanged:
                     if not remaining:
                         raise
+                except psycopg.InternalError as error:  # a damaged page
+                    raise DamagedLog(f"{NOTHING}: {unreadable(error)}. {RESTORE}") from error
         raise AssertionError("unreachable")
 
     async def _make(self) -> MadeBackup:
@@ -159,7 +147,8 @@ class Backup:
         async with await writer_connection(self._database_url, "kinolog-backup") as connection:
             await check_schema(connection)
             state = await self._copy_state(connection, f"{stamp:%Y%m%dT%H%M%S%f}")
-            kept = await self._unchanged_segments(ArchiveReader(connection), before, state.position)
+            comparison = SegmentComparison(self._folder, self._log, ArchiveReader(connection))
+            kept = await comparison.unchanged(before, state.position, SEGMENT_COMMITS)
             segments = [*kept, *[s async for s in self._new_segments(connection, kept, state.position)]]
             copied = await self._copy_files(connection, state.files, before)
         manifest = Manifest(
@@ -197,33 +186,6 @@ class Backup:
             position=position, tables=tables, files=sorted(files), master_keys=tuple(sorted(master_keys))
         )
 
-    async def _unchanged_segments(
-        self, archive: ArchiveReader, before: Manifest | None, position: int
-    ) -> list[Segment]:
-        """Return the segments of the backup before that stay. From the first that is damaged or not full all are new.
-
-        Raises `OtherHistory` if one holds another commit than the archive, or a later one: writing it again would
-        delete what may be the last copy, such as after a data folder was lost and a new one was started.
-        """
-        if before is None:
-            return []
-        if before.position > position:
-            raise OtherHistory(self._folder.path, position + 1, before.position)
-        kept: list[Segment] = []
-        stays = True
-        for segment in before.segments:
-            if problem := self._folder.failure_of(segment):
-                logger.warning("%s %s: it is written again", segment.path, problem, extra=fields("segment"))
-                stays = False
-                continue
-            content = await asyncio.to_thread(self._folder.content_hash, segment)
-            if content != await archive.content_hash(segment.first - 1, segment.last):
-                raise OtherHistory(self._folder.path, segment.first, segment.last)
-            stays = stays and segment.last - segment.first + 1 == SEGMENT_COMMITS
-            if stays:
-                kept.append(segment)
-        return kept
-
     async def _new_segments(
         self, connection: Connection, kept: list[Segment], position: int
     ) -> AsyncIterator[Segment]:
@@ -235,8 +197,7 @@ class Backup:
             with self._folder.writer(f"{LOG}/{after + 1:012d}-{last:012d}.commits") as file:
                 for start in range(after, last, CHUNK_COMMITS):
                     until = min(start + CHUNK_COMMITS, last)
-                    if damages := await comparison.range(start, until):
-                        raise DamagedLog(f"nothing was backed up: {described(damages)}. {RESTORE}")
+                    check_damages(await comparison.range(start, until))
                     logged = await self._log.stored(start, until)
                     for number in range(start + 1, until + 1):
                         file.write(record(logged[number]))

@@ -76,10 +76,13 @@ class LogComparison:
 
 async def archived_damages(log: RawLog, archive: ArchiveReader) -> list[Damage]:
     """Return the differences of the first range that differs, of all that is archived now. Writers may go on."""
-    comparison = LogComparison(log, archive)
-    last = await archive.position()
-    for after in range(0, last, CHUNK_COMMITS):
-        if damages := await comparison.range(after, min(after + CHUNK_COMMITS, last)):
+    return await first_damages(LogComparison(log, archive), 0, await archive.position())
+
+
+async def first_damages(comparison: LogComparison, after: int, until: int) -> list[Damage]:
+    """Return the differences of the first chunk that differs, after `after` up to `until`. Raises as `range` does."""
+    for start in range(after, until, CHUNK_COMMITS):
+        if damages := await comparison.range(start, min(start + CHUNK_COMMITS, until)):
             return damages
     return []
 

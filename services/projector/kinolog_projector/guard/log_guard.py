@@ -199,3 +199,8 @@ def described(damages: list[Damage]) -> str:
     more = len(damages) - NAMED
     rest = f"; and {more} more beside them" if more > 0 else ""
     return "log and archive differ: " + "; ".join(map(str, damages[:NAMED])) + rest
+
+
+def unreadable(error: psycopg.InternalError) -> str:
+    """Return in words that Postgres cannot read a page. The first line alone: details may hold values."""
+    return f"the database cannot be read: {str(error).strip().partition(chr(10))[0]}"
