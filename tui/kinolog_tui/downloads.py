@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
-from typing import TYPE_CHECKING, Literal
+from tempfile import gettempdir, mkdtemp
+from typing import IO, TYPE_CHECKING, Literal
+from weakref import finalize
 
-from kinolog_client import AsyncKinologClient, JobInfo
+from kinolog_client import AsyncKinologClient, GatewayError, JobInfo
 from kinolog_client.http.partial_file import partial_file
 
 if TYPE_CHECKING:  # numpy is imported later
@@ -26,19 +29,32 @@ class JobErased(OSError):
 
 
 class DownloadFolder:
-    """A temporary folder for the files of jobs, and small pictures decoded from them."""
+    """A temporary folder for the files of jobs, and small pictures decoded from them.
+
+    A dashboard is open for days, and a cleaner of temporary files may delete the folder: `open` makes another one.
+    """
 
     def __init__(self) -> None:
         remove_dead_folders(Path(gettempdir()))
-        self._folder = TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-        self.path = Path(self._folder.name)
-        draft = self.path / f"{LOCK}-draft"
-        self._lock = draft.open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        draft.rename(self.path / LOCK)  # locked before another dashboard can find it
+        self._make()
         self._erased: set[str] = set()
         self.pictures: dict[str, Picture] = {}
         """The thumbnails of jobs that were selected in the list."""
+
+    def _make(self) -> None:
+        self.path = Path(mkdtemp(prefix=PREFIX))
+        self._cleanup = finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self._lock = _lock(self.path)
+
+    def open(self) -> Path:
+        """Return the folder. If it is gone, make another one, under a new name: anyone may have the old one by now.
+
+        Raises `OSError`.
+        """
+        if not _is_own_folder(self.path):
+            self.close()
+            self._make()
+        return self.path
 
     def file(self, job_id: str, name: str) -> Path:
         """Return the place of a file of a job. `name` follows the id."""
@@ -49,21 +65,35 @@ class DownloadFolder:
         client: AsyncKinologClient,
         job_id: str,
         name: str,
-        kind: Literal["thumbnail", "scene"],
+        kind: Literal["video", "thumbnail", "scene"],
         scene: int | None = None,
+        on_progress: Callable[[int, int | None], object] | None = None,
     ) -> Path:
-        """Return a file of a job, downloaded if it is not here. Raises `GatewayError`, `OSError`."""
+        """Return a file of a job, downloaded if it is not here. Raises `GatewayError`, `OSError`, `JobErased`."""
+        self.check(job_id)
+        self.open()
         file = self.file(job_id, name)
         if not file.exists():
-            with partial_file(file) as part:  # no flush: the folder does not outlive this process
-                async for chunk in client.stream(job_id, file=kind, scene=scene):
-                    part.write(chunk)
+            try:
+                if kind == "video":
+                    await client.download(job_id, file, on_progress=on_progress)
+                else:
+                    with partial_file(file) as part:  # no flush: the folder does not outlive this process
+                        async for chunk in client.stream(job_id, file=kind, scene=scene):
+                            part.write(chunk)
+            except (GatewayError, OSError):
+                self.check(job_id)  # an erasure meanwhile is the cause: it deleted what was received
+                raise
         self.check(job_id)
         return file
 
+    def is_erased(self, job_id: str) -> bool:
+        """Return whether a job is known to be erased."""
+        return job_id in self._erased
+
     def check(self, job_id: str) -> None:
         """Raise `JobErased`, and delete what was downloaded meanwhile, if the job is erased."""
-        if job_id in self._erased:
+        if self.is_erased(job_id):
             self._delete(job_id)
             raise JobErased(f"job {job_id} is erased")
 
@@ -76,13 +106,38 @@ class DownloadFolder:
 
     def close(self) -> None:
         """Delete the folder."""
-        self._lock.close()
-        self._folder.cleanup()
+        if self._lock is not None:
+            self._lock.close()
+        self._cleanup()
 
     def _delete(self, job_id: str) -> None:
-        for file in self.path.iterdir():
-            if job_id in file.name:
-                file.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder is gone, and the files with it
+            for file in self.path.iterdir():
+                if job_id in file.name:
+                    file.unlink(missing_ok=True)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Return whether a folder of this user is there, and no link to one."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def _lock(folder: Path) -> IO[str] | None:
+    """Lock a new folder for the life of this process. Without locks on its file system, no dashboard finds it."""
+    draft = folder / f"{LOCK}-draft"
+    lock = draft.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # ENOLCK, EOPNOTSUPP or EINVAL, as the file system has it
+        lock.close()
+        draft.unlink()
+        return None
+    draft.rename(folder / LOCK)  # locked before another dashboard can find it
+    return lock
 
 
 def remove_dead_folders(root: Path) -> None:

@@ -97,8 +97,8 @@ class SessionApp(KeymapApp):
 
     @property
     def temporary_folder(self) -> Path:
-        """The folder for files that nobody keeps. It is deleted when the dashboard ends."""
-        return self.downloads.path
+        """The folder for files that nobody keeps. It is deleted when the dashboard ends. Raises `OSError`."""
+        return self.downloads.open()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return what every line passes on its way to the terminal."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from kinolog_tui.widgets.frame import AlarmBanner
+from kinolog_tui.widgets.alarm_banner import AlarmBanner
 from textual.pilot import Pilot
 
 from tests.snapshot.colours import contrasts
-from tests.snapshot.dashboard_pilot import app_of, press, settled, strips, text
+from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, strips, text
 from tests.snapshot.replay import Replay
 
 FULL = {
@@ -56,3 +58,42 @@ async def test_a_server_without_alarms_shows_none(gateway: Replay, pilot: Pilot[
     await settled(pilot)
     assert not pilot.app.screen.query_one(AlarmBanner).display
     assert app_of(pilot).messages.latest == []
+
+
+async def test_an_operator_on_a_small_screen_sees_every_source(gateway: Replay, tmp_path: Path) -> None:
+    """The alarms of two processes of a source are one. Long details leave room for the next source and the number."""
+    long = "The log differs from its archive at position 7. " * 12
+    damage = FULL | {"name": "log-damaged", "text": "No command is carried out.", "source": "projector"}
+    waiting = WARNING | {"name": "waits", "text": "Job … waits for its key.", "source": "api"}
+    lost = "Job kkkkkkkkkkkkkkkkkkkkkkkkkk waits for its key."
+    one_each = [
+        damage | {"details": long},
+        waiting | {"details": f"{lost} {long}"},
+        WARNING | {"name": "late", "source": "gateway", "details": ""},
+    ]
+    gateway.answers["/mcp/alarms"] = {
+        "alarms": [alarm | {"instance": name} for alarm in one_each for name in ("one", "two")]
+    }
+    async with dashboard(gateway.url, tmp_path, NARROW) as pilot:
+        app_of(pilot).request_alarms()
+        await settled(pilot)
+        shown = text(pilot)
+        banner = pilot.app.screen.query_one(AlarmBanner)
+        assert banner.size.height == 6
+        top = banner.region.y
+        lines = [line.rstrip() for line in shown.splitlines()[top : top + 6]]
+    assert lines[0].startswith(" ✖ New jobs are refused: No command is carried out. – The log differs")
+    assert lines[2].endswith("… (projector)")
+    assert lines[3].startswith(f" ! {lost} The log")
+    assert lines[4].endswith("… (api)")
+    assert lines[5] == " and 1 more: `kinolog doctor` lists them"
+
+
+async def test_processes_that_report_different_details_show_both(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The text is there once, followed by what each process adds."""
+    gateway.answers["/mcp/alarms"] = {
+        "alarms": [WARNING | {"details": details} for details in ("Job 7 waits.", "Job 8 waits.")]
+    }
+    app_of(pilot).request_alarms()
+    await settled(pilot)
+    assert "! The projector stands still. – Job 7 waits. – Job 8 waits. (projector)" in text(pilot)

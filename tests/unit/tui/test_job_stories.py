@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import av
 import pytest
+from kinolog_tui.screens.job.scenes_tab import ScenesTab, SceneThumbnail
+from kinolog_tui.session.messages import RequestAnswered
 from kinolog_tui.widgets.job.history import HistoryPanel
 from kinolog_tui.widgets.job.player import Player
 from kinolog_tui.widgets.job.scenes import SceneList
@@ -14,7 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import TabbedContent
 
 from tests.snapshot.dashboard_pilot import app_of, press, settled, text, until, until_text
-from tests.snapshot.replay import Replay, recorded, requests_of
+from tests.snapshot.replay import Json, Replay, recorded, requests_of
 
 RUNNING, MADE = recorded()["running"], recorded()["made"]
 
@@ -71,6 +73,38 @@ async def test_scenes_get_their_pictures_when_they_are_looked_at(gateway: Replay
     assert "▀▀▀▀" in text(pilot)
     await press(pilot, "ctrl+r")
     assert [len(requests_of(gateway, "GET", path)) for path in paths] == [1, 1]
+
+
+async def test_each_attempt_has_pictures_of_its_own(gateway: Replay, pilot: Pilot[None]) -> None:
+    """The scenes of another attempt are fetched again, and those of an erased job lose their pictures."""
+    app_of(pilot).open_job(MADE)
+    await settled(pilot)
+    await press(pilot, "right_square_bracket")
+    tab = pilot.app.screen.query_one(ScenesTab)
+    scenes = tab.query_one(SceneList)
+    first = scenes.thumbnails[0]
+    job = gateway.answers[f"/mcp/status/{MADE}"]
+    again = job | {"attempt": job["attempt"] + 1, "status": "processing", "version": job["version"] + 1}
+    await _commit(gateway, again, "attempt_started")
+    await until(pilot, lambda: tab.job and tab.job.attempt == again["attempt"])
+    await settled(pilot)
+    assert set(scenes.thumbnails) == {0, 1}
+    for index in (0, 1):
+        assert len(requests_of(gateway, "GET", f"/mcp/result/{MADE}/scenes/{index}")) == 2
+    tab.post_message(RequestAnswered("thumbnail", SceneThumbnail(job["attempt"], 2, first)))
+    await settled(pilot)
+    assert set(scenes.thumbnails) == {0, 1}
+    await _commit(gateway, again | {"erased": True, "version": again["version"] + 1}, "erased")
+    await until(pilot, lambda: tab.job and tab.job.erased)
+    tab.post_message(RequestAnswered("thumbnail", SceneThumbnail(again["attempt"], 0, first)))
+    await settled(pilot)
+    assert scenes.thumbnails == {}
+
+
+async def _commit(gateway: Replay, job: Json, event: str) -> None:
+    """Send a commit, after which the job is so."""
+    state = {name: job[name] for name in ("status", "percent", "attempt")} | {"events": [event], "job": job}
+    await gateway.send("job_status_update", 9_000 + job["version"], state, job["job_id"])
 
 
 def still(colour: tuple[int, int, int]) -> str:

@@ -282,13 +282,16 @@ class AnalyticsPage(Page):
         """Export the numbers to a CSV file."""
         values = [value for _, chart in sorted(self._values.items()) for value in chart]
 
+        async def write_for_browser() -> Path:
+            return await write_csv(self.kinolog.temporary_folder / name, values)
+
         def chosen(path: str | None) -> None:
             if path:
                 self.request("export", partial(write_csv, Path(path).expanduser().absolute(), values))
 
         name = f"kinolog-{SPAN_WORDS[self.span].replace(' ', '-')}.csv"
         if self.app.is_web:  # the browser asks for the path
-            self.request("export", partial(write_csv, self.kinolog.temporary_folder / name, values))
+            self.request("export", write_for_browser)
         else:
             self.app.push_screen(SaveDialog("Export the numbers", name), chosen)
 

@@ -83,7 +83,9 @@ class FilmsPage(Page):
         match message.value:
             case JobPageInfo() as page:
                 self._show(page)
-            case FilmThumbnail(job_id=job_id, picture=picture):
+            case FilmThumbnail(job_id=job_id, picture=picture) if not self.kinolog.downloads.is_erased(
+                job_id
+            ):
                 self.query_one(FilmWall).show_thumbnail(job_id, picture)
 
     def _show(self, page: JobPageInfo) -> None:

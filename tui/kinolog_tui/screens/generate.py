@@ -331,7 +331,7 @@ class GeneratePage(Page):
         prompt = self.query_one("#prompt", TextArea)
         try:
             self._write(edited(self.app, prompt.text, self.kinolog.temporary_folder))
-        except EditorFailed as error:
+        except (EditorFailed, OSError) as error:
             self.notify(str(error), title="Not edited", severity="warning")
 
     def action_edit(self) -> None:

@@ -15,7 +15,8 @@ from kinolog_tui.screens.request_owner import RequestOwner
 from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.live_feed import FeedEvent, LiveUpdates
 from kinolog_tui.session.status_messages import StatusMessage
-from kinolog_tui.widgets.frame import AlarmBanner, LinkBanner, TopBar
+from kinolog_tui.widgets.alarm_banner import AlarmBanner
+from kinolog_tui.widgets.frame import LinkBanner, TopBar
 from kinolog_tui.widgets.key_line import KeyLine
 from kinolog_tui.widgets.status_line import StatusLine
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.text import Text
 from textual.app import RenderResult
 from textual.events import Click
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from kinolog_client import AlarmInfo, LinkState
+from kinolog_client import LinkState
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.widgets.theme_styles import style
 
@@ -23,9 +21,6 @@ PAGES = (
     ("6", "films", "Films"),
 )
 """Default key, mode and name of each page."""
-REFUSE_WRITES = "refuse_writes"
-"""Severity of an alarm while which no new job is accepted."""
-MOST_ALARMS = 2
 LINK_MARKS = {
     "live": ("● live", "success"),
     "connecting": ("◌ connecting", "warning"),
@@ -86,23 +81,3 @@ class LinkBanner(Static):
         elif link.state == "polling":
             self.update(Text(f" No live updates; polling instead. Nothing is missed. {now}"))
         self.set_class(link.state == "offline", "-offline")
-
-
-class AlarmBanner(Static):
-    """Shows the troubles of kinolog's own parts that stand, each with what to do. Hidden without any."""
-
-    def show(self, alarms: Sequence[AlarmInfo]) -> None:
-        """Show or hide the banner. Those that refuse new jobs come first."""
-        refusing = [alarm for alarm in alarms if alarm.severity == REFUSE_WRITES]
-        others = [alarm for alarm in alarms if alarm.severity != REFUSE_WRITES]
-        self.display = bool(alarms)
-        lines = [f" ✖ New jobs are refused: {_alarm_text(alarm)}" for alarm in refusing]
-        lines += [f" ! {_alarm_text(alarm)}" for alarm in others]
-        more = [f" and {len(lines) - MOST_ALARMS} more: `kinolog doctor` lists them"]
-        self.update(Text("\n".join(lines[:MOST_ALARMS] + (more if len(lines) > MOST_ALARMS else []))))
-        self.set_class(bool(refusing), "-refusing")
-
-
-def _alarm_text(alarm: AlarmInfo) -> str:
-    """Return an alarm in words, with what only operators may read if this key is one of theirs."""
-    return f"{alarm.text}{' – ' if alarm.details else ''}{alarm.details} ({alarm.source})"

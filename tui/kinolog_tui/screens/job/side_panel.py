@@ -90,7 +90,7 @@ class JobSidePanel(RequestOwner, Vertical):
             case JobInfo() as job if _same(self._job, job):
                 self._draw(with_known_progress(job, self._job))
                 self._fetch_thumbnail(job)
-            case JobThumbnail(job_id=job_id, picture=picture):
+            case JobThumbnail(job_id=job_id, picture=picture) if not self.kinolog.downloads.is_erased(job_id):
                 self.kinolog.downloads.pictures[job_id] = picture
                 if self._job is not None and self._job.job_id == job_id:
                     self._draw(self._job)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from kinolog_client import GatewayError, JobInfo
+from kinolog_tui.downloads import JobErased
 from kinolog_tui.graphics.clip_decoder import DecodedClip, DecodeFailed, PixelBox, decode
 from kinolog_tui.screens.dialogs.save import SaveDialog
 from kinolog_tui.screens.job.job_tab import JobTab
@@ -30,12 +31,19 @@ class DownloadStatus:
 
 @dataclass(frozen=True, slots=True)
 class DownloadedVideo:
-    """A complete file; `clip` is its decoded pictures for `box`, only with the purpose `play`."""
+    """A complete file in the temporary folder; `clip` is its decoded pictures for `box`, only to play it."""
 
     file: Path
     clip: DecodedClip | None
     box: PixelBox
     purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class SavedVideo:
+    """The video at the path that the person chose."""
+
+    file: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +129,12 @@ class VideoTab(JobTab):
         start_work(self, work, "preview")
 
     def on_request_answered(self, message: RequestAnswered) -> None:
-        """Show a download's progress, the video or a preview, or report the file."""
+        """Show a download's progress, the video or a preview, or report the file. Of an erased job nothing is shown."""
         match message.value:
+            case SavedVideo(file=file):
+                self.notify(short_path(file), title="Saved")
+            case _ if self.kinolog.downloads.is_erased(self.job_id):
+                pass
             case DownloadStatus(text=text):
                 self._player.show_message(text)
             case DecodedPreview(clip=clip, box=box) if self._video is None:
@@ -142,13 +154,12 @@ class VideoTab(JobTab):
             case DownloadedVideo(file=file, purpose="open"):
                 self.app.open_url(file.as_uri())
                 self.notify(f"{file.name} is handed to the system's player")
-            case DownloadedVideo(file=file):
-                self.notify(short_path(file), title="Saved")
 
     def on_request_failed(self, message: RequestFailed) -> None:
         """Show in the player why there is no video to play. Other failures become a message."""
         if message.key == "play":
             message.prevent_default()  # no message
+        if message.key == "play" and not self.kinolog.downloads.is_erased(self.job_id):
             self._player.show_message(f"{message.failure.text} {{job.video}} tries again.")
 
     def open_elsewhere(self) -> None:
@@ -188,38 +199,45 @@ class VideoTab(JobTab):
 
     def _download(self, purpose: Purpose, target: Path | None = None) -> None:
         """Download to `target`, else once to the temporary folder; for `play`, decode the file too."""
-        box = self._player.box()
+        box, downloads, client = self._player.box(), self.kinolog.downloads, self.kinolog.client
         if self._video is None:
             return
-        file = target or self._file
 
         async def work() -> None:
             try:
-                if target is not None or not file.exists():
-                    await self._fetch(file, with_status=purpose == "play")
-                if target is None:
-                    self.kinolog.downloads.check(self.job_id)
-                clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
+                answer = await (fetch() if target is None else save(target))
+            except JobErased:
+                return  # the page shows it
             except GatewayError as error:
                 self.post_message(RequestFailed(purpose, RequestFailure.of(error)))
             except DecodeFailed as error:
                 self.post_message(RequestAnswered(purpose, DownloadStatus(str(error))))
             except OSError as error:
-                self.post_message(RequestFailed("save", RequestFailure.of_file(error)))
+                self.post_message(RequestFailed(purpose, RequestFailure.of_file(error)))
             else:
-                self.post_message(RequestAnswered(purpose, DownloadedVideo(file, clip, box, purpose)))
+                self.post_message(RequestAnswered(purpose, answer))
+
+        async def fetch() -> DownloadedVideo:
+            on_progress = self._show_received if purpose == "play" else None
+            file = await downloads.fetch(client, self.job_id, ".mp4", "video", on_progress=on_progress)
+            clip = await asyncio.to_thread(decode, file, box) if purpose == "play" else None
+            return DownloadedVideo(file, clip, box, purpose)
+
+        async def save(target: Path) -> SavedVideo:
+            downloads.check(self.job_id)
+            try:
+                return SavedVideo(await client.download(self.job_id, target))
+            except (GatewayError, OSError):
+                downloads.check(self.job_id)  # an erasure meanwhile is the cause
+                raise
 
         start_work(self, work, "video")
 
-    async def _fetch(self, file: Path, *, with_status: bool) -> None:
-        """Download the video, with its progress in the player."""
-
-        def show(done: int, total: int | None) -> None:
-            if with_status and total:
-                text = f"fetching the video … {size(done)} of {size(total)}"
-                self.post_message(RequestAnswered("play", DownloadStatus(text)))
-
-        await self.kinolog.client.download(self.job_id, file, on_progress=show)
+    def _show_received(self, done: int, total: int | None) -> None:
+        """Show the progress of a download in the player."""
+        if total:
+            text = f"fetching the video … {size(done)} of {size(total)}"
+            self.post_message(RequestAnswered("play", DownloadStatus(text)))
 
 
 def _why_no_video(job: JobInfo) -> str:

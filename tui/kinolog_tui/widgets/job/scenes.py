@@ -43,6 +43,12 @@ class SceneList(Static):
         self.thumbnails[index] = picture
         self._draw()
 
+    def remove_thumbnails(self) -> None:
+        """Show the scenes without pictures."""
+        if self.thumbnails:
+            self.thumbnails.clear()
+            self._draw()
+
     def _draw(self) -> None:
         """Draw the scenes, with a column of thumbnails as soon as there is one."""
         if not self._scenes:
