@@ -90,7 +90,8 @@ async def test_each_attempt_has_pictures_of_its_own(gateway: Replay, pilot: Pilo
     await settled(pilot)
     assert set(scenes.thumbnails) == {0, 1}
     for index in (0, 1):
-        assert len(requests_of(gateway, "GET", f"/mcp/result/{MADE}/scenes/{index}")) == 2
+        fetched = requests_of(gateway, "GET", f"/mcp/result/{MADE}/scenes/{index}")
+        assert len(fetched) > 1  # a storyboard that arrives meanwhile starts a download over
     tab.post_message(RequestAnswered("thumbnail", SceneThumbnail(job["attempt"], 2, first)))
     await settled(pilot)
     assert set(scenes.thumbnails) == {0, 1}
