@@ -81,7 +81,10 @@ async def test_waits_time_out() -> None:
 
 
 def test_every_thread_of_a_test_is_one_of_these() -> None:
-    """No test makes a `threading.Thread` itself, where an exception would be lost. Benchmarks are no tests."""
+    """No test makes a `threading.Thread` itself, where an exception would be lost. Benchmarks are no tests.
+
+    The renderer of tests has one that fails, as a library's may.
+    """
     made = []
     for path in TESTS.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
@@ -92,4 +95,4 @@ def test_every_thread_of_a_test_is_one_of_these() -> None:
             names += [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
             if "Thread" in names:
                 made.append(str(path.relative_to(TESTS)))
-    assert made == ["fixtures/threads.py"]
+    assert sorted(made) == ["fixtures/threads.py", "renderers/testcard.py"]

@@ -157,15 +157,14 @@ def test_a_new_folder_on_a_full_disk_can_be_used_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full when a data folder is made leaves no half-written layout.json behind."""
-    folder, write_text = DataFolder(tmp_path / "data"), Path.write_text
+    folder = DataFolder(tmp_path / "data")
 
-    def full(path: Path, text: str, encoding: str) -> int:
-        write_text(path, text[:5], encoding=encoding)
+    def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(StartError, match="is full"):
-        folder.open()
-    monkeypatch.setattr(Path, "write_text", write_text)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StartError, match="is full"):
+            folder.open()
     folder.open()
     folder.close()

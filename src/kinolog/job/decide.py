@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 
@@ -192,7 +193,7 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
     attempt = command.attempt
     match command:
         case c.RecordStages(marks=marks):
-            return [_stage_event(mark, attempt, job.updated_at, at) for mark in marks]
+            return _stage_events(marks, attempt, job.updated_at, at)
         case c.RecordScene(scene=index, artifact=artifact):
             if not 0 <= index < len(job.scenes):
                 raise Refused("NO_SUCH_SCENE", f"job {job.id} has {len(job.scenes)} scenes, not {index + 1}")
@@ -217,6 +218,16 @@ def _decide_worker_command(job: Job, command: _WorkerCommand, at: datetime) -> l
             return [e.Cancelled(at=at, attempt=attempt, percent=command.percent)]
         case c.FailAttempt():
             return _fail_attempt(job, command, at)
+
+
+def _stage_events(
+    marks: Sequence[c.StageMark], attempt: int, earliest: datetime, latest: datetime
+) -> list[e.Event]:
+    """Return the events of marks. Their times never decrease, also if the worker's clock was set back."""
+    events: list[e.Event] = []
+    for mark in marks:
+        events.append(_stage_event(mark, attempt, events[-1].at if events else earliest, latest))
+    return events
 
 
 def _stage_event(mark: c.StageMark, attempt: int, earliest: datetime, latest: datetime) -> e.Event:

@@ -29,13 +29,16 @@ def test_loopback_needs_no_key() -> None:
 
 
 def test_lines_of_a_key_file(tmp_path: Path) -> None:
-    """A line is a key with optional tenant and actor. Blank lines and comments are skipped."""
+    """A line is a key with optional tenant and actor. Blank lines and comments are skipped.
+
+    Whoever has a key without a tenant and names none is an operator.
+    """
     file = tmp_path / "keys"
     file.write_text(f"# who may call\n\n{KEY}\n{KEY}1 team  # theirs\n{KEY}2 team Jo Doe\n")
     authenticator = authenticator_for("127.0.0.1", file, "home")
     found = [authenticator.identify([("authorization", f"bearer {KEY}{end}")]) for end in ("", "1", "2")]
     assert found == [
-        Caller(tenant="home", actor="anonymous"),
+        Caller(tenant="home", actor="anonymous", is_operator=True),
         Caller(tenant="team", actor="anonymous"),
         Caller(tenant="team", actor="Jo Doe"),
     ]

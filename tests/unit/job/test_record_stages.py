@@ -64,6 +64,17 @@ def test_times_never_leave_the_order_of_events(running: LoadedJob) -> None:
     assert [event.at for event in events] == [seconds(1), seconds(4)]
 
 
+def test_a_clock_that_was_set_back_between_two_marks(running: LoadedJob) -> None:
+    """A mark with an earlier time than the mark before it is moved to that one's time."""
+    command = record(
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(3)),
+        c.StageMark(stage=Stage.PREFETCH, scene=None, at=seconds(2), seconds=1.0),
+        c.StageMark(stage=Stage.DENOISE, scene=0, at=seconds(3.5)),
+    )
+    events, _ = decided(running, command, seconds(4))
+    assert [event.at for event in events] == [seconds(3), seconds(3), seconds(3.5)]
+
+
 def test_only_the_holder_records(running: LoadedJob) -> None:
     """A worker that does not hold the attempt has lost the lease."""
     with pytest.raises(LeaseLost):
