@@ -34,7 +34,7 @@ up: setup ## Start everything on this machine and leave it running; Ctrl-C stops
 test: setup ## The suite
 	$(PYTEST) -n $(PROCESSES) -m "not drill" $(ARGS)
 
-drills: setup ## Minutes of kills, freezes, full disks and flipped bytes, before a release
+drills: setup ## Minutes of kills, freezes, full disks, flipped bytes and interrupted backups, before a release
 	$(PYTEST) -n 1 -m drill $(ARGS)
 
 check: verify ## Everything before a push: format, lint, types, walls, contract, unit tests

@@ -25,7 +25,7 @@ from tests.fixtures.programs import frozen
 from tests.fixtures.waits import wait_until
 from tests.fixtures.whole_stack import whole_stack
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.drill, pytest.mark.timeout(420)]
 
 
 def checked(backup: Path) -> Any:

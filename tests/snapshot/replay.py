@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 from kinolog_gateway.app import IDLE_SECONDS
+from kinolog_gateway.websocket.protocol import LiveProtocol
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -61,7 +62,7 @@ class Replay:
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),
-            ws="websockets-sansio",
+            ws=LiveProtocol,
             lifespan="off",
             log_config=None,
             access_log=False,

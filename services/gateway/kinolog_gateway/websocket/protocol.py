@@ -11,6 +11,7 @@ import socket
 from asyncio.transports import BaseTransport
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
 
 UNREAD_SECONDS = 60
 
@@ -25,3 +26,14 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+
+    def shutdown(self) -> None:
+        """Close the connection when the server stops.
+
+        uvicorn's method raises for a connection that the client is closing, and leaves those after it open.
+        """
+        if self.handshake_complete and not self.close_sent and self.conn.state is not OPEN:
+            self.stop_keepalive()
+            self.transport.close()
+        else:
+            super().shutdown()
