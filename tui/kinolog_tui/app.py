@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.command import CommandPalette
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
@@ -24,6 +26,7 @@ from kinolog_tui.session.background import start_work
 from kinolog_tui.session.job_list_filter import JobListFilter
 from kinolog_tui.session.keymap_app import key_label
 from kinolog_tui.session_app import SessionApp
+from kinolog_tui.terminal_driver import TerminalDriver
 from kinolog_tui.widgets.frame import PAGES
 
 STYLES = ("app", "dialogs", "dashboard", "jobs", "job", "generate", "analytics", "settings", "films")
@@ -58,6 +61,11 @@ class KinologApp(SessionApp):
     _mode_is_built = False
     has_unsent_prompt = False
     """Whether the form of Generate has a prompt that was not submitted."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's driver, or for a terminal the one that outlives it."""
+        driver = super().get_driver_class()
+        return TerminalDriver if driver is LinuxDriver else driver
 
     def switch_mode(self, mode: str) -> AwaitMount:
         """Go to another page. One that was visited before is shown at once, as it was."""

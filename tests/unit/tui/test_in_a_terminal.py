@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
+from kinolog_tui.terminal_driver import LosableOutput
+from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from tests.fixtures.screen import USUAL, Screen
 from tests.fixtures.terminal import Terminal
+from tests.fixtures.threads import background_thread
 from tests.snapshot.environment import environment_of
 from tests.snapshot.replay import Replay, recorded, replay
 from tests.unit.tui.test_graphics import kitty_pieces, sixel_pixels
@@ -89,6 +96,39 @@ async def test_a_signal_ends_it_as_leaving_does(
     assert code == 0
     assert "\x1b[?1049l" in screen.modes
     assert not left()
+
+
+async def test_a_terminal_that_goes_away_ends_it(env: dict[str, str], tmp_path: Path) -> None:
+    """However much the dashboard wants to draw on a terminal that is gone, SIGHUP ends it, and no file is left."""
+
+    def end() -> int | None:
+        with Terminal(COMMAND, env) as terminal:
+            terminal.until(lambda screen: "● live" in screen.line(0), terminal.started)
+            terminal.go_away()
+            code = terminal.end(signal.SIGHUP)
+        assert not list(tmp_path.glob("kinolog-tui-*"))
+        return code
+
+    assert await asyncio.to_thread(end) == 0
+
+
+def test_what_a_terminal_that_is_gone_does_not_take_is_dropped() -> None:
+    """Textual's thread takes more than fits into its queue, although nothing can be written any more."""
+    master, slave = pty.openpty()
+    os.close(master)
+    terminal = os.fdopen(slave, "w", encoding="utf-8")
+    writer = WriterThread(cast(IO[str], LosableOutput(terminal)))
+    writer.start()
+
+    def write(stopping: threading.Event) -> None:
+        for _ in range(3 * MAX_QUEUED_WRITES):
+            writer.write("text")
+        writer.stop()
+
+    with background_thread(write, "writes", join_seconds=10):
+        pass
+    with pytest.raises(OSError, match="Input/output error"):
+        terminal.close()
 
 
 async def test_without_colour_every_colour_is_a_grey(env: dict[str, str]) -> None:
