@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from kinolog.job import commands as c
 from kinolog.job.values import JobError, Sealed, Stage, Status
@@ -17,6 +19,24 @@ from kinolog.readmodel.postgres import PostgresReadModel
 from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.waits import until
 from tests.integration.running_projector import Feed, projecting
+
+
+def reported(job_id: str, attempt: int, at: datetime, **changes: Any) -> Progress:
+    """Return a report of the running job: 37.25 %, 12.5 s left."""
+    report = Progress(
+        job_id=job_id,
+        attempt=attempt,
+        at=at,
+        worker="worker-1",
+        stage=Stage.DENOISE,
+        scene=0,
+        scenes=1,
+        step=3,
+        steps=10,
+        percent=37.25,
+        eta_seconds=12.5,
+    )
+    return replace(report, **changes)
 
 
 async def test_progress_and_log_lines_reach_the_lists(
@@ -35,19 +55,7 @@ async def test_progress_and_log_lines_reach_the_lists(
             job_id=running, attempt=attempt, at=at, level=level, message=text, sequence=number, note=note
         )
 
-    newest = Progress(
-        job_id=running,
-        attempt=attempt,
-        at=at,
-        worker="worker-1",
-        stage=Stage.DENOISE,
-        scene=0,
-        scenes=1,
-        step=3,
-        steps=10,
-        percent=37.25,
-        eta_seconds=12.5,
-    )
+    newest = reported(running, attempt, at)
     feed.held = [line(1, LogLevel.INFO), line(2, LogLevel.WARNING)]
     async with projecting(database_url, memory_jobs, feed):
         await read_model.wait_for(3, 20)
@@ -88,19 +96,7 @@ async def test_a_commit_keeps_what_was_reported_of_its_attempt(
     memory_jobs, feed = MemoryJobs(), Feed()
     job_id = await memory_jobs.submit()
     attempt = await memory_jobs.start(job_id)
-    report = Progress(
-        job_id=job_id,
-        attempt=attempt,
-        at=memory_jobs.now,
-        worker="worker-1",
-        stage=Stage.ENCODE_PROMPT,
-        scene=0,
-        scenes=1,
-        step=3,
-        steps=10,
-        percent=37.25,
-        eta_seconds=12.5,
-    )
+    report = reported(job_id, attempt, memory_jobs.now, stage=Stage.ENCODE_PROMPT)
 
     async def shown() -> tuple[float, float | None]:
         (row,) = (await read_model.list_jobs("default", JobQuery())).rows

@@ -293,9 +293,7 @@ async def connect(
             if failure is None:
                 connected = True  # although it may be lost again by now; then the client reconnects
                 return client
-            why = (
-                str(failure) or type(failure).__name__
-            )  # of any type: something else than a server may answer
+            why = str(failure) or type(failure).__name__  # something other than NATS may answer with anything
         servers = ", ".join(without_credentials(url.strip()) for url in settings.nats_url.split(","))
         raise LogUnavailable(f"cannot connect to NATS at {servers} as {service.value}: {why}") from failure
     finally:
