@@ -32,7 +32,7 @@ from kinolog_worker.inference.process import InferenceProcess
 from kinolog_worker.media.video_check import ExpectedMedia, verify_video
 from kinolog_worker.renderers.renderer import ModelSource
 
-from kinolog.storyboard.planner import plan_storyboard
+from tests.builders.render_jobs import card_job
 from tests.fixtures.programs import frozen
 from tests.renderers.installed import PYTHONPATH
 from tests.renderers.testcard import RENDERER
@@ -50,22 +50,6 @@ async def process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InferencePro
     assert not inference.alive
 
 
-def _job(folder: Path, prompt: str = "A star. A ring.", frames: int = 20, **options: object) -> RenderJob:
-    folder.mkdir(exist_ok=True)  # the worker has made its own
-    return RenderJob(
-        job_id="job-1",
-        model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER, options=options),
-        scenes=plan_storyboard(prompt, frames=frames, fps=8, seed=7),
-        width=64,
-        height=48,
-        fps=8,
-        steps=5,
-        guidance=1.0,
-        folder=folder / "attempt",
-        preview_interval_seconds=0.0,
-    )
-
-
 async def _all(process: InferenceProcess, job: RenderJob) -> list[Message]:
     return [message async for message in process.run(job)]
 
@@ -76,7 +60,7 @@ def _only(messages: list[Message], kind: type) -> list[Message]:
 
 async def test_a_job_becomes_a_verified_video(process: InferenceProcess, tmp_path: Path) -> None:
     """A run ends with files in the requested format, and facts that match them."""
-    messages = await _all(process, _job(tmp_path))
+    messages = await _all(process, card_job(tmp_path))
     finished = messages[-1]
     assert isinstance(finished, FinishedMessage)
     files = {file.kind: file for file in finished.files}
@@ -95,7 +79,7 @@ async def test_a_job_becomes_a_verified_video(process: InferenceProcess, tmp_pat
 
 async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) -> None:
     """Stages start and finish in order, steps count up, and one message closes the run."""
-    messages = await _all(process, _job(tmp_path))
+    messages = await _all(process, card_job(tmp_path))
     stages = [
         (message.stage, message.scene, isinstance(message, StageStartedMessage))
         for message in messages
@@ -116,9 +100,9 @@ async def test_messages_are_in_order(process: InferenceProcess, tmp_path: Path) 
 
 async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, tmp_path: Path) -> None:
     """A model is loaded once and used by the jobs that follow, in the same process."""
-    first = await _all(process, _job(tmp_path / "1"))
+    first = await _all(process, card_job(tmp_path / "1"))
     pid = process.pid
-    second = await _all(process, replace(_job(tmp_path / "2"), job_id="job-2"))
+    second = await _all(process, replace(card_job(tmp_path / "2"), job_id="job-2"))
     cached = [message.cached for message in first + second if isinstance(message, LoadedMessage)]
     assert cached == [False, True]
     assert process.pid == pid
@@ -126,7 +110,7 @@ async def test_the_second_job_finds_the_model_loaded(process: InferenceProcess, 
 
 async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_path: Path) -> None:
     """After a prefetch the run finds the model and the embeddings of all scenes."""
-    job = _job(tmp_path)
+    job = card_job(tmp_path)
     first = await process.prefetch(job)
     again = await process.prefetch(job)
     assert isinstance(first, PrefetchedMessage)
@@ -139,7 +123,7 @@ async def test_prefetch_leaves_nothing_to_load(process: InferenceProcess, tmp_pa
 
 async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Path) -> None:
     """A cancelled run stops long before its last step and leaves no partial file; the process serves the next job."""
-    job = replace(_job(tmp_path, step_seconds=0.02), steps=5_000)
+    job = replace(card_job(tmp_path, step_seconds=0.02), steps=5_000)
     messages: list[Message] = []
     async for message in process.run(job):
         messages.append(message)
@@ -149,37 +133,37 @@ async def test_cancel_acts_between_steps(process: InferenceProcess, tmp_path: Pa
     assert len(_only(messages, StepMessage)) < 1_000
     assert list(job.folder.iterdir()) == []
     pid = process.pid
-    assert isinstance((await _all(process, _job(tmp_path)))[-1], FinishedMessage)
+    assert isinstance((await _all(process, card_job(tmp_path)))[-1], FinishedMessage)
     assert process.pid == pid
 
 
 async def test_closing_the_iterator_cancels_the_run(process: InferenceProcess, tmp_path: Path) -> None:
     """Closing the iterator cancels the run, so that the next one is served."""
-    job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
+    job = replace(card_job(tmp_path, step_seconds=0.02), steps=50_000)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
             if isinstance(message, StepMessage):
                 break
-    assert isinstance((await _all(process, _job(tmp_path / "next")))[-1], FinishedMessage)
+    assert isinstance((await _all(process, card_job(tmp_path / "next")))[-1], FinishedMessage)
 
 
 async def test_a_dead_process_fails_its_job_and_the_next_one_runs(
     process: InferenceProcess, tmp_path: Path
 ) -> None:
     """A process that is killed ends its run as failed and retryable; a new process serves the next job."""
-    messages = await _all(process, _job(tmp_path, die_at_step=3))
+    messages = await _all(process, card_job(tmp_path, die_at_step=3))
     failed = messages[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == ("WORKER_CRASHED", True)
     assert "SIGKILL" in failed.message
-    assert isinstance((await _all(process, _job(tmp_path)))[-1], FinishedMessage)
+    assert isinstance((await _all(process, card_job(tmp_path)))[-1], FinishedMessage)
 
 
 async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferenceProcess, tmp_path: Path) -> None:
     """After a crash in scene 2 the next attempt renders scene 2 alone and ends with the same video."""
-    whole = (await _all(process, _job(tmp_path / "whole")))[-1]
+    whole = (await _all(process, card_job(tmp_path / "whole")))[-1]
     assert isinstance(whole, FinishedMessage)
-    job = _job(tmp_path / "torn")
+    job = card_job(tmp_path / "torn")
     torn = replace(job.model, options={"die_at_step": 2, "at_seed": job.scenes[1].seed})
     first = await _all(process, replace(job, model=torn))
     assert isinstance(first[-1], FailedMessage)
@@ -198,7 +182,7 @@ async def test_scenes_of_an_earlier_attempt_are_used_again(process: InferencePro
 
 async def test_a_damaged_scene_is_rendered_again(process: InferenceProcess, tmp_path: Path) -> None:
     """A scene file that no longer has its hash is rendered again, and the job's log reports it."""
-    job = _job(tmp_path)
+    job = card_job(tmp_path)
     done = tuple(
         message.file for message in await _all(process, job) if isinstance(message, SceneRenderedMessage)
     )
@@ -229,7 +213,7 @@ async def test_failures_have_codes_and_quote_the_prompt_in_their_detail_alone(
     retryable: bool,
 ) -> None:
     """Each fault has its code; the prompt is in no message and in no output; the process stays alive."""
-    messages = await _all(process, _job(tmp_path, SECRET, 20, **options))
+    messages = await _all(process, card_job(tmp_path, SECRET, 20, **options))
     failed = messages[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, retryable)
@@ -253,14 +237,14 @@ async def test_a_model_that_cannot_be_loaded_is_not_retryable(
     process: InferenceProcess, tmp_path: Path, model: ModelSource, code: str
 ) -> None:
     """Without its model or renderer a job fails at once, and another attempt cannot succeed."""
-    failed = (await _all(process, replace(_job(tmp_path), model=model)))[-1]
+    failed = (await _all(process, replace(card_job(tmp_path), model=model)))[-1]
     assert isinstance(failed, FailedMessage)
     assert (failed.code, failed.retryable) == (code, False)
 
 
 async def test_kill_ends_the_run_at_once(process: InferenceProcess, tmp_path: Path) -> None:
     """Killing the process ends its run with a code of its own."""
-    job = replace(_job(tmp_path, step_seconds=0.02), steps=50_000)
+    job = replace(card_job(tmp_path, step_seconds=0.02), steps=50_000)
     messages: list[Message] = []
     async for message in process.run(job):
         messages.append(message)
@@ -275,7 +259,7 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
     process: InferenceProcess, tmp_path: Path
 ) -> None:
     """While the process is stopped, as when a library holds the interpreter, the supervisor's loop keeps running."""
-    job = replace(_job(tmp_path, step_seconds=0.01), steps=40)
+    job = replace(card_job(tmp_path, step_seconds=0.01), steps=40)
     async with aclosing(process.run(job)) as messages:
         async for message in messages:
             if isinstance(message, StepMessage):
@@ -293,7 +277,7 @@ async def test_a_stopped_process_does_not_hold_up_its_supervisor(
 
 async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp_path: Path) -> None:
     """Two concurrent runs both finish, each with its own messages only."""
-    jobs = [replace(_job(tmp_path / str(number)), job_id=f"job-{number}") for number in (1, 2)]
+    jobs = [replace(card_job(tmp_path / str(number)), job_id=f"job-{number}") for number in (1, 2)]
     runs = await asyncio.gather(*(_all(process, job) for job in jobs))
     for job, messages in zip(jobs, runs, strict=True):
         assert {message.job_id for message in messages} == {job.job_id}
@@ -303,7 +287,7 @@ async def test_jobs_are_taken_one_after_the_other(process: InferenceProcess, tmp
 async def test_fades_and_dissolves_keep_the_length(process: InferenceProcess, tmp_path: Path) -> None:
     """Scenes with a fade and a dissolve make a clip of exactly the requested frames, dark at the fade."""
     prompt = "A star. Fade to a ring. Dissolve to a ball."
-    finished = (await _all(process, _job(tmp_path, prompt, frames=48)))[-1]
+    finished = (await _all(process, card_job(tmp_path, prompt, frames=48)))[-1]
     assert isinstance(finished, FinishedMessage)
     assert finished.media.frames == 48
     with av.open(str(finished.files[0].path)) as container:

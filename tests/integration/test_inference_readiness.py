@@ -7,13 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from kinolog_worker.inference.messages import FailedMessage, FinishedMessage, RenderJob
+from kinolog_worker.inference.messages import FailedMessage, FinishedMessage
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.renderer import ModelSource
 
-from kinolog.storyboard.planner import plan_storyboard
+from tests.builders.render_jobs import card_job
 from tests.renderers.installed import PYTHONPATH
-from tests.renderers.testcard import RENDERER
 
 
 async def test_a_process_that_died_before_a_job_is_not_the_fault_of_the_job(
@@ -21,17 +19,7 @@ async def test_a_process_that_died_before_a_job_is_not_the_fault_of_the_job(
 ) -> None:
     """A run whose process is gone before it begins has an error code that is not counted; the next one is served."""
     monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    job = RenderJob(
-        job_id="job-1",
-        model=ModelSource("testcard", "testcard", renderer=RENDERER),
-        scenes=plan_storyboard("A star.", frames=10, fps=8, seed=7),
-        width=64,
-        height=48,
-        fps=8,
-        steps=2,
-        guidance=1.0,
-        folder=tmp_path,
-    )
+    job = card_job(tmp_path)
     process = InferenceProcess(device="cpu", threads=1)
     try:
         await process.start()

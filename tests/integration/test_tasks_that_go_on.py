@@ -15,9 +15,8 @@ from kinolog_projector.projection.projector import Projector
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_worker.inference import process as process_module
 from kinolog_worker.inference.framing import read_answer
-from kinolog_worker.inference.messages import FailedMessage, FinishedMessage, RenderJob
+from kinolog_worker.inference.messages import FailedMessage, FinishedMessage
 from kinolog_worker.inference.process import InferenceProcess
-from kinolog_worker.renderers.renderer import ModelSource
 
 from kinolog.adapters.jetstream import key_rewrap
 from kinolog.adapters.jetstream.key_rewrap import rewrap_until_done
@@ -25,14 +24,13 @@ from kinolog.adapters.jetstream.keys import JetStreamKeyStore
 from kinolog.privacy.master_keys import MasterKeys, MasterKeyUnusable
 from kinolog.process.tasks import BackgroundTasks
 from kinolog.readmodel.postgres import PostgresReadModel
-from kinolog.storyboard.planner import plan_storyboard
 from tests.builders.memory_jobs import MemoryJobs
+from tests.builders.render_jobs import card_job
 from tests.builders.running_api import running_api
 from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.tasks import background_task
 from tests.integration.running_projector import Feed
 from tests.renderers.installed import PYTHONPATH
-from tests.renderers.testcard import RENDERER
 
 LIMIT_SECONDS = 60.0
 
@@ -123,25 +121,10 @@ async def test_an_answer_that_cannot_be_read_ends_the_job(
     process = InferenceProcess(device="cpu", threads=1)
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            failed = [message async for message in process.run(_job(tmp_path / "first"))][-1]
-            ended = [message async for message in process.run(_job(tmp_path / "second"))][-1]
+            failed = [message async for message in process.run(card_job(tmp_path / "first"))][-1]
+            ended = [message async for message in process.run(card_job(tmp_path / "second"))][-1]
     finally:
         await process.kill()
     assert isinstance(failed, FailedMessage)
     assert failed.retryable
     assert isinstance(ended, FinishedMessage)
-
-
-def _job(folder: Path) -> RenderJob:
-    return RenderJob(
-        job_id="job-1",
-        model=ModelSource("testcard", "embedded:testcard", renderer=RENDERER),
-        scenes=plan_storyboard("A star.", frames=10, fps=8, seed=7),
-        width=64,
-        height=48,
-        fps=8,
-        steps=5,
-        guidance=1.0,
-        folder=folder,
-        preview_interval_seconds=0.0,
-    )
