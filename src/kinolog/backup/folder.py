@@ -17,10 +17,10 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from struct import Struct
-from typing import IO, Self
+from typing import Self
 
 from kinolog.backup.hashed_file import UNFINISHED, HashedFile
 from kinolog.backup.manifest import (
@@ -153,14 +153,18 @@ class BackupFolder:
     def _delete_others(self, named: set[str]) -> None:
         """Delete what no manifest names any more, such as files of jobs that were erased since."""
         own = [*self.path.glob("*.copy*"), *(self.path / LOG).rglob("*"), *(self.path / ARTIFACTS).rglob("*")]
+        changed = set()
         for path in sorted(own, reverse=True):
             if path.is_dir():
                 if not any(path.iterdir()):
                     path.rmdir()
-                    flush_folder(path.parent)
+                    changed.add(path.parent)
             elif path.relative_to(self.path).as_posix() not in named:
                 path.unlink()
-                flush_folder(path.parent)
+                changed.add(path.parent)
+        for folder in changed:
+            if folder.is_dir():
+                flush_folder(folder)
 
     def writer(self, name: str) -> BackupFileWriter:
         """Return a writer of a file, for a `with` block. The manifest makes its name durable."""
@@ -179,7 +183,7 @@ class BackupFolder:
         """Return a file that an interrupted backup has copied whole, by its hash. None if there is none."""
         path = self.path / name
         with suppress(FileNotFoundError), path.open("rb") as content:
-            if _digest(content) == digest:
+            if file_digest(content, "sha256").hexdigest() == digest:
                 self._unflushed.add(path.parent)
                 return BackupFile(path=name, size_bytes=path.stat().st_size, sha256=digest)
         return None
@@ -191,7 +195,7 @@ class BackupFolder:
             if path.stat().st_size != file.size_bytes:
                 return f"has {path.stat().st_size} bytes instead of {file.size_bytes}"
             with path.open("rb") as content:
-                if _digest(content) != file.sha256:
+                if file_digest(content, "sha256").hexdigest() != file.sha256:
                     return "was changed: its hash is another one"
         except OSError as error:
             return f"cannot be read: {error.strerror or error}"
@@ -268,10 +272,3 @@ def _unwritable(folder: Path, error: OSError) -> UnusableBackup:
 def record(commit: RawCommit) -> bytes:
     """Return a commit as a segment holds it."""
     return _RECORD.pack(commit.position, len(commit.raw)) + commit.raw
-
-
-def _digest(content: IO[bytes]) -> str:
-    hashed = sha256()
-    while chunk := content.read(CHUNK_BYTES):
-        hashed.update(chunk)
-    return hashed.hexdigest()

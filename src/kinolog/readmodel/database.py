@@ -122,3 +122,8 @@ async def reader_connection(pool: AsyncConnectionPool[Connection]) -> AsyncItera
         ) from error
     except psycopg.InternalError as error:  # a page or an index whose bytes cannot be right
         raise ReadModelDamaged(f"the database is damaged. {RESTORE}") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error, else its type. The other lines of an error of Postgres may hold values."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

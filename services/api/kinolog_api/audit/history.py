@@ -78,10 +78,8 @@ class JobHistory:
     async def _history(self, job_id: str, call: RpcCall) -> list[RecordedCommit]:
         try:
             history = [recorded async for recorded in self._store.history(job_id)]
-        except DamagedLog:
-            if await self._owners.may_be(call.tenant, job_id):
-                raise
-            raise job_not_found(job_id) from None
+        except DamagedLog as damage:
+            raise await self._owners.error_for(call.tenant, job_id, damage) from None
         if not history or history[-1].commit.state.tenant != call.tenant:
             raise job_not_found(job_id)
         return history

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from kinolog.codec.commits import DamagedCommit, decode_commit
 from kinolog.ports.archive import ArchivedCommit
+from kinolog.ports.event_store import DamagedLog
 from kinolog.ports.read_model import ReadModel, ReadModelUnavailable
 from kinolog.process.tasks import BackgroundTasks, within
+from kinolog_api.rpc.errors import job_not_found
 
 ANSWER_SECONDS = 2.0
 
@@ -34,7 +36,11 @@ class JobOwners:
         self._read_model = read_model
         self._endings = BackgroundTasks()
 
-    async def may_be(self, tenant: str, job_id: str) -> bool:
+    async def error_for(self, tenant: str, job_id: str, damage: DamagedLog) -> Exception:
+        """Return what a tenant is told of a damaged job: the damage, or that there is no such job."""
+        return damage if await self._may_be(tenant, job_id) else job_not_found(job_id)
+
+    async def _may_be(self, tenant: str, job_id: str) -> bool:
         """Return whether the job may be one of the tenant: the archive answers and names another owner otherwise."""
         try:
             owners = await within(ANSWER_SECONDS, archived_owners(self._read_model, job_id), self._endings)

@@ -64,10 +64,8 @@ class JobQueries:
         """
         try:
             loaded = await self._store.load(job_id)
-        except DamagedLog:
-            if await self._owners.may_be(tenant, job_id):
-                raise
-            raise job_not_found(job_id) from None
+        except DamagedLog as damage:
+            raise await self._owners.error_for(tenant, job_id, damage) from None
         if loaded is None:
             await self._archive.check_lost(tenant, job_id)
         if loaded is None or loaded.job.tenant != tenant:

@@ -8,7 +8,7 @@ kinolog.process.api_keys describes the file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from grpc import StatusCode
@@ -69,8 +69,9 @@ class Authenticator:
             is_operator = not tenant
         elif not tenant and not actor:
             return self._default
-        caller = self._validated(tenant or self._default.tenant, actor or self._default.actor)
-        return replace(caller, is_operator=is_operator)
+        return self._validated(
+            tenant or self._default.tenant, actor or self._default.actor, is_operator=is_operator
+        )
 
     def _key_holder(self, authorization: str) -> KeyHolder:
         scheme, _, key = authorization.partition(" ")
@@ -82,7 +83,7 @@ class Authenticator:
             raise RpcError(StatusCode.UNAUTHENTICATED, "KEY_REQUIRED", message)
         return holder
 
-    def _validated(self, tenant: str, actor: str) -> Caller:
+    def _validated(self, tenant: str, actor: str, *, is_operator: bool) -> Caller:
         violations = []
         if not TENANT.fullmatch(tenant):
             violations.append(RequestViolation(TENANT_KEY, TENANT_FORM))
@@ -90,7 +91,7 @@ class Authenticator:
             violations.append(RequestViolation(ACTOR_KEY, ACTOR_FORM))
         if violations:
             raise invalid_argument(violations)
-        return Caller(tenant=tenant, actor=actor)
+        return Caller(tenant=tenant, actor=actor, is_operator=is_operator)
 
 
 def _merge(holder: KeyHolder, tenant: str, actor: str) -> tuple[str, str]:

@@ -78,7 +78,9 @@ class CallGuard:
         self._rules.check(request)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
-        return request, RpcCall(tenant=caller.tenant, actor=caller.actor, deadline=deadline)
+        return request, RpcCall(
+            tenant=caller.tenant, actor=caller.actor, deadline=deadline, is_operator=caller.is_operator
+        )
 
     def admit_anyone(self, kind: type[Message], raw: bytes, context: Context) -> tuple[Message, RpcCall]:
         """Return the parsed request and its caller; of nobody if it has no valid key.

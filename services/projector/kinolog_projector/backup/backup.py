@@ -123,6 +123,8 @@ class Backup:
         self._log = log
         self._artifacts = artifacts
         self._folder = folder
+        self._kept: list[Segment] | None = None
+        """Segments of the backup of before that stay. Another try does not compare them again."""
 
     async def make(self) -> MadeBackup:
         """Copy what is new. Raises `UnusableBackup`, `WrongSchema`, `LogUnavailable`.
@@ -131,6 +133,7 @@ class Backup:
         A job may be erased meanwhile; then the copy starts again, from a state in which it is.
         """
         with self._folder.prepared():
+            self._kept = None
             for remaining in reversed(range(TRIES)):
                 try:
                     return await self._make()
@@ -148,7 +151,9 @@ class Backup:
             await check_schema(connection)
             state = await self._copy_state(connection, f"{stamp:%Y%m%dT%H%M%S%f}")
             comparison = SegmentComparison(self._folder, self._log, ArchiveReader(connection))
-            kept = await comparison.unchanged(before, state.position, SEGMENT_COMMITS)
+            if self._kept is None:
+                self._kept = await comparison.unchanged(before, state.position, SEGMENT_COMMITS)
+            kept = self._kept
             segments = [*kept, *[s async for s in self._new_segments(connection, kept, state.position)]]
             copied = await self._copy_files(connection, state.files, before)
         manifest = Manifest(

@@ -23,7 +23,7 @@ from kinolog.ports.raw_log import RawLog
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.tasks import end_tasks, errors_in
-from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.readmodel.database import Connection, first_line, writer_connection
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import Damage, LogComparison
 
@@ -84,7 +84,7 @@ class LogGuard:
                 await self.report(damage)
                 return
             except psycopg.InternalError as error:
-                await self.report(DamagedLog(f"the archive cannot be read: {str(error).strip()}"))
+                await self.report(DamagedLog(f"the archive cannot be read: {first_line(error)}"))
                 return
             except (LogUnavailable, psycopg.Error) as error:
                 logger.warning("the log is not compared with its archive now: %s", type(error).__name__)
@@ -202,5 +202,5 @@ def described(damages: list[Damage]) -> str:
 
 
 def unreadable(error: psycopg.InternalError) -> str:
-    """Return in words that Postgres cannot read a page. The first line alone: details may hold values."""
-    return f"the database cannot be read: {str(error).strip().partition(chr(10))[0]}"
+    """Return in words that Postgres cannot read a page."""
+    return f"the database cannot be read: {first_line(error)}"

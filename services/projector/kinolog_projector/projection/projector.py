@@ -19,7 +19,7 @@ from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
 from kinolog.process.standstill import Standstill
 from kinolog.process.tasks import end_tasks, keep_running
-from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.readmodel.database import Connection, first_line, writer_connection
 from kinolog_projector.projection.batch import BatchPreparer
 from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
@@ -102,15 +102,15 @@ class Projector:
                 try:
                     await self._lead_unless_still(next(limits))
                 except (psycopg.OperationalError, psycopg.InterfaceError, LogUnavailable) as error:
-                    self.problem = _first_line(error)
+                    self.problem = first_line(error)
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.InternalError as error:
-                    self.problem = f"the database is damaged: {_first_line(error)}. {RESTORE}"
+                    self.problem = f"the database is damaged: {first_line(error)}. {RESTORE}"
                     if not self.checked.is_set():
                         raise DamagedLog(self.problem) from error
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.IntegrityError as error:
-                    self.problem = f"the read models contradict the log: {_first_line(error)}. {REBUILD}"
+                    self.problem = f"the read models contradict the log: {first_line(error)}. {REBUILD}"
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except StoodStill as still:
                     self.problem = self.standstill = str(still)
@@ -188,7 +188,7 @@ class Projector:
         try:
             self.log_end = await self._store.last_position()
         except LogUnavailable as unavailable:
-            self._log_problem = f"the log does not answer: {_first_line(unavailable)}"
+            self._log_problem = f"the log does not answer: {first_line(unavailable)}"
         else:
             self._log_problem = ""
 
@@ -284,8 +284,3 @@ async def check_log(writer: BatchWriter, store: EventStore) -> int:
                     f"lost commits and was continued. {RESTORE}"
                 )
     return position
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error; the details may contain values."""
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from kinolog.ports.event_store import EventStore
 from kinolog.ports.keys import ArchivableKeyStore
 from kinolog.process.logs import fields
-from kinolog.readmodel.database import Connection, writer_connection
+from kinolog.readmodel.database import Connection, first_line, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
 from kinolog_projector.projection.live_progress import update_live_columns
 from kinolog_projector.projection.projection_tables import ProjectionTables
@@ -115,7 +115,9 @@ class Rebuild:
             async with connection.transaction():
                 await _copy_live_columns(connection, fresh)
         except psycopg.InternalError as error:
-            logger.warning("percentages of running jobs are lost: %s", error, extra=fields("rebuild"))
+            logger.warning(
+                "percentages of running jobs are lost: %s", first_line(error), extra=fields("rebuild")
+            )
 
 
 async def lock_rebuild(connection: Connection) -> None:

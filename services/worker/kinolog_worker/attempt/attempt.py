@@ -17,13 +17,13 @@ from kinolog.job.state import Job
 from kinolog.job.values import WORKER_NOT_READY, Stage
 from kinolog.models.catalogue import ModelEntry
 from kinolog.ports.artifacts import ArtifactsUnavailable
-from kinolog.ports.event_store import DamagedLog, LogUnavailable
+from kinolog.ports.event_store import LogUnavailable
 from kinolog.process.log_retry import retry_until_log_available
 from kinolog.process.tasks import end_tasks, first_error
 from kinolog_worker.attempt.artifact_files import fetch_scenes, store_scene
 from kinolog_worker.attempt.attempt_outcome import OutcomeRecorder
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
-from kinolog_worker.attempt.lease import Lease
+from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.render_request import build_render_job
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
@@ -41,9 +41,6 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_CANCEL_SECONDS = 3.0
 """How long the renderer may take to stop a job when the worker shuts down."""
-
-NOT_OF_THE_ATTEMPT: tuple[type[Exception], ...] = (LeaseLost, DamagedLog, LogUnavailable)
-"""Errors that do not end an attempt. One of them hides all others of the same moment; an earlier kind hides a later."""
 
 
 class RunningAttempt:

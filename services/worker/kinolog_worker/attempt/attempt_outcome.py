@@ -14,18 +14,16 @@ from typing import TypeVar
 
 from kinolog.ids import new_id
 from kinolog.job.commands import Command, Complete, ConfirmCancel, FailAttempt
-from kinolog.job.decide import LeaseLost
 from kinolog.job.values import SCRATCH_FULL, WORKER_STOPPED, Artifact, JobError, MediaFacts, Stage, Status
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, AlarmSeverity
 from kinolog.ports.artifacts import ArtifactsUnavailable
-from kinolog.ports.event_store import DamagedLog, LogUnavailable
 from kinolog.process.backoff import Backoff
 from kinolog.process.full_disk import NO_ROOM
 from kinolog.process.logs import fields
 from kinolog.provenance import SigningFailed, UnsignableVideo
 from kinolog_worker.attempt.artifact_files import commit_files, stage_files
 from kinolog_worker.attempt.attempt_recorder import AttemptRecorder
-from kinolog_worker.attempt.lease import Lease
+from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.attempt.video_signing import VideoSigning
@@ -129,7 +127,7 @@ class OutcomeRecorder:
         if isinstance(outcome, FinishedMessage):
             try:
                 artifacts = await self._store_files(outcome)
-            except (LeaseLost, DamagedLog, LogUnavailable):
+            except NOT_OF_THE_ATTEMPT:
                 raise
             except _StoringInterrupted:
                 outcome = CancelledMessage(job_id=outcome.job_id)

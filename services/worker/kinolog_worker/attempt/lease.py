@@ -12,10 +12,13 @@ from kinolog.job.decide import LeaseLost
 from kinolog.job.events import Event
 from kinolog.job.state import Job
 from kinolog.job.values import Status
-from kinolog.ports.event_store import AppendConflict, EventStore, LoadedJob, LogUnavailable
+from kinolog.ports.event_store import AppendConflict, DamagedLog, EventStore, LoadedJob, LogUnavailable
 from kinolog.process.log_retry import BACKOFF, retry_until_log_available
 
 logger = logging.getLogger(__name__)
+
+NOT_OF_THE_ATTEMPT: tuple[type[Exception], ...] = (LeaseLost, DamagedLog, LogUnavailable)
+"""Errors that do not end an attempt. One of them hides all others of the same moment; an earlier kind hides a later."""
 
 
 class Lease:

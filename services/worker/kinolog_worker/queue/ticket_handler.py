@@ -20,7 +20,7 @@ from kinolog.process.full_disk import NO_ROOM, is_full
 from kinolog.process.log_retry import BACKOFF
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.attempt import RunningAttempt
-from kinolog_worker.attempt.lease import Lease
+from kinolog_worker.attempt.lease import NOT_OF_THE_ATTEMPT, Lease
 from kinolog_worker.attempt.retry_delay import retry_at
 from kinolog_worker.attempt.scratch_room import ScratchRoom
 from kinolog_worker.dependencies import WorkerDependencies
@@ -226,7 +226,7 @@ class TicketHandler:
         )
         try:
             await self._run_attempt(lease, key)
-        except (LeaseLost, AppendConflict, DamagedLog, LogUnavailable):
+        except NOT_OF_THE_ATTEMPT:
             raise
         except Exception as error:
             logger.exception("attempt %d at job %s raised an error", job.attempt, job.id)
