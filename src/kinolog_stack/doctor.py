@@ -302,7 +302,7 @@ def _alarms(folder: DataFolder, addresses: Mapping[str, str]) -> list[DoctorChec
         DoctorCheck(
             name=f"alarm {alarm.name}",
             status=WRONG if alarm.severity == "refuse_writes" else WARNING,
-            found=f"{alarm.text.rstrip('.')}. {alarm.details}".strip(),
+            found=". ".join(part.rstrip(".") for part in alarm.parts) + ".",
             remedy=f"Reported by {alarm.source} {alarm.instance}".rstrip() + f", since {alarm.since}.",
         )
         for alarm in known_alarms(addresses, folder.passwords, listed)

@@ -99,7 +99,7 @@ class DownloadFolder:
 
     def forget(self, job: JobInfo) -> None:
         """Delete the files and pictures of a job if it is erased."""
-        if job.erased:
+        if job.erased and job.job_id not in self._erased:
             self._erased.add(job.job_id)
             self.pictures.pop(job.job_id, None)
             self._delete(job.job_id)

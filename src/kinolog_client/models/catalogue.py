@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from pydantic import Field
@@ -86,6 +87,13 @@ class AlarmInfo(ClientModel):
     since: datetime | None = None
     details: str = ""
     instance: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The text and the details, or the details alone if they are the text with the jobs that it leaves out."""
+        pattern = r"\S+?".join(re.escape(part) for part in self.text.split("…"))
+        shown = (self.details,) if re.match(pattern, self.details) else (self.text, self.details)
+        return tuple(filter(None, shown))
 
 
 class AlarmListInfo(ClientModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -79,23 +78,10 @@ def _merged(alarms: Iterable[AlarmInfo]) -> list[MergedAlarm]:
     for alarm in alarms:
         found.setdefault((alarm.source, alarm.name), []).append(alarm)
     return [
-        MergedAlarm(source, _words(group), any(alarm.severity == REFUSE_WRITES for alarm in group))
+        MergedAlarm(
+            source,
+            " – ".join(dict.fromkeys(part for alarm in group for part in alarm.parts)),
+            any(alarm.severity == REFUSE_WRITES for alarm in group),
+        )
         for (source, _), group in found.items()
     ]
-
-
-def _words(alarms: Iterable[AlarmInfo]) -> str:
-    """Return alarms in words, each once, with what only operators may read if this key is one of theirs."""
-    parts: dict[str, None] = {}
-    for alarm in alarms:
-        if not _repeats(alarm.details, alarm.text):
-            parts[alarm.text] = None
-        if alarm.details:
-            parts[alarm.details] = None
-    return " – ".join(parts)
-
-
-def _repeats(details: str, text: str) -> bool:
-    """Return whether details begin with the text, where they name the job that an ellipsis stands for."""
-    pattern = r"\S+?".join(re.escape(part) for part in text.split("…"))
-    return re.match(pattern, details) is not None
