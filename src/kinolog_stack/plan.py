@@ -17,6 +17,7 @@ from kinolog_stack.processes.service_process import ServiceSpec
 from kinolog_stack.servers.nats_server import NatsServer
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
+from kinolog_stack.tcp_ports import free_port, port_is_taken
 
 UPDATE_SECONDS = 3_600.0
 STACK_MARK = "KINOLOG_STACK"
@@ -57,6 +58,28 @@ class StackSite:
     proxies: Mapping[str, str] = field(repr=False, default_factory=dict)
     master_key: Mapping[str, str] = field(repr=False, default_factory=dict)
     signing: Mapping[str, str] = field(default_factory=dict)
+
+
+def choose_ports(settings: StackSettings) -> StackPorts:
+    """Return the ports of the settings, and free ones where a setting is 0 and for the probes."""
+    return StackPorts(
+        api=settings.api_port or free_port(),
+        api_probe=free_port(),
+        gateway=settings.gateway_port or free_port(),
+        projector_probe=free_port(),
+        worker_probes=tuple(free_port() for _ in worker_devices(settings)),
+    )
+
+
+def lost_ports(site: StackSite) -> list[int]:
+    """Return the ports chosen by `choose_ports` that another program took. No service of `site` may run."""
+    settings, ports, probe_host = site.settings, site.ports, _probe_host(site)
+    chosen = [(probe_host, port) for port in (ports.api_probe, ports.projector_probe, *ports.worker_probes)]
+    if not settings.api_port:
+        chosen.append((settings.api_host, ports.api))
+    if not settings.gateway_port:
+        chosen.append((settings.gateway_host, ports.gateway))
+    return [port for host, port in chosen if port_is_taken(host, port)]
 
 
 def plan_stack(site: StackSite) -> StackPlan:
@@ -159,7 +182,11 @@ def _gateway_env(site: StackSite) -> dict[str, str]:
 
 def _probe_url(site: StackSite, port: int) -> str:
     """Return the address at which the probe of a process says that its event loop runs."""
-    return _health_url(site.env.get("KINOLOG_PROBE_HOST", "127.0.0.1"), port)
+    return _health_url(_probe_host(site), port)
+
+
+def _probe_host(site: StackSite) -> str:
+    return site.env.get("KINOLOG_PROBE_HOST", "127.0.0.1")
 
 
 def _health_url(host: str, port: int) -> str:

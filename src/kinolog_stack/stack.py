@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -18,18 +19,18 @@ from kinolog_stack.disks.disk_space import Disk, check_room, disks_of, stored_pa
 from kinolog_stack.disks.disk_watch import DiskWatch
 from kinolog_stack.disks.stack_alarms import StackAlarms
 from kinolog_stack.environment import proxy_environment, server_environment, service_environment
-from kinolog_stack.errors import PortError
+from kinolog_stack.errors import PortError, StartError
 from kinolog_stack.log_files import StackLog, rotate_at_start, rotate_when_large
 from kinolog_stack.machine import check_devices, check_models
 from kinolog_stack.plan import (
     STACK_MARK,
     StackPlan,
-    StackPorts,
     StackSite,
+    choose_ports,
     local_address,
+    lost_ports,
     plan_stack,
     run_marks,
-    worker_devices,
 )
 from kinolog_stack.processes.child_process import kill_marked
 from kinolog_stack.processes.orphan_reaper import RUN_MARK, OrphanReaper
@@ -43,7 +44,7 @@ from kinolog_stack.servers.postgres_account import user_name_variable
 from kinolog_stack.servers.postgres_server import PostgresServer
 from kinolog_stack.settings import StackSettings
 from kinolog_stack.signing_certificates import SigningChain, signing_env
-from kinolog_stack.tcp_ports import free_port, listen_error
+from kinolog_stack.tcp_ports import PORT_TRIES, listen_error
 
 ROTATE_SECONDS = 30.0
 
@@ -105,14 +106,18 @@ class Stack:
         self._state = "stopping"
         if self._alarms is not None:
             self._alarms.stop()
-        while self._waves:
-            run_together([process.stop for process in self._waves[-1]])
-            self._waves.pop()
+        self._stop_waves()
         self._reaper.stop()
         self._log.close()
         if self.folder.is_open:
             self.folder.write_state(None)
             self.folder.close()
+
+    def _stop_waves(self, remain: int = 0) -> None:
+        """Stop the waves of processes, last started first, but for the first `remain`."""
+        while len(self._waves) > remain:
+            run_together([process.stop for process in self._waves[-1]])
+            self._waves.pop()
 
     def abort(self) -> None:
         """Kill every process of this run now, and start none again: for a second Ctrl-C while `stop` waits."""
@@ -161,26 +166,43 @@ class Stack:
         )
         self._start_wave({"nats-server": nats, "postgres": postgres})
         self._watch_disks(nats)
-        ports = self._choose_ports()
-        self._set_addresses(nats, postgres, ports)
         site = StackSite(
             settings=self.settings,
             folder=self.folder,
             nats=nats,
             postgres=postgres,
-            ports=ports,
+            ports=choose_ports(self.settings),
             env=user_name_variable() | service_environment(os.environ) | marks,
             proxies=proxy_environment(os.environ),
             master_key=master_key,
             signing=signing,
         )
-        plan = self._make_plan(site)
-        self._set_up(plan.set_up)
-        for wave in plan.waves:
-            self._start_wave({spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave})
+        self._start_services(site)
         self._state = "running"
         self._write_state()
         threading.Thread(target=self._rotate_logs, name="rotate-logs", daemon=True).start()
+
+    def _start_services(self, site: StackSite) -> None:
+        """Start the services, and again on other ports if another program took a chosen one in the meantime."""
+        servers = len(self._waves)
+        for remaining in reversed(range(PORT_TRIES)):
+            self._set_addresses(site)
+            plan = self._make_plan(site)
+            try:
+                self._set_up(plan.set_up)
+                for wave in plan.waves:
+                    self._start_wave(
+                        {spec.name: ServiceProcess(spec, self.folder.log(spec.name)) for spec in wave}
+                    )
+            except StartError:
+                self._stop_waves(servers)
+                lost = lost_ports(site)
+                if not lost or not remaining:
+                    raise
+                logger.warning("another program took a port that was free", extra=fields("ports", ports=lost))
+                site = replace(site, ports=choose_ports(self.settings))
+            else:
+                return
 
     def _watch_disks(self, nats: NatsServer) -> None:
         """Refuse new jobs while a disk is full, and heal the log when there is room again."""
@@ -233,16 +255,8 @@ class Stack:
             if port and (reason := listen_error(host, port)):
                 raise PortError(program=program, host=host, port=port, setting=setting, reason=reason)
 
-    def _choose_ports(self) -> StackPorts:
-        return StackPorts(
-            api=self.settings.api_port or free_port(),
-            api_probe=free_port(),
-            gateway=self.settings.gateway_port or free_port(),
-            projector_probe=free_port(),
-            worker_probes=tuple(free_port() for _ in worker_devices(self.settings)),
-        )
-
-    def _set_addresses(self, nats: NatsServer, postgres: PostgresServer, ports: StackPorts) -> None:
+    def _set_addresses(self, site: StackSite) -> None:
+        nats, postgres, ports = site.nats, site.postgres, site.ports
         self.addresses = {
             "gateway": f"http://{local_address(self.settings.gateway_host)}:{ports.gateway}",
             "api": f"{local_address(self.settings.api_host)}:{ports.api}",

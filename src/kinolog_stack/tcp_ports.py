@@ -13,6 +13,8 @@ LOWEST_PORT = 16_000
 USUAL_EPHEMERAL_FLOOR = 32_768
 SHARES = 64
 TRIES = 200
+PORT_TRIES = 5
+"""How often a server is started on another free port, if a program took the one before in the meantime."""
 REASONS = {
     errno.EADDRINUSE: "the port is taken",
     errno.EADDRNOTAVAIL: "this machine has no such address",
@@ -36,6 +38,11 @@ def listen_error(host: str, port: int) -> str:
 def port_is_free(host: str, port: int) -> bool:
     """Return whether a server could listen on `host:port` now."""
     return not listen_error(host, port)
+
+
+def port_is_taken(host: str, port: int) -> bool:
+    """Return whether another server listens on `host:port` now."""
+    return listen_error(host, port) == REASONS[errno.EADDRINUSE]
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ import psycopg
 import pytest
 
 from kinolog_stack.errors import PortError, StartError
-from kinolog_stack.plan import STACK_MARK
+from kinolog_stack.plan import STACK_MARK, StackPlan, StackSite
 from kinolog_stack.stack import Stack
+from kinolog_stack.tcp_ports import free_port
 from tests.fixtures.servers import temporary_folder
 from tests.fixtures.small_stack import small_plan, small_settings
 from tests.fixtures.up_command import all_gone, marked_processes, processes_of
@@ -110,6 +112,43 @@ def test_taken_port_is_named_before_anything_starts(data_folder: Path) -> None:
             Stack(settings, make_plan=small_plan).start()
     assert not list((settings.data / "nats").iterdir())
     assert all_gone(settings.data)
+
+
+@pytest.mark.parametrize("part", ["projector-probe", "gateway"])
+def test_a_port_that_is_lost_before_its_service_listens_is_chosen_again(data_folder: Path, part: str) -> None:
+    """Another program takes a free port between choice and start: all services start on other ports."""
+    with contextlib.ExitStack() as others:
+        taken: list[int] = []
+
+        def plan(site: StackSite) -> StackPlan:
+            if not taken:
+                port = {"projector-probe": site.ports.projector_probe, "gateway": site.ports.gateway}[part]
+                others.enter_context(socket.create_server(("127.0.0.1", port)))
+                taken.append(port)
+            return small_plan(site)
+
+        with Stack(small_settings(data_folder), make_plan=plan) as stack:
+            assert httpx.URL(stack.addresses[part]).port not in taken
+            assert httpx.get(stack.addresses["gateway"]).status_code == 501
+            assert httpx.get(stack.addresses["projector-probe"]).status_code == 501
+            assert [process.state for process in stack.processes.values()] == ["running"] * len(NAMES)
+            assert json.loads((data_folder / "stack.json").read_text())["addresses"] == stack.addresses
+    assert all_gone(data_folder)
+
+
+def test_a_named_port_that_is_lost_is_not_replaced(data_folder: Path) -> None:
+    """Nobody would look for the gateway at another port than the one that was asked for."""
+    port = free_port()
+    settings = small_settings(data_folder).model_copy(update={"gateway_port": port})
+    with contextlib.ExitStack() as others:
+
+        def plan(site: StackSite) -> StackPlan:
+            others.enter_context(socket.create_server(("127.0.0.1", port)))
+            return small_plan(site)
+
+        with pytest.raises(StartError, match=r"(?s)gateway ended with status 1.*Address already in use"):
+            Stack(settings, make_plan=plan).start()
+    assert all_gone(data_folder)
 
 
 def test_failing_service_shows_its_log_and_leaves_nothing(

