@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,20 +12,28 @@ from typing import LiteralString
 import pytest
 from kinolog_projector.backup import backup
 from kinolog_projector.backup.backup import Backup, MadeBackup
+from kinolog_projector.backup.backup_load import COPIES
 from kinolog_projector.backup.segment_comparison import ArchiveBehind, OtherHistory
+from kinolog_projector.backup.table_copy import DamagedCopy, OtherLogLine
+from kinolog_projector.projection.live_progress import write_live_progress
 from kinolog_projector.restore.archive_repair import repair_archive
+from kinolog_projector.schema.position_partitions import PositionPartitions
 
 from kinolog.adapters.obstore.artifacts import artifacts_at
 from kinolog.backup.folder import MANIFEST, BackupFolder
 from kinolog.codec.commits import encode_commit
 from kinolog.ports.event_store import DamagedLog
+from kinolog.ports.progress import LogLevel, LogLine
 from kinolog.ports.raw_log import RawCommit
 from kinolog.readmodel.database import writer_connection
+from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
 from kinolog_stack.servers.postgres_server import PostgresServer
 from tests.adapters.memory.raw_log import MemoryRawLog
-from tests.builders.memory_jobs import MemoryJobs
+from tests.builders.memory_jobs import START, MemoryJobs
 from tests.fixtures.damage import flip_byte, flip_in_table
 from tests.fixtures.log import first_commit
+from tests.fixtures.master_key import MASTER_KEYS
+from tests.fixtures.waits import until_true
 from tests.integration.readmodel_database import Projected, projected
 
 
@@ -44,10 +53,41 @@ class BackedUpLog:
             await self.jobs.submit()
         await self.database.catch_up(self.jobs.store, self.jobs.keys)
 
-    async def back_up(self) -> MadeBackup:
+    async def back_up(self, *, verify: bool = False) -> MadeBackup:
         """Make a backup."""
         store = artifacts_at(self.artifacts.as_uri())
-        return await Backup(self.database.url, self.log, store, self.folder).make()
+        return await Backup(self.database.url, self.log, store, self.folder, verify=verify).make()
+
+    async def log_lines(self, *numbers: int, message: str = "a step") -> None:
+        """Store log lines with these numbers."""
+        lines = [
+            LogLine(job_id="job", attempt=1, at=START, level=LogLevel.INFO, message=message, sequence=number)
+            for number in numbers
+        ]
+        await write_live_progress(self.database.writer, [], lines)
+
+    async def loaded(self, server: PostgresServer) -> tuple[list[int], set[str]]:
+        """Return the numbers of the log lines and the ids of the keys that a database has after loading the backup."""
+        manifest = self.folder.checked_manifest()
+        name = "backup_loaded"
+        server.create_database(name)
+        try:
+            async with projected(server.url(name)) as database:
+                connection = database.connection
+                partitions = PositionPartitions(PERMANENT_SCHEMA, "key_archive")
+                await partitions.create_missing(connection, [0])
+                for table, statement in COPIES.items():
+                    content = (self.folder.path / manifest.tables[table].path).read_bytes()
+                    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+                        await copy.write(content)
+                cursor = await connection.execute("SELECT sequence FROM kinolog.log_lines ORDER BY sequence")
+                lines = [number for (number,) in await cursor.fetchall()]
+                cursor = await connection.execute("SELECT key_id FROM kinolog.key_archive")
+                keys = {key_id for (key_id,) in await cursor.fetchall()}
+        finally:
+            server.drop_database(name)
+        assert [manifest.tables[table].rows for table in ("log_lines", "keys")] == [len(lines), len(keys)]
+        return lines, keys
 
 
 @pytest.fixture
@@ -120,11 +160,12 @@ async def test_a_log_that_lost_commits_does_not_replace_their_backup(
 
 
 async def test_an_archive_that_is_still_filled_is_no_other_history(
-    backed_up: BackedUpLog, postgres_server: PostgresServer
+    backed_up: BackedUpLog, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With Postgres lost the archive begins at 0, and the log has everything. A backup is made when both have."""
     await backed_up.submit(3)
     async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        monkeypatch.setattr(backup, "STILL_SECONDS", 0)
         with pytest.raises(ArchiveBehind, match=r"0 of 13 commits. Nothing was changed. Try again"):
             await other.back_up()
         assert backed_up.folder.checked_manifest().position == 10
@@ -187,3 +228,101 @@ async def test_a_damaged_page_is_no_other_history(
         with pytest.raises(DamagedLog, match=f"nothing was backed up: .*{problem}.*kinolog restore"):
             await damaged.back_up()
     assert made.folder.checked_manifest().position == 10
+
+
+async def test_log_lines_that_a_new_database_lacks_stay_in_the_backup(
+    backed_up: BackedUpLog, postgres_server: PostgresServer
+) -> None:
+    """Postgres was lost, and only the lines of the last day came back: the backup has the last copy of the others."""
+    await backed_up.log_lines(10, 20, 30)
+    assert (await backed_up.back_up()).kept_log_lines == 0
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        await other.submit(1)
+        await other.log_lines(15, 30, 40)
+        assert (await other.back_up()).kept_log_lines == 2
+        assert (await other.back_up()).kept_log_lines == 2
+        assert (await other.loaded(postgres_server))[0] == [10, 15, 20, 30, 40]
+
+
+async def test_another_log_line_is_not_written_over_the_old_one(
+    backed_up: BackedUpLog, postgres_server: PostgresServer
+) -> None:
+    """Two lines with the same number: neither replaces the other, and the message says what to do."""
+    await backed_up.log_lines(10, 20)
+    await backed_up.back_up()
+    manifest = (backed_up.folder.path / MANIFEST).read_bytes()
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        await other.submit(0)
+        await other.log_lines(20, message="another step")
+        with pytest.raises(OtherLogLine, match=r"number 20 .*Nothing was changed. Name another folder"):
+            await other.back_up()
+    assert (backed_up.folder.path / MANIFEST).read_bytes() == manifest
+    backed_up.folder.checked_manifest()
+
+
+async def test_keys_that_are_lost_stay_in_the_backup(
+    backed_up: BackedUpLog, postgres_server: PostgresServer
+) -> None:
+    """Database and key store have both lost the key of a job; that of a job that was erased since leaves the backup."""
+    lost, erased, *_ = backed_up.jobs.job_ids
+    await backed_up.jobs.keys.discard([lost])
+    await backed_up.jobs.cancel(erased)
+    await backed_up.jobs.erase(erased)
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        await other.submit(0)
+        assert (await other.back_up()).kept_keys == 1
+        manifest = other.folder.checked_manifest()
+        assert manifest.missing_master_keys(MASTER_KEYS.ids) == []
+        assert manifest.master_keys != ()
+        assert (await other.loaded(postgres_server))[1] == {*backed_up.jobs.job_ids} - {erased}
+
+
+@pytest.mark.parametrize("table", ["keys", "log_lines"])
+async def test_a_damaged_copy_of_a_table_is_replaced_only_on_request(
+    backed_up: BackedUpLog, table: str
+) -> None:
+    """It may hold what the database lacks, so the operator decides."""
+    await backed_up.log_lines(10, 20)
+    await backed_up.back_up()
+    damaged = backed_up.folder.path / backed_up.folder.present_manifest().tables[table].path
+    flip_byte(damaged, damaged.stat().st_size // 2)
+    with pytest.raises(DamagedCopy, match=rf"{table}-.* was changed.*Nothing was changed.*--verify"):
+        await backed_up.back_up()
+    assert damaged.exists()
+    await backed_up.back_up(verify=True)
+    assert backed_up.folder.checked_manifest().tables[table].rows > 0
+
+
+async def test_a_backup_waits_for_an_archive_that_grows(
+    backed_up: BackedUpLog, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new folder and an archive that is still being filled: the backup has every commit of the log."""
+    monkeypatch.setattr(backup, "STILL_SECONDS", 60)
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        other = replace(other, folder=BackupFolder(tmp_path / "new"))
+        waiting = asyncio.create_task(other.back_up())
+        await until_true((tmp_path / "new" / "log").exists, "the backup has begun")
+        await other.submit(0)
+        made = await waiting
+    assert (made.position, made.logged, made.missing) == (10, 10, "")
+    assert other.folder.checked_manifest().missing_text == ""
+
+
+async def test_a_backup_of_an_archive_that_stands_still_says_where_it_ends(
+    backed_up: BackedUpLog, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing fills the archive: what it has is backed up, and backup and check both say what is missing."""
+    monkeypatch.setattr(backup, "STILL_SECONDS", 0)
+    async with emptied(backed_up, postgres_server, backed_up.jobs) as other:
+        other = replace(other, folder=BackupFolder(tmp_path / "new"))
+        await other.submit(0)
+        await backed_up.jobs.submit()
+        await backed_up.jobs.submit()
+        made = await other.back_up()
+        assert "not complete: it ends at position 10, and the log ended at position 12" in made.missing
+        manifest = other.folder.checked_manifest()
+        assert (manifest.position, manifest.checked_facts["complete"]) == (10, False)
+        assert made.missing in manifest.checked_text
+        await other.submit(0)
+        assert (await other.back_up()).missing == ""
+    assert other.folder.checked_manifest().checked_facts["complete"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from kinolog_projector.erasure import key_audit
@@ -84,6 +85,35 @@ async def test_the_audit_completes_the_archive_of_an_earlier_version(database: P
     archived = await _archived(database)
     assert archived.keys() == complete.keys()
     assert all(wrapped.startswith(MASTER_KEYS.head) for wrapped, _ in archived.values())
+
+
+class _CountingKeyStore(MemoryKeyStore):
+    """Counts how often each key was requested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: Counter[str] = Counter()
+
+    async def get_wrapped(self, key_ids: Sequence[str]) -> dict[str, bytes]:
+        self.requests.update(key_ids)
+        return await super().get_wrapped(key_ids)
+
+
+async def test_the_audit_requests_each_key_once(database: Projected) -> None:
+    """Also the keys of jobs that it completes, whether the archive has them or not."""
+    keys = _CountingKeyStore()
+    jobs = MemoryJobs(keys=keys)
+    not_archived, of_earlier_key, complete = [await jobs.submit() for _ in range(3)]
+    await database.catch_up(jobs.store, jobs.keys)
+    await database.connection.execute("DELETE FROM kinolog.key_archive WHERE key_id = %s", [not_archived])
+    await database.connection.execute(
+        "UPDATE kinolog.key_archive SET wrapped = '\\x01'::bytea || substring(wrapped FROM 5) WHERE key_id = %s",
+        [of_earlier_key],
+    )
+    keys.requests.clear()
+    assert await _audit(database, jobs).audit(database.writer) == KeyFindings()
+    assert keys.requests == {not_archived: 1, of_earlier_key: 1, complete: 1}
+    assert (await _archived(database)).keys() == {not_archived, of_earlier_key, complete}
 
 
 async def test_missing_and_unreadable_keys_are_alarms(

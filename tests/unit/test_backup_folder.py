@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kinolog.backup.folder import MANIFEST, BackupFolder
+from kinolog.backup.folder import MANIFEST, BackupFolder, record
 from kinolog.backup.manifest import BackupFile, Manifest, Segment, UnusableBackup, parse_manifest
+from kinolog.ports.raw_log import RawCommit
 from kinolog_cli.app import app
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_stack.data_folder import DataFolder
@@ -268,6 +269,8 @@ def test_a_backup_is_checked_with_nothing_but_its_folder(tmp_path: Path) -> None
     status, output = check(tmp_path)
     assert (status, "is whole: 1 commits" in output) == (ExitCode.OK, True)
     assert f"master key {own}, which is not on this machine" in output
+    status, output = check(tmp_path, {"KINOLOG_MASTER_KEY_FILE": ""})  # as for `kinolog up`, it is not set
+    assert (status, "is not on this machine" in output) == (ExitCode.OK, True)
     status, output = check(tmp_path, other)
     assert (status, f"under master key {own}, not the configured one" in output) == (ExitCode.FAILED, True)
     status, output = check(tmp_path, {"KINOLOG_MASTER_KEY_FILE": str(tmp_path / "missing")})
@@ -277,3 +280,37 @@ def test_a_backup_is_checked_with_nothing_but_its_folder(tmp_path: Path) -> None
     assert (status, f"{KEY} was changed" in output) == (ExitCode.FAILED, True)
     status, output = check(tmp_path / "nothing")
     assert (status, "holds no backup" in output) == (ExitCode.FAILED, True)
+
+
+def test_a_backup_that_lacks_commits_of_the_log_is_not_all_right(tmp_path: Path) -> None:
+    """The archive was behind the log when it was made: the check says where it ends, and what to do."""
+    manifest = made(tmp_path)
+    BackupFolder(tmp_path).write_manifest(replace(manifest, logged=1))
+    assert check(tmp_path)[0] == ExitCode.OK
+    BackupFolder(tmp_path).write_manifest(replace(manifest, logged=9))
+    status, output = check(tmp_path)
+    assert status == ExitCode.FAILED
+    assert "ends at position 1, and the log ended at position 9" in " ".join(output.split())
+    assert "make the backup again" in output
+
+
+def test_a_segment_is_read_once(tmp_path: Path) -> None:
+    """One read tells whether the file is as it was written, and what its commits are."""
+    folder = BackupFolder(tmp_path)
+    commits = [RawCommit(1, "", b"first"), RawCommit(2, "", b"second")]
+    content = b"".join(map(record, commits))
+    with folder.prepared():
+        log = written(folder, f"log/{1:012d}-{2:012d}.commits", content, 2)
+    segment = Segment(path=log.path, size_bytes=log.size_bytes, sha256=log.sha256, rows=2, first=1, last=2)
+    whole = folder.read_segment(segment)
+    assert whole.problem == ""
+    hashes = [one.position.to_bytes(8, "big") + sha256(one.raw).digest() for one in commits]
+    assert whole.content_hash == sha256(b"".join(hashes)).digest()
+    for at in range(len(content)):
+        changed = bytes([*content[:at], content[at] ^ 1, *content[at + 1 :]])
+        (tmp_path / segment.path).write_bytes(changed)
+        assert folder.read_segment(segment).problem == "was changed: its hash is another one", at
+    (tmp_path / segment.path).write_bytes(content[:-1])
+    assert folder.read_segment(segment).problem == f"has {len(content) - 1} bytes instead of {len(content)}"
+    (tmp_path / segment.path).unlink()
+    assert "cannot be read" in folder.read_segment(segment).problem

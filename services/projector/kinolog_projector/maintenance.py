@@ -169,7 +169,14 @@ async def backup(settings: ProjectorSettings, options: CommandOptions) -> Report
         f"{made.artifacts} files ({made.new_artifacts} new)",
         *(f"lost: {lost}" for lost in made.lost),
     ]
-    return Report("\n".join(lines), asdict(made), failed=bool(made.lost))
+    if made.kept_keys or made.kept_log_lines:
+        lines.append(
+            f"kept {made.kept_keys} keys and {made.kept_log_lines} log lines of the backup before that kinolog has lost"
+        )
+    if made.missing:
+        lines.append(f"The backup is {made.missing}")
+    facts = asdict(made) | {"complete": not made.missing}
+    return Report("\n".join(lines), facts, failed=bool(made.lost or made.missing))
 
 
 async def check_backup(settings: ProjectorSettings, options: CommandOptions) -> Report:

@@ -17,10 +17,12 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
+from itertools import islice
 from pathlib import Path
 from struct import Struct
-from typing import Self
+from typing import BinaryIO, Self
 
 from kinolog.backup.hashed_file import UNFINISHED, HashedFile
 from kinolog.backup.manifest import (
@@ -39,6 +41,8 @@ from kinolog.ports.raw_log import RawCommit
 MANIFEST, LOCK = "manifest.json", "lock"
 CHUNK_BYTES = 1 << 20
 MAX_NAMED = 5
+BATCH_COMMITS = 1_000
+OTHER_HASH = "was changed: its hash is another one"
 _RECORD = Struct(">qI")
 
 
@@ -180,7 +184,7 @@ class BackupFolder:
         return path.is_file() and path.stat().st_size == file.size_bytes
 
     def copied_before(self, name: str, digest: str) -> BackupFile | None:
-        """Return a file that an interrupted backup has copied whole, by its hash. None if there is none."""
+        """Return a file that an interrupted backup has copied whole, by its hash. None if there is none. Blocks."""
         path = self.path / name
         with suppress(FileNotFoundError), path.open("rb") as content:
             if file_digest(content, "sha256").hexdigest() == digest:
@@ -189,42 +193,83 @@ class BackupFolder:
         return None
 
     def failure_of(self, file: BackupFile) -> str:
-        """Return what is wrong with a file: missing, of another size, with another hash. Empty if nothing is."""
+        """Return what is wrong with a file: missing, of another size, with another hash. Empty if nothing is.
+
+        Blocks while it reads the whole file.
+        """
         path = self.path / file.path
         try:
-            if path.stat().st_size != file.size_bytes:
-                return f"has {path.stat().st_size} bytes instead of {file.size_bytes}"
+            if (size := path.stat().st_size) != file.size_bytes:
+                return _other_size(size, file)
             with path.open("rb") as content:
                 if file_digest(content, "sha256").hexdigest() != file.sha256:
-                    return "was changed: its hash is another one"
+                    return OTHER_HASH
         except OSError as error:
             return f"cannot be read: {error.strerror or error}"
         return ""
 
-    def content_hash(self, segment: Segment) -> bytes:
-        """Return a hash over positions and bytes of the commits of a segment. Raises `DamagedLog`, `OSError`."""
-        hashed = sha256()
-        for commits in self.commits([segment]):
-            for commit in commits:
-                hashed.update(commit.position.to_bytes(8, "big", signed=True) + sha256(commit.raw).digest())
-        return hashed.digest()
+    def read_segment(self, segment: Segment) -> ReadSegment:
+        """Read a segment once, and return what is wrong with its file and a hash over its commits. Blocks."""
+        content, problem = sha256(), ""
+        try:
+            size = (self.path / segment.path).stat().st_size
+            if size != segment.size_bytes:
+                return ReadSegment(_other_size(size, segment), b"")
+            with (self.path / segment.path).open("rb") as file:
+                reader = _HashingReader(file)
+                for commit in _commits(reader, segment.path):
+                    content.update(
+                        commit.position.to_bytes(8, "big", signed=True) + sha256(commit.raw).digest()
+                    )
+                problem = "" if reader.hash.hexdigest() == segment.sha256 else OTHER_HASH
+        except DamagedLog:
+            problem = OTHER_HASH
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror or error}"
+        return ReadSegment(problem, content.digest())
 
     def commits(self, segments: Sequence[Segment]) -> Iterator[list[RawCommit]]:
         """Yield the commits of segments, in lists. Raises `DamagedLog`."""
         for segment in segments:
             with (self.path / segment.path).open("rb") as file:
-                batch = []
-                while head := file.read(_RECORD.size):
-                    position, size = _RECORD.unpack(head)
-                    raw = file.read(size)
-                    if len(raw) != size:
-                        raise DamagedLog(f"{segment.path} ends in the middle of position {position}")
-                    batch.append(RawCommit(position, "", raw))
-                    if len(batch) == 1_000:
-                        yield batch
-                        batch = []
-                if batch:
+                commits = _commits(file, segment.path)
+                while batch := list(islice(commits, BATCH_COMMITS)):
                     yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSegment:
+    """The outcome of reading a segment."""
+
+    problem: str
+    """What is wrong with its file; empty if nothing is."""
+    content_hash: bytes
+    """A hash over positions and bytes of its commits."""
+
+
+class _HashingReader:
+    """Hashes what is read from a file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.hash = sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.hash.update(data)
+        return data
+
+
+def _commits(file: BinaryIO | _HashingReader, name: str) -> Iterator[RawCommit]:
+    """Yield the commits of a segment. Raises `DamagedLog`."""
+    while head := file.read(_RECORD.size):
+        if len(head) != _RECORD.size:
+            raise DamagedLog(f"{name} ends in the middle of a commit")
+        position, size = _RECORD.unpack(head)
+        raw = file.read(size)
+        if len(raw) != size:
+            raise DamagedLog(f"{name} ends in the middle of position {position}")
+        yield RawCommit(position, "", raw)
 
 
 class BackupFileWriter(HashedFile):
@@ -267,6 +312,10 @@ def _unwritable(folder: Path, error: OSError) -> UnusableBackup:
         f"{error.filename or folder} cannot be written: {error.strerror or error}. "
         "A backup that was there before is as it was"
     )
+
+
+def _other_size(size: int, file: BackupFile) -> str:
+    return f"has {size} bytes instead of {file.size_bytes}"
 
 
 def record(commit: RawCommit) -> bytes:

@@ -44,6 +44,8 @@ class Manifest:
     kinolog: str
     made_at: str
     position: int
+    logged: int = 0
+    """The last position of the log when the backup began; 0 in a manifest of an earlier version."""
     master_keys: tuple[str, ...] = ()
     """Ids of the master keys that wrap the keys in the backup."""
     segments: tuple[Segment, ...] = ()
@@ -63,19 +65,32 @@ class Manifest:
         yield from self.tables.values()
 
     @property
+    def missing_text(self) -> str:
+        """Which commits of the log the backup lacks, and what to do; empty if it has all."""
+        if self.position >= self.logged:
+            return ""
+        return (
+            f"not complete: it ends at position {self.position}, and the log ended at position {self.logged}. The rest "
+            "was not in the archive yet, which is filled while kinolog runs: make the backup again then"
+        )
+
+    @property
     def checked_text(self) -> str:
         """What a check says that found every file whole."""
         facts = self.checked_facts
-        return (
+        found = (
             f"the backup of {self.made_at} is whole: {self.position} commits, {facts['keys']} keys, "
             f"{facts['files']} files"
         )
+        return f"{found}; it is {self.missing_text}" if self.missing_text else found
 
     @property
     def checked_facts(self) -> dict[str, Any]:
         """The same for programs."""
         return {
             "position": self.position,
+            "logged": max(self.logged, self.position),
+            "complete": not self.missing_text,
             "made_at": self.made_at,
             "files": len(self.artifacts),
             "keys": self.tables["keys"].rows,
@@ -107,6 +122,7 @@ def parse_manifest(text: str) -> Manifest:
         kinolog=found["kinolog"],
         made_at=found["made_at"],
         position=found["position"],
+        logged=found.get("logged", 0),
         master_keys=tuple(found["master_keys"]),
         segments=tuple(Segment(**facts) for facts in found["segments"]),
         tables={name: BackupFile(**facts) for name, facts in found["tables"].items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +10,13 @@ import typer
 
 from kinolog.backup.folder import BackupFolder
 from kinolog.backup.manifest import UnusableBackup
-from kinolog.privacy.master_key_source import load_master_keys
 from kinolog.privacy.master_keys import MasterKeyUnusable
-from kinolog.process.settings import MasterKeySettings
 from kinolog_cli.context import command, current_context, wants_json
 from kinolog_cli.errors import CommandFailed
 from kinolog_cli.exit_codes import ExitCode
 from kinolog_cli.maintenance.projections import DataOption, JsonOption, run_projector
 from kinolog_stack.data_folder import DataFolder
+from kinolog_stack.servers.master_key import master_key_choice
 from kinolog_stack.settings import StackSettings
 
 
@@ -41,7 +41,8 @@ def backup(
     """Back up log, keys, log lines and files into a folder. Run it again to add what is new.
 
     kinolog may run meanwhile. Keys and files of jobs that were erased since leave the folder. The master key is not in
-    it: keep a copy of secrets/master.key elsewhere. `kinolog restore --from FOLDER` brings everything back.
+    it: keep a copy of secrets/master.key elsewhere. Exit code 1 if the backup lacks something, such as commits that are
+    not in the archive yet. `kinolog restore --from FOLDER` brings everything back.
     """
     place = folder.expanduser().absolute()
     if check:
@@ -52,6 +53,7 @@ def backup(
 def _check(backup: BackupFolder, data: Path | None, as_json: bool) -> ExitCode:
     """Compare every file with its hash. Only the folder is needed: no data folder, no server, no master key.
 
+    A backup that lacks commits which the log had when it was made is not all right, although its files are.
     A configured master key that does not fit is an error; that of the data folder is only compared.
     """
     try:
@@ -59,30 +61,28 @@ def _check(backup: BackupFolder, data: Path | None, as_json: bool) -> ExitCode:
             manifest = backup.checked_manifest()
     except UnusableBackup as error:
         raise CommandFailed(ExitCode.FAILED, str(error)) from error
-    settings = MasterKeySettings()
-    configured = any((settings.master_key_file, settings.master_key, settings.master_key_command))
-    if not configured:
-        own = DataFolder((StackSettings(data=data) if data else StackSettings()).data).master_key
-        settings = MasterKeySettings(master_key_file=own)
+    folder = DataFolder((StackSettings(data=data) if data else StackSettings()).data)
+    keys = master_key_choice(folder, os.environ)
     try:
-        missing = manifest.missing_master_keys(load_master_keys(settings).ids)
+        missing = manifest.missing_master_keys(key.id.hex() for key in keys.read())
     except MasterKeyUnusable as error:
-        if configured:
+        if keys.is_configured:
             raise CommandFailed(ExitCode.FAILED, str(error)) from error
         missing = list(manifest.master_keys)
     needed = ", ".join(manifest.master_keys)
-    if configured and missing:
+    if keys.is_configured and missing:
         text = (
             f"the files are whole, but the keys are wrapped under master key {needed}, not the configured one"
         )
         raise CommandFailed(ExitCode.FAILED, text)
+    outcome = ExitCode.FAILED if manifest.missing_text else ExitCode.OK
     context = current_context(wants_json(as_json))
     if context.as_json:
         context.print_json(
             manifest.checked_facts
             | {"master_keys": list(manifest.master_keys), "missing_master_keys": missing}
         )
-        return ExitCode.OK
+        return outcome
     context.out.print(manifest.checked_text, soft_wrap=True, markup=False)
     if manifest.master_keys:
         state = (
@@ -91,4 +91,4 @@ def _check(backup: BackupFolder, data: Path | None, as_json: bool) -> ExitCode:
             else "here"
         )
         context.print_note(f"A restore needs master key {needed}, which is {state}.")
-    return ExitCode.OK
+    return outcome

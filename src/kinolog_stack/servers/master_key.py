@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kinolog.durable_files import create_durably, make_folder, write_durably
@@ -26,6 +27,29 @@ class OtherMasterKey(StartError):
     """The data folder belongs to a master key that is not configured."""
 
 
+@dataclass(frozen=True, slots=True)
+class MasterKeyChoice:
+    """Where the master keys of a data folder are: the settings of the environment, or the folder's own file."""
+
+    settings: Mapping[str, str]
+    is_configured: bool
+    """Whether the environment names them."""
+
+    def read(self) -> list[MasterKey]:
+        """Return the master keys. Blocks. Raises `MasterKeyUnusable`."""
+        values = {name.removeprefix("KINOLOG_").lower(): self.settings.get(name) for name in SETTINGS}
+        return read_master_keys(MasterKeySettings.model_validate(values))
+
+
+def master_key_choice(folder: DataFolder, environ: Mapping[str, str]) -> MasterKeyChoice:
+    """Return where the master keys are. Nothing is read or made."""
+    given = {name: environ[name] for name in SETTINGS if environ.get(name)}
+    settings = given or {FILE_SETTING: str(folder.master_key)}
+    if FILE_SETTING in settings:
+        settings[FILE_SETTING] = str(Path(settings[FILE_SETTING]).expanduser().absolute())
+    return MasterKeyChoice(settings, is_configured=bool(given))
+
+
 def master_key_env(
     folder: DataFolder, environ: Mapping[str, str], *, of_backup: bool = False
 ) -> dict[str, str]:
@@ -35,12 +59,9 @@ def master_key_env(
     folder has had a master key: then it is lost. Before a backup is restored (`of_backup`) the keys are those of the
     backup: none is made, and that of the data folder does not matter. Raises `StartError`, `OtherMasterKey`.
     """
-    given = {name: environ[name] for name in SETTINGS if environ.get(name)}
-    if not given:
-        given = {FILE_SETTING: str(folder.master_key)}
-    if FILE_SETTING in given:
-        path = Path(given[FILE_SETTING]).expanduser().absolute()
-        given[FILE_SETTING] = str(path)
+    choice = master_key_choice(folder, environ)
+    if FILE_SETTING in choice.settings:
+        path = Path(choice.settings[FILE_SETTING])
         if not path.exists() and of_backup:
             raise StartError(
                 f"there is no master key at {path}; the keys of a backup are wrapped under that of its kinolog.",
@@ -48,13 +69,13 @@ def master_key_env(
             )
         if not path.exists():
             _make(path, folder)
-    keys = _read(given)
+    keys = _read(choice)
     if not of_backup:
         _remember(folder, [key.id.hex() for key in keys])
-    if COMMAND_SETTING in given:
+    if COMMAND_SETTING in choice.settings:
         # It runs once, with everything that the shell gives it. The processes lack the proxies of the shell.
         return {"KINOLOG_MASTER_KEY": ",".join(key.secret.hex() for key in keys)}
-    return given
+    return dict(choice.settings)
 
 
 def _make(path: Path, folder: DataFolder) -> None:
@@ -76,11 +97,10 @@ def _make(path: Path, folder: DataFolder) -> None:
         ) from error
 
 
-def _read(given: Mapping[str, str]) -> list[MasterKey]:
+def _read(choice: MasterKeyChoice) -> list[MasterKey]:
     """Return the configured master keys. Raises `StartError`."""
-    values = {name.removeprefix("KINOLOG_").lower(): given.get(name) for name in SETTINGS}
     try:
-        return read_master_keys(MasterKeySettings.model_validate(values))
+        return choice.read()
     except MasterKeyUnusable as error:
         raise StartError(
             f"the master key cannot be used: {error}.", "See docs/running.md, The master key."

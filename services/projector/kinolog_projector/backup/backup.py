@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from kinolog.ports.event_store import RESTORE, DamagedLog
 from kinolog.ports.raw_log import RawLog
 from kinolog.readmodel.database import Connection, writer_connection
 from kinolog_projector.backup.segment_comparison import NOTHING, SegmentComparison, check_damages
+from kinolog_projector.backup.table_copy import COPIES, TableCopier, TableCopy
 from kinolog_projector.guard.archive_reader import ArchiveReader
 from kinolog_projector.guard.log_comparison import LogComparison
 from kinolog_projector.guard.log_guard import unreadable
@@ -26,33 +28,10 @@ from kinolog_projector.schema.migrate import check_schema
 SEGMENT_COMMITS = 10_000
 CHUNK_COMMITS = 1_000
 TRIES = 3
+STILL_SECONDS = 10.0
+"""An archive that is behind the log and has not grown for this long is not waited for any longer."""
+POLL_SECONDS = 0.1
 
-
-@dataclass(frozen=True, slots=True)
-class SmallTable:
-    """A permanent table that is copied as a whole: how to count and how to copy its rows."""
-
-    count: sql.SQL
-    copy: sql.SQL
-
-
-TABLES = {
-    "keys": SmallTable(
-        sql.SQL("SELECT count(*) FROM kinolog.key_archive"),
-        sql.SQL(
-            "COPY (SELECT key_id, wrapped, position FROM kinolog.key_archive ORDER BY key_id)"
-            " TO STDOUT (FORMAT BINARY)"
-        ),
-    ),
-    "log_lines": SmallTable(
-        sql.SQL("SELECT count(*) FROM kinolog.log_lines"),
-        sql.SQL(
-            "COPY (SELECT sequence, job_id, attempt, at, severity, message, note FROM kinolog.log_lines"
-            " ORDER BY sequence) TO STDOUT (FORMAT BINARY)"
-        ),
-    ),
-}
-"""What is copied of the permanent tables besides the archive, which is the log."""
 
 FILES = """
 SELECT key FROM projection.artifacts UNION SELECT artifact_key FROM projection.scenes
@@ -78,12 +57,20 @@ class MadeBackup:
     """What a backup holds, and what was new."""
 
     position: int
+    logged: int
+    """The last position of the log when the backup began. The archive may end before it."""
     new_commits: int
     keys: int
+    kept_keys: int
+    """Keys of the backup before that kinolog has lost, of jobs that are not erased."""
+    kept_log_lines: int
+    """Log lines of the backup before that the database lacks."""
     artifacts: int
     new_artifacts: int
     lost: tuple[str, ...]
     """Files that the log names, but neither the artifact store nor the backup holds intact, with the reason."""
+    missing: str = ""
+    """Which commits the backup lacks because the archive does; empty if it is complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +78,7 @@ class CopiedState:
     """What was copied of one state of the database, and the files that it names."""
 
     position: int
-    tables: dict[str, BackupFile]
+    tables: dict[str, TableCopy]
     files: list[str]
     master_keys: tuple[str, ...]
 
@@ -130,7 +117,8 @@ class Backup:
         """Copy what is new. Raises `UnusableBackup`, `WrongSchema`, `LogUnavailable`.
 
         Raises `DamagedLog` if log and archive differ in what is copied or was before, or if Postgres cannot read it.
-        A job may be erased meanwhile; then the copy starts again, from a state in which it is.
+        A job may be erased meanwhile; then the copy starts again, from a state in which it is. An archive that is
+        behind the log is waited for as long as it grows; what is backed up may then end before the log does.
         """
         with self._folder.prepared():
             self._kept = None
@@ -149,44 +137,60 @@ class Backup:
         stamp = datetime.now(UTC)
         async with await writer_connection(self._database_url, "kinolog-backup") as connection:
             await check_schema(connection)
-            state = await self._copy_state(connection, f"{stamp:%Y%m%dT%H%M%S%f}")
-            comparison = SegmentComparison(self._folder, self._log, ArchiveReader(connection))
+            archive = ArchiveReader(connection)
+            logged = await self._filled(archive)
             if self._kept is None:
-                self._kept = await comparison.unchanged(before, state.position, SEGMENT_COMMITS)
+                comparison = SegmentComparison(self._folder, self._log, archive)
+                self._kept = await comparison.unchanged(before, await archive.position(), SEGMENT_COMMITS)
             kept = self._kept
+            state = await self._copy_state(connection, before, f"{stamp:%Y%m%dT%H%M%S%f}")
             segments = [*kept, *[s async for s in self._new_segments(connection, kept, state.position)]]
             copied = await self._copy_files(connection, state.files, before)
         manifest = Manifest(
             kinolog=version("kinolog"),
             made_at=stamp.isoformat(timespec="seconds"),
             position=state.position,
+            logged=logged,
             master_keys=state.master_keys,
             segments=tuple(segments),
-            tables=state.tables,
+            tables={name: table.file for name, table in state.tables.items()},
             artifacts=tuple(copied.files),
         )
         self._folder.write_manifest(manifest)
         return MadeBackup(
             position=state.position,
+            logged=max(logged, state.position),
             new_commits=state.position - (kept[-1].last if kept else 0),
-            keys=state.tables["keys"].rows,
+            keys=state.tables["keys"].file.rows,
+            kept_keys=state.tables["keys"].kept,
+            kept_log_lines=state.tables["log_lines"].kept,
             artifacts=len(copied.files),
             new_artifacts=copied.new,
             lost=tuple(copied.lost),
+            missing=manifest.missing_text,
         )
 
-    async def _copy_state(self, connection: Connection, stamp: str) -> CopiedState:
+    async def _filled(self, archive: ArchiveReader) -> int:
+        """Wait until the archive has reached the end that the log has now, or stands still. Return that end."""
+        logged = (await self._log.extent()).last
+        loop = asyncio.get_running_loop()
+        reached, moved_at = await archive.position(), loop.time()
+        while reached < logged and loop.time() - moved_at < STILL_SECONDS:
+            await asyncio.sleep(POLL_SECONDS)
+            if (position := await archive.position()) > reached:
+                reached, moved_at = position, loop.time()
+        return logged
+
+    async def _copy_state(self, connection: Connection, before: Manifest | None, stamp: str) -> CopiedState:
         """Copy the small tables, and list the files, from one state of the database."""
+        copier = TableCopier(connection, self._folder, before, self._verify)
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             await connection.execute("SET LOCAL enable_seqscan = on")
             position = await ArchiveReader(connection).position()
-            tables = {
-                name: await self._copy_table(connection, f"{name}-{stamp}.copy", table)
-                for name, table in TABLES.items()
-            }
+            tables = {name: await copier.copy(name, f"{name}-{stamp}.copy") for name in COPIES}
             files = await _texts(connection, FILES)
-            master_keys = await _texts(connection, MASTER_KEYS)
+            master_keys = {*await _texts(connection, MASTER_KEYS), *tables["keys"].master_keys}
         return CopiedState(
             position=position, tables=tables, files=sorted(files), master_keys=tuple(sorted(master_keys))
         )
@@ -217,16 +221,6 @@ class Backup:
             )
             after = last
 
-    async def _copy_table(self, connection: Connection, name: str, table: SmallTable) -> BackupFile:
-        cursor = await connection.execute(table.count)
-        row = await cursor.fetchone()
-        rows = int(row[0]) if row is not None else 0
-        with self._folder.writer(name) as file:
-            async with connection.cursor() as cursor, cursor.copy(table.copy) as copy:
-                async for chunk in copy:
-                    file.write(bytes(chunk))
-        return file.written(rows)
-
     async def _copy_files(
         self, connection: Connection, keys: list[str], before: Manifest | None
     ) -> CopiedFiles:
@@ -236,14 +230,13 @@ class Backup:
         for key in keys:
             name = f"{ARTIFACTS}/{key}"
             file = known.get(name)
-            if (
-                file is not None
-                and self._folder.has(file)
-                and not (self._verify and self._folder.failure_of(file))
-            ):
+            if file is not None and self._folder.has(file) and not await self._is_damaged(file):
                 copied.files.append(file)
                 continue
-            if file is None and (earlier := self._folder.copied_before(name, digest_in(key))) is not None:
+            earlier = None
+            if file is None:
+                earlier = await asyncio.to_thread(self._folder.copied_before, name, digest_in(key))
+            if earlier is not None:
                 copied.files.append(earlier)
                 copied.new += 1
                 continue
@@ -259,6 +252,10 @@ class Backup:
                     ) from error
                 copied.lost.append(f"{key}: {error}")
         return copied
+
+    async def _is_damaged(self, file: BackupFile) -> bool:
+        """Return whether the file in the folder is not as it was copied. Without `verify` it is not read."""
+        return self._verify and bool(await asyncio.to_thread(self._folder.failure_of, file))
 
     async def _copy_file(self, key: str, name: str) -> BackupFile:
         """Copy a file. The store compares it with the hash in its key."""

@@ -68,11 +68,14 @@ class SegmentComparison:
         kept: list[Segment] = []
         stays = True
         for segment in before.segments:
-            if problem := self._folder.failure_of(segment):
-                logger.warning("%s %s: it is written again", segment.path, problem, extra=fields("segment"))
+            read = await asyncio.to_thread(self._folder.read_segment, segment)
+            if read.problem:
+                logger.warning(
+                    "%s %s: it is written again", segment.path, read.problem, extra=fields("segment")
+                )
                 stays = False
                 continue
-            await self._check(segment)
+            await self._check(segment, read.content_hash)
             stays = stays and segment.last - segment.first + 1 == full_commits
             if stays:
                 kept.append(segment)
@@ -85,9 +88,8 @@ class SegmentComparison:
             return ArchiveBehind(archived, logged)
         return OtherHistory(self._folder.path, max(archived, logged) + 1, backed_up)
 
-    async def _check(self, segment: Segment) -> None:
+    async def _check(self, segment: Segment, content: bytes) -> None:
         """Compare a segment with the archive, and if they differ the archive with the log: it may be the wrong one."""
-        content = await asyncio.to_thread(self._folder.content_hash, segment)
         try:
             if content == await self._archive.content_hash(segment.first - 1, segment.last):
                 return

@@ -178,10 +178,16 @@ class KeyAudit:
         found: KeyFindings,
     ) -> None:
         """Compare jobs with the key store. Add to the archive and the lists what they lack."""
-        stored = await self._keys.get_wrapped([job.key_id for job in jobs if job.key_id is not None])
+        archived = [job.key_id for job in jobs if job.key_id is not None]
+        stored = await self._keys.get_wrapped(archived)
         incomplete = [job.number for job in jobs if not self._is_complete(job, stored)]
-        if incomplete:
-            await self._complete(writer, await self._first_commits(connection, incomplete), found)
+        if not incomplete:
+            return
+        first_commits = await self._first_commits(connection, incomplete)
+        others = {first.job.sealing_key_id for first in first_commits}.difference(archived)
+        if others:
+            stored |= await self._keys.get_wrapped(sorted(others))
+        await self._complete(writer, first_commits, stored, found)
 
     def _is_complete(self, job: _ComparedJob, stored: Mapping[str, bytes]) -> bool:
         """Return whether the key store and the archive have the same readable key, and the lists a prompt."""
@@ -198,9 +204,14 @@ class KeyAudit:
         except LogUnavailable:
             return False
 
-    async def _complete(self, writer: BatchWriter, jobs: Sequence[_FirstCommit], found: KeyFindings) -> None:
+    async def _complete(
+        self,
+        writer: BatchWriter,
+        jobs: Sequence[_FirstCommit],
+        wrapped: Mapping[str, bytes],
+        found: KeyFindings,
+    ) -> None:
         """Archive the keys of these jobs and add their prompts. Note those whose key is missing or unreadable."""
-        wrapped = await self._keys.get_wrapped([first.job.sealing_key_id for first in jobs])
         for first in jobs:
             if first.job.sealing_key_id not in wrapped and not await self._is_erased(first.job.id):
                 found.missing[first.job.id] = first.number

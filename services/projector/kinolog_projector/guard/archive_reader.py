@@ -62,7 +62,7 @@ class ArchiveReader:
     async def content_hash(self, after: int, until: int) -> bytes:
         """Return a hash over positions and bytes of the commits after `after` up to `until`.
 
-        `BackupFolder.content_hash` computes the same of a segment. Raises `psycopg.InternalError`.
+        `BackupFolder.read_segment` computes the same of a segment. Raises `psycopg.InternalError`.
         """
         cursor = await self._connection.execute(CONTENT_HASH, [after, until])
         row = await cursor.fetchone()
