@@ -251,6 +251,29 @@ async def test_alarms_on_a_closed_connection_are_refused() -> None:
     await alarms.close()
 
 
+async def test_a_flush_is_answered_behind_what_was_sent_before() -> None:
+    """After the flush the server knows the subscription and has the message, so that no other client is earlier."""
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO)
+        while line := await reader.readline():
+            received.extend(line.split()[:1])
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        client = await connect(LogSettings(nats_url=f"nats://127.0.0.1:{port}"), Service.API)
+        before = len(received)
+        await client.subscribe("subject")
+        await client.publish("subject", b"")
+        await client.flush()
+        assert received[before:] == [b"SUB", b"PUB", b"PING"]
+        await client.close()
+
+
 async def test_a_flush_of_a_lost_connection_fails_at_once() -> None:
     """A flush while the client connects again, or has not noticed yet that its socket is lost, fails."""
     client = Connection()

@@ -165,6 +165,18 @@ class Connection(Client):
             self._flush_queue.put_nowait(woken)
         return woken
 
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        """Send a ping behind everything that waits to be written.
+
+        The client's method sends it before, so that the answer of a flush said nothing about a subscription made
+        just before it: messages of other clients passed by.
+        """
+        if self._pending and self._transport is not None:
+            self._transport.writelines(self._pending[:])
+            self._pending = []
+            self._pending_data_size = 0
+        await super()._send_ping(future)
+
     async def flush(self, timeout: int = DEFAULT_FLUSH_TIMEOUT) -> None:  # noqa: ASYNC109 - the client's signature
         """Wait until the server has read what was sent. Fails at once while disconnected, as a publish does.
 
