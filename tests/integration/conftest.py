@@ -1,4 +1,4 @@
-"""A log in memory, a read model for a projector to fill, and servers with a running api."""
+"""A log in memory, a read model for a projector to fill, servers with a running api, and an inference process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from kinolog_worker.inference.freeze import FREEZE_SECONDS
+from kinolog_worker.inference.process import InferenceProcess
 
 from kinolog.adapters.jetstream.subjects import Service
 from kinolog.readmodel.postgres import PostgresReadModel
@@ -15,6 +17,7 @@ from tests.builders.memory_jobs import MemoryJobs
 from tests.fixtures.programs import started
 from tests.integration.readmodel_database import migrate
 from tests.integration.service_site import Site
+from tests.renderers.installed import PYTHONPATH
 
 
 @pytest.fixture
@@ -48,3 +51,19 @@ def api(site: Site) -> Iterator[ServiceProcess]:
     """A running api."""
     with started(site.process("api", Service.API, "kinolog_api.app")) as process:
         yield process
+
+
+@pytest.fixture
+def freeze_seconds() -> float:
+    """How long `process` may be frozen; modules of tests have limits of their own."""
+    return FREEZE_SECONDS
+
+
+@pytest.fixture
+async def process(monkeypatch: pytest.MonkeyPatch, freeze_seconds: float) -> AsyncIterator[InferenceProcess]:
+    """An inference process that finds the renderers of the tests. It starts when it is used."""
+    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
+    inference = InferenceProcess(device="cpu", threads=1, freeze_seconds=freeze_seconds)
+    yield inference
+    await inference.kill()
+    assert not inference.alive

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -34,20 +33,9 @@ from kinolog_worker.renderers.renderer import ModelSource
 
 from tests.builders.render_jobs import card_job
 from tests.fixtures.programs import frozen
-from tests.renderers.installed import PYTHONPATH
 from tests.renderers.testcard import RENDERER
 
 SECRET = "a purple unicorn whispers the launch code"
-
-
-@pytest.fixture
-async def process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[InferenceProcess]:
-    """An inference process that finds the renderers of the tests."""
-    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
-    inference = InferenceProcess(device="cpu", threads=1)
-    yield inference
-    await inference.kill()
-    assert not inference.alive
 
 
 async def _all(process: InferenceProcess, job: RenderJob) -> list[Message]:

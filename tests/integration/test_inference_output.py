@@ -9,20 +9,15 @@ from kinolog_worker.inference.messages import FinishedMessage, LogLineMessage
 from kinolog_worker.inference.process import InferenceProcess
 
 from tests.builders.render_jobs import card_job
-from tests.renderers.installed import PYTHONPATH
 
 
 async def test_what_libraries_print_is_in_no_output(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    process: InferenceProcess, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Prints and errors of threads are dropped; warnings and log records become lines of the job, which are sealed."""
-    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     job = card_job(tmp_path, "a purple unicorn", quote_at_step=2)
-    process = InferenceProcess(device="cpu", threads=1)
-    try:
-        messages = [message async for message in process.run(job)]
-    finally:
-        await process.kill()
+    messages = [message async for message in process.run(job)]
+    await process.kill()
     assert isinstance(messages[-1], FinishedMessage)
     output = capfd.readouterr()
     assert "unicorn" not in output.out + output.err

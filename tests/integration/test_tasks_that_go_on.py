@@ -30,7 +30,6 @@ from tests.builders.running_api import running_api
 from tests.fixtures.master_key import MASTER_KEYS
 from tests.fixtures.tasks import background_task
 from tests.integration.running_projector import Feed
-from tests.renderers.installed import PYTHONPATH
 
 LIMIT_SECONDS = 60.0
 
@@ -104,10 +103,9 @@ async def test_keys_are_wrapped_again_after_any_error(monkeypatch: pytest.Monkey
 
 
 async def test_an_answer_that_cannot_be_read_ends_the_job(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    process: InferenceProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The job fails and may be tried again; it does not wait for its stall limit. The next one gets a new process."""
-    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
     read = 0
 
     async def spoil(reader: asyncio.StreamReader) -> Any:
@@ -118,13 +116,9 @@ async def test_an_answer_that_cannot_be_read_ends_the_job(
         return await read_answer(reader)
 
     monkeypatch.setattr(process_module, "read_answer", spoil)
-    process = InferenceProcess(device="cpu", threads=1)
-    try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            failed = [message async for message in process.run(card_job(tmp_path / "first"))][-1]
-            ended = [message async for message in process.run(card_job(tmp_path / "second"))][-1]
-    finally:
-        await process.kill()
+    async with asyncio.timeout(LIMIT_SECONDS):
+        failed = [message async for message in process.run(card_job(tmp_path / "first"))][-1]
+        ended = [message async for message in process.run(card_job(tmp_path / "second"))][-1]
     assert isinstance(failed, FailedMessage)
     assert failed.retryable
     assert isinstance(ended, FinishedMessage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import platform
@@ -32,7 +33,7 @@ RENDERER = "testcard"
 """Name of its entry point (see `tests.renderers.installed`)."""
 
 _RUN_FRAMES = 4
-_FAULTS = ("die", "fail", "starve", "raise", "quote")
+_FAULTS = ("die", "fail", "starve", "raise", "quote", "stop", "hang", "compute")
 
 
 class TestcardRenderer:
@@ -40,9 +41,11 @@ class TestcardRenderer:
 
     Options: `step_seconds` (delay of each denoising step), `load_seconds`, and for faults `die_at_step` (the process
     kills itself), `fail_at_step` (RenderFailed), `starve_at_step` (MemoryError), `raise_at_step` (an error that quotes
-    the prompt), `quote_at_step` (prints, warnings and log records of a library that quote it, and no error). Steps
-    count from 1. `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a
-    file that must not exist yet.
+    the prompt), `quote_at_step` (prints, warnings and log records of a library that quote it, and no error),
+    `stop_at_step` (a signal stops the process), `hang_at_step` (native code holds the interpreter lock and waits
+    without end), `compute_at_step` (it holds the lock and computes for some `compute_seconds`). Steps count from 1.
+    `at_seed` limits a fault to the scene with this seed, and `once_file` to the first time: it names a file that must
+    not exist yet.
     """
 
     __test__ = False  # the name starts like a test class
@@ -117,6 +120,12 @@ class TestcardRenderer:
                 raise MemoryError
             case "quote":
                 _quote(request.prompt)
+            case "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "hang":
+                ctypes.PyDLL(None).pause()
+            case "compute":
+                _compute(self._number("compute_seconds"))
             case _:
                 raise RuntimeError(f"could not draw {request.prompt!r}")
 
@@ -144,6 +153,14 @@ def _quote(prompt: str) -> None:
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()
+
+
+def _compute(seconds: float) -> None:
+    """Compute in one call that holds the interpreter lock."""
+    terms = 1_000_000
+    started = time.process_time()
+    sum(range(terms))
+    sum(range(int(terms * seconds / (time.process_time() - started))))
 
 
 def _card(bars: Frames, index: int, width: int, height: int) -> Frames:

@@ -126,7 +126,11 @@ async def connected_dependencies(settings: WorkerSettings) -> AsyncIterator[Work
             notifier=JetStreamCommitNotifier(client),
             artifacts=artifacts,
             alarms=alarms,
-            inference=InferenceProcess(settings.worker_device, threads=settings.worker_threads),
+            inference=InferenceProcess(
+                settings.worker_device,
+                threads=settings.worker_threads,
+                freeze_seconds=settings.worker_freeze_seconds,
+            ),
             signer=signer,
             scratch=stack.enter_context(scratch_folder(_scratch_root(settings), name)),
             status=WorkerStatus(

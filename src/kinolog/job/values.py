@@ -143,7 +143,10 @@ SCRATCH_FULL = "SCRATCH_FULL"
 WORKER_NOT_READY = "WORKER_NOT_READY"
 """Error code of an attempt that ended because its worker's inference process was gone before it began the job."""
 
-NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY})
+WORKER_FROZEN = "WORKER_FROZEN"
+"""Error code of an attempt that ended because its worker's inference process neither answered nor did anything."""
+
+NOT_COUNTED = frozenset({WORKER_STOPPED, SCRATCH_FULL, WORKER_NOT_READY, WORKER_FROZEN})
 """Error codes of attempts that ended for a reason that is not the job's. Storage: an added code must be a new one."""
 
 

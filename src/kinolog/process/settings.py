@@ -214,6 +214,11 @@ class WorkerSettings(
     worker_stall_seconds: float = Field(
         1800.0, gt=0.0, description="A renderer that makes no progress for this long is stopped."
     )
+    worker_freeze_seconds: float = Field(
+        60.0,
+        ge=0.0,
+        description="A renderer that neither answers nor does anything for this long is ended; 0 never ends it.",
+    )
     worker_grace_seconds: float = Field(
         5.0, ge=0.0, description="How long a running job may take to end when the worker is stopped."
     )

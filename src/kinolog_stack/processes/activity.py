@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import psutil
 
-HELD_STATES = ("R", "D")
-"""States of a thread that runs or waits for a processor, and of one that waits for a disk."""
-NANOSECONDS = 1e-9
+from kinolog import process_activity
 
 
 class Activity:
@@ -39,13 +34,7 @@ def used_seconds(pid: int) -> dict[str, float]:
 
     Empty if the process is gone.
     """
-    used = {}
-    for thread in _threads(pid):
-        try:
-            ran, waited, *_ = (thread / "schedstat").read_text(encoding="ascii").split()
-        except (OSError, ValueError):  # it has ended, or this kernel does not count
-            continue
-        used[thread.name] = (int(ran) + int(waited)) * NANOSECONDS
+    used = process_activity.used_seconds(pid)
     if used:
         return used
     try:
@@ -57,9 +46,9 @@ def used_seconds(pid: int) -> dict[str, float]:
 
 def is_held(pid: int) -> bool:
     """Return whether a thread of a process runs, or waits for a processor or a disk, at this moment."""
-    states = [state for thread in _threads(pid) if (state := _state(thread))]
+    states = process_activity.thread_states(pid)
     if states:
-        return any(state in HELD_STATES for state in states)
+        return any(state in process_activity.HELD_STATES for state in states)
     try:
         return psutil.Process(pid).status() in (psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP)
     except psutil.Error:
@@ -72,19 +61,3 @@ def is_stopped(pid: int) -> bool:
         return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
     except psutil.Error:
         return False
-
-
-def _threads(pid: int) -> Iterator[Path]:
-    """Yield the folders of the threads of a process; none without Linux, and of a process that is gone."""
-    try:
-        yield from Path(f"/proc/{pid}/task").iterdir()
-    except OSError:
-        return
-
-
-def _state(thread: Path) -> str:
-    """Return the letter of a thread's state; empty if it has ended. The name before it may hold any character."""
-    try:
-        return (thread / "stat").read_bytes().rpartition(b") ")[2][:1].decode("ascii")
-    except OSError:
-        return ""

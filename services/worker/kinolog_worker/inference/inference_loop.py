@@ -1,7 +1,7 @@
 """The inference process itself: reads commands from a socket, runs them one at a time, and answers on it.
 
-A thread reads the commands, so that a cancellation is received while a job runs, and so that the process ends at once
-when its supervisor is gone. Everything else runs in the main thread, which some libraries require.
+A thread reads the commands, so that a cancellation is received and a ping is answered while a job runs, and so that the
+process ends at once when its supervisor is gone. Everything else runs in the main thread, which some libraries require.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from kinolog_worker.inference.messages import (
     LogLineMessage,
     Message,
     Outcome,
+    PingCommand,
+    PongMessage,
     PrefetchCommand,
     PrefetchedMessage,
     ReadyMessage,
@@ -117,6 +119,8 @@ class InferenceLoop:
     def _accept(self, command: Command) -> None:
         if isinstance(command, CancelCommand):
             self._cancelled.add(command.run_id)
+        elif isinstance(command, PingCommand):
+            self.send(PongMessage())
         else:
             self._commands.put(command)
 

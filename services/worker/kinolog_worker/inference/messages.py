@@ -242,6 +242,16 @@ class CancelCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PingCommand:
+    """To the inference process: answer at once, whatever it computes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PongMessage:
+    """From the inference process: the answer to a `PingCommand`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMessage:
     """From the inference process: it accepts commands."""
 
@@ -256,5 +266,5 @@ class TaggedMessage:
     message: Message | PrefetchedMessage
 
 
-Command: TypeAlias = RunCommand | PrefetchCommand | CancelCommand
-Answer: TypeAlias = TaggedMessage | ReadyMessage
+Command: TypeAlias = RunCommand | PrefetchCommand | CancelCommand | PingCommand
+Answer: TypeAlias = TaggedMessage | ReadyMessage | PongMessage

@@ -14,10 +14,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from kinolog.job.values import WORKER_NOT_READY
+from kinolog.job.values import WORKER_FROZEN, WORKER_NOT_READY
+from kinolog.process.logs import fields
 from kinolog.process.tasks import end_tasks
 from kinolog_worker.inference.exit_cause import exit_cause, out_of_memory_kills
 from kinolog_worker.inference.framing import framed, read_answer
+from kinolog_worker.inference.freeze import FREEZE_SECONDS, Freeze
 from kinolog_worker.inference.messages import (
     Answer,
     CancelCommand,
@@ -26,6 +28,8 @@ from kinolog_worker.inference.messages import (
     FailedMessage,
     FinishedMessage,
     Message,
+    PingCommand,
+    PongMessage,
     PrefetchCommand,
     PrefetchedMessage,
     ReadyMessage,
@@ -38,6 +42,9 @@ KILL_SECONDS = 10.0
 
 EXIT_SECONDS = 1.0
 """How long a process may take to exit after it closed its connection."""
+
+LOOK_SECONDS = 1.0
+"""Longest pause between two looks whether the process is frozen."""
 
 KILLED = "WORKER_KILLED"
 """Error code of a job whose process this supervisor killed."""
@@ -72,21 +79,33 @@ class InferenceProcess:
 
     The process runs one command after the other. When it exits, all unfinished jobs end with a `FailedMessage`
     (`WORKER_CRASHED` or `OUT_OF_MEMORY`; `WORKER_NOT_READY` for a run that had not begun), and the next call starts a
-    new process.
+    new process. A process that is frozen is killed (`WORKER_FROZEN`, see `Freeze`).
     """
 
-    def __init__(self, device: str = "auto", *, threads: int = 0, models: int = 1) -> None:
-        """`threads` limits the CPU threads, 0 leaves it to the libraries; `models` are cached at most."""
+    def __init__(
+        self,
+        device: str = "auto",
+        *,
+        threads: int = 0,
+        models: int = 1,
+        freeze_seconds: float = FREEZE_SECONDS,
+    ) -> None:
+        """`threads` limits the CPU threads, 0 leaves it to the libraries; `models` are cached at most.
+
+        A process that is frozen for `freeze_seconds` is killed; 0 lets it live.
+        """
         self._device = device
         self._threads = threads
         self._models = models
+        self._freeze_seconds = freeze_seconds
+        self._freeze: Freeze | None = None
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[int] | None = None
         self._run_ids = count(1)
         self._runs: dict[int, _Exchange] = {}
-        self._killed = False
+        self._kill_cause: tuple[str, str] | None = None
         self._starting = asyncio.Lock()
 
     @property
@@ -136,9 +155,13 @@ class InferenceProcess:
 
     async def kill(self) -> None:
         """End the process at once and wait for its exit. Its jobs end with a `FailedMessage` (`WORKER_KILLED`)."""
+        await self._kill(KILLED, "the inference process was stopped")
+
+    async def _kill(self, code: str, message: str) -> None:
+        """End the process. Its jobs end with this error."""
         if self._process is None or self._watcher is None:
             return
-        self._killed = True
+        self._kill_cause = (code, message)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._previous_exit()
@@ -151,7 +174,8 @@ class InferenceProcess:
         await asyncio.wait((watcher,), timeout=KILL_SECONDS)
         if not watcher.done():
             logger.error("the killed inference process does not exit and is left to the system")
-            self._end_exchanges(KILLED, "the inference process was stopped and does not exit")
+            code, message = self._kill_cause or (KILLED, "the inference process was stopped")
+            self._end_exchanges(code, f"{message} and does not exit")
             self._process = self._watcher = None
             await end_tasks((watcher,))
 
@@ -170,7 +194,7 @@ class InferenceProcess:
             )
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_unix_connection(sock=ours)
-        self._killed = False
+        self._kill_cause = None
         self._ready = asyncio.get_running_loop().create_future()
         self._watcher = asyncio.create_task(self._watch(self._process, reader, self._writer, memory_kills))
         await self._ready
@@ -213,6 +237,8 @@ class InferenceProcess:
 
         So does an answer that cannot be read: without this task every job would wait for its stall limit.
         """
+        freeze = self._freeze = Freeze(process.pid, self._freeze_seconds)
+        looking = asyncio.create_task(self._end_when_frozen(process, freeze))
         try:
             while (answer := await read_answer(reader)) is not None:
                 self._deliver(answer)
@@ -223,12 +249,24 @@ class InferenceProcess:
             )
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+        finally:
+            looking.cancel()
         writer.close()
         exit_code = await _exit_code(process)
         code, message = exit_cause(exit_code, killed_for_memory=out_of_memory_kills() > memory_kills)
-        if self._killed:
-            code, message = KILLED, "the inference process was stopped"
-        self._end_exchanges(code, message)
+        self._end_exchanges(*(self._kill_cause or (code, message)))
+
+    async def _end_when_frozen(self, process: Process, freeze: Freeze) -> None:
+        """Ask the process all the time for an answer, and kill it if it is frozen."""
+        pause = min(LOOK_SECONDS, self._freeze_seconds / 8)
+        while self._freeze_seconds and process.returncode is None:
+            if not freeze.is_asked:
+                freeze.ask()
+                self._send(PingCommand())
+            await asyncio.sleep(pause)
+            if freeze.is_over_limit():
+                logger.error("the inference process is frozen and is ended", extra=fields("frozen"))
+                await self._kill(WORKER_FROZEN, "the inference process was frozen")
 
     def _end_exchanges(self, code: str, message: str) -> None:
         """End every unfinished job, and the wait for the start, with the cause of the exit."""
@@ -244,6 +282,9 @@ class InferenceProcess:
         if isinstance(answer, ReadyMessage):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(answer.pid)
+        elif isinstance(answer, PongMessage):
+            if self._freeze is not None:
+                self._freeze.answered()
         elif (exchange := self._runs.get(answer.run_id)) is not None:
             exchange.begun.set()
             exchange.answers.put_nowait(answer.message)

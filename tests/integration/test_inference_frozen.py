@@ -1,0 +1,89 @@
+"""A frozen inference process is ended, and the next job has a new one; a process that works is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from kinolog_worker.inference.messages import FailedMessage, FinishedMessage
+from kinolog_worker.inference.process import InferenceProcess
+
+from tests.builders.render_jobs import card_job
+from tests.fixtures.waits import until
+
+FREEZE_SECONDS = 1.0
+LIMIT_SECONDS = 120.0
+
+T = TypeVar("T")
+
+
+async def _value(read: Callable[[], T]) -> T:
+    return read()
+
+
+@pytest.fixture
+def freeze_seconds() -> float:
+    """A short limit."""
+    return FREEZE_SECONDS
+
+
+@pytest.mark.parametrize("fault", ["stop", "hang"])
+async def test_a_frozen_process_is_ended_and_not_the_fault_of_the_job(
+    process: InferenceProcess, tmp_path: Path, fault: str
+) -> None:
+    """A process that a signal stopped, or whose native code holds the interpreter and does nothing, is replaced."""
+    options: dict[str, Any] = {f"{fault}_at_step": 2, "once_file": str(tmp_path / "once")}
+    async with asyncio.timeout(LIMIT_SECONDS):
+        failed = [message async for message in process.run(card_job(tmp_path / "first", **options))][-1]
+        assert isinstance(failed, FailedMessage)
+        assert (failed.code, failed.retryable) == ("WORKER_FROZEN", True)
+        assert failed.message == "the inference process was frozen"
+        ended = [message async for message in process.run(card_job(tmp_path / "second", **options))][-1]
+    assert isinstance(ended, FinishedMessage)
+
+
+async def test_an_idle_process_that_is_frozen_is_ended(process: InferenceProcess, tmp_path: Path) -> None:
+    """No job has to find it first; a job that came meanwhile has not begun."""
+    await process.start()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        (failed,) = [message async for message in process.run(card_job(tmp_path))]
+        assert isinstance(failed, FailedMessage)
+        assert failed.code == "WORKER_NOT_READY"
+        await process.start()
+        os.kill(process.pid, signal.SIGSTOP)
+        await until(partial(_value, lambda: not process.alive), "the end of the process")
+
+
+async def test_a_process_that_is_frozen_as_it_starts_is_ended(process: InferenceProcess) -> None:
+    """A start has no other limit."""
+    starting = asyncio.create_task(process.start())
+    os.kill(await until(partial(_value, lambda: process.pid or 0), "the process"), signal.SIGSTOP)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        with pytest.raises(RuntimeError, match="the inference process was frozen before it was ready"):
+            await starting
+
+
+async def test_a_process_that_computes_without_an_answer_is_left_alone(
+    process: InferenceProcess, tmp_path: Path
+) -> None:
+    """Code that holds the interpreter lock for longer than the limit, and computes, is no freeze."""
+    job = card_job(tmp_path, compute_at_step=2, compute_seconds=3 * FREEZE_SECONDS)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        ended = [message async for message in process.run(job)][-1]
+    assert isinstance(ended, FinishedMessage)
+
+
+async def test_an_idle_process_is_left_alone(process: InferenceProcess, tmp_path: Path) -> None:
+    """A step that waits for longer than the limit, as for a GPU, and releases the lock meanwhile, is no freeze."""
+    job = card_job(tmp_path, frames=8, prompt="A star.", step_seconds=FREEZE_SECONDS)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        ended = [message async for message in process.run(job)][-1]
+    assert isinstance(ended, FinishedMessage)
