@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from pathlib import Path
+from stat import S_IMODE
 
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.answers import WaitOn
@@ -43,6 +45,18 @@ def test_a_terminal_that_is_gone_ends_no_supervision(tmp_path: Path) -> None:
             supervised.kill()
             assert supervised.wait_started(starts)
     assert supervised.state == "stopped"
+
+
+def test_a_process_whose_log_folder_was_deleted_is_restarted(tmp_path: Path) -> None:
+    """A person or a cleaner deletes logs. The next start makes their folder again, for its owner alone."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with started(SupervisedProcess("waiting", WaitingProgram(logs), lambda _: None)) as supervised:
+        shutil.rmtree(logs)
+        supervised.kill()
+        assert supervised.wait_started(2)
+    assert S_IMODE(logs.stat().st_mode) == 0o700
+    assert (logs / "waiting.log").is_file()
 
 
 class FailingQuestion(WaitingProgram):

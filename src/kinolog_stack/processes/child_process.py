@@ -139,6 +139,7 @@ def _spawn(command: ChildCommand) -> ChildProcess:
         user,
     ]
     try:
+        command.log_path.parent.mkdir(mode=0o700, exist_ok=True)  # whoever deletes the logs stops no restart
         with command.log_path.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - the program is one of ours, never user input
                 [*launcher, *argv],

@@ -153,16 +153,48 @@ def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path, lost: str) -> N
         assert [worker.name for worker in remove_dead_folders(tmp_path)] == ["one"]
 
 
-def test_a_disk_that_is_away_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
-    """Without the folder above, its disk may be away: nothing is written where it was."""
-    with scratch_folder(tmp_path / "disk", "one") as folder:
+def test_a_root_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    """A cleaner of temporary files may delete the folder of all workers: it comes back with its owner and mode."""
+    root = tmp_path / "above" / "kinolog-worker"
+    with scratch_folder(root, "one") as folder:
+        root.chmod(0o750)
         room = ScratchRoom(folder, MemoryAlarms(), lambda: START)
         room.needed_bytes = 0
-        (tmp_path / "disk").rename(tmp_path / "away")
+        before = root.stat()
+        shutil.rmtree(tmp_path / "above")
+        assert room.is_out()  # an attempt that lost it is not to blame
+        assert room.suffices()
+        assert (folder / LOCK).is_file()
+        after = root.stat()
+        assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+        assert remove_dead_folders(root) == []
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["with its mount point", "without it"])
+def test_a_disk_that_is_away_is_not_replaced_by_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    """Where the disk was, another disk is: nothing is written there, also not into an empty mount point."""
+    disk, away, stat = tmp_path / "disk", tmp_path / "away", Path.stat
+
+    def stat_of_disks(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = stat(path, follow_symlinks=follow_symlinks)
+        on_disk = path.is_relative_to(disk) and not away.exists()
+        return os.stat_result((*found[:2], found.st_dev + on_disk, *found[3:10]))
+
+    monkeypatch.setattr(Path, "stat", stat_of_disks)
+    with scratch_folder(disk, "one") as folder:
+        room = ScratchRoom(folder, MemoryAlarms(), lambda: START)
+        room.needed_bytes = 0
+        disk.rename(away)
+        if left:
+            disk.mkdir()
         assert not room.suffices()
         assert room.is_out()
-        assert [path.name for path in tmp_path.iterdir()] == ["away"]
-        (tmp_path / "away").rename(tmp_path / "disk")
+        assert not disk.exists() or not list(disk.iterdir())
+        if left:
+            disk.rmdir()
+        away.rename(disk)
         assert room.suffices()
 
 

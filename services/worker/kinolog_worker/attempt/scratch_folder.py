@@ -44,7 +44,7 @@ def scratch_folder(root: Path, name: str) -> Iterator[Path]:
 def locked_folder(folder: Path) -> int:
     """Make a worker's folder if it is missing, and return the descriptor that locks it for as long as it is open.
 
-    The folder above is not made: where it is missing, its disk may be. Raises OSError.
+    The folder above is not made: where it is missing, its disk may be away. Raises OSError.
     """
     folder.mkdir(exist_ok=True)
     draft = folder / f"{LOCK}-draft"

@@ -7,8 +7,12 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from errno import ENODEV, EPERM
 from pathlib import Path
+from stat import S_IMODE
 from weakref import finalize
 
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
@@ -32,6 +36,43 @@ LEAST_BYTES = 1 << 20
 """A disk with less room is full: an attempt that fails on it fails for that reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """The folder above those of the workers, as it was at the start."""
+
+    path: Path
+    status: os.stat_result
+
+    @classmethod
+    def of(cls, path: Path) -> _Root | None:
+        """Return the folder; None if there is none."""
+        try:
+            return cls(path, path.stat()) if path.is_dir() else None
+        except OSError:
+            return None
+
+    def restore(self) -> None:
+        """Make the folder again if it was deleted, with the owner and the mode that it had.
+
+        Raises `OSError` if its disk is away: where it was, there is another disk then. So does a folder of another
+        user, who was quicker.
+        """
+        nearest = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
+        found = nearest.stat()
+        if found.st_dev != self.status.st_dev:
+            raise OSError(ENODEV, "its disk is not mounted", str(self.path))
+        if nearest == self.path:
+            if found.st_uid != self.status.st_uid:
+                raise OSError(EPERM, "it belongs to another user now", str(self.path))
+            return
+        self.path.mkdir(mode=0o700, parents=True)
+        if (os.geteuid(), os.getegid()) != (self.status.st_uid, self.status.st_gid):
+            with suppress(PermissionError):  # it is the worker's own then
+                os.chown(self.path, self.status.st_uid, self.status.st_gid)
+        self.path.chmod(S_IMODE(self.status.st_mode))
+        logger.warning("the folder above those of the workers was deleted and is made again")
+
+
 class ScratchRoom:
     """Watches the room on the disk of the temporary files. `needed_bytes` doubles when a job ran out of room.
 
@@ -42,6 +83,7 @@ class ScratchRoom:
         self._folder = folder
         self._alarms = alarms
         self._clock = clock
+        self._root = _Root.of(folder.parent)
         self.needed_bytes = FIRST_BYTES
 
     def suffices(self) -> bool:
@@ -94,8 +136,10 @@ class ScratchRoom:
         return f"lacks {missing / (1 << 20):,.0f} MiB for a job. Make room on it" if missing > 0 else ""
 
     def _restore_folder(self) -> None:
-        """Make the folder again if it, or its lock, was deleted. The folder above may be a disk that is away."""
+        """Make the folder again if it, its lock, or the folder above was deleted. Raises `OSError` without the disk."""
         if not (self._folder / LOCK).exists():
+            if self._root is not None:
+                self._root.restore()
             finalize(self, os.close, locked_folder(self._folder))  # locked while the worker lives
             logger.warning("the folder of the temporary files was deleted and is made again")
 
