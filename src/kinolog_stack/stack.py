@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from kinolog.mounted_folder import MountedFolder
 from kinolog.process.logs import fields
 from kinolog_stack.data_folder import DataFolder, RunningStack
-from kinolog_stack.disks.disk_space import Disk, check_room, disks_of, stored_parts
+from kinolog_stack.disks.disk_space import Disk, StoredPart, check_room, disks_of, stored_parts
 from kinolog_stack.disks.disk_watch import DiskWatch
 from kinolog_stack.disks.stack_alarms import StackAlarms
 from kinolog_stack.environment import proxy_environment, server_environment, service_environment
@@ -212,12 +213,19 @@ class Stack:
         def disks() -> list[Disk]:
             return disks_of(stored_parts(self.folder))
 
+        videos = [part for part in stored_parts(self.folder) if part.slug == "artifacts"]
+        mounted = [(part, MountedFolder(part.folder)) for part in videos]
+
+        def away() -> list[StoredPart]:
+            return [part for part, folder in mounted if folder.is_away()]
+
         def restart_log() -> None:
             child = nats.child
             if child is not None:
                 child.stop()  # its supervisor starts it again
 
-        watch = DiskWatch(disks, nats.write_error, restart_log, alarms, self.settings.disk_reserve_bytes)
+        reserve = self.settings.disk_reserve_bytes
+        watch = DiskWatch(disks, nats.write_error, restart_log, alarms, reserve, away=away)
         threading.Thread(target=watch.run, args=(self._stopping,), name="watch-disks", daemon=True).start()
 
     def _start_wave(self, programs: Mapping[str, Supervisable]) -> None:

@@ -33,6 +33,7 @@ class WatchedDisks:
     alarms: dict[str, str] = field(default_factory=dict)
     restarts: int = 0
     seconds: float = 1000.0
+    away: list[StoredPart] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.watch = DiskWatch(
@@ -42,6 +43,7 @@ class WatchedDisks:
             self,
             RESERVE,
             lambda: self.seconds,
+            lambda: self.away,
         )
 
     def restart(self) -> None:
@@ -80,6 +82,22 @@ def test_a_disk_below_its_reserve_refuses_jobs() -> None:
     disks.free["database"] = disks.free["log"] = 2 * RESERVE
     assert disks.look() == set()
     assert disks.restarts == 0
+
+
+def test_a_disk_that_is_not_mounted_refuses_jobs() -> None:
+    """Its alarm says what to do and ends with the mount; an alarm for lack of room outlives it."""
+    disks = WatchedDisks()
+    disks.away = [DATABASE]
+    assert disks.look() == {"storage-full-database"}
+    assert "The disk with the database is not mounted. Mount it" in disks.alarms["storage-full-database"]
+    disks.away = []
+    assert disks.look() == set()
+    disks.free["database"], disks.away = 0, [DATABASE]
+    assert disks.look() == {"storage-full-database"}
+    disks.away = []
+    assert disks.look() == {"storage-full-database"}
+    disks.look()
+    assert "make room" in disks.alarms["storage-full-database"]
 
 
 def test_a_log_that_gave_up_is_started_again_when_there_is_room() -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 from kinolog.ports.alarms import STORAGE_FULL, AlarmSeverity
 from kinolog.process.backoff import Backoff
 from kinolog.process.logs import fields
-from kinolog_stack.disks.disk_space import MEBIBYTE, Disk, mebibytes
+from kinolog_stack.disks.disk_space import MEBIBYTE, Disk, StoredPart, mebibytes
 
 LOOK_SECONDS = 1.0
 
@@ -45,7 +45,8 @@ class DiskWatch:
     """One look after the other, in a thread of its own.
 
     `disks` returns the disks of the stack. `write_error` returns what nats-server says about a stream that it cannot
-    write, empty if there is none. `restart_log` starts nats-server again.
+    write, empty if there is none. `restart_log` starts nats-server again. `away` returns the parts whose disk is not
+    mounted.
     """
 
     def __init__(
@@ -56,7 +57,11 @@ class DiskWatch:
         alarms: AlarmBoard,
         reserve_bytes: int,
         now: Callable[[], float] = time.monotonic,
+        away: Callable[[], Sequence[StoredPart]] = tuple,
     ) -> None:
+        self._away = away
+        self._unmounted: set[str] = set()
+        """Alarms of disks that are not mounted."""
         self._disks = disks
         self._write_error = write_error
         self._restart_log = restart_log
@@ -87,6 +92,22 @@ class DiskWatch:
             self._check(disk, error if holds_log else "")
             if holds_log:
                 self._heal(disk, error)
+        self._check_mounted()
+
+    def _check_mounted(self) -> None:
+        """Refuse new jobs while a disk is not mounted: its files would be written below its mount point."""
+        unmounted = set()
+        for part in self._away():
+            name = f"{STORAGE_FULL}-{part.slug}"
+            unmounted.add(name)
+            self._alarms.raise_alarm(name, AlarmSeverity.REFUSE_WRITES, _text_of_unmounted(part))
+            if name not in self._unmounted:
+                logger.error("a disk is not mounted", extra=fields("disk", part=part.slug))
+        for name in self._unmounted - unmounted:
+            logger.info("a disk is mounted again", extra=fields("disk", alarm=name))
+            if name not in self._standing:
+                self._alarms.clear(name)
+        self._unmounted = unmounted
 
     def _check(self, disk: Disk, write_error: str) -> None:
         name = f"{STORAGE_FULL}-{disk.slug}"
@@ -138,3 +159,10 @@ class DiskWatch:
             extra=fields("log_restart", free=disk.free_bytes, problem=write_error),
         )
         self._restart_log()
+
+
+def _text_of_unmounted(part: StoredPart) -> str:
+    return (
+        f"The disk with {part.text} is not mounted. Mount it: no new jobs are accepted until then. Accepted jobs wait "
+        "and continue by themselves."
+    )

@@ -17,6 +17,7 @@ import logging
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from errno import ENODEV
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store, from_url
 
 from kinolog.adapters.obstore.verified_versions import ContentVersion, VerifiedVersions
 from kinolog.durable_files import flush_file, flush_folder, make_folder
+from kinolog.mounted_folder import MountedFolder
 from kinolog.ports.artifacts import (
     ArtifactDamaged,
     ArtifactMissing,
@@ -61,10 +63,12 @@ class ObstoreArtifacts:
     def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
         self._folder = folder
+        self._mounted = MountedFolder(folder) if folder is not None else None
         self._verified = VerifiedVersions()
         self._readings: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def stage(self, content: Path | AsyncIterable[bytes], job_id: str) -> StagedContent:
+        await self._check_mounted()
         digest = sha256()
         size_bytes = 0
 
@@ -94,6 +98,7 @@ class ObstoreArtifacts:
         )
 
     async def commit(self, staged: StagedContent, suffix: str) -> StoredArtifact:
+        await self._check_mounted()
         key = address(staged.job_id, staged.sha256, suffix)
         created = True
         try:
@@ -251,6 +256,12 @@ class ObstoreArtifacts:
                 return await obstore.get_async(self._store, key, options=options)
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissing(key) from None
+
+    async def _check_mounted(self) -> None:
+        """Raise `ArtifactsUnavailable` if the disk is away: what is written to its mount point is hidden later."""
+        with _store_errors():
+            if self._mounted is not None and await asyncio.to_thread(self._mounted.is_away):
+                raise OSError(ENODEV, "its disk is not mounted", str(self._folder))
 
     def _flush_name(self, path: Path) -> None:
         """Flush the folders that lead to a file of a store that has folders: they may be as new as it is."""
