@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -20,6 +21,14 @@ _MASKED = (
     "negative_prompt_attention_mask",
 )
 _PLAIN = ("prompt_embeds", "negative_prompt_embeds")
+
+
+@dataclass(slots=True)
+class _Embedding:
+    """The arguments of the pipeline's call for one prompt, and when they were used last."""
+
+    arguments: dict[str, Any]
+    used_at: float
 
 
 class PromptEncoder:
@@ -40,8 +49,8 @@ class PromptEncoder:
         self._signature = pipeline_signature
         self._capacity = capacity
         self._clock = clock
-        self._used_at: dict[tuple[str, str, bool], float] = {}
-        self._cache: OrderedDict[tuple[str, str, bool], dict[str, Any]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, bool], _Embedding] = OrderedDict()
+        """The embeddings by prompt, the one used last at the end."""
         encode = getattr(pipe, "encode_prompt", None)
         self._parameters = frozenset(signature(encode).parameters) if encode else frozenset()
         accepts = pipeline_signature.accepts
@@ -54,32 +63,31 @@ class PromptEncoder:
         if not self._names:
             return False
         key = _key(request)
-        self._used_at[key] = self._clock()
-        if key in self._cache:
+        cached = self._cache.get(key)
+        if cached is not None:
+            cached.used_at = self._clock()
             self._cache.move_to_end(key)
             return True
         encoded = self._encode(request)
         if encoded is None:
             self._names = ()  # this pipeline returns something other than embeddings
-            self._used_at.clear()
             return False
-        self._cache[key] = encoded
+        self._cache[key] = _Embedding(encoded, self._clock())
         while len(self._cache) > self._capacity:
-            del self._used_at[self._cache.popitem(last=False)[0]]
+            self._cache.popitem(last=False)
         return False
 
     def forget(self, unused_seconds: float) -> None:
         """Drop the prompts, with their embeddings, that were not used for so long: their jobs may be erased."""
         now = self._clock()
-        for key in [key for key, used_at in self._used_at.items() if now - used_at >= unused_seconds]:
-            del self._used_at[key]
-            self._cache.pop(key, None)
+        while self._cache and now - next(iter(self._cache.values())).used_at >= unused_seconds:
+            self._cache.popitem(last=False)
 
     def arguments(self, request: SceneRequest) -> dict[str, Any]:
         """Return the arguments of the pipeline's call for this prompt."""
         self.encode(request)
         if self._names:
-            return dict(self._cache[_key(request)])
+            return dict(self._cache[_key(request)].arguments)
         guided = (
             request.guidance > 1 and request.negative_prompt and "negative_prompt" in self._signature.accepts
         )
