@@ -89,6 +89,7 @@ class AsyncLiveFeed:
                 endpoint = self._transport.endpoint
                 self._socket = await connect(endpoint.ws_url, **connect_options(endpoint, seconds))
             case Disconnect():
+                self._reconnect.clear()  # a wish from now on, also during a read that hangs, ends the next pause
                 await self._disconnect()
             case Transmit(text=text):
                 await self._connection.send(text)
@@ -99,10 +100,10 @@ class AsyncLiveFeed:
             case Call(operation=operation):
                 return await self._transport.send(operation)
             case Pause(seconds=seconds):
-                self._reconnect.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._reconnect.wait()
+                return self._reconnect.is_set()
         return None
 
     async def _send_outgoing(self) -> None:

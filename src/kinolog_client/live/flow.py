@@ -47,6 +47,8 @@ class LiveSettings:
     """A connection proves itself if it answers for this long. One that does not is one more failure in a row."""
     poll_seconds: float = 1.0
     """Time between two reads over REST while there is no live connection."""
+    offline_seconds: float = 1.0
+    """Time between two reads while REST does not answer either. The first answer ends the pause."""
     give_up_seconds: float | None = 30.0
     """How long REST may fail until its error is raised, while no connection proves itself or brings a commit.
 
@@ -72,6 +74,7 @@ class LiveFlow:
         self._clock = clock
         self._failures = 0
         self._away_since: float | None = None
+        self._rest_answers = True
 
     def run(self) -> Flow[None]:
         """Watch until the watch ends. Raises `GatewayError`."""
@@ -140,29 +143,47 @@ class LiveFlow:
             yield Emit(event)
 
     def _poll_until_reconnect(self, cause: str) -> Flow[None]:
-        """Read over REST until the connection is to be tried again, or the watch ends."""
-        left_seconds = self._settings.reconnect.seconds(self._failures)
-        while left_seconds > ROUNDING_SECONDS and not self._watch.ended:
-            yield from self._poll(cause)
-            if not self._watch.ended:
-                seconds = min(left_seconds, self._settings.poll_seconds)
-                yield Pause(seconds)
-                left_seconds -= seconds
+        """Read over REST until the connection is to be tried again, or the watch ends.
 
-    def _poll(self, cause: str) -> Flow[None]:
-        """Read once over REST. Raises the error of REST if it is fatal, or has lasted too long."""
+        If REST answers again, the gateway and its api are back: the connection is tried at once, and the pauses of
+        its next failures start short again.
+        """
+        settings = self._settings
+        left_seconds, due_seconds = settings.reconnect.seconds(self._failures), 0.0
+        while left_seconds > ROUNDING_SECONDS and not self._watch.ended:
+            did_answer, is_due = self._rest_answers, due_seconds <= ROUNDING_SECONDS
+            due_seconds = settings.poll_seconds if is_due else due_seconds
+            yield from self._poll(cause, is_due=is_due)
+            if self._watch.ended:
+                return
+            if self._rest_answers and not did_answer:
+                self._failures = 1
+                return
+            seconds = min(left_seconds, due_seconds)
+            seconds = seconds if self._rest_answers else min(seconds, settings.offline_seconds)
+            if (yield Pause(seconds)):
+                return
+            left_seconds, due_seconds = left_seconds - seconds, due_seconds - seconds
+
+    def _poll(self, cause: str, *, is_due: bool = True) -> Flow[None]:
+        """Read once over REST. Raises the error of REST if it is fatal, or has lasted too long.
+
+        A screen loads again if REST answers or if the read `is_due`, not at each try to reach a server that is away.
+        """
         events: list[LiveEvent] = []
         try:
             events = yield from self._watch.poll()
         except GatewayError as error:
             if self._watch.is_fatal(error) or self._away_too_long():
                 raise
+            self._rest_answers = False
             yield Emit(LinkState("offline", cause, error))
         else:
-            self._away_since = None
+            self._away_since, self._rest_answers = None, True
             yield Emit(LinkState("polling", cause))
         yield from self._emit(events)
-        yield Emit(PollDue())
+        if is_due or self._rest_answers:
+            yield Emit(PollDue())
 
     def _away_too_long(self) -> bool:
         now, limit = self._clock(), self._settings.give_up_seconds

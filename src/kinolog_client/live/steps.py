@@ -83,7 +83,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait for `seconds`; the loop may end it earlier."""
+    """Wait for `seconds`. The result is true if the caller ended the pause, to connect at once."""
 
     seconds: float
 

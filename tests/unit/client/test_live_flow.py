@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -48,18 +48,24 @@ class GatewayWorld:
 
     connect: Callable[[int], LiveLink]
     rest: bool
+    rest_from: float = 0.0
+    """Until then REST does not answer."""
     now: float = 0.0
     opened: list[float] = field(default_factory=list)
     polls: list[float] = field(default_factory=list)
     pings: list[float] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    settings: LiveSettings = SETTINGS
+    due: list[float] = field(default_factory=list)
+    ended_pauses: int = 0
+    """Pauses that the caller ends at once."""
     _link: LiveLink = field(default_factory=LiveLink)
     _texts: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Run the flow until `END_SECONDS`. Raises what the flow raises."""
         session = LiveSession()
-        flow = LiveFlow(session, FeedWatch(session), SETTINGS, clock=lambda: self.now).run()
+        flow = LiveFlow(session, FeedWatch(session), self.settings, clock=lambda: self.now).run()
         result: Any = None
         error: Exception | None = None
         while self.now < END_SECONDS:
@@ -70,7 +76,7 @@ class GatewayWorld:
             except (ConnectionLost, GatewayUnreachable) as failure:
                 error = failure
 
-    def _perform(self, step: Step) -> str | None:
+    def _perform(self, step: Step) -> str | bool | None:
         match step:
             case Connect():
                 self._link = self.connect(len(self.opened))
@@ -83,16 +89,19 @@ class GatewayWorld:
                         self._texts.append(PONG)
             case Receive(seconds=seconds):
                 return self._receive(seconds)
+            case Pause() if self.ended_pauses:
+                self.ended_pauses -= 1
+                return True
             case Pause(seconds=seconds):
                 self.now += seconds
             case Call():
                 self.polls.append(self.now)
-                if not self.rest:
+                if not self.rest or self.now < self.rest_from:
                     raise GatewayUnreachable("http://gateway", "connection refused")
             case Emit(event=LinkState(state=state)):
                 self.links.append(state)
             case Emit(event=PollDue()):
-                pass
+                self.due.append(self.now)
         return None
 
     def _receive(self, seconds: float) -> str | None:
@@ -163,3 +172,41 @@ def test_a_connection_that_has_proved_itself_is_left_alone() -> None:
     proven_at = world.opened[1] + SETTINGS.stable_seconds
     later = [ping for ping in world.pings if ping > proven_at + SETTINGS.silence_seconds]
     assert {round(after - before, 3) for before, after in pairwise(later)} == {SETTINGS.silence_seconds}
+
+
+LAZY = replace(SETTINGS, poll_seconds=8.0, give_up_seconds=None)
+"""Times of a screen: it reads seldom, and pauses for as long."""
+
+
+def test_a_connection_is_tried_as_soon_as_rest_answers_again() -> None:
+    """The gateway has no updates and REST does not answer for a minute. Then the long pause is not waited for."""
+    back = 61.3
+    world = GatewayWorld(
+        lambda _: LiveLink(answers_seconds=inf) if world.now >= back else LiveLink(texts=(UNAVAILABLE,)),
+        rest=True,
+        rest_from=back,
+        settings=LAZY,
+    )
+    world.run()
+    working = [opened for opened in world.opened if opened >= back]
+    assert len(working) == 1
+    assert working[0] - back <= LAZY.offline_seconds
+    assert world.links[-1] == "live"
+    away = [due for due in world.due if due < back]
+    assert all(later - earlier >= LAZY.poll_seconds / 2 for earlier, later in pairwise(away[5:]))
+
+
+def test_a_gateway_that_answers_without_a_connection_does_not_shorten_pauses() -> None:
+    """REST answers all the time, as behind a proxy without WebSockets: the connection is tried as seldom as before."""
+    world = GatewayWorld(lambda _: LiveLink(texts=(UNAVAILABLE,)), rest=True, settings=LAZY)
+    world.run()
+    pauses = [later - earlier for earlier, later in pairwise(world.opened)]
+    assert {round(pause, 3) for pause in pauses[5:]} == {8.0}
+
+
+def test_a_pause_that_the_caller_ends_is_over() -> None:
+    """The rest of a long pause is not waited for, however many reads it has."""
+    world = GatewayWorld(lambda _: LiveLink(texts=(UNAVAILABLE,)), rest=False, settings=LAZY)
+    world.ended_pauses = 6
+    world.run()
+    assert world.opened[:7] == [0.0] * 7

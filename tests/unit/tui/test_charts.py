@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
+from kinolog_tui.widgets.charts.columns import time_labels
 from kinolog_tui.widgets.charts.stacking import EIGHTHS, fit_columns, stack_cells
 
 NUMBERS = st.lists(st.integers(0, 1000).map(float), min_size=3, max_size=3)
@@ -44,3 +47,18 @@ def test_every_series_is_seen(values: list[float], height: int, room: float) -> 
 def test_one_failure_among_a_thousand_is_drawn() -> None:
     """The failure has a cell of its own at the top."""
     assert stack_cells([1000.0, 1.0], 1001.0, 4) == [(0, 8), (0, 8), (0, 8), (1, 8)]
+
+
+def test_each_date_is_written_once_where_it_begins() -> None:
+    """Below wide columns of days and below narrow ones of hours a date stands under the first column of its day."""
+    start = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    days = [start + timedelta(days=day) for day in range(8)]
+    hours = [start + timedelta(hours=hour) for hour in range(168)]
+    for times, columns in ((days, 59), (days, 40), (hours, 93), (hours, 168), (hours, 400)):
+        dates = [time.astimezone().strftime("%d %b") for time in times]
+        indices = [-index for index in range(len(times))]
+        shown = [dates[-int(index)] for (index,) in fit_columns([indices], columns, "peak")]
+        labels = time_labels(times, columns)
+        assert len(labels) >= 3
+        assert len(set(labels.values())) == len(labels)
+        assert {at: shown.index(label) for at, label in labels.items()} == {at: at for at in labels}

@@ -9,7 +9,7 @@ from kinolog_tui.text.control_characters import without_controls
 from kinolog_tui.widgets.job.player import Player
 from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
-from textual.widgets import TabbedContent
+from textual.widgets import Tab, TabbedContent
 
 from tests.snapshot.dashboard_pilot import NARROW, app_of, dashboard, press, settled, strips, text, until
 from tests.snapshot.replay import Replay, recorded
@@ -124,3 +124,25 @@ async def test_a_message_covers_nothing(gateway: Replay, pilot: Pilot[None]) -> 
     changed = [(old, new) for old, new in zip(before, text(pilot).split("\n"), strict=True) if old != new]
     assert changed == [("", " ✖ Not done: the job has ended")]
     assert len(pilot.app._notifications) == 0
+
+
+async def test_a_line_with_wide_characters_loses_no_letter(gateway: Replay, pilot: Pilot[None]) -> None:
+    """Whatever the width of the terminal, each word of a scene's prompt is there."""
+    words = "日本語 🎬 " + " ".join(f"w{number}ord" for number in range(20))
+    for scene in gateway.answers[f"/mcp/storyboard/{MADE}"]["scenes"]:
+        scene["prompt"] = words
+    await open_tab(pilot, MADE, "scenes")
+    for width in range(100, 120):
+        await pilot.resize_terminal(width, 40)
+        await settled(pilot)
+        assert all(word in text(pilot) for word in words.split()), text(pilot)
+
+
+async def test_the_open_tab_is_marked(pilot: Pilot[None]) -> None:
+    """Its name has another colour than those of the others, and is bold."""
+    await open_tab(pilot, MADE, "log")
+    tabs = {str(tab.label): tab.styles for tab in pilot.app.screen.query(Tab)}
+    styles = [(style.color, style.text_style) for name, style in tabs.items() if name != "Log"]
+    assert len(set(styles)) == 1
+    assert tabs["Log"].color != styles[0][0]
+    assert tabs["Log"].text_style.bold

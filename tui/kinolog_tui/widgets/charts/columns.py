@@ -47,7 +47,7 @@ class Columns(Static):
     def show(self, times: Sequence[datetime], series: Sequence[Series], note: str = "") -> None:
         """Draw these series, each with one value per time, and a note beside their names."""
         names = [f"[$text-{one.colour}]■[/] {one.name}" for one in series if any(one.values)]
-        self.border_subtitle = " ".join([*names, *([note] if note else [])])
+        self.border_subtitle = " · ".join(filter(None, [" ".join(names), note]))
         if not self._is_known or (tuple(times), tuple(series)) != (self._times, self._series):
             self._is_known = True
             self._times, self._series = tuple(times), tuple(series)
@@ -71,7 +71,7 @@ class Columns(Static):
             text.append(f"{label:>{margin - 1}}{'┤' if label else '│'}", style=muted)
             _draw_row(text, cells, styles, row)
             text.append("\n")
-        starts = self._label_starts(len(columns))
+        starts = time_labels(self._times, len(columns))
         if has_axis:
             text.append(f"{'0':>{margin - 1}}└", style=muted)
             line = "".join("┬" if at in starts else "─" for at in range(len(columns)))
@@ -91,17 +91,21 @@ class Columns(Static):
             margin = max(len(count(round(most))), len(_number(most / 2))) + 1
         return fit_columns(series, width - margin, self._merge), most, margin
 
-    def _label_starts(self, columns: int) -> dict[int, str]:
-        """Return the column of each label below the time axis, with its text."""
-        span = (self._times[-1] - self._times[0]).total_seconds()
-        form = "%H:%M" if span <= DAYS_SECONDS else "%d %b"
-        number = max(1, columns // LABEL_CELLS)
-        starts: dict[int, str] = {}
-        for index in range(number):
-            at = index * columns // number
-            time = self._times[min(len(self._times) - 1, at * len(self._times) // columns)]
-            starts[at] = time.astimezone().strftime(form)
-        return starts
+
+def time_labels(times: Sequence[datetime], columns: int) -> dict[int, str]:
+    """Return the column of each label below the time axis, with its text: the first column of a time or a date."""
+    span = (times[-1] - times[0]).total_seconds()
+    form = "%H:%M" if span <= DAYS_SECONDS else "%d %b"
+    distance = columns // max(1, columns // LABEL_CELLS)
+    starts: dict[int, str] = {}
+    last, before = -distance, ""
+    indices = [-index for index in range(len(times))]  # of buckets that share a column, the first is the peak
+    for at, (index,) in enumerate(fit_columns([indices], columns, "peak")):
+        label = times[-int(index)].astimezone().strftime(form)
+        if label != before and at >= last + distance and at + len(label) <= columns:
+            starts[at], last = label, at
+        before = label
+    return starts
 
 
 def _number(value: float) -> str:

@@ -58,7 +58,9 @@ class SceneList(Static):
         table = Table.grid(padding=(0, 2, 1, 0))
         if self.thumbnails:
             table.add_column(width=THUMBNAIL.columns, justify="center")
-        table.add_column(ratio=1)
+        table.add_column(
+            ratio=1, overflow="fold"
+        )  # an ellipsis would cut words of lines with wide characters
         for scene in self._scenes:
             words = self._words(scene, total)
             picture = self.thumbnails.get(scene.index)
