@@ -10,7 +10,7 @@ from stat import S_IMODE
 
 from kinolog_stack.errors import StartError
 from kinolog_stack.processes.answers import WaitOn
-from kinolog_stack.processes.child_process import ChildCommand, spawn
+from kinolog_stack.processes.child_process import ChildCommand, log_excerpt, spawn
 from kinolog_stack.processes.program import Program
 from kinolog_stack.processes.supervised_process import SupervisedProcess
 from kinolog_stack.processes.watchdog import Watchdog
@@ -109,3 +109,30 @@ def test_a_start_that_is_stopped_is_ended(tmp_path: Path) -> None:
         supervised.kill()
         assert supervised.wait_started(2)
     assert [problem for problem in problems if problem.startswith("has not answered for")]
+
+
+class RefusedStart(StoppedStart):
+    """A program whose second start is refused by the program itself, with a reason."""
+
+    def start(self) -> None:
+        """Start it. The second time it writes why it cannot start, and ends."""
+        self.starts += 1
+        if self.starts != 2:
+            WaitingProgram.start(self)
+            return
+        argv = [sys.executable, "-c", "import sys; sys.exit('the lists are damaged; run: mend')"]
+        self.child = spawn(ChildCommand(name="waiting", argv=argv, log_path=self._log))
+        raise StartError(f"ended with status {self.child.wait()} while it started.", log_excerpt(self._log))
+
+
+def test_the_reason_of_a_process_that_does_not_start_is_known(tmp_path: Path) -> None:
+    """What the process wrote last is its problem, which the doctor shows: it names the command that helps."""
+    problems = list[str]()
+
+    def on_change(process: SupervisedProcess) -> None:
+        problems.append(process.problem)
+
+    with started(SupervisedProcess("waiting", RefusedStart(tmp_path), on_change)) as supervised:
+        supervised.kill()
+        assert supervised.wait_started(2)
+    assert "ended with status 1 while it started. the lists are damaged; run: mend" in problems

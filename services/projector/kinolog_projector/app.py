@@ -76,6 +76,7 @@ from kinolog_projector.maintenance import COMMANDS, CommandOptions
 from kinolog_projector.projection.projector import CHECK_SECONDS, Projector
 from kinolog_projector.rebuild.rebuild import RebuildRunning
 from kinolog_projector.restore.archive_repair import Trust
+from kinolog_projector.schema.database_damage import DatabaseDamageAlarm
 from kinolog_projector.schema.migrate import WrongSchema
 
 FAILED = 1
@@ -117,7 +118,10 @@ async def run(settings: ProjectorSettings) -> None:
             progress,
             settings.projector_batch_size,
             check_archive=guard.check_start,
-            companions=(key_audit.run, Scrub(database_url).run),
+            companions=(
+                key_audit.run,
+                Scrub(database_url, DatabaseDamageAlarm(alarms, "erased-texts", system_clock)).run,
+            ),
         )
         dispatch = partial(
             run_dispatch,
@@ -135,7 +139,8 @@ async def run(settings: ProjectorSettings) -> None:
             ),
         )
         guarded = GuardedDispatch(dispatch, commits)
-        standstills = (
+        problems: tuple[tuple[StandstillAlarm | DatabaseDamageAlarm, Callable[[], str]], ...] = (
+            (DatabaseDamageAlarm(alarms, "projection", system_clock), lambda: projector.damage),
             (StandstillAlarm(alarms, "projection", system_clock), lambda: projector.standstill),
             (StandstillAlarm(alarms, "dispatch", system_clock), lambda: guarded.problem),
         )
@@ -150,7 +155,7 @@ async def run(settings: ProjectorSettings) -> None:
             ),
         )
         announcing = asyncio.create_task(
-            keep_running("the alarms about standstills", partial(_announce, standstills), CHECK_SECONDS),
+            keep_running("the alarms about this process", partial(_announce, problems), CHECK_SECONDS),
             name="alarms",
         )
         try:
@@ -163,10 +168,12 @@ async def run(settings: ProjectorSettings) -> None:
             await end_tasks((announcing,))
 
 
-async def _announce(standstills: Iterable[tuple[StandstillAlarm, Callable[[], str]]]) -> None:
-    """Keep the alarms about parts that stand still as their problems are, until cancelled."""
+async def _announce(
+    problems: Iterable[tuple[StandstillAlarm | DatabaseDamageAlarm, Callable[[], str]]],
+) -> None:
+    """Keep the alarms about parts of this process as their problems are, until cancelled."""
     while True:
-        for alarm, problem in standstills:
+        for alarm, problem in problems:
             await alarm.update(problem())
         await asyncio.sleep(CHECK_SECONDS)
 

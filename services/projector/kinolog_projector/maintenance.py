@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import psycopg
+import sqlalchemy.exc
 
 from kinolog.adapters.jetstream.log.restore import restore as refill_log
 from kinolog.adapters.jetstream.provision import replace_stream
@@ -84,10 +85,15 @@ def _naming_damage(run: Command) -> Command:
             return await run(settings, options)
         except psycopg.InternalError as error:
             raise DamagedLog(f"{unreadable(error)}. {RESTORE}") from error
+        except sqlalchemy.exc.DBAPIError as error:
+            if not isinstance(error.orig, psycopg.InternalError):
+                raise
+            raise DamagedLog(f"{unreadable(error.orig)}. {RESTORE}") from error
 
     return named
 
 
+@_naming_damage
 async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate the database to this version. Idempotent."""
     database_url = settings.database_url.get_secret_value()
@@ -100,6 +106,7 @@ async def migrate(settings: ProjectorSettings, options: CommandOptions) -> Repor
     )
 
 
+@_naming_damage
 async def update(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Migrate, and rebuild read models that are of another version, incomplete or at another position."""
     migrated = await migrate(settings, options)
@@ -116,6 +123,7 @@ async def update(settings: ProjectorSettings, options: CommandOptions) -> Report
     return Report(f"{migrated.text}\n{rebuilt.text}", migrated.facts | rebuilt.facts)
 
 
+@_naming_damage
 async def rebuild(settings: ProjectorSettings, options: CommandOptions) -> Report:
     """Rebuild the read models."""
     async with log_connection(settings) as log:

@@ -29,6 +29,9 @@ LOG_DAMAGED_TEXT = (
 )
 """Text of that alarm."""
 
+DATABASE_DAMAGED = "database-damaged"
+"""Name of the alarm about tables or indexes that the projector cannot read. The part follows after a hyphen."""
+
 STANDSTILL = "standstill"
 """Name of the alarm about a part that is behind and does not move. The part follows after a hyphen."""
 

@@ -152,7 +152,7 @@ class SupervisedProcess:
                         "a process does not start",
                         extra=fields("restart", part=self.name, problem=str(error)),
                     )
-                    problem = error.problem if isinstance(error, StartError) else str(error)
+                    problem = _with_reason(error) if isinstance(error, StartError) else str(error)
                     self._set("restarting", self._take_silence() or problem)
             else:
                 break
@@ -175,3 +175,9 @@ class SupervisedProcess:
             self._on_change(self)
         except Exception:  # such as a terminal that is gone: whoever watches must not end the supervision
             logger.exception("a change could not be reported", extra=fields("report", part=self.name))
+
+
+def _with_reason(error: StartError) -> str:
+    """Return what is wrong, with the last line that the process wrote: why it does not start, and what to do."""
+    lines = [line.strip() for line in error.remedy.splitlines()[1:] if line.strip()]
+    return f"{error.problem} {lines[-1]}" if lines else error.problem

@@ -31,6 +31,7 @@ from kinolog_projector.projection.key_archive import ArchivedKey
 from kinolog_projector.projection.projection_tables import ProjectionTables
 from kinolog_projector.projection.rows import prompt_row, trigram_row
 from kinolog_projector.projection.writer import BatchWriter
+from kinolog_projector.schema.database_damage import DatabaseDamageAlarm, described_damage
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class KeyAudit:
         self._head = head
         self._alarms = alarms
         self._clock = clock
+        self._damage = DatabaseDamageAlarm(alarms, "keys", clock)
         self._undecodable: set[int] = set()
         """Positions of archived commits that cannot be decoded, and that the log lines have named."""
 
@@ -141,6 +143,10 @@ class KeyAudit:
             except (psycopg.Error, LogUnavailable) as error:
                 logger.warning("the archive of keys could not be compared: %s", type(error).__name__)
                 found = known.joined(found)
+                if isinstance(error, psycopg.InternalError):
+                    await self._damage.update(await described_damage(self._database_url, error))
+            else:
+                await self._damage.update("")
             known = found
             await self._report(known)
             await asyncio.sleep(REPEAT_SECONDS)

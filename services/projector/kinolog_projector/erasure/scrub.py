@@ -21,6 +21,7 @@ from kinolog.readmodel.permanent_tables import PERMANENT_SCHEMA
 from kinolog.readmodel.tables import PARTITION_POSITIONS, PROJECTION_SCHEMA
 from kinolog_projector.projection.writer import BatchWriter
 from kinolog_projector.schema.advisory_locks import REBUILD_LOCK
+from kinolog_projector.schema.database_damage import DatabaseDamageAlarm, described_damage
 from kinolog_projector.schema.position_partitions import partition_name
 from kinolog_projector.schema.projection_schema import drop_projection
 
@@ -64,18 +65,26 @@ class _ErasedPrompt:
 class Scrub:
     """Removes erased texts from files while this process leads."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, alarm: DatabaseDamageAlarm | None = None) -> None:
+        """Take the database, and the alarm about damage that keeps texts in it."""
         self._database_url = database_url
+        self._alarm = alarm
         self._may_discard_wal = True
         self._statistics_removed = False
 
     async def run(self, writer: BatchWriter, caught_up: asyncio.Event) -> None:
         """Remove what is erased, round by round, until cancelled."""
         while True:
+            damage = ""
             try:
                 await self.scrub()
+            except psycopg.InternalError as error:
+                damage = await described_damage(self._database_url, error)
+                logger.error("erased texts could not be removed from files: %s", damage)
             except psycopg.OperationalError as error:
                 logger.warning("erased texts could not be removed from files yet: %s", type(error).__name__)
+            if self._alarm is not None:
+                await self._alarm.update(damage)
             await asyncio.sleep(ROUND_SECONDS)
 
     async def scrub(self) -> int:

@@ -25,7 +25,8 @@ from kinolog_projector.projection.batch_reader import BatchReader
 from kinolog_projector.projection.live_progress import LiveProgressWriter
 from kinolog_projector.projection.projection_tables import CheckpointConflict
 from kinolog_projector.projection.writer import BatchWriter
-from kinolog_projector.schema.migrate import check_schema
+from kinolog_projector.schema.database_damage import REBUILD, described_damage
+from kinolog_projector.schema.migrate import WrongSchema, check_schema
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,6 @@ An error in it stops no write: it is logged, and the work is started again.
 COMPANION_SECONDS = 15.0
 """Pause before that."""
 
-REBUILD = "Make them again with: kinolog projections rebuild"
 STAND_BY_SECONDS = 1.0
 RETRY = Backoff(first_seconds=0.2, longest_seconds=5.0)
 CHECK_SECONDS = 2.0
@@ -87,13 +87,19 @@ class Projector:
         self.problem = "the read models have not been reached yet"
         self.standstill = ""
         """Where the projection stood still; empty once it has moved again."""
+        self.damage = ""
+        """What of the database cannot be read or written, and which command helps; empty once a batch is written."""
         self._log_problem = ""
         self._steps = 0
         """Grows with everything that is completed: a start, a look of a process that stands by, a batch."""
         self._connection: Connection | None = None
 
     async def run(self) -> None:
-        """Update the read models until cancelled. Raises `DamagedLog` and `WrongSchema`, which need a person."""
+        """Update the read models until cancelled.
+
+        Raises `DamagedLog`, and before the first check has passed `WrongSchema`: both need a person. Later the
+        database may be mended while this process and its dispatch go on.
+        """
         pauses, limits = RETRY.pauses(), STANDSTILL.pauses()
         collecting = asyncio.create_task(self._live_progress.collect(), name="live progress")
         try:
@@ -105,10 +111,16 @@ class Projector:
                     self.problem = first_line(error)
                     logger.warning("the read models are not updated: %s", self.problem, extra=fields("retry"))
                 except psycopg.InternalError as error:
-                    self.problem = f"the database is damaged: {first_line(error)}. {RESTORE}"
+                    problem = await described_damage(self._database_url, error)
                     if not self.checked.is_set():
-                        raise DamagedLog(self.problem) from error
-                    logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
+                        raise DamagedLog(problem) from error
+                    self._note_damage(problem)
+                except (WrongSchema, psycopg.ProgrammingError, psycopg.DataError) as error:
+                    if not self.checked.is_set():
+                        raise
+                    # The error of a statement may quote a value.
+                    wrong = str(error) if isinstance(error, WrongSchema) else type(error).__name__
+                    self._note_damage(f"the read models cannot be written: {wrong}. {REBUILD}")
                 except psycopg.IntegrityError as error:
                     self.problem = f"the read models contradict the log: {first_line(error)}. {REBUILD}"
                     logger.error("the read models are not updated: %s", self.problem, extra=fields("retry"))
@@ -128,7 +140,11 @@ class Projector:
 
     def missing(self) -> list[str]:
         """Return why this process is not ready; empty when it is."""
-        return [problem for problem in (self.problem, self._log_problem) if problem]
+        return [problem for problem in (self.problem or self.damage, self._log_problem) if problem]
+
+    def _note_damage(self, problem: str) -> None:
+        self.problem = self.damage = problem
+        logger.error("the read models are not updated: %s", problem, extra=fields("retry"))
 
     def metrics(self) -> list[Metric]:
         """Return the metrics of the probe."""
@@ -172,7 +188,7 @@ class Projector:
             while not (await asyncio.wait((leading,), timeout=CHECK_SECONDS))[0]:
                 await self._read_log_end()
                 if self.leads and self.position >= self.log_end:
-                    self.standstill = ""
+                    self.standstill = self.damage = ""
                 is_behind = not self.leads or self.position < self.log_end
                 if standstill.observe(self._steps, self._steps + is_behind):
                     raise StoodStill(
@@ -255,7 +271,7 @@ class Projector:
                 self.commits += len(batch.commits)
                 self.batches += 1
                 self._steps += 1
-                self.standstill = ""
+                self.standstill = self.damage = ""
                 if batch.last >= last:
                     caught_up.set()
 

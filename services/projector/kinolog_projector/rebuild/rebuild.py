@@ -108,11 +108,11 @@ class Rebuild:
 
     async def _keep_live_columns(self, connection: Connection, fresh: ProjectionTables) -> None:
         """Copy what workers have reported, unless the live tables are too old, incomplete or damaged."""
-        version = await projection_version(connection)
-        if version is None or version < LIVE_COLUMNS_SINCE or await missing_tables(connection):
-            return
         try:
             async with connection.transaction():
+                version = await projection_version(connection)
+                if version is None or version < LIVE_COLUMNS_SINCE or await missing_tables(connection):
+                    return
                 await _copy_live_columns(connection, fresh)
         except psycopg.InternalError as error:
             logger.warning(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import psycopg
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable, MetaData
 
-from kinolog.readmodel.database import Connection
+from kinolog.readmodel.database import Connection, first_line
 from kinolog.readmodel.tables import PROJECTION_SCHEMA, PROJECTION_VERSION, projection
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this one untyped
@@ -25,6 +26,10 @@ STORAGE_PARAMETERS = {
     "timings": "fillfactor = 70",
     "checkpoint": "fillfactor = 10",
 }
+POSITIONS = (
+    "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
+)
+"""Both in one statement, so of one state: a projector may write meanwhile."""
 STATISTICS = sql.SQL(
     "CREATE STATISTICS {} (dependencies, mcv) ON status, urgency, model, style, tenant FROM {}"
 )
@@ -117,13 +122,18 @@ async def projection_problem(connection: Connection) -> str:
         return "the database has no read models"
     if missing := await missing_tables(connection):
         return f"the read models lack {', '.join(missing)}"
-    version = await projection_version(connection)
+    try:
+        async with connection.transaction():
+            version = await projection_version(connection)
+            cursor = await connection.execute(POSITIONS)
+            projected, archived = await cursor.fetchone() or (0, 0)
+    except psycopg.InternalError as error:
+        await connection.execute(
+            "SELECT position FROM kinolog.log_checkpoint"
+        )  # raises if the damage is there
+        return f"the read models are damaged: {first_line(error)}"
     if version != PROJECTION_VERSION:
         return f"the read models have version {version}, this program needs version {PROJECTION_VERSION}"
-    cursor = await connection.execute(
-        "SELECT (SELECT position FROM projection.checkpoint), (SELECT position FROM kinolog.log_checkpoint)"
-    )
-    projected, archived = await cursor.fetchone() or (0, 0)
     if projected != archived:
         return f"the read models are at position {projected}, the archive at {archived}"
     return ""

@@ -1,0 +1,78 @@
+"""Damage of the database: which table or index it concerns, which command mends it, and the alarm about it.
+
+Postgres names a damaged file by its number. The read models can be made again while kinolog runs (decision 30); for
+damage of the archive and of all else kinolog is stopped and restored (decision 16).
+"""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+
+from kinolog.ports.alarms import DATABASE_DAMAGED, Alarm, Alarms, AlarmSeverity
+from kinolog.ports.clock import Clock
+from kinolog.ports.event_store import RESTORE
+from kinolog.readmodel.database import first_line, writer_connection
+from kinolog.readmodel.tables import PROJECTION_SCHEMA
+
+REBUILD = "Make them again with: kinolog projections rebuild"
+
+_FILE = re.compile(r'"base/\d+/(\d+)')
+_NAMED = re.compile(r'"(\w+)"')
+RELATION = """
+SELECT namespace.nspname, relation.relname, relation.relkind = 'i' FROM pg_class AS relation
+JOIN pg_namespace AS namespace ON namespace.oid = relation.relnamespace
+WHERE pg_filenode_relation(0, %s) IN (relation.oid, relation.reltoastrelid)
+OR (relation.relkind = 'i' AND relation.relname = %s) ORDER BY relation.relkind = 't' LIMIT 1
+"""
+"""A table is named for its long values too, which Postgres stores in a file of their own."""
+
+
+async def described_damage(database_url: str, error: psycopg.InternalError) -> str:
+    """Return in words what is damaged and which command mends it.
+
+    Where Postgres cannot tell which table it is, the words are those of its error, and the command is a restore.
+    """
+    message = first_line(error)
+    file, named = _FILE.search(message), _NAMED.search(message)
+    try:
+        async with await writer_connection(database_url, "kinolog-damage") as connection:
+            cursor = await connection.execute(
+                RELATION, [int(file.group(1)) if file else None, named.group(1) if named else None]
+            )
+            row = await cursor.fetchone()
+    except psycopg.Error:
+        row = None
+    if row is None:
+        return f"the database is damaged: {message}. {RESTORE}"
+    schema, name, is_index = row
+    kind = "index" if is_index else "table"
+    if schema == PROJECTION_SCHEMA:
+        return f"the read models are damaged, {kind} {schema}.{name}: {message}. {REBUILD}"
+    return f"the database is damaged, {kind} {schema}.{name}: {message}. {RESTORE}"
+
+
+class DatabaseDamageAlarm:
+    """The alarm about damage that one part of the projector meets: announced while it does."""
+
+    def __init__(self, alarms: Alarms, part: str, clock: Clock) -> None:
+        self._alarms = alarms
+        self._name = f"{DATABASE_DAMAGED}-{part}"
+        self._clock = clock
+
+    async def update(self, problem: str) -> None:
+        """Announce `problem`; if it is empty, withdraw the alarm."""
+        if not problem:
+            await self._alarms.clear(self._name)
+            return
+        alarm = Alarm(
+            name=self._name,
+            severity=AlarmSeverity.WARNING,
+            text="The database is damaged: lists and charts may lack the latest changes. Jobs go on. kinolog doctor "
+            "says what is damaged and what to do",
+            details=problem,
+            source=self._alarms.source,
+            since=self._clock(),
+        )
+        await self._alarms.raise_alarm(alarm)
