@@ -29,6 +29,7 @@ pytest_plugins = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Group tests for `--dist loadgroup`: one process runs a file, and all that use the session's stack."""
     if not config.pluginmanager.hasplugin("xdist"):
