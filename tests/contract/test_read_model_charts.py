@@ -28,6 +28,7 @@ from tests.contract.read_models import (
 DATABASE = "read_model_charts"
 ALL = TimeRange(start=START - timedelta(days=400), end=START + timedelta(days=2))
 MINUTE = timedelta(minutes=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture(scope="module")
@@ -193,15 +194,17 @@ async def test_depth_follows_the_queue(case: ReadModelCase) -> None:
         assert (point.queued, point.processing) == (expected[Status.QUEUED], expected[Status.PROCESSING])
 
 
-@pytest.mark.parametrize("bucket_seconds", [300, 3_600])
-async def test_peaks_are_those_of_the_minutes(case: ReadModelCase, bucket_seconds: int) -> None:
-    """The peaks of a bucket are the greatest of the depths at its start and at the ends of its minutes."""
+@pytest.mark.parametrize("bucket_seconds", [60, 300, 3_600])
+async def test_peaks_are_those_of_every_moment(case: ReadModelCase, bucket_seconds: int) -> None:
+    """The peaks of a bucket are the greatest of the depths at its start and after each commit in it."""
     span = TimeRange(start=START + 5 * MINUTE, end=START + 15 * MINUTE)
     points = (await case.model.queue_depth("default", span, bucket_seconds)).points
     assert points
+    times = [one.commit.at for one in case.log.of_tenant()]
     for point in points:
-        ends = [point.at + number * MINUTE for number in range(bucket_seconds // 60 + 1)]
-        depths = [depth_at(case, at) for at in ends]
+        end = point.at + timedelta(seconds=bucket_seconds)
+        moments = [point.at, *(at + MICROSECOND for at in times if point.at <= at < end)]
+        depths = [depth_at(case, at) for at in moments]
         assert point.peak_queued == max(depth[Status.QUEUED] for depth in depths)
         assert point.peak_processing == max(depth[Status.PROCESSING] for depth in depths)
         assert (point.busiest_queued, point.busiest_processing) in {
@@ -237,20 +240,31 @@ async def test_any_span_is_a_recount_of_the_log(case: ReadModelCase, seed: int) 
         assert point.peak_queued >= max(point.queued, point.busiest_queued)
 
 
-async def test_a_month_shows_jobs_that_waited_for_minutes(growing: GrowingCase) -> None:
-    """In a span of thirty days, the peak of six hours is that of its minutes: jobs that waited and ended within an hour
-    are in it, though none waits at the end of any hour."""
+@pytest.mark.parametrize("days", [0, 30, 400])
+@pytest.mark.parametrize("pause", [timedelta(), timedelta(seconds=1), 5 * MINUTE])
+async def test_jobs_that_waited_for_a_moment_are_in_the_peak(
+    growing: GrowingCase, days: int, pause: timedelta
+) -> None:
+    """Jobs that waited and ended within a second, a minute or an hour are in the peak of every span.
+
+    The projection gets the commits in several batches.
+    """
     jobs = growing.jobs
+    jobs.now += MINUTE - timedelta(seconds=jobs.now.second, microseconds=jobs.now.microsecond)
     for _ in range(3):
         await jobs.submit()
-    jobs.now += 5 * MINUTE
+    jobs.now += pause
+    await growing.project()
+    await jobs.submit()
     for job_id in list(jobs.job_ids):
         await jobs.complete(job_id)
-    await growing.project()
-    span = TimeRange(start=START - timedelta(days=30), end=START + timedelta(hours=6))
-    depth = await growing.model.queue_depth("default", span, 21_600)
-    assert max(point.peak_queued for point in depth.points) == 3
-    assert max(point.queued for point in depth.points) == 0
+        await growing.project()
+    span = TimeRange(start=START - timedelta(days=days), end=START + timedelta(hours=6))
+    depth = await growing.model.queue_depth("default", span)
+    assert max(point.peak_queued for point in depth.points) == 4
+    assert max(point.peak_processing for point in depth.points) == 1
+    assert max(point.busiest_queued + point.busiest_processing for point in depth.points) == 4
+    assert depth.points[-1].queued == 0
 
 
 async def test_the_busiest_moment_is_not_the_longest_queue(growing: GrowingCase) -> None:

@@ -29,6 +29,7 @@ TABLES = {
     "attempts",
     "checkpoint",
     "counters",
+    "depths",
     "jobs",
     "prompt_trigrams",
     "prompts",

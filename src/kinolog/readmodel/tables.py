@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 PROJECTION_SCHEMA = "projection"
 
-PROJECTION_VERSION = 5
+PROJECTION_VERSION = 6
 """Version of the tables in `projection` and of the code that fills them. A database of another one needs a rebuild."""
 
 PARTITION_POSITIONS = 1 << 17
@@ -302,13 +302,10 @@ ROLLUP_SUMS = (
     "completed",
     "failed",
     "cancelled",
-    "queued_change",
-    "processing_change",
     "video_us",
     "gpu_us",
 )
 """Columns of `rollups` that are added up; the others are its key."""
-
 rollups = Table(
     "rollups",
     projection,
@@ -319,6 +316,22 @@ rollups = Table(
     *(Column(name, BigInteger, nullable=False) for name in ROLLUP_SUMS),
     PrimaryKeyConstraint("tenant", "bucket_seconds", "at", "urgency"),
 )
+
+depths = Table(
+    "depths",
+    projection,
+    Column("tenant", Key, nullable=False),
+    Column("bucket_seconds", Integer, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("queued_change", BigInteger, nullable=False),
+    Column("processing_change", BigInteger, nullable=False),
+    Column("peak_queued", BigInteger, nullable=False),
+    Column("peak_processing", BigInteger, nullable=False),
+    Column("busiest_total", BigInteger, nullable=False),
+    Column("busiest_queued", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "bucket_seconds", "at"),
+)
+"""Changes of the depth in a bucket, and their highest sums since its start; `busiest_queued` is at `busiest_total`."""
 
 timings = Table(
     "timings",

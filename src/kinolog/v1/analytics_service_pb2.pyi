@@ -406,11 +406,11 @@ class DepthPoint(_message.Message):
     processing: _builtins.int
     """Running jobs at the end of the bucket."""
     peak_queued: _builtins.int
-    """Maximum of queued jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
+    """Maximum of queued jobs within the bucket, at any moment."""
     peak_processing: _builtins.int
-    """Maximum of running jobs at the start of the bucket and at the end of each minute (hour in ranges over 92 days)."""
+    """Maximum of running jobs within the bucket, at any moment."""
     busiest_queued: _builtins.int
-    """Queued jobs at that of these times at which most jobs were queued and running together."""
+    """Queued jobs at the time of the bucket at which most jobs were queued and running together."""
     busiest_processing: _builtins.int
     """Running jobs at the same time."""
     @_builtins.property

@@ -15,7 +15,6 @@ from kinolog.readmodel.queries.time_spans import bucket_starts, choose_bucket
 from kinolog.readmodel.time_buckets import BUCKET_SECONDS, bucket_start
 
 History = Sequence[RecordedCommit]
-FINE_SPAN = timedelta(days=92)
 MINUTE_SECONDS, HOUR_SECONDS = BUCKET_SECONDS[:2]
 
 
@@ -76,13 +75,11 @@ def stage_times(history: History, span: rm.TimeRange) -> tuple[rm.StageTime, ...
 
 
 def queue_depth(history: History, span: rm.TimeRange, bucket_seconds: int) -> rm.QueueDepth:
-    """Return the depth at the end of each bucket, and the peaks of the depths at the ends of its minutes."""
+    """Return the depth at the end of each bucket, and the peaks in it."""
     bucket_seconds = choose_bucket(span, bucket_seconds)
     start = bucket_start(span.start, bucket_seconds)
-    fine_seconds = MINUTE_SECONDS
-    if span.end - start > FINE_SPAN:
-        fine_seconds = max(seconds for seconds in BUCKET_SECONDS if bucket_seconds % seconds == 0)
-    depths = _depths(history, fine_seconds)
+    stored_seconds = max(seconds for seconds in BUCKET_SECONDS if bucket_seconds % seconds == 0)
+    depths = _depths(history, stored_seconds)
     points = []
     for at in bucket_starts(start, span.end, bucket_seconds):
         end = at + timedelta(seconds=bucket_seconds)
@@ -165,13 +162,16 @@ def _waits(history: History, span: rm.TimeRange) -> list[float]:
 
 
 def _depths(history: History, bucket_seconds: int) -> list[tuple[datetime, Counter[Status]]]:
-    """Return the number of jobs by status at the end of each bucket in which it changed, oldest first."""
+    """Return the number of jobs by status after each commit, with the start of its bucket.
+
+    Buckets follow each other in time, commits of a bucket in the order of the log.
+    """
     statuses: dict[str, Status] = {}
-    depths: dict[datetime, Counter[Status]] = {}
-    for recorded in history:
+    depths: list[tuple[datetime, Counter[Status]]] = []
+    for recorded in sorted(history, key=lambda one: bucket_start(one.commit.at, bucket_seconds)):
         statuses[recorded.commit.job_id] = recorded.commit.state.status
-        depths[bucket_start(recorded.commit.at, bucket_seconds)] = Counter(statuses.values())
-    return sorted(depths.items())
+        depths.append((bucket_start(recorded.commit.at, bucket_seconds), Counter(statuses.values())))
+    return depths
 
 
 def _depth_before(depths: list[tuple[datetime, Counter[Status]]], at: datetime) -> Counter[Status]:

@@ -87,9 +87,7 @@ class DepthPointView(ResponseModel):
     at: datetime | None
     queued: int
     processing: int
-    peak_queued: int = Field(
-        description="Maximum at its start and at the end of each of its minutes; of its hours in spans over 92 days."
-    )
+    peak_queued: int = Field(description="Maximum within the bucket, at any moment.")
     peak_processing: int
     busiest_queued: int = Field(
         description="At the time of the bucket at which most jobs were there together."

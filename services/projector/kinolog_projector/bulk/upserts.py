@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from psycopg import sql
@@ -40,12 +40,14 @@ def upsert(
     add: Sequence[str] = (),
     least: Sequence[str] = (),
     greatest: Sequence[str] = (),
+    later: Mapping[str, sql.Composable] | None = None,
     newest: str = "",
 ) -> BulkStatement:
     """Return the statement that inserts rows and updates existing ones.
 
     Columns in `keep` keep their first value that is not NULL; those in `add` are added up; those in `least` and
-    `greatest` keep the least and the greatest value; the others are replaced.
+    `greatest` keep the least and the greatest value; those in `later` get the value of their expression; the others are
+    replaced.
     With `newest`, a row is replaced only by one with a greater value in that column.
     """
     key = [column.name for column in table.primary_key]
@@ -55,7 +57,10 @@ def upsert(
         if column.name in key:
             continue
         column_name = sql.Identifier(column.name)
-        if column.name in keep:
+        value: sql.Composable
+        if later is not None and column.name in later:
+            value = later[column.name]
+        elif column.name in keep:
             value = sql.SQL("coalesce({}.{}, excluded.{})").format(name, column_name, column_name)
         elif column.name in add:
             value = sql.SQL("{}.{} + excluded.{}").format(name, column_name, column_name)

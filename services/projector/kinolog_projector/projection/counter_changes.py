@@ -1,4 +1,4 @@
-"""Changes of counters, rollups and timings by a batch: sums of integers, so that batches may be split anywhere."""
+"""Changes of counters, rollups, depths and timings by a batch, in integers: batches may be split anywhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from kinolog.ports.read_model import SortField
@@ -73,6 +74,37 @@ class DurationSum:
         self.greatest_us = max(self.greatest_us, greatest_us)
 
 
+class DepthKey(NamedTuple):
+    """The key of `depths`."""
+
+    tenant: str
+    bucket_seconds: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class DepthSum:
+    """The other columns of `depths`: changes, and the highest sums of changes since the start of the bucket."""
+
+    queued_change: int = 0
+    processing_change: int = 0
+    peak_queued: int = 0
+    peak_processing: int = 0
+    busiest_total: int = 0
+    busiest_queued: int = 0
+
+    def add(self, queued: int, processing: int) -> None:
+        """Add the next change."""
+        self.queued_change += queued
+        self.processing_change += processing
+        self.peak_queued = max(self.peak_queued, self.queued_change)
+        self.peak_processing = max(self.peak_processing, self.processing_change)
+        self.busiest_total, self.busiest_queued = max(
+            (self.busiest_total, self.busiest_queued),
+            (self.queued_change + self.processing_change, self.queued_change),
+        )
+
+
 class CounterChanges:
     """Collects the changes of a batch; the `*_rows` methods return them for all levels and bucket lengths."""
 
@@ -80,6 +112,7 @@ class CounterChanges:
         self._jobs: defaultdict[tuple[str, SortField, Cell, JobKind], int] = defaultdict(int)
         self._sums: defaultdict[tuple[str, int, int], dict[str, int]] = defaultdict(_no_sums)
         self._durations: defaultdict[tuple[str, str, int, int], DurationSum] = defaultdict(DurationSum)
+        self._depths: list[tuple[int, str, datetime, int, int]] = []
 
     def move(self, tenant: str, before: CountedJob | None, after: CountedJob) -> None:
         """Count a job in other cells than before; `before` is None for a new job."""
@@ -99,6 +132,11 @@ class CounterChanges:
         sums = self._sums[tenant, _bucket(at, BUCKET_SECONDS[0]), order]
         for column, amount in amounts.items():
             sums[column] += amount
+
+    def add_to_depth(self, position: int, tenant: str, at: datetime, *, queued: int, processing: int) -> None:
+        """Add to the numbers of queued and running jobs, at the position of a commit and the time of its event."""
+        if queued or processing:
+            self._depths.append((position, tenant, at, queued, processing))
 
     def add_duration(self, tenant: str, measure: str, at: datetime, duration_us: int) -> None:
         """Add a duration that ended at a time."""
@@ -140,6 +178,18 @@ class CounterChanges:
                 for column, amount in amounts.items():
                     sums[column] += amount
         return [{**key._asdict(), **totals[key]} for key in sorted(totals)]
+
+    def depth_rows(self) -> list[Row]:
+        """Return rows of `depths`, ordered by key.
+
+        Changes follow each other in the order of the log: so the peaks are the same however batches are split.
+        """
+        sums: dict[DepthKey, DepthSum] = {}
+        for _, tenant, at, queued, processing in sorted(self._depths, key=itemgetter(0)):
+            for seconds in BUCKET_SECONDS:
+                key = DepthKey(tenant=tenant, bucket_seconds=seconds, at=_time(_bucket(at, seconds)))
+                sums.setdefault(key, DepthSum()).add(queued, processing)
+        return [{**key._asdict(), **asdict(sums[key])} for key in sorted(sums)]
 
     def timing_rows(self) -> list[Row]:
         """Return rows of `timings`, ordered by key."""

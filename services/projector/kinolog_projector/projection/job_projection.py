@@ -130,12 +130,16 @@ class _JobProjection:
 
     def change_status(self, event: e.Event, status: Status, **amounts: int) -> None:
         """Move the job to another status at the time of the event; `amounts` are columns of `rollups`."""
-        for name in (Status.QUEUED, Status.PROCESSING):
-            change = (status == name) - (self.status == name)
-            if change:
-                amounts[f"{name}_change"] = change
+        self.counter_changes.add_to_depth(
+            self.position,
+            self.tenant,
+            event.at,
+            queued=(status == Status.QUEUED) - (self.status == Status.QUEUED),
+            processing=(status == Status.PROCESSING) - (self.status == Status.PROCESSING),
+        )
         self.status = status
-        self.counter_changes.add_to_rollup(self.tenant, event.at, self.priority_order, amounts)
+        if amounts:
+            self.counter_changes.add_to_rollup(self.tenant, event.at, self.priority_order, amounts)
 
     def add_duration(self, measure: str, at: datetime, duration_us: int) -> None:
         """Add a duration to the histogram of a measure."""

@@ -32,6 +32,25 @@ NOTE_ERASED = sql.SQL(
 """Notes the jobs whose texts stay in the files of the database: kinolog_projector.erasure.scrub."""
 
 
+LATER_DEPTHS = {
+    "queued_change": sql.SQL("depths.queued_change + excluded.queued_change"),
+    "processing_change": sql.SQL("depths.processing_change + excluded.processing_change"),
+    "peak_queued": sql.SQL("greatest(depths.peak_queued, depths.queued_change + excluded.peak_queued)"),
+    "peak_processing": sql.SQL(
+        "greatest(depths.peak_processing, depths.processing_change + excluded.peak_processing)"
+    ),
+    "busiest_total": sql.SQL(
+        "greatest(depths.busiest_total, depths.queued_change + depths.processing_change + excluded.busiest_total)"
+    ),
+    "busiest_queued": sql.SQL(
+        "CASE WHEN (depths.queued_change + depths.processing_change + excluded.busiest_total,"
+        " depths.queued_change + excluded.busiest_queued) > (depths.busiest_total, depths.busiest_queued)"
+        " THEN depths.queued_change + excluded.busiest_queued ELSE depths.busiest_queued END"
+    ),
+}
+"""How a row of `depths` follows from itself and from later changes: a later peak is on top of the earlier changes."""
+
+
 class CheckpointConflict(Exception):
     """Another projector has moved the checkpoint; nothing of the batch was written."""
 
@@ -77,6 +96,7 @@ class ProjectionTables:
         )
         self._counters = merge_counts(tables.counters, schema, "jobs")
         self._rollups = upsert(tables.rollups, schema, add=ROLLUP_SUMS)
+        self._depths = upsert(tables.depths, schema, later=LATER_DEPTHS)
         self._timings = upsert(
             tables.timings,
             schema,
@@ -128,6 +148,7 @@ class ProjectionTables:
             await _send(connection, self._workers, projected.worker_rows())
             await self.count(connection, changes)
             await _send(connection, self._rollups, changes.rollup_rows())
+            await _send(connection, self._depths, changes.depth_rows())
             await _send(connection, self._timings, changes.timing_rows())
 
     async def write_prompts(

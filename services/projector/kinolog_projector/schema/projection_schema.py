@@ -23,6 +23,7 @@ STORAGE_PARAMETERS = {
     "jobs": "fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05",
     "counters": "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02",
     "rollups": "fillfactor = 70",
+    "depths": "fillfactor = 70",
     "timings": "fillfactor = 70",
     "checkpoint": "fillfactor = 10",
 }

@@ -34,9 +34,11 @@ OVERVIEW = ("submitted", "completed", "failed", "cancelled", "video_us", "gpu_us
 ENDS = ("completed", "failed", "cancelled")
 TRENDS = ("submitted", *ENDS)
 
-_OVERVIEW = PreparedQuery(select(*sums(OVERVIEW)).where(rollups.c.tenant == TENANT, within_span(rollups)))
+_OVERVIEW = PreparedQuery(
+    select(*sums(rollups, OVERVIEW)).where(rollups.c.tenant == TENANT, within_span(rollups))
+)
 _RATES = PreparedQuery(
-    select(rollups.c.urgency, *sums(ENDS))
+    select(rollups.c.urgency, *sums(rollups, ENDS))
     .where(rollups.c.tenant == TENANT, within_span(rollups))
     .group_by(rollups.c.urgency)
 )
@@ -57,8 +59,8 @@ _TIMINGS = PreparedQuery(
     .group_by(timings.c.measure, timings.c.bin)
 )
 _TRENDS = PreparedQuery(
-    select(chart_bucket(rollups.c.at), *sums(TRENDS))
-    .where(rollups.c.tenant == TENANT, *in_chart())
+    select(chart_bucket(rollups.c.at), *sums(rollups, TRENDS))
+    .where(rollups.c.tenant == TENANT, *in_chart(rollups))
     # By name: the same expression twice would have its parameters twice, and be two expressions to Postgres.
     .group_by(text("bucket"))
 )

@@ -22,12 +22,10 @@ from kinolog.readmodel.queries.time_spans import (
     sums,
     within_span,
 )
-from kinolog.readmodel.tables import rollups
-from kinolog.readmodel.time_buckets import BUCKET_SECONDS, EPOCH, bucket_start
+from kinolog.readmodel.tables import depths
+from kinolog.readmodel.time_buckets import EPOCH, bucket_start
 
 CHANGES = ("queued_change", "processing_change")
-FINE_SPAN_SECONDS = 92 * 86_400
-"""In a span up to this long, the peak of a bucket is that of its minutes. Beyond, the minutes have too many rows."""
 
 
 class _BucketChanges(NamedTuple):
@@ -43,25 +41,26 @@ class _BucketChanges(NamedTuple):
     busiest: Sequence[int] = (0, 0)
 
 
-_CHANGES = PreparedQuery(select(*sums(CHANGES)).where(rollups.c.tenant == TENANT, within_span(rollups)))
+_CHANGES = PreparedQuery(select(*sums(depths, CHANGES)).where(depths.c.tenant == TENANT, within_span(depths)))
 
 
 def _depth_query() -> PreparedQuery:
     """Return the query for the `_BucketChanges` of each bucket."""
-    cells = (
-        select(rollups.c.at, *(func.sum(rollups.c[name]).label(name) for name in CHANGES))
-        .where(rollups.c.tenant == TENANT, *in_chart())
-        .group_by(rollups.c.at)
-        .cte("cells")
+    so_far = (
+        (func.sum(depths.c[name]).over(order_by=depths.c.at) - depths.c[name]).label(f"{name}_before")
+        for name in CHANGES
     )
-    so_far = (func.sum(cells.c[name]).over(order_by=cells.c.at).label(f"{name}_so_far") for name in CHANGES)
-    running = select(cells, *so_far).cte("running")
-    changes = [func.sum(running.c[name]) for name in CHANGES]
-    totals = [running.c[f"{name}_so_far"] for name in CHANGES]
-    peaks = [func.max(total) for total in totals]
-    busiest = func.max(cast(array([totals[0] + totals[1], totals[0]]), ARRAY(BigInteger())))
+    cells = select(depths, *so_far).where(depths.c.tenant == TENANT, *in_chart(depths)).cte("cells")
+    queued, processing = (cells.c[f"{name}_before"] for name in CHANGES)
+    busiest = array([queued + processing + cells.c.busiest_total, queued + cells.c.busiest_queued])
     return PreparedQuery(
-        select(chart_bucket(running.c.at), *changes, *peaks, busiest).group_by(text("bucket"))
+        select(
+            chart_bucket(cells.c.at),
+            *sums(cells, CHANGES),
+            func.max(queued + cells.c.peak_queued),
+            func.max(processing + cells.c.peak_processing),
+            func.max(cast(busiest, ARRAY(BigInteger()))),
+        ).group_by(text("bucket"))
     )
 
 
@@ -105,10 +104,7 @@ async def queue_depth(snapshot: Snapshot, tenant: str, span: TimeRange, bucket_s
 async def _changes(
     snapshot: Snapshot, tenant: str, start: datetime, end: datetime, bucket_seconds: int
 ) -> dict[datetime, _BucketChanges]:
-    values = chart_values(tenant, start, end, bucket_seconds)
-    if (end - start).total_seconds() <= FINE_SPAN_SECONDS:
-        values["stored_seconds"] = BUCKET_SECONDS[0]
-    rows = await _DEPTH.rows(snapshot, values)
+    rows = await _DEPTH.rows(snapshot, chart_values(tenant, start, end, bucket_seconds))
     return {
         bucket: _BucketChanges(int(queued), int(processing), int(peak_queued), int(peak_processing), busiest)
         for bucket, queued, processing, peak_queued, peak_processing, busiest in rows

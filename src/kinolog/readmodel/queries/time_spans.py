@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Interval, Table, and_, bindparam, func, or_
+from sqlalchemy import ColumnElement, FromClause, Integer, Interval, Table, and_, bindparam, func, or_
 
 from kinolog.ports.read_model import TimeRange
 from kinolog.readmodel.queries.conditions import Condition
-from kinolog.readmodel.tables import rollups
 from kinolog.readmodel.time_buckets import (
     BUCKET_SECONDS,
     EPOCH,
@@ -60,9 +59,9 @@ def span_values(
     return values
 
 
-def sums(names: Iterable[str]) -> list[ColumnElement[Any]]:
-    """Return the sums of columns of `rollups`."""
-    return [func.sum(rollups.c[name]) for name in names]
+def sums(table: FromClause, names: Iterable[str]) -> list[ColumnElement[Any]]:
+    """Return the sums of columns of a table."""
+    return [func.sum(table.c[name]) for name in names]
 
 
 def choose_bucket(span: TimeRange, bucket_seconds: int) -> int:
@@ -79,19 +78,19 @@ def choose_bucket(span: TimeRange, bucket_seconds: int) -> int:
     return max(60, -(-max(bucket_seconds, shortest) // 60) * 60)
 
 
-def in_chart() -> list[Condition]:
-    """Return the conditions that a row of `rollups` belongs to a chart; `chart_values` has their values."""
-    time = rollups.c.at.type
+def in_chart(table: Table) -> list[Condition]:
+    """Return the conditions that a row belongs to a chart; `chart_values` has their values."""
+    time = table.c.at.type
     return [
-        rollups.c.bucket_seconds == bindparam("stored_seconds", type_=Integer()),
-        rollups.c.at >= bindparam("start", type_=time),
-        rollups.c.at < bindparam("end", type_=time),
+        table.c.bucket_seconds == bindparam("stored_seconds", type_=Integer()),
+        table.c.at >= bindparam("start", type_=time),
+        table.c.at < bindparam("end", type_=time),
     ]
 
 
 def chart_bucket(at: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the start of the chart's bucket that contains a time, labelled `bucket`."""
-    width, origin = bindparam("width", type_=Interval()), bindparam("origin", type_=rollups.c.at.type)
+    width, origin = bindparam("width", type_=Interval()), bindparam("origin", type_=at.type)
     return func.date_bin(width, at, origin).label("bucket")
 
 
