@@ -36,6 +36,7 @@ async def test_rows_have_the_columns_of_their_table(projected: ProjectedRows) ->
         "activity": projected.activity,
         "workers": projected.worker_rows(),
         "counters": changes.counter_rows(),
+        "depths": changes.depth_rows(),
         "rollups": changes.rollup_rows(),
         "timings": changes.timing_rows(),
     }
