@@ -10,6 +10,7 @@ from kinolog_tui.screens.job.job_page import JobPage
 from kinolog_tui.screens.job.side_panel import JobSidePanel
 from kinolog_tui.session.status_order import ORDER, jobs_by_status
 from kinolog_tui.widgets.jobs.job_table import JobTable
+from kinolog_tui.widgets.key_line import KeyLine
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -124,3 +125,21 @@ async def test_the_palette_finds_a_job_by_the_beginning_of_its_id(pilot: Pilot[N
     assert isinstance(pilot.app.screen, JobPage)
     assert pilot.app.screen.job_id == RUNNING
     assert app_of(pilot).messages.latest == []
+
+
+async def test_the_bottom_line_has_the_commands_of_the_selected_job(pilot: Pilot[None]) -> None:
+    """A completed job is not offered to be cancelled or retried, a running one not to be retried; marked jobs are."""
+
+    def offered() -> set[str]:
+        line = text(pilot).split("\n")[pilot.app.screen.query_one(KeyLine).region.y]
+        return {name for name in ("Cancel", "Retry", "Priority", "Again") if f" {name}" in line}
+
+    await press(pilot, "2")
+    table = pilot.app.screen.query_one(JobTable)
+    statuses = [job.status for job in table.jobs]
+    table.move_cursor(statuses.index("completed"))
+    await until(pilot, lambda: offered() == {"Again"})
+    table.move_cursor(statuses.index("processing"))
+    await until(pilot, lambda: offered() == {"Cancel", "Priority", "Again"})
+    await press(pilot, "space")
+    await until(pilot, lambda: offered() == {"Cancel", "Retry", "Priority", "Again"})

@@ -101,10 +101,9 @@ class FilmsPage(Page):
 
     def _choose_keys(self) -> None:
         """Show the keys of other pages only if there are any."""
-        unusable = frozenset() if self._next is not None or len(self._cursors) > 1 else frozenset({"turn"})
-        if unusable != self.unusable_actions:
-            self.unusable_actions = unusable
-            self.refresh_bindings()
+        self.leave_out(
+            frozenset() if self._next is not None or len(self._cursors) > 1 else frozenset({"turn"})
+        )
 
     def on_film_wall_view_changed(self) -> None:
         """Fetch the thumbnails of the films in view. A newer view cancels an older one."""

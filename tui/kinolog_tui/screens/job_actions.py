@@ -17,6 +17,7 @@ from kinolog_tui.session.messages import RequestAnswered
 
 COMMANDS = frozenset({"cancel_jobs", "retry_jobs", "reprioritize", "erase_jobs", "make_again"})
 """Names of the actions that change jobs or make new ones."""
+RETRIED = ("failed", "cancelled")
 DONE = {
     "cancel": "cancelling",
     "retry": "queued again",
@@ -32,6 +33,18 @@ class ActionResult:
     action: str
     jobs: int
     refusals: Sequence[str]
+
+
+def unusable_commands(job: JobInfo | None) -> frozenset[str]:
+    """Return the commands that the decider refuses for a job as it is."""
+    if job is None:
+        return COMMANDS
+    unusable: set[str] = set()
+    if job.ended:
+        unusable |= {"cancel_jobs", "reprioritize"}
+    if job.status not in RETRIED or job.erased:
+        unusable.add("retry_jobs")
+    return frozenset(unusable)
 
 
 class JobActions(Page):
@@ -71,7 +84,7 @@ class JobActions(Page):
         if len(ids) == 1:
             self._send("retry", ids)
         else:
-            self._confirm("retry", "Retry", "Each of them is rendered again.")
+            self._confirm("retry", "Retry", "Those that failed or were cancelled are rendered again.")
 
     def action_erase_jobs(self) -> None:
         """Erase, after a confirmation."""

@@ -17,7 +17,7 @@ from kinolog_client import JobEnded, JobInfo, JobPageInfo, JobUpdated
 from kinolog_tui.keys.bindings import key_binding
 from kinolog_tui.screens.dialogs.filter import FilterDialog
 from kinolog_tui.screens.job.side_panel import JobSidePanel
-from kinolog_tui.screens.job_actions import ActionResult, JobActions
+from kinolog_tui.screens.job_actions import ActionResult, JobActions, unusable_commands
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session import status_order
 from kinolog_tui.session.job_list_filter import PAGE_SIZES, JobListFilter
@@ -96,8 +96,13 @@ class JobsPage(JobActions, Page):
             self.query_one(JobSidePanel).show(self.query_one(JobTable).current)
 
     def on_job_table_cursor_moved(self) -> None:
-        """Show the job under the cursor beside the list."""
+        """Show the job under the cursor beside the list, and the keys that do something for it."""
         self._show_beside()
+        self._choose_keys()
+
+    def _choose_keys(self) -> None:
+        table = self.query_one(JobTable)
+        self.leave_out(frozenset() if table.marked else unusable_commands(table.current))
 
     def load(self) -> None:
         """Request the page."""
@@ -145,6 +150,7 @@ class JobsPage(JobActions, Page):
                     self._stale = self._stale or message.state.job is not None
                 case _:
                     pass
+        self._choose_keys()
 
     def on_request_answered(self, message: RequestAnswered) -> None:
         """Show a page. After an action the page loads again; the base's handler reports the result."""
@@ -188,6 +194,7 @@ class JobsPage(JobActions, Page):
         footer = self.query_one(ListFooter)
         footer.show(self._requested, self._position, self._page, loading=self._loading, marked=marked)
         self.query_one(JobTable).show_order(self._requested.order)
+        self._choose_keys()
 
     def selected_job_ids(self) -> list[str]:
         """Return the ids of the marked jobs, else of the job under the cursor."""

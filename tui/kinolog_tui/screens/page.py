@@ -44,6 +44,12 @@ class Page(RequestOwner, Screen[None]):
         """Names of actions that the bottom line leaves out."""
         return self.unusable_actions
 
+    def leave_out(self, unusable: frozenset[str]) -> None:
+        """Leave the keys of these actions out of the bottom line, and show the others."""
+        if unusable != self.unusable_actions:
+            self.unusable_actions = unusable
+            self.refresh_bindings()
+
     _drawn_theme = ""
     _drawn_keys: dict[str, str] | None = None
 

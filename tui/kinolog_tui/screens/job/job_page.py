@@ -19,7 +19,7 @@ from kinolog_tui.screens.job.log_tab import LogTab
 from kinolog_tui.screens.job.progress_tab import ProgressTab
 from kinolog_tui.screens.job.scenes_tab import ScenesTab
 from kinolog_tui.screens.job.video_tab import VideoTab
-from kinolog_tui.screens.job_actions import JobActions
+from kinolog_tui.screens.job_actions import JobActions, unusable_commands
 from kinolog_tui.screens.page import Page
 from kinolog_tui.session.job_progress import job_after
 from kinolog_tui.session.live_feed import LiveUpdates
@@ -29,7 +29,6 @@ from kinolog_tui.widgets.job.job_details import JobHead
 TABS = ("progress", "scenes", "log", "video", "history")
 THROTTLE_SECONDS = 1.0
 NOT_FOUND = 404
-RETRIED = ("failed", "cancelled")
 """Statuses of jobs that can be queued again."""
 
 
@@ -160,10 +159,7 @@ class JobPage(JobActions, Page):
 
     def _choose_keys(self) -> None:
         """Show the keys that do something for this job in this tab."""
-        unusable = _unusable_actions(self.job, self.query_one(TabbedContent).active)
-        if unusable != self.unusable_actions:
-            self.unusable_actions = unusable
-            self.refresh_bindings()
+        self.leave_out(_unusable_actions(self.job, self.query_one(TabbedContent).active))
 
     def selected_job_ids(self) -> list[str]:
         """Return this job's id."""
@@ -228,8 +224,4 @@ def _unusable_actions(job: JobInfo | None, tab: str) -> frozenset[str]:
         unusable |= {"open_outside", "save_as", "play", "seek"}
     if job is None or (job.ended and job.links.video is None):
         unusable.add("watch_video")
-    if job is None or job.ended:
-        unusable |= {"cancel_jobs", "reprioritize"}
-    if job is None or job.status not in RETRIED or job.erased:
-        unusable.add("retry_jobs")
-    return frozenset(unusable)
+    return unusable_commands(job).union(unusable)
