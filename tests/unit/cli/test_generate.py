@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,14 @@ from tests.unit.cli.conftest import Kinolog
 from tests.unit.gateway import canned
 from tests.unit.gateway.conftest import RunningGateway
 from tests.unit.gateway.recording_api import RecordingApi
+
+INTERRUPTIBLE = """
+import signal
+from kinolog_cli.app import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+"""The command line. A test can interrupt it where its caller ignores Ctrl-C, as background jobs of shells do."""
 
 
 async def test_a_submit_says_how_to_go_on(kinolog: Kinolog, api: RecordingApi) -> None:
@@ -32,12 +39,10 @@ async def test_ctrl_c_leaves_the_job_running(
 ) -> None:
     """The id is there before the job ends. After Ctrl-C the command says that it goes on, and how to come back."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kinolog_cli.app", "--url", gateway.url, *options),
+        *(sys.executable, "-c", INTERRUPTIBLE, "--url", gateway.url, *options),
         *("generate", "a red circle", "--watch"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        # A shell that starts the tests in the background has them ignore Ctrl-C, and a child inherits that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
     first = (await process.stderr.readline()).decode()
