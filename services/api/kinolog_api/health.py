@@ -18,7 +18,7 @@ from grpc_health.v1.health import aio as health_aio  # type: ignore[attr-defined
 from kinolog.ports.alarms import Alarm, AlarmSeverity
 from kinolog.process.logs import fields
 from kinolog.process.probe import Metric
-from kinolog.process.standstill_alarm import StandstillAlarm
+from kinolog.process.problem_alarm import StandstillAlarm
 from kinolog.process.tasks import BackgroundTasks, within
 from kinolog_api.dependencies import ApiDependencies
 from kinolog_api.rpc.freshness import Freshness

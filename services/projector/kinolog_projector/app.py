@@ -57,8 +57,8 @@ from kinolog.privacy.master_keys import MasterKeyUnusable
 from kinolog.process.gc_tuning import CollectionRate, collect_garbage_rarely
 from kinolog.process.main import CannotStart, exit_with, run_process, stop_requested
 from kinolog.process.probe import Probe, metrics_text, process_metrics
+from kinolog.process.problem_alarm import ProblemAlarm, StandstillAlarm
 from kinolog.process.settings import ProjectorSettings
-from kinolog.process.standstill_alarm import StandstillAlarm
 from kinolog.process.tasks import end_tasks, keep_running
 from kinolog.readmodel.database import reader_pool
 from kinolog_projector.dispatch.dispatcher import Dispatcher
@@ -139,7 +139,7 @@ async def run(settings: ProjectorSettings) -> None:
             ),
         )
         guarded = GuardedDispatch(dispatch, commits)
-        problems: tuple[tuple[StandstillAlarm | DatabaseDamageAlarm, Callable[[], str]], ...] = (
+        problems: tuple[tuple[ProblemAlarm, Callable[[], str]], ...] = (
             (DatabaseDamageAlarm(alarms, "projection", system_clock), lambda: projector.damage),
             (StandstillAlarm(alarms, "projection", system_clock), lambda: projector.standstill),
             (StandstillAlarm(alarms, "dispatch", system_clock), lambda: guarded.problem),
@@ -169,7 +169,7 @@ async def run(settings: ProjectorSettings) -> None:
 
 
 async def _announce(
-    problems: Iterable[tuple[StandstillAlarm | DatabaseDamageAlarm, Callable[[], str]]],
+    problems: Iterable[tuple[ProblemAlarm, Callable[[], str]]],
 ) -> None:
     """Keep the alarms about parts of this process as their problems are, until cancelled."""
     while True:

@@ -10,9 +10,10 @@ import re
 
 import psycopg
 
-from kinolog.ports.alarms import DATABASE_DAMAGED, Alarm, Alarms, AlarmSeverity
+from kinolog.ports.alarms import DATABASE_DAMAGED, Alarms
 from kinolog.ports.clock import Clock
 from kinolog.ports.event_store import RESTORE
+from kinolog.process.problem_alarm import ProblemAlarm
 from kinolog.readmodel.database import first_line, writer_connection
 from kinolog.readmodel.tables import PROJECTION_SCHEMA
 
@@ -53,26 +54,19 @@ async def described_damage(database_url: str, error: psycopg.InternalError) -> s
     return f"the database is damaged, {kind} {schema}.{name}: {message}. {RESTORE}"
 
 
-class DatabaseDamageAlarm:
+class DatabaseDamageAlarm(ProblemAlarm):
     """The alarm about damage that one part of the projector meets: announced while it does."""
 
     def __init__(self, alarms: Alarms, part: str, clock: Clock) -> None:
-        self._alarms = alarms
-        self._name = f"{DATABASE_DAMAGED}-{part}"
-        self._clock = clock
+        super().__init__(alarms, f"{DATABASE_DAMAGED}-{part}", clock)
 
-    async def update(self, problem: str) -> None:
-        """Announce `problem`; if it is empty, withdraw the alarm."""
-        if not problem:
-            await self._alarms.clear(self._name)
-            return
-        alarm = Alarm(
-            name=self._name,
-            severity=AlarmSeverity.WARNING,
-            text="The database is damaged: lists and charts may lack the latest changes. Jobs go on. kinolog doctor "
-            "says what is damaged and what to do",
-            details=problem,
-            source=self._alarms.source,
-            since=self._clock(),
+    def text(self, problem: str) -> str:
+        """Say what it means for the jobs."""
+        return (
+            "The database is damaged: lists and charts may lack the latest changes. Jobs go on. kinolog doctor "
+            "says what is damaged and what to do"
         )
-        await self._alarms.raise_alarm(alarm)
+
+    def details(self, problem: str) -> str:
+        """Name what is damaged and the command that mends it."""
+        return problem
