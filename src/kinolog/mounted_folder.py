@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 
+def nearest_existing(path: Path) -> Path:
+    """Return the path, or its nearest parent that is there. What is behind a closed folder counts as missing."""
+    return next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+
+
 class MountedFolder:
     """Remembers the disk of a folder.
 
@@ -29,5 +34,4 @@ class MountedFolder:
 
     def _current_device(self) -> int:
         """Return the number of the disk of the folder, or of its nearest parent that is there."""
-        nearest = next(folder for folder in (self._path, *self._path.parents) if os.path.exists(folder))
-        return nearest.stat().st_dev
+        return nearest_existing(self._path).stat().st_dev

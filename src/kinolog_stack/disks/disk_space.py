@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinolog.mounted_folder import nearest_existing
 from kinolog_stack.data_folder import DataFolder
 from kinolog_stack.errors import StartError
 
@@ -58,9 +59,10 @@ def disks_of(parts: Iterable[StoredPart]) -> list[Disk]:
     """Return the disks of some parts, with their room. A folder that is missing counts as its nearest parent."""
     by_device: dict[int, list[StoredPart]] = {}
     for part in parts:
-        by_device.setdefault(os.stat(_existing(part.folder)).st_dev, []).append(part)
+        by_device.setdefault(os.stat(nearest_existing(part.folder)).st_dev, []).append(part)
     return [
-        Disk(tuple(found), shutil.disk_usage(_existing(found[0].folder)).free) for found in by_device.values()
+        Disk(tuple(found), shutil.disk_usage(nearest_existing(found[0].folder)).free)
+        for found in by_device.values()
     ]
 
 
@@ -72,15 +74,10 @@ def check_room(folder: DataFolder, reserve_bytes: int) -> None:
             raise StartError(
                 f"the disk with {disk.text} is full: {mebibytes(disk.free_bytes)} are free, and kinolog needs "
                 f"{mebibytes(needed)} to start.",
-                f"Make room on the disk of {_existing(disk.parts[0].folder)}. Nothing was changed.",
+                f"Make room on the disk of {nearest_existing(disk.parts[0].folder)}. Nothing was changed.",
             )
 
 
 def mebibytes(size_bytes: float) -> str:
     """Return a size in words."""
     return f"{size_bytes / MEBIBYTE:,.0f} MiB"
-
-
-def _existing(path: Path) -> Path:
-    """Return the path, or its nearest parent that is there. What is behind a closed folder counts as missing."""
-    return next(parent for parent in (path, *path.parents) if os.path.exists(parent))

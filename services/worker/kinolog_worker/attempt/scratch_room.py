@@ -15,6 +15,7 @@ from pathlib import Path
 from stat import S_IMODE
 from weakref import finalize
 
+from kinolog.mounted_folder import nearest_existing
 from kinolog.ports.alarms import STORAGE_FULL, Alarm, Alarms, AlarmSeverity
 from kinolog.process.logs import fields
 from kinolog_worker.attempt.scratch_folder import LOCK, locked_folder
@@ -57,7 +58,7 @@ class _Root:
         Raises `OSError` if its disk is away: where it was, there is another disk then. So does a folder of another
         user, who was quicker.
         """
-        nearest = next(folder for folder in (self.path, *self.path.parents) if folder.exists())
+        nearest = nearest_existing(self.path)
         found = nearest.stat()
         if found.st_dev != self.status.st_dev:
             raise OSError(ENODEV, "its disk is not mounted", str(self.path))
