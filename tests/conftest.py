@@ -23,6 +23,7 @@ settings.load_profile("untimed")
 pytest_plugins = [
     "tests.fixtures.servers",
     "tests.fixtures.tasks",
+    "tests.fixtures.connections",
     "tests.fixtures.whole_stack",
     "tests.fixtures.filled_folder",
     "tests.fixtures.flushes",
